@@ -39,7 +39,7 @@
       snapshots/                        -     what the last load of each pipeline gave
 """
 
-from collections.abc import Iterable
+import os
 from pathlib import Path
 
 import attrs
@@ -295,9 +295,21 @@ def is_lock(path: str) -> bool:
     return name.endswith(LOCK_SUFFIX) and directory.endswith(f"{STATE_DIR}/{STAGES}")
 
 
-def locked_addresses(names: Iterable[str]) -> list[str]:
-    """The addresses of the stages that have a lock file, of the names in a directory of lock files."""
-    return sorted(name.removesuffix(LOCK_SUFFIX) for name in names if name.endswith(LOCK_SUFFIX))
+def stage_addresses(directory: Path, suffix: str = LOCK_SUFFIX) -> list[str]:
+    """Return the sorted addresses of the stages that have a file in a directory; none if there is no directory.
+
+    Args:
+        directory: Such as `Layout.stages_dir`.
+        suffix: Follows the address in the name of each file.
+
+    Raises:
+        OSError: The directory cannot be listed.
+    """
+    try:
+        names = os.listdir(directory)
+    except FileNotFoundError:
+        return []
+    return sorted(name.removesuffix(suffix) for name in names if name.endswith(suffix))
 
 
 def sharded(directory: Path, digest: str) -> Path:

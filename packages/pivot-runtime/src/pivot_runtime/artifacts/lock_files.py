@@ -1,12 +1,11 @@
 """Lock files as commands read and write them; reports those that are damaged or ignored by git."""
 
 import contextlib
-import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pivot_cache.errors import CacheError, LockFileError, NewerFormatError, reporting
 from pivot_cache.formats import lock_file
-from pivot_cache.layout import LOCK_SUFFIX, lock_name
+from pivot_cache.layout import lock_name, stage_addresses
 from pivot_core.lock import StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_runtime.context import CommandContext, Notice
@@ -45,9 +44,8 @@ def retire(context: CommandContext, addresses: Collection[str], writers: Mapping
     project = context.project
     context.read_set.look(project.layout.stages_dir)
     pipelines = {address.partition(".")[0] for address in addresses}
-    for name in sorted(_names(project)):
-        address = name.removesuffix(LOCK_SUFFIX)
-        if address == name or address in addresses or address.partition(".")[0] not in pipelines:
+    for address in sorted(_addresses(project)):
+        if address in addresses or address.partition(".")[0] not in pipelines:
             continue
         file = project.layout.lock_file(address)
         with contextlib.suppress(CacheError):
@@ -63,11 +61,11 @@ def retire(context: CommandContext, addresses: Collection[str], writers: Mapping
 @contextlib.contextmanager
 def shared(context: CommandContext) -> Iterator[None]:
     """Tell, at the end of the block, if git ignores the lock files that are new then: nobody else would get them."""
-    before = _names(context.project)
+    before = _addresses(context.project)
     yield
-    new = sorted(_names(context.project) - before)
+    new = sorted(_addresses(context.project) - before)
     if new:
-        tell_ignored(context, [lock_name(name.removesuffix(LOCK_SUFFIX)) for name in new[:1]])
+        tell_ignored(context, [lock_name(address) for address in new[:1]])
 
 
 def tell_ignored(context: CommandContext, paths: Sequence[str]) -> None:
@@ -81,8 +79,8 @@ def tell_ignored(context: CommandContext, paths: Sequence[str]) -> None:
         context.notices.add(Notice(str(error), error.hint))
 
 
-def _names(project: Project) -> set[str]:
+def _addresses(project: Project) -> set[str]:
     try:
-        return set(os.listdir(project.layout.stages_dir))
+        return set(stage_addresses(project.layout.stages_dir))
     except OSError:
         return set()

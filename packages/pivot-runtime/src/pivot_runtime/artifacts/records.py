@@ -10,7 +10,7 @@ import attrs
 from pivot_cache.errors import CacheError
 from pivot_cache.formats import pvt
 from pivot_cache.formats.tree import Tree
-from pivot_cache.layout import lock_name, locked_addresses
+from pivot_cache.layout import lock_name, stage_addresses
 from pivot_core.errors import PathError, suggest
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, StageLock
@@ -215,11 +215,7 @@ def code_files(context: CommandContext) -> dict[str, str]:
 
 def _locks(context: CommandContext) -> Iterator[tuple[str, StageLock]]:
     """Each lock file by the address of its stage."""
-    try:
-        names = os.listdir(context.project.layout.stages_dir)
-    except FileNotFoundError:
-        return
-    for address in locked_addresses(names):
+    for address in stage_addresses(context.project.layout.stages_dir):
         lock = lock_files.read(context, address)
         if lock is not None:
             yield address, lock

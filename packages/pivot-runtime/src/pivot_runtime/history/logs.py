@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from pivot_cache.files import safe_read
-from pivot_cache.layout import LOCK_SUFFIX, Layout
+from pivot_cache.layout import LOCK_SUFFIX, Layout, stage_addresses
 from pivot_core.errors import suggest
 from pivot_runtime.errors import LogError, TargetError
 
@@ -208,8 +208,8 @@ def prune(directory: pathlib.Path, most: int = _MOST_BYTES) -> None:
             total -= size
 
 
-def _addresses(directory: pathlib.Path, suffix: str) -> Iterable[str]:
+def _addresses(directory: pathlib.Path, suffix: str) -> list[str]:
     try:
-        return [name.removesuffix(suffix) for name in os.listdir(directory) if name.endswith(suffix)]
+        return stage_addresses(directory, suffix)
     except OSError:
         return []

@@ -5,14 +5,13 @@ One JSON file of derived data; where it is missing, damaged or cannot be written
 
 import contextlib
 import json
-import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
 from pivot_cache.errors import CacheError
 from pivot_cache.files.atomic import write_bytes
 from pivot_cache.files.safe_read import read_json
-from pivot_cache.layout import Layout, locked_addresses
+from pivot_cache.layout import Layout, stage_addresses
 
 
 def remember(layout: Layout, files: Mapping[str, Sequence[str]]) -> None:
@@ -33,10 +32,9 @@ def known(root: pathlib.Path) -> list[str]:
     loaded = {address for file, each in _read(layout).items() if (layout.root / file).is_file() for address in each}
     pipelines = {address.partition(".")[0] for address in loaded}
     try:
-        names = os.listdir(layout.stages_dir)
+        locked = stage_addresses(layout.stages_dir)
     except OSError:
-        names = []
-    locked = locked_addresses(names)
+        locked = []
     return sorted(loaded | {address for address in locked if address.partition(".")[0] not in pipelines})
 
 

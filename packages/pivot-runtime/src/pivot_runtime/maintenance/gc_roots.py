@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pivot_cache.errors import CacheError, LockFileError, cannot
 from pivot_cache.files import safe_read
 from pivot_cache.formats import lock_file, pvt
-from pivot_cache.layout import LOCK_SUFFIX, Layout
+from pivot_cache.layout import LOCK_SUFFIX, Layout, stage_addresses
 from pivot_core.lock import Artifact
 from pivot_core.paths import STATE_DIR
 from pivot_runtime.git import calls, submodules
@@ -89,9 +89,9 @@ def _in_workspace(root: pathlib.Path, doubt: Doubt, nested: dict[pathlib.Path, N
             doubt(cannot("read", pathlib.Path(error.filename), error))
 
     stages = Layout(root).stages_dir
-    for name in sorted(_names(stages)):
-        if name.endswith(LOCK_SUFFIX):
-            yield from (each for each in _read(stages / name, doubt) if each[1] or not _is_merged(stages / name))
+    for address in _locked(stages):
+        file = stages / f"{address}{LOCK_SUFFIX}"
+        yield from (each for each in _read(file, doubt) if each[1] or not _is_merged(file))
     for directory, inner, names in os.walk(root, onerror=unreadable):
         tracked: set[str] = set()
         if directory != os.fspath(root) and (".git" in inner or ".git" in names):
@@ -113,11 +113,9 @@ def _is_merged(file: pathlib.Path) -> bool:
     return done.stdout.split(b" ")[1:2] in _EMPTY
 
 
-def _names(directory: pathlib.Path) -> list[str]:
+def _locked(directory: pathlib.Path) -> list[str]:
     try:
-        return os.listdir(directory)
-    except FileNotFoundError:
-        return []
+        return stage_addresses(directory)
     except OSError as error:
         raise cannot("read", directory, error) from error
 
