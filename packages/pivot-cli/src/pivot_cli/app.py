@@ -63,11 +63,10 @@ class SuggestingGroup(click.Group):
         """Resolve a command as click does, with a suggestion for an unknown name."""
         known = self.list_commands(ctx)
         if args and args[0] not in known and not args[0].startswith("-"):
-            import difflib  # noqa: PLC0415  # start-up time
+            from pivot_core.errors import suggest  # noqa: PLC0415  # start-up time
 
-            close = difflib.get_close_matches(args[0], known, n=3)
-            hint = f" Did you mean {' or '.join(close)}?" if close else ""
-            raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
+            hint = suggest(args[0], known, most=3) or ""
+            raise click.UsageError(f"No such command {args[0]!r}. {hint.capitalize()}".rstrip(), ctx)
         return super().resolve_command(ctx, args)
 
 

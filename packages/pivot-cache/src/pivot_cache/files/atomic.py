@@ -112,6 +112,19 @@ def sweep_once(directory: Path) -> None:
         sweep(directory)
 
 
+def drop_older_half(directory: Path, most: int) -> None:
+    """Remove the half of the files in a directory that were written longest ago, if it has more than ``most``.
+
+    Raises:
+        OSError: The directory cannot be read, or a file cannot be removed.
+    """
+    with os.scandir(directory) as entries:
+        found = list(entries)
+    if len(found) > most:
+        for entry in sorted(found, key=lambda entry: entry.stat().st_mtime_ns)[: len(found) // 2]:
+            os.unlink(entry.path)
+
+
 def make_directory(directory: Path) -> None:
     """Make a directory and its parents; one that is there already is fine.
 

@@ -7,12 +7,11 @@ from typing import Any
 
 from pivot_core import params
 from pivot_core.conversion.plain import NotPlainError
+from pivot_core.digest import digest_secret
 from pivot_core.pipeline import Pipeline
 from pivot_core.stages.param_overrides import Override, ParamError
 from pivot_core.stages.stage import Stage
 from pivot_runtime.definitions import params_file
-
-_COST = 1 << 14  # of scrypt: some 20 ms for each guess at a secret
 
 
 class ParamResolver:
@@ -83,6 +82,4 @@ def secret_digest(address: str, name: str, text: str) -> str:
     is found by whoever has the same secret. Each guess is made expensive, but a secret that can be guessed is none.
     """
     salt = f"pivot secret\0{address}\0{name}".encode()
-    import hashlib  # noqa: PLC0415  # start-up time: few stages have secrets
-
-    return hashlib.scrypt(text.encode("utf-8", "surrogateescape"), salt=salt, n=_COST, r=8, p=1, dklen=16).hex()
+    return digest_secret(text, salt)

@@ -5,6 +5,7 @@ import os
 import pathlib
 from collections.abc import Callable
 
+from pivot_cache.files.atomic import drop_older_half
 from pivot_core.paths import ArtifactPath
 from pivot_core.stages.annotations import Dep, Out
 from pivot_core.stages.stage import Stage
@@ -78,24 +79,14 @@ class OutlineCache:
         with contextlib.suppress(OSError):
             self._directory.parent.mkdir(exist_ok=True)  # in what is a project already
             self._directory.mkdir(exist_ok=True)
-            self._forget_some()
+            if not self._counted:
+                self._counted = True
+                drop_older_half(self._directory, _MOST)
             with open(self._file(key), "wb", buffering=0, opener=_at_once) as file:
                 file.write(content)
 
     def _file(self, key: bytes) -> str:
         return os.path.join(self._directory, key.hex())
-
-    def _forget_some(self) -> None:
-        """Once in a process, before the first file is written."""
-        if self._counted:
-            return
-        self._counted = True
-        with os.scandir(self._directory) as entries:
-            found = list(entries)
-        if len(found) <= _MOST:
-            return
-        for entry in sorted(found, key=lambda entry: entry.stat().st_mtime_ns)[: len(found) // 2]:
-            os.unlink(entry.path)
 
 
 def _at_once(file: str, flags: int) -> int:

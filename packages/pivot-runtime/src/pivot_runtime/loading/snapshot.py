@@ -13,6 +13,7 @@ import xxhash
 from pivot_cache.errors import CacheError
 from pivot_cache.files import atomic, safe_read
 from pivot_cache.files.boot import boot_id
+from pivot_core.digest import digest_secret
 from pivot_core.values import Value
 from pivot_runtime.freshness import load_trace
 from pivot_runtime.freshness.load_trace import Fact, TraceCheck
@@ -125,15 +126,8 @@ class Snapshots:
             self._directory.parent.mkdir(exist_ok=True)  # in what is a project already
             self._directory.mkdir(exist_ok=True)
             if not place.exists():
-                self._forget_some()
+                atomic.drop_older_half(self._directory, _MOST)
             atomic.write_bytes(place, _head(text) + text)
-
-    def _forget_some(self) -> None:
-        with os.scandir(self._directory) as entries:
-            found = list(entries)
-        if len(found) > _MOST:
-            for entry in sorted(found, key=lambda entry: entry.stat().st_mtime_ns)[: len(found) // 2]:
-                os.unlink(entry.path)
 
 
 def _is_source(fact: Fact) -> bool:
@@ -144,10 +138,7 @@ def _sealed(overrides: Sequence[str], salt: bytes) -> str:
     """A name for parameters, which may be secret: each guess is made expensive."""
     if not overrides:
         return ""
-    import hashlib  # noqa: PLC0415  # start-up time: few commands are given any
-
-    text = "\0".join(overrides).encode("utf-8", "surrogateescape")
-    return f"-{hashlib.scrypt(text, salt=salt, n=1 << 14, r=8, p=1, dklen=16).hex()}"
+    return f"-{digest_secret('\0'.join(overrides), salt)}"
 
 
 def _read(place: pathlib.Path) -> dict[str, Any] | None:
