@@ -27,6 +27,7 @@ from pivot_cache.files import syscalls
 from pivot_cache.files.atomic import make_directory, staging, write_all
 from pivot_cache.files.boot import boot_id, boot_time_ns, is_mtime_of_boot, mtime_of_boot
 from pivot_cache.files.hashing import Hashed, hash_descriptor, hash_file, open_artifact
+from pivot_cache.files.walk import stat_signature
 from pivot_cache.layout import shard
 from pivot_core.lock import Artifact
 
@@ -77,7 +78,7 @@ class ObjectFiles:
         self._rescue = rescue
         self.losing: Callable[[str], object] = lambda _: None
         self._numbers = itertools.count()  # `next` of it is one step under the interpreter's lock
-        self._verified: dict[str, tuple[int, int, int]] = {}
+        self._verified: dict[str, str] = {}
 
     def path(self, digest: str) -> str:
         """The path of an object that exists.
@@ -224,7 +225,7 @@ class ObjectFiles:
 
     def _verify(self, digest: str, path: str, status: os.stat_result) -> bool:
         """Hash the object, and set its mtime, or remember it, so that this need not be done again."""
-        seen = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
+        seen = stat_signature(status)
         if self._verified.get(digest) == seen or self._known(digest, path):
             return True
         try:
