@@ -28,7 +28,7 @@ import attrs
 import pytest
 
 from pivot_core.pivot_yaml import schema
-from pivot_runtime.config.settings import KEYS
+from pivot_runtime.config.keys import KEYS
 
 ROOT = pathlib.Path(__file__).parent.parent
 _TABLE = importlib.util.spec_from_file_location("make_config_table", ROOT / "docs/reference/make_config_table.py")

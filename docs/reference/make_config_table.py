@@ -3,8 +3,7 @@
 import pathlib
 import sys
 
-from pivot_runtime.config import settings
-from pivot_runtime.config.settings import KEYS, Key
+from pivot_runtime.config.keys import KEYS, Key, variable
 
 BEGIN = "<!-- the table of keys: made by `nox -s reference` -->\n"
 END = "<!-- the end of the table of keys -->\n"
@@ -30,9 +29,9 @@ def page(text: str) -> str:
 
 
 def _cells(key: Key) -> tuple[str, ...]:
-    variable = settings.variable(key.family or key.name) + ("<NAME>" if key.family else "")
+    name = variable(key.family or key.name) + ("<NAME>" if key.family else "")
     default = key.unset if key.default is None else f"`{key.kind.show(key.default)}`"
-    return f"`{key.name}`", f"`{variable}`", key.kind.values, default, key.meaning
+    return f"`{key.name}`", f"`{name}`", key.kind.values, default, key.meaning
 
 
 if __name__ == "__main__":

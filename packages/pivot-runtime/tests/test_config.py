@@ -12,9 +12,10 @@ from pivot_cache.objects.store import CheckoutMode
 from pivot_core.errors import DiscoveryError
 from pivot_core.loaders import Text
 from pivot_core.stages.annotations import Dep, Out
-from pivot_runtime.config import remotes, settings
+from pivot_runtime.config import keys, remotes, settings
+from pivot_runtime.config.keys import KEYS
 from pivot_runtime.config.resolve import SettingSource, user_file
-from pivot_runtime.config.settings import KEYS, Settings, Strictness, WorkerStart
+from pivot_runtime.config.settings import Settings, Strictness, WorkerStart
 from pivot_runtime.config.store import ConfigStore
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import ConfigError
@@ -71,8 +72,8 @@ def test_every_default_is_one_of_the_values() -> None:
 
 
 def test_no_two_keys_have_one_variable() -> None:
-    variables = [settings.variable(key.family or key.name) for key in KEYS]
-    families = [settings.variable(key.family) for key in KEYS if key.family]
+    variables = [keys.variable(key.family or key.name) for key in KEYS]
+    families = [keys.variable(key.family) for key in KEYS if key.family]
 
     assert not [
         (one, family)
@@ -117,7 +118,7 @@ def test_every_key_everywhere(places: Places, name: str, text: str, attribute: s
         case "nested":
             places.says(project=f"{section}:\n  {last}: {text}\n" if dot else f"{name}: {text}\n")
         case "environment":
-            places.says(project="remotes.b-2_c: s3://old\n", **{settings.variable(name): text})
+            places.says(project="remotes.b-2_c: s3://old\n", **{keys.variable(name): text})
             value = {"b-2_c": "s3://old", **value} if attribute == "remotes" else value
         case "set":
             places.configuration().assign(name, text)
@@ -201,11 +202,11 @@ def test_no_secret_is_repeated(places: Places, url: str) -> None:
     ],
 )
 def test_what_may_have_been_meant(name: str, meant: str) -> None:
-    assert settings.suggestion(name) == f"did you mean {meant}?"
+    assert keys.suggestion(name) == f"did you mean {meant}?"
 
 
 def test_nothing_is_like_it() -> None:
-    assert settings.suggestion("zzz").startswith("known keys: cache.checkout_mode, ")
+    assert keys.suggestion("zzz").startswith("known keys: cache.checkout_mode, ")
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def setting_candidates(_: click.Context, __: click.Parameter, typed: str) -> "li
     """Return the settings whose name begins with the typed text; the ``shell_complete`` of an argument."""
     from click.shell_completion import CompletionItem  # noqa: PLC0415  # start-up time
 
-    from pivot_runtime.config.settings import KEYS  # noqa: PLC0415
+    from pivot_runtime.config.keys import KEYS  # noqa: PLC0415
 
     names = [key.family or key.name for key in KEYS]
     return [CompletionItem(name, help=None) for name in names if name.startswith(typed)]

@@ -12,7 +12,7 @@ from pivot_cli.completion import setting_candidates
 from pivot_cli.context import working_directory
 from pivot_cli.terminal import console
 from pivot_cli.views import config
-from pivot_runtime.config import settings
+from pivot_runtime.config import keys
 from pivot_runtime.config.resolve import ResolvedConfig
 from pivot_runtime.config.store import ConfigStore, concerns
 
@@ -94,7 +94,7 @@ def unset(key: str, *, user: bool, as_json: bool) -> int:
             console.hint(f"it is set by {config.origin(stated)}")
     _warn(found)
     if as_json:
-        now = config.setting_json(found.now(key)) if settings.find(key) else None
+        now = config.setting_json(found.now(key)) if keys.find(key) else None
         console.data(json.dumps({"removed": removed, "now": now}, indent=2))
     return 0 if removed else 1
 

@@ -3,7 +3,7 @@
 import attrs
 
 from pivot_core.values import Value
-from pivot_runtime.config import edit, settings
+from pivot_runtime.config import edit, keys
 from pivot_runtime.config.file import read_entries
 from pivot_runtime.config.resolve import ResolvedConfig, Setting, SettingSource
 from pivot_runtime.config.store import ConfigStore, check_remote
@@ -50,7 +50,7 @@ def add(configuration: ConfigStore, name: str, url: str, *, default: bool = Fals
         ConfigError: The name or the URL is wrong, or there is such a remote.
     """
     key = f"{_FAMILY}{name}"
-    settings.parsed(key, url)
+    keys.parsed(key, url)
     check_remote(key, url)
     there = configuration.look().said.get(key)
     if there is not None:
@@ -99,7 +99,7 @@ def rename(configuration: ConfigStore, old: str, new: str, *, user: bool = False
         there = _held(text)
         if key not in there:
             raise _absent(configuration, old, user=user)
-        settings.parsed(renamed, there[key] or "")
+        keys.parsed(renamed, there[key] or "")
         if taken is not None or renamed in there:
             raise ConfigError(f"there is a remote {new!r} already", hint="see pivot remote list")
         text = edit.rename(text, key, renamed)

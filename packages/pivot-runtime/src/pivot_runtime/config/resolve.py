@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pivot_cache.files.safe_read import read_regular
-from pivot_runtime.config import settings
-from pivot_runtime.config.settings import KEYS, Key, Settings
+from pivot_runtime.config.settings import Settings
 from pivot_runtime.errors import ConfigError
 
 if TYPE_CHECKING:
     from pivot_runtime.config.file import ConfigEntry, FormatError
+    from pivot_runtime.config.keys import Key
 
 FILE = "config.yaml"
 
@@ -41,7 +41,7 @@ class Setting(NamedTuple):
     """
 
     name: str
-    key: Key
+    key: "Key"
     value: Any
     origin: SettingSource = SettingSource.DEFAULT
     source: str = ""
@@ -98,14 +98,18 @@ class ResolvedConfig(NamedTuple):
         Raises:
             ConfigError: The key is not known.
         """
-        key = settings.known(name)
+        from pivot_runtime.config import keys  # noqa: PLC0415  # start-up time: most projects have no configuration
+
+        key = keys.known(name)
         return self.said.get(name) or Setting(name, key, key.default)
 
     def listed(self) -> Iterator[Setting]:
         """All settings, and the defaults of all keys that are read, by name."""
-        names = {key.name for key in KEYS if not key.family}
+        from pivot_runtime.config import keys  # noqa: PLC0415  # start-up time: most projects have no configuration
+
+        names = {key.name for key in keys.KEYS if not key.family}
         for name in sorted(names | self.said.keys()):
-            key = settings.find(name)
+            key = keys.find(name)
             if key is not None:
                 yield self.said.get(name) or Setting(name, key, key.default)
 
@@ -128,13 +132,7 @@ def look(project: pathlib.Path | None, user: pathlib.Path | None, environment: M
     for origin, file in ((SettingSource.USER, user), (SettingSource.PROJECT, project)):
         if file is not None:
             _take_file(file, origin, said, problems)
-    for name, variable in _variables(said, environment):
-        try:
-            key, value = settings.parsed(name, environment[variable])
-        except ConfigError as error:
-            problems.append(_located(error, variable, None))
-        else:
-            said[name] = Setting(name, key, value, SettingSource.ENVIRONMENT, variable)
+    _take_variables(environment, said, problems)
     return ResolvedConfig(said, tuple(problems))
 
 
@@ -171,6 +169,7 @@ def _take_file(
     if not text:
         return
     # start-up time: most projects have no configuration
+    from pivot_runtime.config import keys  # noqa: PLC0415
     from pivot_runtime.config.file import FormatError, read_entries  # noqa: PLC0415
 
     try:
@@ -180,7 +179,7 @@ def _take_file(
         return
     lines: dict[str, int] = {}
     for entry in entries:
-        if entry.value == "" and settings.section(entry.key):
+        if entry.value == "" and keys.section(entry.key):
             continue
         first = lines.setdefault(entry.key, entry.line)
         try:
@@ -191,35 +190,31 @@ def _take_file(
             said[entry.key] = Setting(entry.key, key, value, origin, str(file), entry.line)
 
 
-def _parsed(entry: "ConfigEntry", first: int) -> tuple[Key, Any]:
+def _take_variables(environment: Mapping[str, str], said: dict[str, Setting], problems: list[ConfigError]) -> None:
+    set_ = sorted(variable for variable, value in environment.items() if variable.startswith("PIVOT_") and value)
+    if not set_:
+        return
+    from pivot_runtime.config import keys  # noqa: PLC0415  # start-up time: most projects have no configuration
+
+    for name, variable in keys.set_by(set_, said):
+        try:
+            key, value = keys.parsed(name, environment[variable])
+        except ConfigError as error:
+            problems.append(_located(error, variable, None))
+        else:
+            said[name] = Setting(name, key, value, SettingSource.ENVIRONMENT, variable)
+
+
+def _parsed(entry: "ConfigEntry", first: int) -> "tuple[Key, Any]":
     if entry.line != first:
         problem = f"this key is there twice, first in line {first}"
         raise ConfigError(problem, key=entry.key, hint="leave one of them")
-    if entry.value is None and settings.find(entry.key) is not None:
+    from pivot_runtime.config import keys  # noqa: PLC0415  # start-up time: most projects have no configuration
+
+    if entry.value is None and keys.find(entry.key) is not None:
         raise ConfigError("its value must be one text or number", key=entry.key, hint="one 'key: value' on each line")
-    return settings.parsed(entry.key, entry.value or "")
+    return keys.parsed(entry.key, entry.value or "")
 
 
 def _located(error: ConfigError, source: str, line: int | None) -> ConfigError:
     return ConfigError(error.problem, key=error.key, source=source, line=line, hint=error.hint)
-
-
-def _variables(said: Mapping[str, Setting], environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Each key that a variable sets, with the variable; one that is empty sets nothing.
-
-    A variable names a member of a family by its upper case: it overrides the members that the files
-    name so, else it is a new one, in lower case.
-    """
-    set_ = sorted(variable for variable, value in environment.items() if variable.startswith("PIVOT_") and value)
-    if not set_:
-        return
-    for prefix, key in settings.VARIABLES:
-        if key.family is None:
-            if prefix in set_:
-                yield key.name, prefix
-            continue
-        for variable in set_:
-            if variable.startswith(prefix):
-                meant = [name for name in said if settings.variable(name) == variable and settings.find(name) == key]
-                fresh = [f"{key.family}{variable.removeprefix(prefix).lower()}"]
-                yield from ((name, variable) for name in meant or fresh)

@@ -15,7 +15,7 @@ from pivot_cache.files.atomic import make_directory, temporary, write_all
 from pivot_cache.layout import Layout
 from pivot_core.errors import DiscoveryError, PivotError
 from pivot_core.values import Value
-from pivot_runtime.config import edit, resolve, settings
+from pivot_runtime.config import edit, keys, resolve
 from pivot_runtime.config.file import FormatError
 from pivot_runtime.errors import ConfigError
 from pivot_runtime.project.project import find_root_without_links
@@ -65,7 +65,7 @@ class ConfigStore(Value):
         Raises:
             ConfigError: The key is not known, the text is not one of its values, or the file cannot be changed.
         """
-        key, value = settings.parsed(name, text)
+        key, value = keys.parsed(name, text)
         if name.startswith("remotes."):
             check_remote(name, text)
         written = key.kind.show(value)
@@ -79,7 +79,7 @@ class ConfigStore(Value):
         """
         removed = self.rewrite(lambda before: edit.remove(before, name), user=user)
         if not removed:
-            settings.known(name)
+            keys.known(name)
         return removed
 
     def rewrite(self, change: Callable[[str], str], *, user: bool = False) -> bool:

@@ -1,0 +1,382 @@
+"""The keys of the settings: their names, variables, kinds of values and meanings, for files and people."""
+
+import enum
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from pivot_cache.objects.store import CheckoutMode
+from pivot_core.errors import suggest
+from pivot_runtime.config.settings import Fsync, Settings, Strictness, VersionPolicy, WorkerStart
+from pivot_runtime.errors import ConfigError
+
+
+class ValueKind(NamedTuple):
+    """A kind of value.
+
+    Attributes:
+        values: Which values there are, in Markdown.
+        parse: The value that a text says; ``ValueError`` if it says none.
+        show: The text that says a value.
+    """
+
+    values: str
+    parse: Callable[[str], Any]
+    show: Callable[[Any], str] = str
+
+
+_WORDS = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
+
+
+def one_of(choices: type[enum.Enum]) -> ValueKind:
+    """One of some words."""
+
+    def parse(text: str) -> enum.Enum:
+        for choice in choices:
+            if choice.value == text:
+                return choice
+        raise ValueError(f"{text!r} is not one of {', '.join(choice.value for choice in choices)}")
+
+    return ValueKind(", ".join(f"`{choice.value}`" for choice in choices), parse, lambda choice: str(choice.value))
+
+
+def at_least(least: int, what: str = "") -> ValueKind:
+    """A whole number, of ``what``."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < least:
+            raise ValueError(f"{text!r} is not a whole number of at least {least}")
+        return int(text)
+
+    return ValueKind(f"a number of {what}, at least {least}" if what else f"a number of at least {least}", parse)
+
+
+def seconds(least: float) -> ValueKind:
+    """A number of seconds, also in tenths."""
+
+    def parse(text: str) -> float:
+        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9])?", text) or float(text) < least:
+            raise ValueError(f"{text!r} is not a number of seconds of at least {least}")
+        return float(text)
+
+    return ValueKind(f"a number of seconds, at least {least}", parse, lambda value: f"{value:.1f}".removesuffix(".0"))
+
+
+def switch(on: str, off: str) -> ValueKind:
+    """Yes or no, in any spelling."""
+
+    def parse(text: str) -> bool:
+        if text.lower() not in _WORDS:
+            raise ValueError(f"{text!r} is neither {on} nor {off}")
+        return _WORDS[text.lower()]
+
+    return ValueKind(f"`{on}`, `{off}`", parse, lambda value: on if value else off)
+
+
+def directory(text: str) -> str:
+    """The path of a directory."""
+    if not text or not text.isprintable():
+        raise ValueError(f"{text!r} is not the path of a directory")
+    return text
+
+
+def patterns(text: str) -> str:
+    """Patterns as in a `.gitignore`."""
+    if not text.isprintable():
+        raise ValueError(f"{text!r} is not a list of patterns")
+    return text
+
+
+def member(text: str) -> str:
+    """A name that the user chose, such as that of a remote.
+
+    Raises:
+        ValueError: It cannot be part of a key.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", text):
+        raise ValueError(f"{text!r} is not a name: letters, digits, '-' and '_', at most 64")
+    return text
+
+
+def remote(text: str) -> str:
+    """An S3 path; what may be a secret is not repeated in an error."""
+    scheme, separator, rest = text.partition("://")
+    if not separator or scheme.lower() != "s3":
+        raise ValueError("the URL of a remote must be an S3 path, s3://bucket/prefix")
+    bucket = rest.partition("/")[0]
+    if not bucket or {"@", ":"} & set(bucket):
+        raise ValueError("the URL of a remote is s3://bucket/prefix, without credentials or port")
+    if not text.isprintable() or " " in text:
+        raise ValueError("the URL of a remote, s3://bucket/prefix, has no spaces")
+    return text
+
+
+def words_or_names(text: str) -> bool | tuple[str, ...]:
+    """Yes, no, or some names."""
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    return tuple(member(name.strip()) for name in text.split(","))
+
+
+def words_or_names_text(value: bool | tuple[str, ...]) -> str:  # noqa: FBT001  # the value of a key
+    """The text that says it."""
+    return ("true" if value else "false") if isinstance(value, bool) else ",".join(value)
+
+
+class Key(NamedTuple):
+    """One key, or a family of keys such as ``remotes.<name>``, whose last part is a name.
+
+    Attributes:
+        name: As it is written.
+        attribute: The attribute of `Settings` that it sets; of a family, by the name.
+        kind: The kind of its value.
+        meaning: Its purpose, in Markdown.
+        unset: The effective value if there is none and `Settings` has none, in Markdown.
+    """
+
+    name: str
+    attribute: str
+    kind: ValueKind
+    meaning: str
+    unset: str = "none"
+
+    @property
+    def family(self) -> str | None:
+        """The prefix of the keys of a family; None if it is a single key."""
+        return self.name.removesuffix("<name>") if self.name.endswith(".<name>") else None
+
+    @property
+    def default(self) -> Any:
+        """The value where nothing sets it; None for none."""
+        return None if self.family else getattr(Settings(), self.attribute)
+
+
+KEYS: tuple[Key, ...] = (
+    Key(
+        "cache.checkout_mode",
+        "checkout_mode",
+        one_of(CheckoutMode),
+        "how files in the workspace are created from the cache; Pivot does not fall back to another mode if this one "
+        "does not work",
+    ),
+    Key(
+        "cache.dir",
+        "cache_dir",
+        ValueKind("a directory, relative to the root", directory),
+        "the directory of the cache; several clones and users can share one; `~`, `~user`, `$NAME` and `${NAME}` are "
+        "expanded",
+    ),
+    Key(
+        "cache.fsync",
+        "fsync",
+        one_of(Fsync),
+        "which bytes are flushed to the disk: only those that exist nowhere else, such as your own file that a "
+        "stage replaces, or also the results of stages, which slows runs down",
+    ),
+    Key(
+        "cache.keep_runs_days",
+        "keep_runs_days",
+        at_least(0, "days"),
+        "how long `pivot cache gc` keeps the results of a run that no branch needs",
+    ),
+    Key(
+        "cache.sha256",
+        "sha256",
+        switch("true", "false"),
+        "whether lock files and `.pvt` files also contain the SHA-256 of outs and data, which is checked on fetch",
+    ),
+    Key(
+        "cache.trash_days",
+        "trash_days",
+        at_least(0, "days"),
+        "how long objects that `pivot cache gc` or `drop` removed stay in the trash; 0: the next `gc` deletes them",
+    ),
+    Key(
+        "default_remote",
+        "default_remote",
+        ValueKind("the name of a remote", member),
+        "the remote of commands that name none",
+        unset="the only remote, if there is just one",
+    ),
+    Key(
+        "fingerprint.library_versions",
+        "library_versions",
+        one_of(VersionPolicy),
+        "which part of a library's version counts for the stages whose code uses the library",
+    ),
+    Key("remote.jobs", "remote_jobs", at_least(1), "how many files are transferred at once"),
+    Key(
+        "remote.read_only",
+        "read_only",
+        ValueKind("`true`, `false`, or names of remotes, separated by commas", words_or_names, words_or_names_text),
+        "which remotes are read-only for `pivot push`: all, none, or these",
+    ),
+    Key(
+        "remote.run_cache",
+        "remote_run_cache",
+        switch("true", "false"),
+        "whether `pivot push` also uploads records of runs to the remote's run cache, and `repro --pull`, `pull` and "
+        "`fetch` use those of others",
+    ),
+    Key(
+        "remote.timeout",
+        "remote_timeout",
+        seconds(0.1),
+        "after how many seconds without progress a request to a remote fails",
+    ),
+    Key(
+        "remotes.<name>",
+        "remotes",
+        ValueKind("`s3://bucket/prefix`", remote),
+        "the URL of the remote; credentials stay where other S3 tools find them",
+    ),
+    Key(
+        "resources.<name>",
+        "resources",
+        at_least(1),
+        "how many units of a shared resource are available",
+    ),
+    Key(
+        "run.jobs",
+        "run_jobs",
+        at_least(1),
+        "how many stages run at once; `--jobs` overrides it",
+        unset="the number of available processors",
+    ),
+    Key(
+        "run.keep_going",
+        "keep_going",
+        switch("true", "false"),
+        "whether, after a failure, independent stages still run; `--keep-going` and `--no-keep-going` override it",
+    ),
+    Key(
+        "run.silence",
+        "silence_seconds",
+        at_least(0, "seconds"),
+        "after how many seconds without output Pivot reports that a stage still runs, or that a pipeline is still "
+        "being imported; then after twice as long, and so on; 0 means never",
+    ),
+    Key(
+        "snapshot",
+        "snapshot",
+        switch("on", "off"),
+        "whether a pipeline is imported again only if something that its last import depended on has changed",
+    ),
+    Key(
+        "strict_io.ignore",
+        "strict_io_ignore",
+        ValueKind("patterns as in a `.gitignore`, separated by commas", patterns),
+        "files that stages may use without declaring them, besides those that `.pivotignore` names",
+    ),
+    Key(
+        "strict_io.level",
+        "strict_io_level",
+        one_of(Strictness),
+        "what happens if a stage reads or writes files of the project without declaring them: nothing, "
+        "a warning with the lines to add, or a failure",
+    ),
+    Key(
+        "watch.debounce",
+        "debounce_ms",
+        at_least(0, "milliseconds"),
+        "how long `repro --watch` waits after the last edit before it runs",
+    ),
+    Key(
+        "worker.start",
+        "worker_start",
+        one_of(WorkerStart),
+        "how the process of a stage starts: forked from one that has imported the pipeline, or (slower) as a new "
+        "interpreter, for libraries that do not survive a fork",
+    ),
+)
+"""Every key, in the order of their names."""
+
+_BY_NAME = {key.name: key for key in KEYS if not key.family}
+_FAMILIES = {key.family: key for key in KEYS if key.family}
+_FORMER_NAMES = {
+    "cache.grace": "cache.trash_days",
+    "cache.retention": "cache.keep_runs_days",
+    "cache.strong_digest": "cache.sha256",
+    "remote.share_runs": "remote.run_cache",
+}
+"""Former names of keys that do not resemble the present ones; used only for suggestions."""
+
+
+def variable(name: str) -> str:
+    """The environment variable that overrides the files for a key."""
+    return f"PIVOT_{re.sub(r'[.-]', '_', name).upper()}"
+
+
+VARIABLES: tuple[tuple[str, Key], ...] = tuple((variable(key.family or key.name), key) for key in KEYS)
+"""Each key with its environment variable; of a family, with what the variables of its members begin with."""
+
+
+def set_by(variables: Collection[str], names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Each key that one of these environment variables sets, with the variable.
+
+    A variable names a member of a family by its upper case: it overrides those of the ``names`` that are written so,
+    else it is a new one, in lower case.
+    """
+    for prefix, key in VARIABLES:
+        if key.family is None:
+            if prefix in variables:
+                yield key.name, prefix
+            continue
+        for each in variables:
+            if each.startswith(prefix):
+                meant = [name for name in names if variable(name) == each and find(name) == key]
+                fresh = [f"{key.family}{each.removeprefix(prefix).lower()}"]
+                yield from ((name, each) for name in meant or fresh)
+
+
+def find(name: str) -> Key | None:
+    """The key, or the family, of a name as it is written; None if there is none."""
+    family, dot, _ = name.partition(".")
+    return _BY_NAME.get(name) or _FAMILIES.get(family + dot)
+
+
+def known(name: str) -> Key:
+    """The key of a name.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    key = find(name)
+    if key is None:
+        raise ConfigError("this key is not known", key=name, hint=suggestion(name))
+    if key.family:
+        try:
+            member(name.removeprefix(key.family))
+        except ValueError as error:
+            raise ConfigError(str(error), key=name, hint=f"the key is {key.name}") from None
+    return key
+
+
+def parsed(name: str, text: str) -> tuple[Key, Any]:
+    """The key of a name, and the value that a text gives it.
+
+    Raises:
+        ConfigError: The name is not known, or the text is not one of its values.
+    """
+    key = known(name)
+    try:
+        return key, key.kind.parse(text)
+    except ValueError as error:
+        raise ConfigError(str(error), key=name, hint=f"the value must be {_said(key)}") from None
+
+
+def suggestion(name: str) -> str:
+    """The known name that an unknown one may stand for."""
+    last = name.rpartition(".")[2]
+    known = [f"{key.family}{last}" if key.family else key.name for key in KEYS]
+    return suggest(_FORMER_NAMES.get(name, name), known) or f"known keys: {', '.join(key.name for key in KEYS)}"
+
+
+def section(name: str) -> bool:
+    """Whether keys begin with this name and a dot."""
+    return any(key.name.startswith(f"{name}.") for key in KEYS)
+
+
+def _said(key: Key) -> str:
+    values = key.kind.values.replace("`", "")
+    return f"one of {values}" if ", " in values and key.kind.values.startswith("`") else values
