@@ -1,5 +1,4 @@
-"""Evaluation of stages: the loaded graph compared with the locks and the workspace.
+"""Evaluation of stages: compares the loaded graph with the locks and the workspace.
 
-A session holds the graph and the open stores of one command; `evaluate` observes a stage and asks
-`pivot_core.decide`.
+A session has the graph and the open stores of one command; `evaluate` observes a stage and asks `pivot_core.decide`.
 """

@@ -17,52 +17,52 @@ from pivot_runtime.loading.loaded import LoadedStage
 class StageView(Protocol):
     """The facts that a decision needs beyond the loaded code.
 
-    A `Session` has them as they are; a `SessionView` changes some of them.
+    A `Session` has the real facts; a `SessionView` changes some of them.
     """
 
     def artifact_at(self, path: ArtifactPath) -> Artifact | None:
-        """The artifact at a path now, or None."""
+        """Return the artifact at a path now, or None."""
         ...
 
     def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
-        """Whether the cache lacks a part of an out that it should keep, and that is at a path."""
+        """Return whether an out is at a path, but not completely in the cache, which should have it."""
         ...
 
     def artifact_in(self, directory: Artifact, path: str) -> Artifact | None:
-        """The artifact at a relative path in a directory with this content, if there is one."""
+        """Return the artifact at a relative path in a directory with this content, if there is one."""
         ...
 
     def taken(
         self, spec: StageSpec, lock: StageLock | None, outs: Mapping[ArtifactPath, Artifact | None]
     ) -> Mapping[ArtifactPath, str]:
-        """The outs of a stage whose places hold something that no run may replace, with a description of it."""
+        """Return the outs of a stage in whose places something is that no run may replace, with its description."""
         ...
 
     def lock(self, address: str) -> StageLock | None:
-        """The last run of a stage, or None."""
+        """Return the last run of a stage, or None."""
         ...
 
     def memory(self) -> Memory:
-        """The results of earlier runs."""
+        """Return the results of earlier runs."""
         ...
 
     def current_code(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
-        """The current state of code that a run was observed to use; deleted code is left out."""
+        """Return the current state of code that a run was observed to use, without deleted code."""
         ...
 
     def library_versions(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
-        """The part of each library's version that counts."""
+        """Return the part of each library's version that counts."""
         ...
 
 
 @attrs.frozen(eq=False, repr=False)
 class Forecast(Value):
-    """The effects that a read-only command foresees for stages that it would have acted on.
+    """The effects of stages upstream that a read-only command foresees.
 
     Attributes:
-        running: Addresses of stages that would run, so that their outs are not known.
-        blocked: Addresses of stages that could not run.
-        restored: The paths that would have been written from the cache.
+        running: The addresses of stages that would run, so that their outs are unknown.
+        blocked: The addresses of stages that could not run.
+        restored: The artifacts that would be restored from the cache, by path.
     """
 
     running: Collection[str] = ()
@@ -89,7 +89,7 @@ def observe(
     schema: int,
     forecast: Forecast | None = None,
 ) -> Observation:
-    """The current state of a stage, or the one that it would have after the forecast."""
+    """Return the current state of a stage, or its state after the forecast."""
     forecast = forecast or Forecast()
     spec = stage.spec
     deps: dict[ArtifactPath, Artifact] = {}
@@ -138,7 +138,7 @@ def _lost(
 def with_variables(
     observation: Observation, stage: LoadedStage, variables: Iterable[str]
 ) -> tuple[Observation, tuple[str, ...]]:
-    """The inputs of a stage that has run, with the variables that it read; and those of them that do not count."""
+    """Return the observation of a stage that has run, with the variables that it read; and those that do not count."""
     variables = tuple(variables)
     env = _reading(stage, variables)
     known = attrs.evolve(observation, inputs=attrs.evolve(observation.inputs, env=env))
@@ -146,12 +146,12 @@ def with_variables(
 
 
 def _reading(stage: LoadedStage, variables: Iterable[str]) -> Mapping[str, str]:
-    """The variables that count: the declared ones, and those that the stage read and the import had set."""
+    """Return the variables that count: the declared ones, and those that the import set and the stage read."""
     return {name: stage.assigned[name] for name in variables if name in stage.assigned} | dict(stage.env)
 
 
 def _found(path: ArtifactPath, restored: Mapping[ArtifactPath, Artifact], view: StageView) -> Artifact | None:
-    """The artifact at a path after the restores, which may restore a directory around the path."""
+    """Return the artifact at a path after the restores, which may restore a directory around the path."""
     if path in restored:
         return restored[path]
     end = path.rfind("/") if restored else -1
@@ -166,7 +166,7 @@ def _found(path: ArtifactPath, restored: Mapping[ArtifactPath, Artifact], view: 
 def evaluate(
     graph: Graph, stages: Mapping[str, LoadedStage], view: StageView, *, schema: int, force: bool = False
 ) -> dict[str, Evaluation]:
-    """The verdict on every stage of the graph, in its order; changes nothing."""
+    """Return the evaluation of every stage of the graph, in its order; change nothing."""
     memory = view.memory()
     running: set[str] = set()
     blocked: set[str] = set()

@@ -1,7 +1,7 @@
-"""Code that runs were observed to use, hashed again from source without importing anything.
+"""Code that runs were observed to use, hashed again from source without an import.
 
-Results from a file are kept with the file's mark and with its content's digest, so that unchanged files are neither
-read nor parsed again: derived data in one file, which belongs to one state of our own code.
+Digests are stored with the stamp and the content's digest of their source file, so that unchanged files are neither
+read nor parsed again. They are derived data in one file, which is valid for one version of Pivot's own code.
 """
 
 import contextlib
@@ -24,11 +24,11 @@ from pivot_core.lock import CodeEntry
 from pivot_runtime.freshness.stamps import ABSENT, is_settled, stamp
 
 _MOST: Final = 8000
-"""Most files in the memory; beyond that it is emptied."""
+"""The most files of which digests are stored; with more, none are."""
 
 
 class _File:
-    """The entries of one file: the digest by key, None for code that is gone."""
+    """The entries of one source file: the digest by key, None for deleted code."""
 
     def __init__(self, marked: str, content: str, digests: dict[str, str | None]) -> None:
         self.marked = marked
@@ -37,24 +37,24 @@ class _File:
 
 
 class ObservedCode:
-    """Recomputes observed entries; reads a file again only if its mark has changed."""
+    """Computes the current digests of observed entries; reads a file again only if its stamp has changed."""
 
     def __init__(self, root: pathlib.Path, memory: pathlib.Path | None = None) -> None:
-        """Read sources below ``root``; keep their digests in the file ``memory``."""
+        """Read sources below ``root``; store their digests in the file ``memory``."""
         self._root = root
         self._memory = memory
         self._files: dict[str, _File] | None = None
         self._learned = False
 
     def now(self, observed: Mapping[str, CodeEntry]) -> dict[str, CodeEntry]:
-        """The same entries with current digests, without those whose code is gone."""
+        """Return the same entries with current digests, without those of deleted code."""
         by_file: dict[str, list[str]] = {}
         for key, entry in observed.items():
             if entry.location is not None:
                 by_file.setdefault(entry.location.file, []).append(key)
         digests: dict[str, str | None] = {}
         for file, keys in by_file.items():
-            digests |= self._of(file, keys)
+            digests |= self._digests(file, keys)
         return {
             key: entry if entry.digest == found else attrs.evolve(entry, digest=found)
             for key, entry in observed.items()
@@ -62,11 +62,11 @@ class ObservedCode:
         }
 
     def hold(self, observed: Mapping[str, CodeEntry]) -> bool:
-        """Whether all entries are unchanged."""
+        """Return whether all entries are unchanged."""
         return not observed or self.now(observed) == observed
 
     def close(self) -> None:
-        """Keep the digests in the memory."""
+        """Store the digests."""
         if self._learned and self._files is not None and self._memory is not None:
             self._learned = False
             kept = {file: [each.marked, each.content, each.digests] for file, each in self._files.items()}
@@ -75,9 +75,9 @@ class ObservedCode:
                 self._memory.parent.mkdir(exist_ok=True)  # its parent exists in every project
                 write_bytes(self._memory, _head(text) + text)
 
-    def _of(self, file: str, keys: Iterable[str]) -> Mapping[str, str | None]:
+    def _digests(self, file: str, keys: Iterable[str]) -> Mapping[str, str | None]:
         if self._files is None:
-            self._files = _recalled(self._memory)
+            self._files = _read_memory(self._memory)
         path = os.fspath(self._root / file)
         began = time.time_ns()
         marked = stamp(path)
@@ -95,13 +95,13 @@ class ObservedCode:
             text = _read(path)
             if text is None or digest_bytes(text) != known.content:  # edited just now
                 del self._files[file]
-                return {} if text is None else _taken(text, keys)
-            known.digests |= _taken(text, unknown)
+                return {} if text is None else _recheck(text, keys)
+            known.digests |= _recheck(text, unknown)
             self._learned = True
         return {key: known.digests[key] for key in keys}
 
 
-def _taken(text: bytes, keys: Iterable[str]) -> dict[str, str | None]:
+def _recheck(text: bytes, keys: Iterable[str]) -> dict[str, str | None]:
     from pivot_fingerprint.observation import recheck  # noqa: PLC0415  # start-up time: few stages need it
 
     return {key: recheck(text, key) for key in keys}
@@ -114,7 +114,7 @@ def _read(path: str) -> bytes | None:
         return None
 
 
-def _recalled(memory: pathlib.Path | None) -> dict[str, _File]:
+def _read_memory(memory: pathlib.Path | None) -> dict[str, _File]:
     if memory is None:
         return {}
     try:
@@ -128,7 +128,7 @@ def _recalled(memory: pathlib.Path | None) -> dict[str, _File]:
 
 
 def _head(text: bytes) -> bytes:
-    """The first line of the memory, which is valid for this code, this Python and these digests only."""
+    """Return the first line of the file, which makes it valid for this code, this Python and these digests only."""
     spec = importlib.util.find_spec("pivot_fingerprint")
     places = [] if spec is None else list(spec.submodule_search_locations or ())
     code = [os.path.join(place, name) for place in places for name in sorted(os.listdir(place)) if name.endswith(".py")]

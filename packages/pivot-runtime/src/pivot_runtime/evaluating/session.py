@@ -36,20 +36,20 @@ _OUT_REASONS: Final = frozenset({Reason.OUT_MISSING, Reason.OUT_MODIFIED})
 
 
 class Session:
-    """A command at work on a project.
+    """The loaded stages of a command, with the project's open stores.
 
     Attributes:
         context: The context of the command.
         project: Its project.
         schema: The version of all fingerprints.
         graph: The dependencies between stages.
-        own: The addresses of the command's own stages; the graph has also everything upstream.
+        own: The addresses of the command's own stages; the graph also has all stages upstream of them.
         stages: The loaded stages, by address.
-        stores: The open stores, and the configuration.
-        stashed: The outs that a killed run has set aside, if they count as put back; otherwise None.
-        will_be_restored: The paths of stashed outs that have been looked for and found.
-        literal: A directory that was fetched only in part counts as it is, and not as missing.
-        unreadable: The paths that have been looked for and cannot be read, and why.
+        stores: The open stores, and the settings.
+        stashed: The outs that a killed run stashed, if they count as put back; otherwise None.
+        will_be_restored: The requested paths that are in the stash.
+        literal: A directory that was fetched only in part counts as it is instead of as missing.
+        unreadable: The requested paths that cannot be read, with the problem.
         obstacles: The check for files in the way of outs.
     """
 
@@ -62,7 +62,7 @@ class Session:
         stashed: "OutStash | None" = None,
         literal: bool = False,
     ) -> None:
-        """Work on the stages of an assembly; `open_session` makes a session."""
+        """Work on the stages of an assembly; `open_session` opens the stores."""
         self.context = context
         self.project = context.project
         self.schema = assembly.schema
@@ -80,7 +80,7 @@ class Session:
 
     @property
     def observed_code(self) -> "ObservedCode":
-        """The current state of code that runs were observed to use."""
+        """Return the current state of code that runs were observed to use."""
         if self._observed_code is None:
             from pivot_runtime.evaluating.observed_code import ObservedCode  # noqa: PLC0415  # start-up time
 
@@ -89,7 +89,7 @@ class Session:
 
     @property
     def source_texts(self) -> "SourceTexts":
-        """The source texts that earlier runs depended on."""
+        """Return the source texts that earlier runs depended on."""
         if self._source_texts is None:
             from pivot_runtime.evaluating.source_texts import SourceTexts  # noqa: PLC0415  # start-up time
 
@@ -97,22 +97,22 @@ class Session:
         return self._source_texts
 
     def close(self) -> None:
-        """Remember what the session learned of observed code."""
+        """Store the digests of observed code."""
         if self._observed_code is not None:
             self._observed_code.close()
 
     @property
     def store(self) -> ObjectStore:
-        """Contents by digest."""
+        """Return the object store: contents by digest."""
         return self.stores.store
 
     @property
     def runs(self) -> "RunCache":
-        """Results by inputs key."""
+        """Return the run cache: results by inputs key."""
         return self.stores.runs
 
     def artifact_at(self, path: ArtifactPath) -> Artifact | None:
-        """The artifact at ``path`` now, or None.
+        """Return the artifact at ``path`` now, or None.
 
         None also for a directory that was fetched only in part, and for an unreadable file, which is reported.
         """
@@ -121,7 +121,7 @@ class Session:
         try:
             found = self.stores.look(path)
         except ArtifactError as error:
-            self._pass_over(path, error)
+            self._report_unreadable(path, error)
             return None
         if found is None and self.stashed is not None:
             return self._from_stash(path, self.stashed)
@@ -132,8 +132,8 @@ class Session:
                 return None
         return found
 
-    def _pass_over(self, path: ArtifactPath, error: ArtifactError) -> None:
-        """An unreadable path blocks the stage that writes there, and is missing for one that reads it."""
+    def _report_unreadable(self, path: ArtifactPath, error: ArtifactError) -> None:
+        """Report an unreadable path: it blocks the stage that writes it, and is missing for a stage that reads it."""
         self.context.read_set.mark_incomplete("a path cannot be read")
         self.context.notices.add(Notice(str(error), error.hint))
         at = os.path.relpath(error.path, self.project.layout.artifact(path))
@@ -149,12 +149,12 @@ class Session:
         return self.stores.files.artifact(waiting)
 
     def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
-        """Whether the cache lacks a part of an out that it should keep, and that is at a path."""
+        """Return whether an out is at a path, but not completely in the cache, which should have it."""
         del path
         return not self.store.has_all(artifact, self.context.read_set.look)
 
     def artifact_in(self, directory: Artifact, path: str) -> Artifact | None:
-        """The artifact at a relative path in a directory with this content, if there is one and the cache knows it."""
+        """Return the artifact at a relative path in a directory with this content, if the cache knows one."""
         try:
             return self.store.tree(directory).at(path)
         except CacheError:
@@ -169,7 +169,7 @@ class Session:
         return self.stores.ingest(self.project.layout.artifact(path))
 
     def keep(self, path: ArtifactPath) -> Artifact:
-        """As `ingest`, for a file that exists nowhere else: its bytes are flushed to the disk when this returns.
+        """Store an artifact that exists nowhere else: flush its bytes to the disk before returning.
 
         Raises:
             ArtifactError: No readable file is there.
@@ -181,19 +181,19 @@ class Session:
     def taken(
         self, spec: StageSpec, lock: StageLock | None, outs: Mapping[ArtifactPath, Artifact | None]
     ) -> Mapping[ArtifactPath, str]:
-        """The outs of a stage whose places hold something that no run may replace, with a description of it."""
+        """Return the outs of a stage in whose places something is that no run may replace, with its description."""
         unreadable = {out.path: self.unreadable[out.path] for out in spec.outs if out.path in self.unreadable}
         return self.obstacles.of(spec, lock, outs) | unreadable
 
     def blocked(self, address: str, observation: Observation) -> events.StageBlocked:
-        """The report of a stage that cannot run."""
+        """Return the event for a stage that cannot run."""
         missing = observation.missing
         unreadable = {path: self.unreadable[path] for path in missing if path in self.unreadable}
         tracked = (path for path in missing if path not in unreadable and self.obstacles.tracked(path, within=False))
         return events.StageBlocked(address, "", tuple(missing), observation.taken, tuple(tracked), unreadable)
 
     def lock(self, address: str) -> StageLock | None:
-        """The last run of a stage, or None."""
+        """Return the last run of a stage, or None."""
         lock = lock_files.read(self.context, address)
         if lock is None or not lock.libraries:
             return lock
@@ -202,36 +202,36 @@ class Session:
         )
 
     def retire(self) -> None:
-        """Remove and report the lock files of stages that are gone and whose outs other stages write now."""
+        """Remove and report the lock files of former stages whose outs other stages write now."""
         writers = {out.path: address for address, stage in self.stages.items() for out in stage.spec.outs}
         lock_files.retire(self.context, self.stages.keys(), writers)
 
     def memory(self) -> CacheMemory:
-        """The results of earlier runs in the cache."""
+        """Return the results of earlier runs in the cache."""
         return CacheMemory(self.store, lambda: self.runs, self._still_holds)
 
     def _still_holds(self, record: RunRecord) -> bool:
         return self.current_code(record.observed) == record.observed
 
     def current_code(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
-        """The current state of code that a run was observed to use; deleted code is left out."""
+        """Return the current state of code that a run was observed to use, without deleted code."""
         for file in {entry.location.file for entry in observed.values() if entry.location is not None}:
             self.context.read_set.look(self.project.root / file)
         return self.observed_code.now(observed) if observed else {}
 
     def library_versions(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
-        """The part of each library's version that counts under the policy."""
+        """Return the part of each library's version that counts under the policy."""
         return self.stores.settings.relevant_versions(libraries)
 
     def resolve(self, names: Iterable[str]) -> tuple[str, ...]:
-        """The addresses that targets mean, in graph order; the command's own stages if there are none."""
+        """Return the addresses that targets mean, in graph order; the command's own stages if there are no targets."""
         wanted = list(names)
         if not wanted:
             return self.own
         return targets.resolve_targets(wanted, self.graph, root=self.project.root, cwd=self.project.cwd)
 
     def out_differences(self, evaluation: Evaluation) -> "dict[str, TreeDifference]":
-        """The files that differ in each out of a stage that is a directory and not as its last run left it."""
+        """Return, for each out that is a directory and differs from its last run's, the files that differ."""
         found = {}
         recorded = evaluation.lock.outs if evaluation.lock is not None else {}
         for change in evaluation.decision.changes:
@@ -248,54 +248,54 @@ class Session:
     def evaluate(
         self, addresses: Iterable[str], *, force: bool = False, view: StageView | None = None
     ) -> dict[str, Evaluation]:
-        """The evaluations of these stages and everything upstream, as another view sees them if one is given."""
+        """Return the evaluations of these stages and all upstream of them, from another view if one is given."""
         graph = self.graph.select(self.graph.ancestors(addresses))
         return evaluate(graph, self.stages, view or self, schema=self.schema, force=force)
 
 
 class SessionView:
-    """A `StageView` that agrees with its session: the base of views that see some of the artifacts differently."""
+    """A `StageView` that shows what its session finds: the base class of views that show some artifacts differently."""
 
     def __init__(self, session: Session) -> None:
-        """See what the session sees."""
+        """View a session."""
         self._session = session
 
     def artifact_at(self, path: ArtifactPath) -> Artifact | None:
-        """The artifact at a path now, or None."""
+        """Return the artifact at a path now, or None."""
         return self._session.artifact_at(path)
 
     def artifact_in(self, directory: Artifact, path: str) -> Artifact | None:
-        """The artifact at a relative path in a directory with this content, if there is one and it is known."""
+        """Return the artifact at a relative path in a directory with this content, if the cache knows one."""
         return self._session.artifact_in(directory, path)
 
     def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
-        """Whether the cache lacks a part of an out that it should keep, and that is at a path."""
+        """Return whether an out is at a path, but not completely in the cache, which should have it."""
         return self._session.lost(path, artifact)
 
     def lock(self, address: str) -> StageLock | None:
-        """The last run of a stage, or None."""
+        """Return the last run of a stage, or None."""
         return self._session.lock(address)
 
     def memory(self) -> Memory:
-        """The results of earlier runs."""
+        """Return the results of earlier runs."""
         return self._session.memory()
 
     def taken(
         self, spec: StageSpec, lock: StageLock | None, outs: Mapping[ArtifactPath, Artifact | None]
     ) -> Mapping[ArtifactPath, str]:
-        """The outs of a stage whose places hold something that no run may replace, with a description of it."""
+        """Return the outs of a stage in whose places something is that no run may replace, with its description."""
         return self._session.taken(spec, lock, {path: self._on_disk(path) for path in outs})
 
     def current_code(self, observed: Mapping[str, CodeEntry]) -> Mapping[str, CodeEntry]:
-        """The current state of code that a run was observed to use; deleted code is left out."""
+        """Return the current state of code that a run was observed to use, without deleted code."""
         return self._session.current_code(observed)
 
     def library_versions(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
-        """The part of each library's version that counts."""
+        """Return the part of each library's version that counts."""
         return self._session.library_versions(libraries)
 
     def _on_disk(self, path: ArtifactPath) -> Artifact | None:
-        """The artifact that the session finds at a path, whatever this view shows there."""
+        """Return the artifact that the session finds at a path, whatever this view shows there."""
         return self._session.artifact_at(path)
 
 
@@ -308,13 +308,13 @@ def open_session(
     literal: bool = False,
     stores: Stores | None = None,
 ) -> Iterator[Session]:
-    """A session over loaded pipelines; digests of observed code are remembered at the end.
+    """Open a session over loaded pipelines; it stores the digests of observed code at the end of the block.
 
     Args:
         context: The context of the command.
         assembly: Its pipelines.
-        as_next_run: Artifacts are seen as a run that began now would find them.
-        literal: Artifacts are seen as they are on disk.
+        as_next_run: Show the artifacts that a run would find if it began now.
+        literal: Show the artifacts that are on disk.
         stores: The open stores of the project, if the caller has opened them.
     """
     with open_stores(context) if stores is None else contextlib.nullcontext(stores) as opened:
@@ -324,7 +324,7 @@ def open_session(
 
 
 def has_stash(layout: Layout) -> bool:
-    """Whether there are outs that a killed run has set aside, or those of a run at this moment."""
+    """Return whether outs of a killed run, or of a current one, are in the stash."""
     try:
         with os.scandir(layout.stash_dir) as entries:
             return next(entries, None) is not None
@@ -333,10 +333,10 @@ def has_stash(layout: Layout) -> bool:
 
 
 def _stashed(project: Project) -> "OutStash | None":
-    """The outs that a killed run has set aside."""
+    """Return the stash if a killed run left outs in it."""
     if not has_stash(project.layout):
         return None
-    from pivot_runtime.artifacts.stash import OutStash  # noqa: PLC0415  # start-up time: it seldom comes to this
+    from pivot_runtime.artifacts.stash import OutStash  # noqa: PLC0415  # start-up time: few runs are killed
     from pivot_runtime.project.guard import held  # noqa: PLC0415
 
     return None if held(project.layout.guard_file) else OutStash(project.layout)

@@ -1,6 +1,6 @@
-"""Source texts of fingerprint entries, by digest, from which an explanation shows the edit as a diff.
+"""Source texts of fingerprint entries, by digest, from which an explanation shows an edit as a diff.
 
-Derived data in one SQLite file: if it is missing, damaged or locked, explanations lack the diffs.
+They are derived data in one SQLite file: if it is missing, damaged or locked, explanations lack the diffs.
 """
 
 import pathlib
@@ -18,19 +18,19 @@ _CREATE: Final = "CREATE TABLE IF NOT EXISTS forms (digest TEXT PRIMARY KEY, tex
 _INSERT: Final = "INSERT OR IGNORE INTO forms VALUES (?, ?)"
 _SELECT: Final = "SELECT text FROM forms WHERE digest = ?"
 _LONGEST: Final = 1 << 16
-"""Characters; what is longer is generated code or data, whose difference nobody reads."""
+"""The longest text in characters; longer texts are generated code or data, of which nobody reads a diff."""
 
 
 class SourceTexts:
-    """Source texts by the digest of their canonical form; two texts of one digest differ in looks only."""
+    """Source texts by the digest of their canonical form; two texts with one digest differ in formatting only."""
 
     def __init__(self, file: pathlib.Path) -> None:
-        """Describe a store; the file is made when something is first remembered."""
+        """Use a file, which the first `remember` creates."""
         self._file = file
         self._known: set[str] = set()
 
     def remember(self, stage: LoadedStage, root: pathlib.Path) -> None:
-        """Keep the texts of a stage's entries, as their files have them now. Never fails."""
+        """Store the current texts of a stage's entries. Never fails."""
         new = {
             entry.digest: text
             for key, entry in stage.code.items()
@@ -41,14 +41,14 @@ class SourceTexts:
             derived_db.use(self._file, lambda database: _insert(database, new))
 
     def recall(self, digests: Iterable[str]) -> Mapping[str, str]:
-        """The texts that are known."""
+        """Return the known texts, by digest."""
         found: dict[str, str] = {}
         if self._file.exists():
             derived_db.use(self._file, lambda database: found.update(_select(database, digests)))
         return found
 
     def diffs(self, stage: LoadedStage, changes: Iterable[FactChange], root: pathlib.Path) -> dict[str, str]:
-        """A unified diff of each changed entry whose earlier text is known, by key."""
+        """Return a unified diff of each changed entry whose earlier text is known, by key."""
         edited = {each.key: each.old for each in changes if each.reason is Reason.CODE and each.old is not None}
         old = self.recall(edited.values())
         found = {}
@@ -73,7 +73,7 @@ def _select(database: "sqlite3.Connection", digests: Iterable[str]) -> dict[str,
 
 
 def source_of(stage: LoadedStage, key: str, root: pathlib.Path) -> str | None:
-    """The lines in which an entry stands, as its file has them now; None if they are not known or too long."""
+    """Return the current source lines of an entry; None if they are unknown or too long."""
     if key in stage.texts:
         return stage.texts[key] if len(stage.texts[key]) <= _LONGEST else None
     entry, span = stage.code.get(key), stage.spans.get(key)
