@@ -1,11 +1,13 @@
 """The state diagrams of the map have the arrows of the code."""
 
+import itertools
 import pathlib
 import re
 
 from pivot_core.decide import Verdict
 from pivot_core.errors import PivotError
-from pivot_runtime.running.runner import RunResult
+from pivot_core.plan import Plan, State
+from pivot_runtime.running.runner import RunResult, StageOutcome
 from pivot_runtime.running.watch_states import (
     ChangedPaths,
     Debounce,
@@ -21,7 +23,7 @@ from pivot_runtime.running.watch_states import (
 )
 
 MAP = pathlib.Path(__file__).parent.parent / "docs/architecture.md"
-ARROW = re.compile(r"^([A-Z_]+) +── .* ─+▶ ([A-Z_]+)$", re.MULTILINE)
+ARROW = re.compile(r"^([A-Z_]+) +── (.*?) ─+▶ ([A-Z_]+)$", re.MULTILINE)
 
 EDIT = ChangedPaths(("/in",), ("/in",))
 EVENTS: dict[WatchPhase, tuple[WatchEvent, ...]] = {
@@ -33,6 +35,42 @@ EVENTS: dict[WatchPhase, tuple[WatchEvent, ...]] = {
     WatchPhase.WAITING_FOR_COMMAND: (EDIT, ChangedPaths(), ChangedPaths(("/out",), command_at_work=True)),
     WatchPhase.COMPARING: (Look(Verdicts()), Look(Verdicts((StageLook("p.a", Verdict.RUN),)))),
 }
+
+
+def drawn(title: str) -> dict[tuple[str, str], list[str]]:
+    """The arrows of the diagram below a line of the map, with their words."""
+    _, _, text = MAP.read_text().partition(f"\n{title}")
+    arrows: dict[tuple[str, str], list[str]] = {}
+    for start, words, end in ARROW.findall(text.split("```")[1]):
+        arrows.setdefault((start, end), []).append(words)
+    return arrows
+
+
+def test_the_map_draws_each_arrow_of_a_stage_in_a_run() -> None:
+    """Those of every way through a plan of three stages."""
+    upstream = {"a": frozenset[str](), "b": frozenset({"a"}), "c": frozenset[str]()}
+    arrows: set[tuple[str, str]] = set()
+    for ways in itertools.product(("take", "done", "fail", "stop"), repeat=7):
+        plan = Plan(upstream)
+        for way in ways:
+            before = {name: plan.state(name) for name in upstream}
+            running = [name for name, state in before.items() if state is State.RUNNING]
+            match way:
+                case "take":
+                    plan.take()
+                case "stop":
+                    plan.stop()
+                case _ if running:
+                    getattr(plan, way)(running[0])
+            arrows |= {
+                (state.name, plan.state(name).name) for name, state in before.items() if plan.state(name) is not state
+            }
+    found = drawn("A stage in a run")
+    assert found.keys() == arrows
+    outcomes = [found["RUNNING", end] for end in ("DONE", "FAILED")]
+    words = [set(re.findall("[A-Z]+", text)) for (text,) in outcomes]
+    assert words[0] | words[1] == {each.name for each in StageOutcome}
+    assert not words[0] & words[1]
 
 
 def test_the_map_draws_each_arrow_of_watch() -> None:
@@ -47,4 +85,6 @@ def test_the_map_draws_each_arrow_of_watch() -> None:
             if after not in known:
                 known.append(after)
                 pending.append(after)
-    assert sorted(ARROW.findall(MAP.read_text())) == sorted(arrows)
+    found = drawn("Watch (")
+    assert found.keys() == arrows
+    assert all(len(words) == 1 for words in found.values())

@@ -11,6 +11,7 @@ import pytest
 
 from pivot_cache.testing.remote_contract import MemoryRemote
 from pivot_runtime.context import CommandContext
+from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project.guard import guarded
 from pivot_runtime.project.project import init
@@ -98,6 +99,7 @@ def watched(
     edit: Callable[[], object],
     *,
     options: RunOptions | None = None,
+    report: Reporter = no_report,
 ) -> None:
     """Watch a project; ``edit`` is called whenever nothing else has to be done, and ends it by an exception."""
 
@@ -111,7 +113,7 @@ def watched(
 
     @contextlib.contextmanager
     def reporting(_: Sequence[str]) -> Iterator[Reporter]:
-        yield no_report
+        yield report
 
     monkeypatch.setattr(watch, "Waiter", Waiter)
     watching = watch.Watch(
@@ -285,3 +287,21 @@ def test_a_stage_that_changes_its_own_input_is_given_up_until_an_edit(
     watched(tmp_path, monkeypatch, edit)
     assert inputs == ["a+++", "b+", "b+"]
     assert (tmp_path / "out.txt").read_text() == "b+"
+
+
+def test_a_stop_during_a_run_ends_watch(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All others of these tests end it while it waits."""
+    prepared(tmp_path, pipeline_py=PIPELINE, helper_py=GOOD, in_txt="one")
+    reported: list[type] = []
+
+    def report(event: events.Event) -> None:
+        reported.append(type(event))
+        if isinstance(event, events.StageStarted):
+            raise KeyboardInterrupt
+
+    def edit() -> None:
+        raise AssertionError("it does not wait")
+
+    watched(tmp_path, monkeypatch, edit, report=report)
+    assert reported.count(events.RunStarted) == reported.count(events.RunStopped) == 1
+    assert not (tmp_path / "tries").exists()
