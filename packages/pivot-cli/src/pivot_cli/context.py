@@ -4,7 +4,7 @@ import os
 import pathlib
 import sys
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 import click
@@ -12,10 +12,12 @@ import click
 from pivot_cache.errors import RAISE, SCARCE, CacheError
 from pivot_cli.terminal import console
 from pivot_core.errors import PivotError
-from pivot_runtime.context import CommandContext, Notice, Notices
+from pivot_runtime.context import CommandContext, Notice, Notices, StartupState
 from pivot_runtime.freshness import noop_cache
-from pivot_runtime.freshness.load_trace import LoadTrace
-from pivot_runtime.processes.startup_state import StartupState
+
+if TYPE_CHECKING:
+    from pivot_runtime.inspecting.status import Status
+    from pivot_runtime.running.repro import RunResult
 
 NO_SNAPSHOT: Final = "pivot.no_snapshot"
 """Marks, in the click context, a command that imports its pipelines again."""
@@ -96,7 +98,7 @@ def _notice_reporter() -> Callable[[Notice], None]:
     return report
 
 
-def keep_answer(context: CommandContext, traces: Sequence[LoadTrace], elapsed: str = "") -> None:
+def keep_answer(context: CommandContext, result: "Status | RunResult", elapsed: str = "") -> None:
     """Cache the output so far as the answer to this command, valid as long as nothing that it read changes."""
     if context.overrides or not context.use_snapshots:  # a parameter may be a secret; the user requested an import
         return
@@ -107,7 +109,12 @@ def keep_answer(context: CommandContext, traces: Sequence[LoadTrace], elapsed: s
     if not _moves_the_cursor(out + err):
         kept = noop_cache.CachedOutput(out, err, 0)
         noop_cache.keep(
-            sys.argv[1:], context.environment, kept, read_set=context.read_set, traces=traces, elapsed=elapsed
+            sys.argv[1:],
+            context.environment,
+            kept,
+            read_set=context.read_set,
+            traces=result.load_traces,
+            elapsed=elapsed,
         )
 
 

@@ -12,12 +12,14 @@ from pivot_core.errors import PivotError
 from pivot_core.paths import STATE_DIR
 from pivot_core.values import Value
 from pivot_runtime.freshness.stamps import ReadSet
+from pivot_runtime.processes.startup_state import StartupState
 from pivot_runtime.project.project import Project
 
 if TYPE_CHECKING:
     from pivot_runtime.config.settings import Settings
     from pivot_runtime.loading.host_pool import HostPool
-    from pivot_runtime.processes.startup_state import StartupState
+
+__all__ = ["CommandContext", "Notice", "Notices", "StartupState"]
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -82,7 +84,7 @@ class CommandContext(Value):
     overrides: tuple[str, ...] = ()
     use_snapshots: bool = True
     hosts: "HostPool | None" = attrs.field(default=None, eq=False, repr=False)
-    startup_state: "StartupState | None" = attrs.field(default=None, eq=False, repr=False)
+    startup_state: StartupState | None = attrs.field(default=None, eq=False, repr=False)
     on_slow_import: Callable[[float, str], None] = attrs.field(default=lambda *_: None, eq=False, repr=False)
     read_set: ReadSet = attrs.field(factory=ReadSet, eq=False, repr=False)
     notices: Notices = attrs.field(factory=Notices, eq=False, repr=False)

@@ -71,7 +71,7 @@ def command(  # noqa: PLR0913  # one parameter per option
         )
     if quiet:
         if found.cached and not (found.broken or remote):
-            keep_answer(context, found.load_traces)
+            keep_answer(context, found)
         return 0 if found.cached else 1
     notices.warn_of_broken(found.broken)
     notices.hint_at_stashed_outs(found.will_be_restored)
@@ -86,5 +86,5 @@ def command(  # noqa: PLR0913  # one parameter per option
             for line in tracked_states(found.tracked, context.project):
                 console.line(line)
     if found.cached and not (explain or found.broken or remote):
-        keep_answer(context, found.load_traces)
+        keep_answer(context, found)
     return 0

@@ -99,7 +99,7 @@ def run_stages(
         console.data(summary(result))
     asked_again = not options.only_targets  # the cache of answers has no entries for `pivot run`
     if result.idle and asked_again and not (verbosity.jsonl or options.force or options.pull):
-        keep_answer(context, result.load_traces, formats.seconds(result.seconds) if verbosity.summary else "")
+        keep_answer(context, result, formats.seconds(result.seconds) if verbosity.summary else "")
     if result.torn:
         console.hint("run 'pivot repro' again; if this happens each time, the stage itself changes its inputs")
     return 0 if result.complete else 1

@@ -9,10 +9,9 @@ from pivot_cli.views import phrases
 from pivot_core.decide import Decision
 from pivot_runtime.artifacts.obstacles import ways_out
 from pivot_runtime.history import events
-from pivot_runtime.tracing.usage import ResourceUsage
 
 if TYPE_CHECKING:
-    from pivot_runtime.running.runner import RunResult
+    from pivot_runtime.running.repro import RunResult
 
 _COLOURS: Mapping[str, str] = {
     "ran": "green",
@@ -107,7 +106,7 @@ class RunLines:
         )
 
     def _ran(self, event: events.StageRan) -> None:
-        cost = f"  ({_cost(event.usage)})" if self._costs and event.usage is not None else ""
+        cost = f"  ({_cost(event.usage.cpu, event.usage.memory)})" if self._costs and event.usage is not None else ""
         self._line("ran", event.address, event.seconds, f"{self._because(event.decision)}{cost}")
         for reason in event.incomplete:
             console.note(f"the code that {self._name(event.address)!r} ran was not fully observed: {reason}")
@@ -154,7 +153,10 @@ class RunLines:
         console.warning(f"stage {self._name(event.address)!r} uses files that it does not declare:")
         for each in event.found:
             way = f"add: {each.line}" if each.line else "write to another path: only one stage may write a file"
-            console.text(f"  {phrases.describe_undeclared(each, self._names)}\n    {way}")
+            verb = "writes" if each.wrote else "reads"
+            what = f"{formats.counted(each.count, 'file')} in {each.path}" if each.count > 1 else each.path
+            whose = f", which {self._name(each.owner)!r} writes" if each.owner is not None else ""
+            console.text(f"  {verb} {what}{whose}\n    {way}")
 
     def _failed(self, event: events.StageFailed) -> None:
         self._line("FAILED", event.address, event.seconds, event.summary)
@@ -236,8 +238,8 @@ class RunLines:
     """Events without a method have no line."""
 
 
-def _cost(usage: ResourceUsage) -> str:
-    return f"{formats.seconds(usage.cpu)} of processor time, {formats.size(usage.memory)} of memory"
+def _cost(cpu: float, memory: int) -> str:
+    return f"{formats.seconds(cpu)} of processor time, {formats.size(memory)} of memory"
 
 
 def _state(state: str) -> str:

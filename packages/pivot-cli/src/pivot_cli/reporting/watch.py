@@ -12,8 +12,7 @@ from pivot_runtime.context import CommandContext
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter
 from pivot_runtime.running.repro import RunOptions
-from pivot_runtime.running.watch import Watch
-from pivot_runtime.running.watch_states import Round
+from pivot_runtime.running.watch import Round, Watch
 
 _WORTH_REPORTING = (
     events.WaitingForGuard,

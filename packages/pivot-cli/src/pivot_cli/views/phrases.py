@@ -11,7 +11,6 @@ from pivot_core.decide import Decision, FactChange, Reason, Verdict
 
 if TYPE_CHECKING:
     from pivot_cache.formats.tree import TreeDifference
-    from pivot_runtime.tracing.undeclared import Undeclared  # start-up time: used only for runs
 
 _PREFIX: Mapping[Reason, str] = {
     Reason.LIBRARY: "library:",
@@ -151,10 +150,3 @@ def rerun_json(result: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return (
         None if result is None else {"verdict": result["verdict"], "detail": result["detail"], "time": result["time"]}
     )
-
-
-def describe_undeclared(found: "Undeclared", names: Mapping[str, str]) -> str:
-    """Return ``reads lookup.csv`` or ``writes 12 files in plots``, with the stage that writes the file."""
-    what = f"{formats.counted(found.count, 'file')} in {found.path}" if found.count > 1 else found.path
-    whose = f", which {names.get(found.owner, found.owner)!r} writes" if found.owner is not None else ""
-    return f"{'writes' if found.wrote else 'reads'} {what}{whose}"

@@ -9,12 +9,10 @@ from pivot_core.decide import FactChange, Reason, Verdict
 from pivot_core.lock import CodeEntry, UnresolvedCode
 from pivot_core.spec import Location
 from pivot_runtime.artifacts.obstacles import ways_out
-from pivot_runtime.artifacts.tracked import TrackedFile, TrackedState
-from pivot_runtime.inspecting.status import StageStatus, Status
+from pivot_runtime.inspecting.status import StageStatus, Status, TrackedFile, TrackedState
 
 if TYPE_CHECKING:
     from pivot_runtime.project.project import Project
-    from pivot_runtime.sharing.remote_view import SyncState
 
 _DIRECT = 2
 """The length of the path from a stage to an entry that it names itself."""
@@ -52,8 +50,16 @@ def status_text(found: Status) -> str:
         lines += ["", f"{total}, {stale} stale: {way}"]
     else:
         lines += ["", f"{total}, all cached"]
-    if found.sync_state is not None:
-        lines.append(_synced(found.sync_state))
+    where = found.sync_state
+    if where is not None:
+        counts = {
+            "in sync": where.synced,
+            "to push": where.to_push,
+            "to fetch": where.to_fetch,
+            "missing": where.missing,
+        }
+        parts = [f"{count} {what}" for what, count in counts.items() if count]
+        lines.append(f"{where.remote!r}: {', '.join(parts) or 'nothing is recorded'}")
     return sanitize.lines(lines)
 
 
@@ -75,12 +81,6 @@ def _detail(stage: StageStatus, found: Status) -> str:
         where = "in the cache" if place.value == "cache" else f"on {remote!r}"
         absent.setdefault(where, []).append(path)
     return "; ".join(f"not here, but {where}: {formats.listed(paths)}" for where, paths in absent.items())
-
-
-def _synced(where: "SyncState") -> str:
-    counts = {"in sync": where.synced, "to push": where.to_push, "to fetch": where.to_fetch, "missing": where.missing}
-    parts = [f"{count} {what}" for what, count in counts.items() if count]
-    return f"{where.remote!r}: {', '.join(parts) or 'nothing is recorded'}"
 
 
 def planned_runs(planned: Status) -> str:

@@ -23,6 +23,8 @@ from pivot_runtime.loading.assembly import LoadOptions, load_pipelines
 if TYPE_CHECKING:
     from pivot_runtime.sharing.remote_view import Availability, RemoteView, SyncState
 
+__all__ = ["StageStatus", "Status", "StatusOptions", "TrackedFile", "TrackedState", "status"]
+
 
 @attrs.frozen(eq=False, repr=False)
 class StageStatus(Value):

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pivot_runtime.executors.base import Debugger, Executor
     from pivot_runtime.running.edit_detection import CodeWatch
 
+__all__ = ["RunOptions", "RunResult", "repro"]
+
 
 @attrs.frozen(eq=False, repr=False)
 class RunOptions(Value):

@@ -40,6 +40,8 @@ from pivot_runtime.running.watch_states import (
 )
 from pivot_runtime.running.watched_paths import changed, directories, edits, note_code, update_stamps
 
+__all__ = ["DEFAULT_MS", "Round", "Watch"]
+
 DEFAULT_MS: Final = 100
 _STEP_SECONDS: Final = 0.025
 """Longer than a step of the clock by which most file systems date changes."""
