@@ -86,7 +86,7 @@ def test_what_a_crash_leaves_of_our_own_calls_is_not_shown() -> None:
 
 
 def test_what_begins_in_other_interpreters_is_found_from_the_top_of_the_package(tmp_path: pathlib.Path) -> None:
-    also = StageTracer(TraceOptions(), root=str(tmp_path), declared=(), spool=str(tmp_path / "spool")).also
+    also = StageTracer(TraceOptions(), root=str(tmp_path), declared=(), spool=str(tmp_path / "spool")).companion
 
     assert also.package == "pivot_runtime"
     assert [also.place] == list(pivot_runtime.__path__)

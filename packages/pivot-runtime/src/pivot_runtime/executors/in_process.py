@@ -86,7 +86,7 @@ class InProcessExecutor(Immediate):
         files = declared(stage, directory)
         assigned = self._stages[address].undeclared
         witness = StageTracer(self._watching, root=str(self._root), declared=files, spool=spool, assigned=assigned)
-        watched.add_companion(witness.also)
+        watched.add_companion(witness.companion)
         try:
             with watched, witness:
                 execute(stage)
@@ -95,7 +95,8 @@ class InProcessExecutor(Immediate):
             shutil.rmtree(spool, ignore_errors=True)
         gaps = uncovered(observed, _manifest(self._stages[address]), root=self._root)
         entries = {gap.key: CodeEntry(gap.digest, Location(gap.file, gap.line)) for gap in gaps if gap.digest}
-        seen, incomplete = witness.seen, (*observed.incomplete, *witness.seen.unseen)
+        seen = witness.used
+        incomplete = (*observed.incomplete, *seen.unseen)
         return lambda seconds: Finished(address, seconds, None, entries, incomplete, seen)
 
     def _bring(self, address: str, file: LoadedFile) -> Stage:

@@ -1,4 +1,4 @@
-"""A pool of children that are forked in advance, since a fork takes longer than many stages."""
+"""The processes of stage runs, forked from the host: some in advance, since a fork takes longer than many stages."""
 
 import contextlib
 import os
@@ -17,12 +17,29 @@ from pivot_runtime.tracing.tracer import StageTracer
 from pivot_runtime.tracing.usage import TraceOptions
 from pivot_runtime.worker import stage_main
 
-_MOST = 1 << 16
+_CHUNK = 1 << 16
 _SPARES = 4
-_PATIENCE = 0.01
+_FORKS_SECONDS = 0.01
+"""The time after which no further process is forked in advance."""
 
 type Job = Mapping[str, Any]
-"""Which stage to run, and what to note of it: `address`, `watching` and `assigned`, as `StageTracer` has it."""
+"""The stage to run, `address`, and the `watching` and `assigned` of its `StageTracer`."""
+
+
+class ProcessPipes(NamedTuple):
+    """The pipes from the process of a stage to the host.
+
+    Attributes:
+        result: The end to read reports from.
+        result_writer: The end that the process writes reports to.
+        output: The end to read output from.
+        output_writer: The end that the process prints to.
+    """
+
+    result: int
+    result_writer: int
+    output: int
+    output_writer: int
 
 
 class StartedProcess(NamedTuple):
@@ -41,60 +58,107 @@ class StartedProcess(NamedTuple):
     spool: str
 
 
+def start_process(start: Callable[[ProcessPipes], int], spool: str) -> StartedProcess:
+    """Start the process of a stage by ``start``, which returns its pid.
+
+    Raises:
+        OSError: The system lacks something for one more process.
+    """
+    pipes = _open_pipes()
+    try:
+        pid = start(pipes)
+    except OSError:
+        for fd in pipes:
+            os.close(fd)
+        raise
+    os.close(pipes.result_writer)
+    os.close(pipes.output_writer)
+    return StartedProcess(pid, pipes.result, pipes.output, spool)
+
+
+def _open_pipes() -> ProcessPipes:
+    one = os.pipe()
+    try:
+        return ProcessPipes(*one, *os.pipe())
+    except OSError:
+        for fd in one:
+            os.close(fd)
+        raise
+
+
+class SpareProcess(NamedTuple):
+    """A process that was forked in advance and waits for its job.
+
+    Attributes:
+        process: The process.
+        jobs: The descriptor to write the job to.
+    """
+
+    process: StartedProcess
+    jobs: int
+
+    def close(self) -> None:
+        """End it."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.process.pid, signal.SIGKILL)
+        os.waitpid(self.process.pid, 0)
+        for fd in (self.process.result, self.process.output, self.jobs):
+            os.close(fd)
+        shutil.rmtree(self.process.spool, ignore_errors=True)
+
+
 class PreforkPool:
-    """Forks children, each for one job."""
+    """Forks a process for each stage run, some of them in advance."""
 
     def __init__(self, imported: ImportedPipeline, spools: str) -> None:
         """Nothing is forked yet; ``spools`` is the directory for observations of the processes that stages start."""
         self._imported = imported
         self._spools = spools
-        self._spares: deque[tuple[StartedProcess, int]] = deque()
+        self._spares: deque[SpareProcess] = deque()
         self._count = 0
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """The children that wait for a job."""
-        return tuple(spare.pid for spare, _ in self._spares)
+        """The processes that wait for a job."""
+        return tuple(spare.process.pid for spare in self._spares)
 
     def start(self, job: Job, held: Iterable[int]) -> StartedProcess:
-        """A child that does a job; ``held`` are descriptors that it must not keep open.
+        """Start a job in a process; ``held`` are descriptors that the process must not keep open.
 
         Raises:
-            OSError: The system has not enough of something for one more process.
+            OSError: The system lacks something for one more process.
         """
         while self._spares:
-            spare, jobs = self._spares.popleft()
+            spare = self._spares.popleft()
             try:
-                os.write(jobs, wire.dumps(job).encode() + b"\n")
+                os.write(spare.jobs, wire.dumps(job).encode() + b"\n")
             except BrokenPipeError:  # it was killed
-                _end(spare, jobs)
+                spare.close()
             else:
-                os.close(jobs)
-                return spare
-        return self._fork(held, job)
+                os.close(spare.jobs)
+                return spare.process
+        return self._fork(held, lambda: job)
 
     def prepare(self, held: Collection[int], most: int) -> None:
-        """Have children wait for the next jobs, of which there will be ``most``, unless some do so already.
+        """Fork processes for the next jobs, at most ``most``, unless some wait already.
 
-        Several at a time, since after each fork this process must copy all memory that it touches.
+        Several are forked at once, since after each fork this process copies all memory that it writes to.
         """
         if self._spares:
             return
         began = time.monotonic()
         for _ in range(min(most, _SPARES)):
-            if (
-                time.monotonic() - began > _PATIENCE
-            ):  # it has a lot of memory, and what it does takes longer than a fork
+            if time.monotonic() - began > _FORKS_SECONDS:  # this process has much memory, so that a fork is slow
                 break
             try:
-                self._spares.append(self._spare(held))
-            except OSError:  # there may be no more processes, or files: then none is made before it is needed
+                self._spares.append(self._fork_spare(held))
+            except OSError:  # there are too many processes or files: `start` tries again
                 break
 
-    def _spare(self, held: Iterable[int]) -> tuple[StartedProcess, int]:
+    def _fork_spare(self, held: Iterable[int]) -> SpareProcess:
         theirs, jobs = os.pipe()
         try:
-            return self._fork((*held, jobs), lambda: _next(theirs)), jobs
+            return SpareProcess(self._fork((*held, jobs), lambda: _read_job(theirs)), jobs)
         except OSError:
             os.close(jobs)
             raise
@@ -102,88 +166,64 @@ class PreforkPool:
             os.close(theirs)
 
     def held(self) -> tuple[int, ...]:
-        """The descriptors that no other child must keep open."""
-        return tuple(fd for spare, jobs in self._spares for fd in (spare.result, spare.output, jobs))
+        """The descriptors that no other process must keep open."""
+        return tuple(fd for process, jobs in self._spares for fd in (process.result, process.output, jobs))
 
     def close(self) -> None:
-        """End the children that wait."""
+        """End the processes that wait."""
         while self._spares:
-            _end(*self._spares.popleft())
+            self._spares.popleft().close()
 
-    def spool(self) -> str:
-        """A new name for a directory."""
+    def new_spool(self) -> str:
+        """The path of a new spool directory, which is not created."""
         self._count += 1
         return os.path.join(self._spools, f"{os.getpid()}-{self._count}")
 
-    def _fork(self, held: Iterable[int], job: Job | Callable[[], Job]) -> StartedProcess:
-        result, childs_result, output, childs_output = ends = pipes()
-        held = (*held, *self.held(), result, output)
-        host, spool = os.getpid(), self.spool()
-        # Work before the fork is done in memory that need not be copied.
-        watched = Observer(root=self._imported.root, is_user_code=self._imported.is_user_code, spool=spool)
-        watched.prepare()
-        stage_main.flush()
-        try:
-            pid = os.fork()
-        except OSError:
-            for fd in ends:
-                os.close(fd)
-            raise
-        if pid == 0:
-            self._become(stage_main.WorkerFds(childs_output, childs_result, held, host), watched, spool, job)
-        os.close(childs_result)
-        os.close(childs_output)
-        with contextlib.suppress(OSError):  # the child does the same; whoever comes first
-            os.setpgid(pid, pid)
-        return StartedProcess(pid, result, output, spool)
+    def _fork(self, held: Iterable[int], job: Callable[[], Job]) -> StartedProcess:
+        spool = self.new_spool()
 
-    def _become(
-        self, place: stage_main.WorkerFds, watched: Observer, spool: str, job: Job | Callable[[], Job]
-    ) -> NoReturn:
+        def fork(pipes: ProcessPipes) -> int:
+            inherited = (*held, *self.held(), pipes.result, pipes.output)
+            fds = stage_main.WorkerFds(pipes.output_writer, pipes.result_writer, inherited, os.getpid())
+            # Before the fork, since memory that the child writes to is copied.
+            observer = Observer(root=self._imported.root, is_user_code=self._imported.is_user_code, spool=spool)
+            observer.prepare()
+            stage_main.flush()
+            pid = os.fork()
+            if pid == 0:
+                self._run(fds, observer, spool, job)
+            return pid
+
+        process = start_process(fork, spool)
+        with contextlib.suppress(OSError):  # the child does the same, whichever comes first
+            os.setpgid(process.pid, process.pid)
+        return process
+
+    def _run(self, fds: stage_main.WorkerFds, observer: Observer, spool: str, read_job: Callable[[], Job]) -> NoReturn:
+        """Be the process of a stage."""
         try:
-            stage_main.prepare(place)
+            stage_main.prepare(fds)
             imported = self._imported
             imported.random_state.settle()
-            watched.__enter__()  # `stage_main.run` exits it
-            if callable(job):
-                job = job()
+            observer.__enter__()  # `stage_main.run` exits it
+            job = read_job()
             stage, directory = imported.stages[job["address"]]
             files, watching = declared(stage, directory), TraceOptions.from_plain(job["watching"])
-            witness = StageTracer(watching, root=imported.root, declared=files, spool=spool, assigned=job["assigned"])
+            tracer = StageTracer(watching, root=imported.root, declared=files, spool=spool, assigned=job["assigned"])
             own = (imported.pristine, imported.replaced)
-            stage_main.run(stage, directory, place.result, (watched, witness), own)
+            stage_main.run(stage, directory, fds.result, stage_main.Observation(observer, tracer), own)
         finally:
             os._exit(1)
 
 
-def pipes() -> tuple[int, int, int, int]:
-    """Two pipes: of each the end to read from, then the one to write to."""
-    one = os.pipe()
-    try:
-        return *one, *os.pipe()
-    except OSError:
-        for fd in one:
-            os.close(fd)
-        raise
-
-
-def _end(spare: StartedProcess, jobs: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(spare.pid, signal.SIGKILL)
-    os.waitpid(spare.pid, 0)
-    for fd in (spare.result, spare.output, jobs):
-        os.close(fd)
-    shutil.rmtree(spare.spool, ignore_errors=True)
-
-
-def _next(jobs: int) -> Job:
-    """The job that comes in on a descriptor; if none will come, this process ends."""
-    told = b""
-    while not told.endswith(b"\n"):
-        part = os.read(jobs, _MOST)
+def _read_job(jobs: int) -> Job:
+    """The job that arrives on a descriptor; this process ends if none will."""
+    line = b""
+    while not line.endswith(b"\n"):
+        part = os.read(jobs, _CHUNK)
         if not part:
             os._exit(0)
-        told += part
+        line += part
     os.close(jobs)
-    job: Job = wire.loads(told.decode())
+    job: Job = wire.loads(line.decode())
     return job

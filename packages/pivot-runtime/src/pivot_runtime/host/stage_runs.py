@@ -14,7 +14,7 @@ from pivot_fingerprint import Manifest
 from pivot_fingerprint.observation import Observed, uncovered
 from pivot_runtime.history.logs import RunLog
 from pivot_runtime.host.load import ImportedPipeline
-from pivot_runtime.host.prefork import Job, PreforkPool, StartedProcess, pipes
+from pivot_runtime.host.prefork import Job, PreforkPool, ProcessPipes, StartedProcess, start_process
 from pivot_runtime.host.stage_process import ProcessEnd, StageProcess
 from pivot_runtime.processes import live_threads, parent_death, process_tree, wire
 from pivot_runtime.worker import spawned
@@ -121,8 +121,7 @@ class StageRuns:
         return [*self._own, *(fd for each in self.processes for fd in each.held())]
 
     def _spawn(self, job: Job) -> StartedProcess:
-        imported, spool = self._imported, self._pool.spool()
-        result, childs_result, output, childs_output = ends = pipes()
+        imported, spool = self._imported, self._pool.new_spool()
         pipeline = {
             "directory": imported.stages[job["address"]].directory,
             "file": imported.file,
@@ -131,15 +130,11 @@ class StageRuns:
             "sources": imported.sources,
             "spool": spool,
         }
-        try:
-            pid = spawned.spawn({**job, **pipeline}, output=childs_output, result=childs_result)
-        except OSError:
-            for fd in ends:
-                os.close(fd)
-            raise
-        os.close(childs_result)
-        os.close(childs_output)
-        return StartedProcess(pid, result, output, spool)
+
+        def spawn(pipes: ProcessPipes) -> int:
+            return spawned.spawn({**job, **pipeline}, output=pipes.output_writer, result=pipes.result_writer)
+
+        return start_process(spawn, spool)
 
     def _prefork(self) -> None:
         """Fork processes for the next stages while the command stores the outs of the last."""

@@ -1,4 +1,4 @@
-"""Traces the process of a stage from inside: the files and environment variables that it uses."""
+"""The tracer of a stage, which records from inside its process the files and environment variables that it uses."""
 
 import contextlib
 import os
@@ -15,22 +15,26 @@ from pivot_runtime.tracing.spool import Spool
 from pivot_runtime.tracing.strace import Strace
 from pivot_runtime.tracing.usage import TraceOptions, UsedFiles
 
-_ELSEWHERE: Final = "pivot_runtime.tracing.subprocesses"
+_IN_CHILDREN: Final = "pivot_runtime.tracing.subprocesses"
 
 
 class StageTracer:
-    """A context manager around the run of a stage, in the stage's own process; good for one run."""
+    """A context manager around one stage run, in the stage's own process.
+
+    Attributes:
+        companion: The tracer to start in each Python interpreter that the stage starts.
+    """
 
     def __init__(
         self, watching: TraceOptions, *, root: str, declared: tuple[str, ...], spool: str, assigned: Iterable[str] = ()
     ) -> None:
-        """See what ``watching`` asks for.
+        """Record nothing before the block is entered.
 
         Args:
-            watching: What.
+            watching: The observations to make.
             root: The absolute path of the project.
             declared: The absolute paths that the stage declares.
-            spool: A directory in which other processes leave what they see.
+            spool: The directory for observations of other processes.
             assigned: The variables that the import has set, and that the stage does not declare.
         """
         self._spool = Spool(spool)
@@ -39,16 +43,15 @@ class StageTracer:
         self._lines = os.path.join(spool, "strace")
         self._strace = Strace(self._lines) if watching.trace else None
         self._variables = VariableReads(assigned, self._spool)
-        self._handed = PassedVariables(assigned, self._spool, self._variables.note)
+        self._passed = PassedVariables(assigned, self._spool, self._variables.note)
         self._directory = ""
         arguments = (root, declared, spool, files, assigned, code_directories()[2])
-        self.also = Companion(_ELSEWHERE, "begin", arguments, os.path.abspath(pivot_runtime.__path__[0]))
-        """The observation in the interpreters that the stage starts."""
+        self.companion = Companion(_IN_CHILDREN, "begin", arguments, os.path.abspath(pivot_runtime.__path__[0]))
 
     def __enter__(self) -> Self:
         self._spool.begin()
         self._variables.start()
-        self._handed.start()
+        self._passed.start()
         if self._audit is not None:
             self._audit.start()
         if self._strace is not None:
@@ -63,24 +66,24 @@ class StageTracer:
         if self._audit is not None:
             if self._strace is not None:
                 self._strace.stop()
-                self._take(self._audit)
+                self._note_traced(self._audit)
             self._audit.stop()
         self._variables.stop()
-        self._handed.stop()
+        self._passed.stop()
 
-    def _take(self, audit: FileAudit) -> None:
+    def _note_traced(self, audit: FileAudit) -> None:
         with contextlib.suppress(OSError), open(self._lines, encoding="utf-8", errors="surrogateescape") as lines:
             for path, wrote in strace.used_files(lines, self._directory):
                 if wrote or not path.endswith(SOURCES):
                     audit.note(path, wrote=wrote)
 
     @property
-    def seen(self) -> UsedFiles:
-        """The observations."""
+    def used(self) -> UsedFiles:
+        """The files and variables that the stage used, once the block has ended."""
         audit = self._audit
         return UsedFiles(
             tuple(sorted(audit.read)) if audit is not None else (),
             tuple(sorted(audit.wrote)) if audit is not None else (),
             tuple(sorted(self._variables.names)),
-            self._handed.unseen(self._variables.names),
+            self._passed.unseen(self._variables.names),
         )

@@ -18,7 +18,7 @@ from pivot_runtime.worker import shell
 
 
 def execute(stage: Stage) -> None:
-    """Run a stage in the current process, whose working directory is the stage's."""
+    """Run a stage in this process, whose working directory is the stage's."""
     directory = os.getcwd()
     values = dict(stage.values)
     values |= {name: dep.like(_load(name, dep.loader, dep.paths)) for name, dep in stage.deps.items()}
@@ -26,7 +26,7 @@ def execute(stage: Stage) -> None:
         there = all(os.path.lexists(path) for path in before.paths)
         values[name] = before.like(_load(name, before.loader, before.paths)) if there else None  # type: ignore[arg-type]
     results = shell.run(stage, stage.func) if isinstance(stage.func, Command) else plain_call(stage, values)
-    os.chdir(directory)  # wherever the stage went, its outs are declared relative to its directory
+    os.chdir(directory)  # the stage may have changed it, and its outs are relative to it
     for key, out in stage.outs.items():
         for path, value in _paired(stage, key, out, results[key]):
             _save(stage, out, path, value)
@@ -35,29 +35,30 @@ def execute(stage: Stage) -> None:
 def _load(name: str, loader: Reader[Any], paths: tuple[str, ...]) -> list[Any]:
     loaded = []
     for path in paths:
-        with _noted(path, f"while loading {path!r} for parameter {name!r}"):
+        with _add_note(path, f"while loading {path!r} for parameter {name!r}"):
             loaded.append(loader.load(pathlib.Path(path)))
     return loaded
 
 
 def _paired(stage: Stage, key: str, out: Out, value: Any) -> list[tuple[str, Any]]:
-    """Each path of an out with the value that belongs there."""
+    """The paths of an out, each with its value."""
     if isinstance(out.path, str):
         return [(out.path, value)]
     if not isinstance(value, list | tuple) or len(value) != len(out.paths):
         got = f"{len(value)} values" if isinstance(value, list | tuple) else type(value).__name__
-        what = "it" if stage.single else f"the key {key!r}"
-        raise _error(stage, f"{what} takes a list or tuple of {len(out.paths)} values, one for each path, not {got}")
+        subject = "it" if stage.single else f"the key {key!r}"
+        raise _error(stage, f"{subject} takes a list or tuple of {len(out.paths)} values, one for each path, not {got}")
     return list(zip(out.paths, value, strict=True))
 
 
 def _save(stage: Stage, out: Out, path: str, value: Any) -> None:
     if not out.directory or isinstance(out.loader, PathOnly):
-        with _noted(path, f"while saving {path!r}"):
+        with _add_note(path, f"while saving {path!r}"):
             out.loader.save(value, pathlib.Path(path))
         return
     if not isinstance(value, Mapping):
-        raise _error(stage, f"the value of {path!r} must be a mapping from file name to value, not {_kind(value)}")
+        got = type(value).__name__
+        raise _error(stage, f"the value of {path!r} must be a mapping from file name to value, not {got}")
     os.makedirs(path, exist_ok=True)
     for name, each in value.items():
         try:
@@ -66,7 +67,7 @@ def _save(stage: Stage, out: Out, path: str, value: Any) -> None:
             raise _error(stage, f"{name!r} is not the name of a file inside {path!r}: {error}") from None
         file = pathlib.Path(path, inside)
         file.parent.mkdir(parents=True, exist_ok=True)
-        with _noted(str(file), f"while saving {str(file)!r}"):
+        with _add_note(str(file), f"while saving {str(file)!r}"):
             out.loader.save(each, file)
 
 
@@ -74,15 +75,12 @@ def _error(stage: Stage, problem: str) -> StageError:
     return StageError(stage.name, stage.location, problem)
 
 
-def _kind(value: object) -> str:
-    return type(value).__name__
-
-
 @contextlib.contextmanager
-def _noted(path: str, what: str) -> Iterator[None]:
+def _add_note(path: str, note: str) -> Iterator[None]:
+    """Add a note about a file to an error in the block, unless the error is Pivot's and names the file."""
     try:
         yield
     except Exception as error:
         if not isinstance(error, PivotError) or repr(path) not in str(error):
-            error.add_note(what)
+            error.add_note(note)
         raise

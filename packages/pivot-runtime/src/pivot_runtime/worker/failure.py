@@ -1,4 +1,4 @@
-"""The report of an error in a stage: one line, its traceback, a hint; whatever the error itself says or does."""
+"""The report of an error in a stage: one line, its traceback, a hint. The error's own methods may fail."""
 
 import os
 import traceback
@@ -24,9 +24,9 @@ def describe_failure(error: BaseException) -> dict[str, Any]:
     """The report of an error in a stage, as JSON-able data: one line, its traceback, a hint."""
     try:
         return _failure(error)
-    except BaseException:  # noqa: BLE001  # whatever a user's exception does when it is asked what it is
-        summary = _asked(lambda: one_line(error)) or type(error).__name__
-        return {"summary": summary, "detail": _frames(user_traceback(error)), "hint": None}
+    except BaseException:  # noqa: BLE001  # the methods of a user's exception may raise anything
+        summary = _text(lambda: one_line(error)) or type(error).__name__
+        return {"summary": summary, "detail": _format_lines(user_traceback(error)), "hint": None}
 
 
 def _failure(error: BaseException) -> dict[str, Any]:
@@ -48,22 +48,22 @@ def _failure(error: BaseException) -> dict[str, Any]:
 
 def one_line(error: BaseException) -> str:
     """The error's type, the last line of its message, and its notes."""
-    told = [line for line in _asked(error.__str__).splitlines() if line.strip()]
-    message = f": {_shortened(told[-1].strip())}" if told else ""
+    lines = [line for line in _text(error.__str__).splitlines() if line.strip()]
+    message = f": {_shortened(lines[-1].strip())}" if lines else ""
     return f"{type(error).__name__}{message}{_notes(error)}"
 
 
 def _notes(error: BaseException) -> str:
     notes = getattr(error, "__notes__", ())
-    told = (" ".join(_asked(note.__str__).split()) for note in (notes if isinstance(notes, list) else ()))
-    return "".join(f" ({_shortened(note)})" for note in told if note)
+    texts = (" ".join(_text(note.__str__).split()) for note in (notes if isinstance(notes, list) else ()))
+    return "".join(f" ({_shortened(text)})" for text in texts if text)
 
 
-def _asked(say: Callable[[], str]) -> str:
-    """The text of a user's object; nothing if it fails to."""
+def _text(method: Callable[[], str]) -> str:
+    """The text that a method of a user's object returns; empty if it fails."""
     try:
-        return say()
-    except BaseException:  # noqa: BLE001  # whatever it raises, it is not the error that is reported
+        return method()
+    except BaseException:  # noqa: BLE001  # the error that is reported is another one
         return ""
 
 
@@ -72,7 +72,7 @@ def _shortened(text: str, most: int = 200) -> str:
 
 
 def format_user_traceback(error: BaseException) -> str:
-    """The traceback, less the frames of Pivot through which the stage was called; of too long a one both ends."""
+    """The traceback without the frames of Pivot that called the stage; the middle of a very long one is left out."""
     lines = traceback.format_exception(type(error), error, user_traceback(error), limit=-_MOST_FRAMES)
     text = "".join(lines)
     left_out = len(text) - 2 * _MOST_AT_END
@@ -81,19 +81,19 @@ def format_user_traceback(error: BaseException) -> str:
     return f"{text[:_MOST_AT_END]}\n… {left_out} characters are left out here …\n{text[-_MOST_AT_END:]}"
 
 
-def _frames(place: TracebackType | None) -> str:
-    """The lines that led to an error of which nothing else can be said."""
+def _format_lines(entry: TracebackType | None) -> str:
+    """The traceback of an error that cannot be formatted, without source lines and message."""
     lines: list[str] = []
-    while place is not None and len(lines) < _MOST_FRAMES:
-        code = place.tb_frame.f_code
-        lines.append(f'  File "{code.co_filename}", line {place.tb_lineno}, in {code.co_name}\n')
-        place = place.tb_next
+    while entry is not None and len(lines) < _MOST_FRAMES:
+        code = entry.tb_frame.f_code
+        lines.append(f'  File "{code.co_filename}", line {entry.tb_lineno}, in {code.co_name}\n')
+        entry = entry.tb_next
     return "".join(["Traceback (most recent call last):\n", *lines])
 
 
 def user_traceback(error: BaseException) -> TracebackType | None:
-    """Where an error came from, less the frames of Pivot through which the stage was called."""
-    place = error.__traceback__
-    while place is not None and place.tb_frame.f_code.co_filename.startswith(_OWN):
-        place = place.tb_next
-    return place
+    """The traceback of an error without the frames of Pivot that called the stage."""
+    entry = error.__traceback__
+    while entry is not None and entry.tb_frame.f_code.co_filename.startswith(_OWN):
+        entry = entry.tb_next
+    return entry

@@ -1,4 +1,4 @@
-"""Runs the command of a shell stage in the stage's process."""
+"""The command of a shell stage: filled in, run by bash, and checked for its outs."""
 
 import os
 import pathlib
@@ -13,7 +13,7 @@ from pivot_core.stages.stage import Stage
 from pivot_runtime.definitions import shell_code
 
 SHELL: Final = ("bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c")
-"""A command ends where one of its commands fails, also inside a pipe."""
+"""Bash with options that end the text at the first command that fails, also inside a pipe."""
 
 _RESTORED: Final = tuple(getattr(signal, name) for name in ("SIGPIPE", "SIGXFSZ") if hasattr(signal, name))
 _MEANING: Final = {
@@ -23,16 +23,13 @@ _MEANING: Final = {
 
 
 def run(stage: Stage, command: Command) -> Mapping[str, Any]:
-    """Run a command in the current directory; its outs by key.
+    """Run a command in the current directory; returns its outs by key.
 
     Raises:
         StageError: It failed, or did not write an out.
     """
-    taken = stage.values.get(PARAMS)
-    text = filled_in(command.text, stage.deps, stage.outs, values(taken))
-    for out in stage.outs.values():
-        for path in out.paths:
-            os.makedirs(path if out.directory else os.path.dirname(path) or ".", exist_ok=True)
+    text = filled_in(command.text, stage.deps, stage.outs, values(stage.values.get(PARAMS)))
+    _make_directories(stage)
     program = shutil.which(SHELL[0])
     if program is None:
         raise _error(stage, "bash, which runs commands, is not on the PATH", hint="install bash")
@@ -43,12 +40,19 @@ def run(stage: Stage, command: Command) -> Mapping[str, Any]:
     return {key: out.like([pathlib.Path(path) for path in out.paths]) for key, out in stage.outs.items()}
 
 
+def _make_directories(stage: Stage) -> None:
+    """Make the directories of the outs."""
+    for out in stage.outs.values():
+        for path in out.paths:
+            os.makedirs(path if out.directory else os.path.dirname(path) or ".", exist_ok=True)
+
+
 def _run(stage: Stage, program: str, text: str) -> None:
     pid = os.posix_spawn(program, [*SHELL, text], os.environ, setsigdef=_RESTORED)
     _, status = os.waitpid(pid, 0)
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
-        raise _error(stage, f"its command was killed by {_signal(-code)}")
+        raise _error(stage, f"its command was killed by {_signal_name(-code)}")
     if code > 0:
         raise _error(stage, f"its command ended with exit status {code}", hint=_MEANING.get(code))
     missing = [path for out in stage.outs.values() for path in out.paths if not os.path.exists(path)]
@@ -58,7 +62,7 @@ def _run(stage: Stage, program: str, text: str) -> None:
         )
 
 
-def _signal(number: int) -> str:
+def _signal_name(number: int) -> str:
     try:
         return signal.Signals(number).name
     except ValueError:

@@ -1,10 +1,10 @@
-"""A stage run in a new interpreter, for code that does not survive a fork."""
+"""A stage run in a new interpreter, for pipelines that do not survive a fork."""
 
 import faulthandler
 import os
 import pathlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pivot_core.stages.param_overrides import Override
@@ -14,7 +14,7 @@ from pivot_fingerprint.programs import track_putenv
 from pivot_runtime.definitions import source_import
 from pivot_runtime.definitions.reimport import ReimportedPipeline, declared
 from pivot_runtime.processes import parent_death, process_tree, wire
-from pivot_runtime.processes.pristine import Pristine
+from pivot_runtime.processes.pristine import Pristine, Replacements
 from pivot_runtime.tracing.tracer import StageTracer
 from pivot_runtime.tracing.usage import TraceOptions
 from pivot_runtime.worker import failure, stage_main
@@ -26,22 +26,22 @@ def spawn(job: Mapping[str, Any], *, output: int, result: int) -> int:
     """Start the interpreter; returns its pid.
 
     Args:
-        job: Its work, as `main` reads it.
-        output: The descriptor that takes all that it prints.
-        result: The descriptor that takes its one message.
+        job: The stage to run and the pipeline that it is in, for `main`.
+        output: The descriptor for its output.
+        result: The descriptor for its reports.
     """
     import tempfile  # noqa: PLC0415  # start-up time: most stages are forked
 
-    with tempfile.TemporaryFile() as told:
-        told.write(wire.dumps(job).encode())
-        told.seek(0)
+    with tempfile.TemporaryFile() as file:
+        file.write(wire.dumps(job).encode())
+        file.seek(0)
         command = f"{process_tree.SPAWN_CODE}; main({os.getpid()})"
         return os.posix_spawn(
             sys.executable,
             [sys.executable, "-P", "-c", command],
             os.environ,
             file_actions=[
-                (os.POSIX_SPAWN_DUP2, told.fileno(), 0),
+                (os.POSIX_SPAWN_DUP2, file.fileno(), 0),
                 (os.POSIX_SPAWN_DUP2, output, 1),
                 (os.POSIX_SPAWN_DUP2, output, 2),
                 (os.POSIX_SPAWN_DUP2, result, _RESULT_FD),
@@ -51,21 +51,43 @@ def spawn(job: Mapping[str, Any], *, output: int, result: int) -> int:
 
 
 def main(host: int) -> None:
-    """Do the job on standard input, as a child of the process ``host``; never returns."""
+    """Do the job that is on standard input, as a child of the process ``host``; never returns."""
     parent_death.prepare()
     parent_death.die_with(host)
     os.set_inheritable(_RESULT_FD, False)
-    faulthandler.enable(file=2)  # what a crash leaves in the log
-    with open(0, "rb", closefd=False) as told:
-        job = wire.loads(told.read().decode())
+    faulthandler.enable(file=2)  # a crash leaves its traceback in the log
+    with open(0, "rb", closefd=False) as file:
+        job = wire.loads(file.read().decode())
     track_putenv()
     is_user_code = source_import.user_code_predicate()
-    pristine, process = Pristine(), os.getpid()
+    pristine = Pristine()
+    stage, replacements = _import_stage(job, is_user_code, pristine)
+    root, directory, spool = job["root"], job["directory"], job["spool"]
+    observer = Observer(root=root, is_user_code=is_user_code, spool=pathlib.Path(spool))
+    tracer = StageTracer(
+        TraceOptions.from_plain(job["watching"]),
+        root=root,
+        declared=declared(stage, directory),
+        spool=spool,
+        assigned=job["assigned"],
+    )
+    stage_main.prepare(stage_main.WorkerFds(1, _RESULT_FD, (), host))
+    observer.__enter__()
+    wire.send(_RESULT_FD, {"ready": True})
+    observation = stage_main.Observation(observer, tracer)
+    stage_main.run(stage, directory, _RESULT_FD, observation, (pristine, replacements))
+
+
+def _import_stage(
+    job: Mapping[str, Any], is_user_code: Callable[[str], bool], pristine: Pristine
+) -> tuple[Stage, Replacements]:
+    """The stage and the replacements of its module; a failed import is reported and ends this process."""
+    process = os.getpid()
     try:
-        stage = _stage(job, is_user_code, pristine)
+        stage = _reimport(job, is_user_code, pristine)
         if os.getpid() != process:
-            stage_main.leave()  # a fork of the user's ends where its import ends
-        replaced = pristine.restore()
+            stage_main.leave()  # a process that the import forked ends where the import ends
+        return stage, pristine.restore()
     except BaseException as error:  # noqa: BLE001  # whatever the user's module raises
         pristine.restore()
         if os.getpid() != process:
@@ -73,23 +95,9 @@ def main(host: int) -> None:
         wire.send(_RESULT_FD, {"ok": False, "failure": failure.describe_failure(error)})
         stage_main.flush()
         os._exit(1)
-    spool = job["spool"]
-    watched = Observer(root=job["root"], is_user_code=is_user_code, spool=pathlib.Path(spool))
-    files = declared(stage, job["directory"])
-    witness = StageTracer(
-        TraceOptions.from_plain(job["watching"]),
-        root=job["root"],
-        declared=files,
-        spool=spool,
-        assigned=job["assigned"],
-    )
-    stage_main.prepare(stage_main.WorkerFds(1, _RESULT_FD, (), host))
-    watched.__enter__()
-    wire.send(_RESULT_FD, {"ready": True})
-    stage_main.run(stage, job["directory"], _RESULT_FD, (watched, witness), (pristine, replaced))
 
 
-def _stage(job: Mapping[str, Any], is_user_code: Any, pristine: Pristine) -> Stage:
+def _reimport(job: Mapping[str, Any], is_user_code: Callable[[str], bool], pristine: Pristine) -> Stage:
     sources: dict[str, str] = {}
     source_import.import_from_source(is_user_code, sources)
     file = pathlib.Path(job["file"])

@@ -1,4 +1,4 @@
-"""The main function of a stage's process: loads the deps, calls the function, saves the outs."""
+"""The main function of a stage's process: runs the stage, reports the result, and ends as an interpreter does."""
 
 import atexit
 import contextlib
@@ -15,7 +15,7 @@ import traceback
 import weakref
 from threading import Thread, active_count, main_thread
 from threading import enumerate as all_threads
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import attrs
 
@@ -31,10 +31,10 @@ from pivot_runtime.worker.call import execute
 _STANDARD_FDS = 2
 _shutdown: Any = threading._shutdown  # type: ignore[attr-defined]  # noqa: SLF001  # as multiprocessing does
 _LOOK_SECONDS = 0.02
-_OTHERS_SECONDS = 0.1
-"""How long threads that are none of the stage's may take to end."""
-_THREADS_SECONDS = 2.0
-"""How long threads of a stage that has failed may go on."""
+_EARLIER_THREADS_SECONDS = 0.1
+"""The time that threads from before the stage get to end."""
+_FAILED_SECONDS = 2.0
+"""The time that threads of a failed stage get to end."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -42,10 +42,10 @@ class WorkerFds(Value):
     """The descriptors of the process of a stage.
 
     Attributes:
-        output: The descriptor that takes everything that the stage prints.
-        result: The descriptor that takes one message.
+        output: The descriptor for everything that the stage prints.
+        result: The descriptor for its one report.
         inherited: Descriptors of the host that the stage must not hold open.
-        host: The process without which this one has no right to go on.
+        host: The pid of the host; this process dies with it.
     """
 
     output: int
@@ -54,77 +54,94 @@ class WorkerFds(Value):
     host: int
 
 
-def prepare(place: WorkerFds) -> None:
-    """Make a fresh child ready for the run of a stage."""
+class Observation(NamedTuple):
+    """The observers of one stage run.
+
+    Attributes:
+        code: Records the code that runs; it has been entered.
+        usage: Records the files and variables that the stage uses.
+    """
+
+    code: Observer
+    usage: StageTracer
+
+
+def prepare(fds: WorkerFds) -> None:
+    """Make a new process ready for the run of a stage."""
     os.setpgid(0, 0)
-    parent_death.die_with(place.host)
-    process_tree.adopt()  # what it starts stays below it, so that it is known whose it is
+    parent_death.die_with(fds.host)
+    process_tree.adopt()  # descendants stay below this process, so that they can be attributed to the stage
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    for fd in place.inherited:
+    for fd in fds.inherited:
         os.close(fd)
-    _redirect(place.output)
+    _redirect(fds.output)
     if sys.unraisablehook is sys.__unraisablehook__:
         sys.unraisablehook = _show_unraisable
-    _have_own_end()
+    _replace_exit_functions()
 
 
 def run(
-    stage: Stage, directory: str, result: int, seeing: tuple[Observer, StageTracer], own: tuple[Pristine, Replacements]
+    stage: Stage, directory: str, result: int, observation: Observation, own: tuple[Pristine, Replacements]
 ) -> NoReturn:
-    """Be the run of a stage in a directory; reports through the descriptor ``result`` and never returns.
+    """Run a stage in a directory, report to the descriptor ``result``, and end this process.
 
-    Of ``seeing``, the first notes what code runs, and has been entered, the other what else it uses. The stage finds
-    what its module has put in place of what is Pivot's ``own``.
+    The replacements of the user's module apply during the stage; before and after it, Pivot uses its ``own`` functions.
     """
-    (watched, witness), (pristine, replaced) = seeing, own
     status = 1
-    watched.add_companion(witness.also)
-    process, line = os.getpid(), os.fstat(result)
-    before = _lasting()
+    observation.code.add_companion(observation.usage.companion)
+    process, result_file = os.getpid(), os.fstat(result)
+    earlier_threads = _joined_threads()
     try:
         if stage.timeout is not None:
-            faulthandler.register(signal.SIGTERM, file=2, chain=True)  # the log says where it was
+            faulthandler.register(signal.SIGTERM, file=2, chain=True)  # the log shows the line where time ran out
         os.chdir(directory)
         try:
-            try:
-                with witness:
-                    replaced.apply()
-                    try:
-                        execute(stage)
-                        _finish(before)
-                    finally:
-                        pristine.restore_for_end()
-            finally:
-                watched.__exit__(None, None, None)
-            flush()
-            _flush_files()
-            seen = witness.seen.to_plain()
-            message: dict[str, Any] = {"ok": True, "ran": watched.observed.to_json(), "seen": seen}
+            message = _execute(stage, observation, own, earlier_threads)
             status = 0
         except BaseException as error:  # noqa: BLE001  # whatever a stage raises is its result
             message = {"ok": False, "failure": failure.describe_failure(error)}
             if os.getpid() != process:
-                status = _last_words(error)
-            _finish_failed()
+                status = _exit_status(error)
+            _run_exit_steps_of_failed()
         flush()
-        # A fork of the stage's ends as it would in any program. A stage that has closed what it did not open may have a
-        # file of its own there.
-        if os.getpid() == process and os.path.samestat(os.fstat(result), line):
+        # A process that the stage forked may get here too, and the stage may have replaced the descriptor.
+        if os.getpid() == process and os.path.samestat(os.fstat(result), result_file):
             wire.send(result, message)
     finally:
         os._exit(status)
 
 
+def _execute(
+    stage: Stage, observation: Observation, own: tuple[Pristine, Replacements], earlier_threads: list[Thread]
+) -> dict[str, Any]:
+    """Call the stage; returns the report of a run that succeeded."""
+    pristine, replacements = own
+    try:
+        with observation.usage:
+            replacements.apply()
+            try:
+                execute(stage)
+                _run_exit_steps(earlier_threads)
+            finally:
+                pristine.restore_for_end()
+    finally:
+        observation.code.__exit__(None, None, None)
+    flush()
+    _flush_files()
+    used = observation.usage.used.to_plain()
+    return {"ok": True, "ran": observation.code.observed.to_json(), "seen": used}
+
+
 def leave(error: BaseException | None = None) -> NoReturn:
-    """End a fork of a stage that was not meant to go on here, with what it raised."""
-    status = 0 if error is None else _last_words(error)
+    """End a process that user code forked and that has returned into Pivot's code, with the error that it raised."""
+    status = 0 if error is None else _exit_status(error)
     flush()
     os._exit(status)
 
 
-def _last_words(error: BaseException) -> int:
-    """The interpreter's own steps at the end of a program that has raised something; returns its exit code."""
+def _exit_status(error: BaseException) -> int:
+    """The exit status of a program that raised this, which is printed as the interpreter does."""
     if isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int)):
         return (error.code or 0) & 0xFF
     with contextlib.suppress(Exception):
@@ -140,49 +157,48 @@ def _redirect(output: int) -> None:
     os.close(nothing)
     if output > _STANDARD_FDS:
         os.close(output)
-    # Text in the host's own buffers at the fork is the host's to print.
-    # Line by line, so that a crash loses nothing of what led to it.
+    # New streams, since the host prints what is in the buffers of its own; by lines, so that a crash loses none.
     sys.stdout = open(1, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
 
 
-def _finish_threads() -> None:
-    """The interpreter's own shutdown: idle thread pools are stopped, then all threads but daemons are joined."""
+def _join_threads() -> None:
+    """Do as the interpreter at its end: stop idle thread pools, then join all threads but daemons."""
     _shutdown()
 
 
-def _lasting() -> list[Thread]:
-    """The threads, other than this one, for which the interpreter would wait at its end."""
+def _joined_threads() -> list[Thread]:
+    """The threads, other than this one, that the interpreter would join at its end."""
     if active_count() == 1:
         return []
     own = main_thread()
     return [thread for thread in all_threads() if thread is not own and not thread.daemon]
 
 
-def _finish(before: list[Thread]) -> None:
-    """The other steps of the interpreter at its end, and os._exit would pass over: functions registered by the stage.
+def _run_exit_steps(earlier_threads: list[Thread]) -> None:
+    """Do the steps of the interpreter at its end that `os._exit` skips: join threads, call exit functions.
 
-    The threads ``before`` are not the stage's: they began when the pipeline was imported, and may never end.
+    The earlier threads are from the import of the pipeline and may never end, so the stage does not wait for them.
     """
-    if before:
-        waiting = Thread(target=_finish_threads, daemon=True)
-        waiting.start()
-        while waiting.is_alive() and not all(thread in before for thread in _lasting()):
-            waiting.join(_LOOK_SECONDS)
-        waiting.join(_OTHERS_SECONDS)
+    if earlier_threads:
+        joining = Thread(target=_join_threads, daemon=True)
+        joining.start()
+        while joining.is_alive() and not all(thread in earlier_threads for thread in _joined_threads()):
+            joining.join(_LOOK_SECONDS)
+        joining.join(_EARLIER_THREADS_SECONDS)
     elif active_count() > 1:
-        _finish_threads()
+        _join_threads()
     if atexit._ncallbacks():  # noqa: SLF001
         atexit._run_exitfuncs()  # noqa: SLF001
 
 
-def _finish_failed() -> None:
-    """The same, but threads and processes may wait for what a failed stage will never do."""
+def _run_exit_steps_of_failed() -> None:
+    """Do the same with a limit, since threads and processes may wait for something that a failed stage never does."""
     with contextlib.suppress(BaseException):
         if active_count() > 1:
-            waiting = Thread(target=_finish_threads, daemon=True)
-            waiting.start()
-            waiting.join(_THREADS_SECONDS)
+            joining = Thread(target=_join_threads, daemon=True)
+            joining.start()
+            joining.join(_FAILED_SECONDS)
         processes: Any = sys.modules.get("multiprocessing.util")
         if processes is not None:
             atexit.unregister(processes._exit_function)  # noqa: SLF001
@@ -190,15 +206,15 @@ def _finish_failed() -> None:
         _flush_files()
 
 
-def _show_unraisable(told: Any) -> None:
-    """Print as the interpreter does, which opens the source as a stage would that reads it."""
-    place = "" if told.object is None else f": {told.object!r}"
-    sys.stderr.write(f"{told.err_msg or 'Exception ignored in'}{place}\n")
-    traceback.print_exception(told.exc_value)
+def _show_unraisable(unraisable: Any) -> None:
+    """Print an ignored exception in Python code; the interpreter's own code would open the source like the stage."""
+    place = "" if unraisable.object is None else f": {unraisable.object!r}"
+    sys.stderr.write(f"{unraisable.err_msg or 'Exception ignored in'}{place}\n")
+    traceback.print_exception(unraisable.exc_value)
 
 
-def _have_own_end() -> None:
-    """Forget what the host has to do at its end, but not what libraries do at the end of every process."""
+def _replace_exit_functions() -> None:
+    """Unregister the exit functions of the host, and register those of libraries that every process calls."""
     atexit._clear()  # noqa: SLF001
     finalize: Any = weakref.finalize
     for known in finalize._registry.values():  # noqa: SLF001
@@ -208,23 +224,23 @@ def _have_own_end() -> None:
     if logging is not None:
         atexit.register(logging.shutdown)
     processes: Any = sys.modules.get("multiprocessing.util")
-    if processes is not None:  # as it does in children of its own
+    if processes is not None:  # multiprocessing does the same in its own children
         processes._finalizer_registry.clear()  # noqa: SLF001
         sys.modules["multiprocessing.process"]._children.clear()  # noqa: SLF001
         atexit.register(processes._exit_function)  # noqa: SLF001
 
 
 def _flush_files() -> None:
-    """Write what files that the stage left open still hold."""
+    """Flush the buffers of files that the stage left open."""
     if any(fd > _STANDARD_FDS for fd in map(int, os.listdir("/dev/fd")) if _is_written(fd)):
-        for thing in gc.get_objects():
-            if isinstance(thing, io.TextIOWrapper | io.BufferedWriter | io.BufferedRandom):
+        for each in gc.get_objects():
+            if isinstance(each, io.TextIOWrapper | io.BufferedWriter | io.BufferedRandom):
                 with contextlib.suppress(Exception):
-                    thing.flush()
+                    each.flush()
 
 
 def _is_written(fd: int) -> bool:
-    """Whether it is a regular file, open for writing."""
+    """Whether a descriptor is a regular file, open for writing."""
     try:
         writing = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
         return writing and stat.S_ISREG(os.fstat(fd).st_mode)
@@ -233,7 +249,7 @@ def _is_written(fd: int) -> bool:
 
 
 def flush() -> None:
-    """Write what the standard streams still hold, whatever has become of them."""
+    """Flush the standard streams, even if the stage has replaced or closed them."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(BaseException):
             stream.flush()
