@@ -1,5 +1,7 @@
 """`pivot verify --rerun`: runs stages once more on the same inputs, in a scratch copy, and compares their outs."""
 
+import contextlib
+import functools
 import itertools
 import json
 import math
@@ -7,7 +9,7 @@ import os
 import pathlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import attrs
 
@@ -25,7 +27,7 @@ from pivot_runtime.history import stage_stats
 from pivot_runtime.inspecting.scratch import InputGoneError, Scratch, open_scratch, remove
 from pivot_runtime.loading import host_client
 from pivot_runtime.loading.assembly import Assembly, LoadOptions, load_pipelines
-from pivot_runtime.loading.host_client import HostClient
+from pivot_runtime.loading.host_pool import LazyHost
 from pivot_runtime.tracing.usage import TraceOptions
 
 SAME: Final = "same"
@@ -106,7 +108,7 @@ def rerun(
     results = []
     with open_session(context, assembly) as session, open_scratch(session.stores) as copy:
         copy.copy_sources(each.loaded for each in assembly.files)
-        with _Hosts(context, assembly, copy.root) as hosts:
+        with _hosts(context, assembly, copy.root) as hosts:
             for address in wanted:
                 starting(address)
                 result = _Repetition(session, copy, hosts).run(address)
@@ -117,42 +119,25 @@ def rerun(
     return tuple(results)
 
 
-class _Hosts:
-    """Hosts of the copied pipelines, each started when it is first needed."""
-
-    def __init__(self, context: CommandContext, assembly: Assembly, root: pathlib.Path) -> None:
-        self._root = root
-        self._overrides = context.overrides
-        self._files = {
-            stage.spec.address: root / each.file.relative_to(context.project.root)
-            for each in assembly.files
-            for stage in each.loaded.stages
-        }
-        self._hosts: dict[pathlib.Path, HostClient] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for host in self._hosts.values():
-            host.kill()
-
-    def of(self, address: str) -> HostClient:
-        """The host that can run the copy of a stage.
-
-        Raises:
-            PivotError: The copy of its pipeline cannot be loaded.
-        """
-        file = self._files[address]
-        if file not in self._hosts:
-            _, self._hosts[file] = host_client.load(self._root, file, quiet=True, overrides=self._overrides)
-        return self._hosts[file]
+@contextlib.contextmanager
+def _hosts(context: CommandContext, assembly: Assembly, root: pathlib.Path) -> Iterator[Mapping[str, LazyHost]]:
+    """The host of the copied pipeline of each stage, started when it is first needed, and ended at the end."""
+    with contextlib.ExitStack() as ending:
+        found: dict[str, LazyHost] = {}
+        for each in assembly.files:
+            file = root / each.file.relative_to(context.project.root)
+            host = LazyHost(
+                None, functools.partial(host_client.load, root, file, quiet=True, overrides=context.overrides)
+            )
+            ending.callback(host.kill)
+            found.update((stage.spec.address, host) for stage in each.loaded.stages)
+        yield found
 
 
 class _Repetition:
     """A run of one stage in the copy, compared with its last run."""
 
-    def __init__(self, session: Session, copy: Scratch, hosts: _Hosts) -> None:
+    def __init__(self, session: Session, copy: Scratch, hosts: Mapping[str, LazyHost]) -> None:
         self._session = session
         self._copy = copy
         self._hosts = hosts
@@ -184,7 +169,7 @@ class _Repetition:
 
     def _execute(self, address: str) -> Finished:
         start = self._session.stores.settings.worker_start
-        executor = HostExecutor(self._hosts.of, TraceOptions(files=False), start=start)
+        executor = HostExecutor(lambda of: self._hosts[of].process(), TraceOptions(files=False), start=start)
         executor.start(address, self._copy.root / f".rerun-{os.getpid()}.log")
         return executor.wait()
 

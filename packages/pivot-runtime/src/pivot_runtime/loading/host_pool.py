@@ -66,14 +66,14 @@ class LazyHost:
 
     def __init__(
         self,
-        expected: Loaded,
+        expected: Loaded | None,
         load: Callable[[], tuple[Loaded, "HostClient"]],
         process: "HostClient | None" = None,
     ) -> None:
         """Know how to start it.
 
         Args:
-            expected: The required result of its load.
+            expected: The required result of its load; None if any will do.
             load: Starts it and loads the file.
             process: The process, if it has been started.
         """
@@ -91,7 +91,8 @@ class LazyHost:
         """
         if self._process is None:
             loaded, process = self._load()
-            if loaded.schema != self._expected.schema or loaded.stages != self._expected.stages:
+            expected = self._expected
+            if expected is not None and (loaded.schema != expected.schema or loaded.stages != expected.stages):
                 process.close()
                 raise StaleSnapshotError
             self._process = process
