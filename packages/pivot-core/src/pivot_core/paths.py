@@ -52,7 +52,7 @@ class ArtifactPath(str):
             raise PathError(f"a path must be a string, not {type(text).__name__}")
         _check_text(text)
         if posixpath.isabs(text):
-            inside = None if root is None else _below(_absolute(text), _absolute(root))
+            inside = None if root is None else below(_absolute(text), _absolute(root))
             if inside is None:
                 raise PathError(
                     f"{text!r} is outside the project",
@@ -88,20 +88,26 @@ def touches(one: str, other: str) -> bool:
 
 
 def parents(path: str) -> Iterator[ArtifactPath]:
-    """The directories that contain a path, the nearest first."""
+    """Return the directories that contain a path, the nearest first."""
+    return map(ArtifactPath, parent_names(path))
+
+
+def parent_names(path: str) -> Iterator[str]:
+    """As `parents`, without the cost of an object for each of very many."""
     while path := path.rpartition("/")[0]:
-        yield ArtifactPath(path)
+        yield path
 
 
-def _absolute(path: str) -> str:
-    return "/" + posixpath.normpath(path).lstrip("/")  # POSIX allows normpath to keep two leading slashes
-
-
-def _below(path: str, root: str) -> str | None:
+def below(path: str, root: str) -> str | None:
+    """Return an absolute path relative to the directory ``root``, which itself is ``.``; None if it is outside."""
     if path == root:
         return "."
     prefix = root.rstrip("/") + "/"
     return path.removeprefix(prefix) if path.startswith(prefix) else None
+
+
+def _absolute(path: str) -> str:
+    return "/" + posixpath.normpath(path).lstrip("/")  # POSIX allows normpath to keep two leading slashes
 
 
 def _escapes(normal: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from pivot_core import paths
 from pivot_core.errors import DefinitionError
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
@@ -23,8 +24,7 @@ class Location:
 
     def below(self, root: str) -> "Location":
         """The same location, with its file relative to ``root`` if it is below it."""
-        prefix = root.rstrip("/") + "/"
-        return attrs.evolve(self, file=self.file.removeprefix(prefix))
+        return attrs.evolve(self, file=paths.below(self.file, root) or self.file)
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -1,6 +1,7 @@
 """Formats the results of cache commands as text and as the documented JSON; pure."""
 
 import os
+import pathlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -247,8 +248,7 @@ def _plain(heap: ObjectCount) -> dict[str, Any]:
 
 def _path(path: str, project: Project) -> str:
     """Return a path as seen from the command's directory, if it is in the project."""
-    inside = os.path.commonpath([path, project.root]) == str(project.root)
-    return os.path.relpath(path, project.cwd) if inside else path
+    return os.path.relpath(path, project.cwd) if pathlib.Path(path).is_relative_to(project.root) else path
 
 
 def _yes(works: bool) -> str:  # noqa: FBT001  # the one argument

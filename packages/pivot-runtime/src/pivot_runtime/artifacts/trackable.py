@@ -149,11 +149,11 @@ def _refuse_link(path: ArtifactPath, project: Project) -> None:
     real, root = os.path.realpath(file), os.path.realpath(project.root)
     if not os.path.exists(real):
         raise TargetError(f"{path} is a symbolic link that leads nowhere", hint="put there what it should lead to")
-    if root == real or root.startswith(f"{real.rstrip('/')}/"):
+    if is_within(root, real.rstrip("/")):
         raise TargetError(
             f"{path} is a symbolic link to {real}, which contains the project", hint="name the data themselves"
         )
-    if real.startswith(f"{root}/"):
+    if is_within(real, root):
         raise TargetError(
             f"{path} is a symbolic link to another place in the project",
             hint=f"track what it leads to: {project.from_cwd(os.path.relpath(real, root))}",

@@ -11,7 +11,7 @@ import attrs
 
 from pivot_cache.files.atomic import write_bytes
 from pivot_cache.layout import STAGES, lock_name
-from pivot_core.paths import STATE_DIR
+from pivot_core.paths import STATE_DIR, touches
 from pivot_core.values import Value
 from pivot_runtime.errors import GitSetupError, GitSilentError
 from pivot_runtime.git import calls
@@ -31,14 +31,12 @@ def may_track(root: pathlib.Path, path: str) -> bool:
         return False
     if (root / path).resolve() != root.resolve() / path:
         return True
-    parts = path.split("/")
-    way = {"/".join(parts[:length]) for length in range(1, len(parts) + 1)}
     try:
-        done = _git(root, "ls-files", "-z", "--", parts[0])
+        done = _git(root, "ls-files", "-z", "--", path.partition("/")[0])
     except OSError:
         return True
     found = done.stdout.split("\0")
-    return done.returncode != 0 or any(name in way or name.startswith(f"{path}/") for name in found)
+    return done.returncode != 0 or any(touches(name, path) for name in found)
 
 
 def tracks(root: pathlib.Path, path: str) -> bool:

@@ -13,7 +13,7 @@ import attrs
 from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE, all_pipelines, find_pipeline, pipelines_above
 from pivot_core.errors import DiscoveryError, GraphError, PivotError
 from pivot_core.graph import Graph
-from pivot_core.paths import ArtifactPath, parents, touches
+from pivot_core.paths import ArtifactPath, parent_names, parents, touches
 from pivot_core.spec import Location, StageError
 from pivot_core.stages.param_overrides import Override, OverrideTarget, check
 from pivot_core.values import Value
@@ -385,16 +385,16 @@ class _Loader:
 
     def _open_deps(self, files: Iterable[LoadedFile]) -> list[ArtifactPath]:
         outs = [out.path for each in self.files for stage in each.loaded.stages for out in stage.spec.outs]
-        around = frozenset(parent for out in outs for parent in (out, *_parents(out)))
+        around = frozenset(parent for out in outs for parent in (out, *parent_names(out)))
         written = frozenset(outs)
         deps = dict.fromkeys(path for each in files for stage in each.loaded.stages for path in stage.spec.deps)
-        return [path for path in deps if path not in around and written.isdisjoint(_parents(path))]
+        return [path for path in deps if path not in around and written.isdisjoint(parent_names(path))]
 
 
 def _directories(path: str) -> Iterator[str]:
     """The path itself, and all above it, up to the root, which is ``""``."""
     yield path
-    yield from _parents(path)
+    yield from parent_names(path)
     yield ""
 
 
@@ -405,12 +405,6 @@ def _parameters(files: Iterable[LoadedFile]) -> list[OverrideTarget]:
         for each in files
         for stage in each.loaded.stages
     ]
-
-
-def _parents(path: str) -> Iterator[str]:
-    """As `pivot_core.paths.parents`, without the cost of an object for each of very many."""
-    while path := path.rpartition("/")[0]:
-        yield path
 
 
 def refuse_same_names(files: Iterable[tuple[pathlib.Path, Loaded]], root: pathlib.Path) -> None:

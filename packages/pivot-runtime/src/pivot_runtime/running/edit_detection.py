@@ -10,7 +10,7 @@ from pivot_cache.layout import Layout
 from pivot_core.digest import canonical_json
 from pivot_core.errors import PivotError
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
+from pivot_core.paths import ArtifactPath, is_within
 from pivot_runtime.definitions import source_import
 from pivot_runtime.loading.loaded import Loaded, LoadedStage
 
@@ -133,9 +133,7 @@ class _WatchedFile:
 
     def _watched(self, loaded: Loaded) -> source_import.Changes:
         read = {
-            file: found
-            for file, found in loaded.read.items()
-            if not any(file == out or file.startswith(f"{out}/") for out in self._written)
+            file: found for file, found in loaded.read.items() if not any(is_within(file, out) for out in self._written)
         }
         return source_import.Changes({**loaded.sources, **read})
 
