@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_cache.layout import Layout
-from pivot_runtime.loading.threads_at_import import Spawning
+from pivot_runtime.loading.threads_at_import import SpawnedPipelines
 from pivot_runtime.processes import live_threads
 
 
@@ -40,9 +40,9 @@ def test_each_pipeline_is_news_once_until_it_has_no_threads(
     layout = Layout(tmp_path_factory.mktemp("project"))
     told: set[str] = set()
     for file, threads in looks:
-        assert Spawning(layout).found(file, threads) == (bool(threads) and file not in told)
+        assert SpawnedPipelines(layout).found(file, threads) == (bool(threads) and file not in told)
         told = told | {file} if threads else told - {file}
-        assert Spawning(layout).known().keys() == told
+        assert SpawnedPipelines(layout).known().keys() == told
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"a.py": 3}', "\0"])
@@ -50,6 +50,6 @@ def test_what_is_damaged_is_said_again(tmp_path: pathlib.Path, damage: str) -> N
     layout = Layout(tmp_path)
     layout.database_dir.mkdir(parents=True)
     (layout.database_dir / "threads.json").write_text(damage)
-    assert Spawning(layout).known() == {}
-    assert Spawning(layout).found("a.py", ["mine"])
-    assert not Spawning(layout).found("a.py", ["mine", "other"])
+    assert SpawnedPipelines(layout).known() == {}
+    assert SpawnedPipelines(layout).found("a.py", ["mine"])
+    assert not SpawnedPipelines(layout).found("a.py", ["mine", "other"])

@@ -25,7 +25,7 @@ from pivot_runtime.freshness.file_events import far_away
 from pivot_runtime.git import repository
 from pivot_runtime.git.refs import Repository
 from pivot_runtime.loading.assembly import Assembly, LoadOptions, assemble
-from pivot_runtime.loading.threads_at_import import Spawning
+from pivot_runtime.loading.threads_at_import import SpawnedPipelines
 from pivot_runtime.project.project import Project
 
 _MOST_CHECKED = 200
@@ -207,7 +207,7 @@ def _pipelines(context: CommandContext, settings: Settings) -> Iterator[Finding]
 
 
 def _loads(project: Project, assembly: Assembly) -> Iterator[Finding]:
-    threaded = Spawning(project.layout).known()
+    threaded = SpawnedPipelines(project.layout).known()
     for each in assembly.files:
         name = str(each.file.relative_to(project.root))
         count = len(each.loaded.stages)

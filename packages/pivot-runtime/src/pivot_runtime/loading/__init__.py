@@ -1,5 +1,5 @@
-"""From pipeline files to loaded stages, as plain data.
+"""Loading of pipeline files: their stages as plain data.
 
-The snapshot of the last load is used while it holds; otherwise a host imports the pipelines. The command never
-imports user code itself.
+The snapshot of the last load is used as long as it holds; otherwise, a host imports the pipelines. The command itself
+never imports user code.
 """

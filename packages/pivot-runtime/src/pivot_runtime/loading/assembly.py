@@ -1,4 +1,4 @@
-"""The pipelines that a command depends on: its own, and those that write what these read."""
+"""Assembly of the pipelines that a command needs: its own, and those that write the deps of others."""
 
 import collections
 import contextlib
@@ -36,7 +36,7 @@ _PIPELINE_FILES = (PIPELINE_FILE, DECLARED_FILE)
 
 @attrs.frozen(eq=False, repr=False)
 class LoadedFile(Value):
-    """One pipeline file: where it is, what it holds, and the warm host that can run its stages."""
+    """One pipeline file, its content, and the host that can run its stages."""
 
     file: pathlib.Path
     loaded: Loaded
@@ -50,9 +50,9 @@ class Assembly(Value):
     Attributes:
         files: Every pipeline file that was loaded, the command's own first.
         own: The addresses of the command's own stages.
-        graph: These, and all that they depend on.
-        stages: Of every loaded file, by address.
-        broken: Pipelines that could not be loaded.
+        graph: These stages, and all that they depend on.
+        stages: The stages of every loaded file, by address.
+        broken: The pipelines that could not be loaded.
         starter: The starter of further hosts.
     """
 
@@ -65,19 +65,19 @@ class Assembly(Value):
 
     @property
     def load_traces(self) -> tuple[LoadTrace, ...]:
-        """The facts that the loads depended on."""
+        """Return the traces of the loads."""
         return tuple(each.loaded.trace for each in self.files if each.loaded.trace is not None)
 
     @property
     def schema(self) -> int:
-        """The version of all fingerprints."""
+        """Return the version of all fingerprints."""
         return self.files[0].loaded.schema if self.files else 0
 
     def host_of(self, address: str) -> "HostClient":
-        """The host that can run a stage.
+        """Return the host that can run a stage.
 
         Raises:
-            StaleSnapshotError: It has just been started, and loaded something else.
+            StaleSnapshotError: It was started just now, and its load differs from the snapshot.
         """
         return self._hosts[address].process()
 
@@ -100,11 +100,11 @@ class LoadOptions(Value):
     Attributes:
         all_pipelines: Load every pipeline of the project, not only that of the command's directory.
         may_be_empty: Called where the project has no pipeline at all: whether that is fine, and there are no stages.
-        quiet: Drop what the user's code prints while it is imported.
-        force_import: Import everything, also what has not changed since the last load.
-        static_loader: Called instead of an import, with a file of which no load is known; returns what is in the file.
-        on_slow_import: Called while an import takes long, instead of that of the context.
-        guard: The project's guard, which the hosts are to hold as well.
+        quiet: Drop the output of the user's code during the import.
+        force_import: Import all pipelines, even those that have not changed since the last load.
+        static_loader: Called instead of an import, with a file without a snapshot; returns its content.
+        on_slow_import: Called while an import takes long; by default, that of the context is called.
+        guard: The project's guard, which the hosts hold as well.
     """
 
     all_pipelines: bool = False
@@ -120,7 +120,7 @@ def assemble(context: CommandContext, options: LoadOptions | None = None) -> Ass
     """Load the pipeline of the command's directory, or every pipeline of the project, and all that they depend on.
 
     Raises:
-        ImportRequiredError: The options have a static loader, and it cannot tell what is in a file.
+        ImportRequiredError: The static loader cannot load a file.
         LoadError: One of the command's own pipelines cannot be imported.
         PivotError: There is no pipeline, a definition is wrong, or two pipelines contradict each other.
     """
@@ -142,7 +142,7 @@ def assemble(context: CommandContext, options: LoadOptions | None = None) -> Ass
 
 @contextlib.contextmanager
 def load_pipelines(context: CommandContext, options: LoadOptions | None = None) -> Iterator[Assembly]:
-    """Load pipelines as `assemble` does; their hosts live until the end of the block."""
+    """Load pipelines as `assemble` does, and end their hosts at the end of the block."""
     assembly = assemble(context, options)
     try:
         yield assembly
@@ -151,7 +151,7 @@ def load_pipelines(context: CommandContext, options: LoadOptions | None = None) 
 
 
 def _files(context: CommandContext, options: LoadOptions) -> list[pathlib.Path]:
-    """The command's own pipelines; none in a project that has none, and may."""
+    """Return the command's own pipeline files; none if the project has none and may be empty."""
     if not options.all_pipelines:
         try:
             return [_pipeline_file(context)]
@@ -169,7 +169,7 @@ def _files(context: CommandContext, options: LoadOptions) -> list[pathlib.Path]:
 
 
 def _pipeline_file(context: CommandContext) -> pathlib.Path:
-    """The pipeline of the command's directory.
+    """Return the pipeline file of the command's directory.
 
     Raises:
         DiscoveryError: There is none.
@@ -181,7 +181,7 @@ def _pipeline_file(context: CommandContext) -> pathlib.Path:
 
 
 def _all_pipelines(context: CommandContext) -> Iterator[pathlib.Path]:
-    """Every pipeline file of the project."""
+    """Return every pipeline file of the project."""
     read_set, root = context.read_set, context.project.root
     read_set.look(context.project.layout.ignore_file)
     read_set.look(root)
@@ -197,7 +197,7 @@ def _all_pipelines(context: CommandContext) -> Iterator[pathlib.Path]:
 
 
 def _remember(project: Project, files: Iterable[LoadedFile]) -> None:
-    """For completion."""
+    """Store the addresses of the stages for completion."""
     addresses = {
         str(each.file.relative_to(project.root)): [stage.spec.address for stage in each.loaded.stages] for each in files
     }
@@ -205,7 +205,7 @@ def _remember(project: Project, files: Iterable[LoadedFile]) -> None:
 
 
 def assembled(root: pathlib.Path, files: Sequence[LoadedFile], *, own: int) -> Assembly:
-    """The loaded pipelines as one graph, of which the first ``own`` files are the command's own.
+    """Return the loaded pipelines as one graph; the first ``own`` files are the command's own.
 
     Raises:
         PivotError: Two of them contradict each other.
@@ -225,7 +225,7 @@ def assembled(root: pathlib.Path, files: Sequence[LoadedFile], *, own: int) -> A
 
 
 class _Loader:
-    """Loads files one after the other, each once; whatever happens, no host is left behind."""
+    """Loads files, each once; an error ends all their hosts."""
 
     def __init__(self, context: CommandContext, options: LoadOptions) -> None:
         self.files: list[LoadedFile] = []
@@ -233,7 +233,7 @@ class _Loader:
         self._context = context
         self._root = context.project.root
         self._overrides = context.overrides
-        self._slow = (options.on_slow_import or context.on_slow_import, float(context.settings.silence_seconds))
+        self._slow_imports = (options.on_slow_import or context.on_slow_import, float(context.settings.silence_seconds))
         self._static_loader = options.static_loader
         self._starter = HostStarter(
             quiet=options.quiet,
@@ -257,7 +257,7 @@ class _Loader:
             self._starter.close()
 
     def release(self) -> HostStarter:
-        """From now on the hosts, and what starts them, belong to the caller."""
+        """Leave the hosts and their starter to the caller, who must close them."""
         self._released = True
         return self._starter
 
@@ -267,7 +267,7 @@ class _Loader:
         return self._known(file) or self._import(file)
 
     def _known(self, file: pathlib.Path) -> LoadedFile | None:
-        """A file whose last load still holds."""
+        """Return a file whose last load still holds, or None."""
         if not self._use_snapshots:
             return None
         found = self._snapshots.find(file, self._overrides)
@@ -295,7 +295,7 @@ class _Loader:
     def _load(self, file: pathlib.Path) -> "tuple[Loaded, HostClient]":
         from pivot_runtime.loading import host_client  # noqa: PLC0415  # start-up time: most commands import nothing
 
-        return host_client.load_in(self._starter.host, self._root, file, self._slow, self._overrides)
+        return host_client.load_in(self._starter.host, self._root, file, self._slow_imports, self._overrides)
 
     def _take(self, file: pathlib.Path, loaded: Loaded, host: "HostClient") -> LoadedFile:
         self.imported = True
@@ -308,7 +308,7 @@ class _Loader:
         return self._add(file, loaded, host)
 
     def load_all(self, files: Sequence[pathlib.Path]) -> None:
-        """Load many files at once, as many at a time as there are processors.
+        """Load many files, about as many at a time as there are processors.
 
         Raises:
             LoadError: One cannot be imported.
@@ -320,7 +320,7 @@ class _Loader:
         known = {file for file in files if self._known(file)}
         self._tried |= known
         unknown = [file for file in files if file not in known]
-        most = (os.process_cpu_count() or 1) + 1  # one waits for a processor while we take in what another has said
+        most = (os.process_cpu_count() or 1) + 1  # one waits for a processor while this process reads another's result
         waiting: collections.deque[tuple[pathlib.Path, HostClient]] = collections.deque()
         try:
             for file in unknown:
@@ -337,9 +337,9 @@ class _Loader:
         self.files.sort(key=lambda each: place[each.file])
 
     def _take_first(self, waiting: "collections.deque[tuple[pathlib.Path, HostClient]]") -> None:
-        """Take in what the host that has waited longest has loaded."""
+        """Take the result of the first waiting host."""
         file, host = waiting[0]
-        loaded = host.loaded(*self._slow)
+        loaded = host.loaded(*self._slow_imports)
         waiting.popleft()
         self._tried.add(file)
         if loaded is None:  # its sources were edited meanwhile
@@ -349,7 +349,7 @@ class _Loader:
             self._take(file, loaded, host)
 
     def follow(self) -> None:
-        """Load what may write the deps that nothing loaded writes, as far as that leads."""
+        """Load the pipelines that may write deps that no loaded stage writes, then those for their deps, and so on."""
         known = 0
         while known < len(self.files):
             new = self.files[known:]
@@ -358,7 +358,7 @@ class _Loader:
                 self._search(path)
 
     def broken(self, graph: Graph) -> Iterator[BrokenPipeline]:
-        """The pipelines that could not be loaded, with the deps of the graph that they may write."""
+        """Yield the pipelines that could not be loaded, with the deps of the graph that they may write."""
         for file, error in self._errors.items():
             may_write = tuple(
                 path
@@ -392,14 +392,14 @@ class _Loader:
 
 
 def _directories(path: str) -> Iterator[str]:
-    """The path itself, and all above it, up to the root, which is ``""``."""
+    """Yield the path itself and its parents up to the root, which is ``""``."""
     yield path
     yield from parent_names(path)
     yield ""
 
 
 def _parameters(files: Iterable[LoadedFile]) -> list[OverrideTarget]:
-    """Which parameters each stage takes."""
+    """Return the names of the parameters of each stage."""
     return [
         OverrideTarget(stage.spec.pipeline, stage.spec.name, tuple(stage.params))
         for each in files
@@ -408,10 +408,10 @@ def _parameters(files: Iterable[LoadedFile]) -> list[OverrideTarget]:
 
 
 def refuse_same_names(files: Iterable[tuple[pathlib.Path, Loaded]], root: pathlib.Path) -> None:
-    """A pipeline's name is the first half of its stages' addresses, so it belongs to one file.
+    """Refuse two files with one pipeline name, since the name is the first half of the stages' addresses.
 
     Raises:
-        GraphError: Two files have it.
+        GraphError: Two files have the same pipeline name.
     """
     homes: dict[str, tuple[pathlib.Path, Location]] = {}
     for own, loaded in files:
@@ -427,10 +427,10 @@ def refuse_same_names(files: Iterable[tuple[pathlib.Path, Loaded]], root: pathli
 
 
 def refuse_undeclared(graph: Graph) -> None:
-    """A path that a command names and another stage writes must be a dep, or the order of the two would be undefined.
+    """Refuse commands with a path that another stage writes and that is not a dep: the order would be undefined.
 
     Raises:
-        StageError: It is none.
+        StageError: A command names such a path.
     """
     for address, spec in graph.stages.items():
         for path in spec.named:
@@ -446,10 +446,10 @@ def refuse_undeclared(graph: Graph) -> None:
 
 
 def refuse_sources(graph: Graph, files: Iterable[Loaded], root: pathlib.Path) -> None:
-    """No stage may overwrite the code that was imported.
+    """Refuse stages that would overwrite the imported code.
 
     Raises:
-        StageError: One would.
+        StageError: An out is a source file of a pipeline.
     """
     sources = {source for loaded in files for source, found in loaded.sources.items() if found}
     for path, address in graph.producers.items():

@@ -1,4 +1,4 @@
-"""The command's end of a host: starts it, loads through it, and ends it."""
+"""Client of a host: starts the process, loads pipelines in it, and ends it."""
 
 import collections
 import contextlib
@@ -28,21 +28,21 @@ _PATIENCE_SECONDS = 2.0
 _PID_BYTES = 8
 
 
-type Slow = Callable[[float, str], None]
-"""The callback for a long import: with how many seconds it has taken, and the line that it is at, or none."""
-type Slowness = tuple[Slow, float]
-"""The callback for an import that takes a second, and after how many seconds it is called again; then after twice as
-many, and so on. 0 means never."""
+type OnSlowImport = Callable[[float, str], None]
+"""A callback for an import that takes long: with the seconds so far and the current line of user code, if known."""
+type SlowImports = tuple[OnSlowImport, float]
+"""A callback, called after one second, and the seconds after which it is called again; then after twice as many, and so
+on. 0 means never again."""
 
-_UNHEEDED: Slowness = (no_progress, 0.0)
+_NO_REPORT: SlowImports = (no_progress, 0.0)
 
 
 class HostClient:
-    """A running host. Closing it, or dying, ends the host and every stage that it runs.
+    """A running host. It ends, with every stage that it runs, when this object is closed or this process dies.
 
     Attributes:
-        pid: Its process, which leads a group of its own.
-        events: The descriptor that becomes readable when it has said something.
+        pid: The pid of its process, which leads a process group.
+        events: The descriptor that becomes readable when the host has sent something.
     """
 
     def __init__(self, start: Callable[[int, int], int], *, child: bool) -> None:
@@ -50,7 +50,7 @@ class HostClient:
 
         Args:
             start: Starts the process, given its ends of the two pipes; returns its pid.
-            child: It is a child of this process.
+            child: The process is a child of this process.
         """
         theirs_in, self._commands = map(_above_target, os.pipe())
         self.events, theirs_out = map(_above_target, os.pipe())
@@ -70,10 +70,10 @@ class HostClient:
 
     @classmethod
     def begin(cls, *, quiet: bool, guard: int | None = None, startup_state: StartupState | None = None) -> Self:
-        """A host in a process of its own; ``quiet`` drops what the user's code prints while it is imported.
+        """Start a host in its own process; ``quiet`` drops the output of the user's code during the import.
 
-        It holds the project's ``guard`` too, so that nobody else begins before it is gone, whatever ends this process.
-        With a ``startup_state`` it is forked where that can be done, else it is a new interpreter.
+        It holds the project's ``guard`` as well, so that no other command begins before it has ended, even if this
+        process is killed. With a ``startup_state``, it is forked where possible; otherwise it is a new interpreter.
         """
 
         def start(theirs_in: int, theirs_out: int) -> int:
@@ -89,10 +89,10 @@ class HostClient:
         self.close()
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Give the host a command.
+        """Send the host a command.
 
         Raises:
-            HostError: The host is gone.
+            HostError: The host has ended.
         """
         try:
             wire.send(self._commands, dict(message))
@@ -100,10 +100,10 @@ class HostClient:
             raise self._gone() from None
 
     def receive(self) -> Iterator[dict[str, Any]]:
-        """Wait for the host to say something and yield it.
+        """Wait for messages of the host, and yield them.
 
         Raises:
-            HostError: The host is gone.
+            HostError: The host has ended.
         """
         yield from self._lines.receive()
         if self._lines.closed:
@@ -113,15 +113,15 @@ class HostClient:
         self,
         root: pathlib.Path,
         file: pathlib.Path,
-        slow: Slowness = _UNHEEDED,
+        slow: SlowImports = _NO_REPORT,
         overrides: Sequence[str] = (),
     ) -> Loaded | None:
-        """Import a pipeline; None if its sources were edited meanwhile, so that a new host must try again.
+        """Import a pipeline; return None if its sources were edited meanwhile, so that a new host must try again.
 
         ``slow`` is called if that takes long. Of ``overrides``, those of parameters of its stages count.
 
         Raises:
-            LoadError: The user's module raised something.
+            LoadError: The user's module raised an exception.
             PivotError: A definition in it is wrong.
             HostError: The host died.
         """
@@ -129,18 +129,18 @@ class HostClient:
         return self.loaded(*slow)
 
     def ask_to_load(self, root: pathlib.Path, file: pathlib.Path, overrides: Sequence[str] = ()) -> None:
-        """Begin what `load` does; `loaded` has the answer.
+        """Begin a load; `loaded` returns the answer.
 
         Raises:
             HostError: The host died.
         """
         self.send({"op": "load", "root": str(root), "file": str(file), "overrides": list(overrides)})
 
-    def loaded(self, slow: Slow = no_progress, again: float = 0.0) -> Loaded | None:
-        """Wait for the answer to `ask_to_load`: as `load`; an interruption while waiting says where it was."""
+    def loaded(self, slow: OnSlowImport = no_progress, interval: float = 0.0) -> Loaded | None:
+        """Wait for the answer to `ask_to_load`; if the user interrupts that, report the current line of user code."""
         began = time.monotonic()
         try:
-            answer = self._answer(slow, again)
+            answer = self._answer(slow, interval)
         except KeyboardInterrupt:
             passed = time.monotonic() - began
             if passed > _SLOW_SECONDS and (where := self._where()):
@@ -156,15 +156,18 @@ class HostClient:
             case _:
                 raise LoadError(answer["message"], traceback=answer["traceback"], hint=answer["hint"])
 
-    def _answer(self, slow: Slow, again: float) -> dict[str, Any]:
+    def _answer(self, slow: OnSlowImport, interval: float) -> dict[str, Any]:
         began, until = time.monotonic(), _SLOW_SECONDS
         while (answer := self._heard(max(0.0, began + until - time.monotonic()))) is None:
             slow(until, self._where() if until > _SLOW_SECONDS else "")
-            until = math.inf if not again else 2 * until if until >= again else max(again, until + _SLOW_SECONDS)
+            if not interval:
+                until = math.inf
+            else:
+                until = 2 * until if until >= interval else max(interval, until + _SLOW_SECONDS)
         return answer
 
     def _heard(self, patience: float, *, place: bool = False) -> dict[str, Any] | None:
-        """The next answer to `ask_to_load`, or to who asked for a place; None if none comes within so many seconds."""
+        """Return the next answer to `ask_to_load` or `_where`; None if there is none within ``patience`` seconds."""
         waiting, until = select.poll(), time.monotonic() + patience
         waiting.register(self.events, select.POLLIN)
         while True:
@@ -178,7 +181,7 @@ class HostClient:
             self._pending += self.receive()
 
     def _where(self) -> str:
-        """The line of the user's code that the host is at; empty if that cannot be known."""
+        """Return the line of user code that the host runs now; empty if unknown."""
         from pivot_runtime.processes.current_line import ASKED  # noqa: PLC0415  # start-up time: few imports take so long
 
         self._pending[:] = [message for message in self._pending if message["event"] != "at"]
@@ -189,9 +192,9 @@ class HostClient:
         return ""
 
     def close(self) -> None:
-        """End the host and all that it runs, and wait until it is gone.
+        """End the host and all that it runs, and wait until it has ended.
 
-        Shutdown code of the user's modules, and threads that they have started, may take a while, but not forever.
+        Exit handlers and threads of the user's modules may take a few seconds; then the host is killed.
         """
         if self._open:  # may be called again
             self._open = False
@@ -202,7 +205,7 @@ class HostClient:
                     os.kill(self.pid, signal.SIGKILL)
                 os.waitpid(self.pid, 0)
             else:
-                while not self._lines.closed:  # its end of the pipe is closed when it is gone
+                while not self._lines.closed:  # its end of the pipe is closed when it ends
                     collections.deque(self._lines.receive(), maxlen=0)
                 os.close(self.events)
 
@@ -220,7 +223,7 @@ class HostClient:
 
 
 def _above_target(fd: int) -> int:
-    """Move a descriptor out of the way of the numbers that the host's ends will have."""
+    """Move a descriptor to a number that is not used in the host."""
     moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, wire.GUARD_FD + 1)
     os.close(fd)
     return moved
@@ -231,11 +234,11 @@ def _held(guard: int | None) -> tuple[tuple[int, int], ...]:
 
 
 class ForkServer:
-    """A process with Pivot imported and nothing of the user's, from which hosts are forked in no time."""
+    """A process that has imported Pivot and no user code, from which hosts are forked quickly."""
 
     def __init__(self, *, quiet: bool, guard: int | None = None, startup_state: StartupState | None = None) -> None:
-        """Start it; the arguments are as for `HostClient.begin`."""
-        import socket  # noqa: PLC0415  # start-up time: where one host is all, there is no seed
+        """Start the process; the arguments are those of `HostClient.begin`."""
+        import socket  # noqa: PLC0415  # start-up time: one host alone needs no fork server
 
         ours, theirs = socket.socketpair()
         moved = _above_target(theirs.detach())
@@ -254,15 +257,15 @@ class ForkServer:
         self._line = ours
 
     def host(self) -> HostClient:
-        """A new host.
+        """Return a new host.
 
         Raises:
-            HostError: The process is gone.
+            HostError: The process has ended.
         """
         return HostClient(self._fork, child=False)
 
     def close(self) -> None:
-        """End it; the hosts end by themselves."""
+        """End the process; its hosts live on."""
         self._line.close()
         os.waitpid(self._pid, 0)
 
@@ -286,7 +289,7 @@ def _begin(
     quiet: bool,
     startup_state: StartupState | None,
 ) -> int:
-    """Start a process that is the ``main`` of a module, with the descriptors ``given``: each has its number there."""
+    """Start a process that runs the ``main`` of a module; ``given`` are descriptors and their numbers there."""
     guard = wire.GUARD_FD in [number for _, number in given]
     if startup_state is None or not can_fork():
         command = f"from {module} import main; main({os.getpid()}, guard={guard})"
@@ -308,7 +311,7 @@ def _file_actions(given: Sequence[tuple[int, int]], *, quiet: bool) -> list[tupl
             (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ]
-    else:  # what is printed while importing is no answer of ours, so it does not go to our stdout
+    else:  # the output of an import is not part of a command's result, so it does not go to stdout
         output = [(os.POSIX_SPAWN_DUP2, 2, 1)]
     return [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -322,13 +325,13 @@ def load(
     file: pathlib.Path,
     *,
     quiet: bool = False,
-    slow: Slowness = _UNHEEDED,
+    slow: SlowImports = _NO_REPORT,
     overrides: Sequence[str] = (),
 ) -> tuple[Loaded, HostClient]:
-    """Import a pipeline in a new host: what it holds, and the warm host that can run its stages.
+    """Import a pipeline in a new host; return its content, and the host, which can run its stages.
 
     Raises:
-        PivotError: As `HostClient.load`; the host is gone then.
+        PivotError: As for `HostClient.load`; the host has ended then.
     """
     return load_in(lambda: HostClient.begin(quiet=quiet), root, file, slow, overrides)
 
@@ -337,13 +340,13 @@ def load_in(
     start: Callable[[], HostClient],
     root: pathlib.Path,
     file: pathlib.Path,
-    slow: Slowness = _UNHEEDED,
+    slow: SlowImports = _NO_REPORT,
     overrides: Sequence[str] = (),
 ) -> tuple[Loaded, HostClient]:
-    """As `load`, in a host that ``start`` makes; in another one for as long as the sources are being edited.
+    """Import a pipeline as `load` does, in a host from ``start``; try again in another one if its sources were edited.
 
     Raises:
-        PivotError: As `HostClient.load`; the host is gone then.
+        PivotError: As for `HostClient.load`; the host has ended then.
     """
     for _ in range(_ATTEMPTS):
         host = start()

@@ -1,4 +1,4 @@
-"""The result of a load: the stages of a project and the code they depend on, as plain data."""
+"""Result of a load: the stages of a pipeline file and the code that they depend on, as plain data."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
@@ -17,42 +17,42 @@ if TYPE_CHECKING:
 
 @attrs.frozen(eq=False, repr=False)
 class Steady(Value):
-    """Digests of a stage's values that may differ at each import.
+    """Digests for a stage's values that may differ at each import.
 
     Attributes:
-        digests: By the key of an entry that holds one, over the code that makes it what it is.
-        parts: By the same key, by the path into the value, what the part counts by.
+        digests: By the key of an entry with such a value, the digest of the code that computes it.
+        parts: By the same key and the path in the value, the token by which a part of it counts.
     """
 
     digests: Mapping[str, str]
     parts: Mapping[str, Mapping[str, str]]
 
     def to_plain(self) -> dict[str, Any]:
-        """The same as JSON-able data."""
+        """Return the digests as data for JSON."""
         return {"digests": dict(self.digests), "parts": dict(self.parts)}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Self:
-        """The inverse of `to_plain`."""
+        """Return the digests of such data."""
         return cls(digests=plain["digests"], parts=plain["parts"])
 
 
 @attrs.frozen(eq=False, repr=False)
 class LoadedStage(Value):
-    """One stage: what it declares, and the fingerprint of its code.
+    """One stage: its declaration, and the fingerprint of its code.
 
     Attributes:
         spec: Its declaration.
         code: The entries of its manifest.
         unresolved: The code that its fingerprint could not follow.
-        libraries: By distribution, what its code names of libraries.
-        via: For each entry but those where the walk began, the entry that leads to it.
+        libraries: By distribution, the names of libraries that its code uses.
+        via: For each entry except those where the walk began, the entry that leads to it.
         spans: The first and the last line of each entry whose source is known.
         params: Its parameters by name, as plain data.
         env: By name, a digest of the value of each environment variable that it declares; ``""`` if it is not set.
-        texts: The text of each entry that is in no lines of its own: a command.
-        steady: The digests of its values that may differ by chance; None where none can.
-        assigned: As ``env``, of each variable that the import of its pipeline set: those that it reads count.
+        texts: The text of each entry without source lines: a command.
+        steady: The digests for its values that may differ by chance; None if there are none.
+        assigned: As ``env``, for each variable that the import of its pipeline set; those that it reads count.
     """
 
     spec: StageSpec
@@ -69,11 +69,11 @@ class LoadedStage(Value):
 
     @property
     def undeclared(self) -> tuple[str, ...]:
-        """The variables that the import has set and the stage does not declare."""
+        """Return the variables that the import has set and the stage does not declare."""
         return tuple(name for name in self.assigned if name not in self.env)
 
     def path(self, key: str) -> tuple[str, ...]:
-        """How an entry is reached: the keys that lead to it, from where the walk began."""
+        """Return the keys that lead to an entry, from where the walk began."""
         chain = [key]
         while chain[-1] in self.via:
             chain.append(self.via[chain[-1]])
@@ -82,16 +82,16 @@ class LoadedStage(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Loaded(Value):
-    """The outcome of importing pipelines; nothing in it is the user's live code.
+    """The result of a load; it has no objects of user code.
 
     Attributes:
         schema: The version of all fingerprints.
         stages: In the order of registration.
-        sources: The digest of each source file of the user's that was imported, and of each file that declares or
-            sets something, by absolute path; ``""`` where a file was looked for that is not there.
-        trace: Other facts that it depended on; None where that is not known.
-        unrecorded: Why ``trace`` is not all that it depended on.
-        read: As ``sources``, of each further file that a fingerprint was taken of without an import.
+        sources: The digest of each imported source file of the user, and of each file with definitions or parameters,
+            by absolute path; ``""`` for a file that was looked for and does not exist.
+        trace: Other facts that it depended on; None if unknown.
+        unrecorded: Why ``trace`` is incomplete.
+        read: As ``sources``, for each further file that was fingerprinted without an import.
     """
 
     schema: int
@@ -103,7 +103,7 @@ class Loaded(Value):
 
 
 def to_plain(loaded: Loaded) -> dict[str, Any]:
-    """The same as JSON-able data; `from_plain` is its inverse."""
+    """Return a load as data for JSON."""
     return {
         "schema": loaded.schema,
         "stages": [
@@ -140,7 +140,7 @@ def to_plain(loaded: Loaded) -> dict[str, Any]:
 
 
 def from_plain(data: Mapping[str, Any]) -> Loaded:
-    """The inverse of `to_plain`; the data come from a process of our own."""
+    """Return the load of data from `to_plain`; the data come from Pivot's own process."""
     return Loaded(
         schema=data["schema"],
         stages=tuple(
@@ -196,7 +196,7 @@ def _to_location(plain: list[Any] | None) -> Location | None:
 
 
 def stage_of(spec: StageSpec, manifest: "Manifest", params: Mapping[str, Any], env: Mapping[str, str]) -> LoadedStage:
-    """A stage with the fingerprint of its code, its parameters and its variables."""
+    """Return a stage with the fingerprint of its code, its parameters and its variables."""
     return LoadedStage(
         spec,
         {key: CodeEntry(entry.digest, _location(entry.file, entry.line)) for key, entry in manifest.items()},

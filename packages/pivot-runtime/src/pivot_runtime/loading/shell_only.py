@@ -1,4 +1,4 @@
-"""Stages of a ``pivot.yaml`` with shell commands only: read, without an import."""
+"""Stages of a ``pivot.yaml`` with shell commands only, which are loaded without an import."""
 
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -14,11 +14,11 @@ from pivot_runtime.loading.loaded import Loaded, LoadedStage, stage_of
 
 
 def load(file: pathlib.Path, root: pathlib.Path, overrides: Sequence[str]) -> Loaded:
-    """The result that an import of a pipeline file would give.
+    """Return the result that an import of a pipeline file would have.
 
     Raises:
         ImportRequiredError: It is a ``pipeline.py``, or names functions.
-        PivotError: It says something wrong.
+        PivotError: A definition in it is wrong.
     """
     try:
         return Loaded(SCHEMA, tuple(_stages(file, root, overrides)), {})

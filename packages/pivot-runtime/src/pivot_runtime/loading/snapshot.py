@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _FORMAT: Final = 6
 _MOST: Final = 500
-"""Snapshots; beyond that the older half goes."""
+"""The most snapshots; with more, the older half is deleted."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -33,8 +33,8 @@ class SnapshotHit(Value):
     """A snapshot that holds.
 
     Attributes:
-        loaded: The result that a load would give.
-        check: How everything that it depends on was found.
+        loaded: The result that a load would have.
+        check: The result of checking its load trace.
     """
 
     loaded: Loaded
@@ -55,15 +55,15 @@ class SnapshotMiss(Value):
 
 
 class Snapshots:
-    """The snapshots of a project; where they cannot be written, each load starts from scratch."""
+    """The snapshots of a project; if they cannot be written, each load imports the pipeline."""
 
     def __init__(self, directory: pathlib.Path, environment: Mapping[str, str]) -> None:
-        """Describe them; the directory is made when the first is kept."""
+        """Use a directory, which the first `keep` creates, and check traces against an environment."""
         self._directory = directory
         self._environment = environment
 
     def find(self, file: pathlib.Path, overrides: Sequence[str]) -> SnapshotHit | SnapshotMiss:
-        """The result of loading ``file`` with these parameters, if nothing that it depends on has changed."""
+        """Return the snapshot of ``file`` with these parameters, if nothing that it depends on has changed."""
         place = self._place(file, overrides)
         kept = _read(place)
         if kept is None or kept["of"] != os.fspath(file):
@@ -71,7 +71,7 @@ class Snapshots:
         if kept["unrecorded"]:
             return SnapshotMiss(unrecorded=tuple(kept["unrecorded"]))
         rested = load_trace.LoadTrace.from_plain(kept["loaded"]["trace"])
-        # A power cut may keep the mark of a file and lose what it is of: after a start each is read once.
+        # After a power cut, a file may have its old stamp and other content: each is read once after a restart.
         stamps = kept["stamps"] if kept.get("boot") == boot_id() else {}
         check = load_trace.check(rested, self._environment, stamps)
         if check.broken is not None:
@@ -81,7 +81,7 @@ class Snapshots:
         return SnapshotHit(loaded.from_plain(kept["loaded"]), check)
 
     def keep(self, file: pathlib.Path, overrides: Sequence[str], found: Loaded) -> Loaded:
-        """Keep what a load gave, or why it cannot be kept; returns it with what counts as at the last load."""
+        """Store the result of a load, or why it cannot be stored; return it with the values that count as before."""
         if found.trace is None:
             return found
         place = self._place(file, overrides)
@@ -112,7 +112,7 @@ class Snapshots:
         )
 
     def forget(self, file: pathlib.Path, overrides: Sequence[str]) -> None:
-        """Load this file again the next time."""
+        """Delete the snapshot of a file."""
         with contextlib.suppress(OSError):
             self._place(file, overrides).unlink()
 
@@ -123,7 +123,7 @@ class Snapshots:
     def _write(self, place: pathlib.Path, content: Mapping[str, Any]) -> None:
         text = json.dumps(content, separators=(",", ":")).encode()
         with contextlib.suppress(OSError, CacheError):
-            self._directory.parent.mkdir(exist_ok=True)  # in what is a project already
+            self._directory.parent.mkdir(exist_ok=True)  # its parent exists in every project
             self._directory.mkdir(exist_ok=True)
             if not place.exists():
                 atomic.drop_older_half(self._directory, _MOST)
@@ -135,14 +135,14 @@ def _is_source(fact: Fact) -> bool:
 
 
 def _sealed(overrides: Sequence[str], salt: bytes) -> str:
-    """A name for parameters, which may be secret: each guess is made expensive."""
+    """Return a file name for parameters: a digest that makes guesses expensive, since parameters may be secret."""
     if not overrides:
         return ""
     return f"-{digest_secret('\0'.join(overrides), salt)}"
 
 
 def _read(place: pathlib.Path) -> dict[str, Any] | None:
-    """The kept result; None for what is not there, damaged, or of another format."""
+    """Return the stored snapshot; None if it does not exist, is damaged, or has another format."""
     try:
         head, _, text = safe_read.read_regular(place).partition(b"\n")
     except OSError:

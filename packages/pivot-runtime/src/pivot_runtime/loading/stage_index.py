@@ -1,6 +1,6 @@
-"""The stages that each pipeline file had when it was last loaded, for completion without an import.
+"""Index of the stages that each pipeline file had at its last load, for completion without an import.
 
-One JSON file of derived data; where it is missing, damaged or cannot be written, less is completed, and nothing else.
+It is one JSON file of derived data; if it is missing, damaged or cannot be written, completion offers fewer stages.
 """
 
 import contextlib
@@ -15,19 +15,19 @@ from pivot_cache.layout import Layout, stage_addresses
 
 
 def remember(layout: Layout, files: Mapping[str, Sequence[str]]) -> None:
-    """Keep the addresses of the stages of these pipeline files, relative to the root. Never fails."""
+    """Store the addresses of the stages of pipeline files, by path relative to the root. Never fails."""
     known = _read(layout)
     new = {file: list(addresses) for file, addresses in files.items()}
     if all(known.get(file) == addresses for file, addresses in new.items()):
         return
     merged = {**{file: each for file, each in known.items() if (layout.root / file).is_file()}, **new}
     with contextlib.suppress(OSError, CacheError):
-        layout.database_dir.mkdir(exist_ok=True)  # in what is a project already
+        layout.database_dir.mkdir(exist_ok=True)  # its parent exists in every project
         write_bytes(layout.known_stages_file, json.dumps(merged, sort_keys=True).encode())
 
 
 def known(root: pathlib.Path) -> list[str]:
-    """The addresses of all stages that are known: those last loaded, and those that lock files tell of others."""
+    """Return the addresses of all known stages: those of the last loads, and those in lock files of other pipelines."""
     layout = Layout(root)
     loaded = {address for file, each in _read(layout).items() if (layout.root / file).is_file() for address in each}
     pipelines = {address.partition(".")[0] for address in loaded}

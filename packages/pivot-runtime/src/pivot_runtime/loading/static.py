@@ -1,4 +1,4 @@
-"""Stages without an import: from the last load, from a file of shell stages, or from lock files."""
+"""Stages loaded without an import: from the last load, from a file of shell stages, or from lock files."""
 
 import pathlib
 import re
@@ -32,9 +32,9 @@ class Static(Value):
     """The known facts about stages without an import.
 
     Attributes:
-        assembly: The stages; its hosts cannot be started.
+        assembly: The stages; their hosts cannot be started.
         unknown: By address, why it is unknown whether the code of a stage is that of its last run.
-        unread: Pipeline files of which not even that is known which stages they have.
+        unread: The pipeline files whose stages are unknown.
     """
 
     assembly: Assembly
@@ -43,14 +43,14 @@ class Static(Value):
 
 
 def load_statically(context: CommandContext, *, all_pipelines: bool = False) -> Static:
-    """All that can be known of a command's stages without importing any code of the user's.
+    """Return all that can be known of a command's stages without an import of user code.
 
     Args:
         context: The context of the command.
-        all_pipelines: Every pipeline of the project is meant.
+        all_pipelines: Load every pipeline of the project.
 
     Raises:
-        StaticError: Nothing is known at all.
+        StaticError: Nothing is known.
         PivotError: There is no pipeline, or what is known contradicts itself.
     """
     untrusted = _has_untrusted_snapshots(context.project)
@@ -77,7 +77,7 @@ def _read(context: CommandContext, file: pathlib.Path) -> Loaded:
 
 
 def _resting_on(unknown: Mapping[ArtifactPath, str], graph: Graph) -> Iterator[tuple[str, str]]:
-    """Stages that may read what a pipeline writes that is not known, and all that depend on them."""
+    """Yield the stages that may read outs of an unknown pipeline, and all downstream of them, with the reason."""
     for path, file in unknown.items():
         readers = {address for address, spec in graph.stages.items() if path in spec.deps}
         for address in graph.descendants(readers) | readers:
@@ -85,14 +85,14 @@ def _resting_on(unknown: Mapping[ArtifactPath, str], graph: Graph) -> Iterator[t
 
 
 def _partly(context: CommandContext, *, all_pipelines: bool, untrusted: bool) -> Static:
-    """Of pipelines that cannot be known without an import the stages that lock files tell of, and what is known.
+    """Return the stages that are known from lock files, and the known stages that they depend on.
 
-    That is what these stages depend on, or with ``all_pipelines`` all of it.
+    With ``all_pipelines``, return all known stages.
     """
     project = context.project
     from pivot_fingerprint import SCHEMA  # noqa: PLC0415  # start-up time: others get it from the host
 
-    context = attrs.evolve(context, overrides=())  # some may be for stages that are not known
+    context = attrs.evolve(context, overrides=())  # some may be for unknown stages
     readable, closed = _readable(context, untrusted=untrusted)
     recorded = Loaded(SCHEMA, tuple(_recorded(context, readable)), {})
     if not recorded.stages and not (all_pipelines and readable.stages):
@@ -114,7 +114,7 @@ def _partly(context: CommandContext, *, all_pipelines: bool, untrusted: bool) ->
 
 
 def readable(context: CommandContext) -> Assembly:
-    """All stages of the project that can be known in full without an import, and no others.
+    """Return all stages of the project that can be loaded completely without an import, and no others.
 
     Raises:
         PivotError: There is no pipeline, or what is known contradicts itself.
@@ -123,7 +123,7 @@ def readable(context: CommandContext) -> Assembly:
 
 
 def _readable(context: CommandContext, *, untrusted: bool) -> tuple[Assembly, list[pathlib.Path]]:
-    """These stages, and the files of all others."""
+    """Return these stages, and the files of all others."""
     from pivot_fingerprint import SCHEMA  # noqa: PLC0415  # start-up time: others get it from the host
 
     closed: list[pathlib.Path] = []
@@ -140,12 +140,12 @@ def _readable(context: CommandContext, *, untrusted: bool) -> tuple[Assembly, li
 
 
 def _has_untrusted_snapshots(project: Project) -> bool:
-    """Whether snapshots may have come with the code: each is a claim about it, of whoever made it."""
+    """Return whether the snapshots may have come with the code: then their author decides what they say about it."""
     return repository.may_track(project.root, str(project.layout.snapshots_dir.relative_to(project.root)))
 
 
 def _opening(graph: Graph, closed: Collection[pathlib.Path], root: pathlib.Path) -> Iterator[tuple[ArtifactPath, str]]:
-    """The path that is read and that nothing known writes, with an unknown file that may write it."""
+    """Yield each path that a stage reads and no known stage writes, with an unknown file that may write it."""
     for path in {path for spec in graph.stages.values() for path in spec.deps}:
         if not graph.writers(path):
             for file in pipelines_above(path, root):
@@ -154,7 +154,7 @@ def _opening(graph: Graph, closed: Collection[pathlib.Path], root: pathlib.Path)
 
 
 def _recorded(context: CommandContext, readable: Assembly) -> Iterator[LoadedStage]:
-    """The stages in lock files of pipelines that could not be read."""
+    """Yield the stages in lock files of pipelines that could not be loaded."""
     names = {stage.spec.pipeline for stage in readable.stages.values()}
     written = {out.path for stage in readable.stages.values() for out in stage.spec.outs}
     sources = _Sources(context.project.root)
@@ -169,7 +169,7 @@ def _refuse() -> tuple[Loaded, Never]:
 
 
 def _stage(spec: StageSpec, lock: StageLock, sources: "_Sources") -> LoadedStage:
-    """A stage as it last ran, without the code that is certainly gone."""
+    """Return a stage as it last ran, without code that certainly no longer exists."""
     code = {key: entry for key, entry in lock.inputs.code.items() if sources.may_have(key, entry)}
     return LoadedStage(spec, code, libraries=lock.libraries, params=lock.inputs.params, env=lock.inputs.env)
 
@@ -182,7 +182,7 @@ class _Sources:
         self._words: dict[str, frozenset[str] | None] = {}
 
     def may_have(self, key: str, entry: CodeEntry) -> bool:
-        """Whether a function or class may still be defined where it was: its name is in the file."""
+        """Return whether a function or class may still be defined in its file: the file contains its name."""
         defined = _DEFINED.match(key)
         if defined is None or entry.location is None:
             return True
@@ -190,7 +190,7 @@ class _Sources:
         return words is None or defined["name"] in words
 
     def _of(self, file: str) -> frozenset[str] | None:
-        """All words of a file; None if unknown."""
+        """Return all words of a file; None if unknown."""
         if file not in self._words:
             place = self._root / file
             try:

@@ -1,6 +1,6 @@
-"""Pipelines that leave threads running when they are imported, so that their stages are not forked.
+"""Pipelines whose import leaves threads running, so that their stages are spawned instead of forked.
 
-One JSON file of derived data; where it is missing or damaged, its content is reported again, and that is all.
+They are stored in one JSON file of derived data; if it is missing or damaged, they are reported again.
 """
 
 import contextlib
@@ -13,16 +13,16 @@ from pivot_cache.files.safe_read import read_json
 from pivot_cache.layout import Layout
 
 
-class Spawning:
-    """The spawned pipelines of a project, by file, relative to the root."""
+class SpawnedPipelines:
+    """The pipelines of a project whose stages are spawned, by file relative to the root."""
 
     def __init__(self, layout: Layout) -> None:
-        """Nothing is read before it is needed."""
+        """Read nothing yet."""
         self._layout = layout
         self._known: dict[str, list[str]] | None = None
 
     def found(self, file: str, threads: Sequence[str]) -> bool:
-        """Note with what threads a stage of a pipeline was to be started, if any; whether that is news. Never fails."""
+        """Store the threads that a pipeline has left running, if any; return whether they are new. Never fails."""
         known = self._known = self.known() if self._known is None else self._known
         if (file in known) == bool(threads):
             return False
@@ -35,7 +35,7 @@ class Spawning:
         return bool(threads)
 
     def known(self) -> dict[str, list[str]]:
-        """By file, the threads that were found last."""
+        """Return the threads that were found last, by file."""
         try:
             data = read_json(self._layout.threads_file)
         except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Values that differ at each import although nothing that they depend on has changed: reported, and not counted."""
+"""Values that differ at each import although nothing that they depend on has changed: reported, but not counted."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,25 +13,25 @@ from pivot_runtime.tracing.random_calls import RANDOM, TIME
 
 _WAYS_OUT: Final = "make it inside the stage, or give its class a `__pivot_fingerprint__`"
 _MOST: Final = 8
-"""States of the code that makes one value."""
+"""The most states of the code of one value that are stored."""
 _SHOWN: Final = 3
 
 type Codes = Mapping[str, Mapping[str, str]]
-"""By the address of a stage, by the key of an entry, its digest."""
+"""The digest of each entry, by the address of a stage and the key of the entry."""
 type States = Mapping[str, Mapping[str, Mapping[str, str]]]
 
 
 @attrs.frozen(eq=False, repr=False)
 class Known(Value):
-    """The known loads of one file.
+    """The known facts about earlier loads of one file.
 
     Attributes:
-        codes: The codes that counted at the last one.
-        states: By the address of a stage, by the key of each entry that holds a value which may differ by chance: for
-            each state of the code that makes it, the digest by which it counted; the last comes last.
-        parts: By the key of such an entry, by the path into its value, what the part counted by at the last load.
-        values: By the key of each entry that differed for no known reason, the paths to what differs in its value.
-        day: On which day the last load was.
+        codes: The codes that counted at the last load.
+        states: By the address of a stage and the key of each entry whose value may differ by chance: for each state of
+            the code that computes it, the digest by which it counted; the latest comes last.
+        parts: By the key of such an entry and the path in its value, the token by which the part counted last.
+        values: By the key of each entry that differed for no known reason, the paths of the differences in its value.
+        day: The day of the last load.
     """
 
     codes: Codes = attrs.field(factory=dict)
@@ -41,7 +41,7 @@ class Known(Value):
     day: str = ""
 
     def to_plain(self) -> dict[str, Any]:
-        """The same as JSON-able data."""
+        """Return the facts as data for JSON."""
         return {
             "codes": self.codes,
             "states": self.states,
@@ -52,7 +52,7 @@ class Known(Value):
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Self:
-        """The inverse of `to_plain`."""
+        """Return the facts of such data."""
         return cls(
             codes=plain["codes"],
             states=plain["states"],
@@ -63,20 +63,20 @@ class Known(Value):
 
 
 def day() -> str:
-    """Which day it is here: what asks for the time may mean that."""
+    """Return the current day, on which values that depend on the time may depend."""
     return time.strftime("%Y-%m-%d")
 
 
 def settle(
     loaded: Loaded, known: Known, *, holds: Callable[[], bool], inputs_hold: Callable[[], bool]
 ) -> tuple[Loaded, Known]:
-    """A load in which such values count as they did when the code was the same; and what is known now.
+    """Return a load in which such values count as they did with the same code, and the facts that are known now.
 
     Args:
-        loaded: The current result of a load.
-        known: The earlier result.
-        holds: Whether all that the last load depended on is as it was.
-        inputs_hold: The same of all but the sources of code.
+        loaded: The load.
+        known: The facts about earlier loads.
+        holds: Returns whether all facts hold that the last load depended on.
+        inputs_hold: Returns the same for all facts but the sources of code.
     """
     chance = _is_chance(loaded.unrecorded, known.day)
     stages, differ = loaded.stages, {key for stage in loaded.stages for key in _changed(stage, known.codes)}
@@ -100,16 +100,16 @@ def settle(
         paths = _differing(known.parts.get(key, {}), parts.get(key, {}))
         values[key] = [*values.get(key, ()), *(path for path in paths if path not in values.get(key, ()))][:_SHOWN]
     kept = Known(codes(stages), _states(stages, known.states), parts, values, day())
-    return attrs.evolve(loaded, stages=tuple(_told(stage, values) for stage in stages)), kept
+    return attrs.evolve(loaded, stages=tuple(_with_warnings(stage, values) for stage in stages)), kept
 
 
 def codes(stages: Sequence[LoadedStage]) -> Codes:
-    """The digest of each entry."""
+    """Return the digest of each entry."""
     return {stage.spec.address: {key: entry.digest for key, entry in stage.code.items()} for stage in stages}
 
 
 def _is_chance(unrecorded: Sequence[str], then: str) -> bool:
-    """Whether nothing but chance can have made a difference; a time makes none within a day."""
+    """Return whether only chance can explain a difference; within one day, the time cannot."""
     return {RANDOM, TIME}.issuperset(unrecorded) and (TIME not in unrecorded or then == day())
 
 
@@ -119,7 +119,7 @@ def _changed(stage: LoadedStage, before: Codes) -> list[str]:
 
 
 def _as_before(stage: LoadedStage, digests: Mapping[str, str]) -> LoadedStage:
-    """The stage with these digests of its entries."""
+    """Return the stage with these digests of its entries."""
     code: dict[str, CodeEntry] = {
         key: attrs.evolve(entry, digest=digests[key]) if digests.get(key, entry.digest) != entry.digest else entry
         for key, entry in stage.code.items()
@@ -128,7 +128,7 @@ def _as_before(stage: LoadedStage, digests: Mapping[str, str]) -> LoadedStage:
 
 
 def _as_in_state(stage: LoadedStage, states: Mapping[str, Mapping[str, str]]) -> LoadedStage:
-    """The stage with those digests that its values had when the code that makes them was as it is."""
+    """Return the stage with the digests that its values had with the current state of the code that computes them."""
     now = stage.steady.digests if stage.steady is not None else {}
     found = {key: states.get(key, {}).get(state) for key, state in now.items()}
     return _as_before(stage, {key: digest for key, digest in found.items() if digest is not None})
@@ -152,7 +152,7 @@ def _with(states: Mapping[str, str], state: str, digest: str) -> dict[str, str]:
 
 
 def _differing(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """The paths to the innermost parts that differ, or that only one has."""
+    """Return the paths of the innermost parts that differ, or exist in one value only."""
     every = [path for path in {**before, **now} if before.get(path) != now.get(path)]
     inner = {path for path in every for other in every if other != path and other.startswith((f"{path}.", f"{path}["))}
     return [path for path in every if path and path not in inner]
@@ -161,7 +161,7 @@ def _differing(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 def _left(
     paths: Sequence[str], before: Mapping[str, str] | None, now: Mapping[str, str] | None
 ) -> Sequence[str] | None:
-    """Of the paths to what differed, those that still may; None if the value is as it was."""
+    """Return the paths of parts that may still differ; None if the value is the same as before."""
     if before is None:
         return paths
     if now is None or before == now:
@@ -169,11 +169,13 @@ def _left(
     return [path for path in paths if path in now and before.get(path) != now[path]] if paths else paths
 
 
-def _told(stage: LoadedStage, values: Mapping[str, Sequence[str]]) -> LoadedStage:
-    told: list[Any] = []
+def _with_warnings(stage: LoadedStage, values: Mapping[str, Sequence[str]]) -> LoadedStage:
+    warnings: list[Any] = []
     for key in sorted(values.keys() & stage.code.keys()):
         name = ".".join(key.split(":")[1:])
         names = [f"`{name}{path}`" for path in values[key]] or [f"`{name}`"]
         verb = "are other values" if len(names) > 1 else "is another value"
-        told.append(UnresolvedCode(f"{', '.join(names)} {verb} at each import: {_WAYS_OUT}", stage.code[key].location))
-    return attrs.evolve(stage, unresolved=(*told, *stage.unresolved)) if told else stage
+        warnings.append(
+            UnresolvedCode(f"{', '.join(names)} {verb} at each import: {_WAYS_OUT}", stage.code[key].location)
+        )
+    return attrs.evolve(stage, unresolved=(*warnings, *stage.unresolved)) if warnings else stage

@@ -431,13 +431,13 @@ def make_executor(assembly: "Assembly", session: Session, options: "RunOptions",
 
     # start-up time: most runs start nothing
     from pivot_runtime.executors.host_executor import HostExecutor  # noqa: PLC0415
-    from pivot_runtime.loading.threads_at_import import Spawning  # noqa: PLC0415
+    from pivot_runtime.loading.threads_at_import import SpawnedPipelines  # noqa: PLC0415
 
     def shown(address: str, lines: tuple[str, ...]) -> None:
         report(events.StageOutput(address, lines))
 
     files = {stage.spec.address: each.file for each in assembly.files for stage in each.loaded.stages}
-    spawning = Spawning(session.project.layout)
+    spawning = SpawnedPipelines(session.project.layout)
 
     def spawned(address: str, threads: tuple[str, ...]) -> None:
         file = str(files[address].relative_to(session.project.root))
