@@ -13,8 +13,7 @@ from pivot_cli.context import working_directory
 from pivot_cli.terminal import console
 from pivot_cli.views import config
 from pivot_runtime.config import keys
-from pivot_runtime.config.resolve import ResolvedConfig
-from pivot_runtime.config.store import ConfigStore, concerns
+from pivot_runtime.config.store import ConfigStore, ResolvedConfig, concerns
 
 _EXAMPLES: Final = """\b
 Examples:

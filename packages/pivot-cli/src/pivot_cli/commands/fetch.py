@@ -7,7 +7,7 @@ import click
 from pivot_cli import options, signals
 from pivot_cli.context import command_context, least_exit_code
 from pivot_cli.reporting import transfers
-from pivot_runtime.sharing.remote_client import TransferOptions
+from pivot_runtime.sharing.transfer import TransferOptions
 
 _EXAMPLES: Final = """\b
 Examples:

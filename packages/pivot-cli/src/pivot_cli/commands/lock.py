@@ -50,10 +50,9 @@ def merge(base: pathlib.Path, ours: pathlib.Path, theirs: pathlib.Path, path: st
 def _merge_pvt(sides: tuple[bytes, bytes, bytes], files: tuple[pathlib.Path, ...], path: str) -> int:
     base, ours, theirs = files
     if any(side.strip() and pvt.is_foreign(side) for side in sides):
-        from pivot_runtime.git import calls  # noqa: PLC0415  # start-up time: it is another program's file
+        from pivot_runtime.git.repository import merge_file  # noqa: PLC0415  # start-up time: it is another program's file
 
-        names = ("-L", "ours", "-L", "base", "-L", "theirs", *map(str, (ours, base, theirs)))
-        return min(calls.run(".", "merge-file", *names).returncode, 1)
+        return 0 if merge_file(ours, base, theirs) else 1
     merged = lock_merge.merge_pvt(*sides)
     if merged is None:
         console.note(f"{path}: the two sides recorded different data; the file contains ours")

@@ -9,7 +9,7 @@ from pivot_cli.context import command_context
 from pivot_cli.reporting import transfers
 from pivot_cli.reporting.checkout import restore_and_report
 from pivot_runtime.artifacts import checkout
-from pivot_runtime.sharing.remote_client import TransferOptions
+from pivot_runtime.sharing.transfer import TransferOptions
 
 _EXAMPLES: Final = """\b
 Examples:

@@ -8,8 +8,7 @@ from pivot_cli import options, signals
 from pivot_cli.context import command_context, least_exit_code
 from pivot_cli.reporting import transfers
 from pivot_cli.terminal.progress import TransferProgress
-from pivot_runtime.sharing.remote_client import TransferOptions
-from pivot_runtime.sharing.transfer import push
+from pivot_runtime.sharing.transfer import TransferOptions, push
 
 _EXAMPLES: Final = """\b
 Examples:

@@ -10,8 +10,7 @@ from pivot_cli.terminal.progress import TransferProgress
 from pivot_runtime.context import CommandContext
 from pivot_runtime.project.project import Project
 from pivot_runtime.sharing import transfer
-from pivot_runtime.sharing.remote_client import TransferOptions
-from pivot_runtime.sharing.transfer import TransferReport
+from pivot_runtime.sharing.transfer import TransferOptions, TransferReport
 
 _CACHE = "the cache"
 

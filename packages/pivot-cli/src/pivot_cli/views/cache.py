@@ -7,7 +7,6 @@ from typing import Any
 
 from pivot_cache.maintenance.gc import GcResult
 from pivot_cli.terminal import formats, sanitize
-from pivot_runtime.artifacts.records import Record
 from pivot_runtime.maintenance.drop import DropReport, DropTarget
 from pivot_runtime.maintenance.gc import GcReport
 from pivot_runtime.maintenance.status import CacheStatus, ObjectCount
@@ -90,7 +89,12 @@ def verification_errors(found: CacheCheck, project: Project) -> Iterator[str]:
     yield from formats.first_ten(
         [f"object {digest} could not be checked: {why}" for digest, why in report.unreadable.items()]
     )
-    yield from formats.first_ten([f"{_named(record, project)}: only partly in the cache" for record in found.lacking])
+    owners = {
+        record.path: "tracked" if record.address is None else f"stage {record.address}" for record in found.lacking
+    }
+    yield from formats.first_ten(
+        [f"{project.from_cwd(path)} ({owner}): only partly in the cache" for path, owner in owners.items()]
+    )
 
 
 def verification_hint(found: CacheCheck, *, full: bool, repair: bool) -> str:
@@ -231,11 +235,6 @@ def _places(target: DropTarget) -> str:
 def _stages(found: CacheCheck) -> list[str]:
     """Return the addresses of the stages that must run again."""
     return sorted({record.address for record in found.lacking if record.address is not None})
-
-
-def _named(record: Record, project: Project) -> str:
-    whose = "tracked" if record.address is None else f"stage {record.address}"
-    return f"{project.from_cwd(record.path)} ({whose})"
 
 
 def _heap(heap: ObjectCount) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pivot_runtime.config.remotes import ConfiguredRemote
-from pivot_runtime.config.resolve import Setting, SettingSource
+from pivot_runtime.config.store import Setting, SettingSource
 from pivot_runtime.errors import ConfigError
 
 _PLACES = {

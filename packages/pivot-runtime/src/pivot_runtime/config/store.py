@@ -17,8 +17,11 @@ from pivot_core.errors import DiscoveryError, PivotError
 from pivot_core.values import Value
 from pivot_runtime.config import edit, keys, resolve
 from pivot_runtime.config.file import FormatError
+from pivot_runtime.config.resolve import ResolvedConfig, Setting, SettingSource
 from pivot_runtime.errors import ConfigError
 from pivot_runtime.project.project import find_root_without_links
+
+__all__ = ["ConfigStore", "ResolvedConfig", "Setting", "SettingSource", "check_remote", "concerns"]
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -33,7 +36,7 @@ class ConfigStore(Value):
     cwd: pathlib.Path
     environment: Mapping[str, str]
 
-    def look(self, *, user: bool = False) -> resolve.ResolvedConfig:
+    def look(self, *, user: bool = False) -> ResolvedConfig:
         """The settings, right or wrong; with ``user``, what the user's file says, and nothing else."""
         mine = resolve.user_file(self.environment)
         if user:
@@ -118,7 +121,7 @@ def check_remote(key: str, url: str) -> None:
         raise ConfigError(str(error), key=key, hint=error.hint) from None
 
 
-def concerns(found: resolve.ResolvedConfig) -> Iterator[str]:
+def concerns(found: ResolvedConfig) -> Iterator[str]:
     """Concerns that are no errors yet, but will be."""
     default = found.said.get("default_remote")
     if default is not None and f"remotes.{default.value}" not in found.said:

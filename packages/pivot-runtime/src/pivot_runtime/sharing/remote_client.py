@@ -148,13 +148,3 @@ def remote_of(stores: Stores, options: TransferOptions) -> tuple[str, Remote]:
         jobs=options.jobs or settings.remote_jobs, state=stores.layout.uploads_dir, timeout=settings.remote_timeout
     )
     return name or url, connect(url, limits)
-
-
-def present_on_default(stores: Stores, digests: Collection[str]) -> set[str]:
-    """Those objects that the default remote has now; none if there is no default remote.
-
-    Raises:
-        RemoteError: It cannot tell.
-    """
-    client = RemoteClient.default(stores)
-    return set() if client is None else client.present(digests)

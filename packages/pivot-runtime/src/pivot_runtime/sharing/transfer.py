@@ -1,6 +1,6 @@
 """Pushes and fetches the artifacts that lock files and `.pvt` files name; imports no code of the user's."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 import attrs
 
@@ -8,8 +8,8 @@ from pivot_cache.errors import CacheError, CorruptObjectError, MissingObjectErro
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.remotes import transfer
-from pivot_cache.remotes.options import TransferResult
 from pivot_cache.remotes.protocol import RemoteError
+from pivot_cache.remotes.transfer import TransferCounts, TransferResult
 from pivot_core.lock import Artifact, RunRecord
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
@@ -18,6 +18,15 @@ from pivot_runtime.artifacts.records import Opened, Record
 from pivot_runtime.artifacts.stores import Stores, open_stores
 from pivot_runtime.context import CommandContext
 from pivot_runtime.sharing.remote_client import RemoteClient, TransferOptions
+
+__all__ = [
+    "TransferOptions",
+    "TransferReport",
+    "fetch",
+    "fetch_from_default",
+    "present_on_default",
+    "push",
+]
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -130,6 +139,24 @@ def fetch(
             return report
         taken = len(shared.runs) if options.dry_run else shared.keep(stores)
         return attrs.evolve(report, runs=taken, not_asked=shared.not_asked)
+
+
+def present_on_default(stores: Stores, digests: Collection[str]) -> set[str]:
+    """Return those objects that the default remote has now; none if there is no default remote.
+
+    Raises:
+        RemoteError: It cannot tell.
+    """
+    client = RemoteClient.default(stores)
+    return set() if client is None else client.present(digests)
+
+
+def fetch_from_default(
+    stores: Stores, artifacts: Iterable[Artifact], progress: Callable[[TransferCounts], object]
+) -> CacheError | None:
+    """Fetch artifacts that the default remote has into the cache; return the error that stopped it, if any."""
+    client = RemoteClient.default(stores)
+    return None if client is None else client.fetch(artifacts, progress).stopped
 
 
 def _selected(context: CommandContext, targets: Iterable[str], opened: Opened) -> list[Record]:

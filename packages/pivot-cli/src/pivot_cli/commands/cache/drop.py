@@ -11,7 +11,7 @@ from pivot_cli.reporting.run_lines import RunLines
 from pivot_cli.terminal import console
 from pivot_cli.views import cache
 from pivot_runtime.maintenance.drop import drop
-from pivot_runtime.sharing.remote_client import present_on_default
+from pivot_runtime.sharing.transfer import present_on_default
 
 _EXAMPLES: Final = """\b
 Examples:

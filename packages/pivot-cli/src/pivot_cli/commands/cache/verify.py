@@ -1,7 +1,8 @@
 """`pivot cache verify`."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -12,22 +13,23 @@ from pivot_cli.reporting.run_lines import RunLines
 from pivot_cli.terminal import console
 from pivot_cli.terminal.progress import ObjectProgress, TransferProgress
 from pivot_cli.views import cache
-from pivot_core.lock import Artifact
 from pivot_runtime.maintenance.verify import verify
 
 if TYPE_CHECKING:
-    from pivot_runtime.artifacts.stores import Stores
+    from pivot_cache.errors import CacheError
+    from pivot_runtime.maintenance.verify import Fetch
 
 
-def _fetch(stores: "Stores", artifacts: Collection[Artifact]) -> None:
-    """Fetch artifacts that the default remote has into the cache."""
-    from pivot_runtime.sharing.remote_client import RemoteClient  # noqa: PLC0415  # start-up time: only for a repair
+def _fetch() -> "Fetch":
+    """Return the function that fetches artifacts from the default remote, with progress and warnings."""
+    from pivot_runtime.sharing.transfer import fetch_from_default  # noqa: PLC0415  # start-up time: only for a repair
 
-    client = RemoteClient.default(stores)
-    if client is None:
-        return
+    return lambda stores, artifacts: _report(partial(fetch_from_default, stores, artifacts))
+
+
+def _report(fetch: "Callable[[TransferProgress], CacheError | None]") -> None:
     with TransferProgress("fetching") as progress:
-        stopped = client.fetch(artifacts, progress).stopped
+        stopped = fetch(progress)
     if stopped is not None:
         console.warning(f"some artifacts could not be requested: {stopped}")
 
@@ -50,7 +52,7 @@ def command(*, full: bool, repair: bool, as_json: bool) -> int:
             context,
             full=full,
             repair=repair,
-            fetch=_fetch if repair else None,
+            fetch=_fetch() if repair else None,
             report=RunLines(),
             progress=progress,
         )
