@@ -68,7 +68,7 @@ def test_no_frame_of_ours_is_a_users(file: str) -> None:
 
 @pytest.mark.parametrize("package", [pivot_core, pivot_fingerprint, pivot_runtime], ids=lambda each: each.__name__)
 def test_a_variable_that_we_ask_for_is_none_of_the_stages(package: object) -> None:
-    assert below(package, "room", "module.py").startswith(environ.code_directories()[2])
+    assert below(package, "room", "module.py").startswith(environ.code_directories().own)
 
 
 def test_what_a_crash_leaves_of_our_own_calls_is_not_shown() -> None:

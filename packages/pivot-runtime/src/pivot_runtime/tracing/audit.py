@@ -1,4 +1,4 @@
-"""Records the project's files that a process opens, by an audit hook that cannot be removed."""
+"""The record of the project's files that a process opens, by an audit hook."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEN
 _OWN: Final = frozenset({".pivot", ".git"})
 _PARTS: Final = frozenset({"__pycache__", "site-packages", "dist-packages", ".git"})
 _METADATA: Final = (".dist-info", ".egg-info")
-"""Files that an installer, also one that installs the project itself, writes about a distribution."""
+"""The suffixes of directories in which installers describe a distribution, also the project's own."""
 _READERS_OF_SOURCE: Final = frozenset(
     {
         "_frozen_importlib_external",
@@ -28,24 +28,24 @@ _READERS_OF_SOURCE: Final = frozenset(
 )
 _OUR_READER: Final = starts_python.__module__
 SOURCES: Final = (".py", ".pyc", ".pyi", ".so")
-"""How the names of files end that are opened in order to be run."""
+"""The suffixes of files that are opened to be executed."""
 
 
 class FileAudit:
-    """The files of a project that this process, and what it forks, has opened since `start`.
+    """The files of a project that this process and its children open from `start` to `stop`.
 
     Attributes:
-        read: Those that were read before anything was written to them, relative to the root.
-        wrote: Those that were opened for writing, or put in place by renaming or linking.
+        read: Files that were read before anything was written to them, relative to the root.
+        wrote: Files that were opened for writing, or created by a rename or link.
     """
 
     def __init__(self, root: str, declared: Iterable[str], spool: Spool) -> None:
-        """Nothing is noted before `start`.
+        """Record nothing before `start`.
 
         Args:
             root: The absolute path of the project.
-            declared: Absolute paths that are of no interest, nor is what is in them.
-            spool: Where other processes leave what they see.
+            declared: Absolute paths that are not recorded, nor are files below them.
+            spool: The observations of other processes.
         """
         self.read: set[str] = set()
         self.wrote: set[str] = set()
@@ -56,41 +56,40 @@ class FileAudit:
         self._active = False
 
     def start(self) -> None:
-        """Note from now on. A process can do so once."""
+        """Record from now on, once in a process, since an audit hook cannot be removed."""
         self._active = True
         sys.addaudithook(self._hook)
 
     def stop(self) -> None:
-        """Note no more, and take in what children have seen."""
+        """Record no more, and add the files that other processes used."""
         self._active = False
-        for kind, path in self._spool.told():
+        for kind, path in self._spool.entries():
             if kind in (READ, WROTE):
                 (self.read if kind == READ else self.wrote).add(path)
         self.read = {path for path in self.read if self._is_file(path)}
         self.wrote = {path for path in self.wrote if os.path.exists(self._prefix + path)}
 
     def note(self, path: str, *, wrote: bool) -> None:
-        """Note that a file was used, given as this process sees it."""
-        found = self._inside(path)
-        if found is None:
+        """Record the use of a file; the path may be relative to the working directory."""
+        relative = self._relative(path)
+        if relative is None:
             return
         if wrote:
-            self._add(self.wrote, WROTE, found)
-        elif found not in self.wrote:
-            self._add(self.read, READ, found)
+            self._add(self.wrote, WROTE, relative)
+        elif relative not in self.wrote:
+            self._add(self.read, READ, relative)
 
     def _hook(self, event: str, args: tuple[Any, ...]) -> None:
         if not self._active or event not in _EVENTS:
             return
-        # An exception here would fail what the stage does.
-        with contextlib.suppress(Exception):
-            self._take(event, args)
+        with contextlib.suppress(Exception):  # the stage's own call would fail with it
+            self._note_event(event, args)
 
-    def _take(self, event: str, args: tuple[Any, ...]) -> None:
+    def _note_event(self, event: str, args: tuple[Any, ...]) -> None:
         match event:
             case "open":
                 path, _, flags = args
-                if not isinstance(path, int) and not _is_of_no_interest(path):
+                if not isinstance(path, int) and not _is_opened_as_code(path):
                     self.note(os.fsdecode(path), wrote=bool(flags & _WRITING))
             case "os.rename" | "os.link" | "os.symlink":
                 self.note(os.fsdecode(args[1]), wrote=True)
@@ -101,8 +100,8 @@ class FileAudit:
                 path = os.fsdecode(args[0])
                 self.note(path, wrote=not os.path.exists(path))
 
-    def _inside(self, path: str) -> str | None:
-        """A path relative to the root; None for what is of no interest."""
+    def _relative(self, path: str) -> str | None:
+        """A path relative to the root; None for a file that is not recorded."""
         plain = path.startswith("/") and "/." not in path and "//" not in path
         full = path if plain else os.path.abspath(path)
         if not full.startswith(self._prefix) or full.startswith(self._installed):
@@ -135,20 +134,17 @@ class FileAudit:
         if path in kept:
             return
         kept.add(path)
-        self._spool.tell(kind, path)
+        self._spool.write(kind, path)
 
 
 _EVENTS: Final = frozenset({"open", "os.rename", "os.link", "os.symlink", "os.truncate", "sqlite3.connect"})
 
 
-def _is_of_no_interest(path: Any) -> bool:
-    """Whether a source file is opened in order to be run, or to be shown in a traceback; or we look at what is started.
-
-    Python itself, not code in it, opens the file of a program.
-    """
+def _is_opened_as_code(path: Any) -> bool:
+    """Whether a file is opened to be executed, to be shown in a traceback, or by Pivot to identify a program."""
     try:
-        frame = sys._getframe(3)  # noqa: SLF001  # this, `_take`, `_hook`, and who opens
-    except ValueError:
+        frame = sys._getframe(3)  # noqa: SLF001  # the callers are `_note_event`, `_hook`, and the code that opens
+    except ValueError:  # the interpreter itself opens the file of the program that it runs
         return True
     opener = frame.f_globals.get("__name__")
     return opener == _OUR_READER or (opener in _READERS_OF_SOURCE and os.fsdecode(path).endswith(SOURCES))

@@ -1,4 +1,4 @@
-"""Records which environment variables user code and libraries read, and which are given to programs."""
+"""The environment variables that user code and libraries read, and those that are passed to programs."""
 
 import functools
 import os
@@ -7,18 +7,18 @@ import sysconfig
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pivot_fingerprint.programs import command_words, starts_python
 from pivot_runtime.tracing.spool import UNSEEN, VARIABLE, Spool
 
 _OS: Final = os.__file__
-_ENVIRONMENTS: Final[tuple[Any, ...]] = (os.environ, os.environb)  # the user's code may put something in their place
+_ENVIRONMENTS: Final[tuple[Any, ...]] = (os.environ, os.environb)  # user code may replace the attributes of `os`
 _PACKAGES: Final = ("pivot_runtime", "pivot_core", "pivot_fingerprint")
 _MAPPING: Final = ("<frozen _collections_abc>", "_collections_abc.py")
 _FROZEN: Final = "<frozen "
 _STARTERS: Final = ("/subprocess.py", "/loky/backend/fork_exec.py")
-"""Code that copies the environment for a process that it starts, which is observed itself."""
+"""Modules that copy the environment for a process that they start; that process is observed itself."""
 
 
 class RecordingEnviron(type(os.environ)):  # type: ignore[misc]  # the class has no public name
@@ -71,71 +71,88 @@ def stop_recording() -> None:
         environment.__class__ = RecordingEnviron.__base__
 
 
-@functools.cache
-def code_directories() -> tuple[str, str, tuple[str, ...]]:
-    """Where Python's own library is, where in it others are installed, and whose questions do not matter.
+class CodeDirectories(NamedTuple):
+    """Directories of code, each with a slash at its end.
 
-    Asked once before processes are forked, it costs none of them anything.
+    Attributes:
+        library: Python's standard library.
+        installed: The installed packages inside that.
+        own: The packages of Pivot.
     """
+
+    library: str
+    installed: str
+    own: tuple[str, ...]
+
+
+@functools.cache
+def code_directories() -> CodeDirectories:
+    """The directories of this interpreter; a call before processes are forked saves each of them the time."""
     packages = (sys.modules.get(name) for name in _PACKAGES)
     own = (place for package in packages for place in getattr(package, "__path__", ()))
     library = os.path.join(sysconfig.get_path("stdlib"), "")
-    return library, os.path.join(library, "site-packages", ""), tuple(os.path.join(each, "") for each in own)
+    installed = os.path.join(library, "site-packages", "")
+    return CodeDirectories(library, installed, tuple(os.path.join(each, "") for each in own))
 
 
 class VariableReads:
-    """The names that were asked for since `start`, until `stop`, also in other processes."""
+    """The variables that code reads from `start` to `stop`, in this and other processes of a stage.
+
+    Attributes:
+        names: Their names.
+    """
 
     def __init__(self, assigned: Iterable[str], spool: Spool, passed_over: tuple[str, ...] = ()) -> None:
-        """Nothing is noted before `start`.
+        """Record nothing before `start`.
 
         Args:
-            assigned: VariableReads that the import has set, whose values count: also libraries of Python's own that ask
-                for them matter, and copies of all.
-            spool: Where other processes leave what they see.
-            passed_over: More directories of code whose questions do not matter.
+            assigned: Variables that the import has set. For these, reads of the standard library and copies of the
+                whole environment count too.
+            spool: The observations of other processes.
+            passed_over: Directories of code whose reads do not count, besides Pivot's own.
         """
         self.names: set[str] = set()
         self._assigned = frozenset(assigned)
         self._spool = spool
-        self._coming: list[str] = []
-        self._library, self._installed, self._passed_over = code_directories()
-        self._passed_over += passed_over
+        self._remaining: list[Any] = []
+        directories = code_directories()
+        self._library, self._installed = directories.library, directories.installed
+        self._passed_over = directories.own + passed_over
 
     def start(self) -> None:
-        """Note from now on."""
+        """Record from now on."""
         record(self._read, self._listed)
 
     def stop(self) -> None:
-        """Note no more, and take in what others have seen."""
+        """Record no more, and add the reads of other processes."""
         stop_recording()
-        self.names.update(text for kind, text in self._spool.told() if kind == VARIABLE)
+        self.names.update(text for kind, text in self._spool.entries() if kind == VARIABLE)
 
     def note(self, name: str) -> None:
-        """A variable was asked for."""
+        """Record the read of a variable."""
         if name not in self.names:
             self.names.add(name)
-            self._spool.tell(VARIABLE, name)
+            self._spool.write(VARIABLE, name)
 
     def _read(self, key: object) -> None:
         name = os.fsdecode(key) if isinstance(key, bytes) else key
         if not isinstance(name, str):
             return
-        one_of_all = bool(self._coming) and self._coming[-1] == key
-        if one_of_all:
-            self._coming.pop()  # as in `dict(os.environ)`
+        copied = bool(self._remaining) and self._remaining[-1] == key  # as in `dict(os.environ)`
+        if copied:
+            self._remaining.pop()
         else:
-            self._coming.clear()
-        if name in self.names or (one_of_all and name not in self._assigned):
+            self._remaining.clear()
+        if name in self.names or (copied and name not in self._assigned):
             return
-        if self._matters(sys._getframe(2), name in self._assigned):  # noqa: SLF001
+        if self._counts(sys._getframe(2), name in self._assigned):  # noqa: SLF001
             self.note(name)
 
     def _listed(self, names: list[Any]) -> None:
-        self._coming = names[::-1]
+        self._remaining = names[::-1]
 
-    def _matters(self, frame: FrameType | None, assigned: bool) -> bool:  # noqa: FBT001
-        """Whether the first that is neither `os` nor the mapping's own code is no part of Pivot, nor of Python."""
+    def _counts(self, frame: FrameType | None, assigned: bool) -> bool:  # noqa: FBT001
+        """Whether the code that reads, below `os` and the mapping's methods, belongs neither to Pivot nor to Python."""
         while frame is not None:
             file = frame.f_code.co_filename
             if file != _OS and not file.endswith(_MAPPING) and file != "<frozen os>":
@@ -155,15 +172,15 @@ _SHOWN: Final = 3
 
 
 class PassedVariables:
-    """An audit hook, which nothing can take away again."""
+    """The variables set by the import that are passed to programs, which may read them unobserved."""
 
     def __init__(self, assigned: Iterable[str], spool: Spool, read: Callable[[str], object]) -> None:
-        """Nothing is noted before `start`.
+        """Record nothing before `start`.
 
         Args:
-            assigned: The variables.
-            spool: Where other processes leave what they see.
-            read: Called with the name of one that a command itself names.
+            assigned: The variables that the import has set.
+            spool: The observations of other processes.
+            read: Called with the name of each that the command line of a program names.
         """
         self._given: set[tuple[str, str]] = set()
         self._assigned = tuple(assigned)
@@ -172,21 +189,21 @@ class PassedVariables:
         self._active = False
 
     def start(self) -> None:
-        """Note from now on. A process can do so once."""
+        """Record from now on, once in a process, since an audit hook cannot be removed."""
         if self._assigned:
             self._active = True
             sys.addaudithook(self._hook)
 
     def stop(self) -> None:
-        """Note no more, and take in what others have seen."""
+        """Record no more, and add the programs that other processes started."""
         self._active = False
-        for kind, text in self._spool.told():
+        for kind, text in self._spool.entries():
             if kind == UNSEEN:
                 program, _, name = text.partition("\0")
                 self._given.add((program, name))
 
     def unseen(self, read: Collection[str]) -> tuple[str, ...]:
-        """The text about it, a line for each program; ``read`` are the variables that count anyway."""
+        """A line of text for each program; variables that were ``read`` count anyway and are left out."""
         by_program: dict[str, list[str]] = {}
         for program, name in sorted(self._given):
             if name not in read:
@@ -198,22 +215,26 @@ class PassedVariables:
 
     def _hook(self, event: str, args: tuple[Any, ...]) -> None:
         if self._active and event in _EVENTS:
-            with suppress(Exception):  # an exception here would fail what the stage does
+            with suppress(Exception):  # the stage's own call would fail with it
                 program, command, *_, env = args if len(args) > 1 else (args[0], args[0], None)
                 if not isinstance(program, int) and ("/" not in os.fsdecode(program) or os.path.exists(program)):
-                    self._starting(command_words(command) or command_words(program), env)
+                    self._note_start(command_words(command) or command_words(program), env)
 
-    def _starting(self, command: list[str], env: object) -> None:
-        names = [each for each in self._assigned if env is None or (isinstance(env, Mapping) and _is_in(each, env))]
-        told = not starts_python(command)
-        for name in names:
-            if any(word == name or f"${name}" in word or f"${{{name}" in word for word in command):
+    def _note_start(self, command: list[str], env: object) -> None:
+        program = command[0].split(" ")[0] if command else "a program"  # arguments may be secret
+        observed = starts_python(command)
+        for name in self._assigned:
+            if env is not None and not (isinstance(env, Mapping) and _is_in(name, env)):
+                continue
+            if _names_variable(command, name):
                 self._read(name)
-            elif told:
-                shown = command[0].split(" ")[0] if command else "a program"  # what follows may be secret
-                if (shown, name) not in self._given:
-                    self._given.add((shown, name))
-                    self._spool.tell(UNSEEN, f"{shown}\0{name}")
+            elif not observed and (program, name) not in self._given:
+                self._given.add((program, name))
+                self._spool.write(UNSEEN, f"{program}\0{name}")
+
+
+def _names_variable(command: list[str], name: str) -> bool:
+    return any(word == name or f"${name}" in word or f"${{{name}" in word for word in command)
 
 
 def _listed(names: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Detects calls of user code, during an import, whose results differ each time."""
+"""The calls of user code during an import whose results differ each time, such as random numbers and the time."""
 
 import contextlib
 import sys
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 TIME: Final = "it asks for the time"
 RANDOM: Final = "it asks for a random number"
-_CHANCE: Final[Mapping[str, frozenset[str]]] = {
+_FUNCTIONS: Final[Mapping[str, frozenset[str]]] = {
     TIME: frozenset({"now", "utcnow", "today", "time", "time_ns", "localtime", "gmtime", "ctime", "asctime"}),
     RANDOM: frozenset(
         {
@@ -18,16 +18,16 @@ _CHANCE: Final[Mapping[str, frozenset[str]]] = {
         }
     ),
 }
-"""Functions that the user's module code must not call: names of functions of the modules below, or of methods."""
+"""By reason, the functions and methods after whose call an import cannot be repeated from a snapshot."""
 
-_OF_CHANCE: Final = frozenset({"time", "datetime", "random", "_random", "secrets", "uuid", "posix", "pandas", "numpy"})
+_MODULES: Final = frozenset({"time", "datetime", "random", "_random", "secrets", "uuid", "posix", "pandas", "numpy"})
+"""The packages that those belong to."""
 _UNAUDITED: Final = frozenset(
     {"polars", "pyarrow", "h5py", "duckdb", "netCDF4", "xarray", "rasterio", "fiona", "pysam", "zarr", "tables"}
 )
 """Libraries that read files without Python's `open`."""
 
-
-_OF_PROCESS: Final = frozenset(
+_PROCESS_FUNCTIONS: Final = frozenset(
     {
         *("getpid", "getppid", "get_ident", "get_native_id", "monotonic", "monotonic_ns", "perf_counter"),
         *(
@@ -41,51 +41,55 @@ _OF_PROCESS: Final = frozenset(
         ),
     }
 )
-"""Modules with functions whose results belong to this process, and by which programs seldom decide anything."""
-_HOMES: Final = frozenset({"posix", "time", "tempfile", "_thread", "threading"})
+"""Functions whose results belong to this process; they seldom change the outcome of an import."""
+_PROCESS_MODULES: Final = frozenset({"posix", "time", "tempfile", "_thread", "threading"})
+"""The modules that those belong to."""
 _HASHED: Final = (str, bytes, tuple, frozenset)
-"""Types whose hash is another one in each process, or may be."""
+"""Types whose hash may differ in each process."""
 _SMALLEST: Final = 1 << 24
-"""Smaller numbers may well be something else."""
-_MOST: Final = 100_000
+"""Smaller numbers may occur in code for other reasons."""
+_MOST_NUMBERS: Final = 100_000
+_TOOL_IDS: Final = 6
 
 
 class RandomCalls:
-    """Notices calls, in the code of the user's modules, of what gives another answer each time.
+    """The observed calls in the code of the user's modules.
 
     Attributes:
-        numbers: The numbers that `id` and `hash` returned: numbers of this process alone, each with what it stands for.
-        possible: Whether something was asked for that is another one in each process, and not reported.
+        numbers: The numbers that `id` and `hash` returned, which are of this process only, each with the function's
+            name and its argument or the type of that.
+        possible: A function was called whose result differs in each process, which is not reported.
     """
 
-    def __init__(self, told: dict[str, None]) -> None:
+    def __init__(self, unrecorded: dict[str, None]) -> None:
+        """Add reports to ``unrecorded``, the reasons why a load cannot be kept."""
         self.numbers: dict[int, tuple[str, object]] = {}
         self.possible = False
-        self._told = told
+        self._unrecorded = unrecorded
         self._tool: int | None = None
         self._watched: list[CodeType] = []
 
     @property
     def may_differ(self) -> bool:
-        """Whether chance can have made values other ones than at another import, and nothing else that is not known."""
-        return bool(self._told or self.possible) and {RANDOM, TIME}.issuperset(self._told)
+        """Whether values may differ at the next import because of such calls, and for no other known reason."""
+        return bool(self._unrecorded or self.possible) and {RANDOM, TIME}.issuperset(self._unrecorded)
 
     def watch(self, code: CodeType) -> None:
-        """Notice the calls that this code makes from now on."""
+        """Observe the calls that this code makes from now on."""
         monitoring = sys.monitoring
         if self._tool is None:
-            self._tool = next((each for each in range(6) if monitoring.get_tool(each) is None), None)
+            self._tool = next((each for each in range(_TOOL_IDS) if monitoring.get_tool(each) is None), None)
             if self._tool is None:
-                self._told["no tool id of sys.monitoring is free"] = None
+                self._unrecorded["no tool id of sys.monitoring is free"] = None
                 return
             monitoring.use_tool_id(self._tool, "pivot load")
-            monitoring.register_callback(self._tool, monitoring.events.CALL, self._called)
+            monitoring.register_callback(self._tool, monitoring.events.CALL, self._on_call)
         for each in _nested(code):
             monitoring.set_local_events(self._tool, each, monitoring.events.CALL)
             self._watched.append(each)
 
     def stop(self) -> None:
-        """Notice nothing more."""
+        """Observe no more."""
         if self._tool is not None:
             for code in self._watched:
                 sys.monitoring.set_local_events(self._tool, code, 0)
@@ -93,45 +97,58 @@ class RandomCalls:
             sys.monitoring.free_tool_id(self._tool)
             self._tool = None
 
-    def _called(self, _: CodeType, __: int, function: object, given: object) -> None:
-        with contextlib.suppress(Exception):  # an object may refuse to say what it is
+    def _on_call(self, _: CodeType, __: int, function: object, argument: object) -> None:
+        with contextlib.suppress(Exception):  # methods of a user's object may fail
             if function is id:
-                self._note(id(given), ("id", type(given)))
-            elif function is hash and isinstance(given, _HASHED):
-                self._note(hash(given), ("hash", given))
-            elif function is hash and type(given).__hash__ is object.__hash__:
-                self._note(hash(given), ("id", type(given)))
-            reason = _unrecordable(function)
+                self._note_number(id(argument), ("id", type(argument)))
+            elif function is hash and isinstance(argument, _HASHED):
+                self._note_number(hash(argument), ("hash", argument))
+            elif function is hash and type(argument).__hash__ is object.__hash__:
+                self._note_number(hash(argument), ("id", type(argument)))
+            reason = _reason(function)
             if reason is not None:
-                self._told[reason] = None
-            elif getattr(function, "__name__", "") in _OF_PROCESS and getattr(function, "__module__", "") in _HOMES:
+                self._unrecorded[reason] = None
+            elif _belongs_to_process(function):
                 self.possible = True
 
-    def _note(self, number: int, stands_for: tuple[str, object]) -> None:
-        if abs(number) >= _SMALLEST and len(self.numbers) < _MOST:
-            self.numbers[number] = stands_for
+    def _note_number(self, number: int, origin: tuple[str, object]) -> None:
+        if abs(number) >= _SMALLEST and len(self.numbers) < _MOST_NUMBERS:
+            self.numbers[number] = origin
 
 
-def _unrecordable(function: Any) -> str | None:
+def _belongs_to_process(function: object) -> bool:
+    name, module = getattr(function, "__name__", ""), getattr(function, "__module__", "")
+    return name in _PROCESS_FUNCTIONS and module in _PROCESS_MODULES
+
+
+def _reason(function: object) -> str | None:
+    """The reason why an import that calls this function cannot be kept; None if there is none."""
     owner = getattr(function, "__self__", None)
     if owner is None:  # a method in C is called by its descriptor
         owner = getattr(function, "__objclass__", None)
-        if owner is not None and owner.__module__ == "datetime":  # what a given date says of itself is no chance
+        if owner is not None and owner.__module__ == "datetime":  # methods of a given date are deterministic
             return None
-    module = getattr(function, "__module__", None)
-    if not isinstance(module, str):
-        module = owner.__name__ if isinstance(owner, ModuleType) else getattr(owner, "__module__", None)
-    if not isinstance(module, str):
-        module = type(owner).__module__ if owner is not None else ""
+    module = _module_of(function, owner)
     package = module.partition(".")[0]
     if package in _UNAUDITED:
         return f"it calls {package}, which may read files unseen"
-    if package not in _OF_CHANCE:
+    if package not in _MODULES:
         return None
     name = getattr(function, "__name__", "")
     if name == "strftime" and package == "time":
         return TIME
-    return next((reason for reason, listed in _CHANCE.items() if name in listed), None)
+    return next((reason for reason, names in _FUNCTIONS.items() if name in names), None)
+
+
+def _module_of(function: object, owner: Any) -> str:
+    """The name of the module of a function, or of the module or object that it is called on."""
+    module = getattr(function, "__module__", None)
+    if isinstance(module, str):
+        return module
+    module = owner.__name__ if isinstance(owner, ModuleType) else getattr(owner, "__module__", None)
+    if isinstance(module, str):
+        return module
+    return type(owner).__module__ if owner is not None else ""
 
 
 def _nested(code: CodeType) -> Iterator[CodeType]:

@@ -1,4 +1,4 @@
-"""Files in which the processes of a stage write their observations, line by line."""
+"""The spool of a stage run: a directory with a file of observations of each process that the stage starts."""
 
 import contextlib
 import os
@@ -15,27 +15,30 @@ _SUFFIX: Final = ".io"
 
 
 class Spool:
-    """In the stage's own process nothing is written: there, what is seen is kept in memory."""
+    """A spool directory, as one process of the stage sees it; the stage's own process reads it and writes nothing.
+
+    Attributes:
+        directory: Its path; the directory is created on demand.
+    """
 
     def __init__(self, directory: str) -> None:
-        """Nothing is made before there is something to write."""
         self.directory = directory
         self._file = ""
-        self._told: list[tuple[str, str]] | None = None
+        self._entries: list[tuple[str, str]] | None = None
 
     def begin(self) -> None:
         """Write in each process that this one forks."""
         os.register_at_fork(after_in_child=self.enter_child)
 
     def enter_child(self) -> None:
-        """Write from now on, in this process."""
+        """Write in this process from now on."""
         self._file = os.path.join(self.directory, f"{os.getpid()}{_SUFFIX}")
 
-    def tell(self, kind: str, text: str) -> None:
-        """Write that something was seen, at once, since no end is certain."""
+    def write(self, kind: str, text: str) -> None:
+        """Write an observation at once, since the process may be killed; does nothing in the stage's own process."""
         if not self._file:
             return
-        # Opened each time: a daemon closes every descriptor.
+        # The file is opened each time, since a daemon closes all its descriptors.
         os.makedirs(self.directory, exist_ok=True)
         fd = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         try:
@@ -43,11 +46,11 @@ class Spool:
         finally:
             os.close(fd)
 
-    def told(self) -> list[tuple[str, str]]:
-        """All that was written until this was first asked: of what kind, and what."""
-        if self._told is None:
-            self._told = list(self._read())
-        return self._told
+    def entries(self) -> list[tuple[str, str]]:
+        """The kind and text of each observation that was written before the first call."""
+        if self._entries is None:
+            self._entries = list(self._read())
+        return self._entries
 
     def _read(self) -> Iterator[tuple[str, str]]:
         with contextlib.suppress(OSError, ValueError):

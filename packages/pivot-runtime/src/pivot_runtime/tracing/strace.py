@@ -1,4 +1,4 @@
-"""Runs strace on this process: files that C libraries open, and programs that are started."""
+"""Strace on this process, which records files that native libraries and other programs open."""
 
 import codecs
 import contextlib
@@ -16,28 +16,28 @@ from pivot_runtime.processes import parent_death
 PROGRAM: Final = "strace"
 _PR_SET_PTRACER: Final = 0x59616D61
 _ANYBODY: Final = -1
-_STEP_S: Final = 0.001
+_STEP_SECONDS: Final = 0.001
 
 
 def available() -> bool:
-    """Whether it can be started."""
+    """Whether the program is on the PATH."""
     return shutil.which(PROGRAM) is not None
 
 
 class Strace:
-    """A tracer of this process and of all that it starts, from `start` to `stop`."""
+    """The program strace, tracing this process and its descendants from `start` to `stop`."""
 
     def __init__(self, file: str) -> None:
-        """``file`` takes what it writes."""
+        """Let it write to ``file``."""
         self._file = file
         self._errors = f"{file}.err"
         self._pid = 0
 
     def start(self) -> None:
-        """Begin, and wait until nothing can be missed.
+        """Start strace and wait until it traces this process.
 
         Raises:
-            TraceError: It is not there, or not allowed.
+            TraceError: It is not installed, or may not trace.
         """
         program = shutil.which(PROGRAM)
         if program is None:
@@ -49,31 +49,33 @@ class Strace:
         self._pid = os.posix_spawn(
             program, [program, *options, "-p", str(os.getpid())], os.environ, file_actions=actions, setpgroup=0
         )
-        while not _traced():
+        while not _is_traced():
             if os.waitpid(self._pid, os.WNOHANG)[0]:
-                raise TraceError(f"strace cannot watch the stage: {self._said()}", hint="allow ptrace, or do without")
-            time.sleep(_STEP_S)
+                raise TraceError(
+                    f"strace cannot watch the stage: {self._error_line()}", hint="allow ptrace, or do without"
+                )
+            time.sleep(_STEP_SECONDS)
 
     def stop(self) -> None:
-        """End it; the file is then whole."""
+        """Stop tracing and wait until the file is complete."""
         if self._pid:
             with contextlib.suppress(ProcessLookupError, ChildProcessError):
-                os.kill(self._pid, signal.SIGINT)  # it lets go of what it traces, and ends
+                os.kill(self._pid, signal.SIGINT)  # strace detaches from its processes, and ends
                 os.waitpid(self._pid, 0)
             self._pid = 0
 
-    def _said(self) -> str:
+    def _error_line(self) -> str:
         with contextlib.suppress(OSError), open(self._errors, encoding="utf-8", errors="replace") as file:
             return file.read().strip().splitlines()[-1].removeprefix("strace: ")
         return "it says nothing"
 
 
 def missing_error() -> TraceError:
-    """The error where there is no strace."""
+    """The error if strace is not installed."""
     return TraceError("strace, which --trace-io needs, is not on the PATH", hint="install it; there is one for Linux")
 
 
-def _traced() -> bool:
+def _is_traced() -> bool:
     with open("/proc/self/status", encoding="ascii", errors="replace") as file:
         return not any(line.startswith("TracerPid:\t0") for line in file)
 
@@ -82,7 +84,7 @@ CALLS: Final = (
     *("open", "openat", "openat2", "creat", "truncate", "execve"),
     *("rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat"),
 )
-"""The system calls that name files; those that a machine does not have are passed over."""
+"""The system calls that name files; strace ignores those that a machine lacks."""
 
 _LINE = re.compile(r"(?P<pid>\d+) +(?P<rest>.*)", re.DOTALL)
 _UNFINISHED = " <unfinished ...>"
@@ -90,11 +92,11 @@ _RESUMED = re.compile(r"<\.\.\. \w+ resumed>")
 _CALL = re.compile(r"(?P<name>\w+)\((?P<args>.*)\)\s+= (?P<result>-?\d+)", re.DOTALL)
 _FILE = re.compile(r'(?:(?:AT_FDCWD|\d+)<(?P<base>(?:[^>\\]|\\.)*)>, )?"(?P<path>(?:[^"\\]|\\.)*)"')
 _WRITING = re.compile(r"O_(?:WRONLY|RDWR|CREAT|TRUNC|APPEND)\b")
-_TWO: Final = frozenset({"rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat"})
+_WITH_TWO_FILES: Final = frozenset({"rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat"})
 
 
 def used_files(lines: Iterable[str], directory: str) -> Iterator[tuple[str, bool]]:
-    """Each file that a call which succeeded has named, and whether it was to be written.
+    """The files that successful calls named, each with whether the call was to write it.
 
     Args:
         lines: The output of ``strace -f -y``.
@@ -114,24 +116,25 @@ def used_files(lines: Iterable[str], directory: str) -> Iterator[tuple[str, bool
             rest = begun.pop(pid, "") + rest[resumed.end() :]
         call = _CALL.match(rest)
         if call is not None and not call["result"].startswith("-"):
-            yield from _named(call["name"], call["args"], directory)
+            yield from _file_of_call(call["name"], call["args"], directory)
 
 
-def _named(call: str, args: str, directory: str) -> Iterator[tuple[str, bool]]:
+def _file_of_call(call: str, args: str, directory: str) -> Iterator[tuple[str, bool]]:
+    """The file that a call uses; of a call with two, the one that it creates."""
     named = list(_FILE.finditer(args))
     if call not in CALLS or not named:
         return
-    chosen = named[-1] if call in _TWO else named[0]
-    base = _text(chosen["base"]) if chosen["base"] is not None else directory
-    wrote = call in _TWO or call in ("creat", "truncate")
+    chosen = named[-1] if call in _WITH_TWO_FILES else named[0]
+    base = _unescaped(chosen["base"]) if chosen["base"] is not None else directory
+    wrote = call in _WITH_TWO_FILES or call in ("creat", "truncate")
     if call in ("open", "openat", "openat2"):
         flags = args[chosen.end() :]
         if "O_DIRECTORY" in flags or "O_PATH" in flags:
             return
         wrote = _WRITING.search(flags) is not None
-    yield os.path.normpath(os.path.join(base, _text(chosen["path"]))), wrote
+    yield os.path.normpath(os.path.join(base, _unescaped(chosen["path"]))), wrote
 
 
-def _text(escaped: str) -> str:
+def _unescaped(escaped: str) -> str:
     raw, _ = codecs.escape_decode(escaped.encode("latin-1", "replace"))
     return os.fsdecode(raw)

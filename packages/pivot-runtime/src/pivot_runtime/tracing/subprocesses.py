@@ -1,4 +1,4 @@
-"""Files and variables that a stage's child processes use: pool workers and Python programs."""
+"""The tracer of other Python interpreters that a stage starts, such as pool workers and programs."""
 
 from pivot_runtime.tracing.audit import FileAudit
 from pivot_runtime.tracing.environ import PassedVariables, VariableReads
@@ -13,21 +13,21 @@ def begin(
     assigned: tuple[str, ...],
     passed_over: tuple[str, ...],
 ) -> None:
-    """Note it in this process, until its end.
+    """Record files and variables that this process uses, until its end.
 
     Args:
         root: The absolute path of the project.
         declared: The absolute paths that the stage declares.
-        spool: The directory in which the stage's own process looks.
-        files: Whether files are of interest.
+        spool: The directory for observations, which the stage's own process reads.
+        files: Whether to record files too.
         assigned: The variables that the import of the stage's module has set.
-        passed_over: Directories of code whose questions for variables do not matter.
+        passed_over: Directories of code whose reads of variables do not count.
     """
-    told = Spool(spool)
-    told.enter_child()
-    told.begin()
-    variables = VariableReads(assigned, told, passed_over)
+    written = Spool(spool)
+    written.enter_child()
+    written.begin()
+    variables = VariableReads(assigned, written, passed_over)
     variables.start()
-    PassedVariables(assigned, told, variables.note).start()
+    PassedVariables(assigned, written, variables.note).start()
     if files:
-        FileAudit(root, declared, told).start()
+        FileAudit(root, declared, written).start()

@@ -45,7 +45,7 @@ class StageTracer:
         self._variables = VariableReads(assigned, self._spool)
         self._passed = PassedVariables(assigned, self._spool, self._variables.note)
         self._directory = ""
-        arguments = (root, declared, spool, files, assigned, code_directories()[2])
+        arguments = (root, declared, spool, files, assigned, code_directories().own)
         self.companion = Companion(_IN_CHILDREN, "begin", arguments, os.path.abspath(pivot_runtime.__path__[0]))
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""The files that a stage used and did not declare, and the line that would declare each; pure."""
+"""The files that a stage used and does not declare, each with the line that would declare it; pure."""
 
 import json
 import keyword
@@ -16,20 +16,20 @@ from pivot_core.values import Value
 from pivot_runtime.tracing.usage import UsedFiles
 
 _MANY = 3
-"""More files than these in one directory are declared as the directory."""
+"""The most files of one directory that are declared one by one; of more, the directory is declared."""
 
 
 @attrs.frozen(eq=False, repr=False)
 class Undeclared(Value):
-    """Something that a stage used and that is nowhere in its signature.
+    """A file or directory that a stage used and that is not in its signature.
 
     Attributes:
-        path: The file, or the directory that holds what was used.
+        path: The file, or the directory of the files.
         wrote: It was written; else it was read.
-        line: The line to add to the signature: a parameter for what is read, a key of the returned TypedDict for what
-            is written. Empty where another stage writes it already: then no line would do.
+        line: The line to add to the signature: a parameter if it was read, a key of the returned TypedDict if it was
+            written. Empty if it was written and is the out of another stage, since no declaration allows that.
         owner: The address of the stage whose out it is, if it is one.
-        count: How many files were used in a directory; 1 for a file.
+        count: The number of files that were used in a directory; 1 for a file.
     """
 
     path: ArtifactPath
@@ -52,11 +52,11 @@ def undeclared(
     Args:
         seen: The observations.
         spec: The stage.
-        graph: It knows who writes what.
-        ignored: Whether a path is of no interest.
-        shell: It runs a shell command, so that it has no signature.
+        graph: The graph of all stages.
+        ignored: Whether a path needs no declaration.
+        shell: The stage is a shell command in a pivot.yaml.
     """
-    line = _entry if shell else _line
+    line = _yaml_line if shell else _python_line
     return tuple(
         Undeclared(
             path,
@@ -66,28 +66,30 @@ def undeclared(
             count,
         )
         for paths, wrote in ((seen.read, False), (seen.wrote, True))
-        for path, directory, owner, count in _used(_artifacts(paths, ignored), spec, graph)
+        for path, directory, owner, count in _groups(_artifacts(paths, ignored), spec, graph)
     )
 
 
-def _used(
-    paths: Iterable[ArtifactPath], spec: StageSpec, graph: Graph
-) -> Iterator[tuple[ArtifactPath, bool, str | None, int]]:
-    """The files that should be declared: path, whether it is a directory, whose out it is, how many files it means."""
+type _Group = tuple[ArtifactPath, bool, str | None, int]
+"""Files for which one declaration suffices: its path, whether that is a directory, the owner, and their number."""
+
+
+def _groups(paths: Iterable[ArtifactPath], spec: StageSpec, graph: Graph) -> Iterator[_Group]:
+    """The undeclared ones of some files: by the out that they belong to, by directory if there are many, or alone."""
     declared = [*spec.deps, *(out.path for out in spec.outs), *spec.named]
-    loose: dict[str, list[ArtifactPath]] = {}
-    owned: dict[ArtifactPath, list[ArtifactPath]] = {}
+    by_out: dict[ArtifactPath, list[ArtifactPath]] = {}
+    by_directory: dict[str, list[ArtifactPath]] = {}
     for path in paths:
         if any(is_within(path, each) for each in declared):
             continue
-        owner = next((out for out in (path, *_parents(path)) if out in graph.producers), None)
-        if owner is None:
-            loose.setdefault(posixpath.dirname(path), []).append(path)
+        out = next((each for each in (path, *_parents(path)) if each in graph.producers), None)
+        if out is None:
+            by_directory.setdefault(posixpath.dirname(path), []).append(path)
         else:
-            owned.setdefault(owner, []).append(path)
-    for out, inside in sorted(owned.items()):
+            by_out.setdefault(out, []).append(path)
+    for out, inside in sorted(by_out.items()):
         yield out, False, graph.producers[out], len(inside)
-    for directory, files in sorted(loose.items()):
+    for directory, files in sorted(by_directory.items()):
         if len(files) > _MANY and _may_be_declared(directory, spec, graph):
             yield ArtifactPath(directory), True, None, len(files)
         else:
@@ -95,24 +97,24 @@ def _used(
 
 
 def _may_be_declared(directory: str, spec: StageSpec, graph: Graph) -> bool:
-    """A directory that holds outs, or the pipeline itself, is not to be declared as a whole."""
+    """Whether a directory can be declared as a whole: it contains neither outs nor the pipeline."""
     return bool(directory) and not graph.writers(ArtifactPath(directory)) and not is_within(spec.base or "", directory)
 
 
-def _entry(path: ArtifactPath, spec: StageSpec, *, wrote: bool, directory: bool) -> str:
-    shown = path.relative_to(spec.base) + "/" * directory
-    return f"{'outs' if wrote else 'deps'}: [{json.dumps(shown, ensure_ascii=False)}]"
+def _yaml_line(path: ArtifactPath, spec: StageSpec, *, wrote: bool, directory: bool) -> str:
+    relative = path.relative_to(spec.base) + "/" * directory
+    return f"{'outs' if wrote else 'deps'}: [{json.dumps(relative, ensure_ascii=False)}]"
 
 
-def _line(path: ArtifactPath, spec: StageSpec, *, wrote: bool, directory: bool) -> str:
+def _python_line(path: ArtifactPath, spec: StageSpec, *, wrote: bool, directory: bool) -> str:
     quoted = json.dumps(path.relative_to(spec.base), ensure_ascii=False)
     kind = ("DirectoryOut" if directory else "Out") if wrote else "Dep"
-    # The stage opens the file itself, so no loader has to.
+    # The stage opens the file itself, so it needs no loader.
     return f"{_name(path)}: Annotated[pathlib.Path, pivot.{kind}({quoted}, pivot.loaders.PathOnly())]"
 
 
 def _name(path: ArtifactPath) -> str:
-    """A name in Python made of the file's."""
+    """A Python name made of the name of a file."""
     stem = posixpath.basename(path).partition(".")[0] or posixpath.basename(path)
     name = re.sub(r"\W+", "_", stem, flags=re.ASCII).strip("_").lower()
     if not name:
@@ -126,7 +128,7 @@ def _artifacts(paths: Iterable[str], ignored: Callable[[str], bool]) -> Iterator
             continue
         try:
             yield ArtifactPath.resolve(path)
-        except PathError:  # it cannot be declared at all
+        except PathError:  # it cannot be declared
             continue
 
 

@@ -1,4 +1,4 @@
-"""The observations of a stage while it ran: files of the project, environment variables, and what it cost."""
+"""The observations of a stage run as values: files of the project, environment variables, processor time and memory."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -10,13 +10,13 @@ from pivot_core.values import Value
 
 @attrs.frozen(eq=False, repr=False)
 class UsedFiles(Value):
-    """The things that a stage used beyond its declaration.
+    """The files and variables that a stage used, without the files that it declares.
 
     Attributes:
         read: Files of the project that it read, relative to the root, sorted.
-        wrote: Files of the project that it wrote and that are still there.
-        variables: The names of environment variables that its code, or a library, asked for.
-        unseen: Other things that it may have used, in words.
+        wrote: Files of the project that it wrote and that still exist.
+        variables: The names of environment variables that its code, or a library, read.
+        unseen: Descriptions of uses that cannot be observed.
     """
 
     read: tuple[str, ...] = ()
@@ -49,8 +49,8 @@ class ResourceUsage(Value):
     """The resources of a process and the children that it waited for, as the kernel counts them.
 
     Attributes:
-        cpu: Seconds of processor time, its own and the system's for it.
-        memory: The most memory that one of them had at a time, in bytes.
+        cpu: Seconds of processor time, in user and system mode.
+        memory: The peak memory of the largest of them, in bytes.
     """
 
     cpu: float
@@ -59,11 +59,11 @@ class ResourceUsage(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class TraceOptions(Value):
-    """The observations to make of a stage.
+    """The observations to make of a stage, besides environment variables.
 
     Attributes:
-        files: Which files of the project it opens.
-        trace: Also those that C libraries and other programs open, with strace.
+        files: Record the files of the project that its Python code opens.
+        trace: Record with strace also the files that native libraries and other programs open.
     """
 
     files: bool = True
