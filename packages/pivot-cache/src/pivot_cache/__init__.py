@@ -1,4 +1,4 @@
-"""Bytes by digest, and the files that record runs: the content-addressed cache of Pivot."""
+"""The content-addressed cache of Pivot: objects by digest, and the files that record runs."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -60,7 +60,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> object:
-    """The public names, each imported when first used: a command pays only for what it needs."""
+    """Import a public name on first access, so that a command pays only for what it needs."""
     if name in _MODULES:
         return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module 'pivot_cache' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The errors of the cache: damaged state, files that cannot be read or written, objects that are not there."""
+"""The errors of the cache: damaged state, unreadable or unwritable files, missing objects."""
 
 import contextlib
 import errno
@@ -17,23 +17,23 @@ _OTHER_KIND = frozenset({errno.ENOTDIR, errno.EEXIST, errno.ENXIO, errno.EOPNOTS
 _KINDS = {"socket": stat.S_ISSOCK, "pipe": stat.S_ISFIFO, "file": stat.S_ISREG, "symbolic link": stat.S_ISLNK}
 
 SCARCE = frozenset({errno.EMFILE, errno.ENFILE})
-"""The numbers of the errors that say that too many files are open."""
+"""The numbers of the errors that report too many open files."""
 
 RAISE = "raise the limit on open files, as with 'ulimit -n 1024'"
-"""The way out then."""
+"""The hint for these errors."""
 
 
 class CacheError(PivotError):
-    """Something that the cache could not read, write or trust."""
+    """A problem with reading, writing or trusting data of the cache."""
 
     exit_code: ClassVar[int] = 3
 
 
 class ArtifactError(CacheError):
-    """A path holds something that cannot be an artifact, or cannot be read.
+    """A path contains something that cannot be an artifact, or cannot be read.
 
     Attributes:
-        path: Where it is.
+        path: The path.
         problem: The problem.
     """
 
@@ -47,11 +47,11 @@ class ArtifactError(CacheError):
 
 
 class LockFileError(CacheError):
-    """A lock file does not say what a lock file must say.
+    """A lock file has invalid content.
 
     Attributes:
         file: The lock file's path, as the caller named it.
-        field: Where in it, ``outs.clean.json.size``; None for the file as a whole.
+        field: The field, such as ``outs.clean.json.size``; None for the file as a whole.
         problem: The problem.
     """
 
@@ -67,15 +67,15 @@ class LockFileError(CacheError):
 
 
 class NewerFormatError(LockFileError):
-    """Something that only another version of Pivot understands."""
+    """Data in a format of a newer version of Pivot."""
 
 
 class TreeError(CacheError):
-    """The listing of a directory does not say what a listing must say.
+    """The listing of a directory has invalid content.
 
     Attributes:
         name: The name of the data.
-        field: Where in it, ``files.a/b``; None for the listing as a whole.
+        field: The field, such as ``files.a/b``; None for the listing as a whole.
         problem: The problem.
     """
 
@@ -108,11 +108,11 @@ class MissingObjectError(CacheError):
 
 
 class CorruptObjectError(CacheError):
-    """An object's bytes do not have its digest; they were not used.
+    """An object's bytes do not match its digest; they were not used.
 
     Attributes:
         digest: The digest that the bytes should have.
-        quarantined: Where the bad bytes lie now; None where they could not be moved.
+        quarantined: The new path of the bad bytes; None if they could not be moved.
     """
 
     def __init__(self, digest: str, *, quarantined: Path | None = None) -> None:
@@ -125,7 +125,7 @@ class CorruptObjectError(CacheError):
 
 
 class ForgedObjectError(CorruptObjectError):
-    """An object's bytes have its digest, and are not those that were recorded: chance does not do that."""
+    """An object's bytes match its digest but not its recorded SHA-256, which cannot happen by chance."""
 
     def __init__(self, digest: str) -> None:
         CacheError.__init__(
@@ -138,7 +138,7 @@ class ForgedObjectError(CorruptObjectError):
 
 
 def cannot(action: str, path: Path, error: OSError) -> CacheError:
-    """The error that says that ``action`` ("write", "read", ...) on ``path`` met an `OSError`."""
+    """The error for an `OSError` during ``action`` ("write", "read", ...) on ``path``."""
     if error.errno in _FULL:
         return CacheError(
             f"cannot {action} {path}: the disk is full",
@@ -162,7 +162,7 @@ def cannot(action: str, path: Path, error: OSError) -> CacheError:
 
 
 def in_the_way(path: Path, error: OSError) -> str | None:
-    """The way out where something of another kind is in the place of a file or a directory; None if nothing is."""
+    """A hint if something of another kind is in the place of a file or a directory, else None."""
     if error.errno not in _OTHER_KIND:
         return None
     for place in (path, *path.parents):
@@ -181,7 +181,7 @@ def in_the_way(path: Path, error: OSError) -> str | None:
 
 
 def belonging(path: Path) -> str | None:
-    """The way out where something belongs to somebody else, as after a run as root; None where nothing does."""
+    """A hint if something belongs to another user, as after a run as root, else None."""
     for place in (path, *path.parents):
         try:
             owner = place.lstat().st_uid
@@ -190,7 +190,7 @@ def belonging(path: Path) -> str | None:
         if owner == os.geteuid() or os.geteuid() == 0:
             return None
         if not os.access(place, os.W_OK):
-            # Files beside it were likely created in the same run.
+            # The files around it were probably created in the same run.
             import shlex  # noqa: PLC0415 - as below
 
             top = next((each for each in (place, *place.parents) if each.name == STATE_DIR), place)
@@ -209,7 +209,7 @@ def _user(number: int) -> str:
 
 @contextlib.contextmanager
 def reporting(action: str, path: Path) -> Iterator[None]:
-    """Turn any `OSError` of the block into the `CacheError` that names ``path``."""
+    """Turn any `OSError` of the block into a `CacheError` that names ``path``."""
     try:
         yield
     except OSError as error:

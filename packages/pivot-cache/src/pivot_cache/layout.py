@@ -1,4 +1,4 @@
-"""Paths of everything that Pivot writes: the only module that builds one.
+"""Paths of everything that Pivot writes; the only module that builds them.
 
 <root>/
   .pivotignore                          git   what watching and scanning leave out
@@ -69,18 +69,18 @@ OWN_DIRECTORIES = (
     "cache",
     *(f"cache/{name}" for name in ("files", "runs", "partial", "projects")),
 )
-"""Directories in `STATE_DIR` in which nothing may be a symbolic link, each after the one that contains it."""
+"""Directories in `STATE_DIR` in which nothing may be a symbolic link, each after its parent."""
 
 _DOT_NAMES = frozenset({"", ".", ".."})
 
 
 @attrs.frozen(eq=False, repr=False)
 class Layout(Value):
-    """The paths of one project; nothing is read or made.
+    """The paths of one project; nothing is read or created.
 
     Attributes:
         root: The project's root, absolute.
-        cache: The directory of the cache, absolute, where it is not the default.
+        cache: The absolute directory of the cache, if it is not the default.
     """
 
     root: Path
@@ -128,22 +128,22 @@ class Layout(Value):
 
     @property
     def partial_dir(self) -> Path:
-        """Where large objects lie that have not yet arrived in full."""
+        """Partly downloaded large objects."""
         return self.cache_dir / "partial"
 
     @property
     def projects_dir(self) -> Path:
-        """Who shares this cache."""
+        """The projects that share this cache."""
         return self.cache_dir / "projects"
 
     @property
     def kept_dir(self) -> Path:
-        """Files that were replaced and that nothing else names."""
+        """Records of replaced files whose content nothing else names."""
         return self.cache_dir / "kept"
 
     @property
     def gc_guard_file(self) -> Path:
-        """The file whose lock a process holds while it collects garbage in this cache."""
+        """The file that a process locks while it collects garbage in this cache."""
         return self.cache_dir / "gc.guard"
 
     @property
@@ -158,17 +158,17 @@ class Layout(Value):
 
     @property
     def remotes_file(self) -> Path:
-        """The database of what is known of remotes."""
+        """The database of known objects on remotes."""
         return self.database_dir / "remotes.sqlite"
 
     @property
     def uploads_dir(self) -> Path:
-        """Where remotes keep what lets an interrupted upload go on."""
+        """Records from which remotes resume interrupted uploads."""
         return self.database_dir / "uploads"
 
     @property
     def guard_file(self) -> Path:
-        """The file whose lock a command holds while it changes the project."""
+        """The file that a command locks while it changes the project."""
         return self.database_dir / "run.guard"
 
     @property
@@ -193,7 +193,7 @@ class Layout(Value):
 
     @property
     def history_dir(self) -> Path:
-        """The events of the last runs, a file for each."""
+        """The events of the last runs, one file per run."""
         return self.database_dir / "history"
 
     @property
@@ -203,7 +203,7 @@ class Layout(Value):
 
     @property
     def stash_dir(self) -> Path:
-        """Previous outs of stages that run."""
+        """Previous outs of running stages."""
         return self.database_dir / "stash"
 
     @property
@@ -253,7 +253,7 @@ class Layout(Value):
 
     @property
     def noop_cache_dir(self) -> Path:
-        """Answers to commands that found nothing to do."""
+        """Cached answers to commands that found nothing to do."""
         return self.database_dir / "noop_cache"
 
     @property
@@ -273,14 +273,14 @@ class Layout(Value):
         """The lock file of the stage with this address, ``<pipeline>.<stage>``.
 
         Raises:
-            CacheError: The address cannot be a file's name.
+            CacheError: The address cannot be a file name.
         """
         if "/" in address or "\0" in address or address in _DOT_NAMES:
             raise CacheError(f"{address!r} is not the address of a stage")
         return self.stages_dir / f"{address}{LOCK_SUFFIX}"
 
     def artifact(self, path: ArtifactPath) -> Path:
-        """Where an artifact is on this machine."""
+        """The absolute path of an artifact."""
         return self.root / path
 
 
@@ -290,7 +290,7 @@ def lock_name(address: str) -> str:
 
 
 def is_lock(path: str) -> bool:
-    """Whether a path, in whatever directory its project is, is that of a lock file."""
+    """Whether a path is that of a lock file of some project."""
     directory, _, name = path.rpartition("/")
     return name.endswith(LOCK_SUFFIX) and directory.endswith(f"{STATE_DIR}/{STAGES}")
 
@@ -316,16 +316,16 @@ def sharded(directory: Path, digest: str) -> Path:
     """The file of ``digest`` below ``directory``.
 
     Raises:
-        CacheError: It is not a digest.
+        CacheError: The text is not a digest.
     """
     return directory / shard(digest)
 
 
 def shard(digest: str) -> str:
-    """``ab/cdef...``, so that no directory grows too long.
+    """``ab/cdef...``, which keeps directories short.
 
     Raises:
-        CacheError: It is not a digest; nothing else ever becomes part of a path.
+        CacheError: The text is not a digest; nothing else ever becomes part of a path.
     """
     if not is_digest(digest):
         raise CacheError(f"{digest!r} is not a digest")

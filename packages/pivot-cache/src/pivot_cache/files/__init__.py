@@ -1,5 +1,5 @@
-"""Files as the operating system has them.
+"""Access to files of the operating system.
 
-Atomic and durable writes, hashing, walks, links and the one seam for system calls. Nothing here knows what a
-file means to Pivot.
+This room has atomic and durable writes, hashing, walks, links, and the only module with system calls. No module here
+knows what a file means to Pivot.
 """

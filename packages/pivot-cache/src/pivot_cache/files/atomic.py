@@ -1,16 +1,15 @@
-"""Files that appear whole or not at all: written under a temporary name, then renamed.
+"""Atomic writes: files that appear as a whole or not at all, by a rename from a temporary name.
 
-A rename is seen by every process at once and survives any kill. After a power cut the newest files may be missing,
-empty or short, unless they were written with ``durable=True``: then bytes and name are on the disk when the call
-returns, and the old content is there until then. So is written what exists nowhere else: ``.pvt`` files,
-configuration, what git or Pivot ignores. For what is there already, such as a file that is about to lose its place,
-there are `pivot_cache.files.durable` and `ObjectStore.persist`. Of the rest, readers notice the loss: objects are
-verified before use (`pivot_cache.objects.store`), a damaged lock file or run record means "no run".
-``docs/decisions/durability.md`` says why.
+All processes see a rename at the same time, and it survives any kill. After a power cut, the newest files may be
+missing, empty or truncated, unless they were written with ``durable=True``: then the bytes and the name are on the disk
+when the call returns, and the old content stays there until then. Content that exists nowhere else is written in this
+way: ``.pvt`` files, configuration, ignore files of git and Pivot. For existing files, such as one that is about to be
+replaced, use `pivot_cache.files.durable` and `ObjectStore.persist`. For all other files, readers detect the loss:
+objects are verified before use (`pivot_cache.objects.store`), and a damaged lock file or run record means "no run".
+``docs/decisions/durability.md`` has the reasons.
 
-The next process that writes to the same directory removes temporary files of killed processes.
-The kernel knows whether the owner lives: it holds a lock (flock) on what it has open. Where the file system has
-no such locks, leftovers stay.
+The next process that writes to the same directory removes the temporary files of killed processes. A kernel lock
+(flock) on the open file shows whether its owner is alive. On file systems without such locks, leftovers stay.
 """
 
 import contextlib
@@ -26,7 +25,7 @@ from pivot_cache.files.safe_read import read_regular
 
 PREFIX = ".pivot-"
 SUFFIX = ".tmp"
-"""How temporary names begin and end: short, whatever the target's name, and no ``*.lock``."""
+"""The prefix and suffix of temporary names: short, whatever the target's name, and not ``*.lock``."""
 
 _LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _swept: set[str] = set()
@@ -34,10 +33,10 @@ _swept: set[str] = set()
 
 @contextlib.contextmanager
 def temporary(directory: Path, mode: int = 0o666) -> Iterator[tuple[int, Path]]:
-    """A new empty file in ``directory``, which is made if need be: its open descriptor and its path.
+    """A new empty file in ``directory``, which is created if necessary: its open descriptor and its path.
 
-    The descriptor is closed at the end, and the file removed unless it was renamed. Its mode is
-    ``mode`` less the umask.
+    The descriptor is closed at the end, and the file is removed unless it was renamed. Its mode is ``mode`` minus the
+    umask.
     """
     sweep_once(directory)
     while True:
@@ -62,7 +61,7 @@ def temporary(directory: Path, mode: int = 0o666) -> Iterator[tuple[int, Path]]:
 
 @contextlib.contextmanager
 def staging(directory: Path) -> Iterator[Path]:
-    """A new empty directory in ``directory``, which is made if need be; removed at the end with all that is in it."""
+    """A new empty directory in ``directory``, which is created if necessary; removed with its contents at the end."""
     sweep_once(directory)
     while True:
         path = _name(directory)
@@ -89,10 +88,10 @@ def staging(directory: Path) -> Iterator[Path]:
 
 
 def sweep(directory: Path) -> int:
-    """Remove what dead processes left under temporary names in ``directory``; what the living use stays.
+    """Remove temporary files of dead processes from ``directory``; those of living processes stay.
 
     Returns:
-        How many names were removed.
+        The number of removed names.
     """
     removed = 0
     with contextlib.suppress(OSError), os.scandir(directory) as entries:
@@ -105,7 +104,7 @@ def sweep(directory: Path) -> int:
 
 
 def sweep_once(directory: Path) -> None:
-    """The same, for the first time in this process."""
+    """Sweep a directory if this process has not done so."""
     name = str(directory)
     if name not in _swept:
         _swept.add(name)
@@ -126,9 +125,10 @@ def drop_older_half(directory: Path, most: int) -> None:
 
 
 def make_directory(directory: Path) -> None:
-    """Make a directory and its parents; one that is there already is fine.
+    """Create a directory and its parents if they do not exist.
 
-    In a directory that a group shares (set-gid, and the group may write) the group shares it too, whatever the umask.
+    Inside a group's directory (set-gid and group-writable), the new directory is shared with the group, whatever the
+    umask.
     """
     try:
         _made(directory)
@@ -148,19 +148,19 @@ def _made(directory: Path) -> None:
 
 
 def share(path: Path) -> None:
-    """Let the group do with what was just made what it may do with the directory around it, if that is for a group."""
+    """Share a new file or directory with the group of the directory around it, if that is a group's."""
     around = path.parent.stat().st_mode
     if not (around & stat.S_ISGID and around & stat.S_IWGRP):
         return
     wanted = around & (stat.S_IRWXG | stat.S_ISGID) if path.is_dir() else around & (stat.S_IRGRP | stat.S_IWGRP)
     mode = path.stat().st_mode
     if wanted & ~mode:
-        with contextlib.suppress(PermissionError):  # another user has made it in this moment
+        with contextlib.suppress(PermissionError):  # another user has just created it
             syscalls.chmod(path, stat.S_IMODE(mode) | wanted)
 
 
 def remove_tree(path: str | Path) -> None:
-    """Remove a directory with all that is in it; symlinks are removed, never followed."""
+    """Remove a directory with its contents; symlinks are removed, never followed."""
     with os.scandir(path) as entries:
         found = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in entries]
     for name, directory in found:
@@ -172,25 +172,25 @@ def remove_tree(path: str | Path) -> None:
 
 
 def write_all(descriptor: int, data: bytes | memoryview) -> None:
-    """Write all of ``data``; one call of the system may write less."""
+    """Write all of ``data``; a single system call may write less."""
     view = memoryview(data)
     while view:
         view = view[syscalls.write(descriptor, view) :]
 
 
 def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
-    """Make ``data`` the content of ``path``: every reader sees the old bytes or all of the new ones.
+    """Replace the content of ``path`` atomically: every reader sees either the old or all of the new bytes.
 
-    Missing parent directories are made. A symlink at ``path`` is replaced, not followed.
+    Missing parent directories are created. A symlink at ``path`` is replaced, not followed.
 
     Args:
         path: The file.
         data: Its new content.
-        durable: So also after a power cut: the new bytes are on the disk before they have this name, and the name is
-            when this returns.
+        durable: Whether it must survive a power cut: the new bytes are on the disk before they get this name, and the
+            name is when the call returns.
 
     Raises:
-        CacheError: It could not be written; the old content is untouched.
+        CacheError: The file cannot be written; the old content is untouched.
     """
     with reporting("write", path), temporary(path.parent) as (descriptor, temp):
         write_all(descriptor, data)
@@ -202,14 +202,14 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
 
 
 def change_bytes(path: Path, data: bytes, *, durable: bool = False) -> bool:
-    """As `write_bytes`, unless ``data`` is the content already: then nothing is touched, and this is False."""
+    """Like `write_bytes`, but does nothing and returns False if ``data`` is already the content."""
     try:
         if read_regular(path) == data:
             if durable:
                 _flushed(path)
             return False
     except OSError:
-        pass  # not there, or not readable: then writing it will tell
+        pass  # missing or unreadable: then the write reports the problem
     write_bytes(path, data, durable=durable)
     return True
 
@@ -225,7 +225,7 @@ def lock_regular_file(descriptor: int, path: Path) -> bool:
 
 
 def _flushed(path: Path) -> None:
-    """A directory's names, or a file that was there already: somebody may have written it a moment ago."""
+    """Flush a directory's names, or an existing file, which may have been written a moment ago."""
     from pivot_cache.files import durable  # noqa: PLC0415 - start-up time: most commands write nothing of that kind
 
     if path.is_dir():
@@ -239,8 +239,8 @@ def _name(directory: Path) -> Path:
 
 
 def _own(descriptor: int, path: Path) -> bool:
-    """Lock what was just made; False if a sweeping process saw it in the moment before, and removed it."""
-    with contextlib.suppress(OSError):  # no locks here: then nobody can sweep either
+    """Lock a new file; False if a sweeping process has removed it in between."""
+    with contextlib.suppress(OSError):  # without locks, nobody can sweep either
         fcntl.flock(descriptor, fcntl.LOCK_EX)
     try:
         return os.path.samestat(os.fstat(descriptor), os.lstat(path))
@@ -249,7 +249,7 @@ def _own(descriptor: int, path: Path) -> bool:
 
 
 def _remove_dead(path: str) -> None:
-    """Remove what has no living owner; `BlockingIOError` if it has one."""
+    """Remove something without a living owner; raise `BlockingIOError` if it has one."""
     descriptor = os.open(path, _LOOK)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,10 +1,11 @@
-"""Durable writes: bytes and names that a power cut no longer takes away.
+"""Durable writes: bytes and names that survive a power cut.
 
-For what exists nowhere else, and is about to lose its place. `files` is for files that have just been written, under
-any name: their bytes and all names on the way to them are on the disk when it returns. `directory` is for names alone:
-after a rename, a new link or a removal. `tree` is for a file or a directory with all that is in it. Many files are
-flushed at once, by one call for their file system, where the system has such a call.
-`pivot_cache.files.atomic.write_bytes(..., durable=True)` writes a file so that it is on the disk before it is seen.
+This is for content that exists nowhere else and is about to be replaced. `files` is for files that have just been
+written, under any name: their bytes and all names that lead to them are on the disk when it returns. `directory` is for
+names alone: after a rename, a new link or a removal. `tree` is for a file, or a directory with its contents. Many files
+are flushed together, by one system call per file system where it exists.
+`pivot_cache.files.atomic.write_bytes(..., durable=True)` writes a file so that it is on the disk before it becomes
+visible.
 """
 
 import errno
@@ -16,22 +17,22 @@ from pivot_cache.errors import reporting
 from pivot_cache.files import syscalls
 
 _FEW = 8
-"""Up to this many files are flushed one by one; waiting for all that the file system has to write may take longer."""
+"""Up to this many files are flushed one by one, since flushing the whole file system may take longer."""
 
 _LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NOT_HERE = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF, errno.EROFS})
-"""Errors of a file system that cannot flush a directory, or has nothing to flush."""
+"""Errors of file systems that cannot flush a directory, or have nothing to flush."""
 
 _UNREADABLE = frozenset({errno.EACCES, errno.EPERM})
 _reached: set[tuple[str, int]] = set()
-"""The directories, by path and inode, whose own names, and all above them, are known to be on the disk."""
+"""The directories, by path and inode, whose names, including those of all parents, are known to be on the disk."""
 
 
 def files(paths: Collection[Path | str]) -> None:
-    """Put the bytes of these files on the disk, and their names; a symlink is a name.
+    """Flush the bytes and names of these files to the disk; for a symlink, its name.
 
     Raises:
-        CacheError: It could not be done.
+        CacheError: The flush failed.
     """
     names = [os.fspath(path) for path in paths]
     with reporting("flush", Path(names[0]) if names else Path()):
@@ -43,19 +44,19 @@ def files(paths: Collection[Path | str]) -> None:
 
 
 def descriptor(number: int) -> None:
-    """Put the bytes of an open file on the disk, before it gets its name.
+    """Flush the bytes of an open file to the disk before the file gets its name.
 
     Raises:
-        OSError: It could not be done.
+        OSError: The flush failed.
     """
     syscalls.fsync(number)
 
 
 def directory(path: Path) -> None:
-    """Put the names in a directory on the disk, and its own name in each directory above it.
+    """Flush the names in a directory to the disk, and its own name in each parent directory.
 
     Raises:
-        CacheError: It could not be done.
+        CacheError: The flush failed.
     """
     with reporting("flush", path):
         place = os.path.realpath(path)
@@ -71,10 +72,10 @@ def directory(path: Path) -> None:
 
 
 def tree(path: Path) -> None:
-    """Put a file, or a directory with all that is in it, on the disk, and its name.
+    """Flush a file, or a directory with its contents, to the disk, with its name.
 
     Raises:
-        CacheError: It could not be done.
+        CacheError: The flush failed.
     """
     if path.is_symlink() or not path.is_dir():
         files([path])
@@ -98,7 +99,7 @@ def _below(directory: str) -> Iterator[tuple[str, bool]]:
 
 
 def _at_once(names: list[str]) -> bool:
-    """Flush each file system that these files are on; False if the system cannot."""
+    """Flush the file systems of these files; return False if the system cannot."""
     places = {os.path.realpath(os.path.dirname(name)) for name in names}
     for place in {os.stat(place).st_dev: place for place in places}.values():
         opened = os.open(place, _LOOK)
@@ -111,7 +112,7 @@ def _at_once(names: list[str]) -> bool:
 
 
 def _flush(name: str) -> None:
-    """Flush a file or a directory; what has no bytes of its own, or may not be looked into, is left out."""
+    """Flush a file or a directory; skip what has no bytes or is not readable."""
     try:
         opened = os.open(name, _LOOK)
     except OSError as error:

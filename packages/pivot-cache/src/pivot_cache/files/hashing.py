@@ -1,4 +1,4 @@
-"""The digest of a file, in one pass and constant memory; a copy is made on the way if wanted."""
+"""Hashing of files in one pass and constant memory, optionally with a copy."""
 
 import contextlib
 import os
@@ -29,12 +29,12 @@ _KINDS = {
 
 @attrs.frozen(eq=False, repr=False)
 class Hashed(Value):
-    """The name of the data.
+    """The digests of some bytes.
 
     Attributes:
-        digest: Of exactly these bytes.
+        digest: The xxh3 digest of the bytes.
         size: Their number.
-        sha256: Of these bytes, where it was asked for.
+        sha256: The SHA-256 of these bytes, if requested.
     """
 
     digest: str
@@ -45,23 +45,23 @@ class Hashed(Value):
 def hash_file(path: Path | str) -> Hashed:
     """The digest and size of the bytes of a regular file; symlinks are followed.
 
-    Other threads run meanwhile.
+    Other threads can run meanwhile.
 
     Raises:
-        ArtifactError: It is not a regular file, or cannot be read.
+        ArtifactError: The path is not a regular file, or cannot be read.
     """
     with open_artifact(path) as (descriptor, status), reading(path):
         return hash_descriptor(descriptor, status.st_size)
 
 
 def hash_descriptor(source: int, size: int, *, copy_to: int | None = None, with_sha256: bool = False) -> Hashed:
-    """Read ``source`` to its end, writing the same bytes to the descriptor ``copy_to``.
+    """Hash ``source`` to its end while writing the same bytes to the descriptor ``copy_to``.
 
     Args:
         source: An open descriptor, at its start.
         size: The expected number of bytes; only memory depends on it.
-        copy_to: An open descriptor that gets exactly the bytes that were hashed.
-        with_sha256: Also their SHA-256.
+        copy_to: An open descriptor that receives exactly the hashed bytes.
+        with_sha256: Whether to compute their SHA-256, too.
     """
     state = xxhash.xxh3_128()
     sha256 = _sha256() if with_sha256 else None
@@ -91,9 +91,9 @@ def _sha256() -> "hashlib._Hash":
 
 @contextlib.contextmanager
 def watched(watcher: Callable[[int, int], None]) -> Iterator[None]:
-    """While the block lasts, ``watcher(read, more)`` gets how many bytes were read, and how many are left.
+    """Within the block, call ``watcher(read, more)`` with the bytes read, and the bytes still to read.
 
-    It is called by the threads that read. In the end both sums are equal, whatever became of the files.
+    The reading threads call it. At the end, both sums are equal, even if the files changed.
     """
     _watchers.append(watcher)
     try:
@@ -108,10 +108,10 @@ def _tell(read: int, more: int) -> None:
 
 
 def check_regular(path: Path | str, status: os.stat_result) -> None:
-    """Refuse what is not a regular file.
+    """Check that something is a regular file.
 
     Raises:
-        ArtifactError: It says what it is instead.
+        ArtifactError: It is not; the error names its kind.
     """
     kind = stat.S_IFMT(status.st_mode)
     if kind == stat.S_IFREG:
@@ -125,11 +125,11 @@ def check_regular(path: Path | str, status: os.stat_result) -> None:
 
 @contextlib.contextmanager
 def open_artifact(path: Path | str) -> Iterator[tuple[int, os.stat_result]]:
-    """A regular file, open for reading, and its status; a named pipe never makes this wait.
+    """A regular file opened for reading, and its status; named pipes do not block.
 
     Raises:
-        ArtifactError: It is not a regular file, or cannot be opened.
-        FileNotFoundError: Nothing is there.
+        ArtifactError: The path is not a regular file, or cannot be opened.
+        FileNotFoundError: The path does not exist.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -149,7 +149,7 @@ def open_artifact(path: Path | str) -> Iterator[tuple[int, os.stat_result]]:
 
 @contextlib.contextmanager
 def reading(path: Path | str) -> Iterator[None]:
-    """Turn any `OSError` of the block into the `ArtifactError` that names ``path``."""
+    """Turn any `OSError` of the block into an `ArtifactError` that names ``path``."""
     try:
         yield
     except OSError as error:

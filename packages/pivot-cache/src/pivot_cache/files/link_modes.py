@@ -12,11 +12,11 @@ REFLINK, HARDLINK, SYMLINK = "reflink", "hardlink", "symlink"
 
 
 def probe(objects: Path, workspace: Path) -> Mapping[str, bool]:
-    """Whether each of them works; False for all where one of the directories cannot be written to.
+    """Whether each kind of link works; all are False if one of the directories cannot be written to.
 
     Args:
-        objects: Where the objects lie; made if need be.
-        workspace: A directory on the workspace's file system; made if need be.
+        objects: The directory of the objects; created if necessary.
+        workspace: A directory on the workspace's file system; created if necessary.
     """
     ways: Mapping[str, Callable[[Path, Path], object]] = {
         REFLINK: _clone,

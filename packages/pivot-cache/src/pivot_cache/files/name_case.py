@@ -1,4 +1,4 @@
-"""File systems that take names for equal that differ only by case or by the form of an accent."""
+"""File systems that ignore the case of names or the encoding of accents."""
 
 import os
 import unicodedata
@@ -9,7 +9,7 @@ from pivot_core.paths import STATE_DIR
 
 
 def ignores_case(root: Path) -> bool:
-    """Whether the file system of a project takes such names for one."""
+    """Whether a project's file system treats such names as equal."""
     try:
         return os.path.samefile(root / STATE_DIR, root / STATE_DIR.upper())
     except OSError:
@@ -17,7 +17,7 @@ def ignores_case(root: Path) -> bool:
 
 
 def clashes[Path_: str](paths: Iterable[Path_]) -> dict[Path_, Path_]:
-    """Each of some paths that has another one of the same name but for case or accents, with that one."""
+    """The paths that differ from another given path only in case or accents, each with that path."""
     groups: dict[str, list[Path_]] = {}
     for path in dict.fromkeys(paths):
         groups.setdefault(_folded(path), []).append(path)
@@ -30,5 +30,5 @@ def clashes[Path_: str](paths: Iterable[Path_]) -> dict[Path_, Path_]:
 
 
 def _folded(path: str) -> str:
-    """The form of a name that such a file system compares: decomposed, folded, and again, since folding may compose."""
+    """The form of a name that such a file system compares: decomposed and folded, twice, as folding may compose."""
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())

@@ -1,4 +1,4 @@
-"""Bounded reads of small files that anybody may have made; pipes and devices are refused."""
+"""Bounded reads of small files from untrusted sources; pipes and devices are rejected."""
 
 import contextlib
 import errno
@@ -12,24 +12,24 @@ _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def read_regular(file: Path) -> bytes:
-    """The content of a file; nothing is waited for.
+    """The content of a file; never blocks.
 
     Raises:
-        OSError: It cannot be read, or it is no file.
+        OSError: The file cannot be read, or is not a regular file.
     """
     with open(file, "rb", buffering=0, opener=_opened) as stream:
         mode = os.fstat(stream.fileno()).st_mode
-        if stat.S_ISREG(mode) or (stat.S_ISCHR(mode) and not stream.read(1)):  # the null device is empty
+        if stat.S_ISREG(mode) or (stat.S_ISCHR(mode) and not stream.read(1)):  # the null device counts as empty
             return stream.readall()
     raise OSError(errno.EINVAL, "it is not a file", os.fspath(file))
 
 
 @contextlib.contextmanager
 def open_regular(file: Path) -> Iterator[BinaryIO]:
-    """A file that is read while the block lasts; nothing is waited for.
+    """Open a file for reading within the block; never blocks.
 
     Raises:
-        OSError: It cannot be read, or it is no file.
+        OSError: The file cannot be read, or is not a regular file.
     """
     with open(file, "rb", opener=_opened) as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
@@ -38,10 +38,10 @@ def open_regular(file: Path) -> Iterator[BinaryIO]:
 
 
 def read_json(file: Path) -> Any:
-    """The content of a JSON file; nothing is waited for.
+    """The content of a JSON file; never blocks.
 
     Raises:
-        OSError: It cannot be read, or it is no file.
+        OSError: The file cannot be read, or is not a regular file.
         ValueError: It is not JSON, or nested too deeply.
     """
     import json  # noqa: PLC0415  # start-up time

@@ -1,4 +1,4 @@
-"""The files stored as ``ab/cdef...`` in a directory: objects and run records, in their places and in the trash."""
+"""The files stored as ``ab/cdef...`` in a directory, for objects and run records, in use or in the trash."""
 
 import os
 import stat
@@ -12,7 +12,7 @@ _SHARD = 2
 
 
 def entries(directory: Path) -> "Iterator[tuple[str, os.DirEntry[str]]]":
-    """The digest and the entry of everything whose place says a digest, in no order; nothing is followed.
+    """The digest and the directory entry of everything whose path forms a digest, in no order, links included.
 
     Raises:
         OSError: A directory cannot be read.
@@ -25,7 +25,7 @@ def entries(directory: Path) -> "Iterator[tuple[str, os.DirEntry[str]]]":
 
 
 def files(directory: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """The digest and the status of every regular file among them; what has gone meanwhile is left out.
+    """The digest and the status of every regular file among them; files that disappear meanwhile are skipped.
 
     Raises:
         OSError: A directory cannot be read.

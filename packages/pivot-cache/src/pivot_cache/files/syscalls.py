@@ -1,6 +1,6 @@
-"""Every system call that changes a file, each as a function: the seam at which tests stop or refuse it.
+"""Every system call that changes a file, each as a function, so that tests can stop or reject it.
 
-The database of the stat cache is not among them: SQLite writes it by itself, and nothing depends on it.
+The database of the stat cache is an exception: SQLite writes it, and nothing depends on it.
 """
 
 import fcntl
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _FICLONE = 0x40049409
 _FULL_SYNC = getattr(fcntl, "F_FULLFSYNC", None)
-"""On macOS, what also empties the memory of the disk, which `os.fsync` leaves to it."""
+"""On macOS, the call that also flushes the disk's own memory, unlike `os.fsync`."""
 
 type Name = str | Path
 
 
 def before(operation: str, *arguments: object) -> None:
-    """Called before every change, with its name and its arguments; tests put another function here."""
+    """Called before every change with its name and arguments; tests replace it."""
 
 
 def create(path: Name, mode: int) -> int:
-    """A new file, open for reading and writing; fails if anything has that name."""
+    """Create a file, open for reading and writing; the name must not exist."""
     before("create", path, mode)
     return os.open(path, _CREATE, mode)
 
@@ -36,25 +36,25 @@ def write(descriptor: int, data: bytes | memoryview) -> int:
 
 
 def clone(source: int, target: int) -> None:
-    """Make the open file ``target`` share all blocks of ``source``, where the file system can."""
+    """Make the open file ``target`` share all blocks of ``source``, if the file system supports it."""
     before("clone", source, target)
     fcntl.ioctl(target, _FICLONE, source)
 
 
 def fsync(descriptor: int) -> None:
-    """Wait until an open file, or directory, is on the disk, and not only in the disk's own memory."""
+    """Wait until an open file or directory is on the disk, and not only in the disk's own memory."""
     before("fsync", descriptor)
     if _FULL_SYNC is not None:
         try:
             fcntl.fcntl(descriptor, _FULL_SYNC)
-        except OSError:  # a file system that has no such call
+        except OSError:  # a file system without such a call
             os.fsync(descriptor)
     else:
         os.fsync(descriptor)
 
 
 def syncfs(descriptor: int) -> bool:
-    """The same for all that was written to the file system of an open file; False if that cannot be asked."""
+    """Flush everything written to the file system of an open file; return False if the system has no such call."""
     call = _syncfs()
     if call is None:
         return False
@@ -68,7 +68,7 @@ def syncfs(descriptor: int) -> bool:
 
 
 def _syncfs() -> "Callable[[int], int] | None":
-    """The call of the C library, which Python does not offer."""
+    """The function of the C library, which Python does not offer."""
     try:
         import ctypes  # noqa: PLC0415 - start-up time: seldom needed
 
@@ -90,7 +90,7 @@ def chmod(path: Name, mode: int) -> None:
 
 
 def utime(path: int | Name, nanoseconds: int) -> None:
-    """Set both times of a file, of a symlink itself."""
+    """Set both times of a file, or of a symlink itself."""
     before("utime", path, nanoseconds)
     times = (nanoseconds, nanoseconds)
     if isinstance(path, int):
@@ -100,19 +100,19 @@ def utime(path: int | Name, nanoseconds: int) -> None:
 
 
 def link(source: Name, target: Name) -> None:
-    """Give a file a second name; fails if anything has that name."""
+    """Give a file a second name, which must not exist."""
     before("link", source, target)
     os.link(source, target)
 
 
 def symlink(leads_to: Name, path: Name) -> None:
-    """Make a symlink; fails if anything has that name."""
+    """Create a symlink, whose name must not exist."""
     before("symlink", leads_to, path)
     os.symlink(leads_to, path)
 
 
 def rename(source: Name, target: Name) -> None:
-    """Rename, replacing a file or an empty directory that has that name."""
+    """Rename, replacing a file or an empty directory of that name."""
     before("rename", source, target)
     os.replace(source, target)
 
@@ -124,7 +124,7 @@ def unlink(path: Name) -> None:
 
 
 def mkdir(path: Name, mode: int = 0o777) -> None:
-    """Make a directory."""
+    """Create a directory."""
     before("mkdir", path, mode)
     os.mkdir(path, mode)
 

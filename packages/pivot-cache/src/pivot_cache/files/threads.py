@@ -5,9 +5,9 @@ import threading
 from collections.abc import Callable, Sequence
 
 LARGE = 1 << 17
-"""From this size on, in bytes, other threads get something done while one reads, writes or hashes.
+"""The size in bytes from which reading, writing or hashing lets other threads make progress.
 
-For smaller files they would only wait for one another at the interpreter's lock.
+With smaller files, threads would only wait for each other at the interpreter's lock.
 """
 
 
@@ -19,7 +19,7 @@ def map_parallel[T, R](
     Args:
         work: Called in several threads at once.
         items: The arguments of the calls.
-        size: How large an item is, in bytes; only large ones are shared out.
+        size: The size of an item in bytes; only large ones are distributed among threads.
         jobs: The number of threads; by default that of the processors.
     """
     jobs = jobs or os.process_cpu_count() or 1
@@ -48,7 +48,7 @@ def map_parallel[T, R](
 
 
 class _Pool[R]:
-    """Work that several threads take from one list."""
+    """Work that several threads take from a shared list."""
 
     def __init__(self, work: Callable[[int], R], numbers: list[int]) -> None:
         self.results: dict[int, R] = {}
@@ -58,7 +58,7 @@ class _Pool[R]:
         self._guard = threading.Lock()
 
     def run(self) -> None:
-        """Work until there is nothing left, or somebody has failed."""
+        """Work until no items are left, or a thread has failed."""
         while self.error is None:
             with self._guard:
                 number = next(self._waiting, None)

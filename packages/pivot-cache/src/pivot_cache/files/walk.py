@@ -1,4 +1,4 @@
-"""Walks through directories, stat signatures, and when a signature is final; imports next to nothing."""
+"""Walks through directories, stat signatures, and the time at which a signature is final; imports almost nothing."""
 
 import os
 import stat
@@ -26,13 +26,13 @@ def walk(
     unreadable: "Callable[[Entry, OSError], None]" = _nothing,
     irregular: "Callable[[Entry, os.stat_result], None]" = _nothing,
 ) -> tuple[list[tuple[str, os.stat_result]], list[str]]:
-    """Relative path and status of every file below a directory, and the directories that hold nothing.
+    """The relative path and status of every file below a directory, and the empty directories.
 
-    Symlinks to files are followed. ``unreadable`` is called for what has no status, which is left out if it returns,
-    and ``irregular``, which must raise, for what is neither a file nor a directory.
+    Symlinks to files are followed. ``unreadable`` is called for entries without a status, which are skipped if it
+    returns, and ``irregular``, which must raise, for entries that are neither files nor directories.
 
     Raises:
-        OSError: A directory cannot be listed; ``filename`` says which.
+        OSError: A directory cannot be listed; ``filename`` names it.
     """
     files: list[tuple[str, os.stat_result]] = []
     empty: list[str] = []
@@ -60,21 +60,21 @@ def walk(
 
 
 def stat_signature(status: os.stat_result) -> str:
-    """Return a text that changes when the file does."""
+    """A text that changes when the file changes."""
     return f"{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
 def tree_signature(files: "Iterable[tuple[str, os.stat_result]]", empty: "Iterable[str]") -> str:
-    """One text that changes when any file, name, mode or empty directory does."""
+    """A text that changes when any file, name, mode or empty directory changes."""
     lines = [f"{path}\0{stat_signature(status)} {status.st_mode & stat.S_IXUSR}" for path, status in files]
     return xxhash.xxh3_128_hexdigest("\0".join((*lines, "", *empty)).encode("utf-8", "surrogateescape"))
 
 
 def settles_at(*changed_ns: int) -> int:
-    """Return the time from which any later change must give files that were changed at these times other signatures.
+    """The time after which any change gives files that were changed at these times new signatures.
 
-    All times are in ns since the epoch. The time stamps of a file system move in steps: until the next one, an edit may
-    leave the time of the last change as it is.
+    All times are in ns since the epoch. The time stamps of a file system advance in steps: until the next step, an edit
+    may leave the change time as it is.
     """
-    # Whole seconds are the only sign of a file system that keeps no more than that.
+    # Only times in whole seconds reveal a file system that stores no fractions.
     return max((at + (_FINE_STEP_NS if at % _SECOND_NS else _COARSE_STEP_NS) for at in changed_ns), default=0)

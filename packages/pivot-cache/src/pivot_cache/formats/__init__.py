@@ -1,5 +1,5 @@
-"""The formats that Pivot writes, as values.
+"""The file formats of Pivot, as values.
 
-Lock files, ``.pvt`` files and directory listings: parsed without trust, written byte for byte the same, merged
-and compared. The objects that they name are not here.
+Lock files, ``.pvt`` files and directory listings are parsed as untrusted input, written canonically, merged and
+compared here. The objects that they name are elsewhere.
 """

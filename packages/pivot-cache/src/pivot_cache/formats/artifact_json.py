@@ -1,4 +1,4 @@
-"""Records of lock files, ``.pvt`` files and runs as JSON, read without trust: every error names its field."""
+"""JSON fields of lock files, ``.pvt`` files and run records, read as untrusted input: every error names its field."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ _MOST = (1 << 63) - 1
 
 
 class FieldError(Exception):
-    """A field holds something it must not hold."""
+    """A field has an invalid value."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(problem)
@@ -24,16 +24,16 @@ class FieldError(Exception):
 
 
 def parse(text: str | bytes, constant: Callable[[str], object] | None = None) -> Any:
-    """The data of a JSON text, in which no key occurs twice.
+    """Parse a JSON text in which no key occurs twice.
 
     Args:
         text: The text.
-        constant: Called with ``NaN`` and the infinities; by default they are numbers.
+        constant: Called for ``NaN`` and the infinities; by default they are numbers.
 
     Raises:
         FieldError: A key occurs twice.
-        ValueError: It is not JSON.
-        RecursionError: It is nested too deeply.
+        ValueError: The text is not JSON.
+        RecursionError: The text is nested too deeply.
     """
     return _loads(text, object_pairs_hook=_unique_pairs, parse_constant=constant)
 
@@ -50,7 +50,7 @@ def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def fields(value: object, field: str, known: frozenset[str], optional: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """An object with all of the ``known`` keys, save the ``optional`` ones, and no other."""
+    """An object with all ``known`` keys (the ``optional`` ones may be missing) and no others."""
     record = mapping(value, field)
     if record.keys() == known:
         return record
@@ -77,7 +77,7 @@ def sequence(value: object, field: str) -> list[Any]:
 
 
 def text(value: object, field: str) -> str:
-    """A text."""
+    """A string."""
     if not isinstance(value, str):
         raise FieldError(field, f"must be a string, not {_named(value)}")
     return value
@@ -117,7 +117,7 @@ def path(value: str, field: str) -> ArtifactPath:
 
 
 def texts(value: object, field: str) -> dict[str, str]:
-    """An object of one text per key."""
+    """An object with one string per key."""
     return {key: text(item, below(field, key)) for key, item in mapping(value, field).items()}
 
 
@@ -173,7 +173,7 @@ _DEP_OPTIONAL = frozenset({"tree"})
 
 
 def deps(value: object, field: str) -> dict[ArtifactPath, Artifact]:
-    """An object of one dep per path: an artifact whose executable bit is not kept."""
+    """An object with one dep per path: an artifact without its executable bit."""
     return _by_path(value, field, _dep)
 
 
@@ -240,7 +240,7 @@ _PLACE = frozenset({"file", "line"})
 
 
 def code_entries(value: object, field: str) -> dict[str, CodeEntry]:
-    """An object of one code entry per key: most of a lock, so that the usual form is recognised at once."""
+    """An object with one code entry per key; they make up most of a lock, so the usual form is recognised fast."""
     entries = {}
     for key, item in mapping(value, field).items():
         if isinstance(item, dict) and item.keys() == _CODE:

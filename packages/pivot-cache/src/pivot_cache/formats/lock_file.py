@@ -1,6 +1,6 @@
-r"""Lock files: the inputs and outs of the last run of a stage, as JSON that people commit and merge.
+r"""Lock files: the inputs and outs of a stage's last run, as JSON that people commit and merge.
 
-Each fact has its own line, in an order that depends on nothing but the facts::
+Each fact has its own line, in an order that depends only on the facts::
 
     {
         "format": 1,
@@ -15,11 +15,11 @@ Each fact has its own line, in an order that depends on nothing but the facts::
         "outs": {"clean.json": {"cache": true, "digest": "...", "executable": false, "size": 45}},
     }
 
-``file`` and ``line`` of a code entry are left out where they are not known. ``tree`` stands, as true, where an artifact
-is a directory, and ``incremental`` where a run of the stage starts from the out that the last one left. ``env`` stands
-where environment variables are declared, with a salted digest of each value, or with "" for one that is not set.
-``accepted`` stands where somebody has accepted the outs instead of running the stage, and says why. ``sha256`` stands
-where it was computed. A dep's executable bit is not kept: no result depends on it. Everything read is untrusted.
+``file`` and ``line`` of a code entry are omitted if unknown. ``tree`` is true if an artifact is a directory, and
+``incremental`` if a run of the stage starts from the last run's out; both are omitted otherwise. ``env`` is present if
+environment variables are declared, with a salted digest of each value, or "" for a variable that is not set.
+``accepted`` is present, with the reason, if a user accepted the outs instead of running the stage. ``sha256`` is
+present if it was computed. A dep has no executable bit, since no result depends on it. Everything read is untrusted.
 """
 
 import itertools
@@ -48,15 +48,15 @@ _HINT_NEWER = "upgrade Pivot, or delete the file and run `pivot repro`"
 
 
 def read(file: Path, name: str | None = None) -> StageLock | None:
-    """The content of a lock file; None if there is none, or if a merge or a power cut has left it empty.
+    """The content of a lock file; None if the file does not exist, or if a merge or a power cut has emptied it.
 
     Args:
         file: The lock file.
-        name: The name in errors; by default its path.
+        name: The name used in errors; by default the path.
 
     Raises:
-        NewerFormatError: Only a newer Pivot can tell.
-        LockFileError: It does not hold what a lock file must hold.
+        NewerFormatError: Only a newer Pivot can read it.
+        LockFileError: The content is invalid.
     """
     name = str(file) if name is None else name
     try:
@@ -69,11 +69,11 @@ def read(file: Path, name: str | None = None) -> StageLock | None:
 
 
 def parse(data: bytes, name: str) -> StageLock:
-    """The lock that the bytes of a file describe.
+    """The lock in the bytes of a file.
 
     Raises:
-        NewerFormatError: Only a newer Pivot can tell.
-        LockFileError: It says what is wrong, and where.
+        NewerFormatError: Only a newer Pivot can read it.
+        LockFileError: The content is invalid; the error names the field.
     """
     if not data.strip(b"\0"):
         lost = "there are only zeros in it, as after a power cut" if data else "it is empty"
@@ -86,12 +86,12 @@ def parse(data: bytes, name: str) -> StageLock:
 
 
 def write(file: Path, lock: StageLock) -> bool:
-    """Make ``lock`` the content of a lock file, whole or not at all; False if it already was.
+    """Write ``lock`` to a lock file atomically; False if that was already its content.
 
-    A directory that is in its place gets another name beside it.
+    A directory in the place of the file is renamed.
 
     Raises:
-        CacheError: It cannot be written; the old content stays.
+        CacheError: The file cannot be written; the old content stays.
     """
     if file.is_dir() and not file.is_symlink():
         with reporting("move away", file):
@@ -104,10 +104,10 @@ def _names(file: Path) -> Iterator[Path]:
 
 
 def dumps(lock: StageLock) -> str:
-    """The one text of a lock; equal locks have equal texts.
+    """The canonical text of a lock; equal locks have equal texts.
 
     Raises:
-        ValueError: The lock's outs are not the declared ones.
+        ValueError: The lock's outs differ from the declared ones.
     """
     specs = {spec.path: spec for spec in lock.inputs.outs}
     if len(specs) != len(lock.inputs.outs) or specs.keys() != lock.outs.keys():
@@ -128,15 +128,15 @@ def dumps(lock: StageLock) -> str:
 
 
 def loads(text: str, name: str) -> StageLock:
-    """The lock that a text describes.
+    """The lock in a text.
 
     Args:
         text: The text of a lock file.
         name: The file's name, for errors.
 
     Raises:
-        NewerFormatError: Only a newer Pivot can tell.
-        LockFileError: It says what is wrong, and where.
+        NewerFormatError: Only a newer Pivot can read it.
+        LockFileError: The content is invalid; the error names the field.
     """
     try:
         return _lock(artifact_json.mapping(artifact_json.parse(text), ""))
@@ -152,11 +152,11 @@ def loads(text: str, name: str) -> StageLock:
 
 
 class _NewerError(FieldError):
-    """Something that only another version of Pivot understands."""
+    """Data that only another version of Pivot can read."""
 
 
 def _lock(record: Mapping[str, object]) -> StageLock:
-    if "format" in record:  # first, since another format may have other fields
+    if "format" in record:  # checked first, since another format may have other fields
         number = artifact_json.number(record["format"], "format", least=1)
         if number != FORMAT:
             raise _NewerError("format", f"format {number} is newer than {FORMAT}, the newest that this Pivot reads")

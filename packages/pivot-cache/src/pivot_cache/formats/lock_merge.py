@@ -1,4 +1,4 @@
-"""Merges lock files: takes the side whose run has the merged inputs, if there is one; pure."""
+"""Merges lock files: takes the side whose run has the merged inputs, if any; pure."""
 
 from collections.abc import Hashable, Mapping
 
@@ -7,15 +7,15 @@ from pivot_cache.formats import lock_file, pvt
 from pivot_core.lock import Artifact, StageLock
 
 STALE = b""
-"""The content of a lock file whose stage must run again: it is read as one that never ran."""
+"""The content of a lock file whose stage must run again; it reads as "never run"."""
 
 
 def merge(base: bytes, ours: bytes, theirs: bytes) -> bytes:
-    """The content of a merged lock file: that of a side, or `STALE`; never a mixture, and never a mark of a conflict.
+    """The content of a merged lock file: that of one side, or `STALE`; never a mixture, and without conflict markers.
 
-    Code, parameters and deps merge beside the lock file, fact by fact. If that gives all the inputs of one side,
-    that side has run what the merge has. Whichever side is taken, it is a true account of a run, and every command
-    compares it with what is there: a wrong guess costs a run, and is never believed.
+    Code, parameters and deps are merged outside the lock file, fact by fact. If the result equals the inputs of one
+    side, that side ran with the merged inputs. In either case the result records a real run, and every command compares
+    it with the current files, so a wrong guess costs only a run.
     """
     if theirs in (base, ours):
         return ours
@@ -30,9 +30,9 @@ def merge(base: bytes, ours: bytes, theirs: bytes) -> bytes:
 
 
 def merge_pvt(base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
-    """The content of a merged `.pvt` file; None where both sides have recorded other data: a person must choose.
+    """The content of a merged `.pvt` file; None if both sides recorded different data, so that a person must choose.
 
-    How a file is spelt does not count, but what it says.
+    Only the meaning of the files counts, not their spelling.
     """
     was, our, their = (_artifact(side) for side in (base, ours, theirs))
     if theirs in (base, ours) or (their is not None and their in (was, our)):
@@ -50,7 +50,7 @@ def _artifact(data: bytes) -> Artifact | None:
 
 
 def _facts(data: bytes) -> Mapping[Hashable, str] | None:
-    """All that a run depended on; None for what is no lock of a run."""
+    """All facts that a run depended on; None if the bytes are not a lock of a run."""
     lock = _lock(data)
     if lock is None:
         return None

@@ -1,10 +1,10 @@
-"""``.pvt`` files, which stand for data in git: ``data.csv.pvt`` has the digest of ``data.csv`` beside it.
+"""``.pvt`` files, which represent tracked data in git: ``data.csv.pvt`` contains the digest of ``data.csv``.
 
-One JSON object, one fact per line, so that git merges and shows it well::
+The file is one JSON object with one fact per line, so that git can merge and show it well::
 
     {"format": 1, "algorithm": "xxh3-128", "digest": "...", "executable": false, "size": 123}
 
-``"tree": true`` is added where it stands for a directory. Everything read is untrusted.
+``"tree": true`` is added for a directory. Everything read is untrusted.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ FORMAT = 1
 """The version of the layout above."""
 
 SUFFIX = ".pvt"
-"""The suffix of the name of the file that it describes."""
+"""The suffix that is appended to the name of the data."""
 
 _HEAD = frozenset({"format", "algorithm"})
 _OWN = frozenset({"format", "algorithm", "digest"})
@@ -33,20 +33,20 @@ _HINT_NEWER = "upgrade Pivot"
 
 
 class ForeignFileError(LockFileError):
-    """A file of another program, whose name only happens to end like ours."""
+    """A file of another program whose name happens to end in ``.pvt``."""
 
 
 class NewerFileError(LockFileError):
-    """A file that only a newer Pivot understands."""
+    """A file that only a newer Pivot can read."""
 
 
 def read(file: Path, name: str | None = None) -> Artifact:
-    """The content of a `.pvt` file; ``name`` is what errors call the file.
+    """The content of a `.pvt` file; errors call it ``name``.
 
     Raises:
-        ForeignFileError: It is not Pivot's.
-        LockFileError: It does not hold what such a file must hold.
-        CacheError: It cannot be read.
+        ForeignFileError: The file is not Pivot's.
+        LockFileError: The content is invalid.
+        CacheError: The file cannot be read.
     """
     name = str(file) if name is None else name
     try:
@@ -60,31 +60,31 @@ def read(file: Path, name: str | None = None) -> Artifact:
 
 
 def write(file: Path, artifact: Artifact) -> bool:
-    """Make ``artifact`` the content of a file, whole or not at all; False if it already was.
+    """Write ``artifact`` to a file atomically; False if that was already its content.
 
     Raises:
-        CacheError: It cannot be written; the old content stays.
+        CacheError: The file cannot be written; the old content stays.
     """
     return atomic.change_bytes(file, dumps(artifact), durable=True)
 
 
 def dumps(artifact: Artifact) -> bytes:
-    """The one text for an artifact."""
+    """The canonical text of an artifact."""
     facts = {"format": FORMAT, "algorithm": ALGORITHM, **artifact_json.encode(artifact)}
     return ("{\n" + ",\n".join(f'"{key}": {canonical_json(value)}' for key, value in facts.items()) + "\n}\n").encode()
 
 
 def loads(data: bytes, name: str) -> Artifact:
-    """The artifact that a text describes.
+    """The artifact in a text.
 
     Args:
         data: The bytes of the file.
         name: The file's name, for errors.
 
     Raises:
-        ForeignFileError: It is not Pivot's.
+        ForeignFileError: The file is not Pivot's.
         NewerFileError: A newer Pivot has written it.
-        LockFileError: It says what is wrong, and where.
+        LockFileError: The content is invalid; the error names the field.
     """
     if not data.strip(b"\0 \t\r\n"):
         raise LockFileError(name, "it is empty", hint=_HINT)
@@ -112,7 +112,7 @@ def loads(data: bytes, name: str) -> Artifact:
 
 
 def is_foreign(data: bytes) -> bool:
-    """Whether a text is not Pivot's, be it good or damaged."""
+    """Whether a text is not one of Pivot's, valid or damaged."""
     try:
         loads(data, "")
     except ForeignFileError:
@@ -123,7 +123,7 @@ def is_foreign(data: bytes) -> bool:
 
 
 def sides(data: bytes) -> tuple[bytes, bytes] | None:
-    """The two files that git could not merge, of one with the marks of a conflict; None where there are none."""
+    """The two versions in a file with git's conflict markers; None without markers."""
     ours: list[bytes] = []
     theirs: list[bytes] = []
     both = (ours, theirs)
@@ -146,7 +146,7 @@ def sides(data: bytes) -> tuple[bytes, bytes] | None:
 
 
 class _NewerError(FieldError):
-    """Something that only another version of Pivot understands."""
+    """Data that only another version of Pivot can read."""
 
 
 def _artifact(record: dict[str, object]) -> Artifact:

@@ -1,4 +1,4 @@
-"""Directories as values: every file by its relative path, and the canonical text of the list.
+"""Directories as values: every file by its relative path, and the canonical text of the listing.
 
 The text is canonical JSON with one entry per line, so that listings can be compared by eye and by digest:
 
@@ -9,7 +9,7 @@ The text is canonical JSON with one entry per line, so that listings can be comp
 """
 
 from collections.abc import Iterable, Mapping
-from json.encoder import encode_basestring_ascii as _quoted  # the C function, where there is one
+from json.encoder import encode_basestring_ascii as _quoted  # the C function, if it is available
 from typing import Final
 
 import attrs
@@ -26,7 +26,7 @@ _FIELDS = frozenset({"algorithm", "empty", "files", "format"})
 _EXECUTABLE = "x"
 _LONGEST_NAME = 255
 _LONGEST_PATH = 4095
-"""In bytes; no usual file system takes more."""
+"""The limit in bytes; no common file system accepts more."""
 
 
 def _sorted(files: Mapping[str, Artifact]) -> Mapping[str, Artifact]:
@@ -39,18 +39,18 @@ def _sorted_names(names: Iterable[str]) -> tuple[str, ...]:
 
 @attrs.frozen(eq=False, repr=False)
 class Tree(Value):
-    """All that is in a directory; equal trees have equal texts.
+    """The contents of a directory; equal trees have equal texts.
 
     Attributes:
         files: By relative POSIX path, sorted.
-        empty: The directories that hold nothing, sorted.
+        empty: The empty directories, sorted.
     """
 
     files: Mapping[str, Artifact] = attrs.field(converter=_sorted)
     empty: tuple[str, ...] = attrs.field(default=(), converter=_sorted_names)
 
     def dumps(self) -> bytes:
-        """The text."""
+        """The canonical text."""
         entries = ",\n".join(
             f'{_quoted(path)}:["{file.digest}",{file.size},"{_EXECUTABLE}"]'
             if file.executable
@@ -63,12 +63,12 @@ class Tree(Value):
         ).encode("ascii")
 
     def artifact(self) -> Artifact:
-        """The directory as one artifact: its digest is that of the text."""
+        """The directory as one artifact, whose digest is that of the text."""
         size = sum(file.size for file in self.files.values())
         return Artifact(digest_bytes(self.dumps()), size, tree=True)
 
     def at(self, path: str) -> Artifact | None:
-        """The file at a relative path, or a directory in it as one artifact; None if nothing is there."""
+        """The file at a relative path, or a directory in it as one artifact; None if the path does not exist."""
         file = self.files.get(path)
         if file is not None:
             return file
@@ -78,11 +78,11 @@ class Tree(Value):
         return Tree(files, empty).artifact() if files or empty or path in self.empty else None
 
     def digests(self) -> set[str]:
-        """Of all files."""
+        """The digests of all files."""
         return {file.digest for file in self.files.values()}
 
     def directories(self) -> list[str]:
-        """All directories, the empty ones and those that hold something, parents before what is in them."""
+        """All directories, empty or not, each after its parents."""
         found = set(self.empty)
         for path in (*self.files, *self.empty):
             _add_parents(path, found)
@@ -90,14 +90,14 @@ class Tree(Value):
 
     @classmethod
     def loads(cls, data: bytes, name: str) -> "Tree":
-        """Read a text without trust: what this gives can be written below any directory, and stays below it.
+        """Parse an untrusted text; the result can be written below any directory and stays inside it.
 
         Args:
             data: The text.
-            name: The name in errors.
+            name: The name used in errors.
 
         Raises:
-            TreeError: It is not the text of a tree; ``what is wrong @ name: field``.
+            TreeError: The text is not that of a tree; the message is ``what is wrong @ name: field``.
         """
         try:
             return _read(data)
@@ -149,7 +149,7 @@ def _path(value: object, field: str) -> str:
 
 
 def path_problem(path: str) -> str | None:
-    """Why this cannot be the path of something in a directory; None if it can."""
+    """Why a text cannot be a path in a directory; None if it can."""
     if not path or path[0] == "/" or "//" in path or path[-1] == "/":
         return "is not a relative path without empty parts"
     if "\0" in path:
@@ -167,7 +167,7 @@ def path_problem(path: str) -> str | None:
 
 
 def _check_places(files: Mapping[str, Artifact], empty: list[str]) -> None:
-    """Refuse what cannot lie side by side: a file or an empty directory that something else is in."""
+    """Check that no file or empty directory contains another entry."""
     directories: set[str] = set()
     for path in (*files, *empty):
         _add_parents(path, directories)
@@ -185,7 +185,7 @@ def _check_places(files: Mapping[str, Artifact], empty: list[str]) -> None:
 
 
 def _add_parents(path: str, directories: set[str]) -> None:
-    """Add all directories above; stops at the first one that is known, so that many entries stay cheap."""
+    """Add all parent directories; stops at the first known one, so that many entries stay cheap."""
     end = path.rfind("/")
     while end > 0 and (parent := path[:end]) not in directories:
         directories.add(parent)
@@ -201,10 +201,10 @@ class TreeDifference(Value):
     """Relative paths in a directory; that of an empty directory ends with ``/``.
 
     Attributes:
-        changed: Files that hold something else, or may be executed where they might not, or the reverse.
-        added: Entries that are not listed.
-        absent: Entries that are listed but missing.
-        listed: How many files are listed.
+        changed: Files with different content or a different executable bit.
+        added: Entries that are not in the listing.
+        absent: Entries of the listing that are missing.
+        listed: The number of files in the listing.
     """
 
     changed: tuple[str, ...] = ()
@@ -214,12 +214,12 @@ class TreeDifference(Value):
 
     @property
     def partial(self) -> bool:
-        """Something is not here, and everything else is as it is listed."""
+        """Whether some entries are missing and all others match the listing."""
         return bool(self.absent) and not (self.changed or self.added)
 
 
 def compare(listed: Tree, found: Tree) -> TreeDifference:
-    """How what was found differs from what is listed."""
+    """Compare the found files with a listing."""
     both = listed.files.keys() & found.files.keys()
     here = {*found.files, *found.directories()}
     known = {*listed.files, *listed.directories()}

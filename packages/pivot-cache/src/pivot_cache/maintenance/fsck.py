@@ -24,7 +24,7 @@ from pivot_core.progress import no_progress
 from pivot_core.values import Value
 
 type Progress = Callable[[int, int, int], object]
-"""Called, from several threads, with how many objects there are, 1 for one more checked, and its size."""
+"""Called from several threads with the total number of objects, 1 for one more checked object, and its size."""
 
 _EMPTY = xxhash.xxh3_128_hexdigest(b"")
 _WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
@@ -32,12 +32,12 @@ _WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 @attrs.frozen(eq=False, repr=False)
 class DamagedObject(Value):
-    """An object that is not what its name says.
+    """An object that does not match its name.
 
     Attributes:
-        digest: Its name.
+        digest: The digest in its name.
         problem: The problem.
-        quarantined: Where it is now; None where it could not be moved.
+        quarantined: Its new path; None if it could not be moved.
     """
 
     digest: str
@@ -47,16 +47,16 @@ class DamagedObject(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class FsckReport(Value):
-    """The findings.
+    """The result of a check.
 
     Attributes:
-        objects: How many objects were looked at.
+        objects: The number of checked objects.
         size: Their size.
-        bad: Those that are not what they should be.
-        suspect: Objects that only reading them could tell about, by digest with the reason.
-        unreadable: Objects that could not be read, by digest with the reason; nothing is known of them.
-        missing: Digests of objects that something wanted consists of, and that are not here, or were bad.
-        foreign: Names in the store's directories that are not those of objects, relative to the store.
+        bad: The damaged objects.
+        suspect: Objects that may be damaged, which only reading them can show: the reason by digest.
+        unreadable: Objects that could not be read: the reason by digest.
+        missing: Digests of objects that wanted artifacts need and that are missing or damaged.
+        foreign: Names in the store's directories, relative to the store, that are not object names.
     """
 
     objects: int
@@ -69,12 +69,12 @@ class FsckReport(Value):
 
     @property
     def good(self) -> bool:
-        """Everything that should be here is here and good, as far as could be seen."""
+        """Whether all wanted objects exist and are intact, as far as could be checked."""
         return not (self.bad or self.missing or self.suspect)
 
     @property
     def certain(self) -> bool:
-        """Everything could be looked at."""
+        """Whether everything could be checked."""
         return not self.unreadable
 
 
@@ -86,19 +86,19 @@ def check(
     jobs: int | None = None,
     progress: Progress = no_progress,
 ) -> FsckReport:
-    """Look at every object, and at whether the store has all of ``wanted``.
+    """Check every object, and whether the store has all objects of ``wanted``.
 
-    With ``full``, all bytes are read, whatever was known of an object; one that has other bytes than its name
-    says moves to the quarantine, and one that was merely writable is made read-only again. Without it, only
-    what the file system says of an object is looked at: its kind, whether it may be written to, its mtime, and
-    its size where something wanted says it; nothing is moved.
+    With ``full``, all bytes are read, whatever is known of an object; an object whose bytes do not match its name is
+    moved to the quarantine, and one that is only writable becomes read-only again. Otherwise, only the object's status
+    is checked: its kind, its write permission, its mtime, and its size if a wanted artifact states it; nothing is
+    moved.
 
     Args:
-        store: Which.
-        wanted: The artifacts that should be there.
-        full: Read all bytes.
-        jobs: How many objects are read at once; by default as many as there are processors.
-        progress: Told of every object.
+        store: The store to check.
+        wanted: The artifacts that the store should have.
+        full: Whether to read all bytes.
+        jobs: The number of objects read at the same time; by default the number of processors.
+        progress: Called for every object.
 
     Raises:
         CacheError: A directory of the store cannot be read.
@@ -139,7 +139,7 @@ class _Found(NamedTuple):
 
 
 class _Looks:
-    """Looks at single objects, from several threads."""
+    """Checks single objects; used by several threads."""
 
     def __init__(self, store: ObjectStore, sizes: Mapping[str, int], count: int, progress: Progress) -> None:
         self._store = store
@@ -203,10 +203,10 @@ class _Looks:
 
 
 def _absent(store: ObjectStore, artifact: Artifact, there: set[str], uncertain: set[str]) -> set[str]:
-    """The missing parts of an artifact; of a directory whose listing is not, the listing stands for all."""
+    """The missing objects of an artifact; if the listing of a directory is missing, only the listing."""
 
     def here(digest: str) -> bool:
-        return digest in there or store.verified(digest)  # a store that misses something looks in the trash
+        return digest in there or store.verified(digest)  # the store looks for a missing object in the trash
 
     if not here(artifact.digest):
         return {artifact.digest}
@@ -217,7 +217,7 @@ def _absent(store: ObjectStore, artifact: Artifact, there: set[str], uncertain: 
 
 
 def _wanted_sizes(store: ObjectStore, wanted: Iterable[Artifact]) -> dict[str, int]:
-    """How large objects must be, as far as what is wanted says it."""
+    """The sizes of objects, as far as wanted artifacts state them."""
     sizes = {}
     for artifact in wanted:
         if not artifact.tree:
@@ -235,7 +235,7 @@ def _tree(store: ObjectStore, digest: str) -> Tree | None:
 
 
 def _foreign(directory: Path) -> list[str]:
-    """Names in the store's directories that are neither objects nor files being written."""
+    """Names in the store's directories that are neither objects nor temporary files."""
     known = {f"{digest[:2]}/{digest[2:]}" for digest, _ in shards.entries(directory)}
     found = []
     try:

@@ -1,10 +1,10 @@
-"""Garbage collection: moves garbage to the trash, and deletes it after its grace period.
+"""Garbage collection: moves unneeded objects to the trash, and deletes them after their grace period.
 
-`collect` may be killed, or meet a full disk, at any point: what is named is in its place, what is not is there or in
-the trash, and the next collection goes on. Against other processes that use the store meanwhile there are four guards,
-each enough for most cases: an object that changed since the roots began to be read is left alone; after the move the
-roots are read once more, and what they name comes back; a store that misses an object looks for it in the trash; and
-before the trash is deleted, what is named by then comes back.
+`collect` may be killed, or meet a full disk, at any point: needed objects are in place, others are in place or in the
+trash, and the next collection continues. Four guards protect against other processes that use the store meanwhile, each
+of which suffices in most cases: objects that changed after reading the roots began are skipped; after the move, the
+roots are read again, and objects that they now name are moved back; a store looks for missing objects in the trash; and
+before the trash is deleted, objects that are then needed are moved back.
 """
 
 import os
@@ -37,10 +37,10 @@ from pivot_core.progress import no_progress
 from pivot_core.values import Value
 
 type Progress = Callable[[str, int], object]
-"""Called with what is being done, and how much of it was done since the last call."""
+"""Called with the operation, and the number of objects since the last call."""
 
 _CLOCKS_NS = 5_000_000_000
-"""How far the file system's clock may be off ours, where it cannot be asked."""
+"""The possible difference between the file system's clock and ours, if it cannot be measured."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -49,11 +49,11 @@ class GcResult(Value):
 
     Attributes:
         plan: Its plan.
-        batch: Where what it moved is; None if there was nothing.
-        removed: Size by digest of the objects that were moved.
-        runs: How many run records were moved.
-        returned: Objects that came back from the trash, since something names them again.
-        deleted: Number and size of the objects that were deleted from the trash.
+        batch: The batch in the trash; None if nothing was moved.
+        removed: The size, by digest, of each moved object.
+        runs: The number of moved run records.
+        returned: Objects moved back from the trash, since something names them again.
+        deleted: The number and size of the objects deleted from the trash.
     """
 
     plan: GcPlan
@@ -73,15 +73,15 @@ def collect(
     doubt: Doubt = refuse,
     since_ns: int | None = None,
 ) -> GcResult:
-    """Move what nothing names to the trash, and delete what has been there for long enough.
+    """Move unneeded objects to the trash, and delete those whose grace period is over.
 
     Args:
         cache: The cache to collect.
-        gather: Reads the roots; called a second time if anything was moved.
+        gather: Reads the roots; called again if anything was moved.
         rules: The rules for ages.
-        progress: Told of every object.
+        progress: Called for every object.
         doubt: As for `pivot_cache.maintenance.gc_plan.mark`.
-        since_ns: Objects that changed at this time or later are left alone; by default the file system's present.
+        since_ns: Objects that changed at this time or later are skipped; by default the file system's current time.
 
     Raises:
         CacheError: Something cannot be read, moved or deleted, or a listing is damaged.
@@ -89,7 +89,7 @@ def collect(
     since = _present(cache.store) if since_ns is None else since_ns
     planned = prepare(cache, gather(), rules, since_ns=since, doubt=doubt)
     returned = _return(cache.store, planned.marked.digests)
-    deleted = _delete(planned.expired, progress)  # first of all, since it makes room for directories
+    deleted = _delete(planned.expired, progress)  # first, since it frees space for directories
     batch = cache.store.trash.batch(rules.now_ns)
     runs = _move_runs(cache.runs, planned.runs, batch, rules)
     removed = _move_objects(cache.store, planned.remove, batch, since, progress)
@@ -103,12 +103,12 @@ def collect(
 
 
 def undo_newest(cache: Cache) -> GcResult | None:
-    """Bring back what the newest collection, or drop, moved to the trash; None if there is nothing.
+    """Move the objects of the newest collection or drop back from the trash; None if the trash is empty.
 
-    Objects that are back in their place meanwhile stay as they are. Can be repeated after any failure.
+    Objects that exist again in the meantime stay unchanged. It can be repeated after any failure.
 
     Raises:
-        CacheError: Something cannot be moved.
+        CacheError: An object cannot be moved.
     """
     for batch in reversed(cache.store.trash.batches()):
         with reporting("bring back", batch.directory):
@@ -126,13 +126,13 @@ def undo_newest(cache: Cache) -> GcResult | None:
 
 
 def drop(store: ObjectStore, unwanted: Iterable[str], now_ns: int) -> dict[str, int]:
-    """Move these objects to the trash, from where only `undo` brings them back.
+    """Move these objects to the trash; only `undo` brings them back.
 
     Returns:
-        Size by digest of those that were there.
+        The size, by digest, of each existing one.
 
     Raises:
-        CacheError: Something cannot be moved.
+        CacheError: An object cannot be moved.
     """
     batch = store.trash.batch(now_ns, dropped=True)
     dropped = {}
@@ -149,11 +149,11 @@ def drop(store: ObjectStore, unwanted: Iterable[str], now_ns: int) -> dict[str, 
 
 
 def _present(store: ObjectStore) -> int:
-    """The present by the clock that gives objects their times."""
+    """The current time by the clock from which objects get their times."""
     try:
         with staging(store.directory) as place:
             return os.stat(place).st_ctime_ns
-    except OSError:  # a full disk must not keep anybody from making room
+    except OSError:  # a full disk must not prevent freeing space
         return time.time_ns() - _CLOCKS_NS
 
 
@@ -188,7 +188,7 @@ def _move_objects(
 
 
 def _return(store: ObjectStore, named: AbstractSet[str]) -> set[str]:
-    """Bring back from the trash what is named, but for what somebody dropped."""
+    """Move named objects back from the trash, except dropped ones."""
     returned = set()
     with reporting("bring back from", store.trash.directory):
         for batch in reversed(store.trash.batches()):

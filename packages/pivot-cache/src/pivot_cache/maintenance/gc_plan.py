@@ -1,6 +1,6 @@
-"""Decides which objects of a store are garbage: the roots, all that belongs to them, and the plan.
+"""The plan of a garbage collection: the roots, everything that belongs to them, and the objects to remove.
 
-Nothing here changes anything.
+No function here changes anything.
 """
 
 import time
@@ -22,7 +22,7 @@ from pivot_core.lock import Artifact
 from pivot_core.values import Value
 
 type Doubt = Callable[[CacheError], object]
-"""Called with the error of each listing that cannot be used."""
+"""Called with the error of each unusable listing."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -39,7 +39,7 @@ class Cache(Value):
 
 
 class Object(NamedTuple):
-    """An object in the store: its size, and when anything about it last changed."""
+    """An object in the store: its size, and the time of its last change."""
 
     size: int
     changed_ns: int
@@ -50,9 +50,9 @@ class Retention(Value):
     """The rules for ages.
 
     Attributes:
-        now_ns: The present, in ns since the epoch.
-        keep_runs_ns: Run records younger than this keep what they name.
-        trash_ns: Objects that have been in the trash for this long are deleted.
+        now_ns: The current time in ns since the epoch.
+        keep_runs_ns: The age up to which run records keep the objects that they name.
+        trash_ns: The time after which objects in the trash are deleted.
     """
 
     now_ns: int
@@ -65,8 +65,8 @@ class LiveSet(Value):
     """The objects that must stay.
 
     Attributes:
-        digests: Every object that something names, whether or not it is here.
-        unlisted: Directories whose listing is not here, so that nobody knows what they consist of.
+        digests: Every named object, present or not.
+        unlisted: Directories whose listing is missing, so that their files are unknown.
     """
 
     digests: AbstractSet[str]
@@ -78,10 +78,10 @@ class GcPlan(Value):
     """The steps of a collection.
 
     Attributes:
-        remove: Size by digest of objects that go to the trash.
-        keep: How many objects stay because something names them.
+        remove: The size, by digest, of each object to move to the trash.
+        keep: The number of objects that stay because something names them.
         keep_size: Their size.
-        recent: Objects that nothing names, but that changed since the roots began to be read.
+        recent: Unnamed objects that changed after reading the roots began.
         runs: Keys of run records that are older than the retention.
         expired: The objects to delete from the trash.
         marked: The objects that stay, as far as they exist.
@@ -97,18 +97,18 @@ class GcPlan(Value):
 
 
 def refuse(error: CacheError) -> None:
-    """The doubt that lets nothing pass."""
+    """Raise the error of any doubt."""
     raise error
 
 
 def mark(artifacts: Iterable[Artifact], store: ObjectStore, doubt: Doubt = refuse) -> LiveSet:
-    """Every object that belongs to these artifacts: directories are looked into. Changes nothing.
+    """Find every object that belongs to these artifacts, including the files in directories. It changes nothing.
 
     Args:
         artifacts: The roots.
-        store: Where listings are.
-        doubt: Called for each listing whose bytes are wrong; by default its error is raised. If that returns,
-            what the listing named does not count.
+        store: The store of the listings.
+        doubt: Called for each listing whose bytes are wrong; by default, its error is raised. If it returns, the
+            contents of the listing are ignored.
 
     Raises:
         CacheError: A listing cannot be read.
@@ -134,7 +134,7 @@ def mark(artifacts: Iterable[Artifact], store: ObjectStore, doubt: Doubt = refus
 
 
 def inventory(store: ObjectStore) -> dict[str, Object]:
-    """Everything in the store, unverified.
+    """Everything in the store, without verification.
 
     Raises:
         CacheError: A directory cannot be read.
@@ -144,12 +144,12 @@ def inventory(store: ObjectStore) -> dict[str, Object]:
 
 
 def plan(objects: Mapping[str, Object], marked: LiveSet, since_ns: int) -> GcPlan:
-    """Decides which objects go and which stay; every object is in exactly one of the three groups. Pure.
+    """Decide which objects go and which stay; every object is in exactly one of the three groups. Pure.
 
     Args:
         objects: The existing objects.
         marked: The objects that must stay.
-        since_ns: Objects that changed at this time or later are left alone.
+        since_ns: Objects that changed at this time or later are skipped.
     """
     remove, recent, keep, keep_size = {}, set(), 0, 0
     for digest, found in objects.items():
@@ -166,13 +166,13 @@ def plan(objects: Mapping[str, Object], marked: LiveSet, since_ns: int) -> GcPla
 def prepare(
     cache: Cache, roots: Iterable[Artifact], rules: Retention, *, since_ns: int | None = None, doubt: Doubt = refuse
 ) -> GcPlan:
-    """The plan of a collection.
+    """Plan a collection.
 
     Args:
         cache: The cache to collect.
         roots: The artifacts that must stay, besides those that young run records name.
         rules: The rules for ages.
-        since_ns: When the roots began to be read; by default now.
+        since_ns: The time at which reading the roots began; by default now.
         doubt: As for `mark`.
 
     Raises:
@@ -199,12 +199,12 @@ def young(runs: RunCache, rules: Retention) -> list[Artifact]:
 
 
 def is_old(written_ns: int, rules: Retention) -> bool:
-    """Whether a run record that was written then is older than the retention."""
+    """Whether a run record written at that time is older than the retention."""
     return rules.now_ns - written_ns >= rules.keep_runs_ns
 
 
 def _listing(digest: str, store: ObjectStore) -> Tree | None:
-    """A listing; one that is damaged is left where it is, for `fsck`."""
+    """Read a listing; a damaged one is left to `fsck`."""
     path: Path | None = store.path_of(digest)
     try:
         data = store.path_of(digest).read_bytes()

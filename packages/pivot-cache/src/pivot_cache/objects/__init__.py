@@ -1,5 +1,5 @@
 """The object store: bytes by digest.
 
-Files and directories come in (`ingest`), go out (`checkout`), are kept beside the workspace or wait in the trash.
-Which objects may be deleted is decided in `maintenance`.
+Files and directories enter it (`ingest`) and are restored from it (`checkout`); saved user files and the trash are
+here, too. The choice of objects to delete is in `maintenance`.
 """

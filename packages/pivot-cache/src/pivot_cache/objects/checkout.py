@@ -20,12 +20,12 @@ _NOT_FOR_ARTIFACTS = frozenset({".git", STATE_DIR})
 
 @attrs.frozen(eq=False, repr=False)
 class CheckoutPlan(Value):
-    """The steps of a checkout; every wanted path is in exactly one of the three.
+    """The steps of a checkout; every wanted path is in exactly one of the three groups.
 
     Attributes:
-        create: Files to write where nothing is, with their content.
-        replace: Files to write where other content is, with the new content.
-        keep: Files that are already as wanted.
+        create: Files to write where nothing exists, with their content.
+        replace: Files to write over other content, with the new content.
+        keep: Files that already have the wanted content.
     """
 
     create: Mapping[ArtifactPath, Artifact]
@@ -34,11 +34,11 @@ class CheckoutPlan(Value):
 
 
 def compare(wanted: Mapping[ArtifactPath, Artifact], found: Mapping[ArtifactPath, Artifact | None]) -> CheckoutPlan:
-    """The steps that bring every wanted artifact into the workspace; nothing else is touched.
+    """Plan the steps that bring every wanted artifact into the workspace, and touch nothing else.
 
     Args:
         wanted: The artifact that should be at each path.
-        found: The existing artifacts; a path that is not in it, or is None, is free.
+        found: The existing artifacts; a path that is missing or None is free.
     """
     return CheckoutPlan(
         create={path: artifact for path, artifact in wanted.items() if found.get(path) is None},
@@ -48,12 +48,12 @@ def compare(wanted: Mapping[ArtifactPath, Artifact], found: Mapping[ArtifactPath
 
 
 def check_place(layout: Layout, path: ArtifactPath) -> None:
-    """Refuse to write where git or Pivot keep what they execute or believe, also by way of a symbolic link.
+    """Check that a path is not in directories whose files git or Pivot execute or trust, even through a symbolic link.
 
-    A lock file and a link that leads to ``.git/hooks`` may both come with the branch of a stranger.
+    A stranger's branch may contain both a lock file and a link that leads to ``.git/hooks``.
 
     Raises:
-        CacheError: The path is there.
+        CacheError: The path is in such a directory.
     """
     file = layout.artifact(path)
     inside = os.path.relpath(os.path.realpath(file.parent), os.path.realpath(layout.root))
@@ -66,7 +66,7 @@ def check_place(layout: Layout, path: ArtifactPath) -> None:
 
 
 def blocking(layout: Layout, path: ArtifactPath) -> Path | None:
-    """The file, if there is one, that is where a directory around a path belongs."""
+    """The file, if any, in the place of a directory that contains a path."""
     around = layout.artifact(path).parent
     while around != layout.root and not os.path.lexists(around):
         around = around.parent
@@ -83,29 +83,28 @@ def apply(  # noqa: PLR0913 - where and how, each by itself
     progress: Callable[[int], None] | None = None,
     follow: Callable[[Path], bool] | None = None,
 ) -> int:
-    """Write what a plan says, each file swapped in whole; can be repeated after any failure.
+    """Write the files of a plan, each atomically; can be repeated after any failure.
 
-    Anything in the place of another artifact is lost, even a file in the place of a directory: whoever calls this
-    has made sure that it is elsewhere. A directory that is there is changed file by file: only what differs is written,
-    what does not belong is removed. One that is not there appears at once. Leftovers of a killed checkout beside the
-    artifacts are removed.
+    Existing content in the place of another artifact is lost, even a file in the place of a directory: the caller must
+    have saved it. An existing directory is changed file by file: only different files are written, and superfluous ones
+    are removed. A new directory appears as a whole. Leftovers of a killed checkout in the same directories are removed.
 
     Args:
         plan: The plan of `compare`.
-        store: Where the objects are.
-        layout: Where the artifacts lie.
-        mode: How files are made from objects.
-        files: The record of unchanged files; without it, directories that are there are hashed.
-        progress: Called with the size of each artifact when it is there.
-        follow: Whether the symbolic link at a path stays, and what it leads to is written; by default none does.
+        store: The store of the objects.
+        layout: The layout of the project.
+        mode: How files are created from objects.
+        files: The record of unchanged files; without it, existing directories are hashed.
+        progress: Called with the size of each artifact after it is restored.
+        follow: Whether to keep the symbolic link at a path and write to its target; by default, no link is followed.
 
     Returns:
-        How many files were written.
+        The number of files written.
 
     Raises:
-        MissingObjectError: An object is not there; then nothing has been written.
-        CorruptObjectError: An object is damaged; files written before it stay.
-        CacheError: A file cannot be written, or must not be; files written before it stay.
+        MissingObjectError: An object is missing; nothing has been written.
+        CorruptObjectError: An object is damaged; files written before stay.
+        CacheError: A file cannot or must not be written; files written before stay.
     """
     wanted = {**plan.create, **plan.replace}
     for path, artifact in wanted.items():

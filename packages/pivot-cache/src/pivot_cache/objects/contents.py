@@ -10,17 +10,18 @@ from pivot_cache.objects.store import ObjectStore
 from pivot_core.lock import Artifact
 from pivot_core.values import Value
 
-_LISTED = re.compile(rb'":\["([0-9a-f]{32})"')  # a quote in a name is behind a backslash
+_LISTED = re.compile(rb'":\["([0-9a-f]{32})"')  # a quote in a name follows a backslash
 
 
 @attrs.frozen(eq=False, repr=False)
 class ObjectSet(Value):
-    """The objects that artifacts consist of.
+    """The objects of some artifacts.
 
     Attributes:
-        sizes: Every object by digest, with its size; None where only the object itself can tell.
-        listings: The objects that are listings, with the digests of the files in each; None where it cannot be read.
-        broken: The listings that are here and are none, and why.
+        sizes: The size of every object by digest; None if only the object itself can show it.
+        listings: The objects that are listings, with the digests of the files in each; None if the listing cannot be
+            read.
+        broken: The listings that exist but are invalid, with the reason.
     """
 
     sizes: Mapping[str, int | None]
@@ -29,24 +30,24 @@ class ObjectSet(Value):
 
     @property
     def files(self) -> set[str]:
-        """The objects that are no listings."""
+        """The objects that are not listings."""
         return self.sizes.keys() - self.listings.keys()
 
     def lengths(self, digests: Iterable[str], store: ObjectStore) -> dict[str, int | None]:
-        """The length that each of some objects must have; None where it is not known, of listings that are not here."""
+        """The required size of each of some objects; None if unknown, as for missing listings."""
         return {digest: self._length(digest, store) for digest in digests}
 
     def _length(self, digest: str, store: ObjectStore) -> int | None:
         if self.sizes[digest] is not None or not self.listings.get(digest):
             return self.sizes[digest]
         try:
-            return store.path_of(digest).stat().st_size  # it has been read, and so is good
+            return store.path_of(digest).stat().st_size  # it has been read, so it is good
         except OSError:
             return None
 
 
 def listed(digest: str, store: ObjectStore) -> frozenset[str]:
-    """The digests that are in a listing of the store, to be counted: nothing is verified, which would take long."""
+    """The digests in a listing of the store, for counting; nothing is verified, which would take long."""
     try:
         text = store.path_of(digest).read_bytes()
     except OSError:
@@ -55,12 +56,12 @@ def listed(digest: str, store: ObjectStore) -> frozenset[str]:
 
 
 def objects_of(artifacts: Iterable[Artifact], store: ObjectStore, *, closed: Collection[str] = ()) -> ObjectSet:
-    """The objects that artifacts consist of, as far as the listings are in the store.
+    """The objects of artifacts, as far as their listings are in the store.
 
     Args:
         artifacts: Files and directories.
-        store: Where the listings are.
-        closed: Listings that are not looked into, as if they listed nothing.
+        store: The store of the listings.
+        closed: Listings that are treated as empty, and not read.
     """
     sizes: dict[str, int | None] = {}
     listings: dict[str, frozenset[str] | None] = {}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _WORTH_WAITING = 1 << 20
 _PER_FILE = 4096
-"""The cost of a look at a file, as bytes that could be hashed in that time."""
+"""The cost of checking a file, in bytes that could be hashed in that time."""
 
 
 def ingest(
@@ -33,25 +33,25 @@ def ingest(
     progress: Callable[[int], None] | None = None,
     sha256_index: "Sha256Index | None" = None,
 ) -> Artifact:
-    """Store what is at an absolute path, and remember it in the stat cache.
+    """Store the file or directory at an absolute path, and record it in the stat cache.
 
-    Only files that the store lacks are copied; what the stat cache knows is not read. The listing of a
-    directory is stored last, so that it never names what is not there.
+    Only files that the store lacks are copied; files that the stat cache knows are not read. The listing of a directory
+    is stored last, so that it never names missing objects.
 
     Args:
         path: A file or a directory; symlinks are followed.
-        store: Where the objects go.
+        store: The store for the objects.
         files: The record of unchanged files.
-        jobs: How many files are copied at once; by default as many as there are processors.
-        progress: Called with the size of each file when it is stored, from several threads.
-        sha256_index: The record of the SHA-256 of objects, which then goes into the artifact. The store computes it for
+        jobs: The number of files copied at the same time; by default the number of processors.
+        progress: Called with the size of each stored file, from several threads.
+        sha256_index: The record of the SHA-256 of objects, which is added to the artifact. The store computes it for
             new files.
 
     Returns:
-        The artifact, which describes exactly the stored bytes, even if something changes meanwhile.
+        The artifact, which describes exactly the stored bytes, even if files change meanwhile.
 
     Raises:
-        ArtifactError: There is nothing, or something that cannot be part of an artifact.
+        ArtifactError: The path does not exist, or contains something that cannot be part of an artifact.
         CacheError: The store cannot be written.
     """
     sweep_once(path.parent)

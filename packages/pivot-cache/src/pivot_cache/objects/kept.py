@@ -1,6 +1,7 @@
-"""Saved content: replaced by a command, named by nothing else, and available to be restored.
+"""Saved content: files that a command replaced and that nothing else names, available to be restored.
 
-``<cache>/kept/<time>-<digest>`` holds one of them as JSON. Who collects garbage keeps what a young one names.
+``<cache>/kept/<time>-<digest>`` contains one record as JSON. Garbage collection keeps the objects that a young record
+names.
 """
 
 import os
@@ -25,16 +26,16 @@ _OPTIONAL = frozenset({"files"})
 
 @attrs.frozen(eq=False, repr=False)
 class KeptContent(Value):
-    """A content that was in the way.
+    """A replaced file or directory.
 
     Attributes:
-        root: The root of the project that it was in.
-        path: Where it lay.
+        root: The root of its project.
+        path: Its path.
         artifact: The saved artifact.
         at_ns: When it was replaced, in ns since the epoch.
         by: The command that replaced it.
-        alone: Nothing but this names it as a whole.
-        files: Of a directory, the digests of the files whose bytes nothing but this names.
+        alone: Whether no other record names it as a whole.
+        files: For a directory, the digests of the files whose bytes no other record names.
     """
 
     root: str
@@ -47,22 +48,22 @@ class KeptContent(Value):
 
     @property
     def name(self) -> str:
-        """Of its file."""
+        """The name of its file."""
         return f"{self.at_ns:020d}-{self.artifact.digest}"
 
 
 class KeptFiles:
-    """All that was kept in one cache; any number of processes may use it at once."""
+    """All saved content of one cache; several processes may use it at the same time."""
 
     def __init__(self, directory: Path) -> None:
-        """Describe them; the directory is made when the first is written."""
+        """Create the object; the directory is created with the first record."""
         self._directory = directory
 
     def add(self, kept: KeptContent) -> None:
-        """Write one down, on the disk itself; one of the same name is replaced.
+        """Write a record to the disk; one of the same name is replaced.
 
         Raises:
-            CacheError: It cannot be written.
+            CacheError: The record cannot be written.
         """
         facts: dict[str, object] = {
             "alone": kept.alone,
@@ -77,10 +78,10 @@ class KeptFiles:
         atomic.write_bytes(self._directory / kept.name, f"{canonical_json(facts)}\n".encode(), durable=True)
 
     def forget(self, kept: KeptContent) -> None:
-        """Remove one; it may be gone already.
+        """Remove a record, if it exists.
 
         Raises:
-            CacheError: It cannot be removed.
+            CacheError: The record cannot be removed.
         """
         file = self._directory / kept.name
         try:
@@ -89,7 +90,7 @@ class KeptFiles:
             raise cannot("remove", file, error) from error
 
     def read(self) -> Iterator[KeptContent | LockFileError]:
-        """All of them, the newest first; in the place of one that cannot be read, why.
+        """All records, the newest first; for an unreadable one, its error.
 
         Raises:
             CacheError: The directory cannot be read.
@@ -124,7 +125,7 @@ def loads(data: bytes, name: str) -> KeptContent:
         name: Its name, for errors.
 
     Raises:
-        LockFileError: It does not say what it must say.
+        LockFileError: The content is invalid.
     """
     hint = "delete the file: what it names stays in the cache until the next collection"
     try:

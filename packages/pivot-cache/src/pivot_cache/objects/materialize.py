@@ -1,4 +1,4 @@
-"""Files and directories of the workspace, made from objects: each file a copy, or a link of either kind."""
+"""Files and directories in the workspace, created from objects: each file as a copy or as a link."""
 
 import enum
 import errno
@@ -26,11 +26,11 @@ _NAMES = {"hardlink": "hard link", "symlink": "symbolic link"}
 
 
 class CheckoutMode(enum.Enum):
-    """How a file in the workspace is made from an object.
+    """How a file in the workspace is created from an object.
 
-    A copy shares blocks with the object where the file system can, and can be edited without harm. A link
-    takes no space and is read-only. As all links of a file have one mode, a file that is executable is copied
-    in every mode; so is an empty one, which would only use up links.
+    A copy shares blocks with the object if the file system supports it, and can be edited without harm. A link takes no
+    space and is read-only. Since all hard links of a file have the same mode, executable files are copied in every
+    mode; so are empty files, for which a link saves nothing.
     """
 
     COPY = "copy"
@@ -39,20 +39,20 @@ class CheckoutMode(enum.Enum):
 
 
 def materialize(objects: ObjectFiles, artifact: Artifact, target: Path | str, shown: Path, mode: CheckoutMode) -> None:
-    """Make the new file ``target`` with this content, verified; the caller publishes it.
+    """Create the new file ``target`` with this content, verified; the caller publishes it.
 
     Args:
-        objects: Where the object is.
+        objects: The files of the store.
         artifact: The content.
-        target: A free name.
-        shown: The name in errors.
-        mode: How.
+        target: A name that does not exist.
+        shown: The name used in errors.
+        mode: How the file is created.
 
     Raises:
-        MissingObjectError: The object is not there.
-        CorruptObjectError: Its bytes are wrong; they are moved to the quarantine.
-        CacheError: A link cannot be made.
-        FileExistsError: The name is not free.
+        MissingObjectError: The object is missing.
+        CorruptObjectError: Its bytes are wrong; they have been moved to the quarantine.
+        CacheError: A link cannot be created.
+        FileExistsError: The name exists.
     """
     if mode is CheckoutMode.COPY or artifact.executable or not artifact.size:
         _copy(objects, artifact, target)
@@ -73,7 +73,7 @@ def _copy(objects: ObjectFiles, artifact: Artifact, target: Path | str) -> None:
             if hashed.digest != digest:
                 raise CorruptObjectError(digest, quarantined=objects.quarantine(digest, status))
     except FileNotFoundError as error:
-        if error.filename is not None:  # the system's own: of the target, not of the object
+        if error.filename is not None:  # an error of the target, not of the object
             raise
         if not objects.restore_from_trash(digest):
             raise MissingObjectError(digest) from None
@@ -90,13 +90,13 @@ def _link(objects: ObjectFiles, artifact: Artifact, target: Path | str, shown: P
             raise MissingObjectError(digest) from None
         raise CorruptObjectError(digest, quarantined=objects.quarantine(digest, status))
     try:
-        if os.lstat(path).st_mode & 0o777 & ~MODE:  # somebody has changed the mode of a link
+        if os.lstat(path).st_mode & 0o777 & ~MODE:  # somebody has changed the mode through a link
             objects.renew(digest)
         if mode is CheckoutMode.HARDLINK:
             syscalls.link(path, target)
         else:
             syscalls.symlink(os.path.abspath(path), target)
-            os.stat(path)  # it may have been collected meanwhile
+            os.stat(path)  # it may have been collected in the meantime
     except FileNotFoundError:
         if os.path.lexists(path) or not objects.restore_from_trash(digest):
             raise
@@ -110,14 +110,14 @@ def _link(objects: ObjectFiles, artifact: Artifact, target: Path | str, shown: P
 
 
 type Fill = Callable[[Artifact, str, Path], None]
-"""Makes a new file with this content under a free name; the path is what errors call it."""
+"""Creates a new file with this content; errors use the given path."""
 
 
 def build(tree: Tree, place: Path, target: Path, fill: Fill) -> int:
-    """Make ``target`` the directory, where no directory is: all of it below ``place``, then swapped in.
+    """Create the directory ``target``, which does not exist, below ``place``, and move it into place.
 
     Returns:
-        How many files were written.
+        The number of files written.
     """
     new = place / "new"
     syscalls.mkdir(new)
@@ -140,20 +140,20 @@ def build(tree: Tree, place: Path, target: Path, fill: Fill) -> int:
 
 
 def update(tree: Tree, found: Mapping[str, Artifact], place: Path, target: Path, fill: Fill) -> int:
-    """Bring the directory ``target`` to what ``tree`` says: what is as it should be is not touched.
+    """Make the directory ``target`` match ``tree``; matching files are not touched.
 
-    Everything new is made below ``place`` first, so that a missing or corrupt object changes nothing. Then
-    what does not belong is removed, and each file swapped in.
+    Everything new is first created below ``place``, so that a missing or corrupt object changes nothing. Then
+    superfluous entries are removed, and each new file is moved into place.
 
     Args:
-        tree: The artifacts that should be there.
-        found: The existing artifacts; what is not in it is taken for something else.
+        tree: The wanted contents.
+        found: The existing contents; any other entry counts as different.
         place: An empty directory on the same file system.
         target: The directory.
-        fill: Makes a file.
+        fill: Creates a file.
 
     Returns:
-        How many files were written.
+        The number of files written.
     """
     new: dict[str, str] = {}
     for path, file in tree.files.items():
@@ -174,7 +174,7 @@ def update(tree: Tree, found: Mapping[str, Artifact], place: Path, target: Path,
 
 
 def _swap_in(made: str, target: Path) -> None:
-    """Rename it, or, where the directory is a mount point, such as the volume of a container, a copy of it."""
+    """Move a directory into place; if the target is a mount point, as in a container, copy its contents."""
     try:
         syscalls.rename(made, target)
     except OSError as error:
@@ -193,13 +193,13 @@ def _remove_foreign(target: Path, tree: Tree, directories: frozenset[str]) -> No
     for path in files:
         if path not in tree.files:
             syscalls.unlink(target / path)
-    for path in reversed(found):  # what is in a directory before it
+    for path in reversed(found):  # the contents of a directory before it
         if path not in directories:
             syscalls.rmdir(target / path)
 
 
 def _listing(root: Path) -> tuple[list[str], list[str]]:
-    """All that is in a directory, whatever it is: all but directories, and directories, parents first."""
+    """The contents of a directory: everything that is not a directory, and the directories, parents first."""
     files: list[str] = []
     directories: list[str] = []
     todo = [""]

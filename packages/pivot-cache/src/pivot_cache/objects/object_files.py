@@ -1,9 +1,9 @@
-"""The files of a store, one by one: how they are published, what makes them good, where bad ones go.
+"""The files of a store: how they are published, verified and quarantined.
 
-An object is written under a temporary name while exactly its bytes are hashed, and published by a hard link,
-which never replaces what another process published first. It is flushed to the disk only where nothing else has its
-bytes (`ObjectFiles.persist`); for the others the time of modification, which objects have no other use for, says how
-far the bytes can be trusted:
+An object is written under a temporary name while exactly its bytes are hashed, and published by a hard link, which
+never replaces an object that another process published first. It is flushed to the disk only if its bytes exist nowhere
+else (`ObjectFiles.persist`); for all others, the modification time, which objects do not need otherwise, shows how far
+the bytes can be trusted:
 
     mtime of this boot      as published (see `pivot_cache.files.boot`): good until the machine starts again
     VERIFIED_NS             flushed to the disk, or verified after a start, so read from the disk itself: good
@@ -32,32 +32,32 @@ from pivot_cache.layout import shard
 from pivot_core.lock import Artifact
 
 VERIFIED_NS = 1_000_000_000
-"""The time of modification, in ns since the epoch, of objects that are known to be on the disk."""
+"""The modification time, in ns since the epoch, of objects that are known to be on the disk."""
 
 MODE = 0o444
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 _MARGIN_NS = 60_000_000_000
-"""How far the clock may have been set since an object was published, so that it is not taken to be on the disk."""
+"""The possible change of the clock since an object was published; younger objects are not assumed to be on the disk."""
 
 _TURNS = 10
-"""How often an object is brought back that other processes collect again and again."""
+"""The number of attempts to restore an object that other processes collect repeatedly."""
 _SHARED = stat.S_IRWXG | stat.S_ISGID
 
 
 class Digests(Protocol):
-    """A memory of the digests of files by their stat signatures: a `pivot_cache.state.stat_cache.StatCache`."""
+    """A record of the digests of files by stat signature: a `pivot_cache.state.stat_cache.StatCache`."""
 
     def known(self, path: Path) -> Artifact | None:
-        """The remembered digest of a file that has not changed since."""
+        """The recorded digest of a file that has not changed since."""
         ...
 
     def artifact(self, path: Path) -> Artifact | None:
-        """The same; what is not known is found out, and remembered."""
+        """The same, but computes and records an unknown digest."""
         ...
 
 
 class ObjectFiles:
-    """The files ``ab/cdef...`` in a directory; threads and processes may use them at once."""
+    """The files ``ab/cdef...`` in a directory; several threads and processes may use them at the same time."""
 
     def __init__(
         self,
@@ -77,25 +77,25 @@ class ObjectFiles:
         self._boot_time_ns = boot_time_ns
         self._rescue = rescue
         self.losing: Callable[[str], object] = lambda _: None
-        self._numbers = itertools.count()  # `next` of it is one step under the interpreter's lock
+        self._numbers = itertools.count()  # its `next` is atomic under the interpreter's lock
         self._verified: dict[str, str] = {}
 
     def path(self, digest: str) -> str:
-        """The path of an object that exists.
+        """The path of an existing object.
 
         Raises:
-            CacheError: It is not a digest.
+            CacheError: The text is not a digest.
         """
         return self._prefix + shard(digest)
 
     def insert(self, source: int, size: int, place: str | Path, *, with_sha256: bool = False) -> Hashed:
-        """Store what is left to read of an open file: the one way in for every file.
+        """Store the rest of an open file; every file enters the store through this function.
 
         Args:
             source: An open descriptor.
             size: The expected number of bytes.
-            place: A directory on the same file system, for this process alone.
-            with_sha256: Also the SHA-256 is wanted.
+            place: A directory on the same file system that only this process uses.
+            with_sha256: Whether to compute the SHA-256, too.
         """
         temp = f"{place}/{next(self._numbers)}"
         copy = syscalls.create(temp, 0o600)
@@ -108,7 +108,7 @@ class ObjectFiles:
         return hashed
 
     def insert_bytes(self, data: bytes, hashed: Hashed, place: str | Path) -> None:
-        """Store these bytes, which are known to have this digest."""
+        """Store bytes whose digest is known to be this one."""
         temp = f"{place}/{next(self._numbers)}"
         copy = syscalls.create(temp, 0o600)
         try:
@@ -119,12 +119,12 @@ class ObjectFiles:
             _discard(temp)
 
     def publish(self, descriptor: int, temp: str, hashed: Hashed) -> None:
-        """Give a file that has these bytes its name; an object that is there and good is kept."""
+        """Give a file with these bytes its name; an existing intact object is kept."""
         syscalls.fchmod(descriptor, MODE)
         syscalls.utime(descriptor, self.unflushed_mtime_ns)
         path = self.path(hashed.digest)
         if not self._link(temp, path) and not self.intact(hashed.digest, hashed.size):
-            if os.path.isdir(path) and not os.path.islink(path):  # nothing of ours
+            if os.path.isdir(path) and not os.path.islink(path):  # not one of ours
                 make_directory(self._quarantine)
                 syscalls.rename(path, self._quarantine / f"{hashed.digest}.{time.time_ns()}")
             elif os.path.lexists(path):
@@ -133,11 +133,11 @@ class ObjectFiles:
 
     @functools.cached_property
     def unflushed_mtime_ns(self) -> int:
-        """The time of modification of objects published during this boot."""
+        """The modification time of objects published during this boot."""
         return mtime_of_boot(boot_id() if self._boot_id is None else self._boot_id)
 
     def intact(self, digest: str, size: int | None = None) -> bool:
-        """Whether the object is there, has this size, and can be relied on."""
+        """Whether the object exists, has this size, and can be trusted."""
         path = self.path(digest)
         try:
             status = os.lstat(path)
@@ -151,25 +151,25 @@ class ObjectFiles:
             return False
         if self._relied_on(status) or self._verify(digest, path, status):
             return True
-        return not os.path.lexists(path) and self.intact(digest, size)  # collected while it was read
+        return not os.path.lexists(path) and self.intact(digest, size)  # collected while it was being read
 
     def restore_from_trash(self, digest: str) -> bool:
-        """Whether an object that is not in its place was in the trash, and is in its place now."""
+        """Move a missing object back from the trash; returns whether it is in place now."""
         path = Path(self.path(digest))
         try:
-            for _ in range(_TURNS):  # others may collect it again at once
+            for _ in range(_TURNS):  # other processes may collect it again immediately
                 if not self._rescue(digest, path):
                     return False
                 if path.exists():
                     return True
-                if path.is_symlink():  # it leads nowhere, and is not Pivot's
+                if path.is_symlink():  # a dangling link, which is not Pivot's
                     return False
         except OSError:
             return False
         return False
 
     def renew(self, digest: str) -> None:
-        """Put a copy in the place of an object, which its links in workspaces then no longer share."""
+        """Replace an object by a copy, which no longer shares its inode with links in workspaces."""
         with open_artifact(self.path(digest)) as (source, status), staging(self._directory) as place:
             temp = f"{place}/new"
             copy = syscalls.create(temp, 0o600)
@@ -182,11 +182,11 @@ class ObjectFiles:
                 os.close(copy)
 
     def persist(self, digests: Collection[str]) -> None:
-        """Put objects on the disk, with their names, and set their mtime: a boot leaves them verified.
+        """Flush objects and their names to the disk, and set the mtime that marks them as verified.
 
         Raises:
-            MissingObjectError: One is not there.
-            CacheError: It could not be done.
+            MissingObjectError: An object is missing.
+            CacheError: The flush failed.
         """
         from pivot_cache.files import durable  # noqa: PLC0415 - start-up time: most commands write nothing of that kind
 
@@ -200,11 +200,11 @@ class ObjectFiles:
         durable.files(paths)
         for path, status in paths.items():
             if status.st_mtime_ns == self.unflushed_mtime_ns:
-                with contextlib.suppress(OSError):  # it belongs to somebody else
+                with contextlib.suppress(OSError):  # it belongs to another user
                     syscalls.utime(path, VERIFIED_NS)
 
     def quarantine(self, digest: str, seen: os.stat_result) -> Path | None:
-        """Move the object that was ``seen`` to the quarantine, unless it has been replaced since."""
+        """Move the object with the status ``seen`` to the quarantine, unless it has been replaced since."""
         path = self.path(digest)
         target = self._quarantine / digest
         try:
@@ -220,11 +220,11 @@ class ObjectFiles:
         return target
 
     def _relied_on(self, status: os.stat_result) -> bool:
-        """Whether the mtime says that the bytes are as they were published, or verified."""
+        """Whether the mtime shows that the bytes are as published or verified."""
         return status.st_mtime_ns in (VERIFIED_NS, self.unflushed_mtime_ns)
 
     def _verify(self, digest: str, path: str, status: os.stat_result) -> bool:
-        """Hash the object, and set its mtime, or remember it, so that this need not be done again."""
+        """Hash the object and, if it is intact, mark it as verified by its mtime or in the record."""
         seen = stat_signature(status)
         if self._verified.get(digest) == seen or self._known(digest, path):
             return True
@@ -239,7 +239,7 @@ class ObjectFiles:
         before = is_mtime_of_boot(status.st_mtime_ns) and not self._is_recent(status)
         try:
             syscalls.utime(path, VERIFIED_NS if before else self.unflushed_mtime_ns)
-        except OSError:  # it belongs to somebody else, or cannot be written to
+        except OSError:  # it belongs to another user, or is not writable
             self._verified[digest] = seen
         return True
 
@@ -248,19 +248,19 @@ class ObjectFiles:
         return found is not None and found.digest == digest
 
     def _is_foreign(self, status: os.stat_result) -> bool:
-        """Whether another machine or user has published it, or it was copied here with its mtime, which is theirs."""
+        """Whether another machine or user published it, or it was copied here with its mtime."""
         copied = is_mtime_of_boot(status.st_mtime_ns) and self._is_recent(status)
         return copied or os.geteuid() not in (0, status.st_uid)
 
     def _is_recent(self, status: os.stat_result) -> bool:
-        """Whether something was done to it since the machine started, so that its bytes may be in memory only."""
+        """Whether it was changed after the machine booted, so that its bytes may not be on the disk yet."""
         return status.st_ctime_ns >= self._started() - _MARGIN_NS
 
     def _started(self) -> int:
         return boot_time_ns() if self._boot_time_ns is None else self._boot_time_ns
 
     def _link(self, temp: str, path: str) -> bool:
-        """Give the file its name; False if something has that name already."""
+        """Give the file its name; False if the name exists."""
         try:
             try:
                 syscalls.link(temp, path)
@@ -279,7 +279,7 @@ class ObjectFiles:
         return True
 
     def _make_shard(self, directory: str) -> None:
-        """A directory for objects: the group may do with it what it may do with the store, whatever the umask is."""
+        """Create a directory for objects with the group permissions of the store, whatever the umask."""
         make_directory(Path(directory))
         wanted = self._directory.stat().st_mode & _SHARED
         mode = os.stat(directory).st_mode
@@ -287,11 +287,11 @@ class ObjectFiles:
             try:
                 syscalls.chmod(directory, stat.S_IMODE(mode) | wanted)
             except PermissionError:
-                return  # another user has made it in this moment
+                return  # another user has just created it
 
 
 def copy_bytes(source: int, target: int, size: int, *, with_sha256: bool = False) -> Hashed:
-    """Copy by sharing blocks where the file system can, and hash what arrived."""
+    """Copy by sharing blocks if the file system supports it, and hash the copy."""
     try:
         syscalls.clone(source, target)
     except OSError:
@@ -303,4 +303,4 @@ def _discard(temp: str) -> None:
     try:
         syscalls.unlink(temp)
     except OSError:
-        return  # it has been renamed, or is swept with the directory it is in
+        return  # it has been renamed, or is swept with its directory

@@ -1,7 +1,7 @@
-"""SHA-256 beside the fast digest, for content from places where others can write.
+"""SHA-256 in addition to the fast digest, for content from places where others can write.
 
-That of a file is of its bytes. That of a directory is of one line for each thing in it, files with their own SHA-256.
-Each computed digest is kept by the object's digest, in a database that may be lost at any time.
+For a file, it is computed over its bytes. For a directory, it is computed over one line for each entry, with the
+SHA-256 of each file. Computed values are stored by the object's digest in a database that may be lost at any time.
 """
 
 import hashlib
@@ -22,17 +22,17 @@ _MARK = "sha256"
 
 
 class Sha256Index:
-    """The SHA-256 of the objects of a store, as far as they were computed here; for one thread."""
+    """The SHA-256 of the objects of a store, as far as computed on this machine; for one thread."""
 
     def __init__(self, file: Path) -> None:
-        """Describe them; the file is made when there is something to remember."""
+        """Create the index; its file is created when there is something to store."""
         self._rows = Rows(file, readonly=False)
 
     def of_file(self, artifact: Artifact, store: ObjectStore) -> Artifact:
         """The artifact of a file with its SHA-256.
 
         Raises:
-            MissingObjectError: It is not in the store.
+            MissingObjectError: The file is not in the store.
             CorruptObjectError: Its object is damaged.
         """
         try:
@@ -44,8 +44,8 @@ class Sha256Index:
         """The artifact of a directory with its SHA-256.
 
         Raises:
-            MissingObjectError: Something of it is not in the store.
-            CorruptObjectError: An object of it is damaged.
+            MissingObjectError: An object of the directory is not in the store.
+            CorruptObjectError: An object of the directory is damaged.
         """
         try:
             return attrs.evolve(tree.artifact(), sha256=_of(tree, self._complete(tree.files.values(), store)))
@@ -70,8 +70,8 @@ def of_object(digest: str, store: ObjectStore) -> str:
     """The SHA-256 of an object.
 
     Raises:
-        MissingObjectError: It is not in the store.
-        CorruptObjectError: It is damaged.
+        MissingObjectError: The object is not in the store.
+        CorruptObjectError: The object is damaged.
     """
     try:
         with open_artifact(store.path_of(digest)) as (descriptor, status):
@@ -84,11 +84,11 @@ def of_object(digest: str, store: ObjectStore) -> str:
 
 
 def is_genuine(tree: Tree, sha256: str, store: ObjectStore) -> bool:
-    """Whether what a store has of a directory is what was recorded; every file is read.
+    """Whether a directory in the store matches its recorded SHA-256; every file is read.
 
     Raises:
-        MissingObjectError: Something of it is not in the store.
-        CorruptObjectError: An object of it is damaged.
+        MissingObjectError: An object of the directory is not in the store.
+        CorruptObjectError: An object of the directory is damaged.
     """
     return _of(tree, {digest: of_object(digest, store) for digest in tree.digests()}) == sha256
 

@@ -40,12 +40,12 @@ __all__ = ["VERIFIED_NS", "CheckoutMode", "ObjectStore"]
 
 
 class ObjectStore:
-    """A directory of objects; any number of processes may use it at once.
+    """A directory of objects; several processes may use it at the same time.
 
     Attributes:
-        directory: Where the objects lie, as ``ab/cdef...``; made when first needed.
-        quarantine_dir: Where damaged objects are moved; by default ``quarantine`` beside the directory.
-        with_sha256: Stored objects also get their SHA-256.
+        directory: The directory with the objects as ``ab/cdef...``; created on demand.
+        quarantine_dir: The directory for damaged objects; by default ``quarantine`` beside ``directory``.
+        with_sha256: Whether stored objects also get a SHA-256.
     """
 
     def __init__(
@@ -58,15 +58,15 @@ class ObjectStore:
         with_sha256: bool = False,
         files: Digests | None = None,
     ) -> None:
-        """Describe a store; nothing is read or made.
+        """Create the object; nothing is read or written.
 
         Args:
-            directory: Where the objects lie.
-            quarantine: Where damaged objects are moved.
-            boot_id: The identifier of this boot, which no other boot shares; by default the system is asked.
-            boot_time_ns: When the machine booted, in ns since the epoch; by default the system is asked.
-            with_sha256: Stored objects also get their SHA-256.
-            files: A memory of verified objects that belong to somebody else, whose mtime cannot be set.
+            directory: The directory with the objects.
+            quarantine: The directory for damaged objects.
+            boot_id: A unique identifier of this boot; by default, the system provides it.
+            boot_time_ns: The time of this boot in ns since the epoch; by default, the system provides it.
+            with_sha256: Whether stored objects also get a SHA-256.
+            files: A record of verified objects of other users, whose mtime cannot be set.
         """
         self.with_sha256 = with_sha256
         self.directory = directory
@@ -77,15 +77,15 @@ class ObjectStore:
         )
 
     def before_losing(self, call: Callable[[str], object]) -> None:
-        """Call something with the path of an object that is damaged, before that is replaced or moved.
+        """Register a function that is called with the path of a damaged object before it is replaced or moved.
 
-        Whoever wrote through a link to it must not lose what was written.
+        It protects edits that a user made through a link to the object.
         """
         self._objects.losing = call
 
     @functools.cached_property
     def trash(self) -> "Trash":
-        """The collected objects, in ``trash`` beside the directory; missing objects come back from there."""
+        """The collected objects, in ``trash`` beside the directory; missing objects are restored from it."""
         from pivot_cache.objects.trash import Trash  # noqa: PLC0415 - start-up time: seldom is anything missed
 
         return Trash(self._trash, like=self.directory)
@@ -94,34 +94,35 @@ class ObjectStore:
         """The path of the object, if it exists.
 
         Raises:
-            CacheError: It is not a digest.
+            CacheError: The text is not a digest.
         """
         return Path(self._objects.path(digest))
 
     def verified(self, digest: str, size: int | None = None) -> bool:
-        """Whether the object is there, of this size if that is known, and good.
+        """Whether the object exists, has this size (if given), and is intact.
 
-        It is verified if it may have changed, or suffered from a power cut; what its mtime vouches for is not read.
+        It is verified if it may have changed or suffered from a power cut; it is not read if its mtime marks it as
+        intact.
 
         Raises:
-            CacheError: It is not a digest.
+            CacheError: The text is not a digest.
         """
         return self._objects.intact(digest, size)
 
     def exists(self, digest: str) -> bool:
-        """Whether something is where the object belongs, good or not; what was collected is there again then.
+        """Whether something is at the object's path, intact or not; a collected object is first restored.
 
         Raises:
-            CacheError: It is not a digest.
+            CacheError: The text is not a digest.
         """
         return os.path.lexists(self._objects.path(digest)) or self._objects.restore_from_trash(digest)
 
     def has_all(self, artifact: Artifact, look: Callable[[str], object] = lambda _: None) -> bool:
-        """Whether this content, all of it, is there and good: of a directory, the listing and every file.
+        """Whether all objects of this content exist and are intact: for a directory, the listing and every file.
 
         Args:
             artifact: The content.
-            look: Called with the path of each object before it is looked at.
+            look: Called with the path of each object before it is checked.
         """
         look(self._objects.path(artifact.digest))
         if not artifact.tree:
@@ -138,9 +139,9 @@ class ObjectStore:
 
     @contextlib.contextmanager
     def temporary(self) -> Iterator[Path]:
-        """A directory of your own in the store, for what is not yet an object; gone at the end, or once its owner is.
+        """A private directory in the store for files that are not yet objects; removed at the end or a later sweep.
 
-        Files in it can be given to `adopt`.
+        Files in it can be passed to `adopt`.
 
         Raises:
             CacheError: The store cannot be written.
@@ -151,7 +152,7 @@ class ObjectStore:
             yield place
 
     def put(self, source: Path | str, *, place: Path | None = None) -> Artifact:
-        """Store the bytes of a file; symlinks are followed, and an object that is there already is kept.
+        """Store the bytes of a file; symlinks are followed, and an existing object is kept.
 
         Args:
             source: The file.
@@ -161,8 +162,8 @@ class ObjectStore:
             The artifact, which describes exactly the stored bytes, even if the file changes meanwhile.
 
         Raises:
-            ArtifactError: There is no regular file that can be read.
-            CacheError: The store cannot be written; nothing of the object is visible.
+            ArtifactError: The path is not a readable regular file.
+            CacheError: The store cannot be written; no part of the object is visible.
         """
         try:
             with open_artifact(source) as (descriptor, status):
@@ -195,19 +196,19 @@ class ObjectStore:
         return digest
 
     def adopt(self, temp: Path, digest: str, *, sha256: str = "") -> None:
-        """Make a file that is in a directory that `temporary` gave the object of this digest, if it has it.
+        """Turn a file in a directory from `temporary` into the object of this digest, if the digest matches.
 
-        The file is gone afterwards.
+        The file no longer exists afterwards.
 
         Args:
             temp: The file.
-            digest: The digest that it must have.
-            sha256: The SHA-256 that it must have, too; empty if that is not known.
+            digest: The required digest.
+            sha256: The required SHA-256; empty if unknown.
 
         Raises:
-            ForgedObjectError: It has this digest, but not this SHA-256; it stays where it is.
-            CorruptObjectError: It has other bytes; it stays where it is.
-            CacheError: The store cannot be written, or it is not a digest.
+            ForgedObjectError: The digest matches, but not the SHA-256; the file stays.
+            CorruptObjectError: The digest does not match; the file stays.
+            CacheError: The store cannot be written, or the text is not a digest.
         """
         self.path_of(digest)
         with open_artifact(temp) as (descriptor, status), reporting("write to", self.directory):
@@ -221,13 +222,13 @@ class ObjectStore:
                 syscalls.unlink(temp)
 
     def persist(self, *artifacts: Artifact) -> None:
-        """Put all objects of artifacts on the disk, and their names: before what exists nowhere else loses its place.
+        """Flush all objects of artifacts to the disk, with their names, before their only other copy is replaced.
 
         Raises:
-            MissingObjectError: An object is not there.
-            CorruptObjectError: The listing of a directory is wrong; it is moved to the quarantine.
-            TreeError: It is no listing.
-            CacheError: It could not be done.
+            MissingObjectError: An object is missing.
+            CorruptObjectError: The listing of a directory is damaged; it has been moved to the quarantine.
+            TreeError: The object is not a listing.
+            CacheError: The flush failed.
         """
         wanted = {artifact.digest for artifact in artifacts}
         for artifact in artifacts:
@@ -235,12 +236,12 @@ class ObjectStore:
         self._objects.persist(wanted)
 
     def tree(self, artifact: Artifact | str) -> Tree:
-        """The listing of a directory, verified and read without trust.
+        """The listing of a directory, verified and parsed as untrusted input.
 
         Raises:
-            MissingObjectError: It is not there.
-            CorruptObjectError: Its bytes are wrong; they are moved to the quarantine.
-            TreeError: These bytes are no listing, or not that of this artifact.
+            MissingObjectError: The listing is missing.
+            CorruptObjectError: Its bytes are wrong; they have been moved to the quarantine.
+            TreeError: The bytes are not a listing, or not that of this artifact.
         """
         digest = artifact if isinstance(artifact, str) else artifact.digest
         path = self.path_of(digest)
@@ -250,7 +251,7 @@ class ObjectStore:
             with open_artifact(path) as (descriptor, status), open(descriptor, "rb", closefd=False) as file:
                 data = file.read()
         except FileNotFoundError:
-            return self.tree(artifact)  # collected in this moment: once more, from the trash
+            return self.tree(artifact)  # it was just collected: try again, from the trash
         except ArtifactError:
             raise CorruptObjectError(digest, quarantined=self.quarantine(digest, path.lstat())) from None
         if digest_bytes(data) != digest:
@@ -269,27 +270,28 @@ class ObjectStore:
         known: Callable[[Path], Tree] | None = None,
         over_directory: bool = False,
     ) -> int:
-        """Make ``target`` a file or a directory with this content: verified first, then swapped in.
+        """Restore this content to ``target``: verified first, then moved into place.
 
-        Missing parent directories are made. A file or a symlink at ``target`` is replaced; nothing is
-        ever written through it. A directory that is there is changed file by file. The mode of a file that is
-        copied is 0644 or 0755 under the usual umask.
+        Missing parent directories are created. A file or a symlink at ``target`` is replaced; nothing is ever written
+        through it. An existing directory is changed file by file. A copied file has the mode 0644 or 0755 under the
+        usual umask.
 
         Args:
-            artifact: The artifacts that should be there.
-            target: Where.
-            mode: How files are made from objects.
-            known: The known content of an existing directory; by default all files in it are hashed.
-            over_directory: A directory at ``target`` may be replaced by a file: what it holds is elsewhere.
+            artifact: The content.
+            target: The path of the file or directory.
+            mode: How files are created from objects.
+            known: The known contents of an existing directory; by default, all its files are hashed.
+            over_directory: Whether a directory at ``target`` may be replaced by a file; its contents must be stored
+                elsewhere.
 
         Returns:
-            How many files were written.
+            The number of files written.
 
         Raises:
-            MissingObjectError: An object is not there.
-            CorruptObjectError: Its bytes are wrong; they are moved to the quarantine.
-            CacheError: The target is a directory where a file should be, or cannot be written. In every case
-                what was there stays.
+            MissingObjectError: An object is missing.
+            CorruptObjectError: Its bytes are wrong; they have been moved to the quarantine.
+            CacheError: The target is a directory in the place of a file, or cannot be written. In every case, the old
+                content stays.
         """
         there = target.is_dir() and not target.is_symlink()
         if there and not artifact.tree and not over_directory:
@@ -319,15 +321,15 @@ class ObjectStore:
             return build(tree, place, target, make)
 
     def quarantine(self, digest: str, seen: os.stat_result) -> Path | None:
-        """Move an object that was found damaged to the quarantine, unless it is no longer the one that was ``seen``.
+        """Move an object that was found damaged to the quarantine, unless it no longer has the status ``seen``.
 
         Returns:
-            Where it is now; None if it could not be moved.
+            Its new path; None if it could not be moved.
         """
         return self._objects.quarantine(digest, seen)
 
     def digests(self) -> Iterator[str]:
-        """All objects in the store, in no order; none of them has been verified."""
+        """The digests of all objects in the store, in no order and without verification."""
         return (digest for digest, _ in entries(self.directory))
 
     def _rescue(self, digest: str, target: Path) -> bool:
@@ -335,7 +337,7 @@ class ObjectStore:
 
 
 def _found(target: Path, known: Callable[[Path], Tree] | None) -> Mapping[str, Artifact]:
-    """The content of a directory; nothing that could be kept, if there is something that cannot be an artifact."""
+    """The contents of a directory; empty if it contains something that cannot be an artifact."""
     try:
         return (hash_tree if known is None else known)(target).files
     except ArtifactError:
@@ -344,18 +346,18 @@ def _found(target: Path, known: Callable[[Path], Tree] | None) -> Mapping[str, A
 
 @attrs.frozen(eq=False, repr=False)
 class CacheMemory(Value):
-    """A `pivot_core.decide.Memory` of one object store and one run cache."""
+    """A `pivot_core.decide.Memory` based on an object store and a run cache."""
 
     store: ObjectStore
     runs: Callable[[], "RunCache"]
-    """Opens the run cache, once a decision asks for a run."""
+    """Opens the run cache when a decision first needs it."""
     holds: Callable[[RunRecord], bool] = lambda record: not record.observed
-    """Whether all code that a run observed is as it was; by default only where it observed none."""
+    """Returns whether all code that a run observed is unchanged; by default, only if it observed none."""
 
     def recorded(self, key: str) -> RunRecord | None:
-        """The newest run with this inputs key that still holds; None if there is none."""
+        """The newest valid run with this inputs key; None if there is none."""
         return next((record for record in self.runs().get(key) if self.holds(record)), None)
 
     def has(self, artifact: Artifact) -> bool:
-        """Whether the object store holds this content, all of it."""
+        """Whether the object store has this content completely."""
         return self.store.has_all(artifact)

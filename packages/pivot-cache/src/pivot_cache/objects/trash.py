@@ -1,11 +1,12 @@
-"""The trash of a store: collected objects, kept until their grace period is over.
+"""The trash of a store: collected objects until the end of their grace period.
 
     trash/<time>/files/ab/cdef...    objects
     trash/<time>/runs/ab/cdef...     run records
 
-One directory per collection, named by its time, so that the newest can be undone and the oldest deleted. Everything
-gets here and back by renaming or linking within one file system: at any moment it is in its place, here, or in both.
-A time that ends in `-dropped` holds what somebody asked to drop; it is not brought back by being missed.
+Each collection has a directory named by its time, so that the newest can be undone and the oldest deleted. Objects
+enter and leave by renaming or linking within one file system: at any moment, each is in its place, here, or in both. A
+directory whose name ends in `-dropped` contains objects that a user dropped; they are not restored when they are
+missing.
 """
 
 import contextlib
@@ -30,7 +31,7 @@ RUNS = "runs"
 _FORM = "%Y%m%dT%H%M%S.%fZ"
 _DROPPED = "-dropped"
 _DOUBTED_NS = 2_000_000_000
-"""A time of modification that makes a store verify an object before it counts as present."""
+"""A modification time that makes a store verify an object before use."""
 
 _SHARED = stat.S_IWGRP | stat.S_ISGID
 _TURNS = 10
@@ -39,13 +40,13 @@ _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK
 
 @attrs.frozen(eq=False, repr=False)
 class Batch(Value):
-    """The objects that one collection moved here; its directory is made when the first thing is.
+    """The objects of one collection; its directory is created with the first of them.
 
     Attributes:
-        directory: Where it is.
-        taken_ns: When it was taken, in ns since the epoch.
-        dropped: Somebody asked to drop it.
-        like: The directory whose group may do what it may do there.
+        directory: Its directory.
+        taken_ns: The time of the collection in ns since the epoch.
+        dropped: Whether a user dropped the objects.
+        like: A directory with the group permissions to copy.
     """
 
     directory: Path
@@ -54,7 +55,7 @@ class Batch(Value):
     like: Path
 
     def take(self, kind: str, digest: str, source: Path) -> bool:
-        """Move something here; False if it was gone already."""
+        """Move a file into the batch; False if it no longer exists."""
         target = sharded(self.directory / kind, digest)
         for _ in range(2):
             try:
@@ -68,16 +69,16 @@ class Batch(Value):
         return False
 
     def contents(self, kind: str) -> Iterator[tuple[str, int]]:
-        """Digest and size of everything of a kind."""
+        """The digest and size of every file of a kind."""
         for digest, status in files(self.directory / kind):
             yield digest, status.st_size
 
     def give_back(self, kind: str, digest: str, target: Path) -> bool:
-        """Move something back to its place, unless there is something again; False if it is not here."""
+        """Move a file back to its place, unless one exists there; False if it is not in the batch."""
         source = sharded(self.directory / kind, digest)
         try:
             if kind == OBJECTS:
-                with contextlib.suppress(PermissionError):  # the object of another user
+                with contextlib.suppress(PermissionError):  # another user's object
                     syscalls.utime(source, _DOUBTED_NS)
             self._make(target.parent)
             try:
@@ -96,53 +97,53 @@ class Batch(Value):
         return True
 
     def _make(self, directory: Path) -> None:
-        """A directory and its parents: whoever may change ``like`` may change them, whatever the umask is."""
+        """Create a directory and its parents with the group permissions of ``like``, whatever the umask."""
         missing = [parent for parent in (directory, *directory.parents) if not parent.exists()]
         make_directory(directory)
         wanted = self.like.stat().st_mode & _SHARED if missing and self.like.exists() else 0
         for made in missing:
             mode = made.stat().st_mode
             if wanted & ~mode:
-                with contextlib.suppress(PermissionError):  # another user has made it in this moment
+                with contextlib.suppress(PermissionError):  # another user has just created it
                     syscalls.chmod(made, stat.S_IMODE(mode) | wanted)
 
     def remove(self) -> None:
-        """Delete it with all that is in it."""
+        """Delete the batch with its contents."""
         remove_tree(self.directory)
 
     def remove_empty(self) -> None:
-        """Remove directories in which nothing is."""
+        """Remove the empty directories in it."""
         for directory, _, _ in os.walk(self.directory, topdown=False):
             with contextlib.suppress(OSError):
                 syscalls.rmdir(directory)
 
 
 class Trash:
-    """All batches; any number of processes may use it at once.
+    """All batches; several processes may use them at the same time.
 
     Attributes:
-        directory: Where they lie; made when first needed.
+        directory: The directory of the batches; created on demand.
     """
 
     def __init__(self, directory: Path, *, like: Path) -> None:
-        """Describe the trash; nothing is read or made.
+        """Create the object; nothing is read or written.
 
         Args:
             directory: Where it is.
-            like: The directory of the objects; who may write there may write to the trash.
+            like: The directory of the objects, whose writers may also write to the trash.
         """
         self.directory = directory
         self._like = like
 
     def batch(self, now_ns: int, *, dropped: bool = False) -> Batch:
-        """A batch for what is taken now; nothing is made yet."""
+        """A batch for a collection that begins now; nothing is created yet."""
         seconds, rest = divmod(now_ns, 1_000_000_000)
         moment = dt.datetime.fromtimestamp(seconds, dt.UTC).replace(microsecond=rest // 1000)
         name = f"{moment.strftime(_FORM)}{_DROPPED if dropped else ''}"
         return Batch(self.directory / name, now_ns // 1000 * 1000, dropped, self._like)
 
     def batches(self) -> list[Batch]:
-        """All batches, the oldest first; what has another name is not ours."""
+        """All batches, the oldest first; other names are ignored."""
         try:
             names = sorted(os.listdir(self.directory))
         except (FileNotFoundError, NotADirectoryError):
@@ -150,7 +151,7 @@ class Trash:
         return [batch for name in names if (batch := self._parse(name)) is not None]
 
     def find(self, digest: str) -> Path | None:
-        """Where an object is that was collected, not dropped."""
+        """The path of a collected object; dropped ones are not found."""
         for batch in reversed(self._collected()):
             path = sharded(batch.directory / OBJECTS, digest)
             if path.exists():
@@ -158,12 +159,12 @@ class Trash:
         return None
 
     def rescue(self, digest: str, target: Path) -> bool:
-        """Bring an object back that is missed, if it was collected and not dropped.
+        """Restore a missing object that was collected and not dropped.
 
         Returns:
-            Whether it is in its place now, whoever put it there.
+            Whether it is in place now, even by another process.
         """
-        for _ in range(_TURNS):  # others bring it back and collect it at the same time
+        for _ in range(_TURNS):  # other processes restore and collect it at the same time
             collected = self._collected()
             if any(batch.give_back(OBJECTS, digest, target) for batch in reversed(collected)):
                 return True

@@ -1,6 +1,6 @@
 """Downloads one object into the store: in one stream, or in parts that survive an interruption.
 
-Whatever arrives is verified before it is an object, and bytes that are wrong are not asked for again.
+Downloaded bytes are verified before they become an object; wrong bytes are not requested again.
 """
 
 import asyncio
@@ -22,33 +22,33 @@ from pivot_cache.remotes.protocol import Body, Remote, RemoteCorruptError, Remot
 from pivot_core.values import Value
 
 PART: Final = 8 << 20
-"""The size of a part, in bytes; what is not larger comes in one stream."""
+"""The size of a part in bytes; smaller objects arrive in one stream."""
 
 _LARGEST: Final = 1 << 43
-"""Above this, which no object has, a size is a lie, and room for its parts is not made."""
+"""No object is larger; a size above this limit is false, and no space is allocated for it."""
 
 LISTING: Final = 1 << 30
-"""No listing has more bytes; how many one has, only the remote tells."""
+"""The maximum size of a listing in bytes, since only the remote knows its actual size."""
 
 _SMALL: Final = 1 << 20
-"""Smaller objects are verified without a thread, in less time than a thread would take to start."""
+"""Smaller objects are verified without a thread, whose start would take longer."""
 
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 @attrs.frozen(eq=False, repr=False)
 class Downloader(Value):
-    """Brings objects of one remote into one store.
+    """Downloads objects from one remote into one store.
 
     Attributes:
-        remote: Where they come from; it is open.
-        store: Where they go.
-        place: A directory of your own in the store.
-        partials: A directory on the file system of the store, for large objects that have not yet arrived in full.
-        jobs: The most requests at once.
-        retry: How to try again.
+        remote: The remote, already open.
+        store: The store for the objects.
+        place: A private directory in the store.
+        partials: A directory on the store's file system for partly downloaded large objects.
+        jobs: The maximum number of simultaneous requests.
+        retry: The retry policy.
         part: The size of a part.
-        sha256: The SHA-256 that objects must also have, by digest.
+        sha256: The required SHA-256 of objects, by digest.
     """
 
     remote: Remote
@@ -65,15 +65,15 @@ class Downloader(Value):
         object.__setattr__(self, "_requests", asyncio.Semaphore(self.jobs))
 
     async def receive(self, digest: str, size: int | None, moved: Callable[[int], object]) -> None:
-        """Bring one object.
+        """Download one object.
 
         Args:
             digest: Its digest.
             size: The number of its bytes, if known.
-            moved: Called with the number of further bytes that are here.
+            moved: Called with the number of additional bytes downloaded.
 
         Raises:
-            RemoteError: It could not be had, after all attempts, or is corrupt; the store is unchanged.
+            RemoteError: The download failed after all attempts, or the object is corrupt; the store is unchanged.
             CacheError: The store cannot be written.
         """
         if size is not None and self.part < size <= _LARGEST:
@@ -121,7 +121,8 @@ class Downloader(Value):
             if not resumed:
                 found.restart()
                 raise
-            # Leftovers of an earlier process may have suffered from a power cut: only fresh bytes prove anything.
+            # Leftovers of an earlier process may have suffered from a power cut, so only a new download proves
+            # corruption.
             moved(-found.arrived())
             found.restart()
             await self._parts(found, moved)

@@ -1,6 +1,6 @@
-"""The entries that installed packages provide under an entry-point group, without `importlib.metadata` where possible.
+"""Entry points of installed packages, read without `importlib.metadata` if possible.
 
-Importing that, and letting it look at every package, takes a sixth of the time of a push that has nothing to push.
+Importing that module and searching every package takes a sixth of the time of a push with nothing to push.
 """
 
 import os
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def provided(group: str, name: str, usual: str | None) -> Any:
-    """The object that an entry point names; None if there is no such entry point.
+    """The object of an entry point; None if there is no such entry point.
 
     Args:
         group: The group.
         name: The entry point.
-        usual: The distribution that usually provides it, which is looked for first.
+        usual: The distribution that usually provides it, which is searched first.
     """
     target = None if usual is None else _target(group, name, usual)
     if target is not None:
@@ -35,7 +35,7 @@ def registered(group: str) -> "EntryPoints":
 
 
 def _target(group: str, wanted: str, distribution: str) -> str | None:
-    """``module:attribute`` of an entry point, if the distribution is on the path as installers put it there."""
+    """The ``module:attribute`` of an entry point, if the distribution is on the path in the usual layout."""
     begin = f"{distribution.replace('-', '_')}-"
     for directory in sys.path:
         try:
@@ -51,7 +51,7 @@ def _target(group: str, wanted: str, distribution: str) -> str | None:
 
 
 def _entry(text: str, group: str, name: str) -> str | None:
-    """A line of the file; None also for what is written in an unusual way, which the standard library reads."""
+    """A parsed line of the file; None also for unusual syntax, which the standard library can read."""
     section = ""
     for line in text.splitlines():
         key, separator, value = line.partition("=")

@@ -16,10 +16,10 @@ JOBS: Final = 20
 
 
 class IncompleteTreeError(CacheError):
-    """A listing was not pushed, because not all files in it are on the remote.
+    """A listing was not pushed because some of its files are not on the remote.
 
     Attributes:
-        digest: Of the listing.
+        digest: The digest of the listing.
     """
 
     exit_code: ClassVar[int] = 1
@@ -30,7 +30,7 @@ class IncompleteTreeError(CacheError):
 
 
 PASSING = (RemoteThrottledError, RemoteUnreachableError)
-"""Errors that may be gone the next time."""
+"""Errors that may not occur again."""
 
 
 async def _sleep(seconds: float) -> None:
@@ -47,16 +47,16 @@ def _random() -> float:
 
 @attrs.frozen(eq=False, repr=False)
 class Retry(Value):
-    """How often and when something is tried again.
+    """A retry policy.
 
     Attributes:
-        attempts: The most attempts in a row that got nowhere.
-        timeouts: The most attempts that took too long, wherever they got.
-        step: So much further is somewhere; a server that sends a byte and closes leads nowhere.
-        first: The longest first pause, in seconds; it doubles each time.
-        longest: The longest pause, in seconds.
+        attempts: The maximum number of consecutive attempts without progress.
+        timeouts: The maximum number of attempts that time out, even with progress.
+        step: The progress that counts as such; a server that sends one byte and closes makes none.
+        first: The maximum first pause in seconds; it doubles each time.
+        longest: The maximum pause in seconds.
         sleep: Waits for that many seconds.
-        chance: The part of the longest pause to take, from 0 to 1.
+        chance: Returns the fraction of the maximum pause to wait, from 0 to 1.
     """
 
     attempts: int = 6
@@ -68,10 +68,10 @@ class Retry(Value):
     chance: Callable[[], float] = _random
 
     async def __call__[T](self, work: Callable[[], Awaitable[T]], progress: Callable[[], int] = lambda: 0) -> T:
-        """The result of ``work``, tried again while it is throttled or out of reach, and after no other error.
+        """The result of ``work``, retried while the remote throttles or is unreachable, but not after other errors.
 
-        Once ``progress`` is a ``step`` higher than when the count began, it begins again; not so that of attempts that
-        took too long, since a server that sends a byte now and then would go on forever.
+        Each increase of ``progress`` by ``step`` resets the count of attempts, except that of timeouts, since a server
+        that sends an occasional byte would continue forever.
         """
         failures, timeouts, mark = 0, 0, progress()
         while True:
@@ -88,13 +88,13 @@ class Retry(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class TransferCounts(Value):
-    """How far a transfer is; numbers of bytes grow as listings arrive, and shrink where something is sent again.
+    """The progress of a transfer; numbers of bytes grow as listings arrive, and shrink when something is sent again.
 
     Attributes:
-        objects: How many are done, in whatever way.
-        of_objects: How many there are to move.
-        bytes: How many have been moved.
-        of_bytes: How many there are to move, as far as is known.
+        objects: The number of objects that are done, with any outcome.
+        of_objects: The number of objects to transfer.
+        bytes: The number of bytes transferred.
+        of_bytes: The number of bytes to transfer, as far as known.
     """
 
     objects: int = 0
@@ -108,14 +108,14 @@ class TransferSettings(Value):
     """How to transfer.
 
     Attributes:
-        known: The objects that this machine knows to be on remotes; None asks the remote about everything.
-        refresh: Ask the remote about everything, and forget what was known of it.
-        dry_run: Find out what would be moved; only listings are fetched.
-        jobs: The most objects, and the most requests, at once.
-        progress: Called whenever something has moved.
-        retry: How to try again; by default as `Retry` does.
-        partials: Where large objects lie that have not yet arrived in full, on the file system of the store; by
-            default ``partial`` beside the store.
+        known: The objects known to be on remotes; None asks the remote about everything.
+        refresh: Whether to ask the remote about everything, and forget previous knowledge of it.
+        dry_run: Whether to determine only what would be transferred; only listings are fetched.
+        jobs: The maximum number of simultaneous objects, and of simultaneous requests.
+        progress: Called after each progress.
+        retry: The retry policy; by default that of `Retry()`.
+        partials: The directory for partly downloaded large objects, on the store's file system; by default ``partial``
+            beside the store.
         part: The size above which an object is fetched in parts of this size; by default 8 MiB.
     """
 
@@ -131,15 +131,15 @@ class TransferSettings(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class TransferResult(Value):
-    """The outcome of each object, by digest; each is in one of the four.
+    """The outcome of each object, by digest; each is in one of the four groups.
 
     Attributes:
-        transferred: They were moved; in a dry run, they would be.
-        present: They were where they should be already.
-        missing: They are not where they should come from.
-        failed: They could not be moved, and why.
-        stopped: Why nothing more was tried, if so: the remote as a whole refuses, fails or does not answer, or
-            the store cannot be read or written. Whatever was not tried has failed with it.
+        transferred: Objects that were transferred; in a dry run, that would be.
+        present: Objects that the destination already had.
+        missing: Objects that the source does not have.
+        failed: Objects that could not be transferred, with the error.
+        stopped: The reason why the transfer stopped early, if it did: the remote as a whole refuses, fails or does not
+            answer, or the store cannot be read or written. Objects that were not attempted have failed with it.
     """
 
     transferred: frozenset[str] = frozenset()

@@ -1,10 +1,10 @@
-"""Objects that have arrived in part: the record of their parts survives any end of the process.
+"""Partly downloaded objects, with a record of their parts that survives any end of the process.
 
 <directory>/
   <digest>          the parts that have arrived, each in its place
   <digest>.parts    "<size> <part size>", then the number of each part that is in its place, one per line
 
-The second file is locked by the process that fetches the object. A file that nobody has touched for a week is removed.
+The process that downloads the object locks the second file. Files that have not changed for a week are removed.
 """
 
 import contextlib
@@ -26,14 +26,14 @@ _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class Partial:
-    """A file that arrives in parts; made by `opened`.
+    """A file that arrives in parts; created by `open_partial`.
 
     Attributes:
-        path: Where it is.
-        digest: Of the object.
+        path: Its path.
+        digest: The digest of the object.
         size: In bytes.
         data: The open descriptor of the file.
-        done: The numbers of the parts that are here.
+        done: The numbers of the completed parts.
     """
 
     def __init__(self, path: Path, size: int, part: int, journal: int) -> None:
@@ -46,29 +46,29 @@ class Partial:
         self.data = os.open(path, _FLAGS, 0o600)
 
     def waiting(self) -> list[int]:
-        """The numbers of the parts that are not here."""
+        """The numbers of the missing parts."""
         return [number for number in range(-(-self.size // self._part)) if number not in self.done]
 
     def span(self, number: int) -> tuple[int, int]:
-        """Where a part begins, and where the next one does."""
+        """The start and end of a part."""
         start = number * self._part
         return start, min(start + self._part, self.size)
 
     def arrived(self) -> int:
-        """The number of bytes that are here."""
+        """The number of completed bytes."""
         return sum(stop - start for start, stop in map(self.span, self.done))
 
     def arrive(self, number: int) -> None:
-        """Remember that a part is here."""
+        """Record a completed part."""
         self.done.add(number)
         write_all(self._journal, b"%d\n" % number)
 
     def resume(self) -> Self:
-        """Find out what an earlier process has left; begin again where it makes no sense."""
+        """Read the record of an earlier process; start again if it is invalid."""
         os.lseek(self._journal, 0, os.SEEK_SET)
         head, *lines = _read(self._journal).decode("ascii", "replace").split("\n")
         fits = head == self._head() and os.fstat(self.data).st_size == self.size
-        # The last line is empty, or was cut off.
+        # The last line is empty or truncated.
         numbers = {int(line) for line in lines[:-1] if _NUMBER.fullmatch(line)}
         if fits:
             self.done = numbers & set(range(-(-self.size // self._part)))
@@ -77,7 +77,7 @@ class Partial:
         return self
 
     def restart(self) -> None:
-        """Begin again."""
+        """Start again."""
         self.done = set()
         for descriptor in (self._journal, self.data):
             os.ftruncate(descriptor, 0)
@@ -95,16 +95,16 @@ class Partial:
 
 @contextlib.contextmanager
 def open_partial(directory: Path, digest: str, size: int, part: int) -> Iterator[Partial | None]:
-    """The downloaded part of an object, which nobody else can change; None while another process fetches it.
+    """The downloaded part of an object, locked against other processes; None if another process is fetching it.
 
-    Its files stay if the block ends with an error, and are removed otherwise.
+    Its files are kept if the block ends with an error, and removed otherwise.
     """
     make_directory(directory)
     path = directory / digest
     name = path.with_name(f"{digest}{_JOURNAL}")
     try:
         journal = os.open(name, _FLAGS | os.O_APPEND, 0o600)
-    except PermissionError:  # another user of a shared cache has begun it
+    except PermissionError:  # another user of a shared cache has started it
         for file in (path, name):
             file.unlink(missing_ok=True)
         journal = os.open(name, _FLAGS | os.O_APPEND, 0o600)
@@ -124,7 +124,7 @@ def open_partial(directory: Path, digest: str, size: int, part: int) -> Iterator
 
 
 def sweep(directory: Path) -> None:
-    """Remove what nobody is fetching and nobody has touched for `STALE_S`; never fails."""
+    """Remove files that no process is fetching and that have not changed for `STALE_S`; never fails."""
     oldest = time.time() - STALE_S
     with contextlib.suppress(OSError):
         for name in list(directory.iterdir()):

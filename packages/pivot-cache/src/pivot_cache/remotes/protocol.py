@@ -1,8 +1,8 @@
 """The protocol of remotes, their errors, and the lookup of a remote by its URL.
 
-A remote keeps objects under their digests, as the local store does. It is used on an event loop, and this module
-imports none: naming a remote costs nothing, only using it does. Packages provide remotes through the entry-point
-group `pivot.remotes`: one entry per URL scheme, which names a `Connect`.
+A remote keeps objects under their digests, as the local store does. It is used on an event loop, which this module does
+not import: only using a remote has a cost, not naming it. Packages provide remotes through the entry-point group
+`pivot.remotes`: one entry per URL scheme, which names a `Connect`.
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
@@ -21,11 +21,11 @@ GROUP: Final = "pivot.remotes"
 """The entry-point group."""
 
 _KNOWN: Final = {"s3": "pivot-remote-s3"}
-"""Which package to install for a scheme that nothing provides."""
+"""The package to suggest for a known scheme without a provider."""
 
 
 class RemoteError(CacheError):
-    """A remote could not do what it was asked; the message holds no secret.
+    """A remote could not do a request; the message contains no secrets.
 
     Attributes:
         remote: The remote's name, as the user knows it.
@@ -41,7 +41,7 @@ class RemoteError(CacheError):
 
 
 class RemoteNotFoundError(RemoteError):
-    """The object is not on the remote, or, with no digest, the remote itself does not exist.
+    """The object is not on the remote or, without a digest, the remote itself does not exist.
 
     Attributes:
         digest: The object's digest.
@@ -55,31 +55,31 @@ class RemoteNotFoundError(RemoteError):
 
 
 class RemoteDeniedError(RemoteError):
-    """The remote refused: no credentials, wrong or expired ones, or not the right to do this."""
+    """The remote refused: missing, wrong or expired credentials, or insufficient permissions."""
 
     default_hint = "check the credentials for this remote, and what they allow"
 
 
 class RemoteUnreachableError(RemoteError):
-    """The remote did not answer, failed, or broke off; trying again may help."""
+    """The remote did not answer, failed, or closed the connection; a retry may help."""
 
     default_hint = "check the network and the remote's URL; what was transferred is kept: repeat the command"
 
 
 class RemoteTimeoutError(RemoteUnreachableError):
-    """The remote took too long for one request; trying again seldom helps, and takes as long."""
+    """The remote took too long for one request; a retry rarely helps, and takes just as long."""
 
     default_hint = "repeat the command later: what was transferred is kept; remote.timeout sets how long is waited"
 
 
 class RemoteThrottledError(RemoteError):
-    """The remote asked for fewer requests; trying again later helps."""
+    """The remote asked for fewer requests; a later retry helps."""
 
     default_hint = "repeat the command later, or with fewer --jobs; what was transferred is kept"
 
 
 class RemoteCorruptError(RemoteError):
-    """The remote's bytes do not have the digest that they are stored under; they were not used.
+    """The remote's bytes do not match their digest; they were not used.
 
     Attributes:
         digest: The digest that the bytes should have.
@@ -93,7 +93,7 @@ class RemoteCorruptError(RemoteError):
 
 
 class RemoteForgedError(RemoteCorruptError):
-    """The remote's bytes have the digest that they are stored under, and are not those that were recorded."""
+    """The remote's bytes match their digest, but not the recorded SHA-256."""
 
     default_hint = "nothing of it was used: find out who can write to this remote, and delete the object there"
 
@@ -104,7 +104,7 @@ class RemoteForgedError(RemoteCorruptError):
 
 
 class RemoteSchemeError(CacheError):
-    """Nothing that is installed knows remotes with such a URL."""
+    """No installed package supports the scheme of the URL."""
 
     exit_code: ClassVar[int] = 2
 
@@ -113,33 +113,33 @@ class Body(Protocol):
     """The bytes of an object, or of a part of it, as they arrive.
 
     Attributes:
-        size: The number of bytes of the whole object, as the remote tells it.
+        size: The size of the whole object in bytes, as reported by the remote.
     """
 
     @property
     def size(self) -> int:
-        """The number of bytes of the whole object."""
+        """The size of the whole object in bytes."""
         ...
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
 
 class Remote(Protocol):
-    """Objects under their digests, somewhere else.
+    """A store of objects by digest on another machine.
 
-    Making one connects to nothing. It is used inside ``async with``, by any number of tasks of one event loop.
-    Every method may raise any `RemoteError`, and a `CacheError` for what is not a digest. None of them tries again
-    what failed: whoever calls does, and then `upload` goes on where it stopped. Nothing that is there is ever replaced.
+    Creating one opens no connection. It is used inside ``async with``, by any number of tasks of one event loop. Every
+    method may raise any `RemoteError`, and a `CacheError` for a text that is not a digest. No method retries; the
+    caller does, and then `upload` continues where it stopped. Existing objects are never replaced.
     """
 
     @property
     def name(self) -> str:
-        """The URL that the user knows; no secret is in it."""
+        """The URL as the user knows it, without secrets."""
         ...
 
     @property
     def identity(self) -> str:
-        """Equal only where the same objects are meant: the URL, and what else leads to another place."""
+        """Equal only for the same set of objects: the URL, and everything else that selects another place."""
         ...
 
     async def __aenter__(self) -> Self: ...
@@ -149,9 +149,9 @@ class Remote(Protocol):
     ) -> None: ...
 
     async def exists(self, digests: Collection[str]) -> Mapping[str, int | None]:
-        """Those of the objects that are there, in as few requests as the remote can do with.
+        """The existing ones of these objects, determined with as few requests as possible.
 
-        Each with its length; None where the remote does not say.
+        Each with its size; None if the remote does not report it.
         """
         ...
 
@@ -160,43 +160,43 @@ class Remote(Protocol):
         ...
 
     async def upload(self, digest: str, source: Path, sent: Callable[[int], object]) -> bool:
-        """Make the bytes of a file, which have this digest, an object, whole or not at all.
+        """Upload the bytes of a file, which have this digest, as an object, as a whole or not at all.
 
         Args:
             digest: The digest of the bytes.
-            source: The file; it does not change meanwhile.
-            sent: Called, as it grows, with the number of its bytes that need not be sent again.
+            source: The file; it must not change meanwhile.
+            sent: Called, as it grows, with the number of bytes that need not be sent again.
 
         Returns:
-            False if the object is there already.
+            False if the object already exists.
         """
         ...
 
     def read(self, digest: str, start: int = 0, stop: int | None = None) -> AbstractAsyncContextManager[Body]:
-        """The bytes of an object from ``start`` to before ``stop``, not verified.
+        """The bytes of an object from ``start`` up to ``stop``, not verified.
 
-        ``start`` is before the object's end, or 0.
+        ``start`` is 0 or less than the object's size.
 
         Raises:
-            RemoteNotFoundError: The object is not there.
+            RemoteNotFoundError: The object does not exist.
         """
         ...
 
     async def delete(self, digest: str) -> None:
-        """Remove an object, for garbage collection; one that is not there is no error."""
+        """Remove an object, for garbage collection; a missing object is no error."""
         ...
 
 
 @runtime_checkable
 class RunKeeper(Protocol):
-    """A remote that also keeps run records: small texts, some under each inputs key, none of which is ever replaced."""
+    """A remote that also stores run records: small texts, several under each inputs key, which are never replaced."""
 
     async def keep_run(self, key: str, data: bytes) -> bool:
-        """Keep a record under an inputs key; False if it is there already."""
+        """Store a record under an inputs key; False if it already exists."""
         ...
 
     async def runs(self, key: str, most: int) -> list[bytes]:
-        """The records under an inputs key, the newest first, but ``most`` of them; not verified."""
+        """The records under an inputs key, the newest first, at most ``most`` of them; not verified."""
         ...
 
 
@@ -205,9 +205,9 @@ class RemoteSettings(Value):
     """Options of a remote besides its URL.
 
     Attributes:
-        jobs: The most requests at once.
-        state: A directory where it may keep what lets an interrupted upload go on; None for none.
-        timeout: The seconds that a request may take in which nothing moves; None for what is usual there.
+        jobs: The maximum number of simultaneous requests.
+        state: A directory for the records from which interrupted uploads resume; None for none.
+        timeout: The number of seconds without progress after which a request fails; None for the remote's default.
         options: Further options of this kind of remote, by name.
     """
 
@@ -218,15 +218,15 @@ class RemoteSettings(Value):
 
 
 type Connect = Callable[[str, RemoteSettings], Remote]
-"""Makes the remote of a URL; it checks the URL and the options, and connects to nothing."""
+"""Creates the remote for a URL; it checks the URL and the options, but opens no connection."""
 
 
 def connect(url: str, settings: RemoteSettings | None = None) -> Remote:
-    """The remote of a URL, from the package that provides its scheme; nothing is connected to.
+    """The remote for a URL, from the package that provides its scheme; opens no connection.
 
     Raises:
-        RemoteSchemeError: No package that is installed does.
-        PivotError: The URL or an option is wrong.
+        RemoteSchemeError: No installed package provides it.
+        PivotError: The URL or an option is invalid.
     """
     scheme, separator, _ = url.partition("://")
     scheme = scheme.lower()

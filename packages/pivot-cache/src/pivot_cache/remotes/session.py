@@ -1,4 +1,4 @@
-"""The session of one transfer with a remote, on an event loop of its own."""
+"""The session of one transfer with a remote, on its own event loop."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
@@ -22,28 +22,28 @@ _OF_ONE_OBJECT = (
     ArtifactError,
     IncompleteTreeError,
 )
-"""Errors that say nothing about other objects."""
+"""Errors that concern only a single object."""
 
 _SMALL = 1 << 20
-"""Smaller objects are hashed without a thread, in less time than a thread would take to start."""
+"""Smaller objects are hashed without a thread, whose start would take longer."""
 
 
 def push(
     wanted: ObjectSet, there: set[str], store: ObjectStore, remote: Remote, options: TransferSettings
 ) -> TransferResult:
-    """Bring to the remote what is wanted and not known to be there."""
+    """Upload the wanted objects that are not known to be on the remote."""
     return asyncio.run(_Session(store, remote, options).push(wanted, there))
 
 
 def fetch(
     artifacts: Collection[Artifact], here: set[str], store: ObjectStore, remote: Remote, options: TransferSettings
 ) -> TransferResult:
-    """Bring from the remote what artifacts consist of and is not here."""
+    """Download the objects of artifacts that the store lacks."""
     return asyncio.run(_Session(store, remote, options).fetch(artifacts, here))
 
 
 def ask(sizes: Mapping[str, int | None], remote: Remote, options: TransferSettings) -> set[str]:
-    """Those of the objects that the remote has, in full where their size is known."""
+    """The ones of these objects that the remote has, with the right size if it is known."""
     return asyncio.run(_ask(sizes, remote, options))
 
 
@@ -55,9 +55,9 @@ async def _ask(sizes: Mapping[str, int | None], remote: Remote, options: Transfe
 async def _found(
     sizes: Mapping[str, int | None], remote: Remote, options: TransferSettings
 ) -> tuple[set[str], set[str]]:
-    """Those of the objects that the remote has, and those of which it has something of another length.
+    """The ones of these objects that the remote has, and those that it has with another size.
 
-    The objects that it has are remembered, and those that it no longer has are forgotten.
+    Existing objects are recorded as known, and missing ones are forgotten.
     """
     retry = options.retry or Retry()
     found = await retry(lambda: remote.exists(sizes.keys()))
@@ -72,7 +72,7 @@ async def _found(
 
 
 class _Session:
-    """One transfer, with the outcome of each object so far."""
+    """A transfer with the outcome of each object so far."""
 
     def __init__(self, store: ObjectStore, remote: Remote, options: TransferSettings) -> None:
         self._store = store
@@ -121,7 +121,7 @@ class _Session:
 
                 await self._each(wanted.files & lacking, lambda digest: self._send(digest, sizes[digest]))
                 await self._each(wanted.listings.keys() & lacking, send_listing)
-            finally:  # an interruption, too, leaves what was sent where it is
+            finally:  # even an interruption leaves the sent parts in place
                 self._remember_sent(wanted, there)
         return self._outcome()
 
@@ -158,7 +158,7 @@ class _Session:
             return
         there = self._there()
         contents = {digest: {digest, *files} for digest, files in wanted.listings.items() if files is not None}
-        # Objects that were known before, and not asked for, must be forgotten.
+        # Objects that were known before, and were not asked about, must be forgotten.
         whole = [digest for digest, parts in contents.items() if parts <= there and not parts.issubset(before)]
         known.add(self._remote.identity, self._transferred)
         known.add(self._remote.identity, whole, whole=True)
@@ -208,7 +208,7 @@ class _Session:
         self._missing |= lacking.keys() - found
 
     def _refuse_forged(self, artifacts: Collection[Artifact]) -> None:
-        """Take out again what has come of directories that are not those that were recorded."""
+        """Remove the objects of directories whose SHA-256 does not match the recorded one."""
         for artifact in artifacts:
             if not (artifact.tree and artifact.sha256) or self._options.dry_run:
                 continue
@@ -218,7 +218,7 @@ class _Session:
                 if parts.isdisjoint(self._transferred) or sha256.is_genuine(tree, artifact.sha256, self._store):
                     continue
             except (MissingObjectError, CorruptObjectError, TreeError):
-                continue  # it is not here in full, and that has been reported
+                continue  # it is incomplete, which has been reported
             for digest in parts & self._transferred:
                 self._store.quarantine(digest, self._store.path_of(digest).stat())
             self._transferred -= parts
@@ -251,10 +251,10 @@ class _Session:
         if known is not None and not self._options.dry_run:
             known.add(self._remote.identity, self._transferred)
             if self._missing or any(isinstance(error, RemoteCorruptError) for error in self._failed.values()):
-                known.forget(self._remote.identity)  # whoever looks after it pushes then, and believes nothing
+                known.forget(self._remote.identity)  # the owner of the object pushes it then, and trusts no record
 
     async def _each(self, digests: Iterable[str], work: Callable[[str], Awaitable[None]]) -> None:
-        """Do something for each object, several at once; what goes wrong becomes part of the outcome."""
+        """Process several objects at the same time; errors become part of the outcome."""
         rest = iter(digests)
 
         async def worker() -> None:

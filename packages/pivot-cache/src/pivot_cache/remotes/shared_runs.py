@@ -1,7 +1,7 @@
-"""Run records on a remote: results of others with the same inputs, read without trust.
+"""Run records on a remote: shared results for the same inputs, read as untrusted input.
 
-A record says which contents some run left. Nothing of it is executed, and what it names is fetched and verified like
-anything else. That the contents are what the stage would have left is what whoever wrote the record says.
+A record names the outs of a run. Nothing in it is executed, and the objects that it names are fetched and verified like
+any other. Only its writer vouches that the stage would have written these outs.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from pivot_core.lock import CodeEntry, RunRecord
 from pivot_core.paths import ArtifactPath
 
 MOST: Final = 16
-"""So many records of a key are looked at."""
+"""The maximum number of records that are read for a key."""
 LONGEST: Final = 1 << 20
-"""A longer text is no record."""
+"""The maximum length of a record."""
 
 
 def share(records: Iterable[RunRecord], remote: Remote, options: TransferSettings) -> int:
-    """Bring run records to a remote; returns how many are new there. Records that are known to be there are not sent.
+    """Upload run records to a remote; return the number of new ones. Records known to be on the remote are not sent.
 
     Raises:
         RemoteError: The remote refuses, fails, or cannot keep run records.
@@ -47,7 +47,7 @@ async def _share(wanted: Mapping[str, tuple[str, bytes]], remote: Remote, option
 
 
 def find(keys: Iterable[str], remote: Remote, options: TransferSettings) -> dict[str, tuple[RunRecord, ...]]:
-    """The run records that a remote has under each inputs key, asked for together; what is not understood is none.
+    """Look up the run records that a remote has for each inputs key, all together; invalid ones are ignored.
 
     Raises:
         RemoteError: The remote refuses, fails, or cannot keep run records.
@@ -82,7 +82,7 @@ def _understood(key: str, data: bytes) -> tuple[RunRecord, ...]:
 
 
 def _inside(entry: CodeEntry) -> bool:
-    """Whether looking at this code does not lead out of the project."""
+    """Whether reading this code stays inside the project."""
     try:
         return entry.location is None or bool(ArtifactPath.parse(entry.location.file))
     except PathError:

@@ -8,7 +8,7 @@ _listeners: list[Callable[[str, float], object]] = []
 
 @contextlib.contextmanager
 def listen(listener: Callable[[str, float], object]) -> Iterator[None]:
-    """While the block lasts, ``listener`` is given the address of a server and how many seconds it has been silent."""
+    """Within the block, call ``listener`` with the address of a silent server and the seconds of its silence."""
     _listeners.append(listener)
     try:
         yield
@@ -17,6 +17,6 @@ def listen(listener: Callable[[str, float], object]) -> Iterator[None]:
 
 
 def tell(address: str, seconds: float) -> None:
-    """A server, by an address without secrets, has been silent for so long; reported once, until it answers again."""
+    """Report that a server, by an address without secrets, has been silent for so long; once until it answers."""
     for listener in _listeners:
         listener(address, seconds)

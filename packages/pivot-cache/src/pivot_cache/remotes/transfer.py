@@ -1,7 +1,7 @@
-"""Pushes and fetches exactly the objects of some artifacts that the other side lacks.
+"""Pushes and fetches exactly the missing objects of some artifacts.
 
-A listing goes up after all that it lists, and comes down before it. So a listing that is on a remote means that its
-files are, and an interruption at any point leaves nothing that is half there.
+A listing is uploaded after its files, and downloaded before them. So if a listing is on a remote, its files are too,
+and an interruption leaves nothing incomplete.
 """
 
 from collections.abc import Collection, Iterable
@@ -31,10 +31,10 @@ __all__ = [
 def push(
     artifacts: Iterable[Artifact], store: ObjectStore, remote: Remote, options: TransferSettings | None = None
 ) -> TransferResult:
-    """Bring to a remote what it lacks of the artifacts.
+    """Upload the objects of artifacts that a remote lacks.
 
-    Objects on the remote are never replaced. Where everything is known to be there, the remote is not even connected
-    to.
+    Existing objects on the remote are never replaced. If all objects are known to be on the remote, no connection is
+    opened.
 
     Returns:
         The outcome of each object.
@@ -57,12 +57,12 @@ def push(
 def fetch(
     artifacts: Iterable[Artifact], store: ObjectStore, remote: Remote, options: TransferSettings | None = None
 ) -> TransferResult:
-    """Bring from a remote what the store lacks of the artifacts, verified.
+    """Download the objects of artifacts that the store lacks, verified.
 
-    Where nothing is lacking, the remote is not even connected to.
+    If no object is missing, no connection is opened.
 
     Returns:
-        The outcome of each object. Where a listing is neither here nor there, its files are unknown.
+        The outcome of each object. If a listing is neither in the store nor on the remote, its files are unknown.
     """
     options = options or TransferSettings()
     whole = list(artifacts)
@@ -79,12 +79,12 @@ def fetch(
 def absent(
     artifacts: Iterable[Artifact], store: ObjectStore, remote: Remote, options: TransferSettings | None = None
 ) -> dict[Artifact, frozenset[str]]:
-    """The artifacts that the remote does not have in full, with the objects that it lacks of each.
+    """The artifacts that the remote does not have completely, with the missing objects of each.
 
-    Of a directory whose listing is not in the store, only the listing is asked for.
+    For a directory whose listing is not in the store, only the listing is checked.
 
     Raises:
-        RemoteError: The remote cannot tell.
+        RemoteError: The remote does not answer the question.
     """
     options = options or TransferSettings()
     whole = set(artifacts)
@@ -103,10 +103,10 @@ def absent(
 
 
 def present(digests: Iterable[str], remote: Remote, options: TransferSettings | None = None) -> set[str]:
-    """Those of some objects that the remote has, whatever was known of it before.
+    """The ones of some objects that the remote has, regardless of previous knowledge.
 
     Raises:
-        RemoteError: The remote cannot tell.
+        RemoteError: The remote does not answer the question.
     """
     from pivot_cache.remotes import session  # noqa: PLC0415 - as above
 

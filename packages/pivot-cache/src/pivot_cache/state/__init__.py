@@ -1,4 +1,4 @@
 """Derived state that may be lost at any time.
 
-Digests by stat signature, scans of directories, the run cache, and what this machine knows of remotes.
+This room has digests by stat signature, scans of directories, the run cache, and known objects on remotes.
 """

@@ -1,6 +1,6 @@
-"""SQLite files of derived data: where one is missing, damaged, locked or newer, nothing is known, and nothing fails.
+"""SQLite files of derived data: if one is missing, damaged, locked or newer, it counts as empty, and nothing fails.
 
-The data in such a file can be computed again, so a damaged file is removed.
+The data can be computed again, so a damaged file is removed.
 """
 
 import contextlib
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     import sqlite3
 
 type Row = tuple[str, str]
-"""A signature, and what had it."""
+"""A signature, and the value for it."""
 
 _BUSY_SECONDS: Final = 1.0
 _BUSY_ROWS_SECONDS: Final = 5.0
-"""The digests of many files are worth a longer wait."""
+"""The digests of many files justify a longer wait."""
 _DAMAGED: Final = frozenset({1, 11, 26})
 """SQLITE_ERROR (no such table), SQLITE_CORRUPT, SQLITE_NOTADB."""
 
@@ -33,7 +33,7 @@ _DELETE = "DELETE FROM files WHERE path = ?"
 
 
 def use(file: Path, work: "Callable[[sqlite3.Connection], object]") -> None:
-    """Do something with a database, which is made if need be. Never fails: it may not have been done."""
+    """Use a database, which is created if necessary. It never fails, but the work may not have been done."""
     import sqlite3  # noqa: PLC0415  # start-up time: most commands do not come here
 
     try:
@@ -54,7 +54,7 @@ def has_version(database: "sqlite3.Connection", version: int, create: str | None
     Args:
         database: A connection without implicit transactions.
         version: The version of the table.
-        create: The statement that makes the table where there is none; None if nothing may be written.
+        create: The statement that creates a missing table; None if nothing may be written.
     """
     if create is not None and _version(database) == 0:
         with database:
@@ -66,7 +66,7 @@ def has_version(database: "sqlite3.Connection", version: int, create: str | None
 
 
 def is_damaged(error: Exception) -> bool:
-    """Whether an error says that the file is no database, or not a whole one."""
+    """Whether an error shows that the file is not an intact database."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
 
 
@@ -84,8 +84,8 @@ def _version(database: "sqlite3.Connection") -> object:
 class Rows:
     """Rows by key in one SQLite file; for one thread at a time, and one process.
 
-    Where the database is locked, read-only or newer, there is none. It is never flushed, so each row carries a
-    checksum, and no row is believed unless it is whole.
+    If the database is locked, read-only or newer, there are no rows. It is never flushed, so each row has a checksum,
+    and damaged rows are ignored.
     """
 
     def __init__(self, file: Path, *, readonly: bool) -> None:
@@ -100,18 +100,18 @@ class Rows:
 
     def below(self, key: bytes) -> dict[bytes, Row]:
         """The rows of all keys that begin with ``key`` and a slash."""
-        return dict(self._read(_RANGE, (key + b"/", key + b"0")))  # what comes after a slash
+        return dict(self._read(_RANGE, (key + b"/", key + b"0")))  # the character after a slash
 
     def write(self, new: Mapping[bytes, Row], gone: Iterable[bytes]) -> bool:
-        """Write rows and remove others, all at once; whether it was done."""
+        """Write rows and remove others in one transaction; return whether that succeeded."""
         if self._readonly:
             return False
         rows = [(key, *row, _seal(key, *row)) for key, row in new.items()]
-        # once more after a damaged database has been removed
+        # retried after a damaged database has been removed
         return any(self._usable and self._write(rows, [(key,) for key in gone]) for _ in range(2))
 
     def close(self) -> None:
-        """Close the database; it is opened again when needed."""
+        """Close the database; it is opened again on demand."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -142,7 +142,7 @@ class Rows:
         return True
 
     def _database(self, *, create: bool) -> "sqlite3.Connection | None":
-        """The open database; None where there is none, or none of this version."""
+        """The open database; None if it is missing or has another version."""
         if self._connection is not None:
             return self._connection
         if not create and not self._file.exists():
@@ -166,7 +166,7 @@ class Rows:
         return self._connection
 
     def _give_up(self, error: Exception) -> None:
-        """Go on without the database; remove it first if it is damaged."""
+        """Continue without the database; remove it first if it is damaged."""
         self.close()
         self._usable = not self._readonly and is_damaged(error)
         if self._usable:
@@ -174,19 +174,19 @@ class Rows:
 
 
 def _errors() -> tuple[type[Exception], ...]:
-    """The errors that a database may raise; asked for only once something has been raised."""
+    """The errors that a database may raise; imported only after one was raised."""
     import sqlite3  # noqa: PLC0415 - start-up time
 
     return (sqlite3.Error, OSError)
 
 
 def _seal(key: bytes, signature: str, digest: str) -> str:
-    """The seal that a row must carry to be believed, since the database is never flushed."""
+    """The checksum that a row must have to be trusted, since the database is never flushed."""
     return xxhash.xxh3_64_hexdigest(b"\0".join((key, signature.encode(), digest.encode())))
 
 
 def _escaped(path: Path) -> str:
-    """A path as part of a URI; what the standard library has for that takes longer to import than the database."""
+    """A path as part of a URI; the standard library's function takes longer to import than the database."""
     return "".join(
         chr(byte) if chr(byte).isascii() and (chr(byte).isalnum() or byte in _PLAIN) else f"%{byte:02X}"
         for byte in os.fsencode(path)

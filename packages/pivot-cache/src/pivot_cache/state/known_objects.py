@@ -1,9 +1,9 @@
-"""The objects that this machine knows to be on remotes, so that nothing is asked twice in a short time.
+"""Known objects: those seen on remotes by this machine, so that it need not ask again soon.
 
-One SQLite file for all remotes, kept apart by their identity: a remote whose URL changes is another remote. An
-entry says that an object was seen there, and for a listing also whether all its files were; it counts for
-`LIFETIME_S`. The answer of a remote overrides it: whoever hears otherwise calls `forget`. The file may be
-lost at any time; where it is damaged, locked, read-only or newer, the remotes are asked.
+One SQLite file serves all remotes, separated by identity: a remote whose URL changes is another remote. An entry
+records that an object was seen there and, for a listing, whether all its files were; it is valid for `LIFETIME_S`. The
+remote's answer overrides it: callers that learn otherwise call `forget`. The file may be lost at any time; if it is
+damaged, locked, read-only or newer, the remotes are asked.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 LIFETIME_S: Final = 24 * 3600
-"""How long an entry counts: a bucket that somebody emptied is noticed by then, or at once with a refresh."""
+"""The lifetime of an entry, after which an emptied bucket is noticed; a refresh notices it immediately."""
 
 _VERSION: Final = 1
 _CREATE: Final = (
@@ -36,23 +36,23 @@ _BUSY_SECONDS: Final = 5.0
 
 
 class KnownObjects:
-    """Which objects were seen on which remote; no method fails: at worst nothing is known.
+    """The objects seen on each remote; no method fails: at worst, nothing is known.
 
-    Any number of processes may each have one on the same file.
+    Several processes may use the same file.
     """
 
     def __init__(self, file: Path, *, clock: Callable[[], float] = time.time) -> None:
-        """Describe the knowledge in a file, which is made when there is something to remember.
+        """Create the object; its file is created when there is something to record.
 
         Args:
             file: The database.
-            clock: The present in s since the epoch.
+            clock: Returns the current time in s since the epoch.
         """
         self._file = file
         self._clock = clock
 
     def among(self, remote: str, digests: Collection[str], *, whole: bool = False) -> set[str]:
-        """Those of the digests that are known to be on the remote, with ``whole`` those with all they list."""
+        """The ones of these digests known to be on the remote; with ``whole``, listings with all their files."""
         known: set[str] = set()
         now = int(self._clock())
         facts = (remote, now - LIFETIME_S, now, int(whole))
@@ -67,7 +67,7 @@ class KnownObjects:
         return known
 
     def add(self, remote: str, digests: Iterable[str], *, whole: bool = False) -> None:
-        """Remember that objects are on the remote, with ``whole`` that all they list is there, too."""
+        """Record that objects are on the remote; with ``whole``, also all files of listings."""
         now = int(self._clock())
         rows = [(remote, digest, int(whole), now) for digest in digests]
 
@@ -80,7 +80,7 @@ class KnownObjects:
             self._do(insert)
 
     def forget(self, remote: str, digests: Iterable[str] | None = None) -> None:
-        """Know no longer that objects are on the remote, by default none, nor that anything there is whole."""
+        """Forget that objects are on the remote (by default none), and that any listing there is complete."""
         pairs = None if digests is None else [(remote, digest) for digest in digests]
 
         def delete(database: "sqlite3.Connection") -> None:
@@ -95,7 +95,7 @@ class KnownObjects:
             self._do(delete)
 
     def _do(self, work: Callable[["sqlite3.Connection"], None]) -> None:
-        """Do something in one transaction; where the database is of no use, nothing is done."""
+        """Run one transaction; does nothing if the database is unusable."""
         import sqlite3  # noqa: PLC0415 - start-up time
 
         try:

@@ -1,4 +1,4 @@
-"""The run cache: the outs of a run with given inputs, one small file per inputs key."""
+"""The run cache: the outs of runs by inputs key, one small file per key."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,27 +13,27 @@ from pivot_core.digest import ALGORITHM, canonical_json
 from pivot_core.lock import RunRecord
 
 FORMAT = 1
-"""The version of the layout: format, algorithm, key, and runs, the newest first, each with its outs as in a
-lock file, without ``cache``, and what it observed."""
+"""The version of the layout: format, algorithm, key, and runs, the newest first, each with its outs as in a lock file
+(without ``cache``) and its observed code."""
 
 _FIELDS = frozenset({"format", "algorithm", "key", "runs"})
 _RUN = frozenset({"outs", "observed"})
 _MOST = 16
-"""Runs of one key differ only in what they observed; older ones are forgotten."""
+"""Runs with the same key differ only in their observed code; older ones are forgotten."""
 
 
 class RunCache:
-    """A directory of run records; any number of processes may use it at once.
+    """A directory of run records; several processes may use it at the same time.
 
     Attributes:
-        directory: Where the records lie, as ``ab/cdef...``; made when first needed.
+        directory: The directory with the records as ``ab/cdef...``; created on demand.
     """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
     def get(self, key: str) -> tuple[RunRecord, ...]:
-        """The records with this inputs key, the newest first; a file that cannot be understood holds none.
+        """The records with this inputs key, the newest first; an invalid file counts as empty.
 
         Raises:
             CacheError: The key is not a digest.
@@ -45,7 +45,7 @@ class RunCache:
             return ()
 
     def file(self, key: str) -> Path:
-        """Where the records with this inputs key lie, if there are any.
+        """The file with the records of this inputs key, if it exists.
 
         Raises:
             CacheError: The key is not a digest.
@@ -53,10 +53,10 @@ class RunCache:
         return sharded(self.directory, key)
 
     def put(self, record: RunRecord) -> None:
-        """Remember a record, in the place of an older one with its key that observed the same.
+        """Add a record; it replaces an older one with the same key and the same observed code.
 
         Raises:
-            CacheError: It cannot be written, or its key is not a digest.
+            CacheError: The record cannot be written, or its key is not a digest.
         """
         before = self.get(record.key)
         if before[:1] == (record,):
@@ -69,13 +69,13 @@ class RunCache:
             "runs": [_plain(run) for run in [record, *others][:_MOST]],
         }
         file = self.file(record.key)
-        if file.is_dir() and not file.is_symlink():  # nothing of ours, and in a directory of ours
+        if file.is_dir() and not file.is_symlink():  # not one of ours, but in one of our directories
             with reporting("remove", file):
                 atomic.remove_tree(file)
         atomic.write_bytes(file, f"{canonical_json(plain)}\n".encode())
 
     def written(self) -> Iterator[tuple[str, int]]:
-        """Every key that has records, and when the newest of them was written, in ns since the epoch.
+        """Every key with records, and the time of its newest one in ns since the epoch.
 
         Raises:
             OSError: A directory cannot be read.
@@ -84,16 +84,16 @@ class RunCache:
 
 
 def dumps(record: RunRecord) -> bytes:
-    """One record as a text of its own."""
+    """One record as a separate text."""
     head = {"format": FORMAT, "algorithm": ALGORITHM, "key": record.key}
     return f"{canonical_json({**head, 'runs': [_plain(record)]})}\n".encode()
 
 
 def loads(key: str, data: bytes) -> tuple[RunRecord, ...]:
-    """The records of a key that a text describes, read without trust.
+    """The records of a key from an untrusted text.
 
     Raises:
-        ValueError: It is no such text.
+        ValueError: The text is invalid.
     """
     try:
         value = artifact_json.parse(data)

@@ -1,4 +1,4 @@
-"""The content of a directory: every file with its status, every empty directory, and one digest over all of it."""
+"""Scans of directories: every file with its status, every empty directory, and one digest of everything."""
 
 import os
 import stat
@@ -22,30 +22,30 @@ class Scan(Value):
 
     Attributes:
         files: Relative path and status of every file, in the order of the walk; symlinks are followed.
-        empty: The directories that hold nothing.
+        empty: The empty directories.
     """
 
     files: list[tuple[str, os.stat_result]]
     empty: list[str]
 
     def signature(self) -> str:
-        """One text that changes when any file, name, mode or empty directory does."""
+        """A text that changes when any file, name, mode or empty directory changes."""
         return walk.tree_signature(self.files, self.empty)
 
     def settles_at(self) -> int:
-        """From when on any later change must give the directory another signature."""
+        """The time after which any change gives the directory another signature."""
         return walk.settles_at(*(status.st_ctime_ns for _, status in self.files))
 
 
 def scan(root: Path) -> Scan:
     """Walk through a directory.
 
-    Every name in it counts, whatever it is called. A symlink that leads to a file counts as that file; one that
-    leads to an object that is no longer there, as nothing.
+    Every name in it counts. A symlink to a file counts as that file; one to an object that no longer exists counts as
+    missing.
 
     Raises:
-        ArtifactError: There is something that cannot be part of an artifact: it names it.
-        FileNotFoundError: The directory is not there.
+        ArtifactError: The directory contains something that cannot be part of an artifact; the error names it.
+        FileNotFoundError: The directory does not exist.
     """
     try:
         files, empty = walk.walk(os.fspath(root), _explain, _refuse)
@@ -60,10 +60,11 @@ def scan(root: Path) -> Scan:
 
 
 def hash_path(path: Path) -> Artifact:
-    """The digest of the file or directory at a path, without any memory; several large files are hashed at once.
+    """Hash the file or directory at a path, without the stat cache; several large files are hashed at the same time.
 
     Raises:
-        ArtifactError: There is nothing, or something that cannot be part of an artifact, or that cannot be read.
+        ArtifactError: The path does not exist, or contains something unreadable or something that cannot be part of an
+            artifact.
     """
     if path.is_dir():
         return hash_tree(path).artifact()
@@ -74,10 +75,11 @@ def hash_path(path: Path) -> Artifact:
 
 
 def hash_tree(root: Path) -> Tree:
-    """All that is in a directory, without any memory.
+    """Hash a directory, without the stat cache.
 
     Raises:
-        ArtifactError: It is no directory, or something in it cannot be part of an artifact, or cannot be read.
+        ArtifactError: The path is not a directory, or contains something unreadable or something that cannot be part of
+            an artifact.
     """
     try:
         found = scan(root)
@@ -90,10 +92,10 @@ def hash_tree(root: Path) -> Tree:
 
 
 def of_file(root: Path, name: str, work: Callable[[str], Artifact]) -> Artifact:
-    """The result of ``work`` for a file that a walk through ``root`` found.
+    """The result of ``work`` for a file found in a walk through ``root``.
 
     Raises:
-        ArtifactError: It has been removed meanwhile.
+        ArtifactError: The file has been removed meanwhile.
     """
     path = f"{root}/{name}"
     try:
@@ -111,7 +113,7 @@ def _hash(path: Path | str) -> Artifact:
 
 
 def leads_to_object(path: str) -> bool:
-    """Whether a path is a symlink to the place of an object of a store."""
+    """Whether a path is a symlink to an object's path in a store."""
     try:
         shard, name = os.readlink(path).split("/")[-2:]
     except (OSError, ValueError):
@@ -134,7 +136,7 @@ def _check_names(root: Path, found: Scan) -> None:
 
 
 def _explain(entry: "os.DirEntry[str]", error: OSError) -> None:
-    """Refuse what has no status, unless it has gone meanwhile: the file, or the object that it is a link to."""
+    """Raise the error of an entry without a status, unless the entry, or the target of its link, has disappeared."""
     path = Path(entry.path)
     if entry.is_symlink():
         if leads_to_object(entry.path):

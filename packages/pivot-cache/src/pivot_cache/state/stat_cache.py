@@ -1,14 +1,14 @@
-"""The digests of files that have not changed since they were hashed, in one SQLite file that may be lost at any time.
+"""The stat cache: digests of files that have not changed since they were hashed, in one SQLite file that may be lost.
 
-A digest is remembered with the file's stat signature, and only if the file had already been left alone for
-longer than one step of the file system's clock when hashing began: an edit after that must change the
-signature, also one that keeps the size and sets the time of modification back. A digest that was computed within
-`_FLUSHED_NS` of the file's last change is believed only until the machine starts again, since a power cut may keep the
-signature of such a file and lose its bytes. The database holds nothing but what can be computed again, so
-it is never flushed, and where it is damaged, locked, read-only or newer, the files are hashed instead.
+A digest is stored with the file's stat signature, and only if the file had not changed for longer than one step of the
+file system's clock when hashing began: then any later edit changes the signature, even one that keeps the size and
+resets the modification time. A digest computed within `_FLUSHED_NS` of the file's last change is valid only until the
+machine's next boot, since a power cut may keep the signature of such a file and lose its bytes. The database contains
+only data that can be computed again, so it is never flushed; if it is damaged, locked, read-only or newer, the files
+are hashed instead.
 
-A directory has a row of its own beside those of its files: one signature over all of them. While that holds, a
-walk and one row are all that is needed.
+A directory has its own row in addition to those of its files: one signature of all of them. While that signature is
+valid, one walk and one row suffice.
 """
 
 import os
@@ -31,33 +31,33 @@ from pivot_core.lock import Artifact
 
 _SECOND_NS = 1_000_000_000
 _FLUSHED_NS = 120 * _SECOND_NS
-"""By then every kernel has begun, and finished, to write a changed file to the disk."""
+"""The time after which every kernel has written a changed file to the disk."""
 
 _LARGE = 1 << 20
-"""From this size on, in bytes, hashing a file twice costs more than waiting for the clock."""
+"""The size in bytes from which hashing a file twice costs more than waiting for the clock."""
 
 
 class StatCache:
-    """The artifacts that are at paths, hashed only where they may have changed.
+    """The artifacts at paths, hashed only if they may have changed.
 
     Attributes:
-        walked: By path, of each directory that `artifact` was asked for: the signature that it had, and from when on
-            any later change must give it another, in ns since the epoch.
+        walked: For each directory passed to `artifact`, by path: its signature, and the time after which any change
+            gives it another one, in ns since the epoch.
 
-    Any number of threads may use one; it belongs to the process that made it (not to its forks). Any
-    number of processes may each have one on the same file.
+    Several threads may use one; it belongs to the process that created it, and not to its forks. Several processes may
+    use the same file.
     """
 
     def __init__(
         self, file: Path, *, readonly: bool = False, clock: Callable[[], int] = time.time_ns, boot_id: str | None = None
     ) -> None:
-        """Describe a stat cache; the file is opened, or made, only when there is something to read or remember.
+        """Create the object; the file is opened or created only when there is something to read or store.
 
         Args:
             file: The database.
-            readonly: Nothing is ever written, not even the database.
-            clock: The present in ns since the epoch.
-            boot_id: The identifier of this boot, which no other boot shares; by default the system is asked.
+            readonly: Whether nothing is written, not even the database.
+            clock: Returns the current time in ns since the epoch.
+            boot_id: A unique identifier of this boot; by default, the system provides it.
         """
         self._rows = Rows(file, readonly=readonly)
         self._clock = clock
@@ -76,9 +76,9 @@ class StatCache:
         self.close()
 
     def artifact(self, path: Path) -> Artifact | None:
-        """The file or directory at an absolute path; None if nothing is there.
+        """The file or directory at an absolute path; None if it does not exist.
 
-        A symlink means the content it leads to; one that leads nowhere is nothing.
+        A symlink counts as its target; a dangling one counts as missing.
 
         Raises:
             ArtifactError: The path, or something in it, is not a regular file, or cannot be read.
@@ -100,10 +100,11 @@ class StatCache:
             return None
 
     def tree(self, path: Path) -> Tree:
-        """All that is in a directory.
+        """The contents of a directory.
 
         Raises:
-            ArtifactError: It is no directory, or something in it is not a regular file, or cannot be read.
+            ArtifactError: The path is not a directory, or contains something that is not a regular file or cannot be
+                read.
         """
         try:
             began = self._clock()
@@ -112,17 +113,17 @@ class StatCache:
             raise ArtifactError(path, "there is no such directory") from None
 
     def known(self, path: Path) -> Artifact | None:
-        """The remembered digest of a file that has not changed since; None if nothing is. Nothing is hashed."""
+        """The stored digest of a file that has not changed since; None if there is none. Nothing is hashed."""
         try:
             return self._known(path, path.stat())
         except OSError:
             return None
 
     def storing[P: (Path, str)](self, path: P, put: Callable[[P], Artifact]) -> Artifact:
-        """The result of ``put`` for the file that it reads, remembered as its content: the file is read only once.
+        """The result of ``put``, stored as the content of the file that it reads, so that the file is read only once.
 
-        A large file that has just been written is first left alone until the clock of the file system has moved on:
-        less than 20 ms, or 2 s where that clock keeps whole seconds.
+        A large file that was just written is read only after the file system's clock has advanced: less than 20 ms, or
+        2 s on file systems that store whole seconds.
         """
         status = os.stat(path)
         if status.st_size >= _LARGE:
@@ -133,19 +134,19 @@ class StatCache:
         return artifact
 
     def now(self) -> int:
-        """The present in ns since the epoch."""
+        """The current time in ns since the epoch."""
         return self._clock()
 
     def settle(self, until: int) -> None:
-        """Wait until this time, in ns since the epoch, has come; never for longer than a clock's coarsest step."""
+        """Wait until this time, in ns since the epoch, but at most for the coarsest step of a clock."""
         time.sleep(min(max(0, until - self._clock()), 2 * _SECOND_NS) / _SECOND_NS)
 
     def learn(self, path: Path, found: Scan, tree: Tree, began: int) -> None:
-        """Remember a directory whose files were all looked at since ``began``, and were as ``found`` then."""
+        """Store the digests of a directory whose files, all examined after ``began``, had the state ``found``."""
         self._remember_tree(path, found, tree.artifact(), began)
 
     def known_below(self, path: Path, found: Scan) -> dict[str, Artifact]:
-        """The known digests of the files of a directory; one query for all. Rows of deleted files are forgotten."""
+        """The known digests of the files of a directory, by one query. Rows of deleted files are removed."""
         prefix = os.fsencode(path) + b"/"
         with self._guard:
             rows = self._rows.below(prefix[:-1])
@@ -160,14 +161,14 @@ class StatCache:
         return known
 
     def flush(self) -> None:
-        """Write what is new; never fails, at worst nothing is remembered."""
+        """Write new rows; never fails, but they may not be stored."""
         with self._guard:
             if self._new and self._rows.write(self._new, self._gone - self._new.keys()):
                 self._new.clear()
                 self._gone.clear()
 
     def close(self) -> None:
-        """Write what is new and close the database; the stat cache can be used again."""
+        """Write new rows and close the database; the stat cache can still be used."""
         self.flush()
         with self._guard:
             self._rows.close()

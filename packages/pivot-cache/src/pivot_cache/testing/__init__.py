@@ -1,4 +1,4 @@
-"""Helpers for the tests of others.
+"""Helpers for tests in other packages.
 
-`remote_contract` states what every remote must do; `power_cut` makes the states that a power cut may leave.
+`remote_contract` contains the tests for every remote; `power_cut` creates the states that a power cut may leave.
 """

@@ -1,10 +1,9 @@
 """Possible states of a directory after a power cut, for tests: any unflushed part may be lost, in any order.
 
-A `SyscallRecorder` notes what is flushed while something works in a directory, and can keep how everything looks at
-each moment. From such a `Moment`, `strike` makes the directory what the disk may hold after a cut: of each name that
-was not flushed since it changed the old or the new meaning, of each file that was not flushed the old bytes, none,
-some, zeros or the new ones. Times of modification survive, which is the worst case: nothing but the bytes tells of
-the loss.
+A `SyscallRecorder` records what is flushed while a directory is changed, and can store its state at each moment. From
+such a `Moment`, `strike` recreates a possible state of the disk after a power cut: for each unflushed name, the old or
+the new meaning; for each unflushed file, the old bytes, none, some, zeros or the new ones. Modification times survive,
+which is the worst case: only the bytes reveal the loss.
 """
 
 import contextlib
@@ -27,9 +26,9 @@ class FileNode(Value):
     """A file, a directory or a symlink.
 
     Attributes:
-        mode: Its kind and its permissions.
-        time: When it was last modified, in ns since the epoch.
-        content: The bytes of a file, or where a symlink leads.
+        mode: Its type and permissions.
+        time: The time of its last modification in ns since the epoch.
+        content: The bytes of a file, or the target of a symlink.
         names: The entries of a directory, by inode.
     """
 
@@ -40,18 +39,18 @@ class FileNode(Value):
 
 
 type Nodes = Mapping[int, FileNode]
-"""All that is below a directory, and it, by inode."""
+"""A directory and everything in it, by inode."""
 
 
 @attrs.frozen(eq=False, repr=False)
 class Moment(Value):
-    """How a directory looks, and what of it is on the disk.
+    """The state of a directory, and the part of it that is on the disk.
 
     Attributes:
-        event: The change that was about to happen.
+        event: The change that is about to happen.
         top: The inode of the directory.
-        seen: As every process sees it.
-        flushed: The same as it was when it was last flushed, as far as it ever was.
+        seen: The state as all processes see it.
+        flushed: The state at the last flush of each part.
     """
 
     event: str
@@ -61,14 +60,14 @@ class Moment(Value):
 
 
 class SyscallRecorder:
-    """Notes what is flushed below a directory while it is used as a context."""
+    """Records what is flushed below a directory within the block."""
 
     def __init__(self, root: Path, *, wanted: Callable[[str], bool] = lambda _: False) -> None:
-        """Take what is below ``root`` as flushed, and keep how it looks before each change that is ``wanted``."""
+        """Start with everything below ``root`` flushed; store the state before each change that is ``wanted``."""
         self.root = root
         self.moments: list[Moment] = []
         self._wanted = wanted
-        self._held: list[int] = []  # what is open keeps its inode, so that none means two files
+        self._held: list[int] = []  # open files keep their inode, so that no two files share one
         self._seen: dict[int, FileNode] = {}
         self._flushed: dict[int, FileNode] = {}
         self._before = syscalls.before
@@ -86,7 +85,7 @@ class SyscallRecorder:
             os.close(descriptor)
 
     def keep(self, event: str) -> Moment:
-        """How everything is now."""
+        """The current state."""
         moment = Moment(event, os.stat(self.root).st_ino, self._look(), dict(self._flushed))
         self.moments.append(moment)
         return moment
@@ -116,16 +115,16 @@ class SyscallRecorder:
 def strike(
     root: Path, moment: Moment, chance: random.Random, spared: Callable[[str], bool] = lambda _: False
 ) -> list[str]:
-    """Make ``root`` what may be on the disk after a power cut at this moment.
+    """Make ``root`` a possible state of the disk after a power cut at this moment.
 
     Args:
-        root: The directory; what is in it now is forgotten.
-        moment: When.
+        root: The directory; its current contents are discarded.
+        moment: The moment of the power cut.
         chance: The source of decisions.
-        spared: Relative paths of what is not harmed, as if it had been flushed.
+        spared: Relative paths that are not damaged, as if they had been flushed.
 
     Returns:
-        The losses, in words.
+        The losses, described in words.
     """
     with os.scandir(root) as entries:
         old = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in entries]
@@ -139,7 +138,7 @@ def strike(
 
 @contextlib.contextmanager
 def restarted(name: str, place: Path) -> Iterator[None]:
-    """The machine has booted again: what belongs to other boots is not believed.
+    """Simulate another boot of the machine: data of other boots is not trusted.
 
     Args:
         name: The identifier of the boot.
@@ -158,7 +157,7 @@ def restarted(name: str, place: Path) -> Iterator[None]:
 
 
 class _Cut:
-    """One power cut, being made."""
+    """A power cut in progress."""
 
     def __init__(self, moment: Moment, chance: random.Random, spared: Callable[[str], bool]) -> None:
         self.told: list[str] = []

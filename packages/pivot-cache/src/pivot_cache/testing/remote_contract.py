@@ -1,4 +1,4 @@
-"""Tests that every remote must pass, and a remote in memory that fails on demand."""
+"""Tests that every remote must pass, and an in-memory remote that fails on demand."""
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
@@ -25,16 +25,16 @@ from pivot_core.values import Value
 
 @attrs.define
 class Fault:
-    """The failure at one call.
+    """A simulated failure of a call.
 
     Attributes:
         method: The name of the method of `Remote`.
-        error: The error that it raises; of ``read``, after ``after`` bytes.
-        after: Of ``read``: how many bytes arrive before the error, or before a silent end if there is none.
-        garble: Of ``read``: the last of these bytes is wrong, and nothing else is.
+        error: The error that it raises; for ``read``, after ``after`` bytes.
+        after: For ``read``: the number of bytes before the error, or before a silent end without an error.
+        garble: For ``read``: whether the last of these bytes is wrong.
         digest: Only calls for this object count.
-        skip: So many calls go well before.
-        times: How many calls go wrong.
+        skip: The number of calls that succeed first.
+        times: The number of calls that fail.
     """
 
     method: str
@@ -46,7 +46,7 @@ class Fault:
     times: int = 1
 
     def strikes(self, method: str, digest: str | None) -> bool:
-        """Whether this call goes wrong; asked once for each call."""
+        """Whether this call fails; called once for each call."""
         if method != self.method or self.digest not in (None, digest) or not self.times:
             return False
         if self.skip:
@@ -57,24 +57,24 @@ class Fault:
 
 
 class MemoryRemote:
-    """A remote that keeps its objects in memory.
+    """A remote in memory.
 
     Attributes:
         name: Its URL.
-        identity: As the name.
+        identity: The same as the name.
         objects: By digest.
         run_records: By inputs key, the newest first.
-        faults: The failures to simulate; the first that strikes does.
+        faults: The failures to simulate; the first that applies is used.
         calls: The method and the digest of each call, in order; an ``exists`` counts once.
-        busiest: The most calls that were under way at once.
+        busiest: The maximum number of simultaneous calls.
     """
 
     def __init__(self, name: str = "memory://remote", chunk: int = 4096) -> None:
-        """An empty remote.
+        """Create an empty remote.
 
         Args:
             name: Its URL.
-            chunk: How many bytes of a body arrive at once.
+            chunk: The number of bytes of a body that arrive at once.
         """
         self.name = self.identity = name
         self.objects: dict[str, bytes] = {}
@@ -94,7 +94,7 @@ class MemoryRemote:
         return None
 
     async def exists(self, digests: Collection[str]) -> Mapping[str, int | None]:
-        """Those of the objects that are there, with their lengths."""
+        """The existing ones of the objects, with their sizes."""
         with self._call("exists") as fault:
             await _raise(fault)
             for digest in digests:
@@ -109,7 +109,7 @@ class MemoryRemote:
             yield digest
 
     async def upload(self, digest: str, source: Path, sent: Callable[[int], object]) -> bool:
-        """Keep the bytes of a file."""
+        """Store the bytes of a file."""
         with self._call("upload", digest) as fault:
             await _raise(fault)
             if digest in self.objects:
