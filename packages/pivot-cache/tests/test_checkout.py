@@ -119,7 +119,7 @@ def test_nothing_is_restored_to_where_git_or_pivot_would_execute_or_believe_it(t
     (layout.root / "to_git").symlink_to(".git/hooks")
     plan = checkout.compare({ArtifactPath(path): Artifact(store.put_bytes(b"#!"), 2, executable=True)}, {})
 
-    with pytest.raises(CacheError, match=r"it is in \.(git|GIT|pivot)/, where nothing is restored to"):
+    with pytest.raises(CacheError, match=r"it is in \.(git|GIT|pivot)/, into which nothing is restored"):
         checkout.apply(plan, store, layout)
     assert list(layout.root.rglob("*/x")) == []
 

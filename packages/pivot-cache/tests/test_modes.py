@@ -320,7 +320,7 @@ def test_a_bad_object_changes_nothing_of_a_directory(
 def test_a_listing_is_verified_and_never_trusted(store: ObjectStore, target: Path) -> None:
     artifact = tree(store, a=b"1")
     hostile = b'{"algorithm":"xxh3-128","empty":[],"files":{"../../x":["%s",1]},"format":1}' % (b"1" * 32)
-    with pytest.raises(TreeError, match=r"holds a part `.` or `..` @ object \w+: files.../../x"):
+    with pytest.raises(TreeError, match=r"contains a part `.` or `..` @ object \w+: files.../../x"):
         store.restore(Artifact(store.put_bytes(hostile), 1, tree=True), target)
     with pytest.raises(TreeError, match="all files together have 1 bytes, not 2"):
         store.restore(Artifact(artifact.digest, 2, tree=True), target)

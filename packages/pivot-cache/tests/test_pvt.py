@@ -94,7 +94,7 @@ def conflicted(ours: Artifact, theirs: Artifact, *, base: Artifact | None = None
 def test_a_conflict_is_told_and_both_sides_can_be_read(ours: Artifact, theirs: Artifact, base: Artifact | None) -> None:
     text = conflicted(ours, theirs, base=base)
 
-    with pytest.raises(LockFileError, match=r"the marks of a merge conflict @ a b\.pvt") as caught:
+    with pytest.raises(LockFileError, match=r"merge conflict markers @ a b\.pvt") as caught:
         pvt.loads(text, "a b.pvt")
     assert "git checkout --ours -- 'a b.pvt'" in str(caught.value.hint)
     sides = pvt.sides(text)

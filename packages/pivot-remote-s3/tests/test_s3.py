@@ -646,7 +646,7 @@ def test_the_entry_point_makes_the_remote(tmp_path: Path) -> None:
         ({"addressing": "up"}, "'up' is not a way of addressing"),
         ({"endpoint": "localhost:9000"}, "begins with http:// or https://"),
         ({"endpoint": "http://"}, "begins with http:// or https://"),
-        ({"endpoint": "http://me:hunter2@localhost"}, "the URL of an endpoint holds no credentials"),
+        ({"endpoint": "http://me:hunter2@localhost"}, "the URL of an endpoint must not contain credentials"),
     ],
 )
 def test_invalid_options(options: dict[str, str], said: str) -> None:

@@ -381,7 +381,7 @@ def test_one_broken_file_that_stands_for_data_stops_nothing_else(project: Projec
 
     told = project.inside("status")
     assert "data/good  missing" in told
-    assert "left out: it holds the marks of a merge conflict @ data/conflict.pvt" in told
+    assert "left out: it contains merge conflict markers @ data/conflict.pvt" in told
     assert told.count("left out: ") == 4
     assert "note: data/raw/oil.pvt: not a .pvt file of Pivot's, skipped" in told
     assert project.inside("status", "--quiet") == ""

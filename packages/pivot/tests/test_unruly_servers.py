@@ -84,7 +84,7 @@ def test_a_silent_server_ends_each_command_and_is_named_while_it_is_waited_for(
         said = told(project, server, *arguments, timeout=SOON)
     assert "error: s3://bucket/x: the server does not answer, or too slowly\n" in said
     assert said.count(f"note: waiting for {server.url} (no answer for ") == 1
-    assert "remote.timeout sets how long is waited" in said
+    assert "remote.timeout sets the limit" in said
 
 
 def test_what_is_advised_helps(clones: Clones, tmp_path: pathlib.Path) -> None:
@@ -251,7 +251,7 @@ BOMB = '<!DOCTYPE l [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><ListBucketResul
 LISTINGS = {
     "is endless": (
         lambda server, _: server.forever(OK + CHUNKED, drip=CHUNK, pause=0),
-        "has more bytes than any of S3",
+        "larger than any of S3",
         "AWS_ENDPOINT_URL",
     ),
     "is no XML": (lambda *_: answer(b"<<<"), "the server failed", "repeat the command"),

@@ -80,7 +80,7 @@ class TreeError(CacheError):
     """
 
     def __init__(self, name: str, problem: str, *, field: str | None = None) -> None:
-        super().__init__(problem, hint="nothing of it was used: run the stage again, or ask who made this listing")
+        super().__init__(problem, hint="it was not used: run the stage again, or ask who made this listing")
         self.name = name
         self.field = field
         self.problem = problem
@@ -131,7 +131,7 @@ class ForgedObjectError(CorruptObjectError):
         CacheError.__init__(
             self,
             f"object {digest} has its digest, but not the recorded SHA-256: somebody has forged it",
-            hint="it was not used: find out who can write where it came from, then `pivot repro` computes it again",
+            hint="it was not used: find out who can write to its source, then `pivot repro` computes it again",
         )
         self.digest = digest
         self.quarantined = None
@@ -153,7 +153,7 @@ def cannot(action: str, path: Path, error: OSError) -> CacheError:
     elif error.errno == errno.EROFS:
         hint = "its file system is mounted read-only"
     elif error.errno == errno.ENAMETOOLONG:
-        hint = "shorten its name, or move the project to where its path is shorter"
+        hint = "shorten its name, or move the project to a shorter path"
     elif error.errno == errno.EIO:
         hint = "its disk may be failing: look at the system's log"
     else:
@@ -174,9 +174,7 @@ def in_the_way(path: Path, error: OSError) -> str | None:
         if kind is None:
             return None
         wanted = "file or directory" if place == path and kind != "file" else "directory"
-        return (
-            f"nothing is lost: {place} is a {kind}, and a {wanted} is to be there; move it away and repeat the command"
-        )
+        return f"nothing is lost: {place} is a {kind} in the place of a {wanted}; move it away and repeat the command"
     return None
 
 

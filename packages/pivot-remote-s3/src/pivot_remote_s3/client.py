@@ -72,7 +72,7 @@ class S3Settings(Value):
             url = urlsplit(self.endpoint)
             if url.username is not None or url.password is not None:
                 raise S3Error(
-                    "the URL of an endpoint holds no credentials",
+                    "the URL of an endpoint must not contain credentials",
                     hint="keep credentials where other S3 tools find them: a profile, or AWS_... variables",
                 )
             if url.scheme not in ("http", "https") or not url.hostname:
@@ -88,7 +88,7 @@ class S3Settings(Value):
         unknown = sorted(options.keys() - _OPTIONS)
         if unknown:
             raise S3Error(
-                f"{unknown[0]!r} is not an option of S3 remotes", hint=f"there are {', '.join(sorted(_OPTIONS))}"
+                f"{unknown[0]!r} is not an option of S3 remotes", hint=f"known options: {', '.join(sorted(_OPTIONS))}"
             )
         return cls(**options)
 

@@ -74,7 +74,7 @@ class LimitedConnections(UnredirectedSession):
                 self._watch.moved()
                 size += len(data)
                 if size > most and not failed:
-                    raise NotS3Error("a response has more bytes than any of S3")
+                    raise NotS3Error("a response is larger than any of S3")
                 pieces.append(data)
                 if size > most:
                     break

@@ -232,7 +232,7 @@ class ErrorMapper(Value):
 
     def _refusal(self, code: str, status: int, digest: str | None) -> RemoteError:  # noqa: PLR0911 - one per cause
         if code in _NO_BUCKET:
-            hint = f"check the remote's URL; `aws s3 ls s3://{self.bucket}/` shows whether the bucket is there"
+            hint = f"check the remote's URL; `aws s3 ls s3://{self.bucket}/` shows whether the bucket exists"
             return RemoteNotFoundError(self.remote, f"there is no bucket {self.bucket!r}", hint=hint)
         if code in NO_OBJECT and digest is not None:
             return RemoteNotFoundError(self.remote, f"object {digest} is not there", digest=digest)

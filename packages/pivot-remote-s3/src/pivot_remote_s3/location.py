@@ -43,7 +43,7 @@ def _bucket_problems(bucket: str) -> Iterator[str]:
     """Yield the rules of S3 for bucket names that a name breaks."""
     wrong = re.search(r"[^a-z0-9.-]", bucket)
     if wrong is not None:
-        yield f"it holds {wrong[0]!r}"
+        yield f"it contains {wrong[0]!r}"
     if len(bucket) not in _BUCKET_LENGTHS:
         yield f"it has {len(bucket)} characters"
     if bucket[:1] in ".-" or bucket[-1:] in ".-":
@@ -68,7 +68,7 @@ def _prefix_problem(prefix: str) -> str | None:
     if {"", ".", ".."}.intersection(prefix.split("/")):
         return "its parts must not be empty, '.' or '..', which some clients change on the way"
     if not prefix.isprintable():
-        return "it holds a character that cannot be printed"
+        return "it contains an unprintable character"
     longest = _KEY_BYTES - len(f"/{_run('0' * 32)}{'0' * 32}")  # that of a run record
     size = len(prefix.encode())
     return (
@@ -111,7 +111,7 @@ class S3Location(Value):
         bucket, _, prefix = rest.partition("/")
         if "@" in bucket or ":" in bucket:
             raise LocationError(
-                "the location of an S3 remote holds no credentials and no port",
+                "the location of an S3 remote must not contain credentials or a port",
                 hint="keep credentials where other S3 tools find them: a profile, or AWS_... variables",
             )
         if not bucket:

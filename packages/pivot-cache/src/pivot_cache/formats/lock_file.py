@@ -76,7 +76,7 @@ def parse(data: bytes, name: str) -> StageLock:
         LockFileError: The content is invalid; the error names the field.
     """
     if not data.strip(b"\0"):
-        lost = "there are only zeros in it, as after a power cut" if data else "it is empty"
+        lost = "it contains only zeros, as after a power cut" if data else "it is empty"
         raise LockFileError(name, lost, hint=_HINT)
     try:
         text = data.decode()
@@ -147,7 +147,7 @@ def loads(text: str, name: str) -> StageLock:
     except (ValueError, RecursionError) as error:
         if any(line.startswith(_CONFLICT) for line in text.splitlines()):
             hint = "take either side, or leave it as it is, and run `pivot repro`"
-            raise LockFileError(name, "it holds the marks of a merge conflict", hint=hint) from None
+            raise LockFileError(name, "it contains merge conflict markers", hint=hint) from None
         raise LockFileError(name, f"it is not JSON: {error}", hint=_HINT) from None
 
 

@@ -28,7 +28,7 @@ _HEAD = frozenset({"format", "algorithm"})
 _OWN = frozenset({"format", "algorithm", "digest"})
 _MARKERS = (b'"algorithm"', b'"digest"', b'"format"')
 _MARK = len("<<<<<<<")
-_HINT = "`git checkout` the file, or run `pivot track` on what it stands for"
+_HINT = "`git checkout` the file, or run `pivot track` on its data"
 _HINT_NEWER = "upgrade Pivot"
 
 
@@ -92,7 +92,7 @@ def loads(data: bytes, name: str) -> Artifact:
         stands_for = name.removesuffix(SUFFIX)
         raise LockFileError(
             name,
-            "it holds the marks of a merge conflict",
+            "it contains merge conflict markers",
             hint=f"`git checkout --ours -- {quote(name)}` or `--theirs` takes a side, then `pivot checkout` its data; "
             f"`pivot track {quote(stands_for)}` records the current data; in the end `git add {quote(name)}`",
         )

@@ -153,10 +153,10 @@ def path_problem(path: str) -> str | None:
     if not path or path[0] == "/" or "//" in path or path[-1] == "/":
         return "is not a relative path without empty parts"
     if "\0" in path:
-        return "holds a NUL character"
+        return "contains a NUL character"
     parts = path.split("/")
     if "." in parts or ".." in parts:
-        return "holds a part `.` or `..`"
+        return "contains a part `.` or `..`"
     try:
         length = len(path.encode())
     except UnicodeEncodeError:
@@ -193,7 +193,7 @@ def _add_parents(path: str, directories: set[str]) -> None:
 
 
 def _no_constant(text: str) -> object:
-    raise ValueError(f"{text} is no number")
+    raise ValueError(f"{text} is not a number")
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -60,8 +60,8 @@ def check_place(layout: Layout, path: ArtifactPath) -> None:
     kept = next((part for part in (*inside.split(os.sep), file.name) if part.casefold() in _NOT_FOR_ARTIFACTS), None)
     if kept is not None:
         raise CacheError(
-            f"cannot restore {file}: it is in {kept}/, where nothing is restored to",
-            hint="find out who has recorded it, or made a symbolic link that leads there",
+            f"cannot restore {file}: it is in {kept}/, into which nothing is restored",
+            hint="find out who recorded it, or created a symbolic link that leads there",
         )
 
 

@@ -127,7 +127,7 @@ def loads(data: bytes, name: str) -> KeptContent:
     Raises:
         LockFileError: The content is invalid.
     """
-    hint = "delete the file: what it names stays in the cache until the next collection"
+    hint = "delete the file: the objects that it names stay in the cache until the next collection"
     try:
         record = artifact_json.parse(data.decode())
         record = artifact_json.fields(record, "", _FIELDS, _OPTIONAL)

@@ -226,6 +226,6 @@ def _mkdir(path: Path, shown: Path) -> None:
 def _clash(path: Path) -> CacheError:
     return CacheError(
         f"cannot restore {path}: here it has the same name as another file of that directory",
-        hint="this file system takes upper and lower case, or two forms of an accented letter, for the same: "
-        "use another one, or rename one of the files where the directory is made",
+        hint="this file system treats upper and lower case, or two forms of an accented letter, as equal: "
+        "use another one, or rename one of the files where the directory is created",
     )

@@ -69,7 +69,7 @@ class RemoteUnreachableError(RemoteError):
 class RemoteTimeoutError(RemoteUnreachableError):
     """The remote took too long for one request; a retry rarely helps, and takes just as long."""
 
-    default_hint = "repeat the command later: what was transferred is kept; remote.timeout sets how long is waited"
+    default_hint = "repeat the command later: what was transferred is kept; remote.timeout sets the limit"
 
 
 class RemoteThrottledError(RemoteError):
@@ -85,7 +85,7 @@ class RemoteCorruptError(RemoteError):
         digest: The digest that the bytes should have.
     """
 
-    default_hint = "delete the object on the remote and `pivot push --refresh` it again from where it is good"
+    default_hint = "delete the object on the remote and `pivot push --refresh` it again from a machine with a good copy"
 
     def __init__(self, remote: str, digest: str, *, hint: str | None = None) -> None:
         super().__init__(remote, f"object {digest} is corrupt", hint=hint)
@@ -95,7 +95,7 @@ class RemoteCorruptError(RemoteError):
 class RemoteForgedError(RemoteCorruptError):
     """The remote's bytes match their digest, but not the recorded SHA-256."""
 
-    default_hint = "nothing of it was used: find out who can write to this remote, and delete the object there"
+    default_hint = "it was not used: find out who can write to this remote, and delete the object there"
 
     def __init__(self, remote: str, digest: str, *, hint: str | None = None) -> None:
         problem = f"object {digest} has its digest, but not the recorded SHA-256: somebody has forged it"
@@ -243,5 +243,5 @@ def _unknown(scheme: str | None) -> RemoteSchemeError:
             hint=f"install {_KNOWN[scheme]} from where you got Pivot",
         )
     schemes = sorted({*_KNOWN, *(entry.name for entry in entry_points.registered(GROUP))})
-    said = "the URL of a remote has no scheme" if scheme is None else f"no remote has a URL with {scheme!r}://"
+    said = "the URL of a remote has no scheme" if scheme is None else f"no remote supports URLs with {scheme!r}://"
     return RemoteSchemeError(said, hint=f"a remote's URL begins with {' or '.join(f'{name}://' for name in schemes)}")

@@ -102,7 +102,9 @@ def of_file(root: Path, name: str, work: Callable[[str], Artifact]) -> Artifact:
         return work(path)
     except FileNotFoundError:
         raise ArtifactError(
-            Path(path), "was removed while its directory was read", hint="repeat the command when nothing writes there"
+            Path(path),
+            "was removed while its directory was read",
+            hint="repeat the command when no process writes there",
         ) from None
 
 
@@ -142,7 +144,7 @@ def _explain(entry: "os.DirEntry[str]", error: OSError) -> None:
         if leads_to_object(entry.path):
             return
         raise ArtifactError(
-            path, "is a symbolic link that leads nowhere", hint="remove it, or put there what it should lead to"
+            path, "is a symbolic link that leads nowhere", hint="remove it, or create its target"
         ) from None
     if not isinstance(error, FileNotFoundError):
         raise ArtifactError(path, f"cannot be read: {error.strerror}", hint=cannot("read", path, error).hint) from None
@@ -154,6 +156,6 @@ def _refuse(entry: "os.DirEntry[str]", status: os.stat_result) -> None:
         raise ArtifactError(
             path,
             "is a symbolic link to a directory, inside a directory that is an artifact",
-            hint="put the directory itself there, or declare what the link leads to as an artifact of its own",
+            hint="replace it with the directory itself, or declare the link's target as a separate artifact",
         )
     check_regular(path, status)

@@ -83,7 +83,7 @@ def _refuse_name(path: ArtifactPath, project: Project) -> None:
         raise TargetError(f"the name {last!r} is too long to have {pvt.SUFFIX} added to it", hint="shorten it")
     state = next((part for part in above if part.casefold() in _STATE), None)
     if state is not None:
-        raise TargetError(f"{path} is in {state}/, where nothing is restored to", hint="move the data elsewhere")
+        raise TargetError(f"{path} is in {state}/, into which nothing is restored", hint="move the data elsewhere")
     beside = project.root.joinpath(*above)
     params = last == PARAMS_FILE and (beside == project.root or pipeline_in(beside) is not None)
     if last.casefold() in _WORKED_FROM or params:
