@@ -401,7 +401,7 @@ def _in_place_of(lock: pathlib.Path, content: bytes | None) -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"\0" * 700, "there are only zeros in it"),
+        (b"\0" * 700, "it contains only zeros"),
         (b'{"format": 1, "algo', "it is not JSON"),
         (CONFLICT.encode(), "merge conflict"),
         (None, "it cannot be read: Is a directory"),
