@@ -3,14 +3,15 @@
 import itertools
 from collections.abc import Iterable
 
+import attrs
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pivot_core.errors import GraphError
-from pivot_core.graph import Graph
+from pivot_core.graph import Graph, refuse_undeclared
 from pivot_core.paths import ArtifactPath
-from pivot_core.spec import Location, OutSpec, StageSpec
+from pivot_core.spec import Location, OutSpec, StageError, StageSpec
 
 PATHS = st.sampled_from(
     ["/".join(parts) for depth in (1, 2, 3) for parts in itertools.product(("a", "b", "a2"), repeat=depth)]
@@ -247,3 +248,19 @@ def test_stage_that_reads_what_it_writes() -> None:
 
     assert str(error) == "the stages form a cycle: 'a' (pipeline.py:5) -> 'a' (pipeline.py:5)"
     assert str(error.hint).endswith("'a' reads 'x', written by 'a'")
+
+
+def test_a_path_that_a_command_names_and_another_stage_writes_is_declared() -> None:
+    writer = stage("writer", [], ["data"])
+    reader = attrs.evolve(stage("reader", [], ["x.csv"]), named=(ArtifactPath("data/a.csv"), ArtifactPath("x.csv")))
+    refuse_undeclared(Graph.build([reader]))
+
+    with pytest.raises(StageError, match=r"names 'data/a\.csv', which stage 'p\.writer' writes") as refused:
+        refuse_undeclared(Graph.build([writer, reader]))
+    assert refused.value.hint == "add it to the stage's deps"
+
+
+def test_a_stage_is_shown_by_its_name_where_no_other_pipeline_has_it() -> None:
+    graph = Graph.build([stage("a", outs=["x"]), stage("b", outs=["y"]), stage("b", outs=["z"], pipeline="q")])
+
+    assert graph.short_names() == {"p.a": "a", "p.b": "p.b", "q.b": "q.b"}

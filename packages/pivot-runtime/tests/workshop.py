@@ -74,8 +74,7 @@ class Workshop:
         self.add(name, stage)
 
     def assembly(self) -> Assembly:
-        nobody: Any = None  # no host: the stages run in this process
-        return assembled(self.root, [LoadedFile(self.root / "pipeline.py", self.loaded(), nobody)], own=1)
+        return assembled(self.root, [LoadedFile(self.root / "pipeline.py", self.loaded())], own=1)
 
     def loaded(self) -> Loaded:
         return Loaded(

@@ -8,8 +8,8 @@ from typing import Self
 import attrs
 
 from pivot_core.errors import GraphError
-from pivot_core.paths import ArtifactPath
-from pivot_core.spec import StageSpec
+from pivot_core.paths import ArtifactPath, parents
+from pivot_core.spec import StageError, StageSpec
 from pivot_core.values import Value
 
 
@@ -93,6 +93,25 @@ class Graph(Value):
         )
 
 
+def refuse_undeclared(graph: Graph) -> None:
+    """A path that a command names and another stage writes must be a dep, or the order of the two would be undefined.
+
+    Raises:
+        StageError: It is none.
+    """
+    for address, spec in graph.stages.items():
+        for path in spec.named:
+            for around in (path, *parents(path)):
+                writer = graph.producers.get(around, address)
+                if writer != address:
+                    raise StageError(
+                        spec.name,
+                        spec.location,
+                        f"its command names {str(path)!r}, which stage {writer!r} writes, but it does not declare that",
+                        hint="add it to the stage's deps",
+                    )
+
+
 class _PathTree:
     """Outs by the parts of their paths: ``data`` and ``data2`` do not overlap, but ``data`` and ``data/x`` do."""
 
@@ -138,7 +157,7 @@ def _producers(stages: Mapping[str, StageSpec]) -> tuple[dict[ArtifactPath, str]
             producers[out.path] = address
     tree = _PathTree()
     for path, address in producers.items():
-        for parent in _parents(path):
+        for parent in parents(path):
             if parent in producers:
                 raise GraphError(
                     f"the outs {str(parent)!r} of {_cite(stages[producers[parent]])} and {str(path)!r} "
@@ -147,13 +166,6 @@ def _producers(stages: Mapping[str, StageSpec]) -> tuple[dict[ArtifactPath, str]
                 )
         tree.add(path, address)
     return producers, tree
-
-
-def _parents(path: ArtifactPath) -> Iterable[ArtifactPath]:
-    end = path.rfind("/")
-    while end > 0:
-        yield ArtifactPath(path[:end])
-        end = path.rfind("/", 0, end)
 
 
 def _order(stages: Mapping[str, StageSpec], upstream: Mapping[str, frozenset[str]]) -> list[str]:

@@ -12,17 +12,16 @@ import attrs
 
 from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE, all_pipelines, find_pipeline, pipelines_above
 from pivot_core.errors import DiscoveryError, GraphError, PivotError
-from pivot_core.graph import Graph
-from pivot_core.paths import ArtifactPath, parent_names, parents, touches
+from pivot_core.graph import Graph, refuse_undeclared
+from pivot_core.paths import ArtifactPath, parent_names, touches
 from pivot_core.spec import Location, StageError
 from pivot_core.stages.param_overrides import Override, OverrideTarget, check
 from pivot_core.values import Value
 from pivot_runtime.context import CommandContext
-from pivot_runtime.errors import BrokenPipeline, HostError, LoadError
+from pivot_runtime.errors import BrokenPipeline, HostError, ImportRequiredError, LoadError
 from pivot_runtime.freshness import load_trace
 from pivot_runtime.freshness.load_trace import LoadTrace
 from pivot_runtime.loading import stage_index
-from pivot_runtime.loading.host_pool import HostStarter, LazyHost
 from pivot_runtime.loading.loaded import Loaded, LoadedStage
 from pivot_runtime.loading.snapshot import SnapshotHit, Snapshots
 from pivot_runtime.project.ignore import ignored
@@ -30,17 +29,17 @@ from pivot_runtime.project.project import Project
 
 if TYPE_CHECKING:
     from pivot_runtime.loading.host_client import HostClient
+    from pivot_runtime.loading.host_pool import HostStarter, LazyHost
 
 _PIPELINE_FILES = (PIPELINE_FILE, DECLARED_FILE)
 
 
 @attrs.frozen(eq=False, repr=False)
 class LoadedFile(Value):
-    """One pipeline file, its content, and the host that can run its stages."""
+    """One pipeline file and its content."""
 
     file: pathlib.Path
     loaded: Loaded
-    host: LazyHost
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -53,7 +52,7 @@ class Assembly(Value):
         graph: These stages, and all that they depend on.
         stages: The stages of every loaded file, by address.
         broken: The pipelines that could not be loaded.
-        starter: The starter of further hosts.
+        loader: The loader, which has the hosts of the files; None if no stage can run.
     """
 
     files: tuple[LoadedFile, ...]
@@ -61,7 +60,7 @@ class Assembly(Value):
     graph: Graph
     stages: Mapping[str, LoadedStage]
     broken: tuple[BrokenPipeline, ...] = ()
-    starter: HostStarter | None = None
+    loader: "_Loader | None" = None
 
     @property
     def load_traces(self) -> tuple[LoadTrace, ...]:
@@ -77,20 +76,21 @@ class Assembly(Value):
         """Return the host that can run a stage.
 
         Raises:
+            ImportRequiredError: No host may be started.
             StaleSnapshotError: It was started just now, and its load differs from the snapshot.
         """
-        return self._hosts[address].process()
+        if self.loader is None:
+            raise ImportRequiredError
+        return self.loader.host_of(self._homes[address]).process()
 
     @functools.cached_property
-    def _hosts(self) -> Mapping[str, LazyHost]:
-        return {stage.spec.address: each.host for each in self.files for stage in each.loaded.stages}
+    def _homes(self) -> Mapping[str, LoadedFile]:
+        return {stage.spec.address: each for each in self.files for stage in each.loaded.stages}
 
     def close(self) -> None:
         """End all hosts."""
-        if self.starter is not None:
-            self.starter.close()
-        for each in self.files:
-            each.host.close()
+        if self.loader is not None:
+            self.loader.close()
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -137,7 +137,7 @@ def assemble(context: CommandContext, options: LoadOptions | None = None) -> Ass
             check(overrides, _parameters(loader.files))
         assembly = assembled(context.project.root, loader.files, own=count)
         broken = tuple(loader.broken(assembly.graph))
-        return attrs.evolve(assembly, broken=broken, starter=loader.release())
+        return attrs.evolve(assembly, broken=broken, loader=loader.release())
 
 
 @contextlib.contextmanager
@@ -235,12 +235,9 @@ class _Loader:
         self._overrides = context.overrides
         self._slow_imports = (options.on_slow_import or context.on_slow_import, float(context.settings.silence_seconds))
         self._static_loader = options.static_loader
-        self._starter = HostStarter(
-            quiet=options.quiet,
-            guard=options.guard if context.hosts is None else None,
-            startup_state=context.startup_state,
-            may_start=options.static_loader is None,
-        )
+        self._options = options
+        self._starter: HostStarter | None = None
+        self._hosts: dict[pathlib.Path, LazyHost] = {}
         self._snapshots = Snapshots(context.project.layout.snapshots_dir, context.environment)
         self._use_snapshots = not options.force_import and context.use_snapshots and context.settings.snapshot
         self._errors: dict[pathlib.Path, PivotError] = {}
@@ -252,14 +249,29 @@ class _Loader:
 
     def __exit__(self, *_: object) -> None:
         if not self._released:
-            for each in self.files:
-                each.host.kill()
-            self._starter.close()
+            for host in self._hosts.values():
+                host.kill()
+            if self._starter is not None:
+                self._starter.close()
 
-    def release(self) -> HostStarter:
-        """Leave the hosts and their starter to the caller, who must close them."""
+    def release(self) -> Self:
+        """Leave the hosts to the caller, who must `close` them."""
         self._released = True
-        return self._starter
+        return self
+
+    def close(self) -> None:
+        """End all hosts and their starter."""
+        if self._starter is not None:
+            self._starter.close()
+        for host in self._hosts.values():
+            host.close()
+
+    def host_of(self, of: LoadedFile) -> "LazyHost":
+        """Return the host that can run the stages of a file."""
+        host = self._hosts.get(of.file)
+        if host is None:
+            host = self._hosts[of.file] = self._new_host(of.file, of.loaded)
+        return host
 
     def load(self, file: pathlib.Path) -> LoadedFile:
         """Load one file."""
@@ -279,12 +291,31 @@ class _Loader:
     def _add(self, file: pathlib.Path, loaded: Loaded, process: "HostClient | None" = None) -> LoadedFile:
         pool = self._context.hosts
         host = pool.take(file, loaded) if pool is not None and process is None else None
-        if host is None:
-            host = LazyHost(loaded, lambda: self._load(file), process)
-        if pool is not None:
-            pool.put(file, host)
-        self.files.append(LoadedFile(file, loaded, host))
+        if host is None and (pool is not None or process is not None):
+            host = self._new_host(file, loaded, process)
+        if host is not None:
+            self._hosts[file] = host
+            if pool is not None:
+                pool.put(file, host)
+        self.files.append(LoadedFile(file, loaded))
         return self.files[-1]
+
+    def _new_host(self, file: pathlib.Path, loaded: Loaded, process: "HostClient | None" = None) -> "LazyHost":
+        from pivot_runtime.loading.host_pool import LazyHost  # noqa: PLC0415  # start-up time: most commands need no host
+
+        return LazyHost(loaded, lambda: self._load(file), process)
+
+    def _start_host(self, *, many: bool = False) -> "HostClient":
+        if self._starter is None:
+            from pivot_runtime.loading.host_pool import HostStarter  # noqa: PLC0415  # start-up time, too
+
+            self._starter = HostStarter(
+                quiet=self._options.quiet,
+                guard=self._options.guard if self._context.hosts is None else None,
+                startup_state=self._context.startup_state,
+                may_start=self._static_loader is None,
+            )
+        return self._starter.host(many=many)
 
     def _import(self, file: pathlib.Path) -> LoadedFile:
         if self._static_loader is not None:
@@ -295,7 +326,7 @@ class _Loader:
     def _load(self, file: pathlib.Path) -> "tuple[Loaded, HostClient]":
         from pivot_runtime.loading import host_client  # noqa: PLC0415  # start-up time: most commands import nothing
 
-        return host_client.load_in(self._starter.host, self._root, file, self._slow_imports, self._overrides)
+        return host_client.load_in(self._start_host, self._root, file, self._slow_imports, self._overrides)
 
     def _take(self, file: pathlib.Path, loaded: Loaded, host: "HostClient") -> LoadedFile:
         self.imported = True
@@ -326,7 +357,7 @@ class _Loader:
             for file in unknown:
                 if len(waiting) == most:
                     self._take_first(waiting)
-                waiting.append((file, self._starter.host(many=len(unknown) > 1)))
+                waiting.append((file, self._start_host(many=len(unknown) > 1)))
                 waiting[-1][1].ask_to_load(self._root, file, self._overrides)
             while waiting:
                 self._take_first(waiting)
@@ -424,25 +455,6 @@ def refuse_same_names(files: Iterable[tuple[pathlib.Path, Loaded]], root: pathli
                     f"two pipelines have the name {stage.spec.pipeline!r}: {first} and {second}",
                     hint="give one of them another name: pivot.Pipeline(...), or 'pipeline' in a pivot.yaml",
                 )
-
-
-def refuse_undeclared(graph: Graph) -> None:
-    """Refuse commands with a path that another stage writes and that is not a dep: the order would be undefined.
-
-    Raises:
-        StageError: A command names such a path.
-    """
-    for address, spec in graph.stages.items():
-        for path in spec.named:
-            for around in (path, *parents(path)):
-                writer = graph.producers.get(around, address)
-                if writer != address:
-                    raise StageError(
-                        spec.name,
-                        spec.location,
-                        f"its command names {str(path)!r}, which stage {writer!r} writes, but it does not declare that",
-                        hint="add it to the stage's deps",
-                    )
 
 
 def refuse_sources(graph: Graph, files: Iterable[Loaded], root: pathlib.Path) -> None:

@@ -3,7 +3,6 @@
 import pathlib
 import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import Never
 
 import attrs
 
@@ -19,7 +18,6 @@ from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import ImportRequiredError, StaticError
 from pivot_runtime.git import repository
 from pivot_runtime.loading.assembly import Assembly, LoadedFile, LoadOptions, assemble, assembled
-from pivot_runtime.loading.host_pool import LazyHost
 from pivot_runtime.loading.loaded import Loaded, LoadedStage
 from pivot_runtime.project.project import Project
 
@@ -97,7 +95,7 @@ def _partly(context: CommandContext, *, all_pipelines: bool, untrusted: bool) ->
     recorded = Loaded(SCHEMA, tuple(_recorded(context, readable)), {})
     if not recorded.stages and not (all_pipelines and readable.stages):
         raise StaticError
-    files = (*readable.files, LoadedFile(project.root, recorded, LazyHost(recorded, _refuse)))
+    files = (*readable.files, LoadedFile(project.root, recorded))
     assembly = assembled(project.root, files, own=len(files))
     unknown = dict(_resting_on(dict(_opening(assembly.graph, closed, project.root)), assembly.graph))
     known_by_lock = [stage.spec.address for stage in recorded.stages]
@@ -162,10 +160,6 @@ def _recorded(context: CommandContext, readable: Assembly) -> Iterator[LoadedSta
         lock = lock_files.read(context, spec.address)
         if lock is not None and spec.pipeline not in names and written.isdisjoint(out.path for out in spec.outs):
             yield _stage(spec, lock, sources)
-
-
-def _refuse() -> tuple[Loaded, Never]:
-    raise ImportRequiredError
 
 
 def _stage(spec: StageSpec, lock: StageLock, sources: "_Sources") -> LoadedStage:
