@@ -211,7 +211,7 @@ class PreforkPool:
             files, watching = declared(stage, directory), TraceOptions.from_plain(job["watching"])
             tracer = StageTracer(watching, root=imported.root, declared=files, spool=spool, assigned=job["assigned"])
             own = (imported.pristine, imported.replaced)
-            stage_main.run(stage, directory, fds.result, stage_main.Observation(observer, tracer), own)
+            stage_main.run(stage, directory, fds.result, stage_main.StageObservers(observer, tracer), own)
         finally:
             os._exit(1)
 

@@ -74,7 +74,7 @@ def main(host: int) -> None:
     stage_main.prepare(stage_main.WorkerFds(1, _RESULT_FD, (), host))
     observer.__enter__()
     wire.send(_RESULT_FD, {"ready": True})
-    observation = stage_main.Observation(observer, tracer)
+    observation = stage_main.StageObservers(observer, tracer)
     stage_main.run(stage, directory, _RESULT_FD, observation, (pristine, replacements))
 
 

@@ -54,7 +54,7 @@ class WorkerFds(Value):
     host: int
 
 
-class Observation(NamedTuple):
+class StageObservers(NamedTuple):
     """The observers of one stage run.
 
     Attributes:
@@ -82,7 +82,7 @@ def prepare(fds: WorkerFds) -> None:
 
 
 def run(
-    stage: Stage, directory: str, result: int, observation: Observation, own: tuple[Pristine, Replacements]
+    stage: Stage, directory: str, result: int, observation: StageObservers, own: tuple[Pristine, Replacements]
 ) -> NoReturn:
     """Run a stage in a directory, report to the descriptor ``result``, and end this process.
 
@@ -113,7 +113,7 @@ def run(
 
 
 def _execute(
-    stage: Stage, observation: Observation, own: tuple[Pristine, Replacements], earlier_threads: list[Thread]
+    stage: Stage, observation: StageObservers, own: tuple[Pristine, Replacements], earlier_threads: list[Thread]
 ) -> dict[str, Any]:
     """Call the stage; returns the report of a run that succeeded."""
     pristine, replacements = own
