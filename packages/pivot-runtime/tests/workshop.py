@@ -21,7 +21,7 @@ from pivot_runtime.history import events
 from pivot_runtime.loading.assembly import Assembly, LoadedFile, assembled
 from pivot_runtime.loading.loaded import Loaded, LoadedStage
 from pivot_runtime.project.project import init
-from pivot_runtime.running.edit_detection import CodeWatch
+from pivot_runtime.running.edit_detection import CodeEdits
 from pivot_runtime.running.repro import RunOptions
 from pivot_runtime.running.runner import Runner, RunResult
 
@@ -101,7 +101,7 @@ class Workshop:
                 session,
                 session.graph.select(session.graph.ancestors(session.resolve(targets))),
                 lambda: wrap(InlineExecutor(stages)),
-                lambda: CodeWatch(self.root, [(each.file, each.loaded) for each in assembly.files]),
+                lambda: CodeEdits(self.root, [(each.file, each.loaded) for each in assembly.files]),
                 options=RunOptions(**{"jobs": 1, **options}),
                 report=self.events.append,
             ).drive()

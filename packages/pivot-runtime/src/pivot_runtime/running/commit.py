@@ -78,7 +78,9 @@ def accept(
                 continue
             if evaluation.decision.reasons in ((), (Reason.OUT_LOST,)):
                 if evaluation.lock is not None:
-                    Outs(session).mend(evaluation.stage.spec, evaluation.lock.outs)
+                    outs = Outs(session)
+                    for out in evaluation.stage.spec.outs:
+                        outs.recache(out, evaluation.lock.outs)
                 unchanged.append(names[address])
             else:
                 stale[address] = evaluation

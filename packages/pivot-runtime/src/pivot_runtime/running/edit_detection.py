@@ -18,10 +18,10 @@ type _Mark = tuple[object, ...]
 """Another one each time that a file is written, or replaced."""
 
 
-class DepWatch:
-    """Compares the deps that a stage was started on with those that are there when it has ended.
+class DepEdits:
+    """Edits of deps while a stage runs.
 
-    One that was written meanwhile counts as moved also if it is now as it was: nobody knows what the stage has read.
+    A dep that was written meanwhile counts as edited even if it is now as it was: nobody knows what the stage has read.
     """
 
     def __init__(self, look: Callable[[ArtifactPath], Artifact | None], layout: Layout) -> None:
@@ -34,8 +34,8 @@ class DepWatch:
         """A stage is about to start."""
         self._marks[address] = {path: _mark(self._layout.artifact(path)) for path in deps}
 
-    def moved(self, address: str, deps: Mapping[ArtifactPath, Artifact]) -> tuple[ArtifactPath, ...]:
-        """Those of the deps that are no longer what they were, or were written since the stage was started.
+    def edited(self, address: str, deps: Mapping[ArtifactPath, Artifact]) -> tuple[ArtifactPath, ...]:
+        """The deps that are not those given any more, or were written since the stage was started.
 
         Raises:
             ArtifactError: The path cannot be a dep.
@@ -65,32 +65,32 @@ def _file_mark(status: os.stat_result) -> _Mark:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-class CodeWatch:
-    """Compares the code that was loaded with the code that is there now."""
+class CodeEdits:
+    """Edits of code and parameters since the pipelines were loaded."""
 
     def __init__(
         self, root: pathlib.Path, files: Iterable[tuple[pathlib.Path, Loaded]], overrides: Sequence[str] = ()
     ) -> None:
-        """Watch what was loaded, with ``overrides``, from each pipeline file of the project.
+        """``files`` are pipeline files and what was loaded from them, with ``overrides``.
 
-        The outs of a stage are no edits, though another one may have been fingerprinted by them: it counts in the next
-        run.
+        A stage that writes its outs edits nothing, though the fingerprint of another stage may depend on them: that
+        counts in the next run.
         """
         files = list(files)
         outs = {out.path for _, loaded in files for stage in loaded.stages for out in stage.spec.outs}
         written = [os.fspath(root / path) for path in outs]
-        self._files = [_WatchedFile(root, file, loaded, overrides, written) for file, loaded in files]
+        self._files = [_LoadedFile(root, file, loaded, overrides, written) for file, loaded in files]
 
-    def moved(self, address: str) -> tuple[str, ...]:
-        """The changes of a stage since it was loaded: manifest keys, parameters, or files that cannot be loaded.
+    def edited(self, address: str) -> tuple[str, ...]:
+        """The edited facts of a stage: manifest keys, parameters, or files that cannot be loaded any more.
 
-        An edit that changes no fingerprint, such as a comment, is no move.
+        An edit that changes no fingerprint, such as one of a comment, does not count.
         """
-        return next((each.moved(address) for each in self._files if each.has(address)), ())
+        return next((each.edited(address) for each in self._files if each.has(address)), ())
 
 
-class _WatchedFile:
-    """The code of one pipeline file."""
+class _LoadedFile:
+    """A pipeline file, its stages as they were loaded, and as they are since the last edit."""
 
     def __init__(
         self,
@@ -105,23 +105,23 @@ class _WatchedFile:
         self._file = file
         self._loaded = {stage.spec.address: stage for stage in loaded.stages}
         self._written = written
-        self._changes = self._watched(loaded)
+        self._changes = self._changes_since(loaded)
         self._now = self._loaded
 
     def has(self, address: str) -> bool:
         return address in self._loaded
 
-    def moved(self, address: str) -> tuple[str, ...]:
-        edited = self._changes.find()
-        if edited:
+    def edited(self, address: str) -> tuple[str, ...]:
+        files = self._changes.find()
+        if files:
             from pivot_runtime.loading import host_client  # noqa: PLC0415  # start-up time: edits while stages run are rare
 
             try:
                 loaded, host = host_client.load(self._root, self._file, quiet=True, overrides=self._overrides)
             except PivotError:
-                return tuple(self._shown(file) for file in edited)
+                return tuple(self._shown(file) for file in files)
             host.close()
-            self._changes = self._watched(loaded)
+            self._changes = self._changes_since(loaded)
             self._now = {stage.spec.address: stage for stage in loaded.stages}
         before, now = self._loaded[address], self._now.get(address)
         if now is before:
@@ -131,7 +131,8 @@ class _WatchedFile:
         facts, new = _facts(before), _facts(now)
         return tuple(sorted(key for key in facts.keys() | new.keys() if facts.get(key) != new.get(key)))
 
-    def _watched(self, loaded: Loaded) -> source_import.Changes:
+    def _changes_since(self, loaded: Loaded) -> source_import.Changes:
+        """The changes of the files that a load read, but for those that stages write."""
         read = {
             file: found for file, found in loaded.read.items() if not any(is_within(file, out) for out in self._written)
         }

@@ -31,7 +31,6 @@ class Outs:
         self._session = session
         self._layout = session.stores.layout
         self._report = report
-        self._mended: list[ArtifactPath] = []
 
     @functools.cached_property
     def _stash(self) -> "OutStash":
@@ -88,22 +87,17 @@ class Outs:
         """The stage has succeeded: its previous outs are no longer needed."""
         self._stash.drop(address)
 
-    def mend(self, spec: StageSpec, recorded: Mapping[ArtifactPath, Artifact]) -> None:
-        """Before a lock is written: what the cache has lost of these outs, and is in place, is stored again.
+    def recache(self, out: OutSpec, recorded: Mapping[ArtifactPath, Artifact]) -> bool:
+        """Before a lock is written: store an out again that is in place and that the cache has lost; whether it was.
 
         Raises:
             CacheError: It cannot be stored.
         """
-        session = self._session
-        for path in (out.path for out in spec.outs if out.cache and out.path in recorded):
-            if not session.store.has_all(recorded[path]) and session.artifact_at(path) == recorded[path]:
-                session.ingest(path)
-                self._mended.append(path)
-
-    def tell(self) -> None:
-        """At the end: say what was stored again."""
-        if self._mended:
-            self._report(events.OutsRecached(tuple(self._mended)))
+        artifact = recorded.get(out.path) if out.cache else None
+        if artifact is None or self._session.store.has_all(artifact) or self._session.artifact_at(out.path) != artifact:
+            return False
+        self._session.ingest(out.path)
+        return True
 
     def absent(self, spec: StageSpec) -> list[ArtifactPath]:
         """Outs that are not there."""
@@ -144,11 +138,11 @@ _PERIOD_S = 1.0
 """So often, at most, a run waits for the disk before its end."""
 
 
-class Flushing:
-    """The records of one run that are not flushed yet."""
+class RecordFlusher:
+    """Flushes the records of one run to the disk, with the objects that they name: once a second, and at its end."""
 
     def __init__(self, stores: Stores, *, since: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """Nothing has been recorded; what was, is flushed a while after ``since`` at the earliest."""
+        """Nothing has been recorded; the run has not waited for the disk ``since`` then."""
         self._stores = stores
         self._wanted = stores.settings.fsync is Fsync.ALL
         self._clock = clock
@@ -157,22 +151,22 @@ class Flushing:
         self._files: set[pathlib.Path] = set()
 
     def add(self, record: RunRecord, outs: Iterable[OutSpec], lock: pathlib.Path) -> None:
-        """This was stored, as far as the cache keeps it, and recorded in a lock file."""
+        """A record was written, and a lock file that names it."""
         if self._wanted:
             self._artifacts.update(record.outs[out.path] for out in outs if out.cache)
             self._files |= {lock, self._stores.runs.file(record.key)}
 
-    def perhaps(self) -> None:
+    def flush_if_due(self) -> None:
         """Flush, if the last time is long ago.
 
         Raises:
             CacheError: The disk fails.
         """
         if self._files and self._clock() - self._since >= _PERIOD_S:
-            self.now()
+            self.flush()
 
-    def now(self) -> None:
-        """Flush: first the objects, and then what names them.
+    def flush(self) -> None:
+        """Flush the objects, and then the files that name them.
 
         Raises:
             CacheError: The disk fails, or somebody has removed an object.

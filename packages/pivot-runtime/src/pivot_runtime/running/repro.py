@@ -18,7 +18,7 @@ from pivot_runtime.running.runner import Runner, RunResult, make_executor
 
 if TYPE_CHECKING:
     from pivot_runtime.executors.base import Debugger, Executor
-    from pivot_runtime.running.edit_detection import CodeWatch
+    from pivot_runtime.running.edit_detection import CodeEdits
 
 __all__ = ["RunOptions", "RunResult", "repro"]
 
@@ -106,15 +106,15 @@ def _repro(  # as `repro`
         wanted = session.resolve(targets)
         graph = session.graph.select(wanted if options.only_targets else session.graph.ancestors(wanted))
 
-        def code() -> "CodeWatch":
-            from pivot_runtime.running.edit_detection import CodeWatch  # noqa: PLC0415  # start-up time
+        def code_edits() -> "CodeEdits":
+            from pivot_runtime.running.edit_detection import CodeEdits  # noqa: PLC0415  # start-up time
 
             files = [(each.file, each.loaded) for each in assembly.files]
-            return CodeWatch(context.project.root, files, context.overrides)
+            return CodeEdits(context.project.root, files, context.overrides)
 
         def executor() -> "Executor":
             return make_executor(assembly, session, options, teller)
 
-        result = Runner(session, graph, executor, code, options=options, report=report).drive()
+        result = Runner(session, graph, executor, code_edits, options=options, report=report).drive()
         result.load_traces = assembly.load_traces
         return result

@@ -31,8 +31,8 @@ from pivot_runtime.processes.cpu_count import default_jobs
 if TYPE_CHECKING:
     from pivot_runtime.executors.base import Executor, Finished
     from pivot_runtime.loading.assembly import Assembly
-    from pivot_runtime.running.edit_detection import CodeWatch, DepWatch
-    from pivot_runtime.running.outs import Flushing, Outs
+    from pivot_runtime.running.edit_detection import CodeEdits, DepEdits
+    from pivot_runtime.running.outs import Outs, RecordFlusher
     from pivot_runtime.running.repro import RunOptions
     from pivot_runtime.sharing.pull_inputs import InputFetcher
 
@@ -56,11 +56,18 @@ _CURRENT = frozenset({StageOutcome.CACHED, StageOutcome.RESTORED, StageOutcome.R
 
 
 class _StageFailure(Exception):  # noqa: N818  # it never leaves this module
-    """A stage run whose outs are not taken in."""
+    """A stage run whose outs are not taken in; with ``final``, another try would end likewise."""
 
-    def __init__(self, summary: str, *, detail: str = "", hint: str | None = None) -> None:
+    def __init__(self, summary: str, *, detail: str = "", hint: str | None = None, final: bool = False) -> None:
         super().__init__(summary)
-        self.summary, self.detail, self.hint = summary, detail, hint
+        self.summary, self.detail, self.hint, self.final = summary, detail, hint, final
+
+
+class _StageRun:
+    """A stage that has started: as it was observed, why it runs, and how often it may be repeated if it fails."""
+
+    def __init__(self, observation: Observation, decision: Decision, retries: int) -> None:
+        self.observation, self.decision, self.retries = observation, decision, retries
 
 
 @attrs.define
@@ -115,33 +122,32 @@ class Runner:
         session: Session,
         graph: Graph,
         executor: "Callable[[], Executor]",
-        code: "Callable[[], CodeWatch]",
+        code: "Callable[[], CodeEdits]",
         *,
         options: "RunOptions",
         report: Reporter,
     ) -> None:
-        """Prepare a run; nothing starts before `drive`."""
+        """Prepare a run; nothing starts before `drive`. The first stage that runs calls ``executor`` and ``code``."""
         self._session = session
         self._layout = session.stores.layout
         self._graph = graph
-        self._start_executor = executor
-        self._started: Executor | None = None
-        self._watch_code = code
+        self._make_executor = executor
+        self._used_executor: Executor | None = None
+        self._make_code_edits = code
         self._options = options
         self._report = report
         capacities = session.stores.settings.resources
         upstream = {address: graph.upstream[address] for address in graph.stages}
         needs = resource_needs(graph.stages.values(), capacities)
         self._plan = Plan(upstream, needs, capacities, self._last_durations)
-        self._acted: Outs | None = None
-        self._flushing: Flushing | None = None
+        self._flusher: RecordFlusher | None = None
         self._began = time.monotonic()
         self._inputs = _input_fetcher(session, graph, report) if options.pull else None
         self._view: StageView = session if self._inputs is None else self._inputs.view
-        self._running: dict[str, tuple[Observation, Decision]] = {}
-        self._result = RunResult()
+        self._running: dict[str, _StageRun] = {}
         self._unrecorded: list[tuple[str, Observation, RunRecord]] = []
-        self._retries = {address: 0 if options.in_process else spec.retries for address, spec in graph.stages.items()}
+        self._recached: list[ArtifactPath] = []
+        self._result = RunResult()
 
     def drive(self) -> RunResult:
         """Go on until every stage is done, failed or skipped."""
@@ -154,11 +160,11 @@ class Runner:
         except BaseException as error:
             self._abandon(error)
             raise
-        self._flush(now=True)
-        if self._started is not None:
+        self._flush()
+        if self._used_executor is not None:
             logs.prune(self._layout.logs_dir)
-        if self._acted is not None:
-            self._acted.tell()
+        if self._recached:
+            self._report(events.OutsRecached(tuple(self._recached)))
         self._session.retire()
         self._result.seconds = time.monotonic() - began
         self._report(events.RunEnded(self._result.seconds, self._result.complete))
@@ -166,43 +172,39 @@ class Runner:
 
     @property
     def _executor(self) -> "Executor":
-        if self._started is None:
-            self._started = self._start_executor()
-        return self._started
+        if self._used_executor is None:
+            self._used_executor = self._make_executor()
+        return self._used_executor
 
     def _abandon(self, error: BaseException) -> None:
         """End what is running, at once if the user insists, and put everything back whatever comes."""
         try:
             if isinstance(error, KeyboardInterrupt):
                 self._report(events.Interrupted(tuple(self._running)))
-            if self._started is not None:
-                self._started.stop()
+            if self._used_executor is not None:
+                self._used_executor.stop()
         except KeyboardInterrupt:
-            if self._started is not None:
-                self._started.kill()
+            if self._used_executor is not None:
+                self._used_executor.kill()
             raise
         finally:
             with uninterrupted():
                 for address in self._running:
                     self._outs.put_back(self._graph.stages[address])
                 self._record()
-                self._flush(now=True)
+                self._flush()
                 stopped = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
                 self._report(events.RunStopped(stopped))
 
-    @property
+    def _flush(self) -> None:
+        if self._flusher is not None:
+            self._flusher.flush()
+
+    @functools.cached_property
     def _outs(self) -> "Outs":
-        """The outs of the stages that the run acts on."""
-        if self._acted is None:
-            from pivot_runtime.running.outs import Outs  # noqa: PLC0415  # start-up time: most runs act on none
+        from pivot_runtime.running.outs import Outs  # noqa: PLC0415  # start-up time: most runs act on no stage
 
-            self._acted = Outs(self._session, self._report)
-        return self._acted
-
-    def _flush(self, *, now: bool = False) -> None:
-        """Flush what was recorded, ``now`` or if the last time is long ago."""
-        if self._flushing is not None:
-            (self._flushing.now if now else self._flushing.perhaps)()
+        return Outs(self._session, self._report)
 
     def _last_durations(self) -> Mapping[str, float]:
         from pivot_runtime.history.stage_stats import last_durations  # noqa: PLC0415  # start-up time
@@ -210,14 +212,14 @@ class Runner:
         return last_durations(self._layout)
 
     @functools.cached_property
-    def _code(self) -> "CodeWatch":
-        return self._watch_code()
+    def _code_edits(self) -> "CodeEdits":
+        return self._make_code_edits()
 
     @functools.cached_property
-    def _deps(self) -> "DepWatch":
-        from pivot_runtime.running.edit_detection import DepWatch  # noqa: PLC0415  # start-up time: most runs start nothing
+    def _dep_edits(self) -> "DepEdits":
+        from pivot_runtime.running.edit_detection import DepEdits  # noqa: PLC0415  # start-up time: most runs start nothing
 
-        return DepWatch(self._session.artifact_at, self._layout)
+        return DepEdits(self._session.artifact_at, self._layout)
 
     @functools.cached_property
     def _strict_io(self) -> StrictIO:
@@ -287,9 +289,14 @@ class Runner:
         lock = self._session.lock(address)
         self._outs.keep(observation.outs, lock)
         self._layout.logs_dir.mkdir(parents=True, exist_ok=True)
-        self._running[address] = (observation, decision)  # from here on its outs are to be put back
-        self._outs.set_aside(self._graph.stages[address], lock)
-        self._deps.begin(address, observation.inputs.deps)
+        spec = self._graph.stages[address]
+        retries = 0 if self._options.in_process else spec.retries
+        self._running[address] = _StageRun(observation, decision, retries)  # from here on its outs are to be put back
+        self._outs.set_aside(spec, lock)
+        self._execute(address)
+
+    def _execute(self, address: str) -> None:
+        self._dep_edits.begin(address, self._running[address].observation.inputs.deps)
         self._executor.start(address, self._log(address))
 
     def _end(self, finished: "Finished") -> None:
@@ -301,15 +308,15 @@ class Runner:
         except _StageFailure as failure:
             self._fail(finished, failure)
             return
-        observation, decision = self._running.pop(address)
+        run = self._running.pop(address)
         self._outs.release(address)
         seconds, usage = finished.seconds, finished.usage
         if changed:
             self._settle(address, StageOutcome.TORN, events.StageInputsChanged(address, seconds, changed, usage))
             return
-        observation, variables = with_variables(observation, self._session.stages[address], finished.seen.variables)
+        observation, variables = with_variables(run.observation, self._session.stages[address], finished.seen.variables)
         self._unrecorded.append((address, observation, RunRecord(observation.inputs.key(), outs, finished.observed)))
-        ran = events.StageRan(address, decision, seconds, finished.incomplete, usage, variables)
+        ran = events.StageRan(address, run.decision, seconds, finished.incomplete, usage, variables)
         self._settle(address, StageOutcome.RAN, ran)
 
     def _take_in(self, finished: "Finished") -> tuple[tuple[str, ...], dict[ArtifactPath, Artifact]]:
@@ -321,16 +328,16 @@ class Runner:
         address, failure = finished.address, finished.failure
         if failure is not None:
             raise _StageFailure(failure.summary, detail=failure.detail, hint=failure.hint)
-        spec, deps = self._graph.stages[address], self._running[address][0].inputs.deps
+        spec, deps = self._graph.stages[address], self._running[address].observation.inputs.deps
         absent = self._outs.absent(spec)
         if absent:
             raise _StageFailure(f"it did not write {', '.join(absent)}", hint="a stage writes all outs it declares")
         unruly = self._strict_io.unruly(spec, finished.seen)
         if unruly:
-            self._retries[address] = 0  # another try would do the same
-            raise _StageFailure(unruly, hint="declare them as shown, or name them in strict_io.ignore")
+            hint = "declare them as shown, or name them in strict_io.ignore"
+            raise _StageFailure(unruly, hint=hint, final=True)
         try:
-            changed = (*self._deps.moved(address, deps), *self._code.moved(address))
+            changed = (*self._dep_edits.edited(address, deps), *self._code_edits.edited(address))
             return changed, {} if changed else self._outs.take_in(spec)
         except ArtifactError as error:
             raise _StageFailure(str(error), hint=error.hint) from error
@@ -351,7 +358,8 @@ class Runner:
             if not any(out.incremental for out in self._graph.stages[address].outs):
                 self._session.runs.put(record)
             self._commit(address, observation, record)
-        self._flush()
+        if self._flusher is not None:
+            self._flusher.flush_if_due()
 
     def _restore(self, address: str, observation: Observation, record: RunRecord) -> None:
         stores = self._session.stores
@@ -361,31 +369,35 @@ class Runner:
         replaced = {path: observation.outs[path] for path in plan.replace}
         self._outs.keep(replaced, self._session.lock(address))
         checkout.apply(plan, stores.store, self._layout, stores.settings.checkout_mode, files=stores.files)
-        self._outs.mend(self._graph.stages[address], record.outs)
+        for out in self._graph.stages[address].outs:
+            if self._outs.recache(out, record.outs):
+                self._recached.append(out.path)
         self._commit(address, observation, record)
 
     def _commit(self, address: str, observation: Observation, record: RunRecord) -> None:
         inputs = attrs.evolve(observation.inputs, observed=record.observed)
         lock = StageLock(inputs, record.outs, self._session.stages[address].libraries)
         lock_file.write(file := self._layout.lock_file(address), lock)
-        if self._flushing is None:
-            from pivot_runtime.running.outs import Flushing  # noqa: PLC0415  # start-up time: most runs record nothing
+        if self._flusher is None:
+            from pivot_runtime.running.outs import RecordFlusher  # noqa: PLC0415  # start-up time: most runs record nothing
 
-            self._flushing = Flushing(self._session.stores, since=self._began)
-        self._flushing.add(record, inputs.outs, file)
+            self._flusher = RecordFlusher(self._session.stores, since=self._began)
+        self._flusher.add(record, inputs.outs, file)
         self._session.source_texts.remember(self._session.stages[address], self._session.project.root)
 
     def _fail(self, finished: "Finished", failure: _StageFailure) -> None:
         address, summary, hint = finished.address, failure.summary, failure.hint
+        run = self._running[address]
         lost = self._outs.put_back(self._graph.stages[address])
-        if self._retries[address] and not lost and self._start_again(address):
-            self._retries[address] -= 1
-            self._report(events.StageRetried(address, finished.seconds, summary, self._retries[address]))
+        if run.retries and not failure.final and not lost and self._start_again(address):
+            run.retries -= 1
+            self._report(events.StageRetried(address, finished.seconds, summary, run.retries))
             return
         if lost:
             aside = self._layout.stash_dir / address
             hint = f"{', '.join(lost)} could not be put back: {aside} has the old"
-        self._result.tried[address] = self._running.pop(address)[0].inputs.key()
+        del self._running[address]
+        self._result.tried[address] = run.observation.inputs.key()
         log = self._log(address)
         failed = events.StageFailed(
             address,
@@ -405,8 +417,7 @@ class Runner:
         except ArtifactError:
             self._outs.put_back(self._graph.stages[address])
             return False
-        self._deps.begin(address, self._running[address][0].inputs.deps)
-        self._executor.start(address, self._log(address))
+        self._execute(address)
         return True
 
     def _skip_dependents(self, address: str) -> None:

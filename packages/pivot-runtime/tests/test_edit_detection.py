@@ -1,11 +1,11 @@
-"""The parts of a stage's code that moved since it was loaded."""
+"""Edits of a stage's code since it was loaded."""
 
 import pathlib
 
 import pytest
 from source_projects import Sources
 
-from pivot_runtime.running.edit_detection import CodeWatch
+from pivot_runtime.running.edit_detection import CodeEdits
 
 PIPELINE = """
 from helpers import shared
@@ -37,16 +37,16 @@ def project(tmp_path: pathlib.Path) -> Sources:
 
 
 @pytest.fixture
-def watch(project: Sources) -> CodeWatch:
-    return CodeWatch(project.root, [(project.root / "pipeline.py", project.load())])
+def edits(project: Sources) -> CodeEdits:
+    return CodeEdits(project.root, [(project.root / "pipeline.py", project.load())])
 
 
-def movers(watch: CodeWatch) -> set[str]:
-    return {name for name in ("one", "two", "three") if watch.moved(f"p.{name}")}
+def edited(edits: CodeEdits) -> set[str]:
+    return {name for name in ("one", "two", "three") if edits.edited(f"p.{name}")}
 
 
-def test_nothing_moved(watch: CodeWatch) -> None:
-    assert movers(watch) == set()
+def test_nothing_edited(edits: CodeEdits) -> None:
+    assert edited(edits) == set()
 
 
 @pytest.mark.parametrize(
@@ -57,14 +57,14 @@ def test_nothing_moved(watch: CodeWatch) -> None:
         ("pipeline.py", "LIMIT = 1\n", "\n\nLIMIT = 1\n\nOTHER = 2\n"),
     ],
 )
-def test_cosmetic_edits_are_no_move(project: Sources, watch: CodeWatch, file: str, old: str, new: str) -> None:
+def test_cosmetic_edits_are_no_edits(project: Sources, edits: CodeEdits, file: str, old: str, new: str) -> None:
     project.replace(file, old, new)
 
-    assert movers(watch) == set()
+    assert edited(edits) == set()
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "moved"),
+    ("file", "old", "new", "found"),
     [
         ("helpers.py", "return x", "return x + x", {"one", "two"}),
         ("pipeline.py", "return x  #", "return x * 2  #", {"one"}),
@@ -76,53 +76,53 @@ def test_cosmetic_edits_are_no_move(project: Sources, watch: CodeWatch, file: st
         ("pipeline.py", 'Out("two.txt", Text())', 'Out("two.txt", JSON())', {"two"}),
     ],
 )
-def test_edits_move_only_what_rests_on_them(
-    project: Sources, watch: CodeWatch, file: str, old: str, new: str, moved: set[str]
+def test_an_edit_is_one_of_the_stages_that_depend_on_it(
+    project: Sources, edits: CodeEdits, file: str, old: str, new: str, found: set[str]
 ) -> None:
     project.replace(file, old, new)
 
-    assert movers(watch) == moved
+    assert edited(edits) == found
 
 
-def test_what_moved_is_named(project: Sources, watch: CodeWatch) -> None:
+def test_edited_facts_are_named(project: Sources, edits: CodeEdits) -> None:
     project.replace("helpers.py", "return x", "return x + x")
 
-    (key,) = watch.moved("p.two")
+    (key,) = edits.edited("p.two")
     assert "shared" in key
 
 
-def test_code_that_cannot_be_loaded_moves_everything(project: Sources, watch: CodeWatch) -> None:
-    """And names the files; when it can be loaded again, nothing has moved."""
+def test_code_that_cannot_be_loaded_edits_everything(project: Sources, edits: CodeEdits) -> None:
+    """And names the files; when it can be loaded again, nothing is edited."""
     project.replace("helpers.py", "return x", "return (x")
 
-    assert movers(watch) == {"one", "two", "three"}
-    assert watch.moved("p.three") == ("helpers.py",)
+    assert edited(edits) == {"one", "two", "three"}
+    assert edits.edited("p.three") == ("helpers.py",)
     project.replace("helpers.py", "return (x", "return x")
-    assert movers(watch) == set()
+    assert edited(edits) == set()
 
 
-def test_a_deleted_module_moves_everything(project: Sources, watch: CodeWatch) -> None:
+def test_a_deleted_module_edits_everything(project: Sources, edits: CodeEdits) -> None:
     (project.root / "helpers.py").unlink()
 
-    assert movers(watch) == {"one", "two", "three"}
+    assert edited(edits) == {"one", "two", "three"}
 
 
-def test_a_reverted_edit_is_no_move(project: Sources, watch: CodeWatch) -> None:
+def test_a_reverted_edit_is_none(project: Sources, edits: CodeEdits) -> None:
     project.replace("helpers.py", "return x", "return x + x")
-    assert movers(watch) == {"one", "two"}
+    assert edited(edits) == {"one", "two"}
 
     project.replace("helpers.py", "return x + x", "return x")
-    assert movers(watch) == set()
+    assert edited(edits) == set()
 
 
-def test_a_module_that_was_not_imported_at_first(project: Sources, watch: CodeWatch) -> None:
+def test_a_module_that_was_not_imported_at_first(project: Sources, edits: CodeEdits) -> None:
     """An edit may bring in a file, whose later edits count as well."""
     project.write("more.py", "def shared(x):\n    return x\n")
     project.replace("pipeline.py", "from helpers import", "from more import")
-    assert movers(watch) == {"one", "two"}
+    assert edited(edits) == {"one", "two"}
 
     project.write("more.py", "def shared(x):\n    return (x\n")
-    assert movers(watch) == {"one", "two", "three"}
+    assert edited(edits) == {"one", "two", "three"}
 
 
 DECLARED = """\
@@ -136,15 +136,15 @@ stages:
 
 def test_what_declares_sets_and_is_named_moves_what_rests_on_it(tmp_path: pathlib.Path) -> None:
     project = Sources(tmp_path / "project", {"pivot.yaml": DECLARED, "two.sh": "echo 2\n"})
-    watch = CodeWatch(project.root, [(project.root / "pivot.yaml", project.load("pivot.yaml"))])
-    assert movers(watch) == set()
+    edits = CodeEdits(project.root, [(project.root / "pivot.yaml", project.load("pivot.yaml"))])
+    assert edited(edits) == set()
 
     (project.root / "params.yaml").write_text("one: {n: 2}\n")  # made while a stage runs
-    assert watch.moved("p.one") == ("param:n",)
+    assert edits.edited("p.one") == ("param:n",)
     (project.root / "params.yaml").write_text("one: {n: 1}\nthree: {n: 5}\n")
-    assert movers(watch) == {"three"}
+    assert edited(edits) == {"three"}
     project.replace("two.sh", "echo 2", "echo 22")
-    assert watch.moved("p.two") == ("file:two.sh",)
+    assert edits.edited("p.two") == ("file:two.sh",)
     (project.root / "params.yaml").unlink()
     project.replace("pivot.yaml", "echo 3", "echo 4")
-    assert movers(watch) == {"two", "three"}
+    assert edited(edits) == {"two", "three"}
