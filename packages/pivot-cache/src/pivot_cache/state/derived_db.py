@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 type Row = tuple[str, str]
 """A signature, and the value for it."""
 
-_BUSY_SECONDS: Final = 1.0
-_BUSY_ROWS_SECONDS: Final = 5.0
-"""The digests of many files justify a longer wait."""
+_BUSY_SECONDS: Final = 5.0
+"""The longest wait for another process, where many digests or requests depend on it."""
 _DAMAGED: Final = frozenset({1, 11, 26})
 """SQLITE_ERROR (no such table), SQLITE_CORRUPT, SQLITE_NOTADB."""
 
@@ -32,30 +31,109 @@ _REPLACE = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)"
 _DELETE = "DELETE FROM files WHERE path = ?"
 
 
-def use(file: Path, work: "Callable[[sqlite3.Connection], object]") -> None:
-    """Use a database, which is created if necessary. It never fails, but the work may not have been done."""
-    import sqlite3  # noqa: PLC0415  # start-up time: most commands do not come here
+class DerivedDatabase:
+    """One table in one SQLite file, opened for each use; no method fails: at worst the work is not done."""
 
-    try:
-        os.makedirs(file.parent, exist_ok=True)
-        database = sqlite3.connect(file, timeout=_BUSY_SECONDS)
+    def __init__(
+        self, file: Path, *, version: int, create: str, flushed: bool = False, busy_seconds: float = 1.0
+    ) -> None:
+        """Describe it; the first `write` makes the file.
+
+        Args:
+            file: The database.
+            version: The version of the table.
+            create: The statement that makes the table.
+            flushed: Whether a power cut must leave no row half written, since a wrong row does harm.
+            busy_seconds: The longest wait for another process.
+        """
+        self._file = file
+        self._version = version
+        self._create = create
+        self._flushed = flushed
+        self._busy_seconds = busy_seconds
+
+    def read(self, work: "Callable[[sqlite3.Connection], object]") -> None:
+        """Read, if there is a database."""
+        if self._file.exists():
+            self._use(work)
+
+    def write(self, work: "Callable[[sqlite3.Connection], object]") -> None:
+        """Write in one transaction."""
+
+        def in_transaction(database: "sqlite3.Connection") -> None:
+            with database:
+                database.execute("BEGIN IMMEDIATE")
+                work(database)
+
+        self._use(in_transaction)
+
+    def _use(self, work: "Callable[[sqlite3.Connection], object]") -> None:
+        import sqlite3  # noqa: PLC0415  # start-up time: most commands do not come here
+
         try:
-            database.execute("PRAGMA synchronous = OFF")
-            work(database)
-        finally:
-            database.close()
-    except (sqlite3.Error, OSError, ValueError):
-        return
+            database = _connect(
+                self._file, self._version, self._create, flushed=self._flushed, busy_seconds=self._busy_seconds
+            )
+            if database is not None:
+                with contextlib.closing(database):
+                    work(database)
+        except (sqlite3.Error, OSError, ValueError) as error:
+            if _is_damaged(error):
+                _remove(self._file)
 
 
-def has_version(database: "sqlite3.Connection", version: int, create: str | None) -> bool:
-    """Whether a database has this version of its table.
+def _connect(
+    file: Path,
+    version: int,
+    create: str | None,
+    *,
+    busy_seconds: float,
+    flushed: bool = False,
+) -> "sqlite3.Connection | None":
+    """Open a database; None if its table has another version.
 
-    Args:
-        database: A connection without implicit transactions.
-        version: The version of the table.
-        create: The statement that creates a missing table; None if nothing may be written.
+    Raises:
+        sqlite3.Error: It is damaged, or locked.
+        OSError: Its directory cannot be made.
     """
+    import sqlite3  # noqa: PLC0415  # start-up time: not every command has files to look up
+
+    if create is not None:
+        os.makedirs(file.parent, exist_ok=True)
+    database = sqlite3.connect(
+        f"file:{_escaped(file.absolute())}?mode={'ro' if create is None else 'rwc'}",
+        uri=True,
+        timeout=busy_seconds,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        if not flushed:
+            database.execute("PRAGMA synchronous = OFF")
+        fits = _has_version(database, version, create)
+    except BaseException:
+        database.close()
+        raise
+    if not fits:
+        database.close()
+        return None
+    return database
+
+
+def _is_damaged(error: Exception) -> bool:
+    """Whether an error says that the file is no database, or not a whole one."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
+
+
+def _remove(file: Path) -> None:
+    """Remove a damaged database with its journal; never fails."""
+    for name in (f"{file.name}-journal", file.name):
+        with contextlib.suppress(OSError):
+            file.with_name(name).unlink()
+
+
+def _has_version(database: "sqlite3.Connection", version: int, create: str | None) -> bool:
+    """Return whether a database has this version of its table, which ``create`` makes where there is none."""
     if create is not None and _version(database) == 0:
         with database:
             database.execute("BEGIN IMMEDIATE")
@@ -63,18 +141,6 @@ def has_version(database: "sqlite3.Connection", version: int, create: str | None
                 database.execute(create)
                 database.execute(f"PRAGMA user_version = {version}")
     return _version(database) == version
-
-
-def is_damaged(error: Exception) -> bool:
-    """Whether an error shows that the file is not an intact database."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
-
-
-def remove(file: Path) -> None:
-    """Remove a damaged database with its journal; never fails."""
-    for name in (f"{file.name}-journal", file.name):
-        with contextlib.suppress(OSError):
-            file.with_name(name).unlink()
 
 
 def _version(database: "sqlite3.Connection") -> object:
@@ -147,30 +213,17 @@ class Rows:
             return self._connection
         if not create and not self._file.exists():
             return None
-        import sqlite3  # noqa: PLC0415 - start-up time: not every command has files to look up
-
-        if create:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-        mode = "ro" if self._readonly else "rwc"
-        self._connection = database = sqlite3.connect(
-            f"file:{_escaped(self._file.absolute())}?mode={mode}",
-            uri=True,
-            timeout=_BUSY_ROWS_SECONDS,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        database.execute("PRAGMA synchronous = OFF")
-        if not has_version(database, _VERSION, None if self._readonly else _CREATE):
-            self.close()
-            self._usable = False
+        create_table = None if self._readonly else _CREATE
+        self._connection = _connect(self._file, _VERSION, create_table, busy_seconds=_BUSY_SECONDS)
+        self._usable = self._connection is not None
         return self._connection
 
     def _give_up(self, error: Exception) -> None:
         """Continue without the database; remove it first if it is damaged."""
         self.close()
-        self._usable = not self._readonly and is_damaged(error)
+        self._usable = not self._readonly and _is_damaged(error)
         if self._usable:
-            remove(self._file)
+            _remove(self._file)
 
 
 def _errors() -> tuple[type[Exception], ...]:

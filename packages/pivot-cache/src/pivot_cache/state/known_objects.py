@@ -6,14 +6,13 @@ remote's answer overrides it: callers that learn otherwise call `forget`. The fi
 damaged, locked, read-only or newer, the remotes are asked.
 """
 
-import contextlib
 import time
 from collections.abc import Callable, Collection, Iterable
 from itertools import batched
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pivot_cache.state import derived_db
+from pivot_cache.state.derived_db import DerivedDatabase
 
 if TYPE_CHECKING:
     import sqlite3
@@ -49,6 +48,10 @@ class KnownObjects:
             clock: Returns the current time in s since the epoch.
         """
         self._file = file
+        # Flushed: an object that is only believed to be on the remote would never get there.
+        self._database = DerivedDatabase(
+            file, version=_VERSION, create=_CREATE, flushed=True, busy_seconds=_BUSY_SECONDS
+        )
         self._clock = clock
 
     def among(self, remote: str, digests: Collection[str], *, whole: bool = False) -> set[str]:
@@ -62,8 +65,8 @@ class KnownObjects:
                 marks = ",".join("?" * len(batch))
                 known.update(row[0] for row in database.execute(_SELECT % marks, (*facts, *batch)))
 
-        if digests and self._file.exists():
-            self._do(select)
+        if digests:
+            self._database.read(select)
         return known
 
     def add(self, remote: str, digests: Iterable[str], *, whole: bool = False) -> None:
@@ -72,19 +75,17 @@ class KnownObjects:
         rows = [(remote, digest, int(whole), now) for digest in digests]
 
         def insert(database: "sqlite3.Connection") -> None:
-            database.execute("BEGIN IMMEDIATE")
             database.executemany(_INSERT, rows)
             database.execute("DELETE FROM known WHERE seen NOT BETWEEN ? AND ?", (now - LIFETIME_S, now))
 
         if rows:
-            self._do(insert)
+            self._database.write(insert)
 
     def forget(self, remote: str, digests: Iterable[str] | None = None) -> None:
         """Forget that objects are on the remote (by default none), and that any listing there is complete."""
         pairs = None if digests is None else [(remote, digest) for digest in digests]
 
         def delete(database: "sqlite3.Connection") -> None:
-            database.execute("BEGIN IMMEDIATE")
             if pairs is None:
                 database.execute("DELETE FROM known WHERE remote = ?", (remote,))
             else:
@@ -92,20 +93,4 @@ class KnownObjects:
                 database.execute("UPDATE known SET whole = 0 WHERE remote = ?", (remote,))
 
         if pairs != [] and self._file.exists():
-            self._do(delete)
-
-    def _do(self, work: Callable[["sqlite3.Connection"], None]) -> None:
-        """Run one transaction; does nothing if the database is unusable."""
-        import sqlite3  # noqa: PLC0415 - start-up time
-
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            with contextlib.closing(
-                sqlite3.connect(self._file, timeout=_BUSY_SECONDS, isolation_level=None)
-            ) as database:
-                if derived_db.has_version(database, _VERSION, _CREATE):
-                    with database:
-                        work(database)
-        except (sqlite3.Error, OSError) as error:
-            if derived_db.is_damaged(error):
-                derived_db.remove(self._file)
+            self._database.write(delete)

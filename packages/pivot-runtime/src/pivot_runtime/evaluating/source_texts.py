@@ -7,14 +7,14 @@ import pathlib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from pivot_cache.state import derived_db
+from pivot_cache.state.derived_db import DerivedDatabase
 from pivot_core.decide import FactChange, Reason
 from pivot_runtime.loading.loaded import LoadedStage
 
 if TYPE_CHECKING:
     import sqlite3
 
-_CREATE: Final = "CREATE TABLE IF NOT EXISTS forms (digest TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID"
+_CREATE: Final = "CREATE TABLE forms (digest TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID"
 _INSERT: Final = "INSERT OR IGNORE INTO forms VALUES (?, ?)"
 _SELECT: Final = "SELECT text FROM forms WHERE digest = ?"
 _LONGEST: Final = 1 << 16
@@ -26,7 +26,7 @@ class SourceTexts:
 
     def __init__(self, file: pathlib.Path) -> None:
         """Use a file, which the first `remember` creates."""
-        self._file = file
+        self._database = DerivedDatabase(file, version=1, create=_CREATE)
         self._known: set[str] = set()
 
     def remember(self, stage: LoadedStage, root: pathlib.Path) -> None:
@@ -38,13 +38,12 @@ class SourceTexts:
         }
         self._known.update(entry.digest for entry in stage.code.values())
         if new:
-            derived_db.use(self._file, lambda database: _insert(database, new))
+            self._database.write(lambda database: database.executemany(_INSERT, new.items()))
 
     def recall(self, digests: Iterable[str]) -> Mapping[str, str]:
         """Return the known texts, by digest."""
         found: dict[str, str] = {}
-        if self._file.exists():
-            derived_db.use(self._file, lambda database: found.update(_select(database, digests)))
+        self._database.read(lambda database: found.update(_select(database, digests)))
         return found
 
     def diffs(self, stage: LoadedStage, changes: Iterable[FactChange], root: pathlib.Path) -> dict[str, str]:
@@ -59,12 +58,6 @@ class SourceTexts:
                 now = source_of(stage, key, root) or ""
                 found[key] = "".join(difflib.unified_diff(_lines(old[digest]), _lines(now), "last run", "now"))
         return {key: text for key, text in found.items() if text}
-
-
-def _insert(database: "sqlite3.Connection", new: Mapping[str, str]) -> None:
-    with database:
-        database.execute(_CREATE)
-        database.executemany(_INSERT, new.items())
 
 
 def _select(database: "sqlite3.Connection", digests: Iterable[str]) -> dict[str, str]:

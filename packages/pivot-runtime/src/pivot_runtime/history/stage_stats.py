@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from pivot_cache.layout import Layout
-from pivot_cache.state import derived_db
+from pivot_cache.state.derived_db import DerivedDatabase
 from pivot_core.lock import StageLock
 
 if TYPE_CHECKING:
@@ -25,9 +25,7 @@ UNSEEN: Final = "unseen"
 RERUN: Final = "rerun"
 """The result of running it once more."""
 
-_CREATE: Final = (
-    "CREATE TABLE IF NOT EXISTS facts (address TEXT, name TEXT, value TEXT, PRIMARY KEY (address, name)) WITHOUT ROWID"
-)
+_CREATE: Final = "CREATE TABLE facts (address TEXT, name TEXT, value TEXT, PRIMARY KEY (address, name)) WITHOUT ROWID"
 _REPLACE: Final = "INSERT OR REPLACE INTO facts VALUES (?, ?, ?)"
 _SELECT: Final = "SELECT address, name, value FROM facts"
 
@@ -37,19 +35,18 @@ class StageStats:
 
     def __init__(self, file: pathlib.Path) -> None:
         """Use a file, which the first `remember` creates."""
-        self._file = file
+        self._database = DerivedDatabase(file, version=1, create=_CREATE)
 
     def remember(self, new: Mapping[str, Mapping[str, Any]]) -> None:
         """Keep values, by address and name. Never fails."""
         rows = [(address, name, json.dumps(value)) for address, facts in new.items() for name, value in facts.items()]
         if rows:
-            derived_db.use(self._file, lambda database: _write(database, rows))
+            self._database.write(lambda database: database.executemany(_REPLACE, rows))
 
     def recall(self) -> dict[str, dict[str, Any]]:
         """All kept values, by address and name. Never fails."""
         found: dict[str, dict[str, Any]] = {}
-        if self._file.exists():
-            derived_db.use(self._file, lambda database: _read(database, found))
+        self._database.read(lambda database: _read(database, found))
         return found
 
 
@@ -81,12 +78,6 @@ def valid_stats(lock: StageLock | None, known: Mapping[str, Any]) -> dict[str, A
     if lock is not None and isinstance(rerun, dict) and rerun.get("state") == state_key(lock):
         return dict(known)
     return {name: value for name, value in known.items() if name != RERUN}
-
-
-def _write(database: "sqlite3.Connection", rows: list[tuple[str, str, str]]) -> None:
-    with database:
-        database.execute(_CREATE)
-        database.executemany(_REPLACE, rows)
 
 
 def _read(database: "sqlite3.Connection", found: dict[str, dict[str, Any]]) -> None:
