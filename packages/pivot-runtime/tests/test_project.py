@@ -1,13 +1,19 @@
 """`pivot init` and where a command works."""
 
+import contextlib
 import os
 import pathlib
+import tempfile
+from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pivot_core.discovery import find_pipeline
 from pivot_core.errors import DiscoveryError, PathError, PivotError
-from pivot_runtime.project.project import Initialized, Project, init
+from pivot_runtime.freshness import noop_cache
+from pivot_runtime.project.project import Initialized, Project, find_root_without_links, init
 
 CREATED = (".pivot/", ".pivot/stages/", ".pivot/.gitignore", ".pivotignore")
 
@@ -122,3 +128,38 @@ def test_a_path_through_a_link_to_the_project_or_into_it_is_in_the_project(tmp_p
     assert project.path(f"{tmp_path}/link/out") == "out"
     with pytest.raises(PathError):
         project.path(f"{tmp_path}/elsewhere")
+
+
+def make_linked_cache(place: pathlib.Path) -> None:
+    place.mkdir()
+    (place / "cache").symlink_to("..")
+
+
+MARKERS: dict[str, Callable[[pathlib.Path], object]] = {
+    "nothing": lambda _: None,
+    "a directory": lambda place: place.mkdir(),
+    "one with a linked cache": make_linked_cache,
+    "a file": lambda place: place.touch(),
+    "a link to a directory": lambda place: place.symlink_to("."),
+    "a dangling link": lambda place: place.symlink_to("nowhere"),
+    "a link to itself": lambda place: place.symlink_to(".pivot"),
+}
+
+
+@given(st.lists(st.sampled_from(sorted(MARKERS)), min_size=1, max_size=4))
+def test_kept_answers_are_of_the_project_that_a_command_finds(markers: list[str]) -> None:
+    """A command is answered without the import of `find_root`, so the two must agree wherever a command starts."""
+    with tempfile.TemporaryDirectory() as top:
+        directory = pathlib.Path(top)
+        for marker in markers:
+            directory /= "inner"
+            directory.mkdir()
+            MARKERS[marker](directory / ".pivot")
+        with contextlib.chdir(directory):
+            found, answered = [], []
+            with contextlib.suppress(PivotError):
+                found.append(str(find_root_without_links(directory)))
+            with contextlib.suppress(FileNotFoundError):
+                answered.append(noop_cache._root())
+
+    assert answered == found
