@@ -12,7 +12,7 @@ def test_what_is_read_is_told_block_by_block(tmp_path: Path) -> None:
     file = tmp_path / "x"
     file.write_bytes(b"x" * (3 << 20))
     told: list[tuple[int, int]] = []
-    with hashing.watched(lambda read, more: told.append((read, more))):
+    with hashing.report_progress(lambda read, more: told.append((read, more))):
         digest = hashing.hash_file(file).digest
 
     assert told[0] == (0, 3 << 20)
@@ -31,7 +31,7 @@ def test_the_sums_are_equal_whatever_becomes_of_the_file(tmp_path: Path, monkeyp
 
     monkeypatch.setattr("os.readv", fails)
     told: list[tuple[int, int]] = []
-    with hashing.watched(lambda read, more: told.append((read, more))), pytest.raises(ArtifactError):
+    with hashing.report_progress(lambda read, more: told.append((read, more))), pytest.raises(ArtifactError):
         hashing.hash_file(file)
 
     assert sum(read for read, _ in told) == sum(more for _, more in told)

@@ -202,9 +202,9 @@ def test_what_is_waited_for_takes_the_place_of_the_line(capsys: pytest.CaptureFi
     with TransferProgress("pushing", stream=stream, clock=clock) as progress:
         clock.now = 2
         progress(TransferCounts(4, 10, 4000, 10_000))
-        stalls.tell("http://127.0.0.1:9000", 10.02)
+        stalls.report("http://127.0.0.1:9000", 10.02)
         assert screen(stream.getvalue()) == ["note: waiting for http://127.0.0.1:9000 (no answer for 10 s)"]
-    stalls.tell("http://127.0.0.1:9000", 20.0)
+    stalls.report("http://127.0.0.1:9000", 20.0)
 
     assert screen(stream.getvalue()) == ["note: waiting for http://127.0.0.1:9000 (no answer for 10 s)"]
     assert capsys.readouterr().err == ""
@@ -212,7 +212,7 @@ def test_what_is_waited_for_takes_the_place_of_the_line(capsys: pytest.CaptureFi
 
 def test_what_is_waited_for_is_said_also_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
     with TransferProgress("pushing", stream=io.StringIO(), clock=Clock()):
-        stalls.tell("http://127.0.0.1:9000", 10.02)
+        stalls.report("http://127.0.0.1:9000", 10.02)
 
     assert capsys.readouterr().err == "note: waiting for http://127.0.0.1:9000 (no answer for 10 s)\n"
 

@@ -96,7 +96,7 @@ def test_a_second_silence_is_reported_as_well() -> None:
 def test_a_listener_hears_nothing_after_its_block() -> None:
     found: list[str] = []
     with contextlib.suppress(KeyboardInterrupt), stalls.listen(lambda address, _: found.append(address)):
-        stalls.tell("http://x", 1)
+        stalls.report("http://x", 1)
         raise KeyboardInterrupt
-    stalls.tell("http://y", 1)
+    stalls.report("http://y", 1)
     assert found == ["http://x"]

@@ -170,14 +170,14 @@ def _input_changes(before: Inputs, now: Observation) -> list[FactChange]:
             code.add(fact[1])
         elif fact[0] == "observed" and fact[1] in code:
             continue  # code that was only observed before, and is now followed, is shown once
-        shown = is_ if is_ is not None else was
+        entry = is_ if is_ is not None else was
         changes.append(
             FactChange(
                 reason=_BY_KIND[fact[0]],
                 key=fact[1],
                 old=None if was is None else was.value,
                 new=None if is_ is None else is_.value,
-                location=None if shown is None else shown.location,
+                location=None if entry is None else entry.location,
             )
         )
     return changes

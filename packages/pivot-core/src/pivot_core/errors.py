@@ -44,16 +44,16 @@ class LoaderError(PivotError):
     exit_code: ClassVar[int] = 1
 
 
-def suggest(name: str, known: Iterable[str], *, most: int = 1, shown: Callable[[str], str] = str) -> str | None:
+def suggest(name: str, known: Iterable[str], *, most: int = 1, format_name: Callable[[str], str] = str) -> str | None:
     """A hint with the known names that are similar to an unknown one; None if there are none.
 
     Args:
         name: The unknown name.
         known: All known names.
         most: The maximum number of names in the hint.
-        shown: Formats a name for the hint.
+        format_name: Formats a name for the hint.
     """
     import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
 
     close = difflib.get_close_matches(name, list(known), n=most)
-    return f"did you mean {' or '.join(map(shown, dict.fromkeys(close)))}?" if close else None
+    return f"did you mean {' or '.join(map(format_name, dict.fromkeys(close)))}?" if close else None

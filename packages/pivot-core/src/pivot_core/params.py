@@ -97,8 +97,8 @@ class StageParams:
         return hash((type(self), _compared(self)))
 
     def __repr__(self) -> str:
-        shown = (f"{each.name}={getattr(self, each.name)!r}" for each in _attributes(type(self)) if each.repr)
-        return f"{type(self).__qualname__}({', '.join(shown)})"
+        parts = (f"{each.name}={getattr(self, each.name)!r}" for each in _attributes(type(self)) if each.repr)
+        return f"{type(self).__qualname__}({', '.join(parts)})"
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -114,10 +114,10 @@ def _escapes(normal: str) -> bool:
     return normal == ".." or normal.startswith("../")
 
 
-def _check_not_state(normal: str, shown: str) -> None:
+def _check_not_state(normal: str, written: str) -> None:
     # Includes `.PIVOT/`, which is the same directory on file systems that ignore case.
     if normal.split("/", 1)[0].casefold() == STATE_DIR:
-        raise PathError(f"{shown!r} is in {STATE_DIR}/, which belongs to Pivot")
+        raise PathError(f"{written!r} is in {STATE_DIR}/, which belongs to Pivot")
 
 
 def _check_text(text: str) -> None:

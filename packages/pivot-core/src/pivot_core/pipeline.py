@@ -204,10 +204,10 @@ class Pipeline:
         """
         name, func, location = given.name, given.func, given.location
         if not isinstance(func, Command) and (isinstance(func, type) or not callable(func)):
-            raise DefinitionError(f"{self!r}: only a function can be registered, not {_shown(func)}")
+            raise DefinitionError(f"{self!r}: only a function can be registered, not {_describe(func)}")
         if not _NAME.fullmatch(name):
             raise StageError(
-                name or _shown(func),
+                name or _describe(func),
                 location,
                 f"{name!r} cannot be the name of a stage",
                 hint=f"pipeline.register(func, name=...): {_NAME_HINT}",
@@ -324,7 +324,7 @@ def _given(given: Registration, taken: ParamsBinding | None) -> ParamsBinding | 
     return ParamsBinding(taken.parameter, taken.cls, {**taken.given, **values}, given.places)
 
 
-def _shown(thing: object) -> str:
+def _describe(thing: object) -> str:
     return f"the class {thing.__name__}" if isinstance(thing, type) else type(thing).__name__
 
 

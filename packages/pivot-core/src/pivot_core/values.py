@@ -28,8 +28,8 @@ class Value:
         return hash((self.__class__, compared(self)))
 
     def __repr__(self) -> str:
-        shown = (f"{field.name}={getattr(self, field.name)!r}" for field in _fields(self.__class__) if field.repr)
-        return f"{self.__class__.__qualname__.rpartition('>.')[2]}({', '.join(shown)})"
+        parts = (f"{field.name}={getattr(self, field.name)!r}" for field in _fields(self.__class__) if field.repr)
+        return f"{self.__class__.__qualname__.rpartition('>.')[2]}({', '.join(parts)})"
 
 
 def _getter(cls: type) -> Callable[[Any], tuple[Any, ...]]:

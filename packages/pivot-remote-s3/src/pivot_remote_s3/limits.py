@@ -153,7 +153,7 @@ class StallWatch:
         if seconds is None:
             self._arm()
         else:
-            stalls.tell(server_address(self._address), seconds)
+            stalls.report(server_address(self._address), seconds)
 
 
 def server_address(url: str) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import hashlib
 
 _BLOCK = 1 << 20
-_watchers: list[Callable[[int, int], None]] = []
+_listeners: list[Callable[[int, int], None]] = []
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
@@ -67,7 +67,7 @@ def hash_descriptor(source: int, size: int, *, copy_to: int | None = None, with_
     sha256 = _sha256() if with_sha256 else None
     block = memoryview(bytearray(min(size + 1, _BLOCK)))
     total = 0
-    _tell(0, size)
+    _notify(0, size)
     try:
         while count := os.readv(source, [block]):
             data = block[:count]
@@ -77,9 +77,9 @@ def hash_descriptor(source: int, size: int, *, copy_to: int | None = None, with_
             if copy_to is not None:
                 write_all(copy_to, data)
             total += count
-            _tell(count, 0)
+            _notify(count, 0)
     finally:
-        _tell(size - total, 0)
+        _notify(size - total, 0)
     return Hashed(state.hexdigest(), total, "" if sha256 is None else sha256.hexdigest())
 
 
@@ -90,21 +90,21 @@ def _sha256() -> "hashlib._Hash":
 
 
 @contextlib.contextmanager
-def watched(watcher: Callable[[int, int], None]) -> Iterator[None]:
-    """Within the block, call ``watcher(read, more)`` with the bytes read, and the bytes still to read.
+def report_progress(listener: Callable[[int, int], None]) -> Iterator[None]:
+    """Within the block, call ``listener(read, more)`` with the bytes read, and the bytes still to read.
 
     The reading threads call it. At the end, both sums are equal, even if the files changed.
     """
-    _watchers.append(watcher)
+    _listeners.append(listener)
     try:
         yield
     finally:
-        _watchers.remove(watcher)
+        _listeners.remove(listener)
 
 
-def _tell(read: int, more: int) -> None:
-    for watcher in _watchers:
-        watcher(read, more)
+def _notify(read: int, more: int) -> None:
+    for listener in _listeners:
+        listener(read, more)
 
 
 def check_regular(path: Path | str, status: os.stat_result) -> None:

@@ -149,12 +149,12 @@ class _Looks:
         self._lock = threading.Lock()
 
     def read(self, digest: str) -> _Found:
-        return self._told(self._read(digest))
+        return self._count_one(self._read(digest))
 
     def glance(self, digest: str) -> _Found:
-        return self._told(self._glance(digest))
+        return self._count_one(self._glance(digest))
 
-    def _told(self, found: _Found) -> _Found:
+    def _count_one(self, found: _Found) -> _Found:
         with self._lock:
             self._progress(self._count, 1, found.size)
         return found
@@ -164,10 +164,10 @@ class _Looks:
         try:
             status = path.lstat()
             if not stat.S_ISREG(status.st_mode):
-                return self._condemned(digest, status, "is not a regular file")
+                return self._quarantine(digest, status, "is not a regular file")
             hashed = hash_file(path)
             if hashed.digest != digest:
-                return self._condemned(digest, status, "has other bytes than its name says")
+                return self._quarantine(digest, status, "has other bytes than its name says")
             if status.st_mode & _WRITABLE:
                 syscalls.chmod(path, stat.S_IMODE(status.st_mode) & ~_WRITABLE)
         except FileNotFoundError:
@@ -198,7 +198,7 @@ class _Looks:
             doubt = "was written to, or touched, in place"
         return _Found(status.st_size, doubt=doubt)
 
-    def _condemned(self, digest: str, seen: os.stat_result, problem: str) -> _Found:
+    def _quarantine(self, digest: str, seen: os.stat_result, problem: str) -> _Found:
         return _Found(seen.st_size, bad=DamagedObject(digest, problem, self._store.quarantine(digest, seen)))
 
 

@@ -38,14 +38,16 @@ class CheckoutMode(enum.Enum):
     SYMLINK = "symlink"
 
 
-def materialize(objects: ObjectFiles, artifact: Artifact, target: Path | str, shown: Path, mode: CheckoutMode) -> None:
+def materialize(
+    objects: ObjectFiles, artifact: Artifact, target: Path | str, display_path: Path, mode: CheckoutMode
+) -> None:
     """Create the new file ``target`` with this content, verified; the caller publishes it.
 
     Args:
         objects: The files of the store.
         artifact: The content.
         target: A name that does not exist.
-        shown: The name used in errors.
+        display_path: The name used in errors.
         mode: How the file is created.
 
     Raises:
@@ -57,7 +59,7 @@ def materialize(objects: ObjectFiles, artifact: Artifact, target: Path | str, sh
     if mode is CheckoutMode.COPY or artifact.executable or not artifact.size:
         _copy(objects, artifact, target)
     else:
-        _link(objects, artifact, target, shown, mode)
+        _link(objects, artifact, target, display_path, mode)
 
 
 def _copy(objects: ObjectFiles, artifact: Artifact, target: Path | str) -> None:
@@ -80,7 +82,7 @@ def _copy(objects: ObjectFiles, artifact: Artifact, target: Path | str) -> None:
         _copy(objects, artifact, target)
 
 
-def _link(objects: ObjectFiles, artifact: Artifact, target: Path | str, shown: Path, mode: CheckoutMode) -> None:
+def _link(objects: ObjectFiles, artifact: Artifact, target: Path | str, display_path: Path, mode: CheckoutMode) -> None:
     digest = artifact.digest
     path = objects.path(digest)
     if not objects.intact(digest, artifact.size):
@@ -105,7 +107,7 @@ def _link(objects: ObjectFiles, artifact: Artifact, target: Path | str, shown: P
     except OSError as error:
         if error.errno not in _NOT_LINKABLE:
             raise
-        problem = f"cannot restore {shown} as a {_NAMES[mode.value]}: {_NOT_LINKABLE[error.errno]}"
+        problem = f"cannot restore {display_path} as a {_NAMES[mode.value]}: {_NOT_LINKABLE[error.errno]}"
         raise CacheError(problem, hint=_WAYS_OUT) from error
 
 
@@ -216,11 +218,11 @@ def _listing(root: Path) -> tuple[list[str], list[str]]:
     return files, directories
 
 
-def _mkdir(path: Path, shown: Path) -> None:
+def _mkdir(path: Path, display_path: Path) -> None:
     try:
         syscalls.mkdir(path)
     except FileExistsError:
-        raise _clash(shown) from None
+        raise _clash(display_path) from None
 
 
 def _clash(path: Path) -> CacheError:

@@ -16,7 +16,7 @@ def listen(listener: Callable[[str, float], object]) -> Iterator[None]:
         _listeners.remove(listener)
 
 
-def tell(address: str, seconds: float) -> None:
+def report(address: str, seconds: float) -> None:
     """Report that a server, by an address without secrets, has been silent for so long; once until it answers."""
     for listener in _listeners:
         listener(address, seconds)

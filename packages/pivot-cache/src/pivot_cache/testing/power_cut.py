@@ -133,7 +133,7 @@ def strike(
     cut = _Cut(moment, chance, spared)
     cut.fill(root, "", moment.top)
     durable._reached.clear()  # noqa: SLF001 - these are other directories
-    return cut.told
+    return cut.losses
 
 
 @contextlib.contextmanager
@@ -160,7 +160,7 @@ class _Cut:
     """A power cut in progress."""
 
     def __init__(self, moment: Moment, chance: random.Random, spared: Callable[[str], bool]) -> None:
-        self.told: list[str] = []
+        self.losses: list[str] = []
         self._moment = moment
         self._chance = chance
         self._spared = spared
@@ -179,7 +179,7 @@ class _Cut:
             return now
         chosen = self._chance.choice([now, before])
         if chosen != now:
-            self.told.append(f"{path}: its name")
+            self.losses.append(f"{path}: its name")
         return chosen
 
     def _make(self, target: Path, path: str, inode: int, node: FileNode) -> None:
@@ -192,7 +192,7 @@ class _Cut:
         elif stat.S_ISREG(node.mode):
             content = node.content if self._spared(path) else self._content(inode, node)
             if content != node.content:
-                self.told.append(f"{path}: {len(content)} of {len(node.content)} bytes")
+                self.losses.append(f"{path}: {len(content)} of {len(node.content)} bytes")
             target.write_bytes(content)
             target.chmod(stat.S_IMODE(node.mode))
             os.utime(target, ns=(node.time, node.time))

@@ -140,7 +140,7 @@ class LiveView:
         self._guard = threading.Lock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._draw, name="live view", daemon=True)
-        self._watched = hashing.watched(self._hashing)
+        self._watched = hashing.report_progress(self._hashing)
 
     def __enter__(self) -> Self:
         self._watched.__enter__()

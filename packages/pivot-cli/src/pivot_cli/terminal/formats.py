@@ -45,8 +45,8 @@ def counted(number: int, noun: str) -> str:
 
 def listed(names: Sequence[str], most: int = _MOST) -> str:
     """Return ``a, b, c and 4 more``."""
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+    text = ", ".join(names[:most])
+    return f"{text} and {len(names) - most} more" if len(names) > most else text
 
 
 def bar(done: float, of: float, width: int = 20) -> str:
@@ -64,8 +64,8 @@ def transfer_line(doing: str, objects: tuple[int, int], moved: tuple[int, int], 
         moved: The number of transferred bytes, and of all as far as known.
         duration: The elapsed time.
     """
-    shown = bar(*(moved if moved[1] else objects))
-    return f"{doing} {shown} {transfer_figures(objects, moved, duration)}"
+    text = bar(*(moved if moved[1] else objects))
+    return f"{doing} {text} {transfer_figures(objects, moved, duration)}"
 
 
 def transfer_figures(objects: tuple[int, int], moved: tuple[int, int], duration: float) -> str:

@@ -98,7 +98,7 @@ class HashProgress(_Progress):
 
     def __enter__(self) -> Self:
         if self._stream.isatty():
-            self._leaving.enter_context(hashing.watched(self))
+            self._leaving.enter_context(hashing.report_progress(self))
         return self
 
     def __call__(self, done: int, more: int) -> None:

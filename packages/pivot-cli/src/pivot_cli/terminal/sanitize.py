@@ -27,14 +27,14 @@ def escaped(text: str) -> str:
     kept = [*_OURS.finditer(text)]
     parts, end = [], 0
     for match in kept:
-        parts += [_shown(text[end : match.start()]), match[0]]
+        parts += [_replace_controls(text[end : match.start()]), match[0]]
         end = match.end()
-    return "".join((*parts, _shown(text[end:])))
+    return "".join((*parts, _replace_controls(text[end:])))
 
 
 def one_line(text: str) -> str:
     """Escape a text so that it stays on one line."""
-    return text if text.isprintable() else _shown(text).replace("\n", "\\n")
+    return text if text.isprintable() else _replace_controls(text).replace("\n", "\\n")
 
 
 def lines(texts: Iterable[str]) -> str:
@@ -42,11 +42,11 @@ def lines(texts: Iterable[str]) -> str:
     return "".join(f"{one_line(text)}\n" for text in texts)
 
 
-def _shown(text: str) -> str:
-    return "".join(char if char.isprintable() or char == "\n" else _written(char) for char in text)
+def _replace_controls(text: str) -> str:
+    return "".join(char if char.isprintable() or char == "\n" else _escape(char) for char in text)
 
 
-def _written(char: str) -> str:
+def _escape(char: str) -> str:
     if "\udc80" <= char <= "\udcff":  # a byte of a name that is not UTF-8
         return f"\\x{os.fsencode(char).hex()}"
     return char.encode("unicode_escape").decode("ascii")
@@ -56,9 +56,9 @@ def strip_control(text: str) -> str:
     """Remove control codes that move the cursor, clear the screen and the like; keep colours up to the end."""
     if text.replace("\n", "").isprintable():
         return text
-    shown = re.sub(_SEQUENCE, "", text)
-    colours = re.findall(_COLOUR, shown)
+    stripped = re.sub(_SEQUENCE, "", text)
+    colours = re.findall(_COLOUR, stripped)
     if not colours or colours[-1] in (_RESET, "\x1b[m"):
-        return shown
-    body = shown.rstrip("\n")
-    return f"{body}{_RESET}{shown[len(body) :]}"
+        return stripped
+    body = stripped.rstrip("\n")
+    return f"{body}{_RESET}{stripped[len(body) :]}"

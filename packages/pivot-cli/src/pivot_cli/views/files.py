@@ -43,8 +43,8 @@ def kept(found: "Sequence[KeptContent]", project: "Project") -> str:
         when = dt.datetime.fromtimestamp(each.at_ns // 1_000_000_000, dt.UTC).astimezone().strftime("%Y-%m-%d %H:%M")
         size = formats.size(each.artifact.size)
         what = "directory" if each.artifact.tree else "file"
-        shown, digits = project.from_cwd(each.path), each.artifact.digest[:8]
-        lines.append(f"{shown:<{width}}  {digits}  {what:<9}  {size:>8}  {when}  {each.by}\n")
+        display, digits = project.from_cwd(each.path), each.artifact.digest[:8]
+        lines.append(f"{display:<{width}}  {digits}  {what:<9}  {size:>8}  {when}  {each.by}\n")
     return "".join(lines)
 
 
@@ -52,9 +52,9 @@ def checkout_errors(done: "CheckoutReport", project: "Project", known: Collectio
     """Describe the paths that were not restored, except missing ones in ``known``: the first ten of each kind."""
     modified = []
     for path, inside in done.modified.items():
-        shown = project.from_cwd(path)
-        which = formats.listed([f"{shown}/{name}" for name in inside]) or "its current content"
-        modified.append(f"{shown}: not restored, since {which} exists nowhere else")
+        display = project.from_cwd(path)
+        which = formats.listed([f"{display}/{name}" for name in inside]) or "its current content"
+        modified.append(f"{display}: not restored, since {which} exists nowhere else")
     yield from formats.first_ten(modified, ": not restored, since its current content exists nowhere else")
     problem = "not restored, since the cache does not have it"
     missing = [f"{project.from_cwd(path)}: {problem}" for path in done.missing if path not in known]
@@ -68,14 +68,14 @@ def tracked(done: "Iterable[Tracked]", project: "Project") -> str:
     lines = []
     for each in done:
         size = formats.size(each.artifact.size)
-        shown = sanitize.one_line(project.from_cwd(each.path))
+        display = sanitize.one_line(project.from_cwd(each.path))
         if not each.changed:
-            lines.append(f"Unchanged {shown} ({size})\n")
+            lines.append(f"Unchanged {display} ({size})\n")
         elif each.new:
-            lines.append(f"Tracked {shown} ({size}): commit {shown}.pvt\n")
+            lines.append(f"Tracked {display} ({size}): commit {display}.pvt\n")
         else:
-            lines.append(f"Updated {shown} ({size}): commit {shown}.pvt\n")
+            lines.append(f"Updated {display} ({size}): commit {display}.pvt\n")
         if each.dropped:
-            gone = formats.listed([f"{shown}/{name}" for name in each.dropped], _MOST)
+            gone = formats.listed([f"{display}/{name}" for name in each.dropped], _MOST)
             lines.append(f"  no longer included: {sanitize.one_line(gone)}\n")
     return "".join(lines)

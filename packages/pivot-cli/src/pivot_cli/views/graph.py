@@ -104,16 +104,18 @@ def text(found: Drawing) -> str:
     labels = {node.key: node.label for node in found.nodes}
     used = {start for start, _ in found.edges}
     ends = [node.key for node in found.nodes if node.key not in used]
-    shown: set[str] = set()
-    return sanitize.lines(line for end in ends for line in _tree(end, before, labels, shown))
+    printed: set[str] = set()
+    return sanitize.lines(line for end in ends for line in _tree(end, before, labels, printed))
 
 
-def _tree(root: str, before: Mapping[str, Sequence[str]], labels: Mapping[str, str], shown: set[str]) -> Iterator[str]:
+def _tree(
+    root: str, before: Mapping[str, Sequence[str]], labels: Mapping[str, str], printed: set[str]
+) -> Iterator[str]:
     """Uses an explicit stack, since graphs may be deeper than the interpreter's recursion limit."""
     stack = [(root, "", "")]
     while stack:
         key, lead, rest = stack.pop()
-        chain, end = _chain(key, before, labels, shown)
+        chain, end = _chain(key, before, labels, printed)
         yield from _wrapped(chain, lead, rest)
         below = before[end] if end is not None else ()
         for number, each in reversed(list(enumerate(below))):
@@ -122,14 +124,14 @@ def _tree(root: str, before: Mapping[str, Sequence[str]], labels: Mapping[str, s
 
 
 def _chain(
-    key: str, before: Mapping[str, Sequence[str]], labels: Mapping[str, str], shown: set[str]
+    key: str, before: Mapping[str, Sequence[str]], labels: Mapping[str, str], printed: set[str]
 ) -> tuple[list[str], str | None]:
     """Follow single dependencies from a node; return them, and the node with several, if any."""
     chain: list[str] = []
     while True:
-        if key in shown and before[key]:
+        if key in printed and before[key]:
             return [*chain, f"{labels[key]} (above)"], None
-        shown.add(key)
+        printed.add(key)
         chain.append(labels[key])
         if len(before[key]) != 1:
             return chain, key

@@ -92,9 +92,9 @@ def main_reason(decision: Decision, names: Mapping[str, str], upstream: Iterable
     elif reason is Reason.UPSTREAM_BLOCKED:
         subjects = [names.get(change.key, change.key) for change in decision.changes if change.reason is reason]
     else:
-        shown = keys(decision.changes)
+        short_names = keys(decision.changes)
         subjects = [
-            shown[change]
+            short_names[change]
             if reason is Reason.CODE
             else f"{change.key} ({change.new})"
             if reason is Reason.OUT_TAKEN
@@ -112,8 +112,8 @@ def describe_difference(found: "TreeDifference", directory: str) -> str:
         if names:
             parts.append(f"{what} {formats.listed([f'{directory}/{name}' for name in names])}")
     if found.absent:
-        shown = formats.listed([f"{directory}/{name}" for name in found.absent])
-        parts.append(f"{len(found.absent)} of {formats.counted(found.listed, 'file')} not here: {shown}")
+        absent = formats.listed([f"{directory}/{name}" for name in found.absent])
+        parts.append(f"{len(found.absent)} of {formats.counted(found.listed, 'file')} not here: {absent}")
     return "; ".join(parts)
 
 

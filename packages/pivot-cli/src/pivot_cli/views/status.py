@@ -124,9 +124,9 @@ def _explained(stage: StageStatus, found: Status, *, why_not: bool, verbose: boo
     if decision.changes:
         yield ""
         yield "  Changes:"
-        shown = phrases.keys(decision.changes)
+        names = phrases.keys(decision.changes)
         for change in decision.changes:
-            yield from _changed(change, shown[change], stage)
+            yield from _changed(change, names[change], stage)
             if change.key in stage.differences and change.reason in (Reason.OUT_MISSING, Reason.OUT_MODIFIED):
                 yield f"      {phrases.describe_difference(stage.differences[change.key], change.key)}"
     if why_not and stage.cached:
@@ -162,8 +162,8 @@ def _compared(stage: StageStatus) -> Iterator[str]:
         elif line.kind == "env":
             yield f"    env:{line.key}  {phrases.value(Reason.ENV, line.value)}"
         elif line.kind != "out":
-            shown = phrases.param(line.value) if line.kind == "param" else line.value
-            yield f"    {line.kind}:{line.key}  {shown}"
+            value = phrases.param(line.value) if line.kind == "param" else line.value
+            yield f"    {line.kind}:{line.key}  {value}"
     for path, artifact in sorted(observation.outs.items()):
         yield f"    out:{path}  {artifact.digest[:8] if artifact is not None else ''}"
 
@@ -228,9 +228,9 @@ def tracked_states(found: Sequence[TrackedFile], project: "Project") -> Iterator
     width = max((len(project.from_cwd(each.path)) for each in found), default=0)
     words = max((len(_STATES[each.state]) for each in found), default=0)
     for each in found:
-        shown = sanitize.one_line(project.from_cwd(each.path))
-        differs = phrases.describe_difference(each.difference, shown)
-        yield f"{shown:<{width}}  {_STATES[each.state]:<{words}}  {formats.size(each.size):<8}  {differs}".rstrip()
+        path = sanitize.one_line(project.from_cwd(each.path))
+        differs = phrases.describe_difference(each.difference, path)
+        yield f"{path:<{width}}  {_STATES[each.state]:<{words}}  {formats.size(each.size):<8}  {differs}".rstrip()
     yield from advice(found)
 
 

@@ -60,15 +60,15 @@ def groups(every: Sequence[UnresolvedCode]) -> list[ReasonGroup]:
 def explanation_lines(unresolved: Sequence[UnresolvedCode], *, verbose: bool) -> Iterator[str]:
     """Return lines for `pivot status --explain`; with ``verbose``, all reasons and all places."""
     every = groups(unresolved)
-    shown = every if verbose else every[:_SHOWN]
-    for group in shown:
+    listed = every if verbose else every[:_SHOWN]
+    for group in listed:
         yield f"    {group.reason}"
         for place in group.places if verbose else group.places[:1]:
             yield f"      File: {place}"
         if group.count > 1 and not verbose:
             yield f"      {group.count - 1} more like this: --verbose shows all"
-    if len(every) > len(shown):
-        yield f"    {len(every) - len(shown)} more reasons: --verbose shows all"
+    if len(every) > len(listed):
+        yield f"    {len(every) - len(listed)} more reasons: --verbose shows all"
 
 
 def fingerprint_lines(unresolved: Sequence[UnresolvedCode], *, verbose: bool) -> Iterator[str]:

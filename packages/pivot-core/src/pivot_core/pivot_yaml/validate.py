@@ -54,7 +54,7 @@ def check(data: Any, schema: Mapping[str, Any], path: Path = ()) -> None:
         return
     kind = schema.get("type")
     if kind is not None and not _is(data, kind):
-        raise ValidationError(f"{subject(path)} must be {_SAID[kind]}, not {_shown(data)}", path)
+        raise ValidationError(f"{subject(path)} must be {_SAID[kind]}, not {_describe(data)}", path)
     if kind == "object":
         _check_mapping(data, schema, path)
     elif kind == "array":
@@ -105,7 +105,7 @@ def _alternative(data: Any, schemas: list[Mapping[str, Any]], path: Path) -> Map
     if fitting:
         return fitting[0]
     wanted = [_SAID[each["type"]] for each in schemas if "pattern" not in each]
-    raise ValidationError(f"{subject(path)} must be {' or '.join(dict.fromkeys(wanted))}, not {_shown(data)}", path)
+    raise ValidationError(f"{subject(path)} must be {' or '.join(dict.fromkeys(wanted))}, not {_describe(data)}", path)
 
 
 def _is(data: Any, kind: str) -> bool:
@@ -126,7 +126,7 @@ def _purpose(key: str, properties: Mapping[str, Any]) -> str | None:
     return (properties.get(key) or {}).get("description")
 
 
-def _shown(data: Any, most: int = 40) -> str:
+def _describe(data: Any, most: int = 40) -> str:
     if data is None:
         return "nothing"
     if isinstance(data, dict | list):

@@ -75,7 +75,7 @@ class Dep(_Several):
         self._check_paths()
         if isinstance(self.loader, type) or not isinstance(self.loader, Reader):
             raise DefinitionError(
-                f"the loader of Dep({self.path!r}) has no method load(path): {_shown(self.loader)}",
+                f"the loader of Dep({self.path!r}) has no method load(path): {_describe_loader(self.loader)}",
                 hint=_call_hint(self.loader),
             )
 
@@ -110,7 +110,7 @@ class Out(_Several):
         if isinstance(self.loader, type) or not isinstance(self.loader, Writer):
             raise DefinitionError(
                 f"the loader of {type(self).__name__}({self.path!r}) has no method save(value, path): "
-                f"{_shown(self.loader)}",
+                f"{_describe_loader(self.loader)}",
                 hint=_call_hint(self.loader),
             )
         if self.incremental and not self.cache:
@@ -150,7 +150,7 @@ class IncrementalOut(Out):
     incremental: ClassVar[bool] = True
 
 
-def _shown(loader: object) -> str:
+def _describe_loader(loader: object) -> str:
     return f"class {loader.__name__}" if isinstance(loader, type) else type(loader).__name__
 
 

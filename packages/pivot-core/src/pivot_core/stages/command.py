@@ -68,7 +68,8 @@ class Command:
                 names = ", ".join(known[kind]) or "none"
                 raise DefinitionError(
                     f"its command names ${{{kind}.{name}}}, but among its {kind} is no {name!r}",
-                    hint=suggest(name, known[kind], shown=lambda each: f"${{{kind}.{each}}}") or f"it has: {names}",
+                    hint=suggest(name, known[kind], format_name=lambda each: f"${{{kind}.{each}}}")
+                    or f"it has: {names}",
                 )
             return ""
 

@@ -138,7 +138,7 @@ def _value(reference: str, scope: Mapping[str, Any], path: Path) -> Any:
 def _unknown(parts: list[str], at: int, known: Any, path: Path) -> InterpolationError:
     reference = f"${{{'.'.join(parts)}}}"
     names = list(known) if isinstance(known, Mapping) else []
-    close = suggest(parts[at], names, shown=lambda name: f"${{{'.'.join([*parts[:at], name])}}}")
+    close = suggest(parts[at], names, format_name=lambda name: f"${{{'.'.join([*parts[:at], name])}}}")
     if close:
         hint = close
     elif names:

@@ -45,7 +45,7 @@ class Recorder:
         self.ran: set[Ran] = set()
         self.file = ""  # in a child: the file of its records
         self._is_user = cached(is_user_code)
-        self._shown: dict[str, str | None] = {}
+        self._user_files: dict[str, str | None] = {}
         self._calls_during_import: dict[Ran, int] = {}
         self._disabled: list[weakref.ref[CodeType]] = []
         self._before: frozenset[str] | None = None
@@ -104,15 +104,17 @@ class Recorder:
 
     def record(self, code: CodeType, frame: FrameType) -> object:
         """Record the code if it is the user's; the result disables its next runs where they are irrelevant."""
-        shown = self.user_file(code.co_filename)
-        if shown is None:
+        relative = self.user_file(code.co_filename)
+        if relative is None:
             launched = _LAUNCHERS.get(code.co_qualname)
             return launched(self, frame) if launched is not None else _DISABLE
         name = code.co_name
         if name != MODULE and (not code.co_flags & _OPTIMIZED or name.startswith(_SCOPES)):
             return _DISABLE  # the body of a class is a part of the code around it
         importing = "" if name == MODULE else _importing(frame)
-        ran = Ran(shown, _module(frame.f_globals, code.co_filename), code.co_qualname, code.co_firstlineno, importing)
+        ran = Ran(
+            relative, _module(frame.f_globals, code.co_filename), code.co_qualname, code.co_firstlineno, importing
+        )
         if importing:
             times = self._calls_during_import[ran] = self._calls_during_import.get(ran, 0) + 1
             if times <= _MANY_CALLS:
@@ -124,12 +126,12 @@ class Recorder:
 
     def user_file(self, filename: str) -> str | None:
         """The path of a user's file relative to the root; None for any other file."""
-        if filename not in self._shown:
+        if filename not in self._user_files:
             file = os.path.abspath(filename)
             user = not filename.startswith("<") and self._is_user(file)
-            shown = os.path.relpath(real_path(file), self.root).replace(os.sep, "/") if user else None
-            self._shown[filename] = shown
-        return self._shown[filename]
+            relative = os.path.relpath(real_path(file), self.root).replace(os.sep, "/") if user else None
+            self._user_files[filename] = relative
+        return self._user_files[filename]
 
     def add(self, ran: Ran) -> None:
         """Record a function or module that ran."""
@@ -149,11 +151,11 @@ class Recorder:
         now = _module_names()
         for name in () if now is before else sorted(now - before - _MAINS):
             file = getattr(sys.modules[name], "__dict__", {}).get("__file__")
-            shown = self.user_file(file) if isinstance(file, str) else None
-            if shown is None or shown.endswith(".pyc"):
+            relative = self.user_file(file) if isinstance(file, str) else None
+            if relative is None or relative.endswith(".pyc"):
                 continue
-            if shown.endswith((".py", ".pyw")):
-                self.add(Ran(shown, _module(vars(sys.modules[name]), shown), MODULE, 1))
+            if relative.endswith((".py", ".pyw")):
+                self.add(Ran(relative, _module(vars(sys.modules[name]), relative), MODULE, 1))
             else:
                 self.add_reason(f"the module `{name}` is compiled code")
 
@@ -305,13 +307,13 @@ def start_in_child(
     return recorder.active
 
 
-def _import_from_source(shown: Callable[[str], str | None]) -> None:
+def _import_from_source(user_file: Callable[[str], str | None]) -> None:
     """Import user code without `.pyc` files, which may be of a text that was edited within the same second."""
     loader: Any = sys.modules["_frozen_importlib_external"].SourceFileLoader
     path_stats = loader.path_stats
 
     def no_cache_for_user_code(self: object, path: str) -> object:
-        if shown(path) is not None:
+        if user_file(path) is not None:
             raise OSError  # so the import system neither reads nor writes a `.pyc`
         return path_stats(self, path)
 

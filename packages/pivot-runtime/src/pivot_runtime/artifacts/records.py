@@ -243,12 +243,12 @@ def _tracked(
     foreign: dict[str, str] = {}
     for file in find_pvt_files(project.root, context.read_set.look, foreign):
         context.read_set.look(file)
-        shown = str(file.relative_to(project.root))
+        name = str(file.relative_to(project.root))
         try:
-            path = ArtifactPath.parse(shown.removesuffix(pvt.SUFFIX))
-            artifact = pvt.read(file, project.from_cwd(shown))
+            path = ArtifactPath.parse(name.removesuffix(pvt.SUFFIX))
+            artifact = pvt.read(file, project.from_cwd(name))
         except pvt.ForeignFileError:
-            foreign[os.fspath(file)] = project.from_cwd(shown)
+            foreign[os.fspath(file)] = project.from_cwd(name)
         except PathError as error:
             context.notices.leave_out(error)
         except CacheError as error:
@@ -256,7 +256,7 @@ def _tracked(
             if path not in mending:
                 context.notices.leave_out(error)
         else:
-            yield Record(path, artifact), shown
+            yield Record(path, artifact), name
     if foreign:
         more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
         context.notices.add(Notice(f"{min(foreign.values())}{more}: not a {pvt.SUFFIX} file of Pivot's, skipped"))

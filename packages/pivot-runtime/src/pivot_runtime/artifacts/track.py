@@ -233,10 +233,10 @@ def _refuse_unfetched(path: ArtifactPath, before: Record | None, project: Projec
     files = {name: listed.files[name] for name in gone if name in listed.files}
     lost = [f"{path}/{name}" for name, file in files.items() if not stores.store.verified(file.digest)]
     if lost:
-        shown = ", ".join(lost[:_MOST]) + (f" and {len(lost) - _MOST} more" if len(lost) > _MOST else "")
+        names = ", ".join(lost[:_MOST]) + (f" and {len(lost) - _MOST} more" if len(lost) > _MOST else "")
         raise TargetError(
             f"{path} would be recorded without {len(lost)} of its {len(listed.files)} files, "
-            f"which are neither here nor in the cache: {shown}",
+            f"which are neither here nor in the cache: {names}",
             hint=hint,
         )
 

@@ -101,8 +101,8 @@ def _refuse_casing(path: ArtifactPath, project: Project) -> None:
             return  # unknown; whoever reads it will report that
         if part not in names:
             alike = [name for name in names if name_case.clashes([ArtifactPath(name), ArtifactPath(part)])]
-            shown = os.path.relpath(at / (alike[0] if alike else part), project.cwd)
-            raise TargetError(f"{path} has another name here", hint=f"name it as it is listed: {shown}")
+            relative = os.path.relpath(at / (alike[0] if alike else part), project.cwd)
+            raise TargetError(f"{path} has another name here", hint=f"name it as it is listed: {relative}")
         at = at / part
 
 
@@ -175,11 +175,11 @@ def _refuse_sources(path: ArtifactPath, context: CommandContext) -> None:
         )
     ours = next(_worked_from(project.root / path, project), None)
     if ours is not None:
-        shown = project.from_cwd(ours)
-        hint = f"move {shown} away, or track the rest of it one by one"
+        relative = project.from_cwd(ours)
+        hint = f"move {relative} away, or track the rest of it one by one"
         if os.path.basename(ours) in (PIPELINE_FILE, DECLARED_FILE):
             hint += f"; where it is data, name its directory in {project.layout.ignore_file.name}"
-        raise TargetError(f"{path} cannot be tracked: {shown} in it is not data", hint=hint)
+        raise TargetError(f"{path} cannot be tracked: {relative} in it is not data", hint=hint)
 
 
 def _worked_from(directory: pathlib.Path, project: Project) -> Iterator[str]:

@@ -31,7 +31,7 @@ class HostExecutor:
         self,
         host_of: Callable[[str], HostClient],
         watching: TraceOptions | None = None,
-        shown: Callable[[str, tuple[str, ...]], None] | None = None,
+        on_output: Callable[[str, tuple[str, ...]], None] | None = None,
         spawned: Callable[[str, tuple[str, ...]], None] = lambda *_: None,
         silent: tuple[float, Callable[[str, float, float], None]] = (0.0, lambda *_: None),
         *,
@@ -43,7 +43,7 @@ class HostExecutor:
         Args:
             host_of: Has the host of each stage, by address.
             watching: The observations to make of stages.
-            shown: Given each stage's lines as they are printed.
+            on_output: Given each stage's lines as they are printed.
             spawned: Told of each stage that might have been forked, and the threads because of which it was not.
             silent: After how many seconds of silence, and to whom, a running stage is reported; 0 means never.
             start: How the process of a stage starts.
@@ -51,7 +51,7 @@ class HostExecutor:
         """
         self._host_of = host_of
         self._watching = (watching or TraceOptions()).to_plain()
-        self._shown = shown
+        self._on_output = on_output
         self._spawned = spawned
         self._silence, self._silent = Silence(silent[0]), silent[1]
         self._logs: dict[int, pathlib.Path] = {}
@@ -84,7 +84,7 @@ class HostExecutor:
                 "address": address,
                 "log": str(log),
                 "watching": self._watching,
-                "stream": self._shown is not None,
+                "stream": self._on_output is not None,
                 "fresh": self._fresh,
             }
         )
@@ -175,8 +175,8 @@ class HostExecutor:
                 self._spawned(self._started[number], tuple(message["threads"]))
             return
         if message["event"] == "output":
-            if self._shown is not None:
-                self._shown(self._started[number], tuple(message["lines"]))
+            if self._on_output is not None:
+                self._on_output(self._started[number], tuple(message["lines"]))
             return
         self._pids.pop(number, None)
         self._silence.end(number)

@@ -69,8 +69,8 @@ def find(arguments: "Sequence[str]", environment: "Mapping[str, str]", began: in
     took = time.perf_counter_ns() - began
     if not same or took >= _LONG_NS:  # longer durations have another format
         return None
-    shown = f"{took / 1e6:.0f}ms" if took < _SHORT_NS else f"{took / 1e9:.2f}s"
-    return CachedOutput(out.replace(_ELAPSED, shown), err, int(code))
+    seconds = f"{took / 1e6:.0f}ms" if took < _SHORT_NS else f"{took / 1e9:.2f}s"
+    return CachedOutput(out.replace(_ELAPSED, seconds), err, int(code))
 
 
 def keep(  # each is one part of the file

@@ -152,16 +152,17 @@ def _of_editor(name: str) -> bool:
 
 def _link_error(root: pathlib.Path, name: str, cwd: pathlib.Path) -> LinkError:
     file = root / name
-    shown = os.path.relpath(file, cwd)
+    display_path = os.path.relpath(file, cwd)
     leads = os.readlink(file)
     where = leads if os.path.exists(file) else f"{leads}, where nothing is"
     return LinkError(
-        f"{shown} is a symbolic link to {where}; Pivot follows no links there", hint=_link_hint(name, shown, file)
+        f"{display_path} is a symbolic link to {where}; Pivot follows no links there",
+        hint=_link_hint(name, display_path, file),
     )
 
 
-def _link_hint(name: str, shown: str, file: pathlib.Path) -> str:
-    quoted = shlex.quote(shown)
+def _link_hint(name: str, display_path: str, file: pathlib.Path) -> str:
+    quoted = shlex.quote(display_path)
     removed = f"remove the link: rm {quoted}"
     if name == STATE_DIR:
         return f"{removed}; then 'pivot init' makes a directory of the project's own"
@@ -173,7 +174,7 @@ def _link_hint(name: str, shown: str, file: pathlib.Path) -> str:
     if inner.startswith("stages"):
         return f"{removed}; then 'git checkout' what was recorded, or 'pivot repro'"
     if file.is_file():
-        copy = shlex.quote(f"{shown}.copy")
+        copy = shlex.quote(f"{display_path}.copy")
         return f"put a copy in place of the link: cp {quoted} {copy} && mv {copy} {quoted}; or rm {quoted}"
     return removed
 

@@ -98,5 +98,5 @@ def _suggest(target: str, graph: Graph, root: pathlib.Path, cwd: pathlib.Path) -
 
 
 def _listed(names: Sequence[str], most: int = 10) -> str:
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown or "none"
+    listed = ", ".join(names[:most])
+    return f"{listed} and {len(names) - most} more" if len(names) > most else listed or "none"

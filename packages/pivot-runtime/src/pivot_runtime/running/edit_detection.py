@@ -119,7 +119,7 @@ class _LoadedFile:
             try:
                 loaded, host = host_client.load(self._root, self._file, quiet=True, overrides=self._overrides)
             except PivotError:
-                return tuple(self._shown(file) for file in files)
+                return tuple(self._relative(file) for file in files)
             host.close()
             self._changes = self._changes_since(loaded)
             self._now = {stage.spec.address: stage for stage in loaded.stages}
@@ -138,7 +138,7 @@ class _LoadedFile:
         }
         return source_import.Changes({**loaded.sources, **read})
 
-    def _shown(self, file: str) -> str:
+    def _relative(self, file: str) -> str:
         """As the user would write it, where it is in the project."""
         path = pathlib.Path(file)
         return str(path.relative_to(self._root)) if path.is_relative_to(self._root) else file

@@ -54,8 +54,8 @@ class Outs:
                 continue
             if not store.has_all(artifact) or kept.is_kept(stores, artifact):
                 saved = self._session.keep(path)
-                shown = store.path_of(saved.digest).relative_to(self._session.project.root, walk_up=True)
-                self._report(events.UserFileSaved(path, str(shown)))
+                kept_at = store.path_of(saved.digest).relative_to(self._session.project.root, walk_up=True)
+                self._report(events.UserFileSaved(path, str(kept_at)))
 
     def set_aside(self, spec: StageSpec, lock: StageLock | None) -> None:
         """Make room for a run; what it goes on from is there as a copy of its own."""

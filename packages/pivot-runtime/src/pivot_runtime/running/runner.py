@@ -444,7 +444,7 @@ def make_executor(assembly: "Assembly", session: Session, options: "RunOptions",
     from pivot_runtime.executors.host_executor import HostExecutor  # noqa: PLC0415
     from pivot_runtime.loading.threads_at_import import SpawnedPipelines  # noqa: PLC0415
 
-    def shown(address: str, lines: tuple[str, ...]) -> None:
+    def on_output(address: str, lines: tuple[str, ...]) -> None:
         report(events.StageOutput(address, lines))
 
     files = {stage.spec.address: each.file for each in assembly.files for stage in each.loaded.stages}
@@ -459,7 +459,7 @@ def make_executor(assembly: "Assembly", session: Session, options: "RunOptions",
         report(events.StageSilent(address, seconds, quiet))
 
     settings = session.stores.settings
-    output, silence = shown if options.show_output else None, (float(settings.silence_seconds), silent)
+    output, silence = on_output if options.show_output else None, (float(settings.silence_seconds), silent)
     start, owns_children = settings.worker_start, options.owns_children
     return HostExecutor(assembly.host_of, watching, output, spawned, silence, start=start, owns_children=owns_children)
 

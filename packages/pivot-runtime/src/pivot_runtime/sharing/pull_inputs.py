@@ -65,7 +65,7 @@ def report_progress(
     """The callback of a transfer for a stage: it reports the first call, and then one now and again."""
     last: float | None = None
 
-    def tell(progress: "TransferCounts") -> None:
+    def on_progress(progress: "TransferCounts") -> None:
         nonlocal last
         now = clock()
         if progress.of_objects and (last is None or now - last >= _STEP_S):
@@ -76,4 +76,4 @@ def report_progress(
                 )
             )
 
-    return tell
+    return on_progress
