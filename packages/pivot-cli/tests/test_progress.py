@@ -12,7 +12,7 @@ import pytest
 
 from pivot_cache.files import hashing
 from pivot_cache.remotes import stalls
-from pivot_cache.remotes.options import TransferCounts
+from pivot_cache.remotes.transfer import TransferCounts
 from pivot_cli.terminal import console
 from pivot_cli.terminal.progress import HashProgress, ObjectProgress, TransferProgress
 

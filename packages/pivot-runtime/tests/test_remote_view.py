@@ -10,8 +10,8 @@ from workshop import Workshop, parts_of
 
 from pivot_cache.formats import pvt
 from pivot_cache.remotes import shared_runs
-from pivot_cache.remotes.options import TransferCounts
 from pivot_cache.remotes.protocol import RemoteUnreachableError
+from pivot_cache.remotes.transfer import TransferCounts
 from pivot_cache.testing.remote_contract import Fault, MemoryRemote
 from pivot_core.loaders import PathOnly, Text
 from pivot_core.paths import ArtifactPath

@@ -112,7 +112,7 @@ def undo_newest(cache: Cache) -> GcResult | None:
     """
     for batch in reversed(cache.store.trash.batches()):
         with reporting("bring back", batch.directory):
-            objects = dict(batch.contents(OBJECTS))
+            objects = dict(batch.objects())
             records = [key for key, _ in batch.contents(RUNS)]
             for digest in objects:
                 batch.give_back(OBJECTS, digest, cache.store.path_of(digest))
@@ -194,7 +194,7 @@ def _return(store: ObjectStore, named: AbstractSet[str]) -> set[str]:
         for batch in reversed(store.trash.batches()):
             if batch.dropped:
                 continue
-            for digest in [digest for digest, _ in batch.contents(OBJECTS) if digest in named]:
+            for digest in [digest for digest, _ in batch.objects() if digest in named]:
                 if batch.give_back(OBJECTS, digest, store.path_of(digest)):
                     returned.add(digest)
     return returned
@@ -204,7 +204,7 @@ def _delete(expired: Iterable[Batch], progress: Progress) -> tuple[int, int]:
     count = size = 0
     for batch in expired:
         with reporting("delete", batch.directory):
-            sizes = [size for _, size in batch.contents(OBJECTS)]
+            sizes = [size for _, size in batch.objects()]
             batch.remove()
         progress("deleting", len(sizes))
         count += len(sizes)

@@ -107,6 +107,10 @@ class Batch(Value):
                 with contextlib.suppress(PermissionError):  # another user has just created it
                     syscalls.chmod(made, stat.S_IMODE(mode) | wanted)
 
+    def objects(self) -> Iterator[tuple[str, int]]:
+        """The digest and the size of each object in it."""
+        return self.contents(OBJECTS)
+
     def remove(self) -> None:
         """Delete the batch with its contents."""
         remove_tree(self.directory)

@@ -13,7 +13,7 @@ from pivot_cache.remotes import stalls
 from pivot_cli.terminal import console, formats
 
 if TYPE_CHECKING:
-    from pivot_cache.remotes.options import TransferCounts
+    from pivot_cache.remotes.transfer import TransferCounts
     from pivot_cli.terminal.status_line import StatusLine
 
 _PATIENCE_S: Final = 1.0

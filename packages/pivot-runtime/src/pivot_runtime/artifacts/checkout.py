@@ -7,7 +7,6 @@ from collections.abc import Callable, Container, Iterable, Mapping
 import attrs
 
 from pivot_cache.errors import CacheError, CorruptObjectError, MissingObjectError
-from pivot_cache.files import name_case
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects import checkout
 from pivot_cache.objects.store import CheckoutMode
@@ -23,6 +22,7 @@ from pivot_runtime.context import CommandContext
 from pivot_runtime.git import repository
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
+from pivot_runtime.project import name_case
 from pivot_runtime.project.guard import guarded
 
 _STATE = frozenset({".git", STATE_DIR})

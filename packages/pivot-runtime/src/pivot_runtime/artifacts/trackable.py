@@ -4,7 +4,6 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-from pivot_cache.files import name_case
 from pivot_cache.formats import pvt
 from pivot_cache.layout import lock_name
 from pivot_cache.state.scan import leads_to_object
@@ -16,6 +15,7 @@ from pivot_runtime.artifacts.records import ContradictionError, Records
 from pivot_runtime.context import CommandContext
 from pivot_runtime.definitions.params_file import PARAMS_FILE
 from pivot_runtime.errors import TargetError
+from pivot_runtime.project import name_case
 from pivot_runtime.project.ignore import ignored
 from pivot_runtime.project.project import Project
 

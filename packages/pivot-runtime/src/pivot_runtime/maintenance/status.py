@@ -9,7 +9,6 @@ import attrs
 from pivot_cache.errors import reporting
 from pivot_cache.files.link_modes import probe
 from pivot_cache.maintenance.gc_plan import Object, inventory, mark
-from pivot_cache.objects.trash import OBJECTS
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.stores import open_stores
@@ -93,7 +92,7 @@ def cache_status(context: CommandContext) -> CacheStatus:
         )
         batches = store.trash.batches()
         with reporting("read", store.trash.directory):
-            trashed = [size for batch in batches for _, size in batch.contents(OBJECTS)]
+            trashed = [size for batch in batches for _, size in batch.objects()]
         with reporting("read", stores.runs.directory):
             runs = sum(1 for _ in stores.runs.written())
         return CacheStatus(

@@ -13,7 +13,7 @@ from pivot_runtime.history.events import Reporter
 from pivot_runtime.sharing.remote_view import RemoteView
 
 if TYPE_CHECKING:
-    from pivot_cache.remotes.options import TransferCounts
+    from pivot_cache.remotes.transfer import TransferCounts
 
 _STEP_S: Final = 0.5
 """So often, at most, a transfer says how far it is."""

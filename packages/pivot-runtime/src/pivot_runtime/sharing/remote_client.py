@@ -6,8 +6,8 @@ from typing import Self
 import attrs
 
 from pivot_cache.remotes import transfer
-from pivot_cache.remotes.options import TransferCounts, TransferResult, TransferSettings
 from pivot_cache.remotes.protocol import Remote, RemoteSettings, connect
+from pivot_cache.remotes.transfer import TransferCounts, TransferResult, TransferSettings
 from pivot_cache.state.known_objects import KnownObjects
 from pivot_core.lock import Artifact, RunRecord
 from pivot_core.progress import no_progress

@@ -13,7 +13,7 @@ import attrs
 from pivot_cache.errors import ArtifactError, MissingObjectError
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects import checkout
-from pivot_cache.remotes.options import TransferCounts
+from pivot_cache.remotes.transfer import TransferCounts
 from pivot_core.decide import Memory
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, RunRecord

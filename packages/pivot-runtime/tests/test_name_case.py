@@ -1,4 +1,4 @@
-"""Names that some file systems take for one."""
+"""Names that some file systems take for equal."""
 
 import pathlib
 import unicodedata
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_cache.files import name_case
+from pivot_runtime.project import name_case
 
 
 @pytest.mark.parametrize(
