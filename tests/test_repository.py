@@ -350,3 +350,22 @@ def test_git_is_started_in_one_place() -> None:
     }
 
     assert starting == {"pivot_runtime.git.calls"}
+
+
+def test_the_environment_is_read_only_for_processes() -> None:
+    """A command gets its environment from the command line, in its context."""
+    processes = re.compile(r"pivot_runtime\.(?:host|worker|tracing|processes)(?:\.|$)")
+    others = {
+        NAMES[path]
+        for path in MODULES
+        if NAMES[path].startswith("pivot_runtime.")
+        and not processes.match(NAMES[path])
+        and re.search(r"\bos\.(?:environb?|getenv)\b", path.read_text())
+    }
+
+    assert others == {
+        "pivot_runtime.definitions.params",  # the variables that a stage declares
+        "pivot_runtime.executors.in_process",  # restores the environment after a stage
+        "pivot_runtime.git.calls",  # the environment of git
+        "pivot_runtime.loading.host_client",  # the environment of a host
+    }

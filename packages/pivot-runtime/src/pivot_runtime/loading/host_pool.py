@@ -1,4 +1,4 @@
-"""Hosts that start when a pipeline must be imported or the first of its stages runs."""
+"""Hosts that are started when a pipeline must be imported or its first stage runs, and hosts that outlive a command."""
 
 import pathlib
 from collections.abc import Callable
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class HostStarter:
-    """Starts hosts: the first by itself; where there are more, they are forked from a common process."""
+    """Starts hosts: a single one directly, and several from a common fork server."""
 
     def __init__(
         self,
@@ -23,7 +23,7 @@ class HostStarter:
         startup_state: StartupState | None = None,
         may_start: bool = True,
     ) -> None:
-        """Nothing is started yet, nor ever if not ``may_start``; the rest is as for `HostClient.begin`."""
+        """Start nothing yet, nor later unless ``may_start``; other arguments are those of `HostClient.begin`."""
         self._startup_state = startup_state
         self._quiet = quiet
         self._guard = guard
@@ -32,10 +32,10 @@ class HostStarter:
         self._started = 0
 
     def host(self, *, many: bool = False) -> "HostClient":
-        """A new host; ``many`` says that there will be more.
+        """Start and return a host; ``many`` means that there will be more.
 
         Raises:
-            ImportRequiredError: None is allowed.
+            ImportRequiredError: No host may be started.
         """
         if not self._may_start:
             raise ImportRequiredError
@@ -51,17 +51,17 @@ class HostStarter:
         return self._fork_server.host()
 
     def close(self) -> None:
-        """End what the hosts are forked from; they live on."""
+        """End the fork server; its hosts live on."""
         if self._fork_server is not None:
             self._fork_server.close()
             self._fork_server = None
 
 
 class LazyHost:
-    """The host of one pipeline file; there may be no process yet.
+    """The host of one pipeline file; its process may not be started yet.
 
     Attributes:
-        kept: A `HostPool` has it, and ends it.
+        kept: A `HostPool` keeps it, and ends it.
     """
 
     def __init__(
@@ -70,11 +70,11 @@ class LazyHost:
         load: Callable[[], tuple[Loaded, "HostClient"]],
         process: "HostClient | None" = None,
     ) -> None:
-        """Know how to start it.
+        """Describe the host.
 
         Args:
-            expected: The required result of its load; None if any will do.
-            load: Starts it and loads the file.
+            expected: The required result of its load; None if every result is accepted.
+            load: Starts the process and loads the file.
             process: The process, if it has been started.
         """
         self._expected = expected
@@ -83,11 +83,11 @@ class LazyHost:
         self.kept = False
 
     def process(self) -> "HostClient":
-        """The process, which is started if need be.
+        """Return the process; start it if necessary.
 
         Raises:
             StaleSnapshotError: Its load differs from the expected one.
-            PivotError: The pipeline cannot be loaded any more.
+            PivotError: The pipeline can no longer be loaded.
         """
         if self._process is None:
             loaded, process = self._load()
@@ -99,34 +99,34 @@ class LazyHost:
         return self._process
 
     def is_of(self, loaded: Loaded) -> bool:
-        """Whether its process has, or will have, exactly this."""
+        """Return whether its process has loaded, or must load, exactly this."""
         return loaded == self._expected
 
     def close(self) -> None:
-        """End the process and all that it runs, and wait until it is gone; not if a `HostPool` keeps it."""
+        """End the process and all that it runs, and wait for that, unless a `HostPool` keeps it."""
         if self._process is not None and not self.kept:
             self._process.close()
 
     def kill(self) -> None:
-        """End a process that may be busy in the user's code; not if a `HostPool` keeps it."""
+        """Kill the process, which may be busy in user code, unless a `HostPool` keeps it."""
         if self._process is not None and not self.kept:
             self._process.kill()
 
 
 class HostPool:
-    """Hosts that outlive a command, by pipeline file; each for as long as its load holds."""
+    """Hosts that outlive a command, by pipeline file; each is kept as long as its load holds."""
 
     def __init__(self) -> None:
-        """There are none."""
+        """Keep no hosts yet."""
         self._hosts: dict[pathlib.Path, LazyHost] = {}
 
     def take(self, file: pathlib.Path, loaded: Loaded) -> LazyHost | None:
-        """The host that has exactly this of the file, if there is one."""
+        """Return the host that has loaded exactly this from the file, if there is one."""
         host = self._hosts.get(file)
         return host if host is not None and host.is_of(loaded) else None
 
     def put(self, file: pathlib.Path, host: LazyHost) -> None:
-        """Keep a host; the one before it ends."""
+        """Keep a host, and end the file's previous one."""
         before = self._hosts.get(file)
         if before is not host:
             if before is not None:
@@ -135,7 +135,7 @@ class HostPool:
             self._hosts[file] = host
 
     def close(self) -> None:
-        """End all."""
+        """End all hosts."""
         while self._hosts:
             _end(self._hosts.popitem()[1])
 
