@@ -1,5 +1,5 @@
 """The host: the process that imports the user's code.
 
-It fingerprints stages and forks a child for each stage run. Everything here runs in the host; the command's end
-of the line is `loading.host_client`.
+It serves one command: it loads a pipeline file, fingerprints its stages, and runs each stage in a process of its own.
+Everything here runs in the host; the command's end of the connection is `loading.host_client`.
 """

@@ -1,4 +1,4 @@
-"""Environment variables that an import has set, as from an `.env` file; they count where they are read."""
+"""The environment variables that an import has changed, for example by reading an `.env` file."""
 
 import contextlib
 import json
@@ -13,49 +13,49 @@ from pivot_cache.files.atomic import write_bytes
 from pivot_runtime.definitions.params import secret_digest
 
 _MOST: Final = 1000
-"""Digests that are remembered; beyond that all go."""
+"""Digests that are remembered; when there are more, all are dropped."""
 _NAME: Final = re.compile(r"\$\{?([A-Za-z_]\w*)")
 
 
 def changed_digests(before: Mapping[str, str], now: Mapping[str, str], memory: pathlib.Path) -> dict[str, str]:
-    """By name, what may be known of each variable that is not as it was; ``""`` for one that is gone.
+    """By name, the digest of each variable that is new or has another value; ``""`` for one that was removed.
 
-    Each digest takes a while to make, so ``memory``, a file of derived data on this machine, has those of known values.
+    A digest is slow to make on purpose, so the file ``memory``, which holds derived data, keeps those of known values.
     """
     changed = {name for name in before.keys() | now.keys() if before.get(name) != now.get(name)}
     if not changed:
         return {}
-    known = _recalled(memory)
+    known = _remembered(memory)
     salt = known.setdefault("", os.urandom(16).hex())
-    found, size = {}, len(known)
+    digests, size = {}, len(known)
     for name in sorted(changed):
         value = now.get(name)
         if value is None:
-            found[name] = ""
+            digests[name] = ""
             continue
         key = _key(name, value, salt)
         if key not in known:
             known[key] = secret_digest("", f"env:{name}", value)
-        found[name] = known[key]
+        digests[name] = known[key]
     if len(known) > size:
         with contextlib.suppress(OSError, CacheError):
             memory.parent.mkdir(exist_ok=True)
             write_bytes(memory, json.dumps({"": salt} if len(known) > _MOST else known).encode())
-    return found
+    return digests
 
 
 def named_by(command: str, variables: Mapping[str, str]) -> dict[str, str]:
-    """Those of the variables that a command names."""
+    """The ones of these variables that a shell command names."""
     return {name: variables[name] for name in sorted(set(_NAME.findall(command)) & variables.keys())}
 
 
-def _recalled(memory: pathlib.Path) -> dict[str, str]:
+def _remembered(memory: pathlib.Path) -> dict[str, str]:
     try:
         found: Any = json.loads(memory.read_bytes())
     except (OSError, ValueError):
         return {}
-    whole = isinstance(found, dict) and all(isinstance(text, str) for text in found.values())
-    return found if whole else {}
+    valid = isinstance(found, dict) and all(isinstance(text, str) for text in found.values())
+    return found if valid else {}
 
 
 def _key(name: str, value: str, salt: str) -> str:

@@ -1,4 +1,4 @@
-"""The fork server: a process with Pivot imported and no user code, from which hosts are forked."""
+"""The fork server: a process that has imported Pivot and no user code, and forks hosts."""
 
 import fcntl
 import gc
@@ -17,20 +17,20 @@ _PID_BYTES = 8
 
 
 def main(coordinator: int, *, guard: bool) -> None:
-    """Fork a host for each pair of descriptors that comes in, until the process ``coordinator`` closes its end.
+    """Fork a host for each pair of descriptors that the command sends, until the command closes its end.
 
-    ``guard``: as for `host.main`.
+    The arguments are as for `host.server.main`.
     """
     if guard:
         os.set_inheritable(wire.GUARD_FD, False)
     parent_death.prepare()
     line = socket.socket(fileno=os.dup(_LINE_FD))
     os.close(_LINE_FD)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # whose host has ended sees it by the pipes
-    source_import.user_code_predicate()  # once for all hosts
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the command sees the end of a host by the pipes
+    source_import.user_code_predicate()  # cached for all hosts
     gc.collect()
-    gc.freeze()  # what all hosts share is neither looked at nor copied by their collectors
-    if sys.platform == "linux":  # elsewhere that takes a thread, and the end of the line says the same
+    gc.freeze()  # the collectors of the hosts neither walk nor copy shared objects
+    if sys.platform == "linux":  # elsewhere it would take a thread, and the end of the connection does the same
         parent_death.die_with(coordinator)
     with line:
         _serve(line, guard=guard)
@@ -38,16 +38,16 @@ def main(coordinator: int, *, guard: bool) -> None:
 
 def _serve(line: socket.socket, *, guard: bool) -> None:
     while True:
-        told, fds, _, _ = socket.recv_fds(line, 1, 2)
-        if not told:
+        request, fds, _, _ = socket.recv_fds(line, 1, 2)
+        if not request:
             return
-        if live_threads.count() > 1:  # what is installed here starts them in each interpreter
+        if live_threads.count() > 1:  # an installed package starts one in each interpreter
             pid = _spawn_host(fds, guard=guard)
         else:
-            seed = os.getpid()
+            server_pid = os.getpid()
             pid = os.fork()
             if pid == 0:
-                _become_host(line, fds, seed, guard=guard)
+                _become_host(line, fds, server_pid, guard=guard)
         for fd in fds:
             os.close(fd)
         line.send(pid.to_bytes(_PID_BYTES))
@@ -74,20 +74,20 @@ def _spawn_host(fds: Sequence[int], *, guard: bool) -> int:
             os.close(fd)
 
 
-def _become_host(line: socket.socket, fds: list[int], seed: int, *, guard: bool) -> None:
+def _become_host(line: socket.socket, fds: list[int], server_pid: int, *, guard: bool) -> None:
     status = 1
     try:
         os.setpgid(0, 0)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         line.close()
-        # First out of the way of the numbers that they are to have.
+        # Moved away first, since one may have the number that the other will have.
         moved = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, wire.GUARD_FD + 1) for fd in fds]
         for fd in fds:
             os.close(fd)
         for fd, number in zip(moved, (wire.COMMANDS_FD, wire.EVENTS_FD), strict=True):
             os.dup2(fd, number)
             os.close(fd)
-        server.main(seed, guard=guard)
+        server.main(server_pid, guard=guard)
         status = 0
     finally:
         os._exit(status)

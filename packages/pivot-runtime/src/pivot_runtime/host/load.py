@@ -11,7 +11,9 @@ import attrs
 
 from pivot_cache.layout import Layout
 from pivot_core.errors import PivotError
+from pivot_core.paths import ArtifactPath
 from pivot_core.spec import StageSpec, base_of
+from pivot_core.stages.annotations import Dep, Out
 from pivot_core.stages.command import KEY
 from pivot_core.stages.param_overrides import Override
 from pivot_core.stages.stage import Stage
@@ -21,11 +23,12 @@ from pivot_runtime.definitions import params, shell_code, source_import
 from pivot_runtime.definitions.pipeline_file import Definitions, read_definitions
 from pivot_runtime.definitions.shell_code import ShellInputs
 from pivot_runtime.host import environ_changes, load_failure
-from pivot_runtime.host.fingerprint import OutlineCache, fingerprint
 from pivot_runtime.host.load_recorder import LoadRecorder
-from pivot_runtime.loading.loaded import Loaded, LoadedStage, stage_of, to_plain
+from pivot_runtime.host.outline_cache import OutlineCache
+from pivot_runtime.loading.loaded import Loaded, LoadedStage, Steady, stage_of, to_plain
 from pivot_runtime.processes import live_threads
 from pivot_runtime.processes.pristine import Pristine, Replacements
+from pivot_runtime.tracing.random_calls import RandomCalls
 from pivot_runtime.worker import stage_main
 
 _NUMPY_UNTOUCHED = 623
@@ -128,7 +131,7 @@ class _Load:
             is_user_code=is_user_code,
             root=root,
             memo=OutlineCache(self._layout.outlines_dir),
-            chance=self._recorder.chance.numbers,
+            chance=self._recorder.random_calls.numbers,
             listener=self._recorder,
         )
         self._sources: dict[str, str] = {}
@@ -185,14 +188,14 @@ class _Load:
 
     def _function(self, spec: StageSpec, stage: Stage, values: Mapping[str, Any]) -> LoadedStage:
         """A stage that is a Python function."""
-        with self._recorder.unheard():
-            manifest, steady = fingerprint(
+        with self._recorder.paused():
+            manifest, steady = _fingerprint(
                 self._fingerprinter,
                 stage,
                 spec.base,
                 self._root,
                 is_user_code=self._is_user_code,
-                chance=self._recorder.chance,
+                random_calls=self._recorder.random_calls,
             )
         self._manifests[spec.address] = manifest
         loaded = stage_of(spec, manifest, values, _declared_variables(spec, stage))
@@ -230,3 +233,38 @@ class _Load:
 
 def _declared_variables(spec: StageSpec, stage: Stage) -> dict[str, str]:
     return params.variables(stage, spec.address) if stage.env else {}
+
+
+def _fingerprint(
+    fingerprinter: Fingerprinter,
+    stage: Stage,
+    base: str,
+    root: pathlib.Path,
+    *,
+    is_user_code: Callable[[str], bool],
+    random_calls: RandomCalls,
+) -> tuple[Manifest, Steady | None]:
+    """The manifest of a stage, and the digests of its values if these may differ at each import.
+
+    Args:
+        fingerprinter: The fingerprinter of this process, which has imported the stage.
+        stage: The stage.
+        base: The directory of its pipeline, relative to the root.
+        root: The project's root.
+        is_user_code: Whether code in a file is the user's.
+        random_calls: The calls of the import whose results differ each time.
+    """
+
+    def resolved(declared: Dep | Out) -> str | list[str]:
+        paths = [str(ArtifactPath.resolve(path, base=base, root=str(root))) for path in declared.paths]
+        return paths[0] if isinstance(declared.path, str) else paths
+
+    # The paths too, since they say which file is loaded for which parameter.
+    values: dict[str, object] = {f"loader:{name}": (resolved(dep), dep.loader) for name, dep in stage.deps.items()}
+    values |= {f"writer:{key}": (resolved(out), out.loader) for key, out in stage.outs.items()}
+    values |= {f"previous:{name}": (resolved(out), out.loader) for name, out in stage.previous.items()}
+    values |= params.behaviour(stage, is_user_code)
+    manifest = fingerprinter.fingerprint(stage.func, values)
+    if not random_calls.may_differ:
+        return manifest, None
+    return manifest, Steady(*fingerprinter.unstable_values(stage.func, values))

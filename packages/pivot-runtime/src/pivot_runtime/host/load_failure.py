@@ -1,4 +1,4 @@
-"""The report of an error that keeps a pipeline from being loaded: one line, the traceback, a hint."""
+"""The report of a load that failed: one line, the traceback, a hint."""
 
 import pathlib
 import sys
@@ -12,13 +12,13 @@ from pivot_runtime.worker import failure
 
 _FACADE = "pivot"
 _MOST_NAMES = 5
-_LIGHT = "without it, push, pull, fetch, checkout and verify --static work"
+_WITHOUT = "without it, push, pull, fetch, checkout and verify --static work"
 
 
 def refused(error: PivotError, root: pathlib.Path, is_user_code: Callable[[str], bool]) -> dict[str, Any]:
-    """A definition that is wrong, as JSON-able data, with the line of the user's code that caused it."""
-    told = error.below(str(root)) if isinstance(error, StageError) else _placed(error, root, is_user_code)
-    return {"message": str(told), "hint": error.hint}
+    """The report of a wrong definition, as JSON-able data, with the line of the user's code that caused it."""
+    message = error.below(str(root)) if isinstance(error, StageError) else _with_line(error, root, is_user_code)
+    return {"message": str(message), "hint": error.hint}
 
 
 def broken(
@@ -28,42 +28,45 @@ def broken(
     is_user_code: Callable[[str], bool],
     replaced: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The user's module's error, or an error caused by what it ``replaced``, as JSON-able data."""
-    place = error.__traceback__
-    while place is not None and not is_user_code(place.tb_frame.f_code.co_filename):
-        place = place.tb_next
-    where = file.relative_to(root)
-    if place is None and replaced and not isinstance(error, SyntaxError):
-        named = ", ".join(replaced[:_MOST_NAMES]) + (", …" if len(replaced) > _MOST_NAMES else "")
+    """The report of an error that the user's module raised, as JSON-able data.
+
+    If no code of the user's is in the traceback, the functions that the module ``replaced`` caused the error.
+    """
+    entry = error.__traceback__
+    while entry is not None and not is_user_code(entry.tb_frame.f_code.co_filename):
+        entry = entry.tb_next
+    name = file.relative_to(root)
+    if entry is None and replaced and not isinstance(error, SyntaxError):
+        listed = ", ".join(replaced[:_MOST_NAMES]) + (", …" if len(replaced) > _MOST_NAMES else "")
         return {
-            "message": f"{where} cannot be loaded, since it replaces {named}: {failure.one_line(error)}",
+            "message": f"{name} cannot be loaded, since it replaces {listed}: {failure.one_line(error)}",
             "traceback": "",
             "hint": "replace them inside the stages that need it, or with functions that do all that the old ones did",
         }
     if isinstance(error, SyntaxError):
-        place = None
+        entry = None
     return {
-        "message": f"{where} cannot be imported: {failure.one_line(error)}",
-        "traceback": "".join(traceback.format_exception(type(error), error, place)),
-        "hint": _way_out(error, is_user_code),
+        "message": f"{name} cannot be imported: {failure.one_line(error)}",
+        "traceback": "".join(traceback.format_exception(type(error), error, entry)),
+        "hint": _import_hint(error, is_user_code),
     }
 
 
-def _placed(error: PivotError, root: pathlib.Path, is_user_code: Callable[[str], bool]) -> str:
-    places = [
+def _with_line(error: PivotError, root: pathlib.Path, is_user_code: Callable[[str], bool]) -> str:
+    """The message after the innermost line of user code, if there is one."""
+    lines = [
         Location(frame.filename, frame.lineno or 0).below(str(root))
         for frame in traceback.extract_tb(error.__traceback__)
         if is_user_code(frame.filename)
     ]
-    return f"{places[-1]}: {error}" if places else str(error)
+    return f"{lines[-1]}: {error}" if lines else str(error)
 
 
-def _way_out(error: BaseException, is_user_code: Callable[[str], bool]) -> str | None:
-    """A hint for a failed import."""
+def _import_hint(error: BaseException, is_user_code: Callable[[str], bool]) -> str | None:
     if is_user_code(getattr(sys.modules.get(_FACADE), "__file__", None) or "<none>"):
         return f"a module of yours is called {_FACADE!r} and hides the package: rename it"
     if not isinstance(error, ModuleNotFoundError) or error.name is None:
         return None
     if error.name == _FACADE:
-        return f"install {_FACADE}, which pipelines import, from where you got pivot-cli: {_LIGHT}"
-    return f"install what the pipeline imports in this environment: {_LIGHT}" if "." not in error.name else None
+        return f"install {_FACADE}, which pipelines import, from where you got pivot-cli: {_WITHOUT}"
+    return f"install what the pipeline imports in this environment: {_WITHOUT}" if "." not in error.name else None

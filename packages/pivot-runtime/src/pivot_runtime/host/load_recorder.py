@@ -1,4 +1,4 @@
-"""Records what importing the user's modules depends on, in the host."""
+"""The recorder of a load: all that the import of the user's modules depends on, or why that cannot be recorded."""
 
 import contextlib
 import os
@@ -35,7 +35,7 @@ _UNSEEN: Final[Mapping[str, str]] = {
     "sqlite3.connect": "it opens a database",
     "dbm.open": "it opens a database",
 }
-"""By audit event, what cannot be checked without doing it again."""
+"""By audit event, the reason why a load cannot be kept: the same result at the next import cannot be checked."""
 
 _PSEUDO: Final = ("/proc/", "/sys/", "/dev/")
 _FILES_READ_BY_START: Final = ("pyvenv.cfg",)
@@ -44,21 +44,23 @@ _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEN
 
 
 class LoadRecorder:
-    """A context manager around each part of a load. Afterwards `trace` has what it depended on.
+    """A context manager around a load; afterwards, `trace` has the facts that it depended on.
+
+    It also listens to the `Fingerprinter`, with the methods `read`, `sought`, `probed` and `called`.
 
     Attributes:
-        chance: The calls of the user's code whose results differ in each process.
-        unrecorded: Why the trace is not complete; empty if they are.
-        sources: By absolute path, the digest of each file that a fingerprint was taken of; ``""`` for none.
-        threads: Where threads were started.
+        unrecorded: The reasons why the trace is incomplete; empty if it is complete.
+        threads: The lines that started threads.
+        sources: By absolute path, the digest of each file that was fingerprinted; ``""`` for one that cannot be read.
+        random_calls: The calls of user code whose results differ in each process.
     """
 
     def __init__(self, is_user_code: Callable[[str], bool], own: Sequence[str]) -> None:
-        """Nothing is recorded outside the blocks.
+        """Record nothing outside the block.
 
         Args:
-            is_user_code: Whether a file of Python code may be edited by the user.
-            own: Directories in which Pivot keeps what it knows: of no interest.
+            is_user_code: Whether a file has Python code of the user.
+            own: Directories of Pivot, which are not recorded.
         """
         self.unrecorded: dict[str, None] = {}
         self.threads = live_threads.ThreadStarts(is_user_code)
@@ -71,28 +73,22 @@ class LoadRecorder:
         self._opened: dict[str, tuple[str, int]] = {}
         self._written: set[str] = set()
         self.sources: dict[str, str] = {}
-        self._searches = ModuleSearches(self._is_installed, self.unheard)
-        self.chance = RandomCalls(self.unrecorded)
-        self._real: dict[str, Any] = {}
-        self._ours: dict[str, Any] = {}
-        self._before: frozenset[str] = frozenset()
-        self._quiet = local()
+        self._searches = ModuleSearches(self._is_installed, self.paused)
+        self.random_calls = RandomCalls(self.unrecorded)
+        self._probes = OsProbes(self._probed_by_user)
+        self._paused = local()
         self._thread = get_ident()
         self._active = False
         self._hooked = False
 
     def __enter__(self) -> Self:
         self._active = True
-        self._before = frozenset(sys.modules)
         if not self._hooked:
             self._hooked = True
             track_putenv()
             sys.addaudithook(self._hook)
         sys.meta_path.insert(0, self._searches)
-        for name, kind in (("stat", load_trace.PROBE), ("lstat", load_trace.LINK), ("access", load_trace.PROBE)):
-            self._real[name] = getattr(os, name)
-            self._ours[name] = self._probing(self._real[name], kind)
-            setattr(os, name, self._ours[name])
+        self._probes.start()
         environ.record(self._variable_read, self._all_variables, self._all_variables)
         return self
 
@@ -100,17 +96,17 @@ class LoadRecorder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._active = False
-        self.chance.stop()
+        self.random_calls.stop()
         environ.stop_recording()
         sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self._searches]
-        self._restore()
+        self._probes.stop()
         if active_count() > 1:
             self.unrecorded["it leaves threads running"] = None
 
     def watch(self, code: CodeType) -> None:
-        """Heed what the code of a user's module calls while it is imported."""
+        """Observe the calls of a user's module while it is imported."""
         if self._active:
-            self.chance.watch(code)
+            self.random_calls.watch(code)
 
     def trace(self, sources: Mapping[str, str]) -> LoadTrace:
         """The facts that the load depended on.
@@ -120,12 +116,12 @@ class LoadRecorder:
         """
         facts = [Fact(kind, subject, value) for (kind, subject), value in self._facts.items()]
         files = {path: digest or ABSENT for path, digest in (self.sources | dict(sources)).items()}
-        for path, (marked, at) in self._opened.items():
+        for path, (before, at) in self._opened.items():
             if path not in files and path not in self._written:
                 files[path] = load_trace.content(path)
-                if stamp(path) != marked or not is_settled(marked, at):
+                if stamp(path) != before or not is_settled(before, at):
                     self.unrecorded[f"{path} was being written"] = None
-        for path in self._binaries():
+        for path in self._extension_modules():
             files.setdefault(path, load_trace.content(path))
         facts += [Fact(load_trace.FILE, path, value) for path, value in files.items()]
         facts += self._searches.facts()
@@ -142,7 +138,7 @@ class LoadRecorder:
         if event == "open":
             self._opening(args[0], args[1], args[2])
         elif event in ("os.listdir", "os.scandir"):
-            if not _by_import(2):
+            if not _is_import_system(2):
                 self._path(load_trace.NAMES, "." if args[0] is None else args[0])
         elif event == "_thread.start_joinable_thread":
             self.threads.note(args[0])
@@ -150,76 +146,73 @@ class LoadRecorder:
             self.unrecorded[_UNSEEN[event]] = None
 
     def _opening(self, path: Any, mode: Any, flags: Any) -> None:
-        if isinstance(path, int) or _by_import(3) or getattr(self._quiet, "on", False):
+        if isinstance(path, int) or _is_import_system(3) or self._is_paused():
             return
-        with contextlib.suppress(Exception):  # what is wrong with the path, the caller will hear
+        with contextlib.suppress(Exception):  # the call itself raises the error
             full = os.path.abspath(os.fsdecode(path))
             writes = bool(flags & _WRITING) if isinstance(flags, int) and flags else _writes(mode)
             if writes:
                 self._written.add(full)
             if (not writes or "+" in str(mode)) and self._counts(full) and full not in self._opened:
-                with self.unheard():
+                with self.paused():
                     self._opened[full] = (stamp(full), time.time_ns())
 
-    def _probing(self, real: Callable[..., Any], kind: str) -> Callable[..., Any]:
-        def looked_at(path: Any, *arguments: Any, **options: Any) -> Any:
-            if self._active and not isinstance(path, int) and options.get("dir_fd") is None:
-                with contextlib.suppress(Exception):
-                    for each in _asked(kind, options):
-                        self._path(each, path)
-            return real(path, *arguments, **options)
-
-        return looked_at
+    def _probed_by_user(self, kind: str, path: Any) -> None:
+        if self._active:
+            self._path(kind, path)
 
     def _path(self, kind: str, path: Any) -> None:
-        """Note a fact about a path as it is now, the first time that it is asked for."""
-        if isinstance(path, int) or getattr(self._quiet, "on", False):
+        """Record a fact about a path as it is now, unless it is recorded already."""
+        if isinstance(path, int) or self._is_paused():
             return
         full = os.path.abspath(os.fsdecode(path))
         if (kind, full) in self._facts or not self._counts(full):
             return
-        with self.unheard():
+        with self.paused():
             self._facts[kind, full] = load_trace.of_path(kind, full)
 
     def environments(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
-        """The variables as they were at first, and as they are now; to ask for that is no dependence on them.
+        """The variables before the load and now; this records no read of them.
 
-        `os.putenv` sets those of programs to be started only: if it differs, both values count.
+        `os.putenv` changes only the environment of programs to start: where that differs, both values count.
         """
-        held: Mapping[bytes, bytes] = self._variables._data  # noqa: SLF001 - all else tells that it was asked
+        held: Mapping[bytes, bytes] = self._variables._data  # noqa: SLF001  # its methods would record a read
         now = {os.fsdecode(name): os.fsdecode(value) for name, value in held.items()}
         programs = inherited_environment()
         put = {name: f"{now.get(name, '')}\n{value}" for name, value in programs.items() if now.get(name) != value}
         return self._environment, now | put
 
     def read(self, path: str, content: bytes | None) -> None:
-        """A fingerprint was taken of a file with this content, or there was none available."""
+        """Record that a file was fingerprinted, with its content; None if it cannot be read."""
         self.sources.setdefault(os.path.abspath(path), "" if content is None else digest_bytes(content))
 
     def sought(self, name: str, places: Sequence[str]) -> None:
-        """A module is about to be looked for, to take the fingerprint of what it holds."""
+        """Record that a module is looked for, to fingerprint code in it."""
         self._searches.sought(name, places)
 
     def probed(self, path: str) -> None:
-        """A fingerprint is about to depend on whether there is something at a path."""
+        """Record that a fingerprint depends on the existence of a path."""
         full = os.path.abspath(path)
         self._facts.setdefault((load_trace.TYPE, full), load_trace.of_path(load_trace.TYPE, full))
 
     def called(self) -> contextlib.AbstractContextManager[None]:
-        """Around code of the user's that says what a value of its own is: it may look at anything."""
-        return self._quieted(on=False)
+        """Record in the block, in which user code makes the fingerprint of its own value."""
+        return self._pause(on=False)
 
-    def unheard(self) -> contextlib.AbstractContextManager[None]:
-        """Actions of this thread meanwhile are not the user's."""
-        return self._quieted(on=True)
+    def paused(self) -> contextlib.AbstractContextManager[None]:
+        """Record nothing of this thread in the block, in which Pivot's own code works."""
+        return self._pause(on=True)
 
     @contextlib.contextmanager
-    def _quieted(self, *, on: bool) -> Iterator[None]:
-        before, self._quiet.on = getattr(self._quiet, "on", False), on
+    def _pause(self, *, on: bool) -> Iterator[None]:
+        before, self._paused.on = self._is_paused(), on
         try:
             yield
         finally:
-            self._quiet.on = before
+            self._paused.on = before
+
+    def _is_paused(self) -> bool:
+        return getattr(self._paused, "on", False)
 
     def _variable_read(self, key: object) -> None:
         if isinstance(key, (str, bytes)):
@@ -242,33 +235,64 @@ class LoadRecorder:
     def _is_installed(self, full: str) -> bool:
         return full.startswith(self._installed) or "/site-packages/" in full
 
-    def _binaries(self) -> Iterator[str]:
-        """The files of the user's modules that are not compiled from source."""
+    def _extension_modules(self) -> Iterator[str]:
+        """The files of the user's modules that are not Python source."""
         for module in list(sys.modules.values()):
             file = getattr(module, "__file__", None)
             if isinstance(file, str) and not file.endswith(".py") and self._is_user_code(file):
                 yield os.path.abspath(file)
 
-    def _restore(self) -> None:
-        """Take the functions of `os` back, also from modules that have imported them by name since they were ours."""
-        ours = {id(function): name for name, function in self._ours.items()}
-        for name, function in self._ours.items():
-            if getattr(os, name) is function:  # else it is the user's
-                setattr(os, name, self._real[name])
+
+class OsProbes:
+    """Replacements of `os.stat`, `os.lstat` and `os.access` that report the paths whose existence code asks for."""
+
+    _KINDS: Final = (("stat", load_trace.PROBE), ("lstat", load_trace.LINK), ("access", load_trace.PROBE))
+
+    def __init__(self, probed: Callable[[str, Any], None]) -> None:
+        """Call ``probed`` with the kind of fact and the path, before the function itself."""
+        self._probed = probed
+        self._originals: dict[str, Any] = {}
+        self._replacements: dict[str, Any] = {}
+        self._modules: frozenset[str] = frozenset()
+
+    def start(self) -> None:
+        """Replace the functions."""
+        self._modules = frozenset(sys.modules)
+        for name, kind in self._KINDS:
+            self._originals[name] = getattr(os, name)
+            self._replacements[name] = self._replacement(self._originals[name], kind)
+            setattr(os, name, self._replacements[name])
+
+    def stop(self) -> None:
+        """Put the functions back, also in modules that have imported a replacement by name."""
+        names = {id(function): name for name, function in self._replacements.items()}
+        for name, function in self._replacements.items():
+            if getattr(os, name) is function:  # else user code has replaced it in turn
+                setattr(os, name, self._originals[name])
         for imported, module in list(sys.modules.items()):
-            if imported not in self._before and isinstance(module, ModuleType):
+            if imported not in self._modules and isinstance(module, ModuleType):
                 for name, value in list(vars(module).items()):
-                    if id(value) in ours:
-                        setattr(module, name, self._real[ours[id(value)]])
+                    if id(value) in names:
+                        setattr(module, name, self._originals[names[id(value)]])
+
+    def _replacement(self, original: Callable[..., Any], kind: str) -> Callable[..., Any]:
+        def probe(path: Any, *arguments: Any, **options: Any) -> Any:
+            if not isinstance(path, int) and options.get("dir_fd") is None:
+                with contextlib.suppress(Exception):
+                    for each in _facts_asked(kind, options):
+                        self._probed(each, path)
+            return original(path, *arguments, **options)
+
+        return probe
 
 
-def _by_import(depth: int) -> bool:
-    """Whether the import system itself opens or lists: what it finds is noted in other ways."""
+def _is_import_system(depth: int) -> bool:
+    """Whether the frame at this depth is of the import system, whose searches `ModuleSearches` records."""
     return sys._getframe(depth).f_globals.get("__name__") in _IMPORT_SYSTEM  # noqa: SLF001
 
 
-def _asked(kind: str, options: Mapping[str, Any]) -> tuple[str, ...]:
-    """The name that the caller of a function of `os` asks for."""
+def _facts_asked(kind: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """The kinds of facts that the caller of a function of `os` depends on."""
     caller = sys._getframe(2)  # noqa: SLF001
     module = caller.f_globals.get("__name__")
     if kind == load_trace.LINK or options.get("follow_symlinks") is False:
@@ -292,7 +316,7 @@ def _installed(own: Sequence[str]) -> tuple[str, ...]:
 
 
 def _start_files() -> Iterator[str]:
-    """The files that Python reads to find out its path."""
+    """The files that Python reads at its start to find its module search path."""
     for name in _FILES_READ_BY_START:
         yield os.path.join(sys.prefix, name)
     for place in {*site.getsitepackages(), site.getusersitepackages()}:
@@ -301,57 +325,62 @@ def _start_files() -> Iterator[str]:
 
 
 _INIT: Final = "__init__"
-"""A directory without it may become a package like any other."""
+"""The module that makes a directory a package: it may be added to any directory."""
 
 
 class ModuleSearches:
-    """Finds no module, but notes what is asked: as a finder of the import system, and for who looks in another way."""
+    """A record of the searches for modules: a finder of the import system that finds none.
+
+    Attributes:
+        asked: The names of the modules that were looked for, without their packages.
+    """
 
     def __init__(
-        self, is_installed: Callable[[str], bool], unheard: Callable[[], contextlib.AbstractContextManager[None]]
+        self, is_installed: Callable[[str], bool], paused: Callable[[], contextlib.AbstractContextManager[None]]
     ) -> None:
-        """Nothing is noted yet.
+        """Nothing is recorded yet.
 
         Args:
-            is_installed: Of which directories it is enough to know when their names last changed.
-            unheard: Around what is looked at here.
+            is_installed: Whether a directory is an installed one, whose time of change is enough to know.
+            paused: A context manager for this object's own use of the file system.
         """
         self.asked: set[str] = {_INIT}
         self._is_installed = is_installed
-        self._unheard = unheard
-        self._places: dict[str, str] = {}
-        self._held: dict[str, str | frozenset[str]] = {}
+        self._paused = paused
+        self._absolute: dict[str, str] = {}
+        self._contents: dict[str, str | frozenset[str]] = {}
 
     def find_spec(self, fullname: str, path: Sequence[str] | None = None, _: ModuleType | None = None) -> None:
-        """None: others find it."""
-        with contextlib.suppress(Exception):  # some packages have a path of their own making
+        """Record the search, and leave it to the other finders."""
+        with contextlib.suppress(Exception):  # the path of a package may be any object
             self.sought(fullname.rpartition(".")[2], sys.path if path is None else path)
 
     def sought(self, name: str, places: Sequence[str]) -> None:
-        """A module, called ``name`` without its package, is about to be looked for."""
+        """Record a search for a module, called ``name`` without its package."""
         self.asked.add(name)
         for place in places:
-            path = self._places.get(place)
+            path = self._absolute.get(place)
             if path is None:
-                path = self._places[place] = os.path.abspath(place)
-            held = self._look(path)
-            if not isinstance(held, str) and f"{name}/" in held:  # whether it is found first hangs on what is in it
-                self._look(os.path.join(path, name))
+                path = self._absolute[place] = os.path.abspath(place)
+            content = self._content(path)
+            if not isinstance(content, str) and f"{name}/" in content:  # a package, or a directory without code
+                self._content(os.path.join(path, name))
 
     def facts(self) -> list[Fact]:
-        """The facts that decide where each of these modules is found, or that it is not."""
+        """The facts that determine where each of these modules is found, if anywhere."""
         self.sought(_INIT, sys.path)
         return [
-            Fact(load_trace.MTIME, path, held)
-            if isinstance(held, str)
-            else Fact(load_trace.MODULES, path, load_trace.modules_of(held, self.asked))
-            for path, held in self._held.items()
+            Fact(load_trace.MTIME, path, content)
+            if isinstance(content, str)
+            else Fact(load_trace.MODULES, path, load_trace.modules_of(content, self.asked))
+            for path, content in self._contents.items()
         ]
 
-    def _look(self, path: str) -> str | frozenset[str]:
-        held = self._held.get(path)
-        if held is None:
-            with self._unheard():
+    def _content(self, path: str) -> str | frozenset[str]:
+        """The names in a directory; its time of change if it is installed, or cannot be listed."""
+        content = self._contents.get(path)
+        if content is None:
+            with self._paused():
                 listed = None if self._is_installed(f"{path}/") else load_trace.listing(path)
-                held = self._held[path] = load_trace.mtime(path) if listed is None else frozenset(listed)
-        return held
+                content = self._contents[path] = load_trace.mtime(path) if listed is None else frozenset(listed)
+        return content

@@ -5,8 +5,8 @@ import pathlib
 
 import pytest
 
-from pivot_runtime.host import fingerprint
-from pivot_runtime.host.fingerprint import OutlineCache
+from pivot_runtime.host import outline_cache
+from pivot_runtime.host.outline_cache import OutlineCache
 
 KEY, OTHER = bytes(range(16)), bytes(16)
 
@@ -33,7 +33,7 @@ def test_where_nothing_can_be_kept_nothing_fails(tmp_path: pathlib.Path) -> None
 
 
 def test_the_older_half_goes_when_there_are_too_many(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fingerprint, "_MOST", 3)
+    monkeypatch.setattr(outline_cache, "_MOST", 3)
     for number in range(4):
         OutlineCache(tmp_path).put(bytes([number]), b"x")
         os.utime(tmp_path / bytes([number]).hex(), ns=(number, number))
