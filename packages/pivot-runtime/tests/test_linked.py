@@ -54,7 +54,7 @@ def test_what_a_link_leads_to_is_written(context: CommandContext, outside: pathl
     written.write_text("mine")
     assert list(restore(context).modified) == ["data"]
     assert written.read_text() == "mine"
-    assert restore(context, wishes=CheckoutOptions(force=True)).complete
+    assert restore(context, options=CheckoutOptions(force=True)).complete
     assert ((context.project.root / "data").is_symlink(), written.read_text()) == (True, "one")
 
 
@@ -90,7 +90,7 @@ def test_a_link_that_leads_astray_stays_and_nothing_is_written(
             subprocess.run(["git", *command], cwd=context.project.root, check=True)
 
     for force in (False, True):
-        done: CheckoutReport = restore(context, wishes=CheckoutOptions(force=force))
+        done: CheckoutReport = restore(context, options=CheckoutOptions(force=force))
         assert told in done.failed[next(iter(done.failed))]
         assert link.readlink() == places[to]
         assert written.read_text() == "two!"
@@ -105,7 +105,7 @@ def test_a_link_within_tracked_data_is_not_replaced_in_silence(context: CommandC
 
     assert "data/x is a symbolic link" in restore(context).failed[next(iter(restore(context).failed))]
     assert (context.project.root / "data/x").is_symlink()
-    assert restore(context, wishes=CheckoutOptions(force=True)).complete
+    assert restore(context, options=CheckoutOptions(force=True)).complete
     assert (outside / "x").read_text() == "two!"
 
 
@@ -118,10 +118,10 @@ def test_links_that_pivot_made_are_its_own(context: CommandContext) -> None:
     track.track(context, ["data"])
     file.unlink()
     linked = CheckoutOptions(mode=CheckoutMode.SYMLINK)
-    restore(context, wishes=linked)
+    restore(context, options=linked)
     assert file.is_symlink()
     track.track(context, ["data"])
     (context.project.root / "data.pvt").write_bytes(first)
-    assert restore(context, wishes=linked).complete
+    assert restore(context, options=linked).complete
     assert (file.is_symlink(), file.read_text()) == (True, "one")
     assert "two!" in [each.read_text() for each in context.project.layout.objects_dir.glob("*/*")]

@@ -128,13 +128,13 @@ def test_a_cut_while_tracked_data_are_replaced(shop: Workshop) -> None:
     def work() -> None:
         track.track(project, ["data"])
         shop.write("data/one", "edited")
-        checkout.restore(project, ["data"], wishes=checkout.CheckoutOptions(force=True))
+        checkout.restore(project, ["data"], options=checkout.CheckoutOptions(force=True))
 
     for told in cuts(shop, work):
         assert somewhere(shop.root, b"first"), told
         assert somewhere(shop.root, b"second"), told
         if (shop.root / "data.pvt").exists():
-            assert checkout.restore(project, ["data"], wishes=checkout.CheckoutOptions(force=True)).complete, told
+            assert checkout.restore(project, ["data"], options=checkout.CheckoutOptions(force=True)).complete, told
             assert shop.read("data/one") == "first"
 
 

@@ -25,7 +25,7 @@ def restore_and_report(
         checkout_options: How files are restored.
         reported: Paths already reported as missing from the cache.
     """
-    done = restore(context, targets, wishes=checkout_options, report=RunLines())
+    done = restore(context, targets, options=checkout_options, report=RunLines())
     for line in files.checkout_notes(done, context.project):
         console.note(line)
     for line in files.checkout_errors(done, context.project, reported):

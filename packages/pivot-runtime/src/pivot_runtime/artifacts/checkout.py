@@ -81,7 +81,7 @@ def restore(
     context: CommandContext,
     targets: Iterable[str] = (),
     *,
-    wishes: CheckoutOptions | None = None,
+    options: CheckoutOptions | None = None,
     report: Reporter = no_report,
 ) -> CheckoutReport:
     """Make the workspace hold what is recorded of the targets; all outs and tracked data if there are none.
@@ -92,19 +92,19 @@ def restore(
         TargetError: A target is not known.
         CacheError: A record cannot be read.
     """
-    wishes = wishes or CheckoutOptions()
-    if wishes.dry_run:
+    options = options or CheckoutOptions()
+    if options.dry_run:
         with open_stores(context) as stores:
-            return _checked_out(context, stores, targets, wishes)
+            return _checked_out(context, stores, targets, options)
     with (
         guarded(context.project.layout.guard_file, "pivot checkout", events.report_waiting(report)),
         open_stores(context) as stores,
     ):
-        return _checked_out(context, stores, targets, wishes)
+        return _checked_out(context, stores, targets, options)
 
 
 def _checked_out(
-    context: CommandContext, stores: Stores, targets: Iterable[str], wishes: CheckoutOptions
+    context: CommandContext, stores: Stores, targets: Iterable[str], options: CheckoutOptions
 ) -> CheckoutReport:
     def opened(record: Record) -> Tree | None:
         try:
@@ -115,7 +115,7 @@ def _checked_out(
     selected = records.read(context).select(targets, context.project, opened)
     tracked = {record.path for record in selected if record.tracked}
     wanted = {record.path: record.artifact for record in selected if record.cache}
-    return _Checkout(stores, wishes, tracked).run(wanted)
+    return _Checkout(stores, options, tracked).run(wanted)
 
 
 class _Checkout:
@@ -124,14 +124,14 @@ class _Checkout:
     def __init__(
         self,
         stores: Stores,
-        wishes: CheckoutOptions,
+        options: CheckoutOptions,
         tracked: Container[str],
         folds: Callable[[pathlib.Path], bool] = name_case.ignores_case,
     ) -> None:
         self._stores = stores
         self._tracked = tracked
-        self._wishes = wishes
-        self._mode = wishes.mode or stores.settings.checkout_mode
+        self._options = options
+        self._mode = options.mode or stores.settings.checkout_mode
         self._done = CheckoutReport()
         self._folds = folds
 
@@ -162,7 +162,7 @@ class _Checkout:
         plan = checkout.compare({path: artifact}, {path: found})
         if path in plan.keep:
             return
-        if found is not None and self._wishes.only_missing:
+        if found is not None and self._options.only_missing:
             plan = self._inside(path, artifact, found)
             if not plan.create:
                 return
@@ -170,9 +170,9 @@ class _Checkout:
         self._check_links(path, artifact, found)
         if found is None and not self._make_way(path, artifact):
             return
-        alone = () if found is None or self._wishes.only_missing else self._nowhere_else(path, artifact, found)
+        alone = () if found is None or self._options.only_missing else self._nowhere_else(path, artifact, found)
         if alone:
-            if not self._wishes.force:
+            if not self._options.force:
                 self._done.modified[path] = tuple(name for name in alone if name)
                 return
             self._keep(path, artifact)
@@ -182,7 +182,7 @@ class _Checkout:
 
     def _is_arranged(self, path: ArtifactPath, artifact: Artifact, found: Artifact) -> bool:
         """Whether files have names that nobody recorded: somebody may have sorted them."""
-        if self._wishes.only_missing or not kept.is_arranged(self._stores, found):
+        if self._options.only_missing or not kept.is_arranged(self._stores, found):
             return False
         differs = differing(self._stores, path, artifact) if artifact.tree else None
         return differs is None or not differs.partial
@@ -195,20 +195,20 @@ class _Checkout:
         file = layout.artifact(path)
         if _is_user_link(file):
             _refuse_link(layout.root, path, artifact)
-        if found is None or not (found.tree and artifact.tree) or self._wishes.only_missing:
+        if found is None or not (found.tree and artifact.tree) or self._options.only_missing:
             return
         wanted = self._stores.store.tree(artifact).files
         there = self._stores.files.tree(file).files
         name = _replaced_link(file, {name for name, each in there.items() if wanted.get(name) != each})
-        if name is not None and not self._wishes.force:
+        if name is not None and not self._options.force:
             raise CacheError(
                 f"{file / name} is a symbolic link, in whose place a file is recorded: --force replaces it"
             )
 
     def _keep(self, path: ArtifactPath, artifact: Artifact) -> None:
         """Before it is overwritten, if that will come to pass."""
-        if not self._wishes.dry_run and self._stores.store.has_all(artifact):
-            by = "pivot checkout --force" if self._wishes.force else "pivot checkout"
+        if not self._options.dry_run and self._stores.store.has_all(artifact):
+            by = "pivot checkout --force" if self._options.force else "pivot checkout"
             self._done.kept[path] = kept.keep(self._stores, path, by).digest
 
     def _make_way(self, path: ArtifactPath, artifact: Artifact) -> bool:
@@ -219,7 +219,7 @@ class _Checkout:
         around = ArtifactPath(file.relative_to(self._stores.layout.root).as_posix())
         there = self._stores.look(around)
         if there is None or not kept.elsewhere(self._stores, around, there):
-            if there is None or not self._wishes.force:
+            if there is None or not self._options.force:
                 self._done.modified[around] = ()
                 return False
             self._keep(around, artifact)
@@ -227,8 +227,8 @@ class _Checkout:
 
     def _apply(self, path: ArtifactPath, plan: checkout.CheckoutPlan) -> None:
         stores = self._stores
-        if self._wishes.dry_run:
-            self._done.files += self._count(plan, certain=path in self._wishes.coming)
+        if self._options.dry_run:
+            self._done.files += self._count(plan, certain=path in self._options.coming)
         else:
             self._done.files += checkout.apply(
                 plan,
@@ -251,7 +251,7 @@ class _Checkout:
 
     def _nowhere_else(self, path: ArtifactPath, artifact: Artifact, found: Artifact) -> tuple[str, ...]:
         """The content at a path that would be lost: nothing that the cache has, or would have by then."""
-        certain = artifact.tree and path in self._wishes.coming
+        certain = artifact.tree and path in self._options.coming
         coming = self._stores.store.tree(artifact).digests() if certain else frozenset[str]()
         return kept.only_here(self._stores, path, found, coming)
 

@@ -90,10 +90,10 @@ def drop(
     """
     guard = guarded(context.project.layout.guard_file, "pivot cache drop", events.report_waiting(report))
     with guard, open_stores(context) as stores:
-        everything = records.read(context)
-        wanted = [record for record in everything.select(names, context.project) if record.cache]
+        recorded = records.read(context)
+        wanted = [record for record in recorded.select(names, context.project) if record.cache]
         chosen = {record.path for record in wanted}
-        others = [r for r in everything.by_path.values() if r.cache and r.path not in chosen]
+        others = [r for r in recorded.by_path.values() if r.cache and r.path not in chosen]
         there = inventory(stores.store)
         mine = _parts(stores, wanted) & there.keys()
         unshared = mine - _parts(stores, others)

@@ -69,7 +69,7 @@ class GcReport(Value):
 
 def gc(
     context: CommandContext,
-    wishes: GcOptions | None = None,
+    options: GcOptions | None = None,
     *,
     dry_run: bool = False,
     report: Reporter = no_report,
@@ -80,18 +80,18 @@ def gc(
     While it is collected, no other command works on any project whose needs are read.
 
     Raises:
-        SharedCacheError: Other projects use the cache, and the wishes do not say what about them.
+        SharedCacheError: Other projects use the cache, and the options name none of the ways to handle them.
         GitError: Git could not tell what is needed.
         CacheError: A file that names objects cannot be understood, or something cannot be read or moved.
     """
-    wishes = wishes or GcOptions()
+    options = options or GcOptions()
     with open_stores(context) as stores:
-        heeded, gone = _users(stores.layout, wishes)
+        heeded, gone = _users(stores.layout, options)
         skipped: dict[str, None] = {}
-        doubt = _doubt(skipped, skip=wishes.skip_damaged)
+        doubt = _doubt(skipped, skip=options.skip_damaged)
         places = [context.project.root, *heeded]
         cache = Cache(stores.store, stores.runs)
-        rules = _rules(stores, wishes)
+        rules = _rules(stores, options)
 
         def gather() -> set[Artifact]:
             trash_ns = stores.settings.trash_days * _DAY_NS  # whatever --grace says: who sees the loss must have time
@@ -118,21 +118,21 @@ def undo(context: CommandContext, *, report: Reporter = no_report) -> GcResult |
         return undo_newest(Cache(stores.store, stores.runs))
 
 
-def _rules(stores: Stores, wishes: GcOptions) -> Retention:
+def _rules(stores: Stores, options: GcOptions) -> Retention:
     settings = stores.settings
-    keep_runs_ns = settings.keep_runs_days * _DAY_NS if wishes.keep_since_ns is None else wishes.keep_since_ns
-    trash_ns = settings.trash_days * _DAY_NS if wishes.trash_ns is None else wishes.trash_ns
+    keep_runs_ns = settings.keep_runs_days * _DAY_NS if options.keep_since_ns is None else options.keep_since_ns
+    trash_ns = settings.trash_days * _DAY_NS if options.trash_ns is None else options.trash_ns
     return Retention(time.time_ns(), keep_runs_ns, trash_ns)
 
 
-def _users(layout: Layout, wishes: GcOptions) -> tuple[list[pathlib.Path], list[User]]:
+def _users(layout: Layout, options: GcOptions) -> tuple[list[pathlib.Path], list[User]]:
     """The other projects to be respected, and those that are gone."""
-    if wishes.only_this_project:
+    if options.only_this_project:
         return [], []
     others = cache_users.others(layout)
     gone = [user for user in others if user.gone]
     heeded = [user for user in others if not user.gone]
-    if heeded and not wishes.all_projects:
+    if heeded and not options.all_projects:
         named = ", ".join(str(user.root) for user in heeded)
         raise SharedCacheError(
             f"other projects use this cache: {named}",
