@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import xxhash
 
 from pivot_cache import ArtifactError, ObjectStore, StatCache, Tree, hash_path
 from pivot_cache.files import syscalls
@@ -29,16 +28,6 @@ def in_an_hour() -> int:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "state.db" / "statcache.sqlite"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> ObjectStore:
-    return ObjectStore(tmp_path / "cache" / "files")
-
-
-@pytest.fixture
 def data(tmp_path: Path) -> Path:
     root = tmp_path / "data"
     for number in range(20):
@@ -46,20 +35,6 @@ def data(tmp_path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"%d" % number)
     return root
-
-
-@pytest.fixture
-def hashed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """One item for each file that was hashed."""
-    calls: list[int] = []
-    actual = xxhash.xxh3_128
-
-    def counting() -> object:
-        calls.append(1)
-        return actual()
-
-    monkeypatch.setattr(xxhash, "xxh3_128", counting)
-    return calls
 
 
 @pytest.fixture

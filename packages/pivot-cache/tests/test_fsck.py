@@ -18,11 +18,6 @@ from pivot_core.lock import Artifact
 LARGE = 1 << 18
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> ObjectStore:
-    return ObjectStore(tmp_path / "cache" / "files")
-
-
 def put(store: ObjectStore, content: bytes) -> Artifact:
     return Artifact(store.put_bytes(content), len(content))
 

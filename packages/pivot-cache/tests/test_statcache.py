@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import xxhash
 
 from pivot_cache import ArtifactError, ObjectStore, StatCache
 from pivot_cache.files import walk
@@ -26,34 +25,10 @@ def in_an_hour() -> int:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "state.db" / "statcache.sqlite"
-
-
-@pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "data"
     path.write_bytes(b"one")
     return path
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> ObjectStore:
-    return ObjectStore(tmp_path / "objects")
-
-
-@pytest.fixture
-def hashed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """One item for each time that bytes were hashed."""
-    calls: list[int] = []
-    actual = xxhash.xxh3_128
-
-    def counting() -> object:
-        calls.append(1)
-        return actual()
-
-    monkeypatch.setattr(xxhash, "xxh3_128", counting)
-    return calls
 
 
 def of(content: bytes, *, executable: bool = False) -> Artifact:

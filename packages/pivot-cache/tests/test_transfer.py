@@ -51,11 +51,6 @@ OPTIONS = TransferSettings(retry=RETRY, jobs=4, part=1000)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> ObjectStore:
-    return ObjectStore(tmp_path / "cache" / "files")
-
-
-@pytest.fixture
 def other(tmp_path: Path) -> ObjectStore:
     return ObjectStore(tmp_path / "other" / "files")
 

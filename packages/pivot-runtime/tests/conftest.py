@@ -1,5 +1,6 @@
 """Modules beside the tests can be imported by them."""
 
+import os
 import pathlib
 import sys
 
@@ -8,6 +9,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))  # pytest's importlib mod
 import pytest
 from workshop import Workshop
 
+from pivot_runtime.context import CommandContext
+from pivot_runtime.project.project import init
+
 
 @pytest.fixture
 def shop(tmp_path: pathlib.Path) -> Workshop:
@@ -15,3 +19,12 @@ def shop(tmp_path: pathlib.Path) -> Workshop:
     root = tmp_path / "project"
     root.mkdir()
     return Workshop(root)
+
+
+@pytest.fixture
+def context(tmp_path: pathlib.Path) -> CommandContext:
+    """The context of a command in an empty project."""
+    root = tmp_path / "project"
+    root.mkdir()
+    init(root)
+    return CommandContext.find(root, os.environ)

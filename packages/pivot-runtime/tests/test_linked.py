@@ -1,6 +1,5 @@
 """Tracked data that are a symbolic link: written through it, or refused; the link stays."""
 
-import os
 import pathlib
 import shutil
 import subprocess
@@ -11,15 +10,6 @@ from pivot_cache.objects.store import CheckoutMode
 from pivot_runtime.artifacts import track
 from pivot_runtime.artifacts.checkout import CheckoutOptions, CheckoutReport, restore
 from pivot_runtime.context import CommandContext
-from pivot_runtime.project.project import init
-
-
-@pytest.fixture
-def context(tmp_path: pathlib.Path) -> CommandContext:
-    root = tmp_path / "project"
-    root.mkdir()
-    init(root)
-    return CommandContext.find(root, os.environ)
 
 
 @pytest.fixture

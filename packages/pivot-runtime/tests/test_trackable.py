@@ -18,15 +18,6 @@ from pivot_runtime.artifacts.tracked import TrackedState, states
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import TargetError
 from pivot_runtime.git import gitignore
-from pivot_runtime.project.project import init
-
-
-@pytest.fixture
-def context(tmp_path: pathlib.Path) -> CommandContext:
-    root = tmp_path / "project"
-    root.mkdir()
-    init(root)
-    return CommandContext.find(root, os.environ)
 
 
 def git(root: pathlib.Path, *arguments: str) -> bytes:

@@ -16,6 +16,7 @@ from pivot_runtime.context import CommandContext, Notice, Notices, StartupState
 from pivot_runtime.freshness import noop_cache
 
 if TYPE_CHECKING:
+    from pivot_runtime.config.store import ConfigStore
     from pivot_runtime.inspecting.status import Status
     from pivot_runtime.running.repro import RunResult
 
@@ -35,6 +36,17 @@ def working_directory() -> pathlib.Path:
         return pathlib.Path.cwd()
     except FileNotFoundError:
         raise PivotError("the current directory no longer exists", hint="change to an existing directory") from None
+
+
+def config_store() -> "ConfigStore":
+    """Return the settings as the command's directory and environment give them.
+
+    Raises:
+        PivotError: The directory was removed.
+    """
+    from pivot_runtime.config.store import ConfigStore  # noqa: PLC0415  # start-up time: most commands change no setting
+
+    return ConfigStore(working_directory(), os.environ)
 
 
 def command_context(overrides: tuple[str, ...] = (), *, quiet: bool = False) -> CommandContext:

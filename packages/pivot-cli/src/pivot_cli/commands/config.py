@@ -1,7 +1,6 @@
 """`pivot config`."""
 
 import json
-import os
 from typing import Final
 
 import click
@@ -9,11 +8,11 @@ import click
 from pivot_cli import options
 from pivot_cli.app import SuggestingGroup
 from pivot_cli.completion import setting_candidates
-from pivot_cli.context import working_directory
+from pivot_cli.context import config_store
 from pivot_cli.terminal import console
 from pivot_cli.views import config
 from pivot_runtime.config import keys
-from pivot_runtime.config.store import ConfigStore, ResolvedConfig, concerns
+from pivot_runtime.config.store import ResolvedConfig, concerns
 
 _EXAMPLES: Final = """\b
 Examples:
@@ -42,7 +41,7 @@ def get(key: str, *, user: bool, as_json: bool) -> int:
 
     The exit code is 1 if it has none. With --global, use only your own file.
     """
-    found = _here().look(user=user)
+    found = config_store().look(user=user)
     setting = found.get(key)
     _warn(found)
     if as_json:
@@ -62,7 +61,7 @@ def assign(key: str, value: str, *, user: bool, as_json: bool) -> None:
 
     With --global, set it in your own file for all projects. The rest of the file stays unchanged.
     """
-    configuration = _here()
+    configuration = config_store()
     configuration.assign(key, value, user=user)
     found = configuration.look()
     stated = found.said.get(key)
@@ -83,7 +82,7 @@ def unset(key: str, *, user: bool, as_json: bool) -> int:
     The exit code is 1 if it is not there. With --global, remove it from your own file. This also works if KEY or its
     value is invalid.
     """
-    configuration = _here()
+    configuration = config_store()
     removed = configuration.remove(key, user=user)
     found = configuration.look()
     if not removed:
@@ -106,7 +105,7 @@ def show(*, user: bool, as_json: bool) -> int:
 
     The exit code is 2 if a setting is invalid. With --global, list only your own file.
     """
-    found = _here().look(user=user)
+    found = config_store().look(user=user)
     listed = [setting for setting in found.listed() if not user or setting.name in found.said]
     if as_json:
         problems = [config.problem_json(problem) for problem in found.problems]
@@ -119,10 +118,6 @@ def show(*, user: bool, as_json: bool) -> int:
     for concern in concerns(found) if not user else ():
         console.warning(concern)
     return 2 if found.problems else 0
-
-
-def _here() -> ConfigStore:
-    return ConfigStore(working_directory(), os.environ)
 
 
 def _warn(found: ResolvedConfig) -> None:

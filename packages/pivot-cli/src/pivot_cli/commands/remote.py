@@ -1,18 +1,17 @@
 """`pivot remote`."""
 
 import json
-import os
 from typing import Final
 
 import click
 
 from pivot_cli import options
 from pivot_cli.app import SuggestingGroup
-from pivot_cli.context import working_directory
+from pivot_cli.context import config_store
 from pivot_cli.terminal import console
 from pivot_cli.views import config
 from pivot_runtime.config import remotes
-from pivot_runtime.config.store import ConfigStore, concerns
+from pivot_runtime.config.store import concerns
 
 _EXAMPLES: Final = """\b
 Examples:
@@ -34,7 +33,7 @@ def command() -> None:
 @options.as_json
 def show(*, as_json: bool) -> None:
     """List the remotes, and the default one."""
-    found = _here().look()
+    found = config_store().look()
     listed = remotes.listed(found)
     if as_json:
         console.data(json.dumps({"remotes": [config.remote_json(remote) for remote in listed]}, indent=2))
@@ -57,7 +56,7 @@ def add(name: str, url: str, *, default: bool, user: bool) -> None:
 
     If there is only one remote, it is the default.
     """
-    remotes.add(_here(), name, url, default=default, user=user)
+    remotes.add(config_store(), name, url, default=default, user=user)
     console.line(f"Added {name}")
     _warn()
 
@@ -67,7 +66,7 @@ def add(name: str, url: str, *, default: bool, user: bool) -> None:
 @options.everywhere
 def remove(name: str, *, user: bool) -> None:
     """Remove the remote NAME from the settings; its objects stay."""
-    remotes.remove(_here(), name, user=user)
+    remotes.remove(config_store(), name, user=user)
     console.line(f"Removed {name}")
     _warn()
 
@@ -78,15 +77,11 @@ def remove(name: str, *, user: bool) -> None:
 @options.everywhere
 def rename(old: str, new: str, *, user: bool) -> None:
     """Rename the remote OLD to NEW."""
-    remotes.rename(_here(), old, new, user=user)
+    remotes.rename(config_store(), old, new, user=user)
     console.line(f"Renamed {old} to {new}")
     _warn()
 
 
-def _here() -> ConfigStore:
-    return ConfigStore(working_directory(), os.environ)
-
-
 def _warn() -> None:
-    for concern in concerns(_here().look()):
+    for concern in concerns(config_store().look()):
         console.warning(concern)
