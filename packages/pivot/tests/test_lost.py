@@ -70,7 +70,7 @@ def test_tracked_data_that_the_cache_has_lost_are_not_clean(empty: Project) -> N
     empty.pivot("status", "--quiet", code=1)
     told = empty.pivot("status").stdout
     assert "data  not in the cache  3 B" in told
-    assert "run 'pivot track' on what is not in the cache" in told
+    assert "run 'pivot track' on data that are not in the cache" in told
     empty.pivot("verify", code=1)
     empty.pivot("track", "data")
     empty.pivot("status", "--quiet")

@@ -36,7 +36,7 @@ class Waiter:
         """
         places = sorted({place for place in directories if os.path.isdir(place)})
         if not self._reason:
-            self._reason = far_away(places)
+            self._reason = polling_reason(places)
             try:
                 if not self._reason:
                     self._wait_for_events(places, changed, settle_ms)
@@ -68,7 +68,7 @@ class Waiter:
         raise KeyboardInterrupt
 
 
-def far_away(places: Iterable[str]) -> str:
+def polling_reason(places: Iterable[str]) -> str:
     """Return why the system reports no events for one of these directories; "" if it reports all."""
     kinds = dict(_mounts())
     for place in places:

@@ -21,7 +21,7 @@ from pivot_runtime.config import cache_dir
 from pivot_runtime.config.settings import Settings
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import GitSilentError
-from pivot_runtime.freshness.file_events import far_away
+from pivot_runtime.freshness.file_events import polling_reason
 from pivot_runtime.git import repository
 from pivot_runtime.git.refs import Repository
 from pivot_runtime.loading.assembly import Assembly, LoadOptions, assemble
@@ -90,7 +90,7 @@ def _roots(project: Project) -> Iterator[Finding]:
                 f"{directory} has a {STATE_DIR}/ of its own, which does not count below {project.root}",
                 f"remove {directory / STATE_DIR}, or the one above",
             )
-    reason = far_away([os.fspath(project.root)])
+    reason = polling_reason([os.fspath(project.root)])
     if reason:
         yield Finding(Level.SLOW, "project", f"{reason}: 'pivot repro --watch' has to look at files twice a second")
 

@@ -168,7 +168,7 @@ class WatchState(Value):
         look: The look after it; None if it failed.
         failure: If the run could not start: its error, and the verdicts after it.
         torn_rounds: For each stage whose inputs changed while it ran, in how many runs in a row they did.
-        changed: The paths because of which the next run starts, as far as it is known to start.
+        changed: The paths that have changed since the wait began; the next run starts because of them.
     """
 
     phase: WatchPhase = WatchPhase.RUNNING

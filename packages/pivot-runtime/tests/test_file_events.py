@@ -8,7 +8,7 @@ import pytest
 import watchfiles
 
 from pivot_runtime.freshness import file_events
-from pivot_runtime.freshness.file_events import Waiter, far_away
+from pivot_runtime.freshness.file_events import Waiter, polling_reason
 
 
 class Changes:
@@ -58,7 +58,7 @@ def test_file_systems_of_other_machines(tmp_path: pathlib.Path, monkeypatch: pyt
         f"/dev/sda1 / ext4 rw 0 0\nserver:/x {str(far).replace(' ', chr(92) + '040')} nfs4 rw 0 0\nbroken\n"
     )
     monkeypatch.setattr(file_events, "_MOUNTS", str(mounts))
-    assert far_away([str(tmp_path), "/"]) == ""
-    assert far_away([str(far / "deep")]) == f"{far / 'deep'} is on a file system of another machine (nfs4)"
+    assert polling_reason([str(tmp_path), "/"]) == ""
+    assert polling_reason([str(far / "deep")]) == f"{far / 'deep'} is on a file system of another machine (nfs4)"
     monkeypatch.setattr(file_events, "_MOUNTS", str(tmp_path / "absent"))
-    assert far_away([str(far)]) == ""
+    assert polling_reason([str(far)]) == ""
