@@ -74,15 +74,15 @@ def test_the_names_above_are_flushed_once_and_again_for_a_directory_that_is_made
 ) -> None:
     place = tmp_path / "a"
     place.mkdir()
-    durable.directory(place)
+    durable.flush_directory(place)
     done.clear()
-    durable.directory(place)
+    durable.flush_directory(place)
     assert done == [flush_of(place)]
 
     place.rename(tmp_path / "b")
     place.mkdir()
     done.clear()
-    durable.directory(place)
+    durable.flush_directory(place)
     assert done == [flush_of(place), flush_of(tmp_path)]
 
 
@@ -90,7 +90,7 @@ def test_a_directory_behind_a_link_is_flushed_itself(tmp_path: Path, done: list[
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
     (tmp_path / "link" / "file").write_bytes(b"x")
-    durable.files([tmp_path / "link" / "file"])
+    durable.flush_files([tmp_path / "link" / "file"])
     assert {flush_of(tmp_path / "real" / "file"), flush_of(tmp_path / "real")} <= set(done)
 
 
@@ -107,7 +107,7 @@ def test_a_directory_with_all_that_is_in_it(
     os.mkfifo(top / "pipe")
     if not together:
         monkeypatch.setattr(syscalls, "_syncfs", lambda: None)
-    durable.tree(top)
+    durable.flush_tree(top)
 
     flushed = {flush_of(path) for path in [*top.rglob("*"), top, tmp_path] if path.is_dir()}
     assert flushed <= set(done)
@@ -118,8 +118,8 @@ def test_a_directory_with_all_that_is_in_it(
 
 def test_what_the_system_cannot_flush_is_an_error_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(CacheError, match="cannot flush"):
-        durable.files([tmp_path / "absent"])
-    durable.files([])
+        durable.flush_files([tmp_path / "absent"])
+    durable.flush_files([])
 
 
 def test_objects_that_are_kept_are_on_the_disk_and_need_no_look_after_a_start(tmp_path: Path, done: list[str]) -> None:

@@ -14,7 +14,7 @@ import pytest
 import xxhash
 
 from pivot_cache import CacheError, CheckoutMode, CorruptObjectError, Layout, ObjectStore, StatCache, Tree, hash_path
-from pivot_cache.errors import belonging
+from pivot_cache.errors import owner_hint
 from pivot_cache.files import atomic, syscalls
 from pivot_cache.objects import checkout
 from pivot_cache.objects.ingest import ingest
@@ -330,11 +330,11 @@ def test_what_belongs_to_somebody_else_is_named_with_the_way_out(
 ) -> None:
     inside = tmp_path / ".pivot" / "cache" / "files"
     inside.mkdir(parents=True)
-    assert belonging(inside / "x") is None
+    assert owner_hint(inside / "x") is None
     me = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: me + 1)
     monkeypatch.setattr(os, "access", lambda *_: False)
-    told = belonging(inside / "not there")
+    told = owner_hint(inside / "not there")
     assert told is not None
     assert told.startswith(f"{inside} belongs to ")
     assert told.endswith(f" {tmp_path / '.pivot'}")

@@ -137,7 +137,7 @@ class ForgedObjectError(CorruptObjectError):
         self.quarantined = None
 
 
-def cannot(action: str, path: Path, error: OSError) -> CacheError:
+def cache_error(action: str, path: Path, error: OSError) -> CacheError:
     """The error for an `OSError` during ``action`` ("write", "read", ...) on ``path``."""
     if error.errno in _FULL:
         return CacheError(
@@ -149,7 +149,7 @@ def cannot(action: str, path: Path, error: OSError) -> CacheError:
             f"cannot {action} {path}: too many open files", hint=f"nothing is lost: {RAISE}, and repeat the command"
         )
     if error.errno in _REFUSED:
-        hint = belonging(path) or f"check the permissions of {path} and of the directory it is in"
+        hint = owner_hint(path) or f"check the permissions of {path} and of the directory it is in"
     elif error.errno == errno.EROFS:
         hint = "its file system is mounted read-only"
     elif error.errno == errno.ENAMETOOLONG:
@@ -157,11 +157,11 @@ def cannot(action: str, path: Path, error: OSError) -> CacheError:
     elif error.errno == errno.EIO:
         hint = "its disk may be failing: look at the system's log"
     else:
-        hint = in_the_way(path, error) or "nothing is lost: remove the cause and repeat the command"
+        hint = obstacle_hint(path, error) or "nothing is lost: remove the cause and repeat the command"
     return CacheError(f"cannot {action} {path}: {error.strerror or error}", hint=hint)
 
 
-def in_the_way(path: Path, error: OSError) -> str | None:
+def obstacle_hint(path: Path, error: OSError) -> str | None:
     """A hint if something of another kind is in the place of a file or a directory, else None."""
     if error.errno not in _OTHER_KIND:
         return None
@@ -178,7 +178,7 @@ def in_the_way(path: Path, error: OSError) -> str | None:
     return None
 
 
-def belonging(path: Path) -> str | None:
+def owner_hint(path: Path) -> str | None:
     """A hint if something belongs to another user, as after a run as root, else None."""
     for place in (path, *path.parents):
         try:
@@ -206,9 +206,9 @@ def _user(number: int) -> str:
 
 
 @contextlib.contextmanager
-def reporting(action: str, path: Path) -> Iterator[None]:
+def as_cache_errors(action: str, path: Path) -> Iterator[None]:
     """Turn any `OSError` of the block into a `CacheError` that names ``path``."""
     try:
         yield
     except OSError as error:
-        raise cannot(action, path, error) from error
+        raise cache_error(action, path, error) from error

@@ -58,20 +58,20 @@ def _reported(error: PivotError) -> int:
 
 def _refused(error: OSError) -> int:
     """Report an error of the operating system that no module has converted to a Pivot error."""
-    from pivot_cache.errors import RAISE, SCARCE, cannot, in_the_way  # noqa: PLC0415  # start-up time: only where the system said no
+    from pivot_cache.errors import RAISE, SCARCE, cache_error, obstacle_hint  # noqa: PLC0415  # start-up time: only where the system said no
 
     if error.errno in SCARCE:
         console.error("too many open files")
         console.hint(f"nothing is lost: {RAISE}, and repeat the command")
         return 3
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and isinstance(error.filename, str):
-        _reported(cannot("use", pathlib.Path(error.filename), error))
+        _reported(cache_error("use", pathlib.Path(error.filename), error))
         return 3
     where = f": {error.filename}" if error.filename else ""
     console.error(f"{error.strerror or error}{where}")
     scarce = error.errno in (errno.EAGAIN, errno.ENOMEM)
     see = "your limits of processes and memory" if scarce else "the permissions and the free space there"
-    other = in_the_way(pathlib.Path(error.filename), error) if isinstance(error.filename, str) else None
+    other = obstacle_hint(pathlib.Path(error.filename), error) if isinstance(error.filename, str) else None
     console.hint(other or f"check {see}, and repeat the command; nothing was lost")
     return 3
 

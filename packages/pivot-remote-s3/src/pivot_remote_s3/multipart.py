@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from pivot_cache.errors import reporting
+from pivot_cache.errors import as_cache_errors
 from pivot_cache.remotes.protocol import RemoteUnreachableError
 from pivot_core.values import Value
 from pivot_remote_s3.client import S3Client, S3Response
@@ -69,7 +69,7 @@ class MultipartUploader(Value):
         """
         key = self.location.key(digest)
         with (
-            reporting("read", source),
+            as_cache_errors("read", source),
             open(source, "rb", buffering=0) as file,  # noqa: ASYNC230 - takes no time
             open_upload(self.state, self.identity, key) as state,
         ):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import attrs
 
-from pivot_cache.errors import reporting
+from pivot_cache.errors import as_cache_errors
 from pivot_cache.remotes.protocol import Body, RemoteCorruptError, RemoteSettings
 from pivot_core.digest import digest_bytes, digest_lines
 from pivot_core.values import Value
@@ -136,14 +136,14 @@ class S3Remote:
         from pivot_remote_s3.file_part import FilePart  # noqa: PLC0415 - naming a remote needs no hashes
 
         key = self.location.key(digest)
-        with reporting("read", source):
+        with as_cache_errors("read", source):
             size = source.stat().st_size  # noqa: ASYNC240 - takes no time
         if not self._swept:
             self._swept = True
             await self._open.multipart.abort_abandoned()
         if size > self._part:
             return await self._open.multipart.upload(digest, source, self._part, sent)
-        with reporting("read", source), open(source, "rb", buffering=0) as file:  # noqa: ASYNC230 - takes no time
+        with as_cache_errors("read", source), open(source, "rb", buffering=0) as file:  # noqa: ASYNC230 - takes no time
             data = file.read() if size <= _SMALL else FilePart(file.fileno(), 0, size)
             with self._errors.reporting():
                 new = await self._put(key, data)

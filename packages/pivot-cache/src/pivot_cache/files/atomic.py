@@ -19,7 +19,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from pivot_cache.errors import reporting
+from pivot_cache.errors import as_cache_errors
 from pivot_cache.files import syscalls
 from pivot_cache.files.safe_read import read_regular
 
@@ -192,7 +192,7 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
     Raises:
         CacheError: The file cannot be written; the old content is untouched.
     """
-    with reporting("write", path), temporary(path.parent) as (descriptor, temp):
+    with as_cache_errors("write", path), temporary(path.parent) as (descriptor, temp):
         write_all(descriptor, data)
         if durable:
             syscalls.fsync(descriptor)
@@ -229,9 +229,9 @@ def _flushed(path: Path) -> None:
     from pivot_cache.files import durable  # noqa: PLC0415 - start-up time: most commands write nothing of that kind
 
     if path.is_dir():
-        durable.directory(path)
+        durable.flush_directory(path)
     else:
-        durable.files([path])
+        durable.flush_files([path])
 
 
 def _name(directory: Path) -> Path:

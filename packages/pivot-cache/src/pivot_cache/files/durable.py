@@ -13,7 +13,7 @@ import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from pivot_cache.errors import reporting
+from pivot_cache.errors import as_cache_errors
 from pivot_cache.files import syscalls
 
 _FEW = 8
@@ -28,22 +28,22 @@ _reached: set[tuple[str, int]] = set()
 """The directories, by path and inode, whose names, including those of all parents, are known to be on the disk."""
 
 
-def files(paths: Collection[Path | str]) -> None:
+def flush_files(paths: Collection[Path | str]) -> None:
     """Flush the bytes and names of these files to the disk; for a symlink, its name.
 
     Raises:
         CacheError: The flush failed.
     """
     names = [os.fspath(path) for path in paths]
-    with reporting("flush", Path(names[0]) if names else Path()):
+    with as_cache_errors("flush", Path(names[0]) if names else Path()):
         if len(names) <= _FEW or not _at_once(names):
             for name in names:
                 _flush(name)
     for place in sorted({os.path.dirname(name) for name in names}):
-        directory(Path(place))
+        flush_directory(Path(place))
 
 
-def descriptor(number: int) -> None:
+def flush_descriptor(number: int) -> None:
     """Flush the bytes of an open file to the disk before the file gets its name.
 
     Raises:
@@ -52,13 +52,13 @@ def descriptor(number: int) -> None:
     syscalls.fsync(number)
 
 
-def directory(path: Path) -> None:
+def flush_directory(path: Path) -> None:
     """Flush the names in a directory to the disk, and its own name in each parent directory.
 
     Raises:
         CacheError: The flush failed.
     """
-    with reporting("flush", path):
+    with as_cache_errors("flush", path):
         place = os.path.realpath(path)
         _flush(place)
         status = os.stat(place)
@@ -71,22 +71,22 @@ def directory(path: Path) -> None:
             _flush(place)
 
 
-def tree(path: Path) -> None:
+def flush_tree(path: Path) -> None:
     """Flush a file, or a directory with its contents, to the disk, with its name.
 
     Raises:
         CacheError: The flush failed.
     """
     if path.is_symlink() or not path.is_dir():
-        files([path])
+        flush_files([path])
         return
-    with reporting("flush", path):
+    with as_cache_errors("flush", path):
         found = list(_below(os.fspath(path)))
-    files([name for name, is_directory in found if not is_directory])
+    flush_files([name for name, is_directory in found if not is_directory])
     for name, is_directory in found:
         if is_directory:
-            directory(Path(name))
-    directory(path)
+            flush_directory(Path(name))
+    flush_directory(path)
 
 
 def _below(directory: str) -> Iterator[tuple[str, bool]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 import xxhash
 
-from pivot_cache.errors import ArtifactError, cannot
+from pivot_cache.errors import ArtifactError, cache_error
 from pivot_cache.files.atomic import write_all
 from pivot_core.values import Value
 
@@ -50,7 +50,7 @@ def hash_file(path: Path | str) -> Hashed:
     Raises:
         ArtifactError: The path is not a regular file, or cannot be read.
     """
-    with open_artifact(path) as (descriptor, status), reading(path):
+    with open_artifact(path) as (descriptor, status), as_artifact_errors(path):
         return hash_descriptor(descriptor, status.st_size)
 
 
@@ -148,7 +148,7 @@ def open_artifact(path: Path | str) -> Iterator[tuple[int, os.stat_result]]:
 
 
 @contextlib.contextmanager
-def reading(path: Path | str) -> Iterator[None]:
+def as_artifact_errors(path: Path | str) -> Iterator[None]:
     """Turn any `OSError` of the block into an `ArtifactError` that names ``path``."""
     try:
         yield
@@ -158,5 +158,5 @@ def reading(path: Path | str) -> Iterator[None]:
 
 def _unreadable(path: Path | str, error: OSError) -> ArtifactError:
     return ArtifactError(
-        Path(path), f"cannot be read: {error.strerror or error}", hint=cannot("read", Path(path), error).hint
+        Path(path), f"cannot be read: {error.strerror or error}", hint=cache_error("read", Path(path), error).hint
     )

@@ -17,14 +17,14 @@ _FINE_STEP_NS = 20_000_000
 _COARSE_STEP_NS = 2 * _SECOND_NS
 
 
-def _nothing(entry: "Entry", *_: object) -> None:
+def _ignore(entry: "Entry", *_: object) -> None:
     raise OSError(0, "cannot be part of an artifact", entry.path)
 
 
 def walk(
     top: str,
-    unreadable: "Callable[[Entry, OSError], None]" = _nothing,
-    irregular: "Callable[[Entry, os.stat_result], None]" = _nothing,
+    unreadable: "Callable[[Entry, OSError], None]" = _ignore,
+    irregular: "Callable[[Entry, os.stat_result], None]" = _ignore,
 ) -> tuple[list[tuple[str, os.stat_result]], list[str]]:
     """The relative path and status of every file below a directory, and the empty directories.
 

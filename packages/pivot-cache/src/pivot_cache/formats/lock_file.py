@@ -27,7 +27,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pivot_cache.errors import LockFileError, NewerFormatError, reporting
+from pivot_cache.errors import LockFileError, NewerFormatError, as_cache_errors
 from pivot_cache.files import atomic, syscalls
 from pivot_cache.files.safe_read import read_regular
 from pivot_cache.formats import artifact_json
@@ -94,7 +94,7 @@ def write(file: Path, lock: StageLock) -> bool:
         CacheError: The file cannot be written; the old content stays.
     """
     if file.is_dir() and not file.is_symlink():
-        with reporting("move away", file):
+        with as_cache_errors("move away", file):
             syscalls.rename(file, next(free for free in _names(file) if not os.path.lexists(free)))
     return atomic.change_bytes(file, dumps(lock).encode())
 

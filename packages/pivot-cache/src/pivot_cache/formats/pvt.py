@@ -10,7 +10,7 @@ The file is one JSON object with one fact per line, so that git can merge and sh
 from pathlib import Path
 from shlex import quote
 
-from pivot_cache.errors import LockFileError, cannot
+from pivot_cache.errors import LockFileError, cache_error
 from pivot_cache.files import atomic
 from pivot_cache.files.safe_read import read_regular
 from pivot_cache.formats import artifact_json
@@ -55,7 +55,7 @@ def read(file: Path, name: str | None = None) -> Artifact:
         if file.is_symlink() and not file.exists():
             problem = "it is a symbolic link that leads nowhere"
             raise LockFileError(name, problem, hint="remove the link, then `git checkout` the file") from error
-        raise cannot("read", file, error) from error
+        raise cache_error("read", file, error) from error
     return loads(data, name)
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import attrs
 import xxhash
 
-from pivot_cache.errors import ArtifactError, CorruptObjectError, MissingObjectError, TreeError, reporting
+from pivot_cache.errors import ArtifactError, CorruptObjectError, MissingObjectError, TreeError, as_cache_errors
 from pivot_cache.files import shards, syscalls
 from pivot_cache.files.atomic import sweep
 from pivot_cache.files.boot import is_mtime_of_boot
@@ -104,12 +104,12 @@ def check(
         CacheError: A directory of the store cannot be read.
     """
     sweep(store.directory)
-    with reporting("read", store.directory):
+    with as_cache_errors("read", store.directory):
         sizes = dict(sorted(_lengths(store.directory)))
         foreign = _foreign(store.directory)
     wanted = tuple(wanted)
     names = list(sizes)
-    looks = _Looks(store, {} if full else _wanted_sizes(store, wanted), len(names), progress)
+    looks = _Checker(store, {} if full else _wanted_sizes(store, wanted), len(names), progress)
     found = map_parallel(looks.read, names, sizes.__getitem__, jobs) if full else [looks.glance(name) for name in names]
     bad = {one.bad.digest: one.bad for one in found if one.bad is not None}
     suspect = {digest: one.doubt for digest, one in zip(names, found, strict=True) if one.doubt}
@@ -117,7 +117,7 @@ def check(
     there = {digest for digest in names if digest not in bad}
     missing = set()
     for artifact in wanted:
-        missing |= _absent(store, artifact, there, {*suspect, *unreadable})
+        missing |= _missing_objects(store, artifact, there, {*suspect, *unreadable})
     return FsckReport(
         len(names),
         sum(one.size for one in found),
@@ -138,7 +138,7 @@ class _Found(NamedTuple):
     unread: str = ""
 
 
-class _Looks:
+class _Checker:
     """Checks single objects; used by several threads."""
 
     def __init__(self, store: ObjectStore, sizes: Mapping[str, int], count: int, progress: Progress) -> None:
@@ -202,7 +202,7 @@ class _Looks:
         return _Found(seen.st_size, bad=DamagedObject(digest, problem, self._store.quarantine(digest, seen)))
 
 
-def _absent(store: ObjectStore, artifact: Artifact, there: set[str], uncertain: set[str]) -> set[str]:
+def _missing_objects(store: ObjectStore, artifact: Artifact, there: set[str], uncertain: set[str]) -> set[str]:
     """The missing objects of an artifact; if the listing of a directory is missing, only the listing."""
 
     def here(digest: str) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Set as AbstractSet
 
 import attrs
 
-from pivot_cache.errors import reporting
+from pivot_cache.errors import as_cache_errors
 from pivot_cache.files.atomic import staging
 from pivot_cache.layout import sharded
 from pivot_cache.maintenance.gc_plan import (
@@ -26,8 +26,8 @@ from pivot_cache.maintenance.gc_plan import (
     is_old,
     mark,
     prepare,
+    recent_run_artifacts,
     refuse,
-    young,
 )
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.objects.trash import OBJECTS, RUNS, Batch
@@ -94,10 +94,12 @@ def collect(
     runs = _move_runs(cache.runs, planned.runs, batch, rules)
     removed = _move_objects(cache.store, planned.remove, batch, since, progress)
     if removed:
-        back = _return(cache.store, mark([*gather(), *young(cache.runs, rules)], cache.store, doubt).digests)
+        back = _return(
+            cache.store, mark([*gather(), *recent_run_artifacts(cache.runs, rules)], cache.store, doubt).digests
+        )
         removed = {digest: size for digest, size in removed.items() if digest not in back}
         returned |= back
-    with reporting("tidy", batch.directory):
+    with as_cache_errors("tidy", batch.directory):
         batch.remove_empty()
     return GcResult(planned, batch if removed or runs else None, removed, runs, returned, deleted)
 
@@ -111,7 +113,7 @@ def undo_newest(cache: Cache) -> GcResult | None:
         CacheError: An object cannot be moved.
     """
     for batch in reversed(cache.store.trash.batches()):
-        with reporting("bring back", batch.directory):
+        with as_cache_errors("bring back", batch.directory):
             objects = dict(batch.objects())
             records = [key for key, _ in batch.contents(RUNS)]
             for digest in objects:
@@ -136,7 +138,7 @@ def drop(store: ObjectStore, unwanted: Iterable[str], now_ns: int) -> dict[str, 
     """
     batch = store.trash.batch(now_ns, dropped=True)
     dropped = {}
-    with reporting("write to", store.trash.directory):
+    with as_cache_errors("write to", store.trash.directory):
         for digest in unwanted:
             path = store.path_of(digest)
             try:
@@ -159,7 +161,7 @@ def _present(store: ObjectStore) -> int:
 
 def _move_runs(runs: RunCache, keys: Iterable[str], batch: Batch, rules: Retention) -> int:
     moved = 0
-    with reporting("move to the trash from", runs.directory):
+    with as_cache_errors("move to the trash from", runs.directory):
         for key in keys:
             path = sharded(runs.directory, key)
             try:
@@ -174,7 +176,7 @@ def _move_objects(
     store: ObjectStore, unwanted: Mapping[str, int], batch: Batch, since_ns: int, progress: Progress
 ) -> dict[str, int]:
     moved = {}
-    with reporting("move to the trash from", store.directory):
+    with as_cache_errors("move to the trash from", store.directory):
         for digest, size in unwanted.items():
             path = store.path_of(digest)
             try:
@@ -190,7 +192,7 @@ def _move_objects(
 def _return(store: ObjectStore, named: AbstractSet[str]) -> set[str]:
     """Move named objects back from the trash, except dropped ones."""
     returned = set()
-    with reporting("bring back from", store.trash.directory):
+    with as_cache_errors("bring back from", store.trash.directory):
         for batch in reversed(store.trash.batches()):
             if batch.dropped:
                 continue
@@ -203,7 +205,7 @@ def _return(store: ObjectStore, named: AbstractSet[str]) -> set[str]:
 def _delete(expired: Iterable[Batch], progress: Progress) -> tuple[int, int]:
     count = size = 0
     for batch in expired:
-        with reporting("delete", batch.directory):
+        with as_cache_errors("delete", batch.directory):
             sizes = [size for _, size in batch.objects()]
             batch.remove()
         progress("deleting", len(sizes))

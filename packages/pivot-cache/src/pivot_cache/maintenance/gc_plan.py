@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import attrs
 
-from pivot_cache.errors import CacheError, CorruptObjectError, TreeError, cannot, reporting
+from pivot_cache.errors import CacheError, CorruptObjectError, TreeError, as_cache_errors, cache_error
 from pivot_cache.files import shards
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects.store import ObjectStore
@@ -139,7 +139,7 @@ def inventory(store: ObjectStore) -> dict[str, Object]:
     Raises:
         CacheError: A directory cannot be read.
     """
-    with reporting("read", store.directory):
+    with as_cache_errors("read", store.directory):
         return {digest: Object(status.st_size, status.st_ctime_ns) for digest, status in shards.files(store.directory)}
 
 
@@ -179,21 +179,21 @@ def prepare(
         CacheError: Something cannot be read, or a listing is damaged.
     """
     since_ns = time.time_ns() if since_ns is None else since_ns
-    marked = mark([*roots, *young(cache.runs, rules)], cache.store, doubt)
+    marked = mark([*roots, *recent_run_artifacts(cache.runs, rules)], cache.store, doubt)
     found = plan(inventory(cache.store), marked, since_ns)
-    with reporting("read", cache.runs.directory):
+    with as_cache_errors("read", cache.runs.directory):
         old = sorted(key for key, written_ns in cache.runs.written() if is_old(written_ns, rules))
     expired = tuple(batch for batch in cache.store.trash.batches() if rules.now_ns - batch.taken_ns >= rules.trash_ns)
     return attrs.evolve(found, runs=tuple(old), expired=expired)
 
 
-def young(runs: RunCache, rules: Retention) -> list[Artifact]:
+def recent_run_artifacts(runs: RunCache, rules: Retention) -> list[Artifact]:
     """The artifacts named by run records that are younger than the retention.
 
     Raises:
         CacheError: A directory cannot be read.
     """
-    with reporting("read", runs.directory):
+    with as_cache_errors("read", runs.directory):
         keys = [key for key, written_ns in runs.written() if not is_old(written_ns, rules)]
     return [artifact for key in keys for record in runs.get(key) for artifact in record.outs.values()]
 
@@ -212,10 +212,10 @@ def _listing(digest: str, store: ObjectStore) -> Tree | None:
         path = store.trash.find(digest)
         if path is None:
             return None
-        with reporting("read", path):
+        with as_cache_errors("read", path):
             data = path.read_bytes()
     except OSError as error:
-        raise cannot("read", store.path_of(digest), error) from error
+        raise cache_error("read", store.path_of(digest), error) from error
     if digest_bytes(data) != digest:
         raise CorruptObjectError(digest)
     return Tree.loads(data, f"object {digest}")

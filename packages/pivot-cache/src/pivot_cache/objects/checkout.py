@@ -6,7 +6,7 @@ from pathlib import Path
 
 import attrs
 
-from pivot_cache.errors import CacheError, MissingObjectError, reporting
+from pivot_cache.errors import CacheError, MissingObjectError, as_cache_errors
 from pivot_cache.files.atomic import sweep_once
 from pivot_cache.layout import Layout
 from pivot_cache.objects.store import CheckoutMode, ObjectStore
@@ -65,7 +65,7 @@ def check_place(layout: Layout, path: ArtifactPath) -> None:
         )
 
 
-def blocking(layout: Layout, path: ArtifactPath) -> Path | None:
+def blocking_file(layout: Layout, path: ArtifactPath) -> Path | None:
     """The file, if any, in the place of a directory that contains a path."""
     around = layout.artifact(path).parent
     while around != layout.root and not os.path.lexists(around):
@@ -119,10 +119,10 @@ def apply(  # noqa: PLR0913 - where and how, each by itself
         target = layout.artifact(path)
         if follow is not None and follow(target):
             target = Path(os.path.realpath(target))
-        in_the_way = blocking(layout, path)
-        if in_the_way is not None:
-            with reporting("replace", in_the_way):
-                in_the_way.unlink()
+        obstacle = blocking_file(layout, path)
+        if obstacle is not None:
+            with as_cache_errors("replace", obstacle):
+                obstacle.unlink()
         written += store.restore(artifact, target, mode, known=known, over_directory=path in plan.replace)
         if progress is not None:
             progress(artifact.size)

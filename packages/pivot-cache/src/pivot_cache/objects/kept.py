@@ -10,7 +10,7 @@ from pathlib import Path
 
 import attrs
 
-from pivot_cache.errors import LockFileError, cannot
+from pivot_cache.errors import LockFileError, cache_error
 from pivot_cache.files import atomic
 from pivot_cache.files.safe_read import read_regular
 from pivot_cache.formats import artifact_json
@@ -87,7 +87,7 @@ class KeptFiles:
         try:
             file.unlink(missing_ok=True)
         except OSError as error:
-            raise cannot("remove", file, error) from error
+            raise cache_error("remove", file, error) from error
 
     def read(self) -> Iterator[KeptContent | LockFileError]:
         """All records, the newest first; for an unreadable one, its error.
@@ -100,7 +100,7 @@ class KeptFiles:
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
-            raise cannot("read", self._directory, error) from error
+            raise cache_error("read", self._directory, error) from error
         for name in sorted(names, reverse=True):
             if name.startswith("."):
                 continue

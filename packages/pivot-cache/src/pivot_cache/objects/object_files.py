@@ -197,7 +197,7 @@ class ObjectFiles:
                 paths[path] = os.lstat(path)
             except FileNotFoundError:
                 raise MissingObjectError(digest) from None
-        durable.files(paths)
+        durable.flush_files(paths)
         for path, status in paths.items():
             if status.st_mtime_ns == self.unflushed_mtime_ns:
                 with contextlib.suppress(OSError):  # it belongs to another user

@@ -17,8 +17,8 @@ from pivot_cache.errors import (
     ForgedObjectError,
     MissingObjectError,
     TreeError,
-    cannot,
-    reporting,
+    as_cache_errors,
+    cache_error,
 )
 from pivot_cache.files import syscalls
 from pivot_cache.files.atomic import staging
@@ -147,7 +147,7 @@ class ObjectStore:
             CacheError: The store cannot be written.
         """
         with contextlib.ExitStack() as stack:
-            with reporting("write to", self.directory):
+            with as_cache_errors("write to", self.directory):
                 place = stack.enter_context(staging(self.directory))
             yield place
 
@@ -174,7 +174,7 @@ class ObjectStore:
                         with self.temporary() as own:
                             hashed = self._objects.insert(descriptor, status.st_size, own, with_sha256=self.with_sha256)
                 except OSError as error:
-                    raise cannot(f"store {source} in", self.directory, error) from error
+                    raise cache_error(f"store {source} in", self.directory, error) from error
         except FileNotFoundError:
             raise ArtifactError(Path(source), "there is no such file") from None
         executable = bool(status.st_mode & stat.S_IXUSR)
@@ -191,7 +191,7 @@ class ObjectStore:
         """
         digest = digest_bytes(data)
         if not self.verified(digest, len(data)):
-            with reporting("write to", self.directory), self.temporary() as place:
+            with as_cache_errors("write to", self.directory), self.temporary() as place:
                 self._objects.insert_bytes(data, Hashed(digest, len(data)), place)
         return digest
 
@@ -211,7 +211,7 @@ class ObjectStore:
             CacheError: The store cannot be written, or the text is not a digest.
         """
         self.path_of(digest)
-        with open_artifact(temp) as (descriptor, status), reporting("write to", self.directory):
+        with open_artifact(temp) as (descriptor, status), as_cache_errors("write to", self.directory):
             hashed = hash_descriptor(descriptor, status.st_size, with_sha256=bool(sha256))
             if hashed.digest != digest:
                 raise CorruptObjectError(digest)
@@ -303,7 +303,7 @@ class ObjectStore:
         if tree is None and not self.exists(artifact.digest):
             raise MissingObjectError(artifact.digest)
 
-        with reporting("restore", target), staging(target.parent) as place:
+        with as_cache_errors("restore", target), staging(target.parent) as place:
             if tree is None:
                 materialize(self._objects, artifact, place / "new", target, mode)
                 if there:

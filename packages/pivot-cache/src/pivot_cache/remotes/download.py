@@ -13,7 +13,7 @@ from typing import Final
 import attrs
 import xxhash
 
-from pivot_cache.errors import CorruptObjectError, ForgedObjectError, reporting
+from pivot_cache.errors import CorruptObjectError, ForgedObjectError, as_cache_errors
 from pivot_cache.files.atomic import write_all
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.remotes import partial_file
@@ -78,7 +78,7 @@ class Downloader(Value):
         """
         if size is not None and self.part < size <= _LARGEST:
             with (
-                reporting("write", self.partials),
+                as_cache_errors("write", self.partials),
                 partial_file.open_partial(self.partials, digest, size, self.part) as found,
             ):
                 if found is not None:
@@ -89,7 +89,7 @@ class Downloader(Value):
     async def _stream(self, digest: str, size: int | None, moved: Callable[[int], object]) -> None:
         state = xxhash.xxh3_128()
         arrived, total = 0, size
-        with reporting("write", self.place), self._temporary(digest) as (descriptor, temp):
+        with as_cache_errors("write", self.place), self._temporary(digest) as (descriptor, temp):
 
             async def rest() -> None:
                 nonlocal arrived, total
@@ -128,7 +128,7 @@ class Downloader(Value):
             await self._parts(found, moved)
 
     async def _parts(self, found: partial_file.Partial, moved: Callable[[int], object]) -> None:
-        waiting = found.waiting()
+        waiting = found.missing_parts()
         numbers = iter(waiting)
 
         async def work() -> None:

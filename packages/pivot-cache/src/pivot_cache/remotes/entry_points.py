@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
 
 
-def provided(group: str, name: str, usual: str | None) -> Any:
+def load_entry_point(group: str, name: str, usual: str | None) -> Any:
     """The object of an entry point; None if there is no such entry point.
 
     Args:
@@ -24,10 +24,10 @@ def provided(group: str, name: str, usual: str | None) -> Any:
     if target is not None:
         module, _, attribute = target.partition(":")
         return getattr(import_module(module), attribute)
-    return next((entry.load() for entry in registered(group) if entry.name == name), None)
+    return next((entry.load() for entry in list_entry_points(group) if entry.name == name), None)
 
 
-def registered(group: str) -> "EntryPoints":
+def list_entry_points(group: str) -> "EntryPoints":
     """The entry points of a group."""
     from importlib.metadata import entry_points  # noqa: PLC0415 - start-up time
 

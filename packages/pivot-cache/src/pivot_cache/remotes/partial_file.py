@@ -45,7 +45,7 @@ class Partial:
         self._journal = journal
         self.data = os.open(path, _FLAGS, 0o600)
 
-    def waiting(self) -> list[int]:
+    def missing_parts(self) -> list[int]:
         """The numbers of the missing parts."""
         return [number for number in range(-(-self.size // self._part)) if number not in self.done]
 

@@ -230,7 +230,7 @@ def connect(url: str, settings: RemoteSettings | None = None) -> Remote:
     """
     scheme, separator, _ = url.partition("://")
     scheme = scheme.lower()
-    make: Connect | None = entry_points.provided(GROUP, scheme, _KNOWN.get(scheme)) if separator else None
+    make: Connect | None = entry_points.load_entry_point(GROUP, scheme, _KNOWN.get(scheme)) if separator else None
     if make is None:
         raise _unknown(scheme if separator else None)
     return make(url, settings or RemoteSettings())
@@ -242,6 +242,6 @@ def _unknown(scheme: str | None) -> RemoteSchemeError:
             f"remotes with {scheme}:// URLs need the package {_KNOWN[scheme]}",
             hint=f"install {_KNOWN[scheme]} from where you got Pivot",
         )
-    schemes = sorted({*_KNOWN, *(entry.name for entry in entry_points.registered(GROUP))})
+    schemes = sorted({*_KNOWN, *(entry.name for entry in entry_points.list_entry_points(GROUP))})
     said = "the URL of a remote has no scheme" if scheme is None else f"no remote supports URLs with {scheme!r}://"
     return RemoteSchemeError(said, hint=f"a remote's URL begins with {' or '.join(f'{name}://' for name in schemes)}")

@@ -28,7 +28,9 @@ def share(records: Iterable[RunRecord], remote: Remote, options: TransferSetting
     Raises:
         RemoteError: The remote refuses, fails, or cannot keep run records.
     """
-    wanted = {_name(record.key, data): (record.key, data) for record in records for data in [run_cache.dumps(record)]}
+    wanted = {
+        _known_name(record.key, data): (record.key, data) for record in records for data in [run_cache.dumps(record)]
+    }
     if options.known is not None and not options.refresh:
         for name in options.known.among(remote.identity, wanted):
             del wanted[name]
@@ -38,7 +40,7 @@ def share(records: Iterable[RunRecord], remote: Remote, options: TransferSetting
 async def _share(wanted: Mapping[str, tuple[str, bytes]], remote: Remote, options: TransferSettings) -> int:
     retry, new = options.retry or Retry(), 0
     async with remote:
-        keeper = _keeper(remote)
+        keeper = _run_keeper(remote)
         for name, (key, data) in wanted.items():
             new += await retry(lambda key=key, data=data: keeper.keep_run(key, data))  # type: ignore[misc]
             if options.known is not None:
@@ -55,7 +57,7 @@ def find(keys: Iterable[str], remote: Remote, options: TransferSettings) -> dict
     wanted = list(dict.fromkeys(keys))
     found = asyncio.run(_find(wanted, remote, options)) if wanted else []
     return {
-        key: tuple(record for data in each for record in _understood(key, data))
+        key: tuple(record for data in each for record in _parse(key, data))
         for key, each in zip(wanted, found, strict=True)
     }
 
@@ -63,7 +65,7 @@ def find(keys: Iterable[str], remote: Remote, options: TransferSettings) -> dict
 async def _find(keys: Iterable[str], remote: Remote, options: TransferSettings) -> list[list[bytes]]:
     retry, most = options.retry or Retry(), asyncio.Semaphore(options.jobs)
     async with remote:
-        keeper = _keeper(remote)
+        keeper = _run_keeper(remote)
 
         async def ask(key: str) -> list[bytes]:
             async with most:
@@ -72,16 +74,18 @@ async def _find(keys: Iterable[str], remote: Remote, options: TransferSettings) 
         return await asyncio.gather(*map(ask, keys))
 
 
-def _understood(key: str, data: bytes) -> tuple[RunRecord, ...]:
+def _parse(key: str, data: bytes) -> tuple[RunRecord, ...]:
     if len(data) > LONGEST:
         return ()
     try:
-        return tuple(record for record in run_cache.loads(key, data) if all(map(_inside, record.observed.values())))
+        return tuple(
+            record for record in run_cache.loads(key, data) if all(map(_stays_inside, record.observed.values()))
+        )
     except ValueError:
         return ()
 
 
-def _inside(entry: CodeEntry) -> bool:
+def _stays_inside(entry: CodeEntry) -> bool:
     """Whether reading this code stays inside the project."""
     try:
         return entry.location is None or bool(ArtifactPath.parse(entry.location.file))
@@ -89,11 +93,11 @@ def _inside(entry: CodeEntry) -> bool:
         return False
 
 
-def _keeper(remote: Remote) -> RunKeeper:
+def _run_keeper(remote: Remote) -> RunKeeper:
     if not isinstance(remote, RunKeeper):
         raise RemoteError(remote.name, "it cannot keep run records", hint="set remote.run_cache to false")
     return remote
 
 
-def _name(key: str, data: bytes) -> str:
+def _known_name(key: str, data: bytes) -> str:
     return f"run {key} {digest_bytes(data)}"

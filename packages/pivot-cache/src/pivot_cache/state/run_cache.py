@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from pivot_cache.errors import reporting
+from pivot_cache.errors import as_cache_errors
 from pivot_cache.files import atomic
 from pivot_cache.files.safe_read import read_regular
 from pivot_cache.files.shards import files
@@ -70,7 +70,7 @@ class RunCache:
         }
         file = self.file(record.key)
         if file.is_dir() and not file.is_symlink():  # not one of ours, but in one of our directories
-            with reporting("remove", file):
+            with as_cache_errors("remove", file):
                 atomic.remove_tree(file)
         atomic.write_bytes(file, f"{canonical_json(plain)}\n".encode())
 

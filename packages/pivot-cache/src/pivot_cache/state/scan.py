@@ -7,9 +7,9 @@ from pathlib import Path
 
 import attrs
 
-from pivot_cache.errors import ArtifactError, cannot
+from pivot_cache.errors import ArtifactError, cache_error
 from pivot_cache.files import walk
-from pivot_cache.files.hashing import check_regular, hash_descriptor, open_artifact, reading
+from pivot_cache.files.hashing import as_artifact_errors, check_regular, hash_descriptor, open_artifact
 from pivot_cache.formats.tree import Tree
 from pivot_core.digest import is_digest
 from pivot_core.lock import Artifact
@@ -53,7 +53,9 @@ def scan(root: Path) -> Scan:
         path = Path(error.filename)
         if isinstance(error, FileNotFoundError) and path == root:
             raise
-        raise ArtifactError(path, f"cannot be read: {error.strerror}", hint=cannot("read", path, error).hint) from error
+        raise ArtifactError(
+            path, f"cannot be read: {error.strerror}", hint=cache_error("read", path, error).hint
+        ) from error
     found = Scan(files, empty)
     _check_names(root, found)
     return found
@@ -109,7 +111,7 @@ def of_file(root: Path, name: str, work: Callable[[str], Artifact]) -> Artifact:
 
 
 def _hash(path: Path | str) -> Artifact:
-    with open_artifact(path) as (descriptor, status), reading(path):
+    with open_artifact(path) as (descriptor, status), as_artifact_errors(path):
         hashed = hash_descriptor(descriptor, status.st_size)
     return Artifact(hashed.digest, hashed.size, bool(status.st_mode & stat.S_IXUSR))
 
@@ -147,7 +149,9 @@ def _explain(entry: "os.DirEntry[str]", error: OSError) -> None:
             path, "is a symbolic link that leads nowhere", hint="remove it, or create its target"
         ) from None
     if not isinstance(error, FileNotFoundError):
-        raise ArtifactError(path, f"cannot be read: {error.strerror}", hint=cannot("read", path, error).hint) from None
+        raise ArtifactError(
+            path, f"cannot be read: {error.strerror}", hint=cache_error("read", path, error).hint
+        ) from None
 
 
 def _refuse(entry: "os.DirEntry[str]", status: os.stat_result) -> None:

@@ -20,9 +20,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pivot_cache.errors import ArtifactError, cannot
+from pivot_cache.errors import ArtifactError, cache_error
 from pivot_cache.files.boot import boot_id
-from pivot_cache.files.hashing import check_regular, hash_descriptor, open_artifact, reading
+from pivot_cache.files.hashing import as_artifact_errors, check_regular, hash_descriptor, open_artifact
 from pivot_cache.files.walk import settles_at, stat_signature
 from pivot_cache.formats.tree import Tree
 from pivot_cache.state.derived_db import Row, Rows
@@ -89,7 +89,7 @@ class StatCache:
             return None
         except OSError as error:
             problem = f"cannot be read: {error.strerror or error}"
-            raise ArtifactError(path, problem, hint=cannot("read", path, error).hint) from error
+            raise ArtifactError(path, problem, hint=cache_error("read", path, error).hint) from error
         try:
             if stat.S_ISDIR(status.st_mode):
                 return self._directory(path)
@@ -204,7 +204,7 @@ class StatCache:
                 self._new[_tree_key(path)] = stamp if flushed else self._until_restart(stamp), value
 
     def _hash(self, path: Path | str) -> Artifact:
-        with open_artifact(path) as (descriptor, status), reading(path):
+        with open_artifact(path) as (descriptor, status), as_artifact_errors(path):
             began = self._clock()
             hashed = hash_descriptor(descriptor, status.st_size)
             self._learn(os.fsencode(path), hashed.digest, status, os.fstat(descriptor), began)

@@ -213,7 +213,7 @@ class _Checkout:
 
     def _make_way(self, path: ArtifactPath, artifact: Artifact) -> bool:
         """Whether nothing of the user's is where a directory around a path belongs; it may be kept first."""
-        file = checkout.blocking(self._stores.layout, path)
+        file = checkout.blocking_file(self._stores.layout, path)
         if file is None:
             return True
         around = ArtifactPath(file.relative_to(self._stores.layout.root).as_posix())

@@ -256,7 +256,7 @@ def restore_kept(
 
 
 def _make_way(stores: Stores, path: ArtifactPath, project: Project, *, force: bool, by: str) -> None:
-    blocking = checkout.blocking(stores.layout, path)
+    blocking = checkout.blocking_file(stores.layout, path)
     around = path if blocking is None else ArtifactPath(blocking.relative_to(stores.layout.root).as_posix())
     there = stores.look(around)
     if there is None:

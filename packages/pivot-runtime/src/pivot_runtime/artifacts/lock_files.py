@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from pivot_cache.errors import CacheError, LockFileError, NewerFormatError, reporting
+from pivot_cache.errors import CacheError, LockFileError, NewerFormatError, as_cache_errors
 from pivot_cache.formats import lock_file
 from pivot_cache.layout import lock_name, stage_addresses
 from pivot_core.lock import StageLock
@@ -52,7 +52,7 @@ def retire(context: CommandContext, addresses: Collection[str], writers: Mapping
             lock = lock_file.read(file, str(file))
             heir = next((writers[path] for path in lock.outs if path in writers), None) if lock is not None else None
             if heir is not None and lock_file.read(heirs := project.layout.lock_file(heir), str(heirs)) is not None:
-                with reporting("remove", file):
+                with as_cache_errors("remove", file):
                     file.unlink()
                 text = f"removed the lock file of {address}, which is no stage any more: {heir} writes its outs now"
                 context.notices.add(Notice(text))

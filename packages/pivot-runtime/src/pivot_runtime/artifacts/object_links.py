@@ -37,7 +37,7 @@ class ObjectLinks:
             with open(object_path, "rb") as source, atomic.temporary(file.parent) as (descriptor, temp):
                 with open(descriptor, "wb", closefd=False) as target:
                     shutil.copyfileobj(source, target)
-                durable.files([temp])
+                durable.flush_files([temp])
                 os.rename(temp, file)
 
     def _search(self) -> dict[str, list[str]]:

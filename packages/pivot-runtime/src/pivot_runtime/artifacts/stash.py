@@ -11,7 +11,7 @@ import pathlib
 import shutil
 from collections.abc import Iterable
 
-from pivot_cache.errors import ArtifactError, belonging
+from pivot_cache.errors import ArtifactError, owner_hint
 from pivot_cache.files import atomic
 from pivot_cache.files.boot import boot_id
 from pivot_cache.layout import Layout
@@ -170,7 +170,7 @@ class OutStash:
 
 
 def _way(error: OSError) -> str:
-    found = belonging(pathlib.Path(error.filename)) if error.errno in (errno.EACCES, errno.EPERM) else None
+    found = owner_hint(pathlib.Path(error.filename)) if error.errno in (errno.EACCES, errno.EPERM) else None
     return found or "move away what is in its way"
 
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 
 import attrs
 
-from pivot_cache.errors import ArtifactError, CacheError, LockFileError, reporting
+from pivot_cache.errors import ArtifactError, CacheError, LockFileError, as_cache_errors
 from pivot_cache.formats import pvt, tree
 from pivot_cache.state.scan import Scan, scan
 from pivot_core.errors import PathError
@@ -107,7 +107,7 @@ def untrack(context: CommandContext, names: Iterable[str], *, report: Reporter =
         for path in paths:
             data = project.layout.artifact(path)
             file = _pvt_file(data)
-            with reporting("remove", file):
+            with as_cache_errors("remove", file):
                 file.unlink()
             gitignore.remove(data.parent, data.name)
             if path in known.by_path:

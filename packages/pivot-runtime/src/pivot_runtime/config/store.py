@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import attrs
 
-from pivot_cache.errors import reporting
+from pivot_cache.errors import as_cache_errors
 from pivot_cache.files import durable
 from pivot_cache.files.atomic import make_directory, temporary, write_all
 from pivot_cache.layout import Layout
@@ -94,7 +94,7 @@ class ConfigStore(Value):
         """
         # A link to a file that is kept elsewhere stays one.
         file = pathlib.Path(os.path.realpath(self.file(user=user)))
-        with reporting("write", file), _alone_in(file.parent):
+        with as_cache_errors("write", file), _alone_in(file.parent):
             before = resolve.text_of(file)
             try:
                 after = change(before)
@@ -146,6 +146,6 @@ def _write(file: pathlib.Path, data: bytes) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.fchmod(descriptor, stat.S_IMODE(file.stat().st_mode))
         write_all(descriptor, data)
-        durable.descriptor(descriptor)
+        durable.flush_descriptor(descriptor)
         temp.rename(file)
-    durable.directory(file.parent)
+    durable.flush_directory(file.parent)

@@ -3,7 +3,7 @@
 import pathlib
 import re
 
-from pivot_cache.errors import reporting
+from pivot_cache.errors import as_cache_errors
 from pivot_cache.files import atomic, safe_read
 
 FILE = ".gitignore"
@@ -26,7 +26,7 @@ def add(directory: pathlib.Path, name: str) -> bool:
         CacheError: The file cannot be read or written.
     """
     file = directory / FILE
-    with reporting("write", file):
+    with as_cache_errors("write", file):
         text = _text(file)
         if line_for(name) in map(_bare, text.split("\n")):
             return False
@@ -42,7 +42,7 @@ def remove(directory: pathlib.Path, name: str) -> bool:
         CacheError: The file cannot be read or written.
     """
     file = directory / FILE
-    with reporting("write", file):
+    with as_cache_errors("write", file):
         lines = _text(file).split("\n")
         kept = [line for line in lines if _bare(line) != line_for(name)]
         if len(kept) == len(lines):

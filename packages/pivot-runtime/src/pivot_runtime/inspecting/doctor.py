@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from pivot_cache.errors import belonging
+from pivot_cache.errors import owner_hint
 from pivot_cache.files.link_modes import HARDLINK, REFLINK, SYMLINK, probe
 from pivot_cache.formats import pvt
 from pivot_cache.layout import lock_name
@@ -106,11 +106,11 @@ def _cache(context: CommandContext) -> Iterator[Finding]:
     while not place.is_dir():
         place = place.parent
     if not os.access(place, os.W_OK):
-        yield Finding(Level.BAD, "cache", f"{place} cannot be written", belonging(place) or "check its permissions")
+        yield Finding(Level.BAD, "cache", f"{place} cannot be written", owner_hint(place) or "check its permissions")
         return
     if layout.database_dir.is_dir() and not os.access(layout.database_dir, os.W_OK):
         text = f"{layout.database_dir} cannot be written"
-        yield Finding(Level.BAD, "state", text, belonging(layout.database_dir) or "check its permissions")
+        yield Finding(Level.BAD, "state", text, owner_hint(layout.database_dir) or "check its permissions")
     free = shutil.disk_usage(place).free
     if free < _SCARCE:
         yield Finding(

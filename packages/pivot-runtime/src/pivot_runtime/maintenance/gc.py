@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import attrs
 
-from pivot_cache.errors import CacheError, cannot
+from pivot_cache.errors import CacheError, cache_error
 from pivot_cache.layout import Layout
 from pivot_cache.maintenance.gc import GcResult, Progress, collect, undo_newest
 from pivot_cache.maintenance.gc_plan import Cache, GcPlan, Retention, prepare
@@ -165,5 +165,5 @@ def _guards(layout: Layout, places: list[pathlib.Path], report: Reporter) -> Ite
             try:
                 stack.enter_context(guarded(file, COMMAND, events.report_waiting(report)))
             except OSError as error:
-                raise cannot("hold", file, error) from error
+                raise cache_error("hold", file, error) from error
         yield

@@ -5,7 +5,7 @@ import pathlib
 import stat
 from collections.abc import Callable, Iterable, Iterator
 
-from pivot_cache.errors import CacheError, LockFileError, cannot
+from pivot_cache.errors import CacheError, LockFileError, cache_error
 from pivot_cache.files import safe_read
 from pivot_cache.formats import lock_file, pvt
 from pivot_cache.layout import LOCK_SUFFIX, Layout, stage_addresses
@@ -86,7 +86,7 @@ def _in_workspace(root: pathlib.Path, doubt: Doubt, nested: dict[pathlib.Path, N
 
     def unreadable(error: OSError) -> None:
         if not isinstance(error, FileNotFoundError):
-            doubt(cannot("read", pathlib.Path(error.filename), error))
+            doubt(cache_error("read", pathlib.Path(error.filename), error))
 
     stages = Layout(root).stages_dir
     for address in _locked(stages):
@@ -117,7 +117,7 @@ def _locked(directory: pathlib.Path) -> list[str]:
     try:
         return stage_addresses(directory)
     except OSError as error:
-        raise cannot("read", directory, error) from error
+        raise cache_error("read", directory, error) from error
 
 
 def _read(file: pathlib.Path, doubt: Doubt) -> Iterator[tuple[str, bytes]]:
@@ -129,4 +129,4 @@ def _read(file: pathlib.Path, doubt: Doubt) -> Iterator[tuple[str, bytes]]:
     except FileNotFoundError:
         return
     except OSError as error:
-        doubt(cannot("read", file, error))
+        doubt(cache_error("read", file, error))

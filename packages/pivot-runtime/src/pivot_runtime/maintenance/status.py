@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
-from pivot_cache.errors import reporting
+from pivot_cache.errors import as_cache_errors
 from pivot_cache.files.link_modes import probe
 from pivot_cache.maintenance.gc_plan import Object, inventory, mark
 from pivot_core.values import Value
@@ -91,9 +91,9 @@ def cache_status(context: CommandContext) -> CacheStatus:
             for (tracked, name), parts in sorted(needs.items())
         )
         batches = store.trash.batches()
-        with reporting("read", store.trash.directory):
+        with as_cache_errors("read", store.trash.directory):
             trashed = [size for batch in batches for _, size in batch.objects()]
-        with reporting("read", stores.runs.directory):
+        with as_cache_errors("read", stores.runs.directory):
             runs = sum(1 for _ in stores.runs.written())
         return CacheStatus(
             directory=layout.cache_dir,
@@ -116,7 +116,7 @@ def _heap(there: Mapping[str, Object], some: Iterable[str]) -> ObjectCount:
 
 def _quarantined(directory: pathlib.Path) -> ObjectCount:
     sizes = []
-    with reporting("read", directory):
+    with as_cache_errors("read", directory):
         try:
             with os.scandir(directory) as entries:
                 sizes = [entry.stat(follow_symlinks=False).st_size for entry in entries]

@@ -175,7 +175,7 @@ class RecordFlusher:
             from pivot_cache.files import durable  # noqa: PLC0415  # start-up time: seldom is it wanted
 
             self._stores.store.persist(*self._artifacts)
-            durable.files([file for file in self._files if file.exists()])
+            durable.flush_files([file for file in self._files if file.exists()])
             self._artifacts.clear()
             self._files.clear()
             self._since = self._clock()
