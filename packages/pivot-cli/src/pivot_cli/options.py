@@ -13,7 +13,7 @@ from pivot_cli.context import NO_SNAPSHOT
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from pivot_cache.objects.store import CheckoutMode
+    from pivot_runtime.artifacts.checkout import CheckoutMode
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -73,7 +73,7 @@ checkout_mode = click.option(
 
 def mode_of(chosen: str | None) -> "CheckoutMode | None":
     """Return the requested mode, if any."""
-    from pivot_cache.objects.store import CheckoutMode  # noqa: PLC0415  # start-up time: few commands check out
+    from pivot_runtime.artifacts.checkout import CheckoutMode  # noqa: PLC0415  # start-up time: few commands check out
 
     return None if chosen is None else CheckoutMode(chosen)
 

@@ -1,6 +1,5 @@
 """`pivot logs`."""
 
-import contextlib
 import pathlib
 import sys
 import time
@@ -9,7 +8,6 @@ from typing import Final
 
 import click
 
-from pivot_cache.files import safe_read
 from pivot_cli import options
 from pivot_cli.context import command_context
 from pivot_cli.terminal import console, formats
@@ -82,11 +80,8 @@ def _print(log: pathlib.Path, lines: int | None) -> None:
         click.echo(text, nl=bool(text))
         return
     sys.stdout.flush()
-    with contextlib.suppress(FileNotFoundError), safe_read.open_regular(log) as file:
-        frames = logs.Frames()
-        for line in file:
-            if frames.is_users(line.decode(errors="replace")):
-                sys.stdout.buffer.write(line)
+    for line in logs.user_lines(log):
+        sys.stdout.buffer.write(line)
 
 
 def _age(running: RunningStage) -> str:

@@ -1,7 +1,6 @@
 """The live view of a run: a thread that draws the running stages below the printed lines."""
 
 import contextlib
-import pathlib
 import re
 import sys
 import threading
@@ -10,10 +9,10 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from pivot_cache.files import hashing, safe_read
+from pivot_cache.files import hashing
 from pivot_cli.terminal import console, formats
 from pivot_cli.terminal.progress import HashCounter
-from pivot_runtime.history import events
+from pivot_runtime.history import events, logs
 from pivot_runtime.history.stage_stats import last_durations
 from pivot_runtime.project.project import Project
 
@@ -180,17 +179,7 @@ class LiveView:
         return last_durations(self._layout)
 
     def _last_lines(self, address: str) -> str:
-        return tail(self._layout.log_file(address))
-
-
-def tail(log: pathlib.Path) -> str:
-    """Return the end of a log."""
-    try:
-        with safe_read.open_regular(log) as file:
-            file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
-            return file.read().decode(errors="replace")
-    except OSError:
-        return ""
+        return logs.read_end(self._layout.log_file(address), _TAIL_BYTES)
 
 
 def last_words(printed: str) -> str:

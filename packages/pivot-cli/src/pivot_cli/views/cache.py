@@ -5,10 +5,9 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from pivot_cache.maintenance.gc import GcResult
 from pivot_cli.terminal import formats, sanitize
 from pivot_runtime.maintenance.drop import DropReport, DropTarget
-from pivot_runtime.maintenance.gc import GcReport
+from pivot_runtime.maintenance.gc import GcReport, GcResult
 from pivot_runtime.maintenance.status import CacheStatus, ObjectCount
 from pivot_runtime.maintenance.verify import CacheCheck
 from pivot_runtime.project.project import Project

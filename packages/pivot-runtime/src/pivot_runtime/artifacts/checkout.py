@@ -25,6 +25,8 @@ from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project import name_case
 from pivot_runtime.project.guard import guarded
 
+__all__ = ["CheckoutMode", "CheckoutOptions", "CheckoutReport", "restore"]
+
 _STATE = frozenset({".git", STATE_DIR})
 
 

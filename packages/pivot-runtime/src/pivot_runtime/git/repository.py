@@ -160,12 +160,6 @@ def install(root: pathlib.Path, merge: Sequence[str]) -> list[str]:
     return changed
 
 
-def merge_file(ours: pathlib.Path, base: pathlib.Path, theirs: pathlib.Path) -> bool:
-    """Merge files of text into ``ours``, as git does where no driver is named; return whether there is no conflict."""
-    names = ("-L", "ours", "-L", "base", "-L", "theirs", *map(str, (ours, base, theirs)))
-    return calls.run(".", "merge-file", *names).returncode == 0
-
-
 def _add_lines(file: pathlib.Path) -> bool:
     try:
         there = file.read_bytes() if file.exists() else b""

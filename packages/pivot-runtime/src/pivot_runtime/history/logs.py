@@ -7,7 +7,7 @@ import contextlib
 import os
 import pathlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from pivot_cache.files import safe_read
@@ -136,15 +136,28 @@ class Frames:
 
 
 def tail(log: pathlib.Path, lines: int) -> str:
-    """The last lines of a log, of which very long ones may be cut; empty if the log cannot be read."""
+    """Return the last lines of a log, of which very long ones may be cut; empty if the log cannot be read."""
+    return "\n".join(list(filter(Frames().is_users, read_end(log, _TAIL_BYTES).splitlines()))[-lines:])
+
+
+def read_end(log: pathlib.Path, most: int) -> str:
+    """Return the last bytes of a log as text; empty if the log cannot be read."""
     try:
         with safe_read.open_regular(log) as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - _TAIL_BYTES))
-            text = file.read().decode(errors="replace")
+            file.seek(max(0, size - most))
+            return file.read().decode(errors="replace")
     except OSError:
         return ""
-    return "\n".join(list(filter(Frames().is_users, text.splitlines()))[-lines:])
+
+
+def user_lines(log: pathlib.Path) -> Iterator[bytes]:
+    """Yield the lines of a log without Pivot's own frames; none if there is no log."""
+    with contextlib.suppress(FileNotFoundError), safe_read.open_regular(log) as file:
+        frames = Frames()
+        for line in file:
+            if frames.is_users(line.decode(errors="replace")):
+                yield line
 
 
 def resolve_name(layout: Layout, name: str, running: Iterable[str] = ()) -> str:

@@ -25,6 +25,8 @@ from pivot_runtime.project import cache_users
 from pivot_runtime.project.cache_users import User
 from pivot_runtime.project.guard import guarded
 
+__all__ = ["GcOptions", "GcReport", "GcResult", "gc", "undo"]
+
 COMMAND = "pivot cache gc"
 _DAY_NS = 24 * 3600 * 1_000_000_000
 
