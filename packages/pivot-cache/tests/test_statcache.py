@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pivot_cache import ArtifactError, ObjectStore, StatCache
-from pivot_cache.files import walk
+from pivot_cache.files import signatures
 from pivot_core.digest import digest_bytes
 from pivot_core.lock import Artifact
 
@@ -89,7 +89,7 @@ def test_a_file_is_remembered_only_a_step_after_its_last_change(
 
 @pytest.mark.parametrize(("age_ns", "settled"), [(1_999_999_999, False), (2_000_000_000, True)])
 def test_whole_seconds_need_a_longer_wait(age_ns: int, settled: bool) -> None:
-    assert (walk.settles_at(5_000_000_000) <= 5_000_000_000 + age_ns) == settled
+    assert (signatures.settles_at(5_000_000_000) <= 5_000_000_000 + age_ns) == settled
 
 
 def test_a_file_that_changes_while_it_is_hashed_is_not_remembered(

@@ -16,7 +16,7 @@ import pytest
 import xxhash
 
 from pivot_cache import ArtifactError, CacheError, CorruptObjectError, MissingObjectError, ObjectStore, StatCache
-from pivot_cache.files.boot import mtime_of_boot
+from pivot_cache.files.signatures import mtime_of_boot
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects.store import VERIFIED_NS
 from pivot_core.digest import digest_bytes

@@ -5,7 +5,7 @@ import pathlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_cache.files.walk import settles_at
+from pivot_cache.files.signatures import settles_at
 from pivot_runtime.freshness.stamps import ABSENT, are_settled, dir_stamp, is_settled, stamp, stamp_all
 
 times = st.integers(0, 4 * 10**18)

@@ -148,7 +148,7 @@ _FILES: "dict[str, tuple[tuple[int, ...], bytes]]" = {}
 def _read(path: str, *, keep: bool) -> bytes | None:
     try:
         found = os.stat(path)
-        # As `pivot_cache.files.walk.stat_signature`, of which this package knows nothing.
+        # As `pivot_cache.files.signatures.stat_signature`, of which this package knows nothing.
         signature = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
         known = _FILES.get(path)
         if known is not None and known[0] == signature:

@@ -14,8 +14,8 @@ import xxhash
 from pivot_cache.errors import ArtifactError, CorruptObjectError, MissingObjectError, TreeError, as_cache_errors
 from pivot_cache.files import shards, syscalls
 from pivot_cache.files.atomic import sweep
-from pivot_cache.files.boot import is_mtime_of_boot
 from pivot_cache.files.hashing import hash_file
+from pivot_cache.files.signatures import is_mtime_of_boot
 from pivot_cache.files.threads import map_parallel
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects.store import VERIFIED_NS, ObjectStore

@@ -5,7 +5,7 @@ never replaces an object that another process published first. It is flushed to 
 else (`ObjectFiles.persist`); for all others, the modification time, which objects do not need otherwise, shows how far
 the bytes can be trusted:
 
-    mtime of this boot      as published (see `pivot_cache.files.boot`): good until the machine starts again
+    mtime of this boot      as published (see `pivot_cache.files.signatures`): good until the machine starts again
     VERIFIED_NS             flushed to the disk, or verified after a start, so read from the disk itself: good
     mtime of another boot   published before the last start, or by another machine: verified before it counts as present
     anything else           written to in place, or copied here by hand: verified as well
@@ -25,9 +25,8 @@ from typing import Protocol
 from pivot_cache.errors import ArtifactError, MissingObjectError
 from pivot_cache.files import syscalls
 from pivot_cache.files.atomic import make_directory, staging, write_all
-from pivot_cache.files.boot import boot_id, boot_time_ns, is_mtime_of_boot, mtime_of_boot
 from pivot_cache.files.hashing import Hashed, hash_descriptor, hash_file, open_artifact
-from pivot_cache.files.walk import stat_signature
+from pivot_cache.files.signatures import boot_id, boot_time_ns, is_mtime_of_boot, mtime_of_boot, stat_signature
 from pivot_cache.layout import shard
 from pivot_core.lock import Artifact
 

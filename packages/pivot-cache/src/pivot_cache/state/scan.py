@@ -8,7 +8,7 @@ from pathlib import Path
 import attrs
 
 from pivot_cache.errors import ArtifactError, cache_error
-from pivot_cache.files import walk
+from pivot_cache.files import signatures, walk
 from pivot_cache.files.hashing import as_artifact_errors, check_regular, hash_descriptor, open_artifact
 from pivot_cache.formats.tree import Tree
 from pivot_core.digest import is_digest
@@ -30,11 +30,11 @@ class Scan(Value):
 
     def signature(self) -> str:
         """A text that changes when any file, name, mode or empty directory changes."""
-        return walk.tree_signature(self.files, self.empty)
+        return signatures.tree_signature(self.files, self.empty)
 
     def settles_at(self) -> int:
         """The time after which any change gives the directory another signature."""
-        return walk.settles_at(*(status.st_ctime_ns for _, status in self.files))
+        return signatures.settles_at(*(status.st_ctime_ns for _, status in self.files))
 
 
 def scan(root: Path) -> Scan:

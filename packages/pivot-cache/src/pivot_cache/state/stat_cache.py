@@ -21,9 +21,8 @@ from types import TracebackType
 from typing import Self
 
 from pivot_cache.errors import ArtifactError, cache_error
-from pivot_cache.files.boot import boot_id
 from pivot_cache.files.hashing import as_artifact_errors, check_regular, hash_descriptor, open_artifact
-from pivot_cache.files.walk import settles_at, stat_signature
+from pivot_cache.files.signatures import boot_id, settles_at, stat_signature
 from pivot_cache.formats.tree import Tree
 from pivot_cache.state.derived_db import Row, Rows
 from pivot_cache.state.scan import Scan, of_file, scan

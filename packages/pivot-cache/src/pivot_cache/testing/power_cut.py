@@ -16,7 +16,7 @@ from typing import Self
 
 import attrs
 
-from pivot_cache.files import boot, durable, syscalls
+from pivot_cache.files import durable, signatures, syscalls
 from pivot_cache.files.atomic import remove_tree
 from pivot_core.values import Value
 
@@ -144,16 +144,16 @@ def restarted(name: str, place: Path) -> Iterator[None]:
         name: The identifier of the boot.
         place: A directory for a file.
     """
-    before = boot._BOOT_ID  # noqa: SLF001 - the one place that knows
+    before = signatures._BOOT_ID  # noqa: SLF001 - the one place that knows
     file = place / "boot_id"
     file.write_text(name)
-    boot._BOOT_ID = file  # noqa: SLF001
-    boot.boot_id.cache_clear()
+    signatures._BOOT_ID = str(file)  # noqa: SLF001
+    signatures._boot_ids.clear()  # noqa: SLF001
     try:
         yield
     finally:
-        boot._BOOT_ID = before  # noqa: SLF001
-        boot.boot_id.cache_clear()
+        signatures._BOOT_ID = before  # noqa: SLF001
+        signatures._boot_ids.clear()  # noqa: SLF001
 
 
 class _Cut:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from pivot_cache.errors import ArtifactError, owner_hint
 from pivot_cache.files import atomic
-from pivot_cache.files.boot import boot_id
+from pivot_cache.files.signatures import boot_id
 from pivot_cache.layout import Layout
 from pivot_core.paths import ArtifactPath, parents
 

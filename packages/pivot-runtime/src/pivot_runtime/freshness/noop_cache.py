@@ -161,7 +161,7 @@ def _boot_id() -> str:
         with open(_BOOT_ID, "rb") as file:
             return file.read(64).decode()
     except OSError:
-        from pivot_cache.files.boot import boot_id  # noqa: PLC0415  # start-up time: not needed on Linux
+        from pivot_cache.files.signatures import boot_id  # noqa: PLC0415  # start-up time: not needed on Linux
 
         return boot_id()
 
@@ -203,6 +203,7 @@ def _same_variables(fields: "Sequence[str]", environment: "Mapping[str, str]") -
 
 
 def _same_trees(fields: "Sequence[str]") -> bool:
-    from pivot_cache.files.walk import tree_signature, walk  # noqa: PLC0415  # start-up time: few projects have directories
+    from pivot_cache.files.signatures import tree_signature  # noqa: PLC0415  # start-up time: few projects have directories
+    from pivot_cache.files.walk import walk  # noqa: PLC0415
 
     return all(tree_signature(*walk(path)) == signed for path, signed in zip(fields[::2], fields[1::2], strict=True))

@@ -38,7 +38,7 @@ def stamp(path: str) -> str:
         found = os.stat(path)
     except (OSError, ValueError):
         return ABSENT
-    # As `pivot_cache.files.walk.stat_signature`, whose import an answered no-op does not pay for; with the mode.
+    # As `pivot_cache.files.signatures.stat_signature`, whose import an answered no-op does not pay for; with the mode.
     return f"{found.st_ctime_ns} {found.st_mtime_ns} {found.st_size} {found.st_ino} {found.st_dev} {found.st_mode}"
 
 
@@ -49,7 +49,7 @@ def is_settled(stamped: str, now: int) -> bool:
 
 def are_settled(stamps: "Iterable[str]", now: int) -> bool:
     """Return whether `is_settled` holds for all stamps."""
-    from pivot_cache.files.walk import settles_at  # noqa: PLC0415  # start-up time: to compare stamps needs no clock
+    from pivot_cache.files.signatures import settles_at  # noqa: PLC0415  # start-up time: to compare stamps needs no clock
 
     changed = [int(each.partition(" ")[0]) for each in stamps if each != ABSENT and not each.startswith(DIRECTORY)]
     return settles_at(*changed) <= now

@@ -12,7 +12,7 @@ import xxhash
 
 from pivot_cache.errors import CacheError
 from pivot_cache.files import atomic, safe_read
-from pivot_cache.files.boot import boot_id
+from pivot_cache.files.signatures import boot_id
 from pivot_core.digest import digest_secret
 from pivot_core.values import Value
 from pivot_runtime.freshness import load_trace

@@ -5,7 +5,7 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_cache.files import walk
+from pivot_cache.files import signatures
 
 SECOND_NS = 1_000_000_000
 
@@ -24,18 +24,18 @@ def status(fields: tuple[int, ...]) -> os.stat_result:
 def test_an_edit_after_the_time_of_the_rule_has_another_time_stamp(first: int, wait: int, step: int) -> None:
     """Whatever the step of the file system's clock, up to 20 ms, or up to 2 s in whole seconds."""
     stamped = first // step * step
-    edited = max(first, walk.settles_at(stamped)) + wait
+    edited = max(first, signatures.settles_at(stamped)) + wait
 
     assert edited // step * step != stamped
 
 
 @given(st.lists(times))
 def test_files_are_settled_once_each_of_them_is(changed: list[int]) -> None:
-    assert walk.settles_at(*changed) == max(map(walk.settles_at, changed), default=0)
+    assert signatures.settles_at(*changed) == max(map(signatures.settles_at, changed), default=0)
 
 
 @given(statuses, statuses)
 def test_two_statuses_have_one_signature_only_if_they_are_equal(one: tuple[int, ...], other: tuple[int, ...]) -> None:
-    signatures = [walk.stat_signature(status(each)) for each in (one, other)]
+    first, second = (signatures.stat_signature(status(each)) for each in (one, other))
 
-    assert (signatures[0] == signatures[1]) == (one == other)
+    assert (first == second) == (one == other)
