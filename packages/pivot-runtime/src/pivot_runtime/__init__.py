@@ -1,1 +1,1 @@
-"""Makes the world match: loads pipelines, runs stages, reports status."""
+"""The runtime of Pivot: loads pipelines, runs stages, and reports status."""

@@ -1,4 +1,4 @@
-"""Errors of this package, and `BrokenPipeline`, the record of a pipeline that a command goes on without."""
+"""Errors of this package, and `BrokenPipeline`, a pipeline that a command skips."""
 
 from collections.abc import Iterable
 from typing import ClassVar
@@ -15,10 +15,10 @@ class EngineError(PivotError):
 
 
 class LoadError(EngineError):
-    """The user's pipeline could not be imported.
+    """The import of the user's pipeline failed.
 
     Attributes:
-        traceback: The user's own traceback, whole; ends with a newline.
+        traceback: The user's own complete traceback; ends with a newline.
     """
 
     def __init__(self, message: str, *, traceback: str, hint: str | None = None) -> None:
@@ -85,9 +85,9 @@ class ConfigError(EngineError):
 
     Attributes:
         problem: The problem.
-        key: The key at fault, or "".
+        key: The invalid key, or "".
         source: The file or the environment variable, or "".
-        line: The line of the file, from 1 on; None where there is none.
+        line: The line of the file, from 1; None if there is none.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class ConfigError(EngineError):
 
     @property
     def place(self) -> str:
-        """``FILE:LINE``, as far as it is known."""
+        """``FILE:LINE``, as far as known."""
         return f"{self.source}:{self.line}" if self.line is not None else self.source
 
     def __str__(self) -> str:
@@ -110,7 +110,7 @@ class ConfigError(EngineError):
 
 
 class ImportRequiredError(EngineError):
-    """A pipeline would have to be imported, which the caller ruled out (`--static`)."""
+    """A pipeline must be imported, which the caller forbids (`--static`)."""
 
     exit_code: ClassVar[int] = 3
 
@@ -134,14 +134,14 @@ class StaticError(EngineError):
 
 
 class StaleSnapshotError(HostError):
-    """A pipeline whose snapshot seemed valid was imported, and its stages differ from the snapshot's."""
+    """A pipeline whose snapshot seemed valid was imported, and its stages differ from those of the snapshot."""
 
     def __init__(self) -> None:
         super().__init__("a pipeline was edited meanwhile", hint="repeat the command when the edits have ended")
 
 
 class LinkError(EngineError):
-    """A symbolic link is in the place of a file or directory of Pivot's own."""
+    """A symbolic link is in the place of one of Pivot's own files or directories."""
 
 
 class YamlError(EngineError):
@@ -157,7 +157,7 @@ class GitError(EngineError):
 
 
 class GitObjectMissingError(GitError):
-    """Git lacks an object that it has a name for."""
+    """Git lacks an object that it refers to."""
 
 
 class GitSetupError(EngineError):
@@ -175,7 +175,7 @@ class HistoryError(EngineError):
 
 
 class SharedCacheError(EngineError):
-    """Other projects use the cache, and no option says whether to keep their objects."""
+    """Other projects use the cache, and no option states whether to keep their objects."""
 
 
 class NotAcceptedError(EngineError):
@@ -183,14 +183,14 @@ class NotAcceptedError(EngineError):
 
 
 class OccupiedError(EngineError):
-    """Another file is at the path of a kept file that is to be restored."""
+    """Another file is at the path to which a saved file would be restored."""
 
     exit_code: ClassVar[int] = 1
 
 
 @attrs.frozen(eq=False, repr=False)
 class BrokenPipeline(Value):
-    """A pipeline that cannot be loaded, where a command goes on without it.
+    """A pipeline that cannot be loaded, and that the command skips.
 
     Attributes:
         file: The pipeline file, relative to the project's root.

@@ -1,4 +1,4 @@
-"""`pivot checkout`: restores recorded artifacts, and overwrites nothing that exists nowhere else."""
+"""`pivot checkout`: restores recorded artifacts, and overwrites no content that exists nowhere else."""
 
 import os
 import pathlib
@@ -32,14 +32,14 @@ _STATE = frozenset({".git", STATE_DIR})
 
 @attrs.frozen(eq=False, repr=False)
 class CheckoutOptions(Value):
-    """How a checkout is done.
+    """The options of a checkout.
 
     Attributes:
-        force: Overwrite also what is nowhere else.
-        only_missing: Write only files that are not there, also inside directories.
-        mode: How files are made from objects; None for what is configured.
-        dry_run: Find out what would be done, and do nothing.
-        coming: Of a dry run: paths of which the cache would have the content by then.
+        force: Whether to overwrite content that exists nowhere else.
+        only_missing: Whether to write only missing files, also inside directories.
+        mode: How files are created from objects; None for the configured mode.
+        dry_run: Whether to determine only what would be done.
+        coming: For a dry run, the paths whose content the cache would have by then.
     """
 
     force: bool = False
@@ -54,14 +54,15 @@ class CheckoutReport:
     """The result of a checkout, or of a dry run.
 
     Attributes:
-        files: How many files were written.
+        files: The number of files written.
         paths: The restored paths.
-        modified: The paths that were left alone because they, or these files in a directory, are nowhere else.
-        missing: The paths that the cache lacks.
-        failed: The paths that could not be written, and why.
+        modified: The paths that were left unchanged because their content, or that of these files in a directory,
+            exists nowhere else.
+        missing: The paths whose content the cache lacks.
+        failed: The paths that could not be written, with the reason.
         ways: Hints for them.
-        computed: Of what the cache does not have, something is no tracked data, so that a run makes it again.
-        kept: The paths that were overwritten although they were nowhere else, and where they are now.
+        computed: Whether some of the missing content belongs to stages, so that a run computes it again.
+        kept: The overwritten paths whose content existed nowhere else, and where it is saved.
     """
 
     files: int = 0
@@ -75,7 +76,7 @@ class CheckoutReport:
 
     @property
     def complete(self) -> bool:
-        """Everything that was asked for is there now."""
+        """Whether all requested content is in place."""
         return not (self.modified or self.missing or self.failed)
 
 
@@ -86,12 +87,12 @@ def restore(
     options: CheckoutOptions | None = None,
     report: Reporter = no_report,
 ) -> CheckoutReport:
-    """Make the workspace hold what is recorded of the targets; all outs and tracked data if there are none.
+    """Restore the recorded content of the targets; without targets, of all outs and tracked data.
 
-    No pipeline is loaded. Outs that are for git are left to git.
+    No pipeline is loaded. Outs for git are left to git.
 
     Raises:
-        TargetError: A target is not known.
+        TargetError: A target is unknown.
         CacheError: A record cannot be read.
     """
     options = options or CheckoutOptions()
@@ -121,7 +122,7 @@ def _checked_out(
 
 
 class _Checkout:
-    """One checkout; goes on with the other artifacts when one cannot be restored."""
+    """A checkout; it continues with the other artifacts if one cannot be restored."""
 
     def __init__(
         self,
@@ -183,14 +184,14 @@ class _Checkout:
         self._apply(path, plan)
 
     def _is_arranged(self, path: ArtifactPath, artifact: Artifact, found: Artifact) -> bool:
-        """Whether files have names that nobody recorded: somebody may have sorted them."""
+        """Whether files have names that no record has: the user may have sorted them."""
         if self._options.only_missing or not kept.is_arranged(self._stores, found):
             return False
         differs = differing(self._stores, path, artifact) if artifact.tree else None
         return differs is None or not differs.partial
 
     def _check_links(self, path: ArtifactPath, artifact: Artifact, found: Artifact | None) -> None:
-        """The user's links stay, or are reported as obstacles."""
+        """Keep the user's links, or report them as obstacles."""
         if path not in self._tracked:
             return
         layout = self._stores.layout
@@ -208,13 +209,13 @@ class _Checkout:
             )
 
     def _keep(self, path: ArtifactPath, artifact: Artifact) -> None:
-        """Before it is overwritten, if that will come to pass."""
+        """Save content before it is overwritten, if it will be."""
         if not self._options.dry_run and self._stores.store.has_all(artifact):
             by = "pivot checkout --force" if self._options.force else "pivot checkout"
             self._done.kept[path] = kept.keep(self._stores, path, by).digest
 
     def _make_way(self, path: ArtifactPath, artifact: Artifact) -> bool:
-        """Whether nothing of the user's is where a directory around a path belongs; it may be kept first."""
+        """Whether no user file is in the place of a parent directory of a path; the file may be saved first."""
         file = checkout.blocking_file(self._stores.layout, path)
         if file is None:
             return True
@@ -243,7 +244,7 @@ class _Checkout:
         self._done.paths.append(path)
 
     def _inside(self, path: ArtifactPath, artifact: Artifact, found: Artifact) -> checkout.CheckoutPlan:
-        """For a directory that is there, the files that are not there."""
+        """The missing files of an existing directory."""
         if not (artifact.tree and found.tree):
             return checkout.CheckoutPlan({}, {}, frozenset({path}))
         there = self._stores.files.tree(self._stores.layout.artifact(path)).files
@@ -252,13 +253,13 @@ class _Checkout:
         return checkout.CheckoutPlan(missing, {}, frozenset())
 
     def _nowhere_else(self, path: ArtifactPath, artifact: Artifact, found: Artifact) -> tuple[str, ...]:
-        """The content at a path that would be lost: nothing that the cache has, or would have by then."""
+        """The content at a path that would be lost: the cache does not have it, and would not have it by then."""
         certain = artifact.tree and path in self._options.coming
         coming = self._stores.store.tree(artifact).digests() if certain else frozenset[str]()
         return kept.only_here(self._stores, path, found, coming)
 
     def _count(self, plan: checkout.CheckoutPlan, *, certain: bool) -> int:
-        """How many files would be written; ``certain``: with what the cache does not have yet."""
+        """The number of files that would be written; with ``certain``, including those not yet in the cache."""
         count = 0
         for path, artifact in {**plan.create, **plan.replace}.items():
             if not (certain or self._stores.store.has_all(artifact)):
@@ -274,17 +275,17 @@ class _Checkout:
 
 
 def _is_user_link(file: pathlib.Path) -> bool:
-    """Whether a path is a link of the user's: not one that Pivot made, to an object of a cache."""
+    """Whether a path is a user's link, as opposed to one that Pivot created to an object of a cache."""
     return file.is_symlink() and not leads_to_object(os.fspath(file))
 
 
 def _refuse_link(root: pathlib.Path, path: ArtifactPath, artifact: Artifact) -> None:
-    """Refuse to write through a link that the user has not made for these data.
+    """Refuse to write through a link that the user did not create for these data.
 
-    A link and a `.pvt` file may both come with the branch of a stranger; data that are tracked are not in git.
+    A stranger's branch may contain both a link and a `.pvt` file, whereas tracked data are not in git.
 
     Raises:
-        CacheError: Nothing is to be written through it; it says why.
+        CacheError: The link must not be followed; the error states why.
     """
     file = root / path
     real = pathlib.Path(os.path.realpath(file))
@@ -302,5 +303,5 @@ def _refuse_link(root: pathlib.Path, path: ArtifactPath, artifact: Artifact) -> 
 
 
 def _replaced_link(directory: pathlib.Path, names: "set[str]") -> str | None:
-    """The first of these files in a directory that is a link of the user's, and would be replaced by a file."""
+    """The first of these files in a directory that is a user's link and would be replaced by a file."""
     return next((name for name in sorted(names) if _is_user_link(directory / name)), None)

@@ -1,4 +1,4 @@
-"""User content that was in the way: kept for the grace period before it is replaced.
+"""Saved user content: kept for the grace period after it was replaced.
 
 `pivot checkout --kept` lists and restores it.
 """
@@ -25,17 +25,17 @@ from pivot_runtime.project.guard import guarded
 from pivot_runtime.project.project import Project
 
 DIGITS = 8
-"""Of a digest, which is how one of several contents of a path is named."""
+"""The number of digits of a digest that identify one of several contents of a path."""
 
 
 @attrs.frozen(eq=False, repr=False)
 class KeptRestored(Value):
-    """A kept content that is in the workspace again.
+    """Saved content that was restored.
 
     Attributes:
-        kept: Which.
-        to: Where.
-        files: How many files were written.
+        kept: The saved content.
+        to: Its new path.
+        files: The number of files written.
     """
 
     kept: KeptContent
@@ -44,10 +44,10 @@ class KeptRestored(Value):
 
 
 def keep(stores: Stores, path: ArtifactPath, by: str) -> Artifact:
-    """Before something is replaced that nothing else names: keep it, on the disk itself.
+    """Save content that nothing else names to the disk, before it is replaced.
 
     Raises:
-        ArtifactError: It cannot be read.
+        ArtifactError: The content cannot be read.
         CacheError: The cache cannot be written.
     """
     found = stores.look(path)
@@ -59,7 +59,7 @@ def keep(stores: Stores, path: ArtifactPath, by: str) -> Artifact:
 
 
 def untracked(stores: Stores, path: ArtifactPath, artifact: Artifact) -> None:
-    """Data are no longer tracked: the cache has them still, and nothing names them.
+    """Record data that are no longer tracked: the cache still has them, but nothing names them.
 
     Raises:
         CacheError: The cache cannot be written.
@@ -70,7 +70,7 @@ def untracked(stores: Stores, path: ArtifactPath, artifact: Artifact) -> None:
 
 
 def tracked(stores: Stores, path: ArtifactPath, artifact: Artifact) -> None:
-    """Data are tracked, so that what was kept of them is named again.
+    """Record data that are tracked again, so that saved content of them is named again.
 
     Raises:
         CacheError: The cache cannot be written.
@@ -80,7 +80,7 @@ def tracked(stores: Stores, path: ArtifactPath, artifact: Artifact) -> None:
 
 
 def named(stores: Stores, artifact: Artifact) -> None:
-    """A run has written something, or a record names it: what was kept of the same content is not alone any more.
+    """Record that a run or another record now names the same content as a saved one.
 
     Raises:
         CacheError: The cache cannot be written.
@@ -113,20 +113,20 @@ def _forget(stores: Stores, path: ArtifactPath, artifact: Artifact, before_ns: i
 
 
 def elsewhere(stores: Stores, path: ArtifactPath, found: Artifact) -> bool:
-    """Whether some run wrote, or some file names, what is at a path: the cache has all of it, and not as kept."""
+    """Whether a run wrote, or a file names, the content at a path: the cache has all of it, not only as saved."""
     return not is_kept(stores, found) and not _only_here(stores, path, found)
 
 
 def only_here(stores: Stores, path: ArtifactPath, found: Artifact, coming: Collection[str] = ()) -> tuple[str, ...]:
-    """The content at a path that would be lost, since the cache has it at most as saved.
+    """The content at a path that would be lost, since the cache has it at most as saved content.
 
-    Of a directory these are files in it, or "" if nothing but its being kept names it as a whole; "" for a file.
+    For a directory, the files in it, or "" if only a saved record names it as a whole; for a file, "".
 
     Args:
-        stores: Where it may be.
-        path: Where it is.
+        stores: The stores to search.
+        path: The path.
         found: The existing objects.
-        coming: Digests of what the cache counts as having.
+        coming: Digests of content that the cache will have.
     """
     if is_kept(stores, found):
         return ("",)
@@ -137,7 +137,7 @@ def only_here(stores: Stores, path: ArtifactPath, found: Artifact, coming: Colle
 
 
 def _only_here(stores: Stores, path: ArtifactPath, found: Artifact) -> set[str]:
-    """The digests of those bytes."""
+    """The digests of such bytes."""
     alone = _alone(stores)
     files = _listed(stores, path).values() if found.tree else (found,)
     return {
@@ -167,7 +167,7 @@ def _listed(stores: Stores, path: ArtifactPath) -> Mapping[str, Artifact]:
 
 
 def is_arranged(stores: Stores, found: Artifact) -> bool:
-    """Whether nothing else names a directory as a whole: which file has which name in it may be somebody's work."""
+    """Whether nothing else names a directory as a whole: the names of its files may be the user's work."""
     if not (found.tree and found.size):
         return False
     return not stores.store.exists(found.digest) or any(
@@ -176,19 +176,19 @@ def is_arranged(stores: Stores, found: Artifact) -> bool:
 
 
 def is_kept(stores: Stores, artifact: Artifact) -> bool:
-    """Whether the cache has something, as a whole, only since it was in the way."""
+    """Whether the cache has the content as a whole only because it was saved."""
     return bool(artifact.size) and any(
         each.alone and each.artifact.digest == artifact.digest for each in readable(stores.layout)
     )
 
 
 def readable(layout: Layout) -> list[KeptContent]:
-    """All that was kept in a cache, the newest first; what cannot be read is left out."""
+    """All saved content in a cache, the newest first; unreadable records are skipped."""
     return [each for each in KeptFiles(layout.kept_dir).read() if isinstance(each, KeptContent)]
 
 
 def pinned(layout: Layout, trash_ns: int, doubt: Callable[[CacheError], object]) -> set[Artifact]:
-    """The artifacts saved within the grace period, which must stay; ``doubt`` hears of unreadable records."""
+    """The artifacts saved within the grace period, which must stay; ``doubt`` receives errors of records."""
     since = time.time_ns() - trash_ns
     found = set()
     for each in KeptFiles(layout.kept_dir).read():
@@ -200,10 +200,10 @@ def pinned(layout: Layout, trash_ns: int, doubt: Callable[[CacheError], object])
 
 
 def tidy(stores: Stores, trash_ns: int) -> None:
-    """Forget what is older than the grace period, and neither in the cache nor in the trash any more.
+    """Remove records that are older than the grace period, and whose content is neither in the cache nor in the trash.
 
     Raises:
-        CacheError: It cannot be removed.
+        CacheError: A record cannot be removed.
     """
     since = time.time_ns() - trash_ns
     for each in readable(stores.layout):
@@ -214,10 +214,10 @@ def tidy(stores: Stores, trash_ns: int) -> None:
 
 
 def list_kept(context: CommandContext) -> list[KeptContent]:
-    """The saved files of a project that the cache still has, the newest first.
+    """The saved content of a project that the cache still has, the newest first.
 
     Raises:
-        CacheError: It cannot be read.
+        CacheError: A record cannot be read.
     """
     with open_stores(context) as stores:
         return _ours(stores)
@@ -226,19 +226,19 @@ def list_kept(context: CommandContext) -> list[KeptContent]:
 def restore_kept(
     context: CommandContext, name: str, *, to: str | None = None, force: bool = False, report: Reporter = no_report
 ) -> KeptRestored:
-    """Put what was kept of a path where it lay, or elsewhere.
+    """Restore saved content of a path, to that path or elsewhere.
 
     Args:
         context: The context of the command.
-        name: A path, of which the newest is meant, or the first digits of a digest.
-        to: Where it is put instead.
-        force: Existing files are replaced; it is kept too, if it is nowhere else.
-        report: Told what to wait for.
+        name: A path, for its newest saved content, or the first digits of a digest.
+        to: The path to restore to, if different.
+        force: Whether to replace existing files; their content is saved, too, if it exists nowhere else.
+        report: Called before waiting for another command.
 
     Raises:
-        TargetError: Nothing of that name was kept.
-        OccupiedError: Something else is there.
-        CacheError: The cache does not have all of it any more, or it cannot be written.
+        TargetError: No saved content has that name.
+        OccupiedError: Another file exists there.
+        CacheError: The cache no longer has all of the content, or the path cannot be written.
     """
     project = context.project
     command = "pivot checkout --kept"

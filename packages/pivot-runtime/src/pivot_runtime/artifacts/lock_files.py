@@ -1,4 +1,4 @@
-"""Lock files as commands read and write them; reports those that are damaged or ignored by git."""
+"""Lock files as commands read and write them, with reports of damaged ones and of ones that git ignores."""
 
 import contextlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -14,10 +14,10 @@ from pivot_runtime.project.project import Project
 
 
 def read(context: CommandContext, address: str) -> StageLock | None:
-    """The record of a stage's last run; None if there was none, or nobody can tell any more.
+    """The record of a stage's last run; None if there was none, or if it is no longer readable.
 
     Raises:
-        NewerFormatError: Only a newer Pivot can tell.
+        NewerFormatError: Only a newer Pivot can read it.
     """
     project = context.project
     file = project.layout.lock_file(address)
@@ -34,12 +34,12 @@ def read(context: CommandContext, address: str) -> StageLock | None:
 
 
 def retire(context: CommandContext, addresses: Collection[str], writers: Mapping[ArtifactPath, str]) -> None:
-    """Remove the lock files of stages that are gone, such as renamed ones, where others have written their outs.
+    """Remove the lock files of deleted stages, such as renamed ones, whose outs other stages have written.
 
     Args:
         context: The context of the command.
         addresses: All stages of some pipelines.
-        writers: Which of them writes what.
+        writers: The stage that writes each out.
     """
     project = context.project
     context.read_set.look(project.layout.stages_dir)
@@ -60,7 +60,7 @@ def retire(context: CommandContext, addresses: Collection[str], writers: Mapping
 
 @contextlib.contextmanager
 def shared(context: CommandContext) -> Iterator[None]:
-    """Tell, at the end of the block, if git ignores the lock files that are new then: nobody else would get them."""
+    """At the end of the block, report new lock files that git ignores: nobody else would receive them."""
     before = _addresses(context.project)
     yield
     new = sorted(_addresses(context.project) - before)
@@ -69,7 +69,7 @@ def shared(context: CommandContext) -> Iterator[None]:
 
 
 def tell_ignored(context: CommandContext, paths: Sequence[str]) -> None:
-    """Tell which of some files that are for git, by their paths in the project, git ignores."""
+    """Report the files, among some meant for git, that git ignores."""
     from pivot_runtime.git import repository  # noqa: PLC0415  # start-up time: few runs are the first of a stage
 
     try:

@@ -1,4 +1,4 @@
-"""Symbolic links of the workspace to objects: bytes that were written through one are saved."""
+"""Symbolic links from the workspace to objects: bytes written through one are saved."""
 
 import contextlib
 import os
@@ -13,18 +13,18 @@ _APART = frozenset({".git"})
 
 
 class ObjectLinks:
-    """The links of one project, looked for when the first is asked for."""
+    """The links of one project, searched when first needed."""
 
     def __init__(self, layout: Layout) -> None:
-        """Look at nothing yet."""
+        """Create the object; nothing is searched yet."""
         self._layout = layout
         self._found: dict[str, list[str]] | None = None
 
     def part(self, object_path: str) -> None:
-        """Before an object that does not hold what its name says is replaced or moved: links to it become files.
+        """Before a damaged object is replaced or moved, replace links to it by files.
 
         Raises:
-            OSError: One cannot be replaced.
+            OSError: A link cannot be replaced.
         """
         if self._found is None:
             self._found = self._search()

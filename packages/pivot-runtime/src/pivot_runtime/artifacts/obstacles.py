@@ -1,7 +1,7 @@
-"""Obstacles in the places of outs that no run may replace: tracked data, and content that exists nowhere else.
+"""Obstacles at the paths of outs, which no run may replace: tracked data, and content that exists nowhere else.
 
-A file of the user's where a stage writes a file is no obstacle: it is kept before it is replaced. A directory is, but
-if some run has written it: it may hold years of work, and nobody expects that a stage takes it away.
+A user's file at the path of a file is no obstacle: it is saved before it is replaced. A directory is one unless a run
+has written it: it may contain years of work, and users do not expect a stage to remove it.
 """
 
 import functools
@@ -26,10 +26,10 @@ _ABOVE = " is a file that no run has written"
 
 
 class Obstacles:
-    """Looks for what is in the way of outs; what it has found of a directory it does not look for again."""
+    """Finds the obstacles at the paths of outs, each directory only once."""
 
     def __init__(self, stores: Stores, read_set: ReadSet) -> None:
-        """Know where to look."""
+        """Create the object."""
         self._stores = stores
         self._read_set = read_set
         self._root = stores.layout.root
@@ -45,12 +45,12 @@ class Obstacles:
     def of(
         self, spec: StageSpec, lock: StageLock | None, outs: Mapping[ArtifactPath, Artifact | None]
     ) -> dict[ArtifactPath, str]:
-        """Those outs of a stage in whose place is what no run may replace, and what that is.
+        """The outs of a stage that are blocked, with a description of each obstacle.
 
         Args:
             spec: The stage.
-            lock: Its last run.
-            outs: The content in the places of its outs.
+            lock: The record of its last run.
+            outs: The content at the paths of its outs.
         """
         recorded = {} if lock is None else lock.outs
         found = {}
@@ -64,7 +64,7 @@ class Obstacles:
         return found
 
     def tracked(self, path: ArtifactPath, *, within: bool) -> str:
-        """The tracked data that a path is, is in or, ``within``, holds; empty if there are none."""
+        """The tracked data that a path is, is in, or (with ``within``) contains; empty if there are none."""
         for around in (path, *parents(path)):
             if self._is_tracked(around):
                 return "it is tracked data" if around == path else f"it is in {around}, which is tracked"
@@ -78,7 +78,7 @@ class Obstacles:
     def _is_tracked(self, path: str) -> bool:
         known = self._tracked.get(path)
         if known is None:
-            file = f"{self._prefix}{path}{pvt.SUFFIX}"  # a path object for each of many would cost more than the look
+            file = f"{self._prefix}{path}{pvt.SUFFIX}"  # a path object costs more than the check
             self._read_set.look(os.path.dirname(file))
             known = self._tracked[path] = os.path.lexists(file) and _stands_for_data(pathlib.Path(file))
         return known
@@ -115,7 +115,7 @@ class Obstacles:
 
 
 def ways_out(path: str, obstacle: str) -> str:
-    """A hint for one."""
+    """A hint how to remove an obstacle."""
     if "tracked" in obstacle:
         return "'pivot untrack' the data, or let the stage write elsewhere"
     import shlex  # noqa: PLC0415  # start-up time
@@ -126,7 +126,7 @@ def ways_out(path: str, obstacle: str) -> str:
 
 
 def _stands_for_data(file: pathlib.Path) -> bool:
-    """Whether it is a `.pvt` file of Pivot's, damaged or not."""
+    """Whether it is one of Pivot's `.pvt` files, damaged or not."""
     if file.is_dir():
         return False
     try:

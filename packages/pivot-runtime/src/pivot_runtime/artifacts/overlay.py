@@ -1,4 +1,4 @@
-"""Overlays absent artifacts on the workspace: what would be at each path if they were there."""
+"""Overlays absent artifacts on the workspace: the content at each path as if they were present."""
 
 import bisect
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +10,7 @@ from pivot_runtime.artifacts.stores import Stores
 
 
 class Overlay:
-    """Looks at paths of which some are not on disk."""
+    """Returns the content at paths, some of which are not on disk."""
 
     def __init__(
         self,
@@ -19,13 +19,13 @@ class Overlay:
         elsewhere: Mapping[ArtifactPath, Artifact],
         listing: Callable[[Artifact], Tree],
     ) -> None:
-        """Know what is available.
+        """Create the overlay of some artifacts.
 
         Args:
-            stores: Of the project.
-            look: The content on disk.
-            elsewhere: The artifacts that would be at these paths, if nothing is there.
-            listing: The content of a directory; it may raise `MissingObjectError`.
+            stores: The stores of the project.
+            look: Returns the content on disk.
+            elsewhere: The artifacts that count as present at these paths if nothing exists there.
+            listing: Returns the contents of a directory; may raise `MissingObjectError`.
         """
         self._stores = stores
         self._look = look
@@ -37,7 +37,7 @@ class Overlay:
         """The artifact at a path, real or overlaid.
 
         Raises:
-            MissingObjectError: The content of a missing directory is unknown.
+            MissingObjectError: The contents of a missing directory are unknown.
         """
         found = self._look(path)
         inner = f"{path}/"
@@ -73,7 +73,7 @@ class Overlay:
                 yield each, self._elsewhere[each]
 
     def _filled(self, path: ArtifactPath, found: Artifact | None, below: Mapping[str, Artifact]) -> Artifact:
-        """A directory together with what belongs into it and is not here."""
+        """A directory together with its missing contents."""
         stores = self._stores
         there = Tree({}) if found is None else stores.files.tree(stores.layout.artifact(path))
         files, empty = dict(there.files), set(there.empty)

@@ -1,4 +1,4 @@
-"""The artifacts that the project's lock files and `.pvt` files record, read without importing any user code."""
+"""Records: the artifacts in the project's lock files and `.pvt` files, read without importing any user code."""
 
 import contextlib
 import os
@@ -29,13 +29,13 @@ _SKIPPED = frozenset({"node_modules", "__pycache__"})
 
 @attrs.frozen(eq=False, repr=False)
 class Record(Value):
-    """One artifact that a file under version control names.
+    """An artifact that a file under version control names.
 
     Attributes:
-        path: Where it belongs.
+        path: Its path.
         artifact: The recorded artifact.
         address: The stage that wrote it; None if it is tracked without a stage.
-        cache: Whether its content is kept in the cache; else it is for git.
+        cache: Whether its content is stored in the cache; otherwise it is for git.
     """
 
     path: ArtifactPath
@@ -45,27 +45,27 @@ class Record(Value):
 
     @property
     def tracked(self) -> bool:
-        """It is data without a stage."""
+        """Whether it is tracked data without a stage."""
         return self.address is None
 
 
 class ContradictionError(CacheError):
-    """Two files say different things of one path."""
+    """Two files record different content for one path."""
 
 
 type Opened = Callable[[Record], Tree | None]
-"""The content of a recorded directory; None where that is not known."""
+"""Returns the contents of a recorded directory; None if they are unknown."""
 
 
 @attrs.frozen(eq=False, repr=False)
 class Records(Value):
-    """Everything that is recorded in a project.
+    """All records of a project.
 
     Attributes:
-        by_path: By where it belongs.
-        specs: The stages, as far as their lock files know them.
-        damaged: Records that cannot be read: the `.pvt` file is damaged, or two files contradict each
-            other; and why.
+        by_path: The records by path.
+        specs: The stages, as far as their lock files describe them.
+        damaged: The paths whose records are unusable, since the `.pvt` file is damaged or two files contradict each
+            other, with the error.
     """
 
     by_path: Mapping[ArtifactPath, Record]
@@ -74,26 +74,26 @@ class Records(Value):
 
     @property
     def tracked(self) -> list[Record]:
-        """The data that are tracked without a stage, by path."""
+        """The tracked data by path."""
         return [record for record in self.by_path.values() if record.tracked]
 
     @property
     def addresses(self) -> list[str]:
-        """Of the stages that have run."""
+        """The addresses of the stages that have run."""
         return [spec.address for spec in self.specs]
 
     def select(self, names: Iterable[str], project: Project, opened: Opened | None = None) -> list[Record]:
-        """The records that targets mean, by path; all if there are no targets.
+        """The records that targets select, by path; all without targets.
 
-        A target is a stage's name or address, a pattern of these, or the path of an out, of tracked data, or of
-        a directory that holds some, relative to the directory of the command; ``+target`` and ``target+`` as
-        in `pivot_runtime.project.targets`. A name that is both a stage and a path means the stage; ``./x`` means the
-        path. With ``opened`` a target may also be a path inside a recorded directory: it means the files there, or
-        the whole directory where its listing is not known.
+        A target is a stage's name or address, a pattern of these, or the path of an out, of tracked data, or of a
+        directory that contains some, relative to the directory of the command; ``+target`` and ``target+`` as in
+        `pivot_runtime.project.targets`. A name that matches both a stage and a path means the stage; ``./x`` means the
+        path. With ``opened``, a target may also be a path inside a recorded directory: it selects the files there, or
+        the whole directory if its listing is unknown.
 
         Raises:
-            TargetError: A target means nothing, or several stages.
-            CacheError: Its `.pvt` file is damaged.
+            TargetError: A target selects nothing, or is ambiguous.
+            CacheError: The `.pvt` file of a target is damaged.
         """
         named = list(names)
         wanted: dict[ArtifactPath, Record] = {}
@@ -121,7 +121,7 @@ class Records(Value):
         raise TargetError(f"nothing recorded is named {target!r}", hint=self._suggest(target, project))
 
     def damaged_at(self, target: str, project: Project) -> ArtifactPath | None:
-        """The data at or around a path of which the `.pvt` file is damaged."""
+        """The data at or around a path whose `.pvt` file is damaged."""
         with contextlib.suppress(PathError):
             path = project.path(target)
             for damaged in self.damaged:
@@ -130,7 +130,7 @@ class Records(Value):
         return None
 
     def _loose(self) -> Graph:
-        """The stages without their wiring, which old lock files may contradict."""
+        """The stages without their dependencies, which old lock files may contradict."""
         return Graph.build(attrs.evolve(spec, deps=(), outs=()) for spec in self.specs)
 
     def _below(self, target: str, project: Project) -> list[Record]:
@@ -168,11 +168,11 @@ class Records(Value):
 def read(context: CommandContext, *, mending: Container[str] = ()) -> Records:
     """All records of a project.
 
-    These are left out, with a notice: a `.pvt` file that is damaged or not Pivot's, a damaged lock file, and a path
-    that two files record differently. A damaged `.pvt` file of a path in ``mending`` causes no notice.
+    The following are skipped with a notice: a damaged or foreign `.pvt` file, a damaged lock file, and a path that two
+    files record differently. A damaged `.pvt` file of a path in ``mending`` causes no notice.
 
     Raises:
-        NewerFormatError: Only a newer Pivot understands a lock file.
+        NewerFormatError: A lock file requires a newer Pivot.
     """
     damaged: dict[ArtifactPath, CacheError] = {}
     found: dict[ArtifactPath, Record] = {}
@@ -195,15 +195,15 @@ def read(context: CommandContext, *, mending: Container[str] = ()) -> Records:
 
 
 def read_tracked(context: CommandContext) -> list[Record]:
-    """The records of data that are tracked without a stage, by path; what `read` passes over is passed over here."""
+    """The records of tracked data by path; files that `read` skips are skipped here."""
     return sorted((record for record, _ in _tracked(context, {})), key=lambda record: record.path)
 
 
 def code_files(context: CommandContext) -> dict[str, str]:
-    """The files of the code that lock files name, and for each the address of a stage that depends on it.
+    """The source files that lock files name, each with the address of a stage that depends on it.
 
     Raises:
-        NewerFormatError: Only a newer Pivot understands a lock file.
+        NewerFormatError: A lock file requires a newer Pivot.
     """
     found: dict[str, str] = {}
     for address, lock in _locks(context):
@@ -265,15 +265,15 @@ def _tracked(
 def find_pvt_files(
     root: pathlib.Path, look: Callable[[str], object], foreign: Collection[str] = ()
 ) -> Iterator[pathlib.Path]:
-    """All of them.
+    """Find all `.pvt` files.
 
-    Hidden directories, environments and what is behind symbolic links are not searched, nor are tracked directories
-    themselves: `track` refuses to put a file there.
+    Hidden directories, environments and the targets of symbolic links are not searched, nor are tracked directories
+    themselves: `track` refuses to put a `.pvt` file there.
 
     Args:
-        root: Of the project.
+        root: The project's root.
         look: Called for each directory before it is listed.
-        foreign: Whoever takes a file adds its path here if it stands for nothing.
+        foreign: The caller adds the path of each file that does not represent data.
     """
     pending = [os.fspath(root)]
     while pending:
@@ -294,7 +294,7 @@ def find_pvt_files(
                     elif is_directory and not _is_skipped(entry.name):
                         inner.append(entry.name)
         except OSError:
-            continue  # what cannot be listed holds nothing that could be restored either
+            continue  # an unlistable directory contains nothing that could be restored
         for name in names:
             yield pathlib.Path(directory, name)
         here = {name for name in names if os.path.join(directory, name) not in foreign}
@@ -302,7 +302,7 @@ def find_pvt_files(
 
 
 def unsearched(root: pathlib.Path, path: str) -> tuple[str, str] | None:
-    """The first directory on the way to a project path that `find` does not search, and why; None if it gets there."""
+    """The first directory on the way to a project path that `find` does not search, and the reason; else None."""
     parts = path.split("/")[:-1]
     for length in range(1, len(parts) + 1):
         around = "/".join(parts[:length])

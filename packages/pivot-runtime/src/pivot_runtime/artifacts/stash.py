@@ -1,7 +1,7 @@
-"""The stash of a stage's previous outs, so that a run that fails or is killed changes nothing, and marks of such runs.
+"""The stash of a stage's previous outs, which keeps failed or killed runs without effect, and marks of such runs.
 
-They are in ``.pivot/state.db/stash/<address>/<path>``, on most machines one rename away from their place. Everything
-here is also in the object store; setting it aside keeps mode, time and symlinks, and costs no copy.
+Stashed outs are in ``.pivot/state.db/stash/<address>/<path>``, usually one rename away from their original paths. All
+of them are also in the object store; stashing preserves mode, time and symlinks, and copies nothing.
 """
 
 import contextlib
@@ -21,10 +21,10 @@ _MOUNTED = frozenset({errno.EBUSY, errno.EXDEV})
 
 
 class UnfinishedStages:
-    """The stages that have begun to run and not ended: the files at their outs are leftovers of a killed run.
+    """The stages that have begun to run and not ended; files at their outs are leftovers of a killed run.
 
-    ``.pivot/state.db/unfinished/<address>``: empty, or the session of the machine in which the last run ended. After
-    a power cut nothing else may tell that a run has written what is there, so an end counts in its session only.
+    ``.pivot/state.db/unfinished/<address>`` is empty, or has the identifier of the boot in which the last run ended.
+    After a power cut, nothing else may show that a run wrote the files, so an end counts only during the same boot.
     """
 
     def __init__(self, directory: pathlib.Path) -> None:
@@ -39,11 +39,11 @@ class UnfinishedStages:
             return False
 
     def begin(self, address: str, *, lasting: bool) -> None:
-        """A stage is about to run; with ``lasting``, its first mark is flushed, so that it survives a power cut.
+        """Record that a stage is about to run; with ``lasting``, its first mark is flushed and survives a power cut.
 
         Raises:
-            OSError: That cannot be written.
-            CacheError: The same.
+            OSError: The mark cannot be written.
+            CacheError: The mark cannot be written.
         """
         file = self._directory / address
         if not lasting or file.exists():
@@ -53,7 +53,7 @@ class UnfinishedStages:
             atomic.write_bytes(file, b"", durable=True)
 
     def end(self, address: str, *, lasting: bool) -> None:
-        """A stage has ended; with ``lasting``, the files at its outs were written by a run."""
+        """Record that a stage has ended; with ``lasting``, that a run wrote the files at its outs."""
         file = self._directory / address
         with contextlib.suppress(OSError):
             if lasting:
@@ -63,21 +63,21 @@ class UnfinishedStages:
 
 
 class OutStash:
-    """Directory in which previous outs of running stages wait."""
+    """The directory for the previous outs of running stages."""
 
     def __init__(self, layout: Layout) -> None:
-        """Describe it; its directory is made when something is first set aside."""
+        """Create the object; the directory is created with the first stashed out."""
         self._directory = layout.stash_dir
         self._root = layout.root
         self._unfinished = UnfinishedStages(layout.unfinished_dir)
         self._lasting: set[str] = set()
 
     def waiting(self, address: str, path: ArtifactPath) -> pathlib.Path:
-        """The path at which an out waits, if it has been taken."""
+        """The path of a stashed out, if it was taken."""
         return self._directory / address / path
 
     def left(self, path: ArtifactPath) -> pathlib.Path | None:
-        """The path at which an out waits that `sweep` would put back, if nothing is in its place."""
+        """The path of a stashed out that `sweep` would put back, unless something is in its place."""
         with contextlib.suppress(OSError):
             for stage in self._directory.iterdir():
                 if os.path.lexists(stage / path):
@@ -85,13 +85,13 @@ class OutStash:
         return None
 
     def take(self, address: str, paths: Iterable[ArtifactPath], *, lasting: bool = False) -> None:
-        """Make the places of a stage's outs free, each in a directory that exists.
+        """Free the paths of a stage's outs, each in an existing directory.
 
-        With ``lasting``, a power cut does not take that a run has written what will be there.
+        With ``lasting``, the fact that a run writes there survives a power cut.
 
         Raises:
-            ArtifactError: Something in the way cannot be moved.
-            CacheError: Something cannot be written.
+            ArtifactError: An obstacle cannot be moved.
+            CacheError: A file cannot be written.
         """
         if lasting:
             self._lasting.add(address)
@@ -115,12 +115,12 @@ class OutStash:
         _move(self._root / path, waiting)
 
     def _above(self, path: ArtifactPath) -> ArtifactPath | None:
-        """The file that is where a directory around the path is to be."""
+        """The file in the place of a parent directory of the path."""
         around = next((each for each in parents(path) if os.path.lexists(self._root / each)), None)
         return around if around is not None and not (self._root / around).is_dir() else None
 
     def _displaced(self, address: str, path: ArtifactPath) -> str:
-        """The file that was set aside for a directory around a path to be made; empty if there is none."""
+        """The file that was moved away to create a parent directory; empty if there is none."""
         for around in parents(path):
             waiting = self._directory / address / around
             if os.path.lexists(waiting) and (waiting.is_symlink() or not waiting.is_dir()):
@@ -128,7 +128,7 @@ class OutStash:
         return ""
 
     def give_back(self, address: str, paths: Iterable[ArtifactPath]) -> list[ArtifactPath]:
-        """Undo `take`, over whatever the stage has left; returns what could not be put back."""
+        """Undo `take`, replacing anything that the stage has left; return the outs that could not be put back."""
         lost = []
         before = False
         for path in paths:
@@ -148,7 +148,7 @@ class OutStash:
         return lost
 
     def drop(self, address: str) -> None:
-        """The stage has succeeded: its previous outs are no longer needed here."""
+        """Drop the previous outs of a stage that has succeeded."""
         self._drop(address, lasting=True)
 
     def _drop(self, address: str, *, lasting: bool) -> None:
@@ -156,7 +156,7 @@ class OutStash:
         self._unfinished.end(address, lasting=lasting and address in self._lasting)
 
     def sweep(self) -> None:
-        """Put back what a killed run has left, where nothing has taken its place; only whoever holds the guard may."""
+        """Put back outs left by a killed run, unless something has replaced them; requires the guard."""
         with contextlib.suppress(OSError):
             for stage in list(self._directory.iterdir()):
                 for directory, _, names in os.walk(stage):
@@ -175,7 +175,7 @@ def _way(error: OSError) -> str:
 
 
 def _move(source: pathlib.Path, target: pathlib.Path) -> None:
-    """Move a file or directory; of a directory that is a mount point, such as a volume, what it holds.
+    """Move a file or directory; for a mount point, such as a volume, its contents.
 
     Raises:
         OSError: It cannot be moved, and stays.
@@ -198,7 +198,7 @@ def _move(source: pathlib.Path, target: pathlib.Path) -> None:
 
 
 def _remove(file: pathlib.Path) -> None:
-    """Remove what a run left; before it, there was something else or nothing. A mount point stays, but empty."""
+    """Remove the files that a run left. A mount point stays, but becomes empty."""
     if not file.is_dir() or file.is_symlink():
         file.unlink(missing_ok=True)
         return

@@ -31,8 +31,8 @@ class Stores(Value):
         layout: Their paths.
         settings: The settings.
         files: The stat cache: digests of files that have not changed since they were hashed.
-        store: The object store: contents by digest.
-        sha256_index: The record of the SHA-256 of objects, if that is configured.
+        store: The object store: content by digest.
+        sha256_index: The record of the SHA-256 of objects, if it is configured.
     """
 
     layout: Layout
@@ -49,14 +49,14 @@ class Stores(Value):
         return RunCache(self.layout.runs_dir)
 
     def look(self, path: ArtifactPath) -> Artifact | None:
-        """Return the artifact at ``path`` now, or None."""
+        """Return the current artifact at ``path``, or None."""
         return self.files.artifact(self.layout.artifact(path))
 
     def ingest(self, file: pathlib.Path) -> Artifact:
         """Store a file or a directory, and its digest in the stat cache.
 
         Raises:
-            ArtifactError: Nothing readable is there.
+            ArtifactError: There is nothing readable.
         """
         from pivot_cache.objects.ingest import ingest  # noqa: PLC0415  # start-up time: only a stage that ran stores outs
 
@@ -66,7 +66,7 @@ class Stores(Value):
         """Store a file or a directory that exists nowhere else: flush its bytes to the disk before returning.
 
         Raises:
-            ArtifactError: Nothing readable is there.
+            ArtifactError: There is nothing readable.
         """
         artifact = self.ingest(file)
         self.store.persist(artifact)
@@ -78,11 +78,11 @@ def open_stores(context: CommandContext) -> Iterator[Stores]:
     """Open the stores of a project; the stat cache is saved at the end of the block.
 
     Raises:
-        ConfigError: The configuration is wrong.
+        ConfigError: The configuration is invalid.
     """
     settings, layout = context.settings, context.cache_layout
     if layout.cache is not None:
-        # start-up time: most projects have the default
+        # start-up time: most projects use the default
         from pivot_runtime.config import cache_dir  # noqa: PLC0415
         from pivot_runtime.project import cache_users  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""`pivot track` and `pivot untrack`: begins and ends the tracking of data that no stage writes."""
+"""`pivot track` and `pivot untrack`: start and end the tracking of data that no stage writes."""
 
 import contextlib
 import os
@@ -35,11 +35,11 @@ class Tracked(Value):
     """The result of `track`.
 
     Attributes:
-        path: The data.
-        artifact: Their content, now also in the cache.
-        new: They were not tracked before.
-        changed: The recorded content differs from before.
-        dropped: Of a directory, files that were recorded before, and are not any more.
+        path: The path of the data.
+        artifact: Their content, which is now in the cache.
+        new: Whether they were not tracked before.
+        changed: Whether the recorded content has changed.
+        dropped: For a directory, the files that were recorded before and no longer are.
     """
 
     path: ArtifactPath
@@ -52,14 +52,14 @@ class Tracked(Value):
 def track(
     context: CommandContext, names: Iterable[str], *, force: bool = False, report: Reporter = no_report
 ) -> list[Tracked]:
-    """Put files or directories into the cache, and what they hold into a `.pvt` file beside each.
+    """Store files or directories in the cache, and record the content of each in a `.pvt` file beside it.
 
-    Everything is checked before anything is written. Files that were recorded of a directory, are not here and are not
-    in the cache either were hardly removed by the user: they leave the record only with ``force``.
+    Everything is checked before anything is written. If a directory's recorded files are neither here nor in the cache,
+    the user has probably not removed them, so they are dropped from the record only with ``force``.
 
     Raises:
-        TargetError: A path cannot be tracked; it says why.
-        CacheError: Something cannot be read or written.
+        TargetError: A path cannot be tracked; the error states why.
+        CacheError: A file cannot be read or written.
     """
     project = context.project
     with _alone(project, "pivot track", report), open_stores(context) as stores:
@@ -80,7 +80,7 @@ def track(
 
 
 def untrack(context: CommandContext, names: Iterable[str], *, report: Reporter = no_report) -> list[ArtifactPath]:
-    """Take data from under Pivot again; the data stay where they are, and in the cache.
+    """End the tracking of data; they stay in the workspace and in the cache.
 
     Raises:
         TargetError: A path is not tracked.
@@ -126,7 +126,7 @@ def _paths(names: Iterable[str], project: Project) -> Iterator[str]:
 
 
 def _refuse_cache(project: Project, path: ArtifactPath, stores: Stores) -> None:
-    """A cache in tracked data would be taken into itself, and back again."""
+    """Refuse data that contain the cache, which would then be stored in itself."""
     data, cache = project.layout.artifact(path), stores.layout.cache_dir
     if cache.is_relative_to(data) or data.is_relative_to(cache):
         raise TargetError(
@@ -135,7 +135,7 @@ def _refuse_cache(project: Project, path: ArtifactPath, stores: Stores) -> None:
 
 
 def _refuse_foreign(project: Project, path: ArtifactPath) -> None:
-    """A file in the place of the `.pvt` file is replaced only if it is one, damaged or not."""
+    """Refuse to replace a file at the path of the `.pvt` file unless it is one, damaged or not."""
     file = _pvt_file(project.layout.artifact(path))
     if file.is_symlink() or not file.exists():
         return
@@ -160,13 +160,13 @@ def _refuse_overlaps(paths: list[ArtifactPath]) -> None:
 
 
 def _refuse_git_tracked(paths: list[ArtifactPath], project: Project) -> None:
-    """Git would go on keeping what is tracked here."""
+    """Refuse data that git tracks."""
     from pivot_runtime.git import calls  # noqa: PLC0415  # start-up time
 
     try:
         listed = calls.run(project.root, "--literal-pathspecs", "ls-files", "-z", "--", *paths)
     except OSError:
-        return  # without git there is nothing to find out
+        return  # without git, there is nothing to check
     names = [os.fsdecode(name) for name in listed.stdout.split(b"\0") if name]
     for path in paths:
         if any(is_within(name, path) for name in names):
@@ -177,10 +177,10 @@ def _refuse_git_tracked(paths: list[ArtifactPath], project: Project) -> None:
 
 
 def _take_in(data: pathlib.Path, stores: Stores) -> Artifact:
-    """Store what is there, if it stays as it is meanwhile.
+    """Store the data, if they do not change meanwhile.
 
     Raises:
-        ArtifactError: It did not.
+        ArtifactError: The data changed.
     """
     before = _marked(data)
     stores.files.settle(before.settles_at())
@@ -193,7 +193,7 @@ def _take_in(data: pathlib.Path, stores: Stores) -> Artifact:
 
 
 def _marked(data: pathlib.Path) -> Scan:
-    """How all that is there is marked."""
+    """The signatures of all files in the data."""
     try:
         return scan(data) if data.is_dir() else Scan([("", data.stat())], [])
     except OSError as error:
@@ -214,10 +214,10 @@ def _pvt_file(data: pathlib.Path) -> pathlib.Path:
 
 
 def _refuse_unfetched(path: ArtifactPath, before: Record | None, project: Project, stores: Stores) -> None:
-    """Refuse to record a directory without files that are not here, and never were: the user did not remove them.
+    """Refuse to record a directory without files that were never fetched, since the user did not remove them.
 
     Raises:
-        TargetError: There are such files, or nobody can tell.
+        TargetError: There are such files, or it is unknown whether there are.
     """
     if before is None or not before.artifact.tree or not project.layout.artifact(path).is_dir():
         return
@@ -242,7 +242,7 @@ def _refuse_unfetched(path: ArtifactPath, before: Record | None, project: Projec
 
 
 def _dropped(before: Record | None, artifact: Artifact, stores: Stores) -> tuple[str, ...]:
-    """The files that were recorded of a directory before, and are not in it as it is recorded now."""
+    """The files recorded of a directory before that are not in its new record."""
     if before is None or not (before.artifact.tree and artifact.tree) or before.artifact == artifact:
         return ()
     try:

@@ -1,4 +1,4 @@
-"""The path that a name to be tracked means, or the reason why it cannot be tracked."""
+"""Validates the path of data to track: the path that a name means, or the reason why it cannot be tracked."""
 
 import os
 import pathlib
@@ -33,15 +33,15 @@ _WORKED_FROM = frozenset(
     }
 )
 _LONGEST_NAME = 255
-"""In bytes, on every file system that counts."""
+"""The limit in bytes on all common file systems."""
 
 
 def trackable(name: str, context: CommandContext, known: Records) -> ArtifactPath:
     """The path that a name given to the command means.
 
     Raises:
-        TargetError: It cannot be tracked; it says why.
-        ContradictionError: An existing record of it must be settled first.
+        TargetError: The path cannot be tracked; the error states why.
+        ContradictionError: An existing record of it must be corrected first.
     """
     project = context.project
     path = _path(name, project)
@@ -92,13 +92,13 @@ def _refuse_name(path: ArtifactPath, project: Project) -> None:
 
 
 def _refuse_casing(path: ArtifactPath, project: Project) -> None:
-    """Refuse names that the file system takes for another: only the name that it lists is recorded."""
+    """Refuse names that the file system treats as another: only the name as listed is recorded."""
     at = project.root
     for part in path.split("/"):
         try:
             names = os.listdir(at)
         except OSError:
-            return  # unknown; whoever reads it will report that
+            return  # unknown; the error is reported when the file is read
         if part not in names:
             alike = [name for name in names if name_case.clashes([ArtifactPath(name), ArtifactPath(part)])]
             relative = os.path.relpath(at / (alike[0] if alike else part), project.cwd)
@@ -107,7 +107,7 @@ def _refuse_casing(path: ArtifactPath, project: Project) -> None:
 
 
 def _refuse_place(path: ArtifactPath, project: Project) -> None:
-    """A `.pvt` file beside it would be found by nobody, or could not be committed."""
+    """Refuse paths whose `.pvt` file no search would find, or that could not be committed."""
     found = records.unsearched(project.root, path)
     if found is None:
         return
@@ -140,7 +140,7 @@ def _refuse_overlap(path: ArtifactPath, known: Records) -> None:
 
 
 def _refuse_link(path: ArtifactPath, project: Project) -> None:
-    """A link may lead to where the data are outside the project, or to their object in the cache; not back into it."""
+    """Refuse links that lead back into the project; they may lead to data outside it, or to an object in the cache."""
     file = project.root / path
     if not file.is_symlink():
         return
@@ -163,7 +163,7 @@ def _refuse_link(path: ArtifactPath, project: Project) -> None:
 
 
 def _refuse_sources(path: ArtifactPath, context: CommandContext) -> None:
-    """Nothing that git or Pivot works from may be, or be in, what git is to ignore."""
+    """Refuse data that contain, or are in, files that git or Pivot work with."""
     project = context.project
     sources = records.code_files(context)
     code = next((source for source in sorted(sources) if is_within(source, path)), None)
@@ -183,7 +183,7 @@ def _refuse_sources(path: ArtifactPath, context: CommandContext) -> None:
 
 
 def _worked_from(directory: pathlib.Path, project: Project) -> Iterator[str]:
-    """Repositories, projects and pipelines of ours in a directory, by their path in the project."""
+    """The repositories, projects and pipelines of ours in a directory, by path in the project."""
     is_ignored = None
     for at, inner, names in os.walk(directory):
         for name in (*inner, *names):

@@ -22,29 +22,29 @@ _UNREADABLE = Artifact("", 0)
 
 
 class TrackedState(enum.Enum):
-    """How tracked data are, compared with what is recorded of them."""
+    """The state of tracked data compared with their record."""
 
     CLEAN = "clean"
     MODIFIED = "modified"
     MISSING = "missing"
     PARTIAL = "partial"
-    """A directory of which something is not here, and all else is as it is recorded."""
+    """A directory with some files missing, and all others as recorded."""
     LOST = "lost"
-    """As it is recorded, and the cache does not have all of it: it is nowhere else."""
+    """As recorded, but not completely in the cache, so that the content exists nowhere else."""
     OTHER = "other"
-    """Something else that was recorded once, such as by another branch: the cache has it."""
+    """Other content that was once recorded, for example on another branch: the cache has it."""
 
 
 @attrs.frozen(eq=False, repr=False)
 class TrackedFile(Value):
-    """Tracked data as they are now.
+    """The current state of tracked data.
 
     Attributes:
-        path: Where.
-        state: Compared with what is recorded.
-        size: In bytes, now; of what is recorded if it is missing.
-        difference: Of a directory, which files differ, where that is known.
-        in_cache: The recorded content is in the cache.
+        path: The path.
+        state: The state compared with the record.
+        size: The current size in bytes; the recorded size if the data are missing.
+        difference: For a directory, the files that differ, as far as known.
+        in_cache: Whether the recorded content is in the cache.
     """
 
     path: ArtifactPath
@@ -55,7 +55,7 @@ class TrackedFile(Value):
 
 
 def states(context: CommandContext, stores: Stores, found: Iterable[Record]) -> list[TrackedFile]:
-    """How tracked data are now; nothing is changed."""
+    """The current states of tracked data; nothing is changed."""
     done = [
         _state(
             stores,
@@ -71,7 +71,7 @@ def states(context: CommandContext, stores: Stores, found: Iterable[Record]) -> 
 
 
 def _look(context: CommandContext, stores: Stores, path: ArtifactPath) -> Artifact | None:
-    """The existing artifacts; what cannot be read is reported, and is like nothing that was ever recorded."""
+    """The existing artifacts; an unreadable one is reported, and differs from every record."""
     file = context.project.layout.artifact(path)
     context.read_set.look(file)
     try:
@@ -105,14 +105,14 @@ def _state(stores: Stores, record: Record, now: Artifact | None, in_cache: bool)
 
 
 def _kept(stores: Stores, path: ArtifactPath, now: Artifact) -> bool:
-    """Whether the cache has it only since it was in the way: no branch has recorded that."""
+    """Whether the cache has the content only because it was saved: no branch has recorded it."""
     from pivot_runtime.artifacts import kept  # noqa: PLC0415  # start-up time: seldom is anything modified
 
     return not kept.elsewhere(stores, path, now)
 
 
 def differing(stores: Stores, path: ArtifactPath, recorded: Artifact) -> TreeDifference | None:
-    """How the directory at a path differs from a recorded one; None where the cache does not know what that lists."""
+    """The difference between a directory and its record; None if the cache lacks the recorded listing."""
     try:
         return tree.compare(stores.store.tree(recorded), stores.files.tree(stores.layout.artifact(path)))
     except CacheError:
@@ -120,10 +120,10 @@ def differing(stores: Stores, path: ArtifactPath, recorded: Artifact) -> TreeDif
 
 
 def is_unfetched(context: CommandContext, stores: Stores, graph: Graph, path: ArtifactPath, found: Artifact) -> bool:
-    """Whether something is not here of the directory at a path, and everything else is as it is recorded.
+    """Whether some files of a directory are missing, and all others are as recorded.
 
-    Of what a stage has left, whoever removed it: it counts as missing. Of tracked data only where the cache does not
-    have it either: what is in the cache, and not here, the user has hardly failed to fetch.
+    For an out of a stage, this counts as missing, whoever removed the files. For tracked data, it does only if the
+    cache also lacks the missing files: files that are in the cache but not here were probably removed by the user.
     """
     for address in graph.writers(path):
         lock = lock_files.read(context, address)

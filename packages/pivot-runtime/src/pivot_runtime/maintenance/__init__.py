@@ -1,5 +1,4 @@
 """The commands of `pivot cache`: ``status``, ``verify``, ``gc`` and ``drop``.
 
-Which objects are still needed by the projects that share a cache is decided here; `pivot_cache.maintenance` does the
-work.
+This room decides which objects the projects that share a cache still need; `pivot_cache.maintenance` does the work.
 """

@@ -1,4 +1,4 @@
-"""`pivot cache drop`: removes the content of some artifacts from the cache if it is available elsewhere."""
+"""`pivot cache drop`: removes the content of artifacts from the cache if it is available elsewhere."""
 
 import os
 import time
@@ -21,19 +21,19 @@ from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project.guard import guarded
 
 type Elsewhere = Callable[[Stores, Collection[str]], AbstractSet[str]]
-"""Finds those of some objects that a remote has."""
+"""Returns the ones of some objects that a remote has."""
 
 
 @attrs.frozen(eq=False, repr=False)
 class DropTarget(Value):
-    """One artifact that is to be dropped.
+    """An artifact to drop.
 
     Attributes:
-        path: Where it belongs.
-        objects: How many objects of the cache only it, or another target, consists of.
+        path: Its path.
+        objects: The number of cached objects that belong only to it or to another target.
         size: Their size.
-        workspace: All of them are in the workspace too, and not as links into the cache.
-        remote: All of them are on a remote.
+        workspace: Whether all of them are also in the workspace, and not as links into the cache.
+        remote: Whether all of them are on a remote.
     """
 
     path: ArtifactPath
@@ -44,19 +44,19 @@ class DropTarget(Value):
 
     @property
     def elsewhere(self) -> bool:
-        """Nothing is lost."""
+        """Whether the content stays available."""
         return self.workspace or self.remote or not self.objects
 
 
 @attrs.frozen(eq=False, repr=False)
 class DropReport(Value):
-    """The result.
+    """The result of a drop.
 
     Attributes:
         targets: The requested targets.
-        removed: Size by digest of what was moved to the trash.
-        shared: How many objects of the targets stay, since other outs or tracked data consist of them too.
-        refused: Nothing was dropped, since something is nowhere else.
+        removed: The size, by digest, of each object moved to the trash.
+        shared: The number of the targets' objects that stay, since other outs or tracked data also need them.
+        refused: Whether nothing was dropped, since some content exists nowhere else.
     """
 
     targets: tuple[DropTarget, ...]
@@ -74,19 +74,19 @@ def drop(
     elsewhere: Elsewhere | None = None,
     report: Reporter = no_report,
 ) -> DropReport:
-    """Move what only these targets consist of to the trash; all of it or nothing.
+    """Move the objects that belong only to these targets to the trash; all of them or none.
 
     Args:
         context: The context of the command.
-        names: Stage names, paths of outs or of tracked data.
-        force: Drop also what is nowhere else.
-        dry_run: Find out what would be done, and do nothing.
-        elsewhere: Which objects a remote has; None if there is none.
-        report: Told of waiting for another command.
+        names: Names of stages, or paths of outs or of tracked data.
+        force: Whether to drop content that exists nowhere else.
+        dry_run: Whether to determine only what would be done.
+        elsewhere: Returns the objects that a remote has; None without a remote.
+        report: Called before waiting for another command.
 
     Raises:
-        TargetError: A target is not known.
-        CacheError: A record cannot be read, or something cannot be moved.
+        TargetError: A target is unknown.
+        CacheError: A record cannot be read, or an object cannot be moved.
     """
     guard = guarded(context.project.layout.guard_file, "pivot cache drop", events.report_waiting(report))
     with guard, open_stores(context) as stores:
@@ -114,7 +114,7 @@ def _parts(stores: Stores, some: Iterable[Record]) -> AbstractSet[str]:
 
 
 def _lies_apart(stores: Stores, record: Record) -> bool:
-    """Whether the workspace has the content, and would have it without the cache."""
+    """Whether the workspace has the content independently of the cache."""
     file = stores.layout.artifact(record.path)
     try:
         if stores.look(record.path) != record.artifact:

@@ -1,4 +1,4 @@
-"""`pivot cache gc`: moves to the trash the objects that no branch and no project needs."""
+"""`pivot cache gc`: moves objects that no branch and no project needs to the trash."""
 
 import contextlib
 import pathlib
@@ -33,14 +33,14 @@ _DAY_NS = 24 * 3600 * 1_000_000_000
 
 @attrs.frozen(eq=False, repr=False)
 class GcOptions(Value):
-    """How garbage is collected.
+    """The options of a garbage collection.
 
     Attributes:
-        keep_since_ns: Run records younger than this keep what they name; None for what is configured.
-        trash_ns: Objects that have been in the trash for this long are deleted; None for what is configured.
-        all_projects: Read also what the other projects need that use this cache.
-        only_this_project: Take no respect of what the other projects need.
-        skip_damaged: Go on without files that cannot be understood.
+        keep_since_ns: The age up to which run records keep the objects that they name; None for the configured one.
+        trash_ns: The time after which objects in the trash are deleted; None for the configured one.
+        all_projects: Whether to keep what the other projects that use this cache need.
+        only_this_project: Whether to ignore the other projects.
+        skip_damaged: Whether to continue without unreadable files.
     """
 
     keep_since_ns: int | None = None
@@ -55,11 +55,11 @@ class GcReport(Value):
     """The result of a collection.
 
     Attributes:
-        planned: The plan: objects that go and that stay.
-        done: The steps that were taken; None if only the plan was asked for.
-        projects: The other projects whose needs were read.
-        gone: Projects that used the cache and no longer exist.
-        skipped: Files that could not be read and were left out.
+        planned: The plan: the objects that go and those that stay.
+        done: The result of the steps; None if only the plan was requested.
+        projects: The other projects whose needs were respected.
+        gone: Former users of the cache that no longer exist.
+        skipped: Unreadable files that were skipped.
     """
 
     planned: GcPlan
@@ -77,14 +77,14 @@ def gc(
     report: Reporter = no_report,
     progress: Progress = no_progress,
 ) -> GcReport:
-    """Collect garbage, or with ``dry_run`` find out what it is.
+    """Collect garbage; with ``dry_run``, only find it.
 
-    While it is collected, no other command works on any project whose needs are read.
+    Meanwhile, no other command changes any of these projects.
 
     Raises:
         SharedCacheError: Other projects use the cache, and the options name none of the ways to handle them.
-        GitError: Git could not tell what is needed.
-        CacheError: A file that names objects cannot be understood, or something cannot be read or moved.
+        GitError: Git could not report what is needed.
+        CacheError: A file that names objects cannot be read, or an object cannot be moved.
     """
     options = options or GcOptions()
     with open_stores(context) as stores:
@@ -96,7 +96,9 @@ def gc(
         rules = _rules(stores, options)
 
         def gather() -> set[Artifact]:
-            trash_ns = stores.settings.trash_days * _DAY_NS  # whatever --grace says: who sees the loss must have time
+            trash_ns = (
+                stores.settings.trash_days * _DAY_NS
+            )  # regardless of --grace: users who notice the loss need time
             return gc_roots.gather(places, doubt) | kept.pinned(stores.layout, trash_ns, doubt)
 
         done = None
@@ -111,10 +113,10 @@ def gc(
 
 
 def undo(context: CommandContext, *, report: Reporter = no_report) -> GcResult | None:
-    """Bring back what the newest collection, or drop, removed; None if there is nothing.
+    """Undo the newest collection or drop; None if there is none.
 
     Raises:
-        CacheError: Something cannot be moved.
+        CacheError: An object cannot be moved.
     """
     with open_stores(context) as stores, _guards(stores.layout, [context.project.root], report):
         return undo_newest(Cache(stores.store, stores.runs))
@@ -128,7 +130,7 @@ def _rules(stores: Stores, options: GcOptions) -> Retention:
 
 
 def _users(layout: Layout, options: GcOptions) -> tuple[list[pathlib.Path], list[User]]:
-    """The other projects to be respected, and those that are gone."""
+    """The other projects to respect, and those that no longer exist."""
     if options.only_this_project:
         return [], []
     others = cache_users.others(layout)
@@ -161,7 +163,7 @@ def _doubt(skipped: dict[str, None], *, skip: bool) -> Callable[[CacheError], No
 
 @contextlib.contextmanager
 def _guards(layout: Layout, places: list[pathlib.Path], report: Reporter) -> Iterator[None]:
-    """Hold the cache and every project, in an order that all processes share."""
+    """Hold the guards of the cache and of every project, in an order that all processes share."""
     with contextlib.ExitStack() as stack:
         for file in (layout.gc_guard_file, *sorted(Layout(place).guard_file for place in places)):
             try:

@@ -1,4 +1,4 @@
-"""The artifacts that must not be collected: all that lock and `.pvt` files name, in the workspace and in git."""
+"""The roots of garbage collection: all artifacts that lock and `.pvt` files name, in the workspace and in git."""
 
 import os
 import pathlib
@@ -15,29 +15,29 @@ from pivot_runtime.git import calls, submodules
 from pivot_runtime.git.refs import Repository
 
 type Doubt = Callable[[CacheError], object]
-"""Called with the error of each file that cannot be understood."""
+"""Called with the error of each invalid file."""
 
 _EMPTY = (
     [b"e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"],
     [b"473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813"],
 )
-"""How git names an empty file, in repositories of either format."""
+"""Git's names of an empty file, in repositories of both formats."""
 
 _APART = frozenset({".git", STATE_DIR})
 
 
 def refuse(error: CacheError) -> None:
-    """The doubt that lets nothing pass."""
+    """Raise the error of any doubt."""
     raise error
 
 
 def gather(projects: Iterable[pathlib.Path], doubt: Doubt = refuse) -> set[Artifact]:
-    """Everything that the files of these projects name.
+    """Find every artifact that the files of these projects name.
 
     Args:
-        projects: Their roots.
-        doubt: Called for each file that does not say what it must say, and for each directory that cannot be
-            searched; by default its error is raised. If that returns, the file or directory does not count.
+        projects: The roots of the projects.
+        doubt: Called for each invalid file, and for each directory that cannot be searched; by default, its error is
+            raised. If it returns, the file or directory is ignored.
 
     Raises:
         GitError: Git failed.
@@ -54,14 +54,14 @@ def gather(projects: Iterable[pathlib.Path], doubt: Doubt = refuse) -> set[Artif
 
 
 def named(name: str, data: bytes) -> Iterator[Artifact]:
-    """The cached artifacts that one lock or `.pvt` file names.
+    """The cached artifacts that a lock or `.pvt` file names.
 
     Raises:
-        LockFileError: It does not say what it must say.
+        LockFileError: The content is invalid.
     """
     if name.endswith(pvt.SUFFIX):
         if not pvt.is_foreign(data):
-            for side in pvt.sides(data) or (data,):  # of a conflict, either may be taken yet
+            for side in pvt.sides(data) or (data,):  # in a conflict, either side may still be taken
                 yield pvt.loads(side, name)
         return
     lock = lock_file.parse(data, name)
@@ -70,19 +70,19 @@ def named(name: str, data: bytes) -> Iterator[Artifact]:
 
 
 def _files(root: pathlib.Path, doubt: Doubt) -> Iterator[tuple[str, bytes]]:
-    """Name and content of every file of a project that may name objects."""
+    """The name and content of every file of a project that may name objects."""
     repository = Repository.around(root)
     nested: dict[pathlib.Path, None] = {}
     for place in [root] if repository is None else repository.roots():
         yield from _in_workspace(place, doubt, nested)
     if repository is not None or nested:
         for file in submodules.remembered(repository, nested):
-            if file.data or file.path.endswith(pvt.SUFFIX):  # a merge leaves empty lock files
+            if file.data or file.path.endswith(pvt.SUFFIX):  # merges leave empty lock files
                 yield f"{file.where}:{file.path}", file.data
 
 
 def _in_workspace(root: pathlib.Path, doubt: Doubt, nested: dict[pathlib.Path, None]) -> Iterator[tuple[str, bytes]]:
-    """Those in a directory; repositories in it are added to ``nested``."""
+    """The files in a directory; repositories in it are added to ``nested``."""
 
     def unreadable(error: OSError) -> None:
         if not isinstance(error, FileNotFoundError):
@@ -105,7 +105,7 @@ def _in_workspace(root: pathlib.Path, doubt: Doubt, nested: dict[pathlib.Path, N
 
 
 def _is_merged(file: pathlib.Path) -> bool:
-    """Whether git has an empty file there, too: a merge leaves empty lock files, and a power cut."""
+    """Whether git also has an empty file there, as after a merge; after a power cut, it has not."""
     try:
         done = calls.run(file.parent, "--literal-pathspecs", "ls-files", "-s", "-z", "--", file.name)
     except OSError:

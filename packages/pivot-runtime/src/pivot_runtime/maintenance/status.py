@@ -1,4 +1,4 @@
-"""`pivot cache status`: the content and users of the cache, the trash, and the working kinds of links."""
+"""`pivot cache status`: the content and users of the cache, the trash, and the kinds of links that work."""
 
 import os
 import pathlib
@@ -18,13 +18,13 @@ from pivot_runtime.project import cache_users
 
 @attrs.frozen(eq=False, repr=False)
 class CacheUsage(Value):
-    """The part of the cache that somebody needs.
+    """The objects in the cache that a stage or tracked data need.
 
     Attributes:
         name: A stage's address, or the path of tracked data.
-        tracked: It is tracked data.
-        here: The objects of it that are here; some may be others' too.
-        missing: How many objects it needs that are not here; at least, where a listing is not.
+        tracked: Whether it is tracked data.
+        here: Its objects in the cache, some of which others may also need.
+        missing: The number of missing objects; a lower bound if a listing is missing.
     """
 
     name: str
@@ -35,7 +35,7 @@ class CacheUsage(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class ObjectCount(Value):
-    """Some objects: how many, and their size."""
+    """The number and size of some objects."""
 
     objects: int
     size: int
@@ -46,16 +46,16 @@ class CacheStatus(Value):
     """The content of a cache.
 
     Attributes:
-        directory: Where it is.
-        all: Everything.
-        shares: The needs of each stage and each tracked path.
-        rest: The objects that no file in the workspace names; branches or earlier runs may need it.
-        runs: How many run records there are.
-        trash: The objects that wait to be deleted.
-        collections: How many collections it comes from.
+        directory: Its directory.
+        all: All objects.
+        shares: The objects of each stage and each tracked path.
+        rest: The objects that no file in the workspace names; branches or earlier runs may need them.
+        runs: The number of run records.
+        trash: The objects in the trash.
+        collections: The number of collections in the trash.
         quarantine: The objects that were found damaged.
-        modes: Whether each way to link files works here.
-        users: The other projects that use it.
+        modes: Whether each kind of link works.
+        users: The other projects that use the cache.
     """
 
     directory: pathlib.Path
@@ -71,10 +71,10 @@ class CacheStatus(Value):
 
 
 def cache_status(context: CommandContext) -> CacheStatus:
-    """Look at everything; nothing is verified.
+    """Determine the status; nothing is verified.
 
     Raises:
-        CacheError: A record cannot be understood, or a directory cannot be read.
+        CacheError: A record is invalid, or a directory cannot be read.
     """
     with open_stores(context) as stores:
         layout, store = stores.layout, stores.store

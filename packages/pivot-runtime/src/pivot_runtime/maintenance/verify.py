@@ -1,4 +1,4 @@
-"""`pivot cache verify`: checks all objects, and that those of the workspace's records are present."""
+"""`pivot cache verify`: checks all objects, and that the objects of all records in the workspace are present."""
 
 from collections.abc import Callable, Collection
 
@@ -22,16 +22,16 @@ from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project.guard import guarded
 
 type Fetch = Callable[[Stores, Collection[Artifact]], object]
-"""Gets artifacts into the store from elsewhere, as far as it can."""
+"""Brings artifacts into the store from elsewhere, as far as possible."""
 
 
 @attrs.frozen(eq=False, repr=False)
 class CacheCheck(Value):
-    """The findings, and what was done about them.
+    """The result of a check, and of the repairs.
 
     Attributes:
-        report: The content of the store.
-        affected: The artifacts that the workspace's files name and that were missing or damaged in the cache.
+        report: The state of the store.
+        affected: The artifacts named in the workspace whose content was missing or damaged in the cache.
         lacking: Those of them that are still missing.
     """
 
@@ -41,12 +41,12 @@ class CacheCheck(Value):
 
     @property
     def good(self) -> bool:
-        """All that is there is good, and all that should be there is there now."""
+        """Whether all present objects are intact, and all needed ones are now present."""
         return not self.lacking and not self.report.suspect
 
     @property
     def mended(self) -> tuple[Record, ...]:
-        """The artifacts that are in the cache again."""
+        """The artifacts that are complete in the cache again."""
         return tuple(record for record in self.affected if record not in self.lacking)
 
 
@@ -59,18 +59,18 @@ def verify(
     report: Reporter = no_report,
     progress: fsck.Progress = no_progress,
 ) -> CacheCheck:
-    """Check the cache; damaged objects are moved to the quarantine when all bytes are read.
+    """Check the cache; with ``full``, damaged objects are moved to the quarantine.
 
     Args:
         context: The context of the command.
-        full: Read all bytes.
-        repair: Get what is bad or missing again: from the workspace, else with ``fetch``.
-        fetch: Gets it from a remote; None if there is none.
-        report: Told of waiting for another command.
-        progress: Told of every object.
+        full: Whether to read all bytes.
+        repair: Whether to restore damaged or missing content: from the workspace, otherwise with ``fetch``.
+        fetch: Fetches it from a remote; None without a remote.
+        report: Called before waiting for another command.
+        progress: Called for every object.
 
     Raises:
-        CacheError: A file that names objects cannot be understood, or the store cannot be read.
+        CacheError: A file that names objects is invalid, or the store cannot be read.
     """
     with open_stores(context) as stores:
         named = [record for record in records.read(context).by_path.values() if record.cache]
@@ -89,12 +89,12 @@ def verify(
 
 
 def _parts(stores: Stores, record: Record) -> frozenset[str]:
-    """All objects that a record consists of, as far as its listing is there."""
+    """All objects of a record, as far as its listing is present."""
     return frozenset(mark([record.artifact], stores.store, lambda _: None).digests)
 
 
 def _repaired(stores: Stores, affected: tuple[Record, ...], fetch: Fetch | None) -> tuple[Record, ...]:
-    """Get what can be got; returns what cannot."""
+    """Restore what can be restored; return the rest."""
     for record in affected:
         _from_workspace(stores, record)
     lacking = _not_held(stores, affected)
@@ -109,7 +109,7 @@ def _not_held(stores: Stores, some: tuple[Record, ...]) -> tuple[Record, ...]:
 
 
 def _from_workspace(stores: Stores, record: Record) -> None:
-    """Store again what is in the workspace as it should, file by file where the listing is there."""
+    """Store matching content of the workspace again, file by file if the listing is present."""
     file = stores.layout.artifact(record.path)
     try:
         if stores.look(record.path) == record.artifact:
@@ -122,7 +122,7 @@ def _from_workspace(stores: Stores, record: Record) -> None:
             if not stores.store.verified(wanted.digest, wanted.size) and stores.look(inner) == wanted:
                 (stores.keep if record.tracked else stores.ingest)(stores.layout.artifact(inner))
     except ArtifactError:
-        return  # what cannot be read here may be available elsewhere
+        return  # unreadable here, but perhaps available elsewhere
 
 
 def _listing(stores: Stores, artifact: Artifact) -> Tree:

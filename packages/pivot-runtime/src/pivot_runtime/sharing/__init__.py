@@ -1,4 +1,4 @@
-"""Results shared through remotes: `push`, `fetch`, `pull`, and runs that fetch their inputs.
+"""Sharing of results through remotes: `push`, `fetch`, `pull`, and runs that fetch their inputs.
 
-Which artifacts are meant is decided here; moving the bytes is the work of `pivot_cache.remotes`.
+This room selects the artifacts; `pivot_cache.remotes` transfers the bytes.
 """

@@ -1,4 +1,4 @@
-"""Fetches the inputs of a run with ``--pull``: those that the default remote has and the workspace has not."""
+"""Fetches the inputs of runs with ``--pull``: those that the default remote has and the workspace lacks."""
 
 import time
 from collections.abc import Callable
@@ -16,32 +16,32 @@ if TYPE_CHECKING:
     from pivot_cache.remotes.transfer import TransferCounts
 
 _STEP_S: Final = 0.5
-"""So often, at most, a transfer says how far it is."""
+"""The minimum interval between progress reports of a transfer."""
 
 
 class InputFetcher:
     """Fetches the inputs of one run.
 
     Attributes:
-        view: The facts that decisions depend on: artifacts of the remote count as here.
+        view: The source of facts for decisions, in which artifacts on the remote count as present.
     """
 
     def __init__(self, session: Session, graph: Graph, report: Reporter) -> None:
-        """Ask the remote at once.
+        """Ask the remote immediately.
 
         Raises:
-            ConfigError: No remote is configured, or nothing says which one is meant.
-            RemoteError: The remote cannot tell what it has.
+            ConfigError: No remote is configured, or it is ambiguous which one is meant.
+            RemoteError: The remote does not answer the question.
         """
         self._report = report
         report(events.AskingRemote())
         self.view = RemoteView(session, graph)
 
     def run(self, spec: StageSpec) -> None:
-        """Before a run of a stage: bring here what it reads.
+        """Fetch and restore the inputs of a stage before its run.
 
         Raises:
-            ArtifactError: Something is not available.
+            ArtifactError: An input is not available.
         """
         began = time.monotonic()
         brought = self.view.supply(spec, report_progress(spec.address, self.view.remote, self._report))
@@ -50,7 +50,7 @@ class InputFetcher:
             self._report(events.InputsFetched(spec.address, self.view.remote, brought, took))
 
     def restore(self, address: str, plan: CheckoutPlan) -> None:
-        """Before outs of a stage are written from the cache: bring into it what it lacks, as far as that is available.
+        """Fetch missing objects of a stage's outs, as far as available, before the outs are restored from the cache.
 
         Raises:
             ArtifactError: The remote as a whole refuses or fails.
@@ -62,7 +62,7 @@ class InputFetcher:
 def report_progress(
     address: str, remote: str, report: Reporter, clock: Callable[[], float] = time.monotonic
 ) -> "Callable[[TransferCounts], None]":
-    """The callback of a transfer for a stage: it reports the first call, and then one now and again."""
+    """Create the progress callback of a transfer for a stage; it reports the first call, then one per interval."""
     last: float | None = None
 
     def on_progress(progress: "TransferCounts") -> None:

@@ -1,4 +1,4 @@
-"""Client of one remote: asks it which artifacts it has, and transfers them between it and the cache of a project."""
+"""Client of a remote: asks which artifacts it has, and transfers them to and from a project's cache."""
 
 from collections.abc import Callable, Collection, Iterable
 from typing import Self
@@ -21,10 +21,10 @@ class TransferOptions(Value):
 
     Attributes:
         remote: The name of the remote; None for the default remote.
-        jobs: The most transfers at once; None for what is configured.
-        dry_run: Find out what would be moved, and move nothing but listings.
-        refresh: Ask the remote about everything, also what is known of it.
-        all_objects: Of a push: all objects of the cache, not only what is recorded.
+        jobs: The maximum number of simultaneous transfers; None for the configured one.
+        dry_run: Whether to determine only what would be transferred; listings are still fetched.
+        refresh: Whether to ask the remote about everything, including known objects.
+        all_objects: For a push: whether to push all objects of the cache, not only recorded ones.
         progress: Called with the progress.
     """
 
@@ -37,18 +37,18 @@ class TransferOptions(Value):
 
 
 class RemoteClient:
-    """A remote of a project, and the stores that it exchanges objects with.
+    """A remote of a project, with the stores that it exchanges objects with.
 
     Attributes:
-        name: The remote's name, or its URL where the configuration names none.
+        name: The remote's name, or its URL if the configuration has no name for it.
     """
 
     def __init__(self, stores: Stores, options: TransferOptions | None = None) -> None:
-        """Describe the remote that the options name; nothing is connected to.
+        """Create the client of the remote in the options; no connection is opened.
 
         Raises:
             ConfigError: No remote is configured, or none of that name.
-            RemoteSchemeError: The package for such a URL is not installed.
+            RemoteSchemeError: The package for this kind of URL is not installed.
         """
         options = options or TransferOptions()
         self.name, self._remote = remote_of(stores, options)
@@ -68,21 +68,21 @@ class RemoteClient:
         return cls(stores, options) if stores.settings.usual_remote in stores.settings.remotes else None
 
     def push(self, artifacts: Iterable[Artifact]) -> TransferResult:
-        """Bring to the remote what it lacks of some artifacts."""
+        """Upload the objects of some artifacts that the remote lacks."""
         return transfer.push(artifacts, self._store, self._remote, self._options)
 
     def fetch(
         self, artifacts: Iterable[Artifact], progress: Callable[[TransferCounts], object] | None = None
     ) -> TransferResult:
-        """Bring into the cache what it lacks of some artifacts."""
+        """Download the objects of some artifacts that the cache lacks."""
         options = self._options if progress is None else attrs.evolve(self._options, progress=progress)
         return transfer.fetch(artifacts, self._store, self._remote, options)
 
     def fetch_listings(self, artifacts: Iterable[Artifact]) -> None:
-        """Bring the listings of directories into the cache, as far as the remote has them, and no file in them.
+        """Download the listings of directories, as far as the remote has them, and none of their files.
 
         Raises:
-            CacheError: The remote as a whole refuses or fails: another question would take as long.
+            CacheError: The remote as a whole refuses or fails, so that another request would take just as long.
         """
         options = attrs.evolve(self._options, dry_run=True)
         stopped = transfer.fetch(artifacts, self._store, self._remote, options).stopped
@@ -90,18 +90,18 @@ class RemoteClient:
             raise stopped
 
     def lacking(self, artifacts: Collection[Artifact]) -> set[Artifact]:
-        """Those artifacts that the remote does not have in full, as far as is known of it or else as it says.
+        """The artifacts that the remote does not have completely, from what is known or from its answer.
 
         Raises:
-            RemoteError: It cannot tell.
+            RemoteError: The remote does not answer the question.
         """
         return set(transfer.absent(artifacts, self._store, self._remote, self._options))
 
     def missing(self, artifacts: Collection[Artifact]) -> set[Artifact]:
-        """Those artifacts that the remote says it does not have in full now, whatever was known of it before.
+        """The artifacts that the remote currently does not have completely, regardless of previous knowledge.
 
         Raises:
-            RemoteError: It cannot tell.
+            RemoteError: The remote does not answer the question.
         """
         absent = transfer.absent(artifacts, self._store, self._remote, attrs.evolve(self._options, known=None))
         if absent:
@@ -109,37 +109,37 @@ class RemoteClient:
         return set(absent)
 
     def present(self, digests: Collection[str]) -> set[str]:
-        """Those objects that the remote has now.
+        """The ones of these objects that the remote currently has.
 
         Raises:
-            RemoteError: It cannot tell.
+            RemoteError: The remote does not answer the question.
         """
         return transfer.present(digests, self._remote, attrs.evolve(self._options, refresh=True))
 
     def forget(self) -> None:
-        """Forget what is known of the remote: somebody has deleted objects there."""
+        """Forget what is known of the remote, after somebody has deleted objects there."""
         if self._options.known is not None:
             self._options.known.forget(self._remote.identity)
 
     def push_runs(self, runs: Iterable[RunRecord]) -> int:
-        """Leave run records on the remote; returns how many are new there."""
+        """Upload run records; return the number of new ones."""
         from pivot_cache.remotes import shared_runs  # noqa: PLC0415  # start-up time: few projects share runs
 
         return shared_runs.share(runs, self._remote, self._options)
 
     def find_runs(self, keys: Iterable[str]) -> dict[str, tuple[RunRecord, ...]]:
-        """The run records that the remote has for some inputs keys."""
+        """The run records on the remote for some inputs keys."""
         from pivot_cache.remotes import shared_runs  # noqa: PLC0415  # start-up time: few projects share runs
 
         return dict(shared_runs.find(keys, self._remote, self._options))
 
 
 def remote_of(stores: Stores, options: TransferOptions) -> tuple[str, Remote]:
-    """The name and the protocol of the remote that the options name; nothing is connected to.
+    """The name and the protocol object of the remote in the options; no connection is opened.
 
     Raises:
         ConfigError: No remote is configured, or none of that name.
-        RemoteSchemeError: The package for such a URL is not installed.
+        RemoteSchemeError: The package for this kind of URL is not installed.
     """
     settings = stores.settings
     url = settings.remote_url(options.remote)

@@ -1,8 +1,8 @@
-"""The view of a session in which the default remote counts as here, so that only the inputs of runs are fetched.
+"""A view of a session in which the default remote's artifacts count as present; only inputs of runs are fetched.
 
-The remote is asked once, about all that is recorded and not here. An out that only the remote has counts as being in
-its place: its stage is up to date, and decisions about downstream stages use its digest. Outs in the cache are restored
-by their stages, as usual. Tracked data that are not here count where either has them.
+The remote is asked once, about everything that is recorded and missing here. An out that only the remote has counts as
+present: its stage is up to date, and decisions about downstream stages use its digest. Outs in the cache are restored
+as usual. Missing tracked data count as present if the cache or the remote has them.
 """
 
 import enum
@@ -28,7 +28,7 @@ from pivot_runtime.sharing.remote_client import RemoteClient, TransferOptions
 
 
 class Availability(enum.Enum):
-    """Place where something is available that is not in the workspace."""
+    """Where missing content is available."""
 
     CACHE = "cache"
     REMOTE = "remote"
@@ -37,15 +37,15 @@ class Availability(enum.Enum):
 
 @attrs.frozen(eq=False, repr=False)
 class SyncState(Value):
-    """State of everything that is recorded, in the cache and on a remote.
+    """The state of all recorded artifacts, in the cache and on a remote.
 
     Attributes:
         remote: The remote's name.
-        absent: The artifacts that are not in the workspace, and where they are available.
-        synced: How many outs and tracked paths both the cache and the remote have.
-        to_push: How many only the cache has.
-        to_fetch: How many only the remote has.
-        missing: How many neither has.
+        absent: The artifacts missing from the workspace, and where they are available.
+        synced: The number of outs and tracked paths that both the cache and the remote have.
+        to_push: The number that only the cache has.
+        to_fetch: The number that only the remote has.
+        missing: The number that neither has.
     """
 
     remote: str
@@ -56,25 +56,25 @@ class SyncState(Value):
     missing: int
 
     def of(self, paths: Iterable[ArtifactPath]) -> dict[ArtifactPath, Availability]:
-        """Those of some paths that are not in the workspace."""
+        """The ones of some paths that are missing from the workspace."""
         return {path: self.absent[path] for path in paths if path in self.absent}
 
 
 class RemoteView(SessionView):
-    """The view of a session in which the default remote counts as here."""
+    """The view of a session in which artifacts on the default remote count as present."""
 
     def __init__(self, session: Session, graph: Graph, *, ask_all: bool = False, remote: str | None = None) -> None:
-        """Ask the remote what it has of the stages of a graph and of tracked data.
+        """Ask the remote which artifacts of a graph's stages and of tracked data it has.
 
         Args:
             session: The view without the remote.
-            graph: The stages that matter.
-            ask_all: Ask also about what the cache has, and what is thought to be known.
+            graph: The relevant stages.
+            ask_all: Whether to ask also about artifacts in the cache, and about known objects.
             remote: The name of the remote; None for the default.
 
         Raises:
-            ConfigError: No remote is configured, or nothing says which one is meant.
-            RemoteError: The remote cannot tell.
+            ConfigError: No remote is configured, or it is ambiguous which one is meant.
+            RemoteError: The remote does not answer the question.
         """
         super().__init__(session)
         self._kinds = {out.path: out.directory for spec in graph.stages.values() for out in spec.outs}
@@ -102,7 +102,7 @@ class RemoteView(SessionView):
             self._foresee(graph)
 
     def sync_state(self) -> SyncState:
-        """State of everything; it counts what the cache has only if everything was asked for."""
+        """The state of all recorded artifacts; the cache's are counted only with ``ask_all``."""
         both = only_here = only_there = neither = 0
         absent = {}
         for path, artifact in self._recorded.items():
@@ -116,15 +116,15 @@ class RemoteView(SessionView):
         return SyncState(self.remote, absent, both, only_here, only_there, neither)
 
     def supply(self, spec: StageSpec, progress: Callable[[TransferCounts], object]) -> tuple[ArtifactPath, ...]:
-        """Bring into the workspace what a run of a stage reads and is not there; returns what was brought.
+        """Fetch and restore the missing inputs of a stage; return their paths.
 
         Args:
             spec: The stage.
-            progress: Told how far it is.
+            progress: Called with the progress.
 
         Raises:
-            ArtifactError: Something is not available.
-            CacheError: Something cannot be written.
+            ArtifactError: An input is not available.
+            CacheError: A file cannot be written.
         """
         read = [*spec.deps, *(out.path for out in spec.outs if out.incremental)]
         wanted = {path: artifact for each in read for path, artifact in self._overlay.touching(each)}
@@ -140,7 +140,7 @@ class RemoteView(SessionView):
     def fetch(
         self, wanted: Mapping[ArtifactPath, Artifact], progress: Callable[[TransferCounts], object]
     ) -> dict[ArtifactPath, str]:
-        """Bring artifacts into the cache; returns why some are unavailable, which count as nowhere from now on.
+        """Fetch artifacts; return the reasons why some are unavailable, which count as missing from then on.
 
         Raises:
             ArtifactError: The remote as a whole refuses or fails.
@@ -165,14 +165,14 @@ class RemoteView(SessionView):
         return problems
 
     def has(self, artifact: Artifact) -> bool:
-        """Whether the cache or the remote has this content, all of it."""
+        """Whether the cache or the remote has this content completely."""
         if self._session.store.has_all(artifact):
             return True
         self._ask({artifact} - self._asked)
         return artifact in self._there
 
     def recorded(self, key: str) -> RunRecord | None:
-        """A run with these inputs of somebody else, if such are shared; its outs are of the declared kinds."""
+        """A run with these inputs, including shared ones if enabled; its outs are of the declared kinds."""
         stores = self._session.stores
         if not stores.settings.remote_run_cache:
             return None
@@ -185,7 +185,7 @@ class RemoteView(SessionView):
         return None
 
     def _foresee(self, graph: Graph) -> None:
-        """Ask at once for results of all stages whose inputs are known already, and are not those of their last run."""
+        """Look up shared results, together for all stages whose known inputs differ from their last run."""
         session = self._session
         keys = []
         for address in graph.stages:
@@ -200,11 +200,11 @@ class RemoteView(SessionView):
         self._shared |= self._client.find_runs(keys)
 
     def artifact_at(self, path: ArtifactPath) -> Artifact | None:
-        """The artifact at a path, or the one that would be there if the remote's were here."""
+        """The artifact at a path, or the one that the remote would provide there."""
         return self._overlay.look(path)
 
     def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
-        """Whether this is at a path, and not only would, and the cache does not hold all of it."""
+        """Whether the artifact is really at a path, but not completely in the cache."""
         return self._session.artifact_at(path) is not None and self._session.lost(path, artifact)
 
     def artifact_in(self, directory: Artifact, path: str) -> Artifact | None:
@@ -225,7 +225,7 @@ class RemoteView(SessionView):
             self._asked |= artifacts
 
     def _listing(self, directory: Artifact) -> Tree:
-        """The content of a directory; its listing is fetched if it is not here, and no file of it is."""
+        """The contents of a directory; a missing listing is fetched, but no files."""
         store = self._session.store
         try:
             return store.tree(directory)
@@ -236,7 +236,7 @@ class RemoteView(SessionView):
 
 @attrs.frozen(eq=False, repr=False)
 class _Memory(Value):
-    """The results of earlier runs, where the remote counts."""
+    """The results of earlier runs, including those on the remote."""
 
     view: RemoteView
     local: Memory
@@ -249,7 +249,7 @@ class _Memory(Value):
 
 
 def _outs(session: Session, graph: Graph) -> Iterator[tuple[ArtifactPath, Artifact]]:
-    """The outs in lock files that the cache keeps."""
+    """The outs in lock files that belong in the cache."""
     for address, spec in graph.stages.items():
         lock = session.lock(address)
         if lock is not None:

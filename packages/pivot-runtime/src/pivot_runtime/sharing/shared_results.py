@@ -1,7 +1,7 @@
-"""Finds results of stages that others have shared, for the inputs of now: `pivot fetch` brings them here.
+"""Finds shared results of stages for the current inputs, which `pivot fetch` downloads.
 
-No pipeline is imported: nothing is looked for of stages that only an import can describe. No lock file is changed
-either: a shared result is a result like any other in the cache, which the next run restores.
+No pipeline is imported: stages that only an import can determine are skipped. No lock file is changed: a shared result
+is like any other in the cache, and the next run restores it.
 """
 
 from collections.abc import Container, Iterator, Mapping, Sequence
@@ -26,11 +26,11 @@ from pivot_runtime.sharing.remote_view import RemoteView
 
 @attrs.frozen(eq=False, repr=False)
 class SharedResults(Value):
-    """Results of others that would be restored.
+    """Shared results that a run would restore.
 
     Attributes:
         runs: The run record of each stage, by its address.
-        not_asked: Why the remote was not asked for any, if so.
+        not_asked: The reason why the remote was not asked, if so.
     """
 
     runs: Mapping[str, RunRecord]
@@ -43,7 +43,7 @@ class SharedResults(Value):
                 yield Record(ArtifactPath(path), artifact, address)
 
     def keep(self, stores: Stores) -> int:
-        """Put into the run cache the runs of which the store holds all outs; returns how many."""
+        """Add the runs whose outs are all in the store to the run cache; return their number."""
         held = [run for run in self.runs.values() if all(map(stores.store.has_all, run.outs.values()))]
         for run in held:
             stores.runs.put(run)
@@ -51,10 +51,10 @@ class SharedResults(Value):
 
 
 def find(context: CommandContext, stores: Stores, targets: Sequence[str], *, remote: str | None) -> SharedResults:
-    """Find the results of others for the stages that targets mean; for all stages if there are none.
+    """Find shared results for the stages of the targets; without targets, for all stages.
 
     Raises:
-        TargetError: A target is not known.
+        TargetError: A target is unknown.
         CacheError: A record cannot be read.
     """
     selected = (
@@ -67,13 +67,13 @@ def find(context: CommandContext, stores: Stores, targets: Sequence[str], *, rem
     except RemoteError as error:
         return SharedResults({}, error)
     except PivotError:
-        return SharedResults({})  # what is wrong with the pipelines is for other commands to say
+        return SharedResults({})  # other commands report the problems of pipelines
 
 
 def _found(
     context: CommandContext, stores: Stores, remote: str | None, selected: Container[str | None] | None
 ) -> dict[str, RunRecord]:
-    """By address, what would be restored of each of these stages and is not known here, or not here in full."""
+    """By address, the shared results of these stages that are missing here or incomplete."""
     assembly = static.readable(context)
     with open_session(context, assembly, stores=stores) as session:
         evaluations = session.evaluate(assembly.graph.stages, view=RemoteView(session, assembly.graph, remote=remote))
@@ -87,7 +87,7 @@ def _found(
 
 
 def _run(evaluation: Evaluation) -> RunRecord | None:
-    """The run that would be restored, if the lock file does not name it."""
+    """The run that would be restored, unless the lock file already names it."""
     run, lock = evaluation.decision.restore, evaluation.lock
     if evaluation.decision.verdict is not Verdict.RESTORE or run is None:
         return None

@@ -1,4 +1,4 @@
-"""Pushes and fetches the artifacts that lock files and `.pvt` files name; imports no code of the user's."""
+"""Pushes and fetches the artifacts in lock files and `.pvt` files, without importing user code."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
@@ -31,16 +31,16 @@ __all__ = [
 
 @attrs.frozen(eq=False, repr=False)
 class TransferReport(Value):
-    """The outcome of the objects that artifacts consist of.
+    """The outcome of a transfer by artifact.
 
     Attributes:
         remote: The remote's name.
-        outcome: By object.
-        failed: Artifacts of which something could not be moved, and why.
-        missing: Artifacts of which something is not where it should come from.
-        runs: How many run records were shared, or taken.
-        planned: Of a dry run: artifacts of which something would be moved, and how many bytes.
-        not_asked: Of a fetch: why nothing was found out about results of others, if so.
+        outcome: The outcome by object.
+        failed: Artifacts with objects that could not be transferred, and the reason.
+        missing: Artifacts with objects that the source lacks.
+        runs: The number of run records that were shared or fetched.
+        planned: For a dry run: the artifacts with objects that would be transferred, and the number of bytes.
+        not_asked: For a fetch: the reason why shared results were not looked up, if so.
     """
 
     remote: str
@@ -53,18 +53,18 @@ class TransferReport(Value):
 
     @property
     def complete(self) -> bool:
-        """Everything is where it should be."""
+        """Whether the destination has everything."""
         return not (self.outcome.failed or self.outcome.missing or self.outcome.stopped)
 
 
 def push(
     context: CommandContext, targets: Iterable[str] = (), options: TransferOptions | None = None
 ) -> TransferReport:
-    """Bring to a remote what it lacks of the targets; of all that is recorded if there are none.
+    """Upload the objects of the targets that a remote lacks; without targets, of all records.
 
     Raises:
-        ConfigError: No remote is configured, or none of that name, or it is only read.
-        TargetError: A target is not known.
+        ConfigError: No remote is configured, or none of that name, or it is read-only.
+        TargetError: A target is unknown.
         CacheError: A record cannot be read.
     """
     options = options or TransferOptions()
@@ -87,7 +87,7 @@ def push(
 def _complete_runs(
     context: CommandContext, stores: Stores, selected: Collection[Record], lacking: set[str]
 ) -> Iterator[RunRecord]:
-    """The last run of each stage of which the remote has all outs now."""
+    """The last run of each stage whose outs are now completely on the remote."""
     pushed = {record.path for record in selected}
     for address in sorted({record.address for record in selected if record.address is not None}):
         lock = lock_files.read(context, address)
@@ -101,13 +101,13 @@ def _complete_runs(
 def fetch(
     context: CommandContext, targets: Iterable[str] = (), options: TransferOptions | None = None
 ) -> TransferReport:
-    """Bring from a remote into the cache what that lacks of the targets; of all that is recorded if there are none.
+    """Download the objects of the targets that the cache lacks; without targets, of all records.
 
-    Where run records are shared, this includes the results of stages that must run, if others have shared them.
+    If run records are shared, this includes shared results of stages that must run.
 
     Raises:
         ConfigError: No remote is configured, or none of that name.
-        TargetError: A target is not known.
+        TargetError: A target is unknown.
         CacheError: A record cannot be read.
     """
     options = options or TransferOptions()
@@ -122,7 +122,7 @@ def fetch(
 
         def opened(record: Record) -> Tree | None:
             if record.artifact.sha256:
-                return None  # only the whole of it can be told apart from a forgery
+                return None  # only a complete directory can be distinguished from a forgery
             if not stores.store.verified(record.artifact.digest):
                 client.fetch_listings([record.artifact])
             try:
@@ -164,7 +164,7 @@ def _selected(context: CommandContext, targets: Iterable[str], opened: Opened) -
 
 
 def _everything(store: ObjectStore) -> Iterator[Record]:
-    """Each object of a store as if it were a file of that name."""
+    """Each object of a store, as if it were a file of that name."""
     for digest in store.digests():
         size = store.path_of(digest).stat().st_size
         yield Record(ArtifactPath(digest), Artifact(digest, size))
@@ -177,7 +177,7 @@ def _artifacts(selected: Iterable[Record]) -> list[Artifact]:
 def _report(
     name: str, outcome: TransferResult, selected: Iterable[Record], store: ObjectStore, *, dry_run: bool
 ) -> TransferReport:
-    """Report the artifacts that are concerned, where something went wrong or is only planned."""
+    """The artifacts with failed, missing or planned objects."""
     failed: dict[str, CacheError] = {}
     missing: list[str] = []
     planned: dict[str, int] = {}
@@ -188,7 +188,7 @@ def _report(
             parts = {record.artifact.digest, *sizes}
             if dry_run and not parts.isdisjoint(outcome.transferred):
                 planned[record.path] = sum(sizes.get(part) or 0 for part in parts & outcome.transferred)
-            # That a listing was held back says nothing where it is known why.
+            # If the reason is known, a listing that was held back adds no information.
             wrong = sorted(parts & outcome.failed.keys(), key=lambda part: (part in held_back, part))
             if parts & outcome.missing and held_back.issuperset(wrong):
                 missing.append(record.path)
