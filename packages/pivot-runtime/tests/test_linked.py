@@ -53,9 +53,9 @@ def test_what_a_link_leads_to_is_written(context: CommandContext, outside: pathl
     [
         ("nowhere", "leads nowhere"),
         ("kind", "is recorded"),
-        ("inside", "where nothing is restored to"),
-        ("state", "where nothing is restored to"),
-        ("git", "has come by git"),
+        ("inside", "into which nothing is restored"),
+        ("state", "into which nothing is restored"),
+        ("git", "a symbolic link from git"),
     ],
 )
 def test_a_link_that_leads_astray_stays_and_nothing_is_written(

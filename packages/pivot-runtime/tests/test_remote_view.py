@@ -148,7 +148,7 @@ def test_what_the_remote_has_lost_since_fails_a_stage_and_is_computed_the_next_t
 
     assert parts_of(chain.run(pull=True)) == {"cached": {"first", "second"}, "failed": {"third"}}
     failed = chain.told(events.StageFailed)[0]
-    assert "'origin' does not have it any more" in failed.summary
+    assert "'origin' no longer has it" in failed.summary
     assert parts_of(chain.run(pull=True))["ran"] >= {"second", "third"}
     assert chain.read("d") == "text..."
 

@@ -113,7 +113,7 @@ def test_a_line_is_found_again_whatever_is_around_it(tmp_path_factory: pytest.Te
         ("node_modules/x", "node_modules is left out of searches"),
         ("a/__pycache__/x", "a/__pycache__ is left out of searches"),
         ("env/lib/x", "env is a virtual environment"),
-        (".pvt", "stands for data"),
+        (".pvt", "represents data"),
         ("pivot.yaml", "Pivot works from"),
         ("sub/pipeline.py", "Pivot works from"),
         ("params.yaml", "Pivot works from"),
@@ -196,7 +196,7 @@ def outside(context: CommandContext, tmp_path: pathlib.Path) -> pathlib.Path:
         ("inside", "l/x", "l is a symbolic link", "name its real path: inside/x"),
         ("inside", "l", "another place in the project", "inside"),
         ("inside/x", "l", "another place in the project", "inside/x"),
-        ("nowhere", "l", "leads nowhere", "put there"),
+        ("nowhere", "l", "leads nowhere", "create its target"),
         (".", "l", "which contains the project", "the data themselves"),
         ("/", "l", "which contains the project", "the data themselves"),
         (".pivot", "l", "another place in the project", ""),
@@ -276,7 +276,7 @@ def test_what_changes_while_it_is_taken_in_is_not_recorded(
                 file.unlink(missing_ok=True)
 
     Writer(monkeypatch, meddle)
-    with pytest.raises(ArtifactError, match=r"while it was taken in|cannot be read"):
+    with pytest.raises(ArtifactError, match=r"while it was being stored|cannot be read"):
         track.track(context, [path, "e"])
 
 

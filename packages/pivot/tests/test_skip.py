@@ -383,7 +383,7 @@ def test_a_stage_that_got_another_name_leaves_no_lock_behind(quick: Project) -> 
     old = quick.root / ".pivot/stages/my_pipeline.preprocess.lock"
     kept = old.read_bytes()
     quick.write("pipeline.py", quick.read("pipeline.py").replace("preprocess", "clean_up"))
-    note = "note: removed the lock file of my_pipeline.preprocess, which is no stage any more"
+    note = "note: removed the lock file of my_pipeline.preprocess, which is no longer a stage"
     assert note in quick.pivot("repro").stderr
     assert not old.exists()
     quick.pivot("checkout")
@@ -401,5 +401,5 @@ def test_a_stage_that_got_another_name_leaves_no_lock_behind(quick: Project) -> 
     assert "recorded twice" in quick.pivot("track", "clean.json", code=3).stderr
     assert note in quick.pivot("repro").stderr
     quick.pivot("checkout")
-    hint = "hint: if there is no such stage any more, delete .pivot/stages/my_pipeline.clean_up.lock"
+    hint = "hint: if this stage no longer exists, delete .pivot/stages/my_pipeline.clean_up.lock"
     assert hint in quick.pivot("track", "clean.json", code=2).stderr

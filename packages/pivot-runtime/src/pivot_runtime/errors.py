@@ -41,7 +41,7 @@ class BusyError(EngineError):
         since = "" if age is None else f" for {age:.0f} s"
         super().__init__(
             f"'{command}' (process {pid}) has been working on this project{since}; nothing was done",
-            hint="wait for it to end, or leave out --no-wait",
+            hint="wait for it to end, or remove --no-wait",
         )
 
 
@@ -52,8 +52,8 @@ class NestedError(EngineError):
 
     def __init__(self, pid: int, command: str) -> None:
         super().__init__(
-            f"a stage of '{command}' (process {pid}) has started this command, which would wait for that one to end",
-            hint="declare what the stage reads as its deps; one command then runs what writes it, and the stage",
+            f"a stage of '{command}' (process {pid}) started this command, which would wait for that one to end",
+            hint="declare the stage's inputs as deps; one command then runs the stages that write them, and the stage",
         )
 
 
@@ -63,7 +63,7 @@ class SourceChangedError(EngineError):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, files: Iterable[str]) -> None:
-        super().__init__(f"{', '.join(files)} was edited when it was about to run", hint="run it again")
+        super().__init__(f"{', '.join(files)} was edited just before it ran", hint="run it again")
 
 
 class LogError(EngineError):
@@ -116,8 +116,8 @@ class ImportRequiredError(EngineError):
 
     def __init__(self) -> None:
         super().__init__(
-            "it would have to be imported, or has changed since it was",
-            hint="leave out --static, if you trust its code",
+            "it must be imported, or has changed since its import",
+            hint="omit --static if you trust its code",
         )
 
 
@@ -129,7 +129,7 @@ class StaticError(EngineError):
     def __init__(self) -> None:
         super().__init__(
             "no stage is known without importing the pipelines: there are no lock files",
-            hint="commit those in .pivot/stages/, or leave out --static, if you trust the code",
+            hint="commit those in .pivot/stages/, or omit --static if you trust the code",
         )
 
 
@@ -137,7 +137,7 @@ class StaleSnapshotError(HostError):
     """A pipeline whose snapshot seemed valid was imported, and its stages differ from those of the snapshot."""
 
     def __init__(self) -> None:
-        super().__init__("a pipeline was edited meanwhile", hint="repeat the command when the edits have ended")
+        super().__init__("a pipeline was edited meanwhile", hint="repeat the command after the edits")
 
 
 class LinkError(EngineError):

@@ -204,9 +204,7 @@ class _Checkout:
         there = self._stores.files.tree(file).files
         name = _replaced_link(file, {name for name, each in there.items() if wanted.get(name) != each})
         if name is not None and not self._options.force:
-            raise CacheError(
-                f"{file / name} is a symbolic link, in whose place a file is recorded: --force replaces it"
-            )
+            raise CacheError(f"{file / name} is a symbolic link, but a file is recorded: --force replaces it")
 
     def _keep(self, path: ArtifactPath, artifact: Artifact) -> None:
         """Save content before it is overwritten, if it will be."""
@@ -294,12 +292,12 @@ def _refuse_link(root: pathlib.Path, path: ArtifactPath, artifact: Artifact) -> 
         raise CacheError(f"{file} is a symbolic link that leads nowhere: {way}", hint=way)
     if real.is_dir() is not artifact.tree:
         kinds = ("directory", "file") if real.is_dir() else ("file", "directory")
-        raise CacheError(f"{file} is a symbolic link to a {kinds[0]}, and a {kinds[1]} is recorded: {way}", hint=way)
+        raise CacheError(f"{file} is a symbolic link to a {kinds[0]}, but a {kinds[1]} is recorded: {way}", hint=way)
     inside = os.path.relpath(real, os.path.realpath(root))
     if not inside.startswith("..") or not _STATE.isdisjoint(part.casefold() for part in real.parts):
-        raise CacheError(f"{file} is a symbolic link to {real}, where nothing is restored to: {way}", hint=way)
+        raise CacheError(f"{file} is a symbolic link to {real}, into which nothing is restored: {way}", hint=way)
     if repository.tracks(root, path):
-        raise CacheError(f"{file} is a symbolic link that has come by git, which is not followed: {way}", hint=way)
+        raise CacheError(f"{file} is a symbolic link from git, which is not followed: {way}", hint=way)
 
 
 def _replaced_link(directory: pathlib.Path, names: "set[str]") -> str | None:

@@ -263,8 +263,8 @@ def _make_way(stores: Stores, path: ArtifactPath, project: Project, *, force: bo
         return
     if not force:
         raise OccupiedError(
-            f"{project.from_cwd(around)} is there, and something else",
-            hint="--force replaces it, and keeps it too if it is nowhere else; --to PATH puts the other beside it",
+            f"{project.from_cwd(around)} already exists with other content",
+            hint="--force replaces it, and saves its content if that exists nowhere else; --to PATH restores elsewhere",
         )
     if not elsewhere(stores, around, there):
         keep(stores, around, f"{by} --force")
@@ -292,7 +292,7 @@ def _named(name: str, project: Project, known: list[KeptContent]) -> KeptContent
     of_digest = [each for each in known if len(name) >= DIGITS and each.artifact.digest.startswith(name)]
     if of_digest:
         return of_digest[0]
-    raise TargetError(f"nothing was kept of {name!r}", hint="'pivot checkout --kept' lists what was")
+    raise TargetError(f"no saved content of {name!r}", hint="'pivot checkout --kept' lists the saved files")
 
 
 def _path(name: str, project: Project) -> ArtifactPath:

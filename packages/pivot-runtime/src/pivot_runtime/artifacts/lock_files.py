@@ -54,7 +54,7 @@ def retire(context: CommandContext, addresses: Collection[str], writers: Mapping
             if heir is not None and lock_file.read(heirs := project.layout.lock_file(heir), str(heirs)) is not None:
                 with as_cache_errors("remove", file):
                     file.unlink()
-                text = f"removed the lock file of {address}, which is no stage any more: {heir} writes its outs now"
+                text = f"removed the lock file of {address}, which is no longer a stage: {heir} now writes its outs"
                 context.notices.add(Notice(text))
 
 

@@ -117,12 +117,12 @@ class Obstacles:
 def ways_out(path: str, obstacle: str) -> str:
     """A hint how to remove an obstacle."""
     if "tracked" in obstacle:
-        return "'pivot untrack' the data, or let the stage write elsewhere"
+        return "'pivot untrack' the data, or let the stage write to another path"
     import shlex  # noqa: PLC0415  # start-up time
 
     there = obstacle.removesuffix(_ABOVE) if obstacle.endswith(_ABOVE) else path
     move = shlex.join(["mv", there, f"{there}.mine"])
-    return f"move it away, as in '{move}', or let the stage write elsewhere"
+    return f"move it away, as in '{move}', or let the stage write to another path"
 
 
 def _stands_for_data(file: pathlib.Path) -> bool:

@@ -184,7 +184,7 @@ def read(context: CommandContext, *, mending: Container[str] = ()) -> Records:
         if other.artifact != record.artifact:
             damaged[record.path] = ContradictionError(
                 f"{record.path} is recorded twice: in {sources[record.path]} and in {source}",
-                hint="delete what is out of date: the .pvt file, or the lock file of a stage that is gone, "
+                hint="delete the obsolete one: the .pvt file, or the lock file of a stage that no longer exists, "
                 "which 'pivot repro' does",
             )
     for path, error in damaged.items():

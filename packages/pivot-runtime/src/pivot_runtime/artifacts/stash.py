@@ -171,7 +171,7 @@ class OutStash:
 
 def _way(error: OSError) -> str:
     found = owner_hint(pathlib.Path(error.filename)) if error.errno in (errno.EACCES, errno.EPERM) else None
-    return found or "move away what is in its way"
+    return found or "move the obstacle away"
 
 
 def _move(source: pathlib.Path, target: pathlib.Path) -> None:

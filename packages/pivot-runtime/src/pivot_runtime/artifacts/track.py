@@ -101,7 +101,7 @@ def untrack(context: CommandContext, names: Iterable[str], *, report: Reporter =
             if foreign:
                 raise TargetError(
                     f"{foreign[0].path} is an out of {foreign[0].address}, not tracked data",
-                    hint="name data that 'pivot track' has put under Pivot: see 'pivot status'",
+                    hint="name tracked data: see 'pivot status'",
                 )
             paths += [record.path for record in found]
         for path in paths:
@@ -129,9 +129,7 @@ def _refuse_cache(project: Project, path: ArtifactPath, stores: Stores) -> None:
     """Refuse data that contain the cache, which would then be stored in itself."""
     data, cache = project.layout.artifact(path), stores.layout.cache_dir
     if cache.is_relative_to(data) or data.is_relative_to(cache):
-        raise TargetError(
-            f"{path} cannot be tracked: the cache is {cache}", hint="let cache.dir name a directory elsewhere"
-        )
+        raise TargetError(f"{path} cannot be tracked: the cache is {cache}", hint="set cache.dir to another directory")
 
 
 def _refuse_foreign(project: Project, path: ArtifactPath) -> None:
@@ -156,7 +154,7 @@ def _refuse_overlaps(paths: list[ArtifactPath]) -> None:
     for one in paths:
         for other in paths:
             if is_within(other, one) and (one != other or paths.count(one) > 1):
-                raise TargetError(f"{other} is named twice", hint="name each file, or the directory around it, once")
+                raise TargetError(f"{other} is named twice", hint="name each file, or its directory, once")
 
 
 def _refuse_git_tracked(paths: list[ArtifactPath], project: Project) -> None:
@@ -172,7 +170,7 @@ def _refuse_git_tracked(paths: list[ArtifactPath], project: Project) -> None:
         if any(is_within(name, path) for name in names):
             raise TargetError(
                 f"{path} is tracked by git",
-                hint=f"run 'git rm -r --cached {project.from_cwd(path)}' first: it stays here",
+                hint=f"run 'git rm -r --cached {project.from_cwd(path)}' first: the file itself stays",
             )
 
 
@@ -187,7 +185,9 @@ def _take_in(data: pathlib.Path, stores: Stores) -> Artifact:
     artifact = stores.keep(data)
     if _marked(data).signature() != before.signature():
         raise ArtifactError(
-            data, "changed while it was taken in; nothing was recorded", hint="repeat it when nothing writes there"
+            data,
+            "changed while it was being stored; nothing was recorded",
+            hint="repeat the command when no process writes there",
         )
     return artifact
 
@@ -221,13 +221,13 @@ def _refuse_unfetched(path: ArtifactPath, before: Record | None, project: Projec
     """
     if before is None or not before.artifact.tree or not project.layout.artifact(path).is_dir():
         return
-    hint = f"'pivot pull {project.from_cwd(path)}' brings them here; with --force the rest is recorded alone"
+    hint = f"'pivot pull {project.from_cwd(path)}' fetches them; --force records only the rest"
     try:
         listed = stores.store.tree(before.artifact)
     except CacheError:
         if stores.look(path) == before.artifact:
             return
-        problem = f"the listing that is recorded of {path} is not in the cache, so that the missing files are unknown"
+        problem = f"the recorded listing of {path} is not in the cache, so the missing files are unknown"
         raise TargetError(problem, hint=hint) from None
     gone = tree.compare(listed, stores.files.tree(project.layout.artifact(path))).absent
     files = {name: listed.files[name] for name in gone if name in listed.files}

@@ -61,7 +61,7 @@ def _path(name: str, project: Project) -> ArtifactPath:
     try:
         path = project.path(name)
     except PathError as error:
-        raise TargetError(str(error), hint=error.hint or "name data files or directories of yours") from None
+        raise TargetError(str(error), hint=error.hint or "name your own data files or directories") from None
     if not path:
         raise TargetError("the whole project cannot be tracked", hint="name the data files or directories in it")
     return ArtifactPath(path)
@@ -73,14 +73,14 @@ def _refuse_name(path: ArtifactPath, project: Project) -> None:
     if last.endswith(pvt.SUFFIX):
         stem = path.removesuffix(pvt.SUFFIX)
         hint = f"name {stem}" if last != pvt.SUFFIX else "rename it"
-        raise TargetError(f"{path} is the name of a file that stands for data", hint=hint)
+        raise TargetError(f"{path} is the name of a file that represents data", hint=hint)
     if any(ord(sign) < ord(" ") or sign == "\x7f" for sign in path):
         raise TargetError(
-            f"{str(path)!r} holds a control character, for which no line of a .gitignore can be written",
+            f"{str(path)!r} contains a control character, which no line of a .gitignore can represent",
             hint="rename it",
         )
     if len(os.fsencode(last)) > _LONGEST_NAME - len(pvt.SUFFIX):
-        raise TargetError(f"the name {last!r} is too long to have {pvt.SUFFIX} added to it", hint="shorten it")
+        raise TargetError(f"the name {last!r} is too long to append {pvt.SUFFIX}", hint="shorten it")
     state = next((part for part in above if part.casefold() in _STATE), None)
     if state is not None:
         raise TargetError(f"{path} is in {state}/, into which nothing is restored", hint="move the data elsewhere")
@@ -119,7 +119,9 @@ def _refuse_place(path: ArtifactPath, project: Project) -> None:
         way = f"track {project.from_cwd(around)} as a whole"
         if not inside.startswith(".."):
             way = f"name its real path: {project.from_cwd(inside)}"
-    raise TargetError(f"{path} cannot be tracked: {around} {why}, and a {pvt.SUFFIX} file in it is not seen", hint=way)
+    raise TargetError(
+        f"{path} cannot be tracked: {around} {why}, and no search finds a {pvt.SUFFIX} file in it", hint=way
+    )
 
 
 def _refuse_overlap(path: ArtifactPath, known: Records) -> None:
@@ -133,9 +135,9 @@ def _refuse_overlap(path: ArtifactPath, known: Records) -> None:
             what = "is tracked" if other.tracked else f"is an out of {other.address}"
             raise TargetError(
                 f"{path} cannot be tracked: {other.path} {what}",
-                hint="nothing may be recorded twice: leave one of them out"
+                hint="a path may be recorded only once: remove one of them"
                 if other.address is None
-                else f"if there is no such stage any more, delete {lock_name(other.address)}",
+                else f"if this stage no longer exists, delete {lock_name(other.address)}",
             )
 
 
@@ -148,7 +150,7 @@ def _refuse_link(path: ArtifactPath, project: Project) -> None:
         return
     real, root = os.path.realpath(file), os.path.realpath(project.root)
     if not os.path.exists(real):
-        raise TargetError(f"{path} is a symbolic link that leads nowhere", hint="put there what it should lead to")
+        raise TargetError(f"{path} is a symbolic link that leads nowhere", hint="create its target")
     if is_within(root, real.rstrip("/")):
         raise TargetError(
             f"{path} is a symbolic link to {real}, which contains the project", hint="name the data themselves"
@@ -156,10 +158,10 @@ def _refuse_link(path: ArtifactPath, project: Project) -> None:
     if is_within(real, root):
         raise TargetError(
             f"{path} is a symbolic link to another place in the project",
-            hint=f"track what it leads to: {project.from_cwd(os.path.relpath(real, root))}",
+            hint=f"track its target: {project.from_cwd(os.path.relpath(real, root))}",
         )
     if not _STATE.isdisjoint(part.casefold() for part in real.split("/")):
-        raise TargetError(f"{path} leads to {real}, which is no data", hint="name the data themselves")
+        raise TargetError(f"{path} leads to {real}, which is not data", hint="name the data themselves")
 
 
 def _refuse_sources(path: ArtifactPath, context: CommandContext) -> None:
@@ -168,7 +170,7 @@ def _refuse_sources(path: ArtifactPath, context: CommandContext) -> None:
     sources = records.code_files(context)
     code = next((source for source in sorted(sources) if is_within(source, path)), None)
     if code is not None:
-        what = "is code" if code == path else f"holds code: {code},"
+        what = "is code" if code == path else f"contains code:  {code},"
         raise TargetError(
             f"{path} {what} of {sources[code]}",
             hint="leave code to git" if code == path else "track the data in it one by one, and leave the code to git",
@@ -178,7 +180,7 @@ def _refuse_sources(path: ArtifactPath, context: CommandContext) -> None:
         relative = project.from_cwd(ours)
         hint = f"move {relative} away, or track the rest of it one by one"
         if os.path.basename(ours) in (PIPELINE_FILE, DECLARED_FILE):
-            hint += f"; where it is data, name its directory in {project.layout.ignore_file.name}"
+            hint += f"; if it is data, add its directory to {project.layout.ignore_file.name}"
         raise TargetError(f"{path} cannot be tracked: {relative} in it is not data", hint=hint)
 
 

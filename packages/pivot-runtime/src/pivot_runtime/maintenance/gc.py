@@ -140,13 +140,13 @@ def _users(layout: Layout, options: GcOptions) -> tuple[list[pathlib.Path], list
         named = ", ".join(str(user.root) for user in heeded)
         raise SharedCacheError(
             f"other projects use this cache: {named}",
-            hint="--all-projects keeps what they need too, --only-this-project removes what only they need",
+            hint="--all-projects also keeps what they need, --only-this-project removes what only they need",
         )
     for user in heeded:
         if not user.present:
             raise SharedCacheError(
-                f"{user.root} on {user.host or 'this machine'} uses this cache, and cannot be read from here",
-                hint=f"if that project no longer exists, delete {user.file}; or give --only-this-project",
+                f"{user.root} on {user.host or 'this machine'} uses this cache, but cannot be read",
+                hint=f"if that project no longer exists, delete {user.file}; or use --only-this-project",
             )
     return [user.root for user in heeded], gone
 

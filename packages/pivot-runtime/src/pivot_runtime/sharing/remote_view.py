@@ -131,7 +131,7 @@ class RemoteView(SessionView):
         if wanted:
             stores = self._session.stores
             for path, problem in self.fetch(wanted, progress).items():
-                hint = "'pivot repro --pull' once more computes it again"
+                hint = "repeat 'pivot repro --pull' to compute it again"
                 raise ArtifactError(stores.layout.artifact(path), problem, hint=hint)
             plan = checkout.compare(wanted, {path: stores.look(path) for path in wanted})
             checkout.apply(plan, stores.store, stores.layout, stores.settings.checkout_mode, files=stores.files)
@@ -158,7 +158,7 @@ class RemoteView(SessionView):
         problems = {}
         for path, artifact in lacking.items():
             if not stores.store.has_all(artifact):
-                problems[path] = str(outcome.failed.get(artifact.digest, f"{self.remote!r} does not have it any more"))
+                problems[path] = str(outcome.failed.get(artifact.digest, f"{self.remote!r} no longer has it"))
                 self._there.discard(artifact)
         if problems:
             self._client.forget()  # the next run asks about everything
