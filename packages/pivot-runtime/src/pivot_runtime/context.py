@@ -72,7 +72,7 @@ class CommandContext(Value):
         environment: The environment variables.
         overrides: The values of parameters from the command line, each as ``stage.name=value``.
         use_snapshots: Do not import a pipeline again if its last load still holds.
-        hosts: The pool of hosts that outlive the command; None if they end with it.
+        host_pool: The pool of hosts that outlive the command; None if they end with it.
         startup_state: The state of the process when it began, if hosts may be forked from it.
         on_slow_import: Called while an import takes long, with the seconds so far and the line that runs.
         read_set: The paths that the command has read or inspected.
@@ -83,7 +83,7 @@ class CommandContext(Value):
     environment: Mapping[str, str] = attrs.field(eq=False, repr=False)
     overrides: tuple[str, ...] = ()
     use_snapshots: bool = True
-    hosts: "HostPool | None" = attrs.field(default=None, eq=False, repr=False)
+    host_pool: "HostPool | None" = attrs.field(default=None, eq=False, repr=False)
     startup_state: StartupState | None = attrs.field(default=None, eq=False, repr=False)
     on_slow_import: Callable[[float, str], None] = attrs.field(default=lambda *_: None, eq=False, repr=False)
     read_set: ReadSet = attrs.field(factory=ReadSet, eq=False, repr=False)

@@ -289,7 +289,7 @@ class _Loader:
         return self._add(file, found.loaded)
 
     def _add(self, file: pathlib.Path, loaded: Loaded, process: "HostClient | None" = None) -> LoadedFile:
-        pool = self._context.hosts
+        pool = self._context.host_pool
         host = pool.take(file, loaded) if pool is not None and process is None else None
         if host is None and (pool is not None or process is not None):
             host = self._new_host(file, loaded, process)
@@ -311,7 +311,7 @@ class _Loader:
 
             self._starter = HostStarter(
                 quiet=self._options.quiet,
-                guard=self._options.guard if self._context.hosts is None else None,
+                guard=self._options.guard if self._context.host_pool is None else None,
                 startup_state=self._context.startup_state,
                 may_start=self._static_loader is None,
             )

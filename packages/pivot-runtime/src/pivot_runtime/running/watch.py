@@ -77,7 +77,7 @@ class Watch:
             polling: Called with the reason if directories are polled.
         """
         self._pool = HostPool()
-        self._context = attrs.evolve(context, hosts=self._pool)
+        self._context = attrs.evolve(context, host_pool=self._pool)
         self._guard = context.project.layout.guard_file
         self._targets = tuple(targets)
         self._options = options
@@ -205,7 +205,7 @@ class Watch:
         """A context in which nothing has been looked at."""
         context = self._context
         found = CommandContext.find(context.project.cwd, context.environment)
-        return attrs.evolve(found, overrides=context.overrides, hosts=self._pool)
+        return attrs.evolve(found, overrides=context.overrides, host_pool=self._pool)
 
     def _settle_ms(self) -> int:
         try:
