@@ -132,7 +132,7 @@ def _check(
 
 def _record(session: Session, evaluation: Evaluation, reason: str) -> None:
     stage, spec = evaluation.stage, evaluation.stage.spec
-    outs = Outs(session).take_in(spec)
+    outs = Outs(session).store(spec)
     session.store.persist(*(outs[out.path] for out in spec.outs if out.cache))  # no run can make them again
     deps = {path: artifact for path in spec.deps if (artifact := session.artifact_at(path)) is not None}
     inputs = attrs.evolve(evaluation.observation.inputs, deps=deps)

@@ -1,4 +1,4 @@
-"""The outs of a stage around its run: saved, stashed, given back to incremental stages, stored."""
+"""Outs around a stage run: save what the user wrote, stash, restore for incremental stages, put back, store."""
 
 import contextlib
 import functools
@@ -27,26 +27,26 @@ class Outs:
     """The outs of all stages of one run."""
 
     def __init__(self, session: Session, report: Reporter = no_report) -> None:
-        """Describe them; nothing is touched."""
+        """Touch nothing yet; ``report`` gets an event for each file of the user that is saved."""
         self._session = session
         self._layout = session.stores.layout
         self._report = report
 
     @functools.cached_property
-    def _stash(self) -> "OutStash":
+    def _out_stash(self) -> "OutStash":
         from pivot_runtime.artifacts.stash import OutStash  # noqa: PLC0415  # start-up time: most runs start nothing
 
         return OutStash(self._layout)
 
-    def sweep(self) -> None:
-        """Put back what a killed run has left."""
-        self._stash.sweep()
+    def put_back_leftovers(self) -> None:
+        """Put back the outs that a killed run has left in the stash."""
+        self._out_stash.sweep()
 
-    def keep(self, found: Mapping[ArtifactPath, Artifact | None], lock: StageLock | None) -> None:
-        """Before files are overwritten: what no run had written is the user's, and goes into the cache.
+    def save_user_files(self, found: Mapping[ArtifactPath, Artifact | None], lock: StageLock | None) -> None:
+        """Store outs that no run has written in the cache, before they are overwritten: they are the user's.
 
         Raises:
-            CacheError: It cannot be kept.
+            CacheError: A file cannot be stored.
         """
         store, stores = self._session.store, self._session.stores
         for path, artifact in found.items():
@@ -57,21 +57,21 @@ class Outs:
                 kept_at = store.path_of(saved.digest).relative_to(self._session.project.root, walk_up=True)
                 self._report(events.UserFileSaved(path, str(kept_at)))
 
-    def set_aside(self, spec: StageSpec, lock: StageLock | None) -> None:
-        """Make room for a run; what it goes on from is there as a copy of its own."""
+    def stash(self, spec: StageSpec, lock: StageLock | None) -> None:
+        """Move the outs out of the way of a run; incremental ones are restored as copies that it may change."""
         lasting = any(out.directory for out in spec.outs)  # a directory that no run has written would be in the way
-        self._stash.take(spec.address, [out.path for out in spec.outs], lasting=lasting)
+        self._out_stash.take(spec.address, [out.path for out in spec.outs], lasting=lasting)
         for out in spec.outs:
             before = lock.outs.get(out.path) if lock is not None and out.incremental else None
             if before is not None:
-                self._give_again(spec.address, out.path, before)
+                self._restore_incremental(spec.address, out.path, before)
 
-    def _give_again(self, address: str, path: ArtifactPath, before: Artifact) -> None:
+    def _restore_incremental(self, address: str, path: ArtifactPath, before: Artifact) -> None:
         target = self._layout.artifact(path)
         with contextlib.suppress(MissingObjectError, CorruptObjectError):
             self._session.store.restore(before, target)
             return
-        waiting = self._stash.waiting(address, path)
+        waiting = self._out_stash.waiting(address, path)
         if self._session.stores.files.artifact(waiting) != before:
             return  # then the stage starts again, as on its first run
         try:
@@ -80,15 +80,15 @@ class Outs:
             raise ArtifactError(target, f"cannot be written: {error.strerror}") from None
 
     def put_back(self, spec: StageSpec) -> list[ArtifactPath]:
-        """A stage that did not succeed changes nothing: its outs are again what they were, but for those returned."""
-        return self._stash.give_back(spec.address, [out.path for out in spec.outs])
+        """Put back the outs of a stage that did not succeed; returns those that could not be."""
+        return self._out_stash.give_back(spec.address, [out.path for out in spec.outs])
 
-    def release(self, address: str) -> None:
-        """The stage has succeeded: its previous outs are no longer needed."""
-        self._stash.drop(address)
+    def drop_stash(self, address: str) -> None:
+        """Remove the previous outs of a stage that has succeeded."""
+        self._out_stash.drop(address)
 
     def recache(self, out: OutSpec, recorded: Mapping[ArtifactPath, Artifact]) -> bool:
-        """Before a lock is written: store an out again that is in place and that the cache has lost; whether it was.
+        """Store an out again that is as recorded, and that the cache has lost; returns whether it was stored.
 
         Raises:
             CacheError: It cannot be stored.
@@ -99,21 +99,21 @@ class Outs:
         self._session.ingest(out.path)
         return True
 
-    def absent(self, spec: StageSpec) -> list[ArtifactPath]:
-        """Outs that are not there."""
+    def missing(self, spec: StageSpec) -> list[ArtifactPath]:
+        """The outs that are not there."""
         return [out.path for out in spec.outs if not self._layout.artifact(out.path).exists()]
 
-    def take_in(self, spec: StageSpec) -> dict[ArtifactPath, Artifact]:
-        """The outs of the stage, now in the cache if declared so.
+    def store(self, spec: StageSpec) -> dict[ArtifactPath, Artifact]:
+        """Store the outs of a stage in the cache, but for those that are declared not to be cached; returns all.
 
         Raises:
-            ArtifactError: Something there is not what was declared, or cannot be read.
+            ArtifactError: An out is not of the declared kind, or cannot be read.
         """
         for out in spec.outs:
             self._check_kind(out)
-        return {out.path: self._take_in(out) for out in spec.outs}
+        return {out.path: self._store(out) for out in spec.outs}
 
-    def _take_in(self, out: OutSpec) -> Artifact:
+    def _store(self, out: OutSpec) -> Artifact:
         if out.cache:
             artifact = self._session.ingest(out.path)
             if self._layout.kept_dir.exists():

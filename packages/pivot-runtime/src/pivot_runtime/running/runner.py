@@ -1,4 +1,4 @@
-"""The runner: skips, restores or runs each stage of a graph, takes in its outs and writes its lock."""
+"""The runner: skips, restores or runs each stage of a graph, stores its outs and writes its lock."""
 
 import contextlib
 import enum
@@ -56,7 +56,7 @@ _CURRENT = frozenset({StageOutcome.CACHED, StageOutcome.RESTORED, StageOutcome.R
 
 
 class _StageFailure(Exception):  # noqa: N818  # it never leaves this module
-    """A stage run whose outs are not taken in; with ``final``, another try would end likewise."""
+    """A stage run whose outs are not stored; with ``final``, another try would end likewise."""
 
     def __init__(self, summary: str, *, detail: str = "", hint: str | None = None, final: bool = False) -> None:
         super().__init__(summary)
@@ -154,7 +154,7 @@ class Runner:
         began = time.monotonic()
         self._report(events.RunStarted(self._session.graph.short_names(), tuple(self._graph.stages)))
         if has_stash(self._layout):
-            self._outs.sweep()
+            self._outs.put_back_leftovers()
         try:
             self._loop()
         except BaseException as error:
@@ -287,12 +287,12 @@ class Runner:
     def _start(self, address: str, observation: Observation, decision: Decision) -> None:
         self._report(events.StageStarted(address, decision))
         lock = self._session.lock(address)
-        self._outs.keep(observation.outs, lock)
+        self._outs.save_user_files(observation.outs, lock)
         self._layout.logs_dir.mkdir(parents=True, exist_ok=True)
         spec = self._graph.stages[address]
         retries = 0 if self._options.in_process else spec.retries
         self._running[address] = _StageRun(observation, decision, retries)  # from here on its outs are to be put back
-        self._outs.set_aside(spec, lock)
+        self._outs.stash(spec, lock)
         self._execute(address)
 
     def _execute(self, address: str) -> None:
@@ -304,12 +304,12 @@ class Runner:
         if finished.left:
             self._report(events.LeftoverProcessesKilled(address, finished.left))
         try:
-            changed, outs = self._take_in(finished)
+            changed, outs = self._store_outs(finished)
         except _StageFailure as failure:
             self._fail(finished, failure)
             return
         run = self._running.pop(address)
-        self._outs.release(address)
+        self._outs.drop_stash(address)
         seconds, usage = finished.seconds, finished.usage
         if changed:
             self._settle(address, StageOutcome.TORN, events.StageInputsChanged(address, seconds, changed, usage))
@@ -319,8 +319,8 @@ class Runner:
         ran = events.StageRan(address, run.decision, seconds, finished.incomplete, usage, variables)
         self._settle(address, StageOutcome.RAN, ran)
 
-    def _take_in(self, finished: "Finished") -> tuple[tuple[str, ...], dict[ArtifactPath, Artifact]]:
-        """Take in the outs of a stage run, unless it failed or its inputs changed; returns these inputs, and the outs.
+    def _store_outs(self, finished: "Finished") -> tuple[tuple[str, ...], dict[ArtifactPath, Artifact]]:
+        """Store the outs of a stage run, unless it failed or its inputs changed; returns these inputs, and the outs.
 
         Raises:
             _StageFailure: The run failed, or its outs are not those that it declares.
@@ -329,16 +329,16 @@ class Runner:
         if failure is not None:
             raise _StageFailure(failure.summary, detail=failure.detail, hint=failure.hint)
         spec, deps = self._graph.stages[address], self._running[address].observation.inputs.deps
-        absent = self._outs.absent(spec)
-        if absent:
-            raise _StageFailure(f"it did not write {', '.join(absent)}", hint="a stage writes all outs it declares")
+        missing = self._outs.missing(spec)
+        if missing:
+            raise _StageFailure(f"it did not write {', '.join(missing)}", hint="a stage writes all outs it declares")
         unruly = self._strict_io.unruly(spec, finished.seen)
         if unruly:
             hint = "declare them as shown, or name them in strict_io.ignore"
             raise _StageFailure(unruly, hint=hint, final=True)
         try:
             changed = (*self._dep_edits.edited(address, deps), *self._code_edits.edited(address))
-            return changed, {} if changed else self._outs.take_in(spec)
+            return changed, {} if changed else self._outs.store(spec)
         except ArtifactError as error:
             raise _StageFailure(str(error), hint=error.hint) from error
 
@@ -367,7 +367,7 @@ class Runner:
         if self._inputs is not None:
             self._inputs.restore(address, plan)
         replaced = {path: observation.outs[path] for path in plan.replace}
-        self._outs.keep(replaced, self._session.lock(address))
+        self._outs.save_user_files(replaced, self._session.lock(address))
         checkout.apply(plan, stores.store, self._layout, stores.settings.checkout_mode, files=stores.files)
         for out in self._graph.stages[address].outs:
             if self._outs.recache(out, record.outs):
@@ -413,7 +413,7 @@ class Runner:
 
     def _start_again(self, address: str) -> bool:
         try:
-            self._outs.set_aside(self._graph.stages[address], self._session.lock(address))
+            self._outs.stash(self._graph.stages[address], self._session.lock(address))
         except ArtifactError:
             self._outs.put_back(self._graph.stages[address])
             return False
