@@ -6,7 +6,7 @@ import click
 
 from pivot_cli import options
 from pivot_cli.context import command_context
-from pivot_cli.terminal import console, sanitize
+from pivot_cli.terminal import console, formats
 from pivot_runtime.inspecting.doctor import Level, diagnose
 
 _COLOURS = {Level.GOOD: "green", Level.SLOW: "yellow", Level.BAD: "red"}
@@ -30,7 +30,7 @@ def command(*, as_json: bool) -> int:
     else:
         for each in found:
             level = console.coloured(f"{each.level.value:<7}", _COLOURS[each.level])
-            console.data(f"{level}  {sanitize.one_line(f'{each.about}: {each.text}')}")
+            console.data(f"{level}  {formats.one_line(f'{each.about}: {each.text}')}")
             if each.hint:
-                console.data(f"         {sanitize.one_line(each.hint)}")
+                console.data(f"         {formats.one_line(each.hint)}")
     return 1 if any(each.level is Level.BAD for each in found) else 0

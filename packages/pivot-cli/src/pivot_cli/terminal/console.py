@@ -10,7 +10,7 @@ from typing import IO, Final
 import click
 from click._compat import should_strip_ansi
 
-from pivot_cli.terminal import sanitize
+from pivot_cli.terminal import formats
 from pivot_core.errors import PivotError
 
 _MARKS: Final = {"error": "red", "hint": "cyan", "warning": "yellow", "note": "blue"}
@@ -50,12 +50,12 @@ _heard = OutputCapture()
 
 def text(message: str) -> None:
     """Print Pivot's own text on stderr, with control characters in names and values escaped."""
-    _put(sanitize.escaped(message))
+    _put(formats.escaped(message))
 
 
 def printed(message: str) -> None:
     """Print the output or exception of a stage on stderr, with only harmless control codes."""
-    _put(sanitize.strip_control(message))
+    _put(formats.strip_control(message))
 
 
 def _put(message: str) -> None:
@@ -84,7 +84,7 @@ def diverted(say: Callable[[str], None]) -> Iterator[None]:
 
 def data(message: str) -> None:
     """Print the result of the command on stdout, with foreign text escaped."""
-    message = sanitize.escaped(message)
+    message = formats.escaped(message)
     whole = message if message.endswith("\n") or not message else f"{message}\n"
     _hear("out", whole, sys.stdout)
     click.echo(whole, nl=False)
@@ -92,7 +92,7 @@ def data(message: str) -> None:
 
 def line(message: str) -> None:
     """Print one line of the result on stdout."""
-    data(sanitize.one_line(message))
+    data(formats.one_line(message))
 
 
 def heard() -> tuple[str, str] | None:
@@ -156,4 +156,4 @@ def coloured(message: str, colour: str, *, bold: bool | None = None) -> str:
 def _marked(mark: str, message: str) -> None:
     with contextlib.suppress(OSError):
         sys.stdout.flush()
-    text(f"{coloured(f'{mark}:', _MARKS[mark], bold=True)} {sanitize.one_line(message)}")
+    text(f"{coloured(f'{mark}:', _MARKS[mark], bold=True)} {formats.one_line(message)}")

@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from pivot_cli.terminal import formats, sanitize
+from pivot_cli.terminal import formats
 from pivot_runtime.maintenance.drop import DropReport, DropTarget
 from pivot_runtime.maintenance.gc import GcReport, GcResult
 from pivot_runtime.maintenance.status import CacheStatus, ObjectCount
@@ -39,7 +39,7 @@ def status(found: CacheStatus, project: Project) -> str:
     ]
     if found.users:
         lines.append(f"Shared with: {formats.listed([str(user) for user in found.users])}")
-    return sanitize.lines(lines)
+    return formats.one_per_line(lines)
 
 
 def status_json(found: CacheStatus) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def verification(found: CacheCheck) -> str:
     lines = [f"Checked {_heap(ObjectCount(report.objects, report.size))}: {state}"]
     if found.mended:
         lines.append(f"Repaired {formats.listed([record.path for record in found.mended])}")
-    return sanitize.lines(lines)
+    return formats.one_per_line(lines)
 
 
 def verification_errors(found: CacheCheck, project: Project) -> Iterator[str]:
@@ -155,7 +155,7 @@ def collection(done: GcReport) -> str:
         lines.append(f"Would delete {formats.counted(len(planned.expired), 'earlier collection')} from the trash")
     elif made is not None and made.deleted[0]:
         lines.append(f"Deleted {_heap(ObjectCount(*made.deleted))} from the trash")
-    return sanitize.lines(lines)
+    return formats.one_per_line(lines)
 
 
 def collection_notes(done: GcReport) -> Iterator[str]:
@@ -214,7 +214,7 @@ def dropped(done: DropReport, project: Project, *, dry_run: bool) -> str:
         lines.append(f"{formats.counted(done.shared, 'object')} kept: other outs or tracked data also need them")
     if not done.refused and not dry_run:
         lines.append(f"Dropped {_heap(ObjectCount(len(done.removed), sum(done.removed.values())))}")
-    return sanitize.lines(lines)
+    return formats.one_per_line(lines)
 
 
 def drop_errors(done: DropReport, project: Project) -> Iterator[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from pivot_cli.terminal import sanitize
+from pivot_cli.terminal import formats
 from pivot_cli.views import verify
 from pivot_runtime.inspecting.verify import StageVerdict, Verification
 
@@ -93,11 +93,11 @@ def _problems(stage: StageVerdict, found: Verification, differing: Mapping[str, 
 
 def _valid(attributes: Mapping[str, str]) -> dict[str, str]:
     """Remove the characters that XML cannot contain."""
-    return {name: _NOT_IN_XML.sub("\ufffd", sanitize.escaped(value)) for name, value in attributes.items()}
+    return {name: _NOT_IN_XML.sub("\ufffd", formats.escaped(value)) for name, value in attributes.items()}
 
 
 def _message(text: str) -> str:
-    text = sanitize.escaped(text)
+    text = formats.escaped(text)
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
@@ -107,4 +107,4 @@ def _option(text: str) -> str:
 
 def _cell(text: str) -> str:
     """Escape a text for a table cell in Markdown."""
-    return _MARKDOWN.sub(r"\\\1", sanitize.escaped(" ".join(text.split())))
+    return _MARKDOWN.sub(r"\\\1", formats.escaped(" ".join(text.split())))

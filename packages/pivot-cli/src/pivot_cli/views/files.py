@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from pivot_cli.terminal import formats, sanitize
+from pivot_cli.terminal import formats
 from pivot_cli.views import phrases
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def restored(done: "CheckoutReport", project: "Project", *, dry_run: bool) -> st
     if not dry_run:
         return f"Restored {done.files} file(s)\n"
     lines = [f"would restore  {project.from_cwd(path)}" for path in done.paths]
-    return sanitize.lines([*lines, f"Would restore {done.files} file(s)"])
+    return formats.one_per_line([*lines, f"Would restore {done.files} file(s)"])
 
 
 def checkout_notes(done: "CheckoutReport", project: "Project") -> Iterator[str]:
@@ -68,7 +68,7 @@ def tracked(done: "Iterable[Tracked]", project: "Project") -> str:
     lines = []
     for each in done:
         size = formats.size(each.artifact.size)
-        display = sanitize.one_line(project.from_cwd(each.path))
+        display = formats.one_line(project.from_cwd(each.path))
         if not each.changed:
             lines.append(f"Unchanged {display} ({size})\n")
         elif each.new:
@@ -77,5 +77,5 @@ def tracked(done: "Iterable[Tracked]", project: "Project") -> str:
             lines.append(f"Updated {display} ({size}): commit {display}.pvt\n")
         if each.dropped:
             gone = formats.listed([f"{display}/{name}" for name in each.dropped], _MOST)
-            lines.append(f"  no longer included: {sanitize.one_line(gone)}\n")
+            lines.append(f"  no longer included: {formats.one_line(gone)}\n")
     return "".join(lines)

@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from pivot_cli.terminal import sanitize
+from pivot_cli.terminal import formats
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath, touches
 from pivot_core.values import Value
@@ -105,7 +105,7 @@ def text(found: Drawing) -> str:
     used = {start for start, _ in found.edges}
     ends = [node.key for node in found.nodes if node.key not in used]
     printed: set[str] = set()
-    return sanitize.lines(line for end in ends for line in _tree(end, before, labels, printed))
+    return formats.one_per_line(line for end in ends for line in _tree(end, before, labels, printed))
 
 
 def _tree(
@@ -195,7 +195,7 @@ def listing(found: Overview) -> str:
         lines.append(f"{address}  {spec.location}")
         lines += [f"  reads   {path}" for path in spec.deps]
         lines += [f"  writes  {out.path}" for out in spec.outs]
-    return sanitize.lines(lines)
+    return formats.one_per_line(lines)
 
 
 def listing_json(found: Overview) -> list[dict[str, Any]]:

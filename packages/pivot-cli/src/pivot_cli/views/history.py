@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pivot_cli.terminal import formats, sanitize
+from pivot_cli.terminal import formats
 from pivot_cli.views import phrases
 from pivot_runtime.history.history import PastRun, PastStage
 
@@ -39,7 +39,7 @@ def run_text(found: PastRun) -> str:
     cached = [stage.name for stage in found.stages if stage.state == "cached"]
     if cached:
         lines += ["", f"cached: {formats.listed(cached, 10)}"]
-    return sanitize.lines(lines)
+    return formats.one_per_line(lines)
 
 
 def _table(stages: Sequence[PastStage]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pivot_cli.terminal import formats, sanitize
+from pivot_cli.terminal import formats
 from pivot_cli.views import phrases, untracked
 from pivot_core.decide import FactChange, Reason, Verdict
 from pivot_core.lock import CodeEntry, UnresolvedCode
@@ -60,7 +60,7 @@ def status_text(found: Status) -> str:
         }
         parts = [f"{count} {what}" for what, count in counts.items() if count]
         lines.append(f"{where.remote!r}: {', '.join(parts) or 'nothing is recorded'}")
-    return sanitize.lines(lines)
+    return formats.one_per_line(lines)
 
 
 def _provide(found: Status) -> str:
@@ -93,7 +93,7 @@ def planned_runs(planned: Status) -> str:
         verb = _DRY[stage.evaluation.decision.verdict]
         why = _because(stage, planned) or _detail(stage, planned)
         lines.append(f"{verb:<13}  {stage.name:<{width}}  {why}".rstrip())
-    return sanitize.lines(lines)
+    return formats.one_per_line(lines)
 
 
 def explanations(found: Status, *, why_not: bool = False, verbose: bool = False) -> str:
@@ -105,7 +105,7 @@ def explanations(found: Status, *, why_not: bool = False, verbose: bool = False)
     if not found.stages:
         return "No stages are registered.\n"
     return "\n".join(
-        sanitize.lines(_explained(stage, found, why_not=why_not, verbose=verbose)) for stage in found.stages
+        formats.one_per_line(_explained(stage, found, why_not=why_not, verbose=verbose)) for stage in found.stages
     )
 
 
@@ -192,7 +192,7 @@ def _changed(change: FactChange, key: str, stage: StageStatus) -> Iterator[str]:
 
 def fingerprints(found: Status, *, verbose: bool = False) -> str:
     """Return a block per stage: every entry with digest and place, libraries with versions, and untracked code."""
-    return "\n".join(sanitize.lines(_fingerprint(stage, verbose=verbose)) for stage in found.stages)
+    return "\n".join(formats.one_per_line(_fingerprint(stage, verbose=verbose)) for stage in found.stages)
 
 
 def _fingerprint(stage: StageStatus, *, verbose: bool) -> Iterator[str]:
@@ -228,7 +228,7 @@ def tracked_states(found: Sequence[TrackedFile], project: "Project") -> Iterator
     width = max((len(project.from_cwd(each.path)) for each in found), default=0)
     words = max((len(_STATES[each.state]) for each in found), default=0)
     for each in found:
-        path = sanitize.one_line(project.from_cwd(each.path))
+        path = formats.one_line(project.from_cwd(each.path))
         differs = phrases.describe_difference(each.difference, path)
         yield f"{path:<{width}}  {_STATES[each.state]:<{words}}  {formats.size(each.size):<8}  {differs}".rstrip()
     yield from advice(found)

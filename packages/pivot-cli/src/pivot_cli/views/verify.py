@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from pivot_cli.terminal import formats, sanitize
+from pivot_cli.terminal import formats
 from pivot_cli.views import phrases
 from pivot_core.decide import Reason
 from pivot_runtime.inspecting.verify import StageVerdict, Verification
@@ -17,14 +17,14 @@ _SHOWN: Final = {"passed": "passed", "failed": "FAILED", "unknown": "unknown"}
 def verification(found: Verification) -> str:
     """Return a line per stage and a summary."""
     if not found.stages:
-        return sanitize.lines(f"missing {path}" for path in found.absent) + "No stages are registered.\n"
+        return formats.one_per_line(f"missing {path}" for path in found.absent) + "No stages are registered.\n"
     width = max(len(stage.name) for stage in found.stages)
     lines = [
         f"{_SHOWN[stage.status]:<7} {stage.name:<{width}}  {detail}".rstrip()
         for stage in found.stages
         for detail in (why(stage, found) or phrases.describe_rerun(stage.rerun),)
     ]
-    return sanitize.lines([*lines, "", summed(found)])
+    return formats.one_per_line([*lines, "", summed(found)])
 
 
 def summed(found: Verification) -> str:
@@ -72,7 +72,7 @@ def reruns(results: "Sequence[Rerun]", names: Mapping[str, str]) -> str:
     bad = sum(not each.good for each in results)
     total = formats.counted(len(results), "stage")
     lines += ["", f"{total} run once more, {f'{bad} with differences' if bad else 'no differences'}"]
-    return sanitize.lines(lines)
+    return formats.one_per_line(lines)
 
 
 def why(stage: StageVerdict, found: Verification) -> str:

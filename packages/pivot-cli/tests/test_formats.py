@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_cli.terminal.sanitize import escaped, lines, one_line, strip_control
+from pivot_cli.terminal.formats import escaped, one_line, one_per_line, strip_control
 
 
 @pytest.mark.parametrize(
@@ -39,4 +39,4 @@ def test_an_escape_is_four_letters_and_only_our_colours_stay() -> None:
     assert escaped("a\x1b[31mred\x1b[0m\u202e\t\x9b2J\udcff\n") == r"a\x1b[31mred\x1b[0m\u202e\t\x9b2J\xff" + "\n"
     assert escaped("\x1b[31mran     \x1b[0m  a\x1b[2J") == "\x1b[31mran     \x1b[0m  a\\x1b[2J"
     assert one_line("a\n::error::b") == r"a\n::error::b"
-    assert lines(["a", "b\n::error::c"]) == "a\nb\\n::error::c\n"
+    assert one_per_line(["a", "b\n::error::c"]) == "a\nb\\n::error::c\n"
