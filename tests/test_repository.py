@@ -3,6 +3,7 @@
 import ast
 import importlib
 import importlib.util
+import itertools
 import pathlib
 import re
 import subprocess
@@ -30,6 +31,7 @@ DOTTED = re.compile(r"(?<![\w./-])pivot_(?:cache|cli|core|fingerprint|remote_s3|
 each_package = pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
 
 LONGEST_MODULE = 500
+CHANGING = {"add", "append", "clear", "discard", "extend", "insert", "pop", "remove", "setdefault", "update"}
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
 
 # Written in pieces, or this file would break its own rules.
@@ -163,6 +165,49 @@ def test_one_class_name_means_one_thing() -> None:
 
 def test_modules_are_named_after_what_they_own() -> None:
     assert [path for path in MODULES if path.stem.strip("_") in EMPTY_NAMES] == []
+
+
+def test_the_state_of_a_module_says_why_it_is_there() -> None:
+    """A function that changes a name of its module makes that global state: a docstring below the name says why."""
+    unexplained = {NAMES[path]: found for path in MODULES if (found := undocumented_state(ast.parse(path.read_text())))}
+
+    assert unexplained == {}
+
+
+def undocumented_state(module: ast.Module) -> set[str]:
+    """The names of a module that its functions rebind or change, and that no docstring follows."""
+    names: set[str] = set()
+    for statement, after in itertools.pairwise([*module.body, ast.Pass()]):
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and not (
+            isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+        ):
+            names |= {
+                each.id
+                for each in ast.walk(statement)
+                if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+            }
+    functions = (node for node in ast.walk(module) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return {name for function in functions for name in changed_names(function)} & names
+
+
+def changed_names(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    """The names, other than its own variables, that a function declares as global, or whose value it changes."""
+    nodes = list(ast.walk(function))
+    own = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    own |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    changed = {
+        node.func.value.id
+        for node in nodes
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name)
+        if node.func.attr in CHANGING
+    }
+    changed |= {
+        node.value.id
+        for node in nodes
+        if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.value, ast.Name)
+        if not isinstance(node.ctx, ast.Load)
+    }
+    return (changed - own) | {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
 
 
 def test_modules_begin_with_one_sentence() -> None:

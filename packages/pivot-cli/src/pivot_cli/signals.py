@@ -31,6 +31,7 @@ def raise_on_termination() -> Iterator[None]:
 
 
 _asked: list[int] = []
+"""The signals that asked this process to end, since code in between may have handled them as Ctrl-C."""
 
 
 def raise_again() -> None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 _LEAST_OF_A_TUPLE: Final = 2
 _getters: Final[dict[type, Callable[[Any], tuple[Any, ...]]]] = {}
+"""The getter of the compared fields of each class, made at its first comparison."""
 
 
 class Value:

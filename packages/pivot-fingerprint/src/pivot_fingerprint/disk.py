@@ -143,6 +143,7 @@ def distribution(name: str) -> "Distribution | None":
 
 
 _FILES: "dict[str, tuple[tuple[int, ...], bytes]]" = {}
+"""The content of files by path, with the signature for which it is valid: all fingerprints of a process share it."""
 
 
 def _read(path: str, *, keep: bool) -> bytes | None:

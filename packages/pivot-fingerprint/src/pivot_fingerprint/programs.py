@@ -10,11 +10,14 @@ import sys
 _PYTHON = re.compile(r"\bpython[\d.]*\b|\.py\b")
 _SHEBANG = b"#!"
 _first_lines: dict[str, str] = {}
+"""The first line of each started script by path; read once in a process."""
 _ENVIRONMENT = os.environ  # whatever the observed code puts in its place
 _PUTENV = "os.putenv"
 _UNSETENV = "os.unsetenv"
 _hooked: list[bool] = []
+"""Not empty once the audit hook is installed, which cannot be removed."""
 _changed: dict[bytes, bytes | None] = {}
+"""The changes that only the environment of the process has, not `os.environ`."""
 
 
 def command_words(command: object) -> list[str]:

@@ -1,5 +1,6 @@
 """User code: by default, every file outside the standard library and the installed packages."""
 
+import functools
 import os
 import site
 import sys
@@ -41,16 +42,11 @@ def cached(predicate: Predicate) -> Predicate:
     return ask
 
 
-_roots: tuple[str, ...] = ()
-
-
+@functools.cache
 def _library_roots() -> tuple[str, ...]:
-    global _roots  # noqa: PLW0603 - computed once, when first needed
-    if not _roots:
-        names = ("stdlib", "platstdlib", "purelib", "platlib")
-        found = {sysconfig.get_paths().get(name) for name in names}
-        found.add(os.path.dirname(os.__file__))
-        found.add(getattr(sys, "_stdlib_dir", None))  # the home of frozen modules
-        found.update((*site.getsitepackages(), site.getusersitepackages()))
-        _roots = tuple(sorted(os.path.join(real_path(path), "") for path in found if path))
-    return _roots
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    found = {sysconfig.get_paths().get(name) for name in names}
+    found.add(os.path.dirname(os.__file__))
+    found.add(getattr(sys, "_stdlib_dir", None))  # the home of frozen modules
+    found.update((*site.getsitepackages(), site.getusersitepackages()))
+    return tuple(sorted(os.path.join(real_path(path), "") for path in found if path))

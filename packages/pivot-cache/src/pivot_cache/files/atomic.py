@@ -29,6 +29,7 @@ SUFFIX = ".tmp"
 
 _LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _swept: set[str] = set()
+"""The directories that this process has swept: once is enough."""
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 1 << 20
 _listeners: list[Callable[[int, int], None]] = []
+"""Called while `watched` is in use, so that no caller in between passes progress on."""
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",

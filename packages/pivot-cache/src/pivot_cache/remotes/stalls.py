@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 _listeners: list[Callable[[str, float], object]] = []
+"""Called while `listen` is in use, so that no remote must pass its silence on."""
 
 
 @contextlib.contextmanager

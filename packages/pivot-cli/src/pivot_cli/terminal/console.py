@@ -20,6 +20,7 @@ _FIRST_SECONDS: Final = 1.0
 
 _guard = threading.RLock()
 _diverted: Callable[[str], None] | None = None
+"""Prints in place of the terminal, which a live view or a status line owns."""
 _MOST: Final = 1 << 20
 """The number of characters to capture; longer output is not cached."""
 
@@ -46,6 +47,7 @@ class OutputCapture:
 
 
 _heard = OutputCapture()
+"""All output of this command, kept for the next time."""
 
 
 def text(message: str) -> None:

@@ -15,6 +15,7 @@ type PathFor = Callable[[list[str], object], str | None]
 _SYSTEM = "os.system"
 _EVENTS = frozenset({_SYSTEM, "os.exec", "os.posix_spawn"})
 _hooks: list[PathFor] = []
+"""The function of the audit hook, once that is installed."""
 _before: dict[int, str] = {}
 """The previous value of the variable, by each thread that was about to start a program."""
 

@@ -271,7 +271,9 @@ _LAUNCHERS: dict[str, Callable[[Recorder, FrameType], None]] = {
 }
 _CONFIG_KEY = "pivot_fingerprint"
 _active: list[Recorder] = []
+"""The running observations, for the hooks of this process."""
 _hooks: list[bool] = []
+"""Not empty once the hooks are set."""
 _known_modules: list[tuple[tuple[str, int], frozenset[str]]] = []
 """The latest module and the number of modules, with the names of all modules at that point."""
 

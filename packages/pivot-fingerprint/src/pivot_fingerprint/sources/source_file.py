@@ -140,6 +140,7 @@ class Sources:
 
 
 _FILES: dict[str, tuple[bytes, SourceFile | None]] = {}
+"""The source files by path, each with its content: all fingerprints of a process share them."""
 
 
 def _load(path: str, content: bytes, memo: Memo | None) -> SourceFile | None:

@@ -20,6 +20,7 @@ _OWN_FORM = "__pivot_fingerprint__"
 _COPIED = frozenset({"__annotate__", "__annotations__", "__doc__", "__type_params__"})  # by `update_wrapper`
 _IMPORTERS = frozenset({"_frozen_importlib", "_frozen_importlib_external"})
 _ENCODERS: dict[type, Callable[[object], object]] = {}
+"""The encoders of the process, which `register_encoder` adds."""
 
 _CONTENT: tuple[tuple[type, Callable[[Any], object]], ...] = (
     (dict, lambda value: list(dict.items(value))),
