@@ -382,6 +382,24 @@ def test_paths_of_pivots_own_are_built_in_one_place() -> None:
     assert str(layout.noop_cache_dir) == noop_cache._PLACE
 
 
+def module_state(path: pathlib.Path) -> list[str]:
+    """The names in a module whose values begin empty, so that functions must fill them."""
+    names = []
+    for node in ast.parse(path.read_text()).body:
+        targets = [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [])
+        value = ast.unparse(node.value) if isinstance(node, ast.Assign | ast.AnnAssign) and node.value else ""
+        if value in {"[]", "{}", "()", "set()", "None"}:
+            names += [target.id for target in targets if isinstance(target, ast.Name) and target.id.islower()]
+    return names
+
+
+def test_modules_that_hold_state_are_on_the_map() -> None:
+    section = (ROOT / "docs/architecture.md").read_text().partition("### Module state")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`([\w.]+)`", section))
+
+    assert [NAMES[path] for path in MODULES if module_state(path) and not {NAMES[path], path.stem} & named] == []
+
+
 def test_git_is_started_in_one_place() -> None:
     """It leaves out what a hook of git has in its environment, which leads to another repository."""
     starting = {

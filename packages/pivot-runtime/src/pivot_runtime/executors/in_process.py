@@ -63,10 +63,10 @@ class InProcessExecutor(Immediate):
             try:
                 seen = self._run(address, f"{log}.ran")
                 if os.getpid() != own:
-                    stage_main.leave()
+                    stage_main.end_fork()
             except BaseException as error:  # whatever a stage raises is its result
                 if os.getpid() != own:
-                    stage_main.leave(error)
+                    stage_main.end_fork(error)
                 if isinstance(error, KeyboardInterrupt):
                     raise
                 failure = Failure(**describe_failure(error))
@@ -132,13 +132,13 @@ def _undisturbed() -> Iterator[None]:
     directory, path, arguments = os.getcwd(), list(sys.path), list(sys.argv)
     environment, mask = dict(os.environ), _umask()
     streams = sys.stdout, sys.stderr
-    stage_main.flush()
+    stage_main.flush_streams()
     answers, errors = os.dup(1), os.dup(2)
     os.dup2(2, 1)
     try:
         yield
     finally:
-        stage_main.flush()
+        stage_main.flush_streams()
         for kept, number in ((answers, 1), (errors, 2)):
             os.dup2(kept, number)
             os.close(kept)

@@ -149,16 +149,16 @@ class _Load:
                 definitions = read_definitions(self._file, self._root)
                 self._pristine.restore_builtins()
                 if os.getpid() != process:
-                    stage_main.leave()  # a fork of the user's ends where its import ends
+                    stage_main.end_fork()  # a fork of the user's ends where its import ends
                 stages = self._fingerprint_stages(definitions)
         except PivotError as error:
             self._pristine.restore()
-            return {"event": "refused", **load_failure.refused(error, self._root, self._is_user_code)}, None
+            return {"event": "refused", **load_failure.wrong_definition(error, self._root, self._is_user_code)}, None
         except BaseException as error:  # noqa: BLE001  # whatever the user's module raises
             names = self._pristine.restore().names
             if os.getpid() != process:
-                stage_main.leave(error)
-            failure = load_failure.broken(error, self._file, self._root, self._is_user_code, names)
+                stage_main.end_fork(error)
+            failure = load_failure.failed_import(error, self._file, self._root, self._is_user_code, names)
             return {"event": "broken", **failure}, None
         replaced = self._pristine.restore()
         self._random_state.imported()

@@ -15,13 +15,13 @@ _MOST_NAMES = 5
 _WITHOUT = "without it, push, pull, fetch, checkout and verify --static work"
 
 
-def refused(error: PivotError, root: pathlib.Path, is_user_code: Callable[[str], bool]) -> dict[str, Any]:
+def wrong_definition(error: PivotError, root: pathlib.Path, is_user_code: Callable[[str], bool]) -> dict[str, Any]:
     """The report of a wrong definition, as JSON-able data, with the line of the user's code that caused it."""
     message = error.below(str(root)) if isinstance(error, StageError) else _with_line(error, root, is_user_code)
     return {"message": str(message), "hint": error.hint}
 
 
-def broken(
+def failed_import(
     error: BaseException,
     file: pathlib.Path,
     root: pathlib.Path,

@@ -18,6 +18,7 @@ from pivot_runtime.freshness.load_trace import Fact, LoadTrace
 from pivot_runtime.freshness.stamps import ABSENT, VARIABLE, VARIABLES, environment_digest, is_settled, stamp
 from pivot_runtime.processes import live_threads
 from pivot_runtime.tracing import environ
+from pivot_runtime.tracing.audit import WRITE_FLAGS
 from pivot_runtime.tracing.random_calls import RandomCalls
 
 _UNSEEN: Final[Mapping[str, str]] = {
@@ -40,7 +41,6 @@ _UNSEEN: Final[Mapping[str, str]] = {
 _PSEUDO: Final = ("/proc/", "/sys/", "/dev/")
 _FILES_READ_BY_START: Final = ("pyvenv.cfg",)
 _IMPORT_SYSTEM: Final = frozenset({"_frozen_importlib_external", "importlib._bootstrap_external"})
-_WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 class LoadRecorder:
@@ -115,15 +115,7 @@ class LoadRecorder:
             sources: The digest of each file of code that was imported, by absolute path.
         """
         facts = [Fact(kind, subject, value) for (kind, subject), value in self._facts.items()]
-        files = {path: digest or ABSENT for path, digest in (self.sources | dict(sources)).items()}
-        for path, (before, at) in self._opened.items():
-            if path not in files and path not in self._written:
-                files[path] = load_trace.content(path)
-                if stamp(path) != before or not is_settled(before, at):
-                    self.unrecorded[f"{path} was being written"] = None
-        for path in self._extension_modules():
-            files.setdefault(path, load_trace.content(path))
-        facts += [Fact(load_trace.FILE, path, value) for path, value in files.items()]
+        facts += [Fact(load_trace.FILE, path, value) for path, value in self._files(sources).items()]
         facts += self._searches.facts()
         facts += [Fact(load_trace.MTIME, path, load_trace.mtime(path)) for path in _start_files()]
         for prefix in ("PYTHON", "LC_", "LANG"):
@@ -131,6 +123,18 @@ class LoadRecorder:
         return LoadTrace(
             tuple(dict.fromkeys(facts)), tuple(sorted(self._searches.asked)), self._salt, load_trace.identity()
         )
+
+    def _files(self, sources: Mapping[str, str]) -> dict[str, str]:
+        """By absolute path, the value of the fact about each file of code or data that was read."""
+        files = {path: found or ABSENT for path, found in (self.sources | dict(sources)).items()}
+        for path, (before, at) in self._opened.items():
+            if path not in files and path not in self._written:
+                files[path] = load_trace.content(path)
+                if stamp(path) != before or not is_settled(before, at):
+                    self.unrecorded[f"{path} was being written"] = None
+        for path in self._extension_modules():
+            files.setdefault(path, load_trace.content(path))
+        return files
 
     def _hook(self, event: str, args: tuple[Any, ...]) -> None:
         if not self._active:
@@ -150,7 +154,7 @@ class LoadRecorder:
             return
         with contextlib.suppress(Exception):  # the call itself raises the error
             full = os.path.abspath(os.fsdecode(path))
-            writes = bool(flags & _WRITING) if isinstance(flags, int) and flags else _writes(mode)
+            writes = bool(flags & WRITE_FLAGS) if isinstance(flags, int) and flags else _writes(mode)
             if writes:
                 self._written.add(full)
             if (not writes or "+" in str(mode)) and self._counts(full) and full not in self._opened:

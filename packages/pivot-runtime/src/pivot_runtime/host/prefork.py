@@ -188,7 +188,7 @@ class PreforkPool:
             # Before the fork, since memory that the child writes to is copied.
             observer = Observer(root=self._imported.root, is_user_code=self._imported.is_user_code, spool=spool)
             observer.prepare()
-            stage_main.flush()
+            stage_main.flush_streams()
             pid = os.fork()
             if pid == 0:
                 self._run(fds, observer, spool, job)

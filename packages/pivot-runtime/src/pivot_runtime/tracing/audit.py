@@ -10,7 +10,8 @@ from typing import Any, Final
 from pivot_fingerprint.programs import starts_python
 from pivot_runtime.tracing.spool import READ, WROTE, Spool
 
-_WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+WRITE_FLAGS: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+"""The flags of `os.open` that may change a file."""
 _OWN: Final = frozenset({".pivot", ".git"})
 _PARTS: Final = frozenset({"__pycache__", "site-packages", "dist-packages", ".git"})
 _METADATA: Final = (".dist-info", ".egg-info")
@@ -90,7 +91,7 @@ class FileAudit:
             case "open":
                 path, _, flags = args
                 if not isinstance(path, int) and not _is_opened_as_code(path):
-                    self.note(os.fsdecode(path), wrote=bool(flags & _WRITING))
+                    self.note(os.fsdecode(path), wrote=bool(flags & WRITE_FLAGS))
             case "os.rename" | "os.link" | "os.symlink":
                 self.note(os.fsdecode(args[1]), wrote=True)
             case "os.truncate":

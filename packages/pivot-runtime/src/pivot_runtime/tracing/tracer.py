@@ -26,22 +26,22 @@ class StageTracer:
     """
 
     def __init__(
-        self, watching: TraceOptions, *, root: str, declared: tuple[str, ...], spool: str, assigned: Iterable[str] = ()
+        self, options: TraceOptions, *, root: str, declared: tuple[str, ...], spool: str, assigned: Iterable[str] = ()
     ) -> None:
         """Record nothing before the block is entered.
 
         Args:
-            watching: The observations to make.
+            options: The observations to make.
             root: The absolute path of the project.
             declared: The absolute paths that the stage declares.
             spool: The directory for observations of other processes.
             assigned: The variables that the import has set, and that the stage does not declare.
         """
         self._spool = Spool(spool)
-        files, assigned = watching.files or watching.trace, tuple(assigned)
+        files, assigned = options.files or options.trace, tuple(assigned)
         self._audit = FileAudit(root, declared, self._spool) if files else None
         self._lines = os.path.join(spool, "strace")
-        self._strace = Strace(self._lines) if watching.trace else None
+        self._strace = Strace(self._lines) if options.trace else None
         self._variables = VariableReads(assigned, self._spool)
         self._passed = PassedVariables(assigned, self._spool, self._variables.note)
         self._directory = ""

@@ -86,14 +86,14 @@ def _import_stage(
     try:
         stage = _reimport(job, is_user_code, pristine)
         if os.getpid() != process:
-            stage_main.leave()  # a process that the import forked ends where the import ends
+            stage_main.end_fork()  # a process that the import forked ends where the import ends
         return stage, pristine.restore()
     except BaseException as error:  # noqa: BLE001  # whatever the user's module raises
         pristine.restore()
         if os.getpid() != process:
-            stage_main.leave(error)
+            stage_main.end_fork(error)
         wire.send(_RESULT_FD, {"ok": False, "failure": failure.describe_failure(error)})
-        stage_main.flush()
+        stage_main.flush_streams()
         os._exit(1)
 
 

@@ -104,7 +104,7 @@ def run(
             if os.getpid() != process:
                 status = _exit_status(error)
             _run_exit_steps_of_failed()
-        flush()
+        flush_streams()
         # A process that the stage forked may get here too, and the stage may have replaced the descriptor.
         if os.getpid() == process and os.path.samestat(os.fstat(result), result_file):
             wire.send(result, message)
@@ -127,16 +127,16 @@ def _execute(
                 pristine.restore_for_end()
     finally:
         observation.code.__exit__(None, None, None)
-    flush()
+    flush_streams()
     _flush_files()
     used = observation.usage.used.to_plain()
     return {"ok": True, "ran": observation.code.observed.to_json(), "seen": used}
 
 
-def leave(error: BaseException | None = None) -> NoReturn:
+def end_fork(error: BaseException | None = None) -> NoReturn:
     """End a process that user code forked and that has returned into Pivot's code, with the error that it raised."""
     status = 0 if error is None else _exit_status(error)
-    flush()
+    flush_streams()
     os._exit(status)
 
 
@@ -248,7 +248,7 @@ def _is_written(fd: int) -> bool:
         return False
 
 
-def flush() -> None:
+def flush_streams() -> None:
     """Flush the standard streams, even if the stage has replaced or closed them."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(BaseException):
