@@ -38,7 +38,7 @@ def report(**changes: object) -> FsckReport:
 def test_a_dry_run_says_what_would_be() -> None:
     planned = GcPlan({}, 0, 0, set(), LiveSet(set(), set()), expired=(BATCH,))
 
-    assert cache.collection(GcReport(planned, None, (), (), ())).splitlines() == [
+    assert cache.gc_text(GcReport(planned, None, (), (), ())).splitlines() == [
         "Would move 0 objects (0 B) to the trash; 0 objects (0 B) needed",
         "Would delete 1 earlier collection from the trash",
     ]
@@ -49,15 +49,15 @@ def test_a_collection_says_what_it_did() -> None:
         PLAN, GcResult(PLAN, BATCH, {DIGEST: 3}, 1, {"d" * 32}, (2, 5)), (), (User(ROOT, ""),), ("what @ where",)
     )
 
-    assert cache.collection(done).splitlines() == [
+    assert cache.gc_text(done).splitlines() == [
         "Moved 1 object (3 B) to the trash; 1 object (2 B) needed",
         "Forgot 1 run older than the retention",
         "Skipped 1 object that changed meanwhile",
         "Brought back 1 object from the trash, needed again",
         "Deleted 2 objects (5 B) from the trash",
     ]
-    assert len(list(cache.collection_notes(done))) == 3
-    assert cache.collection_json(done) == {
+    assert len(list(cache.gc_notes(done))) == 3
+    assert cache.gc_json(done) == {
         "dry_run": False,
         "removed": [{"digest": DIGEST, "size": 3}],
         "kept": {"objects": 1, "size": 2},
@@ -74,16 +74,14 @@ def test_a_collection_says_what_it_did() -> None:
 def test_what_cannot_be_read_is_neither_good_nor_bad() -> None:
     found = CacheCheck(report(unreadable={DIGEST: "Input/output error"}), (), ())
 
-    assert cache.verification(found) == "Checked 1 object (3 B): 1 could not be read\n"
-    assert list(cache.verification_errors(found, PROJECT)) == [
-        f"object {DIGEST} could not be checked: Input/output error"
-    ]
-    assert "permissions" in cache.verification_hint(found, full=True, repair=False)
+    assert cache.verify_text(found) == "Checked 1 object (3 B): 1 could not be read\n"
+    assert list(cache.verify_errors(found, PROJECT)) == [f"object {DIGEST} could not be checked: Input/output error"]
+    assert "permissions" in cache.verify_hint(found, full=True, repair=False)
 
 
 def test_the_first_ten_of_a_kind_are_named() -> None:
     found = CacheCheck(report(bad=tuple(DamagedObject(f"{n:032x}", "is bad", None) for n in range(13))), (), ())
-    lines = list(cache.verification_errors(found, PROJECT))
+    lines = list(cache.verify_errors(found, PROJECT))
 
     assert len(lines) == 11
     assert lines[0] == f"object {0:032x} is bad, but cannot be moved"
@@ -100,7 +98,7 @@ def test_the_first_ten_of_a_kind_are_named() -> None:
     ],
 )
 def test_the_hint_is_the_next_thing_to_do(lacking: tuple[Record, ...], repair: bool, told: str) -> None:
-    hint = cache.verification_hint(CacheCheck(report(), lacking, lacking), full=True, repair=repair)
+    hint = cache.verify_hint(CacheCheck(report(), lacking, lacking), full=True, repair=repair)
 
     assert told in hint
     assert bool(hint) == bool(told)
@@ -111,7 +109,7 @@ def test_drop_says_where_each_target_is() -> None:
     places = [(1, True, True), (1, False, True), (0, False, False)]
     targets = tuple(DropTarget(path, n, 3 * n, w, r) for path, (n, w, r) in zip(paths, places, strict=True))
 
-    assert cache.dropped(DropReport(targets, {}, 0, refused=False), PROJECT, dry_run=True).splitlines() == [
+    assert cache.drop_text(DropReport(targets, {}, 0, refused=False), PROJECT, dry_run=True).splitlines() == [
         "../a: 1 object (3 B), also in the workspace and on the remote",
         "../b: 1 object (3 B), also on the remote",
         "../c: 0 objects (0 B), not in the cache",
@@ -119,8 +117,8 @@ def test_drop_says_where_each_target_is() -> None:
 
 
 def test_undone_says_what_came_back() -> None:
-    assert cache.undone(GcResult(PLAN, BATCH, {}, 2, set(), (0, 0))) == "Brought back 2 runs\n"
-    assert cache.undone_json(None) == {"returned": [], "runs": 0}
+    assert cache.undo_text(GcResult(PLAN, BATCH, {}, 2, set(), (0, 0))) == "Brought back 2 runs\n"
+    assert cache.undo_json(None) == {"returned": [], "runs": 0}
 
 
 @pytest.mark.parametrize(

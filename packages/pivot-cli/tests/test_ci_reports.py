@@ -28,21 +28,21 @@ ALL = found(PASSED, MISSING, CHANGED, UNKNOWN)
 
 
 def test_text_and_json() -> None:
-    assert verify.verification(ALL) == (
+    assert verify.verify_text(ALL) == (
         "passed  clean\n"
         "FAILED  train  Missing files: model.pkl\n"
         "FAILED  plot   Code dependency changed: func:clean\n"
         "unknown odd    pipeline.py must be imported\n"
         "\n4 stages, 2 failed, 1 unknown\n"
     )
-    assert verify.verification_json(ALL)["stages"][1] == {
+    assert verify.verify_json(ALL)["stages"][1] == {
         "name": "train",
         "status": "failed",
         "reason": "Missing files: model.pkl",
         "missing_files": ["model.pkl"],
     }
-    assert [stage["status"] for stage in verify.verification_json(ALL)["stages"]][::3] == ["passed", "unknown"]
-    assert verify.summed(found()) == "No stages are registered."
+    assert [stage["status"] for stage in verify.verify_json(ALL)["stages"]][::3] == ["passed", "unknown"]
+    assert verify.summary(found()) == "No stages are registered."
 
 
 def test_junit() -> None:
@@ -87,7 +87,7 @@ def test_a_path_cannot_command_the_runner() -> None:
     odd = StageVerdict("a", "p.a", PLACE, CURRENT, missing=(ArtifactPath("50%\n::set-env name=A::b\r"),))
     (line,) = ci_reports.annotations(found(odd), {}).splitlines()
     assert line.endswith("::Missing files: 50%25%0A::set-env name=A::b\\r")
-    printed = ci_reports.plain_lines(verify.verification(found(odd)))
+    printed = ci_reports.plain_lines(verify.verify_text(found(odd)))
     assert not [line for line in printed.splitlines() if re.match(r"\s*(::|##\[)", line)]
 
 

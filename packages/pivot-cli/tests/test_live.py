@@ -111,7 +111,7 @@ def test_the_area_fits_and_is_calm() -> None:
 
 def test_what_is_said_meanwhile_stays() -> None:
     stream = io.StringIO()
-    with Display(stream) as display, console.diverted(display.say):
+    with Display(stream) as display, console.redirected(display.say):
         console.note("kept")
     assert "note: kept" in stream.getvalue()
 

@@ -80,7 +80,7 @@ def test_short_keys(key: str, shown: str) -> None:
 
 
 def test_the_way_to_an_entry_names_each_once() -> None:
-    assert phrases.way(["call:m:Model", "class:m:Model", "module:base:*", "class:m:Base"]) == "Model -> base -> Base"
+    assert phrases.chain(["call:m:Model", "class:m:Model", "module:base:*", "class:m:Base"]) == "Model -> base -> Base"
 
 
 def test_other_changes_name_what_they_are_about() -> None:

@@ -12,7 +12,7 @@ from pivot_core.errors import DefinitionError
 from pivot_core.pipeline import Pipeline
 from pivot_core.spec import StageError
 from pivot_core.stages.annotations import DirectoryOut, Out
-from pivot_core.stages.command import command, filled_in, values, words
+from pivot_core.stages.command import command, fill_in, values, words
 
 ARGUMENTS = st.lists(st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"])), min_size=1).filter(
     lambda arguments: all(set(each) - set("<>&|") for each in arguments if each)  # a quoted sign of the shell
@@ -49,15 +49,15 @@ def test_parameters_are_typed_by_their_values() -> None:
         "x ${params.rate} ${params.n} ${params.deep.er}", params={"rate": 0.5, "n": 1, "deep": {"er": "a b"}}
     )
     pipeline.register(made, name="fit", params={"n": 2})
-    stage = pipeline.stages["fit"].settled()
+    stage = pipeline.stages["fit"].with_params()
     given = values(stage.values["params"])
 
     assert dict(given) == {"rate": 0.5, "n": 2, "deep": {"er": "a b"}}
-    assert filled_in(made.text, {}, {}, given) == "x 0.5 2 'a b'"
-    assert filled_in(made.text, {}, {}) == made.text
+    assert fill_in(made.text, {}, {}, given) == "x 0.5 2 'a b'"
+    assert fill_in(made.text, {}, {}) == made.text
     pipeline.register(made, name="bad", params={"rate": "fast"})
     with pytest.raises(DefinitionError, match="rate must be float"):
-        pipeline.stages["bad"].settled()
+        pipeline.stages["bad"].with_params()
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def test_parameters_are_typed_by_their_values() -> None:
 )
 def test_what_cannot_be_part_of_a_command_is_refused(name: str, told: str) -> None:
     with pytest.raises(DefinitionError, match=told):
-        filled_in(f"x ${{params.{name}}}", {}, {}, {"n": 1, "deep": {"er": 2}})
-    assert filled_in("x ${params.all}", {}, {}, {"all": ["a b", True]}) == "x 'a b' true"
+        fill_in(f"x ${{params.{name}}}", {}, {}, {"n": 1, "deep": {"er": 2}})
+    assert fill_in("x ${params.all}", {}, {}, {"all": ["a b", True]}) == "x 'a b' true"
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_paths_are_quoted_for_the_shell(arguments: list[str]) -> None:
     if not names:
         return
     made = command("printf '%s\\0' ${deps.all}", deps={"all": names})
-    text = filled_in(made.text, made.deps, made.outs)
+    text = fill_in(made.text, made.deps, made.outs)
     said = subprocess.run(["bash", "-c", text], capture_output=True, check=True).stdout
     assert said.decode(errors="surrogateescape").split("\0")[:-1] == names
 

@@ -256,7 +256,7 @@ def test_a_class_that_refuses_is_quoted_unless_it_has_secrets() -> None:
         params.make(Model, {"size": "bad"})
 
     assert str(caught.value) == "ValueError"
-    assert params.refusal(ValueError()) == "ValueError"
+    assert params.describe_refusal(ValueError()) == "ValueError"
     assert params.shorten("x" * 100).endswith("…")
 
 
@@ -314,9 +314,9 @@ def test_classes_with_code_of_their_own_are_found() -> None:
     def is_mine(file: str) -> bool:
         return file == __file__
 
-    assert params.behaving(Plain, is_mine) == ()
-    assert params.behaving(OfDataclass, is_mine) == ()
-    assert set(params.behaving(Outer, is_mine)) == {Outer, Behaves}
+    assert params.classes_with_code(Plain, is_mine) == ()
+    assert params.classes_with_code(OfDataclass, is_mine) == ()
+    assert set(params.classes_with_code(Outer, is_mine)) == {Outer, Behaves}
 
 
 # Who gives what
@@ -477,14 +477,14 @@ def test_a_stage_is_called_with_its_parameters() -> None:
     pipeline = Pipeline("demo")
     pipeline.register(train, params={"rate": 5})
     pipeline.register(train, name="other", params=Train(rate=6))
-    stage = pipeline.stages["train"].settled([ParamLayer({"layers": [1]})], [override("train.rate=7")])
+    stage = pipeline.stages["train"].with_params([ParamLayer({"layers": [1]})], [override("train.rate=7")])
 
     assert plain_call(stage, stage.values) == {"return": 7}
-    assert pipeline.stages["other"].settled().values["params"] == Train(rate=6)
+    assert pipeline.stages["other"].with_params().values["params"] == Train(rate=6)
     root = str(pathlib.Path(__file__).parent.parent)
     pipeline.register(train, name="wrong", params={"x": 1})
     with pytest.raises(ParamError, match=r"^tests/.*test_params\.py:\d+: stage 'wrong' has no parameter 'x'"):
-        pipeline.stages["wrong"].settled(root=root)
+        pipeline.stages["wrong"].with_params(root=root)
 
 
 def test_a_stage_without_parameters_takes_none() -> None:
@@ -494,7 +494,7 @@ def test_a_stage_without_parameters_takes_none() -> None:
     pipeline = Pipeline("demo")
     pipeline.register(plain)
 
-    assert pipeline.stages["plain"].settled() is pipeline.stages["plain"]
+    assert pipeline.stages["plain"].with_params() is pipeline.stages["plain"]
     with pytest.raises(StageError, match="no parameter of its function takes any"):
         pipeline.register(plain, name="other", params={"number": 2})
 
@@ -514,7 +514,7 @@ def test_a_default_in_the_signature_gives_the_values() -> None:
     pipeline = Pipeline("demo")
     pipeline.register(train)
 
-    assert pipeline.stages["train"].settled().values == {"params": Optimizer(rate=7)}
+    assert pipeline.stages["train"].with_params().values == {"params": Optimizer(rate=7)}
 
 
 def test_a_default_that_is_no_parameters_stays_what_it_is() -> None:

@@ -87,7 +87,7 @@ class Heard:
         assert shown not in self.files, "each file is read once"
         self.files[shown] = None if content is None else content.decode()
 
-    def sought(self, name: str, places: Sequence[str]) -> None:
+    def searched(self, name: str, places: Sequence[str]) -> None:
         below = [os.path.relpath(place, self._root) for place in places if Path(place).is_relative_to(self._root)]
         self.looks |= {(name, place) for place in below}
 

@@ -63,7 +63,7 @@ def answering(
     with socket.create_server(("127.0.0.1", 0)) as listening:
         threading.Thread(target=accept, daemon=True).start()
         settings = S3Settings(endpoint=f"http://127.0.0.1:{listening.getsockname()[1]}", region="us-east-1")
-        yield S3Remote(S3Location("bucket"), settings, limits=RequestLimits(grace=grace, longest=1 << 16))
+        yield S3Remote(S3Location("bucket"), settings, limits=RequestLimits(timeout=grace, longest=1 << 16))
         ended.set()
         listening.shutdown(socket.SHUT_RDWR)
 
@@ -154,7 +154,9 @@ def test_a_program_for_credentials_has_a_deadline(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     reported: list[str] = []
-    remote = S3Remote(S3Location("bucket"), S3Settings(endpoint="http://127.0.0.1:1"), limits=RequestLimits(grace=0.1))
+    remote = S3Remote(
+        S3Location("bucket"), S3Settings(endpoint="http://127.0.0.1:1"), limits=RequestLimits(timeout=0.1)
+    )
     store = ObjectStore(tmp_path / "cache" / "files")
 
     with (

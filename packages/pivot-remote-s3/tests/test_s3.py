@@ -237,7 +237,7 @@ def test_a_bucket_in_another_region() -> None:
 
     with (
         pytest.raises(RemoteDeniedError, match="the bucket is in another region") as caught,
-        ErrorMapper("x", "x").reporting(),
+        ErrorMapper("x", "x").as_remote_errors(),
     ):
         raise redirect
     assert "AWS_REGION" in str(caught.value.hint)
@@ -454,7 +454,7 @@ def test_after_a_kill_a_download_repeats_only_the_current_part(
 def test_a_request_without_a_response_is_repeated(
     store: ObjectStore, other: ObjectStore, proxy: Any, location: S3Location, tmp_path: Path
 ) -> None:
-    limits = RequestLimits(grace=0.5)
+    limits = RequestLimits(timeout=0.5)
     remote = S3Remote(location, proxy.settings, jobs=4, state=tmp_path / "state", part=PART, limits=limits)
     artifact = large(store)
     for pattern in ("partNumber=3&", "^POST .*uploadId", r"^GET .*/files/\w"):

@@ -28,7 +28,7 @@ def root(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Pat
 def stage(text: str, **given: Any) -> Stage:
     pipeline = Pipeline("p")
     pipeline.register(command(text, **given), name="s")
-    return pipeline.stages["s"].settled()
+    return pipeline.stages["s"].with_params()
 
 
 def rested(root: pathlib.Path, text: str, **given: Any) -> ShellInputs:

@@ -65,7 +65,7 @@ def command_context(overrides: tuple[str, ...] = (), *, quiet: bool = False) -> 
         overrides=overrides,
         use_snapshots=not invocation.meta.get(NO_SNAPSHOT, False),
         startup_state=StartupState(*beginning) if beginning else None,
-        on_slow_import=console.importing,
+        on_slow_import=console.slow_import,
         notices=Notices() if quiet else Notices(_notice_reporter()),
     )
 
@@ -114,7 +114,7 @@ def keep_answer(context: CommandContext, result: "Status | RunResult", elapsed: 
     """Cache the output so far as the answer to this command, valid as long as nothing that it read changes."""
     if context.overrides or not context.use_snapshots:  # a parameter may be a secret; the user requested an import
         return
-    heard = console.heard()
+    heard = console.captured()
     if heard is None:
         return
     out, err = heard

@@ -80,7 +80,7 @@ def _bug(error: BaseException) -> int:
     if os.environ.get("PIVOT_DEBUG"):
         import traceback  # noqa: PLC0415  # start-up time
 
-        console.printed("".join(traceback.format_exception(error)))
+        console.stage_output("".join(traceback.format_exception(error)))
     console.error(f"this is a bug in Pivot: {type(error).__name__}: {error}")
     console.hint("repeat the command with PIVOT_DEBUG=1 and report the traceback; nothing was recorded as done")
     return 3

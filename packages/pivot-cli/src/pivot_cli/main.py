@@ -32,10 +32,10 @@ def main(arguments: "Sequence[str] | None" = None) -> None:
             from pivot_cli.completion import answer  # noqa: PLC0415  # start-up time
 
             code = answer(os.environ[_COMPLETE])
-        elif arguments is None and (known := _known(given, began)) is not None:
+        elif arguments is None and (known := _print_cached_answer(given, began)) is not None:
             code = known
         else:
-            beginning = _beginning() if arguments is None else None  # otherwise it is another program's process
+            beginning = _initial_state() if arguments is None else None  # otherwise it is another program's process
             from pivot_cli.app import run  # noqa: PLC0415  # start-up time: click
 
             code = run(given, beginning)
@@ -61,13 +61,13 @@ def _begin_again_in_utf8() -> None:
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # this very command
 
 
-def _beginning() -> "tuple[frozenset[str], tuple[str, ...]]":
+def _initial_state() -> "tuple[frozenset[str], tuple[str, ...]]":
     """Return the imported modules that are not Pivot's, and the import path of a new interpreter."""
     others = frozenset(name for name in sys.modules if not name.startswith("pivot_cli"))
     return others, tuple(sys.path if sys.flags.safe_path else sys.path[1:])
 
 
-def _known(given: "Sequence[str]", began: int) -> int | None:
+def _print_cached_answer(given: "Sequence[str]", began: int) -> int | None:
     """Print the cached output of this command if nothing has changed since; return None if there is none."""
     if not given or given[0] not in _OFTEN_THE_SAME:
         return None

@@ -24,7 +24,7 @@ class Secret:
     """Marks a field whose value must not appear in locks or output: ``Annotated[str, pivot.Secret]``."""
 
 
-def _fitted(value: Any, instance: attrs.AttrsInstance, attribute: "attrs.Attribute[Any]") -> Any:
+def _convert_on_init(value: Any, instance: attrs.AttrsInstance, attribute: "attrs.Attribute[Any]") -> Any:
     declared = fields(type(instance))[attribute.name]
     try:
         return convert.convert(declared.hint, value, make)
@@ -32,16 +32,16 @@ def _fitted(value: Any, instance: attrs.AttrsInstance, attribute: "attrs.Attribu
         raise TypeError(f"{type(instance).__name__}.{attribute.name}{describe_error(declared, error)}") from None
 
 
-def _after(first: Any) -> Any:
-    own = attrs.Converter(_fitted, takes_self=True, takes_field=True)
+def _converter_after(first: Any) -> Any:
+    own = attrs.Converter(_convert_on_init, takes_self=True, takes_field=True)
     return own if first is None else attrs.converters.pipe(first, own)
 
 
-def _fitting(cls: type, found: "list[attrs.Attribute[Any]]") -> "list[attrs.Attribute[Any]]":
+def _add_converters(cls: type, found: "list[attrs.Attribute[Any]]") -> "list[attrs.Attribute[Any]]":
     _refuse_untyped(cls)
     return [
         field.evolve(
-            converter=_after(field.converter),
+            converter=_converter_after(field.converter),
             repr=field.repr and "Secret" not in str(field.type),
         )
         for field in found
@@ -82,7 +82,7 @@ class StageParams:
             slots=False,
             frozen=True,
             kw_only=True,
-            field_transformer=_fitting,
+            field_transformer=_add_converters,
             eq=False,
             repr=False,
             match_args=False,
@@ -206,7 +206,7 @@ def make(cls: Any, given: Any) -> Any:
         return kind(**fitted)
     except Exception as error:  # noqa: BLE001  # whatever the user's validators raise
         secrets = any(field.secret for field in known.values())
-        raise ConversionError(type(error).__name__ if secrets else refusal(error), None, ": refused") from None
+        raise ConversionError(type(error).__name__ if secrets else describe_refusal(error), None, ": refused") from None
 
 
 def convert_field(cls: type, name: str, value: Any) -> Any:
@@ -237,7 +237,7 @@ def shorten(value: object, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[:most]}…"
 
 
-def refusal(error: Exception) -> str:
+def describe_refusal(error: Exception) -> str:
     """A class's objection to its values, on one line and without links."""
     details = getattr(error, "errors", None)
     if callable(details):  # pydantic's, whose text has several lines
@@ -276,7 +276,7 @@ def _sealed(cls: type, values: Mapping[str, Any], seal: Callable[[str, str], str
     return sealed
 
 
-def behaving(cls: type, is_user_code: Callable[[str], bool]) -> tuple[type, ...]:
+def classes_with_code(cls: type, is_user_code: Callable[[str], bool]) -> tuple[type, ...]:
     """Those of ``cls`` and of the classes of its fields that have user code other than fields."""
     kinds = _classes(cls)
     return tuple(kind for kind in kinds if any(is_user_code(file) for base in kind.__mro__ for file in _files(base)))

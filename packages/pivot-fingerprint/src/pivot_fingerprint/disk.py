@@ -27,7 +27,7 @@ class Listener(Protocol):
         """A file had this content, or None if it could not be read."""
         ...
 
-    def sought(self, name: str, places: Sequence[str], /) -> object:
+    def searched(self, name: str, places: Sequence[str], /) -> object:
         """A module of this name, without the name of its package, is about to be searched for in these directories."""
         ...
 
@@ -71,7 +71,7 @@ class Disk:
         if places is None and name in sys.builtin_module_names:
             return ModuleSpec(name, None)
         if self._listener is not None:
-            self._listener.sought(name.rpartition(".")[2], sys.path if places is None else places)
+            self._listener.searched(name.rpartition(".")[2], sys.path if places is None else places)
         try:
             if places is None:
                 return PathFinder.find_spec(name)

@@ -124,7 +124,7 @@ async def open_client(
     from pivot_remote_s3.sdk_adapter import SessionConfig  # noqa: PLC0415
 
     limits = limits or RequestLimits()
-    watch = watch or StallWatch(limits.patience)
+    watch = watch or StallWatch(limits.stall_seconds)
     # The SDK logs errors that it raises as well, and they are reported once.
     if not (logger := logging.getLogger("aiobotocore")).handlers:
         logger.addHandler(logging.NullHandler())
@@ -136,7 +136,7 @@ async def open_client(
     if style is None and endpoint and "addressing_style" not in (profile.get("s3") or {}):
         style = "path"
     limited = SessionConfig(
-        connect_timeout=min(_CONNECT_SECONDS, limits.grace),
+        connect_timeout=min(_CONNECT_SECONDS, limits.timeout),
         read_timeout=limits.read_timeout,
         http_session_cls=functools.partial(LimitedConnections, limits, watch),
         retries={"total_max_attempts": 1, "mode": "standard"},

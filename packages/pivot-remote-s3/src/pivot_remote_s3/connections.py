@@ -45,7 +45,7 @@ class LimitedConnections(UnredirectedSession):
         begun = asyncio.get_running_loop().time()
         self._watch.begin(request.url)
         try:
-            async with asyncio.timeout(self._limits.completion if completes else self._limits.grace) as deadline:
+            async with asyncio.timeout(self._limits.completion if completes else self._limits.timeout) as deadline:
                 if isinstance(body, UploadPayload):
                     body.on_sent = functools.partial(self._extend, deadline, begun)
                 response: SdkResponse = await super().send(sent)

@@ -134,7 +134,7 @@ class ErrorMapper(Value):
     bucket: str
 
     @contextlib.contextmanager
-    def reporting(self, digest: str | None = None) -> Iterator[None]:
+    def as_remote_errors(self, digest: str | None = None) -> Iterator[None]:
         """Turn errors that the SDK raises in the block into a `RemoteError`.
 
         Args:
@@ -151,10 +151,10 @@ class ErrorMapper(Value):
             raise failure from None
 
     @contextlib.contextmanager
-    def opening(self) -> Iterator[None]:
-        """As `reporting`, before the first request: any other error comes from the SDK's configuration."""
+    def as_opening_errors(self) -> Iterator[None]:
+        """As `as_remote_errors`, before the first request: any other error comes from the SDK's configuration."""
         try:
-            with self.reporting():
+            with self.as_remote_errors():
                 yield
         except (CacheError, ImportError):
             raise

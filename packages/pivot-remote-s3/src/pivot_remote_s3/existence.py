@@ -111,7 +111,7 @@ class Existence(Value):
 
     async def _head(self, key: str) -> tuple[bool, int | None]:
         """Return whether a key exists, and the length of its object."""
-        with self.errors.reporting():
+        with self.errors.as_remote_errors():
             async with self.slots:
                 try:
                     response = await self.client.head_object(Bucket=self.location.bucket, Key=key)
@@ -152,7 +152,7 @@ class Existence(Value):
     async def _page(self, shard: str, most: int = 1000, more: str = "") -> tuple[Lengths, str | None]:
         """Return one page of the listing, and the token of the next one."""
         prefix = f"{self.location.root}{shard}/" if shard else self.location.root
-        with self.errors.reporting():
+        with self.errors.as_remote_errors():
             async with self.slots:
                 response = await self._list(prefix, most, **({"ContinuationToken": more} if more else {}))
         if not response.get("IsTruncated"):

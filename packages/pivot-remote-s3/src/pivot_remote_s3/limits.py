@@ -10,13 +10,13 @@ from pivot_core.values import Value
 if TYPE_CHECKING:
     import asyncio
 
-GRACE_S: Final = 30.0
+TIMEOUT_S: Final = 30.0
 """The seconds that a request may take in which no byte moves."""
 
 RATE: Final = 4 << 10
 """The lowest rate in bytes per second: what a line of 80 KiB/s leaves to each of twenty requests."""
 
-PATIENCE_S: Final = 10.0
+STALL_S: Final = 10.0
 """The seconds after which a silent server is reported."""
 
 _READ_TIMEOUT: Final = 1.5
@@ -29,53 +29,53 @@ class RequestLimits(Value):
     """Limits of the requests to one server: each has a deadline, which every byte that moves extends.
 
     Attributes:
-        grace: The seconds for a request in which no byte moves.
+        timeout: The seconds for a request in which no byte moves.
         rate: The bytes per second that it must move on average after that.
         longest: The most bytes of a response that is not an object; S3 lists at most a thousand keys of 1 KiB in one.
         error: The bytes that are read of an error.
     """
 
-    grace: float = GRACE_S
+    timeout: float = TIMEOUT_S
     rate: int = RATE
     longest: int = 4 << 20
     error: int = 1 << 16
 
     @classmethod
-    def of(cls, grace: float | None) -> Self:
-        """Return the default limits, with another grace if there is one."""
-        return cls() if grace is None else cls(grace)
+    def of(cls, timeout: float | None) -> Self:
+        """Return the default limits, with another timeout if there is one."""
+        return cls() if timeout is None else cls(timeout)
 
     def seconds(self, moved: int) -> float:
         """Return how long a request may have taken once this number of bytes has moved."""
-        return self.grace + moved / self.rate
+        return self.timeout + moved / self.rate
 
     @property
-    def patience(self) -> float:
+    def stall_seconds(self) -> float:
         """The seconds after which a silent server is reported."""
-        return min(PATIENCE_S, self.grace / 3)
+        return min(STALL_S, self.timeout / 3)
 
     @property
     def read_timeout(self) -> float:
         """The seconds of silence after a request was written, part of which may still be in a buffer."""
-        return self.grace * _READ_TIMEOUT
+        return self.timeout * _READ_TIMEOUT
 
     @property
     def credentials(self) -> float:
         """The seconds for a program that provides credentials: the user may have to type a code for it."""
-        return self.grace * _CREDENTIALS
+        return self.timeout * _CREDENTIALS
 
     @property
     def completion(self) -> float:
         """The seconds for the server to join the parts of an upload; it sends spaces meanwhile."""
-        return self.grace * _COMPLETION
+        return self.timeout * _COMPLETION
 
 
 class StallTimer:
     """Decides when a silent server is reported: once, until a byte moves again; pure."""
 
-    def __init__(self, patience: float) -> None:
-        """Begin without a request; silence of ``patience`` seconds is reported."""
-        self._patience = patience
+    def __init__(self, stall_seconds: float) -> None:
+        """Begin without a request; silence of ``stall_seconds`` seconds is reported."""
+        self._stall_seconds = stall_seconds
         self._requests = 0
         self._since = 0.0
         self._reported = False
@@ -98,11 +98,11 @@ class StallTimer:
         """Return the seconds until the next look; None if there is nothing to report until a request begins."""
         if not self._requests or self._reported:
             return None
-        return max(0.0, self._since + self._patience - now)
+        return max(0.0, self._since + self._stall_seconds - now)
 
     def due(self, now: float) -> float | None:
         """Return for how many seconds the server has been silent, if that is to be reported now."""
-        if not self._requests or self._reported or now < self._since + self._patience:
+        if not self._requests or self._reported or now < self._since + self._stall_seconds:
             return None
         self._reported = True
         return now - self._since
@@ -111,12 +111,12 @@ class StallTimer:
 class StallWatch:
     """Follows requests to one server on the running event loop; reports silence to `pivot_cache.remotes.stalls`."""
 
-    def __init__(self, patience: float) -> None:
+    def __init__(self, stall_seconds: float) -> None:
         """As `StallTimer`."""
         from asyncio import get_running_loop  # noqa: PLC0415 - naming a remote needs no event loop
 
         self._loop = get_running_loop()
-        self._stall = StallTimer(patience)
+        self._stall = StallTimer(stall_seconds)
         self._timer: asyncio.TimerHandle | None = None
         self._address = ""
 

@@ -83,7 +83,7 @@ class MultipartUploader(Value):
                 return await self._complete(digest, started, state)
             except Exception as error:
                 if code(error) not in NO_UPLOAD:
-                    with self.errors.reporting():
+                    with self.errors.as_remote_errors():
                         raise
                 return await self._forgotten(digest, state)
 
@@ -93,7 +93,7 @@ class MultipartUploader(Value):
             await self._abort(started)
 
     async def _start(self, key: str, size: int, part: int) -> StartedUpload:
-        with self.errors.reporting():
+        with self.errors.as_remote_errors():
             async with self.slots:
                 response = await self.client.create_multipart_upload(Bucket=self.location.bucket, Key=key)
         self.errors.require_any(response, "UploadId")
@@ -170,7 +170,7 @@ class MultipartUploader(Value):
     async def _abort(self, started: StartedUpload) -> None:
         # Nobody needs the upload any more: if this fails, the server's own rules for incomplete uploads apply.
         try:
-            with self.errors.reporting():
+            with self.errors.as_remote_errors():
                 async with self.slots:
                     await self.client.abort_multipart_upload(
                         Bucket=self.location.bucket, Key=started.key, UploadId=started.upload

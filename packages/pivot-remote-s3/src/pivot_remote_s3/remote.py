@@ -101,9 +101,9 @@ class S3Remote:
         from pivot_remote_s3.multipart import MultipartUploader  # noqa: PLC0415
 
         async with contextlib.AsyncExitStack() as stack:
-            watch = StallWatch(self._limits.patience)
+            watch = StallWatch(self._limits.stall_seconds)
             stack.callback(watch.close)
-            with self._errors.opening():
+            with self._errors.as_opening_errors():
                 opening = open_client(self.location, self._settings, self._jobs, self._limits, watch)
                 client = DirectClient(await stack.enter_async_context(opening), self.location.root)
             slots = asyncio.Semaphore(self._jobs)
@@ -145,7 +145,7 @@ class S3Remote:
             return await self._open.multipart.upload(digest, source, self._part, sent)
         with as_cache_errors("read", source), open(source, "rb", buffering=0) as file:  # noqa: ASYNC230 - takes no time
             data = file.read() if size <= _SMALL else FilePart(file.fileno(), 0, size)
-            with self._errors.reporting():
+            with self._errors.as_remote_errors():
                 new = await self._put(key, data)
         sent(size)
         return new
@@ -166,7 +166,7 @@ class S3Remote:
         key = self.location.key(digest)
         wanted = {} if not start and stop is None else {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"}
         async with self._open.slots, contextlib.AsyncExitStack() as stack:
-            with self._errors.reporting(digest):
+            with self._errors.as_remote_errors(digest):
                 try:
                     response = await self._open.client.get_object(Bucket=self.location.bucket, Key=key, **wanted)
                 except Exception as error:
@@ -185,13 +185,13 @@ class S3Remote:
 
     async def keep_run(self, key: str, data: bytes) -> bool:
         """Store a run record."""
-        with self._errors.reporting():
+        with self._errors.as_remote_errors():
             return await self._put(f"{self.location.runs(key)}{digest_bytes(data)}", data)
 
     async def runs(self, key: str, most: int) -> list[bytes]:
         """Return the newest run records of an inputs key."""
         bucket, found = self.location.bucket, []
-        with self._errors.reporting():
+        with self._errors.as_remote_errors():
             async with self._open.slots:
                 listed = await self._open.client.list_objects_v2(Bucket=bucket, Prefix=self.location.runs(key))
             entries = [entry for entry in listed.get("Contents", ()) if {"Key", "LastModified"} <= entry.keys()]
@@ -208,7 +208,7 @@ class S3Remote:
     async def delete(self, digest: str) -> None:
         """Delete an object."""
         key = self.location.key(digest)
-        with self._errors.reporting():
+        with self._errors.as_remote_errors():
             async with self._open.slots:
                 await self._open.client.delete_object(Bucket=self.location.bucket, Key=key)
 
@@ -256,7 +256,7 @@ class _ObjectBody:
         waited, moved = 0.0, 0  # the time of the server alone, not of the caller
         while most > 0:
             before = clock()
-            with self._errors.reporting(self._digest):
+            with self._errors.as_remote_errors(self._digest):
                 self._watch.begin()
                 try:
                     async with asyncio.timeout(self._limits.seconds(moved) - waited):

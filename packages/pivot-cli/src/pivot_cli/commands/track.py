@@ -30,5 +30,5 @@ def command(paths: tuple[str, ...], *, force: bool) -> int:
     context = command_context()
     with HashProgress():
         done = track(context, paths, force=force, report=RunLines())
-    console.data(files.tracked(done, context.project))
+    console.data(files.track_text(done, context.project))
     return 0

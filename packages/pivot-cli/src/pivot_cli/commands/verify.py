@@ -14,7 +14,7 @@ from pivot_cli.context import command_context
 from pivot_cli.reporting.notices import note_stalls, warn_of_broken
 from pivot_cli.terminal import console, formats
 from pivot_cli.terminal.progress import HashProgress
-from pivot_cli.views.verify import reruns, verification, verification_json
+from pivot_cli.views.verify import reruns, verify_json, verify_text
 from pivot_runtime.context import CommandContext
 from pivot_runtime.inspecting.verify import Verification, verify
 from pivot_runtime.project.project import Project
@@ -116,7 +116,7 @@ def _print_text(_: Project, found: Verification, results: "Sequence[Rerun] | Non
 
 
 def _print_json(_: Project, found: Verification, results: "Sequence[Rerun] | None") -> None:
-    console.data(json.dumps(verification_json(found.with_reruns(results or ())), indent=2))
+    console.data(json.dumps(verify_json(found.with_reruns(results or ())), indent=2))
 
 
 def _print_junit(_: Project, found: Verification, results: "Sequence[Rerun] | None") -> None:
@@ -146,7 +146,7 @@ _PRINTERS: Final = {"text": _print_text, "json": _print_json, "junit": _print_ju
 
 
 def _text(found: Verification, results: "Sequence[Rerun] | None") -> str:
-    return verification(found) + ("" if results is None else reruns(results, found.names))
+    return verify_text(found) + ("" if results is None else reruns(results, found.names))
 
 
 def _differing(results: "Sequence[Rerun] | None") -> dict[str, str]:

@@ -37,5 +37,5 @@ def restore_and_report(
         console.hint(f"'pivot pull' fetches what a remote has{again}")
     for way in done.ways:
         console.hint(way)
-    console.data(files.restored(done, context.project, dry_run=checkout_options.dry_run))
+    console.data(files.checkout_text(done, context.project, dry_run=checkout_options.dry_run))
     return max(0 if done.complete else 1, least_exit_code(context, targets))

@@ -164,7 +164,7 @@ class LiveView:
         from pivot_cli.reporting.live_rich import Display  # noqa: PLC0415  # start-up time: a short run draws nothing
 
         # An error here must not end the run; the view just disappears.
-        with contextlib.suppress(Exception), Display(sys.stderr) as display, console.diverted(display.say):
+        with contextlib.suppress(Exception), Display(sys.stderr) as display, console.redirected(display.say):
             while not self._over.wait(_STEP_S):
                 self._update(display)
 

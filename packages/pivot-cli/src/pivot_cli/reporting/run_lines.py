@@ -78,7 +78,7 @@ class RunLines:
         console.note(f"waiting for '{event.command}' (process {event.pid}), which {since} on this project")
 
     def _import_slow(self, event: events.ImportSlow) -> None:
-        console.importing(event.seconds, event.where)
+        console.slow_import(event.seconds, event.where)
 
     def _pipelines_broken(self, event: events.PipelinesBroken) -> None:
         warn_of_broken(event.broken)
@@ -121,7 +121,7 @@ class RunLines:
 
     def _printed(self, event: events.StageOutput) -> None:
         name = self._name(event.address)
-        console.printed("".join(f"{name:<{self._width}} | {line}\n" for line in event.lines))
+        console.stage_output("".join(f"{name:<{self._width}} | {line}\n" for line in event.lines))
 
     def _silent(self, event: events.StageSilent) -> None:
         detail = f"still running, no output for {formats.whole_seconds(event.silent)}"
@@ -161,7 +161,7 @@ class RunLines:
     def _failed(self, event: events.StageFailed) -> None:
         self._line("FAILED", event.address, event.seconds, event.summary)
         if event.detail:
-            console.printed(event.detail)
+            console.stage_output(event.detail)
         if event.output and not self._output:
             console.text(
                 f"--- the end of what {self._name(event.address)!r} printed ({event.log}):\n{event.output}\n---"

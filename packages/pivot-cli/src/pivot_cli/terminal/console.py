@@ -19,7 +19,7 @@ _MARKS: Final = {"error": "red", "hint": "cyan", "warning": "yellow", "note": "b
 _FIRST_SECONDS: Final = 1.0
 
 _guard = threading.RLock()
-_diverted: Callable[[str], None] | None = None
+_redirect_to: Callable[[str], None] | None = None
 """Prints in place of the terminal, which a live view or a status line owns."""
 _MOST: Final = 1 << 20
 """The number of characters to capture; longer output is not cached."""
@@ -46,7 +46,7 @@ class OutputCapture:
         return ("".join(self._parts["out"]), "".join(self._parts["err"])) if self._left >= 0 else None
 
 
-_heard = OutputCapture()
+_captured = OutputCapture()
 """All output of this command, kept for the next time."""
 
 
@@ -55,7 +55,7 @@ def text(message: str) -> None:
     _put(formats.escaped(message))
 
 
-def printed(message: str) -> None:
+def stage_output(message: str) -> None:
     """Print the output or exception of a stage on stderr, with only harmless control codes."""
     _put(formats.strip_control(message))
 
@@ -64,31 +64,31 @@ def _put(message: str) -> None:
     """Print a text on stderr; a closed stderr is no error."""
     whole = message if message.endswith("\n") else f"{message}\n"
     with contextlib.suppress(OSError), _guard:
-        _hear("err", whole, sys.stderr)
-        if _diverted is not None:
-            _diverted(message)
+        _capture("err", whole, sys.stderr)
+        if _redirect_to is not None:
+            _redirect_to(message)
         else:
             click.echo(whole, err=True, nl=False)
 
 
 @contextlib.contextmanager
-def diverted(say: Callable[[str], None]) -> Iterator[None]:
+def redirected(say: Callable[[str], None]) -> Iterator[None]:
     """Within the block, pass all output to ``say``; other threads may print, too."""
-    global _diverted  # noqa: PLW0603  # there is one terminal
+    global _redirect_to  # noqa: PLW0603  # there is one terminal
     with _guard:
-        before, _diverted = _diverted, say
+        before, _redirect_to = _redirect_to, say
     try:
         yield
     finally:
         with _guard:
-            _diverted = before
+            _redirect_to = before
 
 
 def data(message: str) -> None:
     """Print the result of the command on stdout, with foreign text escaped."""
     message = formats.escaped(message)
     whole = message if message.endswith("\n") or not message else f"{message}\n"
-    _hear("out", whole, sys.stdout)
+    _capture("out", whole, sys.stdout)
     click.echo(whole, nl=False)
 
 
@@ -97,13 +97,13 @@ def line(message: str) -> None:
     data(formats.one_line(message))
 
 
-def heard() -> tuple[str, str] | None:
+def captured() -> tuple[str, str] | None:
     """Return all output so far, on stdout and on stderr; None if it was too long to capture."""
-    return _heard.all()
+    return _captured.all()
 
 
-def _hear(stream: str, line: str, to: IO[str]) -> None:
-    _heard.add(stream, click.unstyle(line) if should_strip_ansi(to) else line)
+def _capture(stream: str, line: str, to: IO[str]) -> None:
+    _captured.add(stream, click.unstyle(line) if should_strip_ansi(to) else line)
 
 
 def error(message: str) -> None:
@@ -128,7 +128,7 @@ def traceback(failed: Exception) -> None:
     """Return the user's own traceback that an error carries, if any."""
     trace = getattr(failed, "traceback", "")
     if trace:
-        printed(trace)
+        stage_output(trace)
 
 
 def warning(message: str) -> None:
@@ -141,7 +141,7 @@ def note(message: str) -> None:
     _marked("note", message)
 
 
-def importing(seconds: float, where: str = "") -> None:
+def slow_import(seconds: float, where: str = "") -> None:
     """Report that an import of a pipeline is slow, and which line it has reached."""
     if seconds > _FIRST_SECONDS:
         note(f"still importing your pipeline, for {seconds:.0f} s now{f': {where}' if where else ''}")

@@ -55,7 +55,7 @@ class _Progress:
             self._line = StatusLine(self._stream)
             self._leaving.callback(self._line.stop)
             self._line.start()
-            self._leaving.enter_context(console.diverted(self._line.say))
+            self._leaving.enter_context(console.redirected(self._line.say))
         self._line.show(doing, done, total, figures)
 
 

@@ -13,12 +13,12 @@ from pivot_runtime.maintenance.verify import CacheCheck
 from pivot_runtime.project.project import Project
 
 
-def status(found: CacheStatus, project: Project) -> str:
+def status_text(found: CacheStatus, project: Project) -> str:
     """Describe the contents of the cache: a line for each stage and tracked path, and other facts."""
     rows = [(share.name, share.here, f"{share.missing} missing" if share.missing else "") for share in found.shares]
     if found.rest.objects:
         rows.append(("(others)", found.rest, "of other branches, earlier runs, or nobody"))
-    lines = [f"{_path(str(found.directory), project)}: {_heap(found.all)}", ""]
+    lines = [f"{_path(str(found.directory), project)}: {_object_count(found.all)}", ""]
     if rows:
         cells = [
             (name, formats.counted(heap.objects, "object"), formats.size(heap.size), note) for name, heap, note in rows
@@ -29,12 +29,14 @@ def status(found: CacheStatus, project: Project) -> str:
             for name, count, size, note in cells
         ] + [""]
     trash = (
-        f"{_heap(found.trash)} of {formats.counted(found.collections, 'collection')}" if found.collections else "empty"
+        f"{_object_count(found.trash)} of {formats.counted(found.collections, 'collection')}"
+        if found.collections
+        else "empty"
     )
     lines += [
         f"Runs:        {found.runs} recorded",
         f"Trash:       {trash}",
-        f"Quarantine:  {_heap(found.quarantine) if found.quarantine.objects else 'empty'}",
+        f"Quarantine:  {_object_count(found.quarantine) if found.quarantine.objects else 'empty'}",
         f"Links:       {', '.join(f'{name} {_yes(works)}' for name, works in found.modes.items())}",
     ]
     if found.users:
@@ -60,7 +62,7 @@ def status_json(found: CacheStatus) -> dict[str, Any]:
     }
 
 
-def verification(found: CacheCheck) -> str:
+def verify_text(found: CacheCheck) -> str:
     """Describe a verification in one line, and the repairs in another."""
     report = found.report
     state = "all good"
@@ -69,13 +71,13 @@ def verification(found: CacheCheck) -> str:
         state = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
     elif not report.certain:
         state = f"{len(report.unreadable)} could not be read"
-    lines = [f"Checked {_heap(ObjectCount(report.objects, report.size))}: {state}"]
+    lines = [f"Checked {_object_count(ObjectCount(report.objects, report.size))}: {state}"]
     if found.mended:
         lines.append(f"Repaired {formats.listed([record.path for record in found.mended])}")
     return formats.one_per_line(lines)
 
 
-def verification_errors(found: CacheCheck, project: Project) -> Iterator[str]:
+def verify_errors(found: CacheCheck, project: Project) -> Iterator[str]:
     """Describe the errors of a verification, the first ten of each kind."""
     report = found.report
     problems = [
@@ -96,7 +98,7 @@ def verification_errors(found: CacheCheck, project: Project) -> Iterator[str]:
     )
 
 
-def verification_hint(found: CacheCheck, *, full: bool, repair: bool) -> str:
+def verify_hint(found: CacheCheck, *, full: bool, repair: bool) -> str:
     """Return a hint how to solve the problems; empty if there are none."""
     stages = _stages(found)
     if found.report.suspect and not full:
@@ -112,7 +114,7 @@ def verification_hint(found: CacheCheck, *, full: bool, repair: bool) -> str:
     return ""
 
 
-def verification_json(found: CacheCheck) -> dict[str, Any]:
+def verify_json(found: CacheCheck) -> dict[str, Any]:
     """Return a verification as JSON."""
     report = found.report
     return {
@@ -136,14 +138,14 @@ def verification_json(found: CacheCheck) -> dict[str, Any]:
     }
 
 
-def collection(done: GcReport) -> str:
+def gc_text(done: GcReport) -> str:
     """Describe the removed objects (or those to be removed) and the kept ones."""
     planned, made = done.planned, done.done
     removed = planned.remove if made is None else made.removed
     would = made is None
     kept = ObjectCount(planned.keep, planned.keep_size)
     heap = ObjectCount(len(removed), sum(removed.values()))
-    lines = [f"{'Would move' if would else 'Moved'} {_heap(heap)} to the trash; {_heap(kept)} needed"]
+    lines = [f"{'Would move' if would else 'Moved'} {_object_count(heap)} to the trash; {_object_count(kept)} needed"]
     runs = len(planned.runs) if made is None else made.runs
     if runs:
         lines.append(f"{'Would forget' if would else 'Forgot'} {formats.counted(runs, 'run')} older than the retention")
@@ -154,11 +156,11 @@ def collection(done: GcReport) -> str:
     if made is None and planned.expired:
         lines.append(f"Would delete {formats.counted(len(planned.expired), 'earlier collection')} from the trash")
     elif made is not None and made.deleted[0]:
-        lines.append(f"Deleted {_heap(ObjectCount(*made.deleted))} from the trash")
+        lines.append(f"Deleted {_object_count(ObjectCount(*made.deleted))} from the trash")
     return formats.one_per_line(lines)
 
 
-def collection_notes(done: GcReport) -> Iterator[str]:
+def gc_notes(done: GcReport) -> Iterator[str]:
     """Return notes about kept objects, with reasons."""
     for problem in done.skipped:
         yield f"left out: {problem}"
@@ -169,7 +171,7 @@ def collection_notes(done: GcReport) -> Iterator[str]:
         yield f"{directories} not in the cache: files that only such a listing names are not kept"
 
 
-def collection_json(done: GcReport) -> dict[str, Any]:
+def gc_json(done: GcReport) -> dict[str, Any]:
     """Return a collection as JSON."""
     planned, made = done.planned, done.done
     removed = planned.remove if made is None else made.removed
@@ -187,16 +189,16 @@ def collection_json(done: GcReport) -> dict[str, Any]:
     }
 
 
-def undone(done: GcResult | None) -> str:
+def undo_text(done: GcResult | None) -> str:
     """Describe the objects brought back."""
     if done is None:
         return "Nothing to undo: the trash is empty\n"
-    parts = [_heap(ObjectCount(len(done.removed), sum(done.removed.values())))] if done.removed else []
+    parts = [_object_count(ObjectCount(len(done.removed), sum(done.removed.values())))] if done.removed else []
     parts += [formats.counted(done.runs, "run")] if done.runs else []
     return f"Brought back {' and '.join(parts)}\n"
 
 
-def undone_json(done: GcResult | None) -> dict[str, Any]:
+def undo_json(done: GcResult | None) -> dict[str, Any]:
     """Return the objects brought back as JSON."""
     return {
         "returned": [] if done is None else sorted(done.removed),
@@ -204,16 +206,16 @@ def undone_json(done: GcResult | None) -> dict[str, Any]:
     }
 
 
-def dropped(done: DropReport, project: Project, *, dry_run: bool) -> str:
+def drop_text(done: DropReport, project: Project, *, dry_run: bool) -> str:
     """Describe the other copies of each target, and the dropped objects."""
     lines = [
-        f"{project.from_cwd(target.path)}: {_heap(ObjectCount(target.objects, target.size))}, {_places(target)}"
+        f"{project.from_cwd(target.path)}: {_object_count(ObjectCount(target.objects, target.size))}, {_places(target)}"
         for target in done.targets
     ]
     if done.shared:
         lines.append(f"{formats.counted(done.shared, 'object')} kept: other outs or tracked data also need them")
     if not done.refused and not dry_run:
-        lines.append(f"Dropped {_heap(ObjectCount(len(done.removed), sum(done.removed.values())))}")
+        lines.append(f"Dropped {_object_count(ObjectCount(len(done.removed), sum(done.removed.values())))}")
     return formats.one_per_line(lines)
 
 
@@ -236,7 +238,7 @@ def _stages(found: CacheCheck) -> list[str]:
     return sorted({record.address for record in found.lacking if record.address is not None})
 
 
-def _heap(heap: ObjectCount) -> str:
+def _object_count(heap: ObjectCount) -> str:
     return f"{formats.counted(heap.objects, 'object')} ({formats.size(heap.size)})"
 
 

@@ -65,7 +65,7 @@ def annotations(found: Verification, differing: Mapping[str, str], inside: str =
 def summary(found: Verification, differing: Mapping[str, str]) -> str:
     """Return GitHub's step summary: a table in Markdown, beginning with the stages that did not pass."""
     rows = sorted(found.stages, key=lambda stage: ("failed", "unknown", "passed").index(stage.status))
-    lines = ["### pivot verify", "", verify.summed(found), ""]
+    lines = ["### pivot verify", "", verify.summary(found), ""]
     if rows:
         lines += ["| stage | | why |", "|---|---|---|"]
     for stage in rows:

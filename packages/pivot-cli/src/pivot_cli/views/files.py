@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _MOST = 10
 
 
-def restored(done: "CheckoutReport", project: "Project", *, dry_run: bool) -> str:
+def checkout_text(done: "CheckoutReport", project: "Project", *, dry_run: bool) -> str:
     """Return ``Restored N file(s)``; for a dry run, also name the files."""
     if not dry_run:
         return f"Restored {done.files} file(s)\n"
@@ -63,7 +63,7 @@ def checkout_errors(done: "CheckoutReport", project: "Project", known: Collectio
     yield from formats.first_ten(failed, ": not restored")
 
 
-def tracked(done: "Iterable[Tracked]", project: "Project") -> str:
+def track_text(done: "Iterable[Tracked]", project: "Project") -> str:
     """Return a line for each tracked path."""
     lines = []
     for each in done:

@@ -42,7 +42,7 @@ def bare_name(key: str) -> str:
     return key.removesuffix(_WHOLE).rpartition(":")[2]
 
 
-def way(path: Iterable[str]) -> str:
+def chain(path: Iterable[str]) -> str:
     """Return the names of the entries that lead to an entry, each once."""
     return " -> ".join(name for name, _ in itertools.groupby(map(bare_name, path)))
 

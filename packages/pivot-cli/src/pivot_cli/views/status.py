@@ -183,7 +183,7 @@ def _changed(change: FactChange, key: str, stage: StageStatus) -> Iterator[str]:
         yield f"      File: {change.location}"
     path = stage.evaluation.stage.path(change.key)
     if change.reason is Reason.CODE and len(path) > _DIRECT:
-        yield f"      Via: {phrases.way(path)}"
+        yield f"      Via: {phrases.chain(path)}"
     if change.key in stage.diffs:
         yield "      Diff:"
         for line in stage.diffs[change.key].splitlines():

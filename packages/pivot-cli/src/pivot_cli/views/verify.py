@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _SHOWN: Final = {"passed": "passed", "failed": "FAILED", "unknown": "unknown"}
 
 
-def verification(found: Verification) -> str:
+def verify_text(found: Verification) -> str:
     """Return a line per stage and a summary."""
     if not found.stages:
         return formats.one_per_line(f"missing {path}" for path in found.absent) + "No stages are registered.\n"
@@ -24,10 +24,10 @@ def verification(found: Verification) -> str:
         for stage in found.stages
         for detail in (why(stage, found) or phrases.describe_rerun(stage.rerun),)
     ]
-    return formats.one_per_line([*lines, "", summed(found)])
+    return formats.one_per_line([*lines, "", summary(found)])
 
 
-def summed(found: Verification) -> str:
+def summary(found: Verification) -> str:
     """Return the number of stages and their results in one line."""
     if not found.stages:
         return "No stages are registered."
@@ -39,7 +39,7 @@ def summed(found: Verification) -> str:
     )
 
 
-def verification_json(found: Verification) -> dict[str, Any]:
+def verify_json(found: Verification) -> dict[str, Any]:
     """Return the results as the documented JSON."""
     return {
         "passed": found.passed,

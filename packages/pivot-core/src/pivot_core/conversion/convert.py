@@ -85,7 +85,7 @@ def from_text(hint: Any, text: str, nested: Nested) -> Any:
 def unsupported_hint(hint: Any, nested: Callable[[Any], bool]) -> Any:
     """The first part of a hint that no value could be converted to; None if there is none."""
     for each in members(hint):
-        if each in _ANY or isinstance(each, typing.TypeVar) or each is None or _is_fitted(each) or nested(each):
+        if each in _ANY or isinstance(each, typing.TypeVar) or each is None or _has_converter(each) or nested(each):
             continue
         origin, inner = typing.get_origin(each) or each, typing.get_args(each)
         if origin is typing.Literal or (isinstance(origin, type) and issubclass(origin, enum.Enum | PurePath)):
@@ -115,20 +115,20 @@ def _one(hint: Any, value: Any, nested: Nested) -> Any:
         return _checked(value)
     if origin is typing.Literal:
         return _choice(hint, inner, value)
-    if _is_fitted(origin):
+    if _has_converter(origin):
         return _converted(hint, origin, value)
     if isinstance(origin, type) and issubclass(origin, enum.Enum | PurePath):
-        return _named(origin, value)
+        return _path_or_member(origin, value)
     if origin in (*_LISTS, *_SETS, *_MAPPINGS, tuple):
         return (_mapped if origin in _MAPPINGS else _container)(hint, inner, value, nested)
     return nested(hint, value)
 
 
 def _converted(hint: Any, origin: Any, value: Any) -> Any:
-    fitted = _FITTED.get(origin, _decimal)(value)
-    if (fitted is None) != (value is None) or (value is None and origin not in (None, type(None))):
+    converted = _CONVERTERS.get(origin, _decimal)(value)
+    if (converted is None) != (value is None) or (value is None and origin not in (None, type(None))):
         raise ConversionError(format_hint(hint), value)
-    return fitted
+    return converted
 
 
 def _mapped(hint: Any, inner: tuple[Any, ...], value: Any, nested: Nested) -> Any:
@@ -152,11 +152,11 @@ def _container(hint: Any, inner: tuple[Any, ...], value: Any, nested: Nested) ->
             raise ConversionError(format_hint(hint), value)
         return tuple(_inside(f"[{at}]", inner[at], each, nested) for at, each in enumerate(items))
     of_items = inner[0] if inner else Any
-    fitted = [_inside(f"[{at}]", of_items, each, nested) for at, each in enumerate(items)]
+    converted = [_inside(f"[{at}]", of_items, each, nested) for at, each in enumerate(items)]
     if origin in _LISTS:
-        return fitted
+        return converted
     try:
-        return tuple(fitted) if origin is tuple else (frozenset if origin is frozenset else set)(fitted)
+        return tuple(converted) if origin is tuple else (frozenset if origin is frozenset else set)(converted)
     except TypeError:
         raise ConversionError(f"{format_hint(hint)} of values that can be hashed", value) from None
 
@@ -183,7 +183,7 @@ def _choice(hint: Any, choices: tuple[Any, ...], value: Any) -> Any:
     raise ConversionError(f"one of {', '.join(map(repr, typing.get_args(hint)))}", value)
 
 
-def _named(kind: Any, value: Any) -> Any:
+def _path_or_member(kind: Any, value: Any) -> Any:
     """A path, or a member of an enum by its name or value."""
     if issubclass(kind, PurePath):
         if not isinstance(value, str | PurePath):
@@ -197,20 +197,20 @@ def _named(kind: Any, value: Any) -> Any:
     raise ConversionError(f"one of {', '.join(member.name for member in kind)}", value)
 
 
-def _moment(kind: Any) -> Callable[[Any], Any]:
-    def fitted(value: Any) -> Any:
+def _moment_converter(kind: Any) -> Callable[[Any], Any]:
+    def converted(value: Any) -> Any:
         if isinstance(value, str):
             with contextlib.suppress(ValueError):
                 return kind.fromisoformat(value)
             return None
         return value if type(value) is kind else None
 
-    return fitted
+    return converted
 
 
-def _is_fitted(kind: Any) -> bool:
+def _has_converter(kind: Any) -> bool:
     """Whether there is a converter for a class; a class such as `Decimal` exists only if its module was imported."""
-    return kind in _FITTED or kind is getattr(sys.modules.get("decimal"), "Decimal", _FITTED)
+    return kind in _CONVERTERS or kind is getattr(sys.modules.get("decimal"), "Decimal", _CONVERTERS)
 
 
 def _decimal(value: Any) -> Any:
@@ -231,26 +231,26 @@ def _timedelta(value: Any) -> Any:
     return value if isinstance(value, dt.timedelta) else None
 
 
-def _number(kind: Any, accepted: Any) -> Callable[[Any], Any]:
-    def fitted(value: Any) -> Any:
+def _number_converter(kind: Any, accepted: Any) -> Callable[[Any], Any]:
+    def converted(value: Any) -> Any:
         if isinstance(value, accepted) and not isinstance(value, bool | enum.Enum):
             with contextlib.suppress(OverflowError):
                 return kind(value)
         return None
 
-    return fitted
+    return converted
 
 
-_FITTED: Final[Mapping[Any, Callable[[Any], Any]]] = {
+_CONVERTERS: Final[Mapping[Any, Callable[[Any], Any]]] = {
     None: lambda _: None,
     type(None): lambda _: None,
     bool: lambda value: value if isinstance(value, bool) else None,
-    int: _number(int, numbers.Integral),
-    float: _number(float, numbers.Real),
+    int: _number_converter(int, numbers.Integral),
+    float: _number_converter(float, numbers.Real),
     str: lambda value: str(value) if isinstance(value, str) and not isinstance(value, enum.Enum) else None,
     bytes: lambda value: bytes(value) if isinstance(value, bytes | bytearray) else None,
     dt.timedelta: _timedelta,
-    **{kind: _moment(kind) for kind in _MOMENTS},
+    **{kind: _moment_converter(kind) for kind in _MOMENTS},
 }
 
 

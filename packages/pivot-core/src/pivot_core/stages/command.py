@@ -121,7 +121,7 @@ def make_command(text: object, deps: Any, outs: Any, params: Mapping[str, Any], 
     )
 
 
-def filled_in(
+def fill_in(
     text: str, deps: Mapping[str, Dep], outs: Mapping[str, Out], params: Mapping[str, Any] | None = None
 ) -> str:
     """The text of a command with paths inserted, quoted for the shell; without ``params``, ``${params…}`` stays.

@@ -67,7 +67,7 @@ class Stage:
     timeout: float | None = None
     retries: int = 0
 
-    def settled(
+    def with_params(
         self,
         layers: Iterable[ParamLayer] = (),
         overrides: Iterable[tuple[Override, tuple[str, ...]]] = (),

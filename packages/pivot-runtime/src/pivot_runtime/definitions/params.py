@@ -49,7 +49,7 @@ class ParamResolver:
             return stage, {}
         names = params.fields(stage.params.cls)
         meant = [(each, path) for each in self._overrides if (path := each.path(pipeline, stage.name, names))]
-        settled = stage.settled(self._files.layers(pipeline, stage.name), meant, root=self._root)
+        settled = stage.with_params(self._files.layers(pipeline, stage.name), meant, root=self._root)
         address = f"{pipeline}.{stage.name}"
         value = settled.values[stage.params.parameter]
         try:
@@ -63,7 +63,7 @@ def behaviour(stage: Stage, is_user_code: Callable[[str], bool]) -> Mapping[str,
     """The code of parameters that a fingerprint must follow: classes with code of their own; else, values suffice."""
     if stage.params is None:
         return {}
-    classes = params.behaving(stage.params.cls, is_user_code)
+    classes = params.classes_with_code(stage.params.cls, is_user_code)
     return {f"params:{stage.params.parameter}": list(classes)} if classes else {}
 
 

@@ -21,7 +21,7 @@ from pivot_core.errors import PathError
 from pivot_core.paths import ArtifactPath, is_within
 from pivot_core.pipeline import Pipeline
 from pivot_core.spec import Location
-from pivot_core.stages.command import KEY, Command, filled_in, words
+from pivot_core.stages.command import KEY, Command, fill_in, words
 from pivot_core.stages.stage import Stage
 from pivot_fingerprint import Entry, Manifest, Unresolved
 
@@ -71,7 +71,7 @@ def shell_inputs(stage: Stage, command: Command, record: pathlib.Path, *, base: 
 
     Files that its runs created, as ``record`` remembers, are listed as not tracked.
     """
-    text = filled_in(command.text, stage.deps, stage.outs)
+    text = fill_in(command.text, stage.deps, stage.outs)
     at = stage.location.below(root)
     entries = {KEY: Entry(digest_bytes(text.encode()), at.file, at.line)}
     unresolved = [

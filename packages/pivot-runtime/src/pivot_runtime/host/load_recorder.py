@@ -46,7 +46,7 @@ _IMPORT_SYSTEM: Final = frozenset({"_frozen_importlib_external", "importlib._boo
 class LoadRecorder:
     """A context manager around a load; afterwards, `trace` has the facts that it depended on.
 
-    It also listens to the `Fingerprinter`, with the methods `read`, `sought`, `probed` and `called`.
+    It also listens to the `Fingerprinter`, with the methods `read`, `searched`, `probed` and `called`.
 
     Attributes:
         unrecorded: The reasons why the trace is incomplete; empty if it is complete.
@@ -190,9 +190,9 @@ class LoadRecorder:
         """Record that a file was fingerprinted, with its content; None if it cannot be read."""
         self.sources.setdefault(os.path.abspath(path), "" if content is None else digest_bytes(content))
 
-    def sought(self, name: str, places: Sequence[str]) -> None:
+    def searched(self, name: str, places: Sequence[str]) -> None:
         """Record that a module is looked for, to fingerprint code in it."""
-        self._searches.sought(name, places)
+        self._searches.searched(name, places)
 
     def probed(self, path: str) -> None:
         """Record that a fingerprint depends on the existence of a path."""
@@ -357,9 +357,9 @@ class ModuleSearches:
     def find_spec(self, fullname: str, path: Sequence[str] | None = None, _: ModuleType | None = None) -> None:
         """Record the search, and leave it to the other finders."""
         with contextlib.suppress(Exception):  # the path of a package may be any object
-            self.sought(fullname.rpartition(".")[2], sys.path if path is None else path)
+            self.searched(fullname.rpartition(".")[2], sys.path if path is None else path)
 
-    def sought(self, name: str, places: Sequence[str]) -> None:
+    def searched(self, name: str, places: Sequence[str]) -> None:
         """Record a search for a module, called ``name`` without its package."""
         self.asked.add(name)
         for place in places:
@@ -372,7 +372,7 @@ class ModuleSearches:
 
     def facts(self) -> list[Fact]:
         """The facts that determine where each of these modules is found, if anywhere."""
-        self.sought(_INIT, sys.path)
+        self.searched(_INIT, sys.path)
         return [
             Fact(load_trace.MTIME, path, content)
             if isinstance(content, str)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pivot_core.spec import StageError
-from pivot_core.stages.command import PARAMS, Command, filled_in, values
+from pivot_core.stages.command import PARAMS, Command, fill_in, values
 from pivot_core.stages.stage import Stage
 from pivot_runtime.definitions import shell_code
 
@@ -28,14 +28,14 @@ def run(stage: Stage, command: Command) -> Mapping[str, Any]:
     Raises:
         StageError: It failed, or did not write an out.
     """
-    text = filled_in(command.text, stage.deps, stage.outs, values(stage.values.get(PARAMS)))
+    text = fill_in(command.text, stage.deps, stage.outs, values(stage.values.get(PARAMS)))
     _make_directories(stage)
     program = shutil.which(SHELL[0])
     if program is None:
         raise _error(stage, "bash, which runs commands, is not on the PATH", hint="install bash")
     record = pathlib.Path(command.created) if command.created else None
     outs = [path for out in stage.outs.values() for path in out.paths]
-    with shell_code.note_created(filled_in(command.text, stage.deps, stage.outs), outs, record):
+    with shell_code.note_created(fill_in(command.text, stage.deps, stage.outs), outs, record):
         _run(stage, program, text)
     return {key: out.like([pathlib.Path(path) for path in out.paths]) for key, out in stage.outs.items()}
 

@@ -42,7 +42,7 @@ def command(targets: tuple[str, ...], *, force: bool, dry_run: bool) -> int:
             elsewhere=None if force else present_on_default,
             report=RunLines(),
         )
-    console.data(cache.dropped(done, project, dry_run=dry_run))
+    console.data(cache.drop_text(done, project, dry_run=dry_run))
     if done.refused:
         for line in cache.drop_errors(done, project):
             console.error(line)

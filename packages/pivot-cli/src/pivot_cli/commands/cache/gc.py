@@ -71,12 +71,12 @@ def command(  # noqa: PLR0913  # one parameter per option
         done = gc.gc(
             context, gc_options, dry_run=dry_run, report=RunLines(), progress=lambda _, count: progress(0, count, 0)
         )
-    for line in cache.collection_notes(done):
+    for line in cache.gc_notes(done):
         console.note(line)
     if as_json:
-        console.data(json.dumps(cache.collection_json(done), indent=2))
+        console.data(json.dumps(cache.gc_json(done), indent=2))
     else:
-        console.data(cache.collection(done))
+        console.data(cache.gc_text(done))
         if done.done is not None and done.done.removed:
             console.hint("'pivot cache gc --undo' brings it back")
     return 0
@@ -86,7 +86,7 @@ def _undo(context: CommandContext, *, as_json: bool) -> int:
     with signals.raise_on_termination():
         done = gc.undo(context, report=RunLines())
     if as_json:
-        console.data(json.dumps(cache.undone_json(done), indent=2))
+        console.data(json.dumps(cache.undo_json(done), indent=2))
     else:
-        console.data(cache.undone(done))
+        console.data(cache.undo_text(done))
     return 0 if done is not None else 1

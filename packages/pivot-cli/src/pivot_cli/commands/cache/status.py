@@ -23,5 +23,5 @@ def command(*, as_json: bool) -> int:
     if as_json:
         console.data(json.dumps(cache.status_json(found), indent=2))
     else:
-        console.data(cache.status(found, context.project))
+        console.data(cache.status_text(found, context.project))
     return 0

@@ -57,12 +57,12 @@ def command(*, full: bool, repair: bool, as_json: bool) -> int:
             progress=progress,
         )
     if as_json:
-        console.data(json.dumps(cache.verification_json(found), indent=2))
+        console.data(json.dumps(cache.verify_json(found), indent=2))
     else:
-        console.data(cache.verification(found))
-    for line in cache.verification_errors(found, context.project):
+        console.data(cache.verify_text(found))
+    for line in cache.verify_errors(found, context.project):
         console.error(line)
-    hint = cache.verification_hint(found, full=full, repair=repair)
+    hint = cache.verify_hint(found, full=full, repair=repair)
     if hint:
         console.hint(hint)
     if not found.good:
