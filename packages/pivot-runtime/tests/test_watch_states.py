@@ -136,6 +136,14 @@ def test_the_reasons_of_a_run_are_the_changes_of_one_wait() -> None:
     assert next_state(at(P.WAITING_FOR_FIX, None), EDIT).changed == ("/in",)
 
 
+def test_a_look_replaces_the_last_one() -> None:
+    moved = Look(CURRENT.verdicts, ("/elsewhere",))
+    assert next_state(at(P.COMPARING), moved).look is moved
+    assert next_state(looking(FAILED), STALE).look is STALE
+    broken = next_state(WatchState(P.LOOKING, NO_RUN, CURRENT, KNOWN_FAILURE), FailedLook())
+    assert (broken.look, broken.failure) == (None, None)
+
+
 def test_only_before_the_end_of_a_run_it_is_the_first() -> None:
     assert WatchState().first
     assert not next_state(WatchState(), RAN).first
