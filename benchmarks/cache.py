@@ -20,7 +20,6 @@ import xxhash
 
 from pivot_cache import CheckoutMode, ObjectStore, StatCache
 from pivot_cache.objects.ingest import ingest
-from pivot_cache.objects.sha256 import Sha256Index
 
 MIB = 1 << 20
 SMALL = 300  # bytes in a small file
@@ -91,8 +90,12 @@ def large(place: pathlib.Path, size: int, times: Times) -> None:
 
     def store_with_sha256() -> None:
         with StatCache(place / "sha256-stat.sqlite") as files:
-            index = Sha256Index(place / "sha256.sqlite")
-            ingest(source, ObjectStore(place / "sha256" / "files", with_sha256=True), files, sha256_index=index)
+            ingest(
+                source,
+                ObjectStore(place / "sha256" / "files", with_sha256=True),
+                files,
+                sha256_file=place / "sha256.sqlite",
+            )
 
     def look() -> None:
         with StatCache(place / "stat.sqlite") as files:

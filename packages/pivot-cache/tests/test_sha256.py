@@ -9,7 +9,7 @@ import pytest
 from pivot_cache.errors import LockFileError
 from pivot_cache.formats import lock_file, pvt
 from pivot_cache.objects.ingest import ingest
-from pivot_cache.objects.sha256 import Sha256Index, is_genuine
+from pivot_cache.objects.sha256 import is_genuine
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.remotes import transfer
 from pivot_cache.remotes.download import PART
@@ -31,7 +31,7 @@ class Bench:
 
     def ingest(self, path: pathlib.Path) -> Artifact:
         with StatCache(self.place / "stat.sqlite") as files:
-            return ingest(path, self.store, files, sha256_index=Sha256Index(self.place / "sha256.sqlite"))
+            return ingest(path, self.store, files, sha256_file=self.place / "sha256.sqlite")
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def ingest(
     *,
     jobs: int | None = None,
     progress: Callable[[int], None] | None = None,
-    sha256_index: "Sha256Index | None" = None,
+    sha256_file: Path | None = None,
 ) -> Artifact:
     """Store the file or directory at an absolute path, and record it in the stat cache.
 
@@ -44,8 +44,8 @@ def ingest(
         files: The record of unchanged files.
         jobs: The number of files copied at the same time; by default the number of processors.
         progress: Called with the size of each stored file, from several threads.
-        sha256_index: The record of the SHA-256 of objects, which is added to the artifact. The store computes it for
-            new files.
+        sha256_file: The record of the SHA-256 of objects, from which it is added to the artifact. The store computes it
+            for new files.
 
     Returns:
         The artifact, which describes exactly the stored bytes, even if files change meanwhile.
@@ -58,11 +58,17 @@ def ingest(
     try:
         if stat.S_ISDIR(path.stat().st_mode):
             tree = _directory(path, store, files, jobs, progress)
-            return tree.artifact() if sha256_index is None else sha256_index.of_tree(tree, store)
+            return tree.artifact() if sha256_file is None else _sha256_index(sha256_file).of_tree(tree, store)
         artifact = _file(path, store, files, progress)
-        return artifact if sha256_index is None else sha256_index.of_file(artifact, store)
+        return artifact if sha256_file is None else _sha256_index(sha256_file).of_file(artifact, store)
     except (FileNotFoundError, NotADirectoryError):
         raise ArtifactError(path, "there is no such file") from None
+
+
+def _sha256_index(file: Path) -> "Sha256Index":
+    from pivot_cache.objects.sha256 import Sha256Index  # noqa: PLC0415 - start-up time: few projects want it
+
+    return Sha256Index(file)
 
 
 def _file(path: Path, store: ObjectStore, files: StatCache, progress: Callable[[int], None] | None) -> Artifact:

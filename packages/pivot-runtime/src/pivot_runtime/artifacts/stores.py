@@ -18,7 +18,6 @@ from pivot_runtime.config.settings import Settings
 from pivot_runtime.context import CommandContext
 
 if TYPE_CHECKING:
-    from pivot_cache.objects.sha256 import Sha256Index
     from pivot_cache.state.run_cache import RunCache
     from pivot_runtime.artifacts.object_links import ObjectLinks
 
@@ -32,14 +31,14 @@ class Stores(Value):
         settings: The settings.
         files: The stat cache: digests of files that have not changed since they were hashed.
         store: The object store: content by digest.
-        sha256_index: The record of the SHA-256 of objects, if it is configured.
+        sha256_file: The record of the SHA-256 of objects, if it is configured.
     """
 
     layout: Layout
     settings: Settings
     files: StatCache
     store: ObjectStore
-    sha256_index: "Sha256Index | None" = None
+    sha256_file: pathlib.Path | None = None
 
     @functools.cached_property
     def runs(self) -> "RunCache":
@@ -60,7 +59,7 @@ class Stores(Value):
         """
         from pivot_cache.objects.ingest import ingest  # noqa: PLC0415  # start-up time: only a stage that ran stores outs
 
-        return ingest(file, self.store, self.files, sha256_index=self.sha256_index)
+        return ingest(file, self.store, self.files, sha256_file=self.sha256_file)
 
     def keep(self, file: pathlib.Path) -> Artifact:
         """Store a file or a directory that exists nowhere else: flush its bytes to the disk before returning.
@@ -91,7 +90,7 @@ def open_stores(context: CommandContext) -> Iterator[Stores]:
     with StatCache(layout.statcache_file) as files:
         store = ObjectStore(layout.objects_dir, with_sha256=settings.sha256, files=files)
         store.before_losing(_parting(layout))
-        yield Stores(layout, settings, files, store, _sha256_index(layout, settings))
+        yield Stores(layout, settings, files, store, layout.sha256_file if settings.sha256 else None)
 
 
 def _parting(layout: Layout) -> Callable[[str], object]:
@@ -102,11 +101,3 @@ def _parting(layout: Layout) -> Callable[[str], object]:
         return ObjectLinks(layout)
 
     return lambda path: links().part(path)
-
-
-def _sha256_index(layout: Layout, settings: Settings) -> "Sha256Index | None":
-    if not settings.sha256:
-        return None
-    from pivot_cache.objects.sha256 import Sha256Index  # noqa: PLC0415  # start-up time: seldom is it wanted
-
-    return Sha256Index(layout.sha256_file)
