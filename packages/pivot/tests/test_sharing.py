@@ -40,7 +40,7 @@ def test_of_a_resource_there_is_one_unless_the_configuration_says_more(make: Cal
 
     project.replace("pipeline.py", '{"room": 1}', '{"room": 2}')
     failed = project.pivot("repro", code=2)
-    assert "pipeline.py:10: stage 'use@0': it needs 2 of the resource 'room', but there is 1" in failed.stderr
+    assert "pipeline.py:10: stage 'use@0': it needs 2 of the resource 'room', but only 1 is available" in failed.stderr
     assert "hint: pivot config set resources.room 2" in failed.stderr
     project.pivot("config", "set", "resources.room", "2")
     assert "Everything is up to date" in project.pivot("repro").stdout, "what it needs is no part of the result"
