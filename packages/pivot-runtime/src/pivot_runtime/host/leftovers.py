@@ -21,8 +21,8 @@ class Leftovers:
 
     Attributes:
         running: Their command lines, by pid.
-        ended: Descriptions of those that had to be ended.
-        unkillable: Those that run on although they were killed.
+        ended: Descriptions of the processes that had to be ended.
+        unkillable: Processes that still run although they were killed.
     """
 
     def __init__(self, pid: int, output: int) -> None:

@@ -78,7 +78,7 @@ class ImportedPipeline(Value):
         file: The absolute path of the pipeline file.
         overrides: The texts of the parameter overrides.
         is_user_code: Whether code in a file is the user's.
-        stages: By address.
+        stages: The live stages, by address.
         manifests: By address, the fingerprint of the stage's code.
         sources: By absolute path, the digest of each file that the load read.
         assigned: By name, a digest of each environment variable that the import set.

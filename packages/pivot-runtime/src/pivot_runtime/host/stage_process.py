@@ -185,7 +185,7 @@ class StageProcess:
             self.signal(number)
 
     def interrupt(self) -> None:
-        """Interrupt it, as Ctrl-C does; where it does not end by that, it gets SIGTERM, and then SIGKILL."""
+        """Interrupt it, as Ctrl-C does; if it does not end, it gets SIGTERM, and then SIGKILL."""
         if self.end is None:
             self.signal(signal.SIGINT)
             self._limits = self._limits.interrupted(time.monotonic())

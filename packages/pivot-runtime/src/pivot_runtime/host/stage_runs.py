@@ -45,7 +45,7 @@ class StageRuns:
         _remove_stale(spools)
         self._pool = PreforkPool(imported, spools)
 
-    def start(  # as the message has it
+    def start(
         self, number: int, address: str, log: str, watching: Mapping[str, Any], *, stream: bool, spawn: bool
     ) -> None:
         """Start the run of a stage and report that, or report that it failed to start.

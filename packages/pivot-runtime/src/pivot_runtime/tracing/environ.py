@@ -44,7 +44,7 @@ class RecordingEnviron(type(os.environ)):  # type: ignore[misc]  # the class has
         return len(self._data)
 
     def copy(self) -> dict[Any, Any]:
-        """A copy, which mostly is for a process to start; code of Pivot makes it, so it is no use of a variable."""
+        """A copy, usually for a new process; it counts as no read, since Pivot's own code iterates here."""
         return dict(self)
 
 

@@ -1,4 +1,4 @@
-"""Calls a stage in this process: loads the deps, calls the function, saves the outs."""
+"""The call of a stage in its process: loads the deps, calls the function, saves the outs."""
 
 import contextlib
 import os
