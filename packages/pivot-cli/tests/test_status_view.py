@@ -5,7 +5,6 @@ import json
 import pytest
 
 from pivot_cli.reporting.run_lines import summary
-from pivot_cli.terminal import formats
 from pivot_cli.views import phrases, status
 from pivot_core.decide import Decision, FactChange, Reason, Verdict
 from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, Observation, UnresolvedCode
@@ -221,11 +220,6 @@ def test_without_explain_json_is_short() -> None:
         "tracked_files": [],
         "suggestions": [],
     }
-
-
-def test_long_lists_are_cut() -> None:
-    assert formats.listed(list("abcde")) == "a, b, c and 2 more"
-    assert formats.listed(list("abc")) == "a, b, c"
 
 
 def test_how_a_change_is_reached_and_what_was_edited() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_core.digest import canonical_json, digest_bytes, digest_lines, is_digest
+from pivot_core.digest import canonical_json, digest_bytes, digest_lines, digest_secret, is_digest
 
 TEXTS = st.text(alphabet='ab"\\:,é\n', max_size=4)
 PLAIN = st.recursive(
@@ -98,3 +98,11 @@ def test_numbers_of_other_types_differ() -> None:
 def test_value_without_a_json_form_is_refused(value: object) -> None:
     with pytest.raises(TypeError):
         canonical_json(value)
+
+
+def test_a_secret_has_another_digest_with_another_salt() -> None:
+    secret = digest_secret("secret", b"one")
+
+    assert secret == digest_secret("secret", b"one")
+    assert len({secret, digest_secret("secret", b"two"), digest_secret("secret ", b"one")}) == 3
+    assert is_digest(digest_secret("\udc80", b""))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_core.errors import PathError
-from pivot_core.paths import ArtifactPath, is_within, parents, touches
+from pivot_core.paths import ArtifactPath, below, is_within, parents, touches
 
 ROOT = "/home/me/project"
 
@@ -165,3 +165,11 @@ def test_a_path_is_in_a_directory_by_its_parts_not_its_letters(one: str, other: 
 def test_parents_are_the_directories_around_a_path_the_nearest_first() -> None:
     assert [*parents("a/b/c")] == ["a/b", "a"]
     assert [*parents("a")] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "root", "expected"),
+    [("/a/b", "/a", "b"), ("/a", "/a", "."), ("/ab", "/a", None), ("/b", "/a", None), ("/a/b", "/", "a/b")],
+)
+def test_an_absolute_path_is_below_a_directory_or_not(path: str, root: str, expected: str | None) -> None:
+    assert below(path, root) == expected

@@ -1,6 +1,6 @@
 """The errors that Pivot raises on purpose: each names the problem and its solution."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
 __pivot_module__ = "pivot"
@@ -42,6 +42,12 @@ class LoaderError(PivotError):
     """A value does not fit its loader, or the library that a loader needs is missing."""
 
     exit_code: ClassVar[int] = 1
+
+
+def list_names(names: Sequence[str], most: int = 3) -> str:
+    """Format the first names of a list: ``a, b, c and 4 more``."""
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
 def suggest(name: str, known: Iterable[str], *, most: int = 1, format_name: Callable[[str], str] = str) -> str | None:

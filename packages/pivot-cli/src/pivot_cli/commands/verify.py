@@ -12,9 +12,10 @@ import click
 from pivot_cli import options, signals
 from pivot_cli.context import command_context
 from pivot_cli.reporting.notices import note_stalls, warn_of_broken
-from pivot_cli.terminal import console, formats
+from pivot_cli.terminal import console
 from pivot_cli.terminal.progress import HashProgress
 from pivot_cli.views.verify import reruns, verify_json, verify_text
+from pivot_core.errors import list_names
 from pivot_runtime.context import CommandContext
 from pivot_runtime.inspecting.verify import Verification, verify
 from pivot_runtime.project.project import Project
@@ -97,8 +98,8 @@ def command(  # noqa: PLR0913  # one parameter per option
         warn_of_broken(found.broken)
     lost = sorted({path for stage in found.stages for path in stage.lost})
     if lost and not quiet:
-        listed = formats.listed([project.from_cwd(path) for path in lost])
-        console.hint(f"the cache lacks outs that are in the workspace: 'pivot repro' stores them again: {listed}")
+        shown = list_names([project.from_cwd(path) for path in lost])
+        console.hint(f"the cache lacks outs that are in the workspace: 'pivot repro' stores them again: {shown}")
     if not quiet and found.stages and all(stage.never_run for stage in found.stages):
         console.hint(
             "commit .pivot/stages/*.lock where the stages have run: without lock files, there is nothing to check"

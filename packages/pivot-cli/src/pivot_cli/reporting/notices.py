@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 
 from pivot_cli.terminal import console, formats
+from pivot_core.errors import list_names
 from pivot_core.paths import ArtifactPath
 from pivot_runtime.errors import BrokenPipeline
 
@@ -12,7 +13,7 @@ def warn_of_broken(found: Iterable[BrokenPipeline]) -> None:
     """Warn about pipelines that cannot be loaded and may write files that are read here."""
     for each in found:
         console.traceback(each.error)
-        may_write = formats.listed(each.may_write)
+        may_write = list_names(each.may_write)
         console.warning(f"{each.error}; continuing without {each.file}, which may write {may_write}")
 
 
@@ -27,6 +28,4 @@ def hint_at_stashed_outs(paths: Sequence[ArtifactPath]) -> None:
     """Report outs that a killed run had moved aside: they count as present, although the user does not see them."""
     if paths:
         them = "it" if len(paths) == 1 else "them"
-        console.hint(
-            f"a run was killed that had set aside {formats.listed(paths)}: 'pivot repro' puts {them} back first"
-        )
+        console.hint(f"a run was killed that had set aside {list_names(paths)}: 'pivot repro' puts {them} back first")

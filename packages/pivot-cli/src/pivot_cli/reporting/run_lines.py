@@ -7,6 +7,7 @@ from pivot_cli.reporting.notices import warn_of_broken
 from pivot_cli.terminal import console, formats
 from pivot_cli.views import phrases
 from pivot_core.decide import Decision
+from pivot_core.errors import list_names
 from pivot_runtime.artifacts.obstacles import ways_out
 from pivot_runtime.history import events
 
@@ -89,7 +90,7 @@ class RunLines:
         self._width = max((len(event.names[address]) for address in event.addresses), default=0)
 
     def _inputs_fetched(self, event: events.InputsFetched) -> None:
-        source = f"{formats.listed(event.paths)}, from {event.remote!r}"
+        source = f"{list_names(event.paths)}, from {event.remote!r}"
         self._line("fetched", event.address, event.seconds, source)
 
     def _stage_started(self, event: events.StageStarted) -> None:
@@ -115,7 +116,7 @@ class RunLines:
         self._line("restored", event.address, event.seconds, self._because(event.decision))
 
     def _inputs_changed(self, event: events.StageInputsChanged) -> None:
-        changed = formats.listed([phrases.short_key(key) for key in event.changed])
+        changed = list_names([phrases.short_key(key) for key in event.changed])
         detail = f"not recorded, since this changed while it ran: {changed}"
         self._line("edited", event.address, event.seconds, detail)
 
@@ -132,7 +133,7 @@ class RunLines:
         self._line("again", event.address, event.seconds, f"{event.summary} (it runs again{more})")
 
     def _leftovers_killed(self, event: events.LeftoverProcessesKilled) -> None:
-        commands = formats.listed(event.commands)
+        commands = list_names(event.commands)
         console.note(f"stage {self._name(event.address)!r} left {commands} running, which was ended with it")
 
     def _user_file_saved(self, event: events.UserFileSaved) -> None:
@@ -142,11 +143,11 @@ class RunLines:
         )
 
     def _outs_recached(self, event: events.OutsRecached) -> None:
-        console.note(f"the cache had lost {formats.listed(event.paths)}: stored again")
+        console.note(f"the cache had lost {list_names(event.paths)}: stored again")
 
     def _interrupted(self, event: events.Interrupted) -> None:
         if event.running:
-            ending = formats.listed([self._name(address) for address in event.running])
+            ending = list_names([self._name(address) for address in event.running])
             console.note(f"interrupted: ending {ending}; Ctrl-C again ends at once")
 
     def _undeclared(self, event: events.StageUndeclared) -> None:
@@ -172,7 +173,7 @@ class RunLines:
 
     def _blocked(self, event: events.StageBlocked) -> None:
         if event.missing:
-            self._line("BLOCKED", event.address, None, f"missing {formats.listed(event.missing)}")
+            self._line("BLOCKED", event.address, None, f"missing {list_names(event.missing)}")
             path = event.missing[0]
             how, way = "does not exist", "put the file there, or register a stage that writes it"
             if path in event.tracked:
@@ -184,7 +185,7 @@ class RunLines:
             console.hint(way)
         elif event.taken:
             path, obstacle = min(event.taken.items())
-            self._line("BLOCKED", event.address, None, f"output path is taken: {formats.listed(sorted(event.taken))}")
+            self._line("BLOCKED", event.address, None, f"output path is taken: {list_names(sorted(event.taken))}")
             console.error(f"stage {self._name(event.address)!r} cannot run: {path} is in its way: {obstacle}")
             console.hint(ways_out(path, obstacle))
         else:
@@ -203,7 +204,7 @@ class RunLines:
     def _flush_cached(self) -> None:
         if self._cached:  # in the order of the graph, not of the decisions
             names = [self._name(each) for each in sorted(self._cached, key=lambda each: self._order.get(each, 0))]
-            console.text(f"{_state('cached')}  {formats.listed(names)}")
+            console.text(f"{_state('cached')}  {list_names(names)}")
             self._cached.clear()
 
     def _line(self, state: str, address: str, seconds: float | None, detail: str) -> None:

@@ -7,8 +7,6 @@ from typing import Final
 
 FIRST: Final = 10
 """The number of printed lines of a kind."""
-_MOST: Final = 3
-"""The number of names in a list."""
 
 _COLOUR: Final = r"\x1b\[[0-9;:]*m"
 _SEQUENCE: Final = (
@@ -54,12 +52,6 @@ def size(number: int) -> str:
 def counted(number: int, noun: str) -> str:
     """Format a count: ``1 stage``, ``2 stages``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def listed(names: Sequence[str], most: int = _MOST) -> str:
-    """Return ``a, b, c and 4 more``."""
-    text = ", ".join(names[:most])
-    return f"{text} and {len(names) - most} more" if len(names) > most else text
 
 
 def bar(done: float, of: float, width: int = 20) -> str:

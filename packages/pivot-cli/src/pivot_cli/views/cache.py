@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pivot_cli.terminal import formats
+from pivot_core.errors import list_names
 from pivot_runtime.maintenance.drop import DropReport, DropTarget
 from pivot_runtime.maintenance.gc import GcReport, GcResult
 from pivot_runtime.maintenance.status import CacheStatus, ObjectCount
@@ -40,7 +41,7 @@ def status_text(found: CacheStatus, project: Project) -> str:
         f"Links:       {', '.join(f'{name} {_yes(works)}' for name, works in found.modes.items())}",
     ]
     if found.users:
-        lines.append(f"Shared with: {formats.listed([str(user) for user in found.users])}")
+        lines.append(f"Shared with: {list_names([str(user) for user in found.users])}")
     return formats.one_per_line(lines)
 
 
@@ -73,7 +74,7 @@ def verify_text(found: CacheCheck) -> str:
         state = f"{len(report.unreadable)} could not be read"
     lines = [f"Checked {_object_count(ObjectCount(report.objects, report.size))}: {state}"]
     if found.mended:
-        lines.append(f"Repaired {formats.listed([record.path for record in found.mended])}")
+        lines.append(f"Repaired {list_names([record.path for record in found.mended])}")
     return formats.one_per_line(lines)
 
 

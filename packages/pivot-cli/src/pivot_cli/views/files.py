@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pivot_cli.terminal import formats
 from pivot_cli.views import phrases
+from pivot_core.errors import list_names
 
 if TYPE_CHECKING:
     from pivot_cache.objects.kept import KeptContent
@@ -53,7 +54,7 @@ def checkout_errors(done: "CheckoutReport", project: "Project", known: Collectio
     modified = []
     for path, inside in done.modified.items():
         display = project.from_cwd(path)
-        which = formats.listed([f"{display}/{name}" for name in inside]) or "its current content"
+        which = list_names([f"{display}/{name}" for name in inside]) or "its current content"
         modified.append(f"{display}: not restored, since {which} exists nowhere else")
     yield from formats.first_ten(modified, ": not restored, since its current content exists nowhere else")
     problem = "not restored, since the cache does not have it"
@@ -76,6 +77,6 @@ def track_text(done: "Iterable[Tracked]", project: "Project") -> str:
         else:
             lines.append(f"Updated {display} ({size}): commit {display}.pvt\n")
         if each.dropped:
-            gone = formats.listed([f"{display}/{name}" for name in each.dropped], _MOST)
+            gone = list_names([f"{display}/{name}" for name in each.dropped], _MOST)
             lines.append(f"  no longer included: {formats.one_line(gone)}\n")
     return "".join(lines)

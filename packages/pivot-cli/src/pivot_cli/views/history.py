@@ -6,6 +6,7 @@ from typing import Any
 
 from pivot_cli.terminal import formats
 from pivot_cli.views import phrases
+from pivot_core.errors import list_names
 from pivot_runtime.history.history import PastRun, PastStage
 
 _WORDS = {"failed": "FAILED", "blocked": "BLOCKED", "inputs_changed": "edited"}
@@ -38,7 +39,7 @@ def run_text(found: PastRun) -> str:
         lines += ["", *_table(sorted(acted, key=lambda stage: stage.began))]
     cached = [stage.name for stage in found.stages if stage.state == "cached"]
     if cached:
-        lines += ["", f"cached: {formats.listed(cached, 10)}"]
+        lines += ["", f"cached: {list_names(cached, 10)}"]
     return formats.one_per_line(lines)
 
 
@@ -53,7 +54,7 @@ def _table(stages: Sequence[PastStage]) -> Iterator[str]:
         state = _WORDS.get(stage.state, stage.state)
         yield f"{state:<11}  {stage.name:<{width}}  {took:>6}  {cpu:>10}  {memory:>7}  {why(stage)}".rstrip()
         if stage.undeclared:
-            yield f"{'':<11}  {'':<{width}}  undeclared: {formats.listed(stage.undeclared)}"
+            yield f"{'':<11}  {'':<{width}}  undeclared: {list_names(stage.undeclared)}"
 
 
 def why(stage: PastStage) -> str:
@@ -62,7 +63,7 @@ def why(stage: PastStage) -> str:
         return stage.problem
     first = stage.reasons[0]
     keys = [phrases.short_key(key) for reason, key in stage.changes if reason == first]
-    return f"{first}: {formats.listed(keys)}" if keys else first
+    return f"{first}: {list_names(keys)}" if keys else first
 
 
 def counts(found: PastRun) -> str:

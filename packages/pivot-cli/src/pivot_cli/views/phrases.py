@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pivot_cli.terminal import formats
 from pivot_core.decide import Decision, FactChange, Reason, Verdict
+from pivot_core.errors import list_names
 
 if TYPE_CHECKING:
     from pivot_cache.formats.tree import TreeDifference
@@ -102,7 +103,7 @@ def main_reason(decision: Decision, names: Mapping[str, str], upstream: Iterable
             for change in decision.changes
             if change.reason is reason and reason not in (Reason.NEVER_RUN, Reason.FORCED, Reason.SCHEMA)
         ]
-    return f"{reason.value}: {formats.listed(subjects)}" if subjects else reason.value
+    return f"{reason.value}: {list_names(subjects)}" if subjects else reason.value
 
 
 def describe_difference(found: "TreeDifference", directory: str) -> str:
@@ -110,9 +111,9 @@ def describe_difference(found: "TreeDifference", directory: str) -> str:
     parts = []
     for what, names in (("changed", found.changed), ("new", found.added)):
         if names:
-            parts.append(f"{what} {formats.listed([f'{directory}/{name}' for name in names])}")
+            parts.append(f"{what} {list_names([f'{directory}/{name}' for name in names])}")
     if found.absent:
-        absent = formats.listed([f"{directory}/{name}" for name in found.absent])
+        absent = list_names([f"{directory}/{name}" for name in found.absent])
         parts.append(f"{len(found.absent)} of {formats.counted(found.listed, 'file')} not here: {absent}")
     return "; ".join(parts)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from pivot_cli.terminal import formats
 from pivot_cli.views import phrases, untracked
 from pivot_core.decide import FactChange, Reason, Verdict
+from pivot_core.errors import list_names
 from pivot_core.lock import CodeEntry, UnresolvedCode
 from pivot_core.spec import Location
 from pivot_runtime.artifacts.obstacles import ways_out
@@ -80,7 +81,7 @@ def _detail(stage: StageStatus, found: Status) -> str:
     for path, place in sorted(stage.absent.items()):
         where = "in the cache" if place.value == "cache" else f"on {remote!r}"
         absent.setdefault(where, []).append(path)
-    return "; ".join(f"not here, but {where}: {formats.listed(paths)}" for where, paths in absent.items())
+    return "; ".join(f"not here, but {where}: {list_names(paths)}" for where, paths in absent.items())
 
 
 def planned_runs(planned: Status) -> str:
@@ -208,7 +209,7 @@ def _fingerprint(stage: StageStatus, *, verbose: bool) -> Iterator[str]:
     if loaded.libraries:
         yield "  Libraries:"
         for name, use in sorted(loaded.libraries.items()):
-            yield f"    {name} {use.version}  {formats.listed(use.names, 5)}"
+            yield f"    {name} {use.version}  {list_names(use.names, 5)}"
     if loaded.unresolved:
         yield "  Not tracked:"
         yield from untracked.fingerprint_lines(loaded.unresolved, verbose=verbose)

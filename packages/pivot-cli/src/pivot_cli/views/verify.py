@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pivot_cli.terminal import formats
 from pivot_cli.views import phrases
 from pivot_core.decide import Reason
+from pivot_core.errors import list_names
 from pivot_runtime.inspecting.verify import StageVerdict, Verification
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def summary(found: Verification) -> str:
     """Return the number of stages and their results in one line."""
     if not found.stages:
         return "No stages are registered."
-    unread = f"determining the stages of {formats.listed(found.unread)} requires an import" if found.unread else ""
+    unread = f"determining the stages of {list_names(found.unread)} requires an import" if found.unread else ""
     parts = [f"{found.count('failed')} failed"] if found.count("failed") else []
     parts += [f"{found.count('unknown')} unknown"] if found.count("unknown") else []
     return ", ".join(

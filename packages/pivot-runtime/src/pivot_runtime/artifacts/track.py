@@ -11,7 +11,7 @@ import attrs
 from pivot_cache.errors import ArtifactError, CacheError, LockFileError, as_cache_errors
 from pivot_cache.formats import pvt, tree
 from pivot_cache.state.scan import Scan, scan
-from pivot_core.errors import PathError
+from pivot_core.errors import PathError, list_names
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath, is_within
 from pivot_core.values import Value
@@ -233,7 +233,7 @@ def _refuse_unfetched(path: ArtifactPath, before: Record | None, project: Projec
     files = {name: listed.files[name] for name in gone if name in listed.files}
     lost = [f"{path}/{name}" for name, file in files.items() if not stores.store.verified(file.digest)]
     if lost:
-        names = ", ".join(lost[:_MOST]) + (f" and {len(lost) - _MOST} more" if len(lost) > _MOST else "")
+        names = list_names(lost, _MOST)
         raise TargetError(
             f"{path} would be recorded without {len(lost)} of its {len(listed.files)} files, "
             f"which are neither here nor in the cache: {names}",

@@ -3,10 +3,10 @@
 import fnmatch
 import os
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
-from pivot_core.errors import PathError, suggest
+from pivot_core.errors import PathError, list_names, suggest
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
 from pivot_runtime.errors import TargetError
@@ -94,9 +94,6 @@ def _writers(target: str, graph: Graph, root: pathlib.Path, cwd: pathlib.Path) -
 def _suggest(target: str, graph: Graph, root: pathlib.Path, cwd: pathlib.Path) -> str:
     names = list(dict.fromkeys(graph.short_names().values()))
     paths = [os.path.relpath(root / path, cwd) for path in graph.producers]
-    return suggest(target, [*names, *paths, *graph.stages], most=3) or f"known stages: {_listed(names)}"
-
-
-def _listed(names: Sequence[str], most: int = 10) -> str:
-    listed = ", ".join(names[:most])
-    return f"{listed} and {len(names) - most} more" if len(names) > most else listed or "none"
+    return (
+        suggest(target, [*names, *paths, *graph.stages], most=3) or f"known stages: {list_names(names, 10) or 'none'}"
+    )
