@@ -101,7 +101,6 @@ class CachedEqualsFresh(RuleBasedStateMachine):
         for name, text in (("mischief.py", MISCHIEF), ("lookup.txt", "x"), (".pivot/config.yaml", CONFIG)):
             (root / name).write_text(text)
         self.root = root
-        self.context = CommandContext.find(root, os.environ)
         self.expected = Expected()
         self.history: list[Sources] = []
         self.sources = Sources((), (), (), ())
@@ -111,6 +110,11 @@ class CachedEqualsFresh(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.starts.close()
         shutil.rmtree(self.root)
+
+    @property
+    def context(self) -> CommandContext:
+        """The context of a new command."""
+        return CommandContext.find(self.root, os.environ)
 
     @initialize(sources=projects)
     def begin(self, sources: Sources) -> None:
