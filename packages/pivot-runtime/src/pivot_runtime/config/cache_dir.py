@@ -18,10 +18,10 @@ _MADE: Final = ("files", "runs", "quarantine", "partial", "trash", "projects", "
 
 
 def expand(text: str, environment: Mapping[str, str]) -> pathlib.Path:
-    """The path that a text means, with ``~``, ``~user``, ``$NAME`` and ``${NAME}`` replaced.
+    """Expand ``~``, ``~user``, ``$NAME`` and ``${NAME}`` in a path.
 
     Raises:
-        ConfigError: There is no such variable, or no such user.
+        ConfigError: The variable or user does not exist.
     """
 
     def value(found: re.Match[str]) -> str:
@@ -48,10 +48,10 @@ def expand(text: str, environment: Mapping[str, str]) -> pathlib.Path:
 
 
 def prepare(layout: Layout) -> None:
-    """Make the directory of a cache that is not in the usual place; one that is in the project is kept out of git.
+    """Create the directory of a cache that is not in the default place; if it is in the project, keep it out of git.
 
     Raises:
-        ConfigError: There can be no such directory.
+        ConfigError: The directory cannot be created.
     """
     home = layout.cache
     if home is None:

@@ -1,6 +1,6 @@
 """Edits of a configuration file that keep every other byte: set, unset and rename a key.
 
-Whatever is changed is read again: the result must hold exactly what was meant, or nothing is changed.
+The changed text is parsed again: it must have exactly the intended content, otherwise nothing is changed.
 """
 
 import contextlib
@@ -11,10 +11,10 @@ from pivot_runtime.config.file import ConfigEntry, FormatError, Span, read_entri
 
 
 def assign(text: str, key: str, value: str) -> str:
-    """The text with ``key`` set: in its place where it stands already, else on a new last line.
+    """The text with ``key`` set: in its place if it exists, otherwise on a new last line.
 
     Raises:
-        FormatError: The text is no configuration, or its form does not allow that.
+        FormatError: The text is not a valid configuration, or its form does not allow the change.
     """
     entries = _entries(text, key)
     if entries is None:
@@ -36,7 +36,7 @@ def remove(text: str, key: str) -> str:
     """The text without the lines of ``key``; the same text if it is not there.
 
     Raises:
-        FormatError: The text is no configuration, or its form does not allow that.
+        FormatError: The text is not a valid configuration, or its form does not allow the change.
     """
     entries = _entries(text, key)
     if entries is None:
@@ -52,10 +52,10 @@ def remove(text: str, key: str) -> str:
 
 
 def rename(text: str, old: str, new: str) -> str:
-    """The text with another last part of the key ``old``, in its place.
+    """The text with another last part of the key ``old``, in the same place.
 
     Raises:
-        FormatError: The text is no configuration, or its form does not allow that.
+        FormatError: The text is not a valid configuration, or its form does not allow the change.
     """
     entries = read_yaml(text, spans=True)
     before, after = old.rpartition(".")[2], new.rpartition(".")[2]
@@ -69,7 +69,7 @@ def rename(text: str, old: str, new: str) -> str:
 
 
 def _entries(text: str, key: str) -> tuple[ConfigEntry, ...] | None:
-    """The entries; None where the text is no YAML, but has a line that looks like the key's."""
+    """The entries; None if the text is not YAML but has a line that looks like that of the key."""
     try:
         return read_yaml(text, spans=True)
     except FormatError:
@@ -83,7 +83,7 @@ def _line_of(key: str) -> re.Pattern[str]:
 
 
 def _in_lines(text: str, key: str, line: str | None) -> str:
-    """A broken text, repaired by replacing or leaving out the key's lines: what remains must be whole."""
+    """An invalid text, repaired by replacing or removing the lines of the key; the rest must be valid."""
     ending = _ending(text)
     changed = _line_of(key).sub(lambda _: "" if line is None else f"{line}{ending}", text)
     with contextlib.suppress(FormatError):
@@ -95,7 +95,7 @@ def _in_lines(text: str, key: str, line: str | None) -> str:
 
 def _with_value(text: str, span: Span, value: str) -> str:
     between = text[span.key_end : span.value]
-    if "\n" in between and between.strip() == ":":  # the value was on lines of its own
+    if "\n" in between and between.strip() == ":":  # the value was on its own lines
         span = span._replace(value=text.index(":", span.key_end) + 1)
     old = text[span.value : span.value_end]
     kept = old[len(old.rstrip("\r\n")) :]
@@ -104,12 +104,12 @@ def _with_value(text: str, span: Span, value: str) -> str:
 
 
 def _without(text: str, span: Span) -> str:
-    """Without the whole lines from the key to the end of the value."""
+    """Remove the whole lines from the key to the end of the value."""
     start = text.rfind("\n", 0, span.key) + 1
     end = span.value_end
     if text[end - 1 : end] != "\n" or end <= span.key:
         newline = text.find("\n", end)
-        if newline < 0:  # the last line, which has no end: the one before shall have none then
+        if newline < 0:  # the last line has no end: then the line before must not have one, either
             start -= len(text[:start]) - len(text[:start].removesuffix("\n").removesuffix("\r"))
             end = len(text)
         else:
@@ -140,7 +140,7 @@ def _plain(entries: Sequence[ConfigEntry]) -> list[tuple[str, str | None]]:
 
 
 def _checked(text: str, wanted: Sequence[tuple[str, str | None]], line: int) -> str:
-    """The text, if it holds what is wanted; a key that has no value does not count, it may be an empty section."""
+    """The text, if it has the intended content; a key without a value is ignored, since it may be an empty section."""
     try:
         found = _plain(read_yaml(text))
     except FormatError:

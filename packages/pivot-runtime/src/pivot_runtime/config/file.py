@@ -1,7 +1,7 @@
-"""The text of a configuration file as entries with lines; knows no keys.
+"""The text of a configuration file as entries with lines, whatever their keys.
 
-A file has flat keys, one ``key: value`` on each line. Everything else that is YAML is read too: a mapping inside
-``remotes`` gives ``remotes.<name>``. Every value is taken as the text that is there, so ``off`` is never ``false``.
+A file has flat keys, one ``key: value`` on each line. Any other YAML is read too: a mapping inside ``remotes`` gives
+``remotes.<name>``. Every value is its literal text, so ``off`` is never ``false``.
 """
 
 import re
@@ -14,7 +14,7 @@ _NOTHING: Final = re.compile(r" *(?:#.*)?")
 
 
 class Span(NamedTuple):
-    """Where an entry stands: its key from ``key`` to ``key_end``, its value from ``value`` to ``value_end``."""
+    """The position of an entry: its key from ``key`` to ``key_end``, its value from ``value`` to ``value_end``."""
 
     key: int
     key_end: int
@@ -26,10 +26,10 @@ class ConfigEntry(NamedTuple):
     """A key and its value.
 
     Attributes:
-        key: With the sections that it is in.
-        value: The text; None if it is a list or the like.
-        line: Where the key stands, from 1 on.
-        span: Where exactly, if that was asked for.
+        key: The key with its sections.
+        value: The text; None for a list or the like.
+        line: The line of the key, from 1.
+        span: The position, if it was requested.
     """
 
     key: str
@@ -39,10 +39,10 @@ class ConfigEntry(NamedTuple):
 
 
 class FormatError(ValueError):
-    """A text is no configuration.
+    """A text is not a valid configuration.
 
     Attributes:
-        line: Where, from 1 on.
+        line: The line, from 1.
     """
 
     def __init__(self, problem: str, line: int) -> None:
@@ -51,17 +51,17 @@ class FormatError(ValueError):
 
 
 def read_entries(text: str) -> tuple[ConfigEntry, ...]:
-    """The entries of a text, in its order; a section that holds nothing is an entry whose value is empty.
+    """The entries of a text, in order; an empty section is an entry with an empty value.
 
     Raises:
-        FormatError: It is not YAML, or no mapping.
+        FormatError: The text is not YAML, or not a mapping.
     """
     simple = read_lines(text)
     return read_yaml(text) if simple is None else simple
 
 
 def read_lines(text: str) -> tuple[ConfigEntry, ...] | None:
-    """The result of `read_yaml`, for a text of simple lines; None for any other. YAML takes long to import."""
+    """The result of `read_yaml` for a text of simple lines, without the slow import of YAML; else None."""
     lines = text.split("\n")
     found = []
     for number, line in enumerate(lines, 1):
@@ -74,10 +74,10 @@ def read_lines(text: str) -> tuple[ConfigEntry, ...] | None:
 
 
 def read_yaml(text: str, *, spans: bool = False) -> tuple[ConfigEntry, ...]:
-    """The entries of any text; with ``spans``, where they are in it.
+    """The entries of any text; with ``spans``, also their positions.
 
     Raises:
-        FormatError: It is not YAML, or no mapping.
+        FormatError: The text is not YAML, or not a mapping.
     """
     from yaml import MappingNode  # noqa: PLC0415  # start-up time: most configurations are of simple lines
 
@@ -115,7 +115,7 @@ def _entries(mapping: Any, section: str) -> Iterator[ConfigEntry]:
 
 
 def _end(node: Any) -> int:
-    """Where a value ends; for YAML a list of lines goes on to the next key, comments included."""
+    """The end of a value; for YAML, a block list extends to the next key, comments included."""
     while node.id == "sequence" and not node.flow_style and node.value:
         node = node.value[-1]
     end: int = node.end_mark.index
@@ -123,7 +123,7 @@ def _end(node: Any) -> int:
 
 
 def rendered(value: str) -> str:
-    """A printable text as a value that reads as this text again."""
+    """A printable text in a form that is read as this text again."""
     if re.fullmatch(_PLAIN, value):
         return value
     import json  # noqa: PLC0415  # most values need no quotes

@@ -1,4 +1,4 @@
-"""The keys of the settings: their names, variables, kinds of values and meanings, for files and people."""
+"""The keys of the settings, for files and people: their names, variables, kinds of values and meanings."""
 
 import enum
 import re
@@ -15,9 +15,9 @@ class ValueKind(NamedTuple):
     """A kind of value.
 
     Attributes:
-        values: Which values there are, in Markdown.
-        parse: The value that a text says; ``ValueError`` if it says none.
-        show: The text that says a value.
+        values: A description of the possible values, in Markdown.
+        parse: Parses a text; raises ``ValueError`` if it is invalid.
+        show: Formats a value as text.
     """
 
     values: str
@@ -29,7 +29,7 @@ _WORDS = {"on": True, "true": True, "yes": True, "off": False, "false": False, "
 
 
 def one_of(choices: type[enum.Enum]) -> ValueKind:
-    """One of some words."""
+    """A choice of words."""
 
     def parse(text: str) -> enum.Enum:
         for choice in choices:
@@ -41,7 +41,7 @@ def one_of(choices: type[enum.Enum]) -> ValueKind:
 
 
 def at_least(least: int, what: str = "") -> ValueKind:
-    """A whole number, of ``what``."""
+    """A whole number, counting ``what``."""
 
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < least:
@@ -52,7 +52,7 @@ def at_least(least: int, what: str = "") -> ValueKind:
 
 
 def seconds(least: float) -> ValueKind:
-    """A number of seconds, also in tenths."""
+    """A number of seconds, possibly with tenths."""
 
     def parse(text: str) -> float:
         if not re.fullmatch(r"[0-9]{1,9}(\.[0-9])?", text) or float(text) < least:
@@ -63,7 +63,7 @@ def seconds(least: float) -> ValueKind:
 
 
 def switch(on: str, off: str) -> ValueKind:
-    """Yes or no, in any spelling."""
+    """A boolean, in any spelling."""
 
     def parse(text: str) -> bool:
         if text.lower() not in _WORDS:
@@ -99,7 +99,7 @@ def member(text: str) -> str:
 
 
 def remote(text: str) -> str:
-    """An S3 path; what may be a secret is not repeated in an error."""
+    """An S3 URL; errors do not repeat possible secrets."""
     scheme, separator, rest = text.partition("://")
     if not separator or scheme.lower() != "s3":
         raise ValueError("the URL of a remote must be an S3 path, s3://bucket/prefix")
@@ -112,26 +112,26 @@ def remote(text: str) -> str:
 
 
 def words_or_names(text: str) -> bool | tuple[str, ...]:
-    """Yes, no, or some names."""
+    """A boolean, or some names."""
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
     return tuple(member(name.strip()) for name in text.split(","))
 
 
 def words_or_names_text(value: bool | tuple[str, ...]) -> str:  # noqa: FBT001  # the value of a key
-    """The text that says it."""
+    """The text for such a value."""
     return ("true" if value else "false") if isinstance(value, bool) else ",".join(value)
 
 
 class Key(NamedTuple):
-    """One key, or a family of keys such as ``remotes.<name>``, whose last part is a name.
+    """A key, or a family of keys such as ``remotes.<name>``, whose last part is a name.
 
     Attributes:
-        name: As it is written.
-        attribute: The attribute of `Settings` that it sets; of a family, by the name.
+        name: The name in files.
+        attribute: The attribute of `Settings` that it sets; for a family, a mapping by name.
         kind: The kind of its value.
         meaning: Its purpose, in Markdown.
-        unset: The effective value if there is none and `Settings` has none, in Markdown.
+        unset: The effective value if neither it nor `Settings` has one, in Markdown.
     """
 
     name: str
@@ -142,12 +142,12 @@ class Key(NamedTuple):
 
     @property
     def family(self) -> str | None:
-        """The prefix of the keys of a family; None if it is a single key."""
+        """The prefix of the keys of a family; None for a single key."""
         return self.name.removesuffix("<name>") if self.name.endswith(".<name>") else None
 
     @property
     def default(self) -> Any:
-        """The value where nothing sets it; None for none."""
+        """The default value; None if there is none."""
         return None if self.family else getattr(Settings(), self.attribute)
 
 
@@ -289,7 +289,7 @@ KEYS: tuple[Key, ...] = (
         "interpreter, for libraries that do not survive a fork",
     ),
 )
-"""Every key, in the order of their names."""
+"""All keys, in the order of their names."""
 
 _BY_NAME = {key.name: key for key in KEYS if not key.family}
 _FAMILIES = {key.family: key for key in KEYS if key.family}
@@ -299,7 +299,7 @@ _FORMER_NAMES = {
     "cache.strong_digest": "cache.sha256",
     "remote.share_runs": "remote.run_cache",
 }
-"""Former names of keys that do not resemble the present ones; used only for suggestions."""
+"""Former names of keys that do not resemble the current ones; used only for suggestions."""
 
 
 def variable(name: str) -> str:
@@ -308,14 +308,14 @@ def variable(name: str) -> str:
 
 
 VARIABLES: tuple[tuple[str, Key], ...] = tuple((variable(key.family or key.name), key) for key in KEYS)
-"""Each key with its environment variable; of a family, with what the variables of its members begin with."""
+"""Each key with its environment variable; for a family, with the prefix of the variables of its members."""
 
 
 def set_by(variables: Collection[str], names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Each key that one of these environment variables sets, with the variable.
+    """Each key set by one of these environment variables, with the variable.
 
-    A variable names a member of a family by its upper case: it overrides those of the ``names`` that are written so,
-    else it is a new one, in lower case.
+    A variable names a member of a family in upper case: it overrides those of the ``names`` that match, otherwise it
+    defines a new one in lower case.
     """
     for prefix, key in VARIABLES:
         if key.family is None:
@@ -330,7 +330,7 @@ def set_by(variables: Collection[str], names: Iterable[str]) -> Iterator[tuple[s
 
 
 def find(name: str) -> Key | None:
-    """The key, or the family, of a name as it is written; None if there is none."""
+    """The key or family of a name; None if there is none."""
     family, dot, _ = name.partition(".")
     return _BY_NAME.get(name) or _FAMILIES.get(family + dot)
 
@@ -339,7 +339,7 @@ def known(name: str) -> Key:
     """The key of a name.
 
     Raises:
-        ConfigError: There is none.
+        ConfigError: There is no such key.
     """
     key = find(name)
     if key is None:
@@ -356,7 +356,7 @@ def parsed(name: str, text: str) -> tuple[Key, Any]:
     """The key of a name, and the value that a text gives it.
 
     Raises:
-        ConfigError: The name is not known, or the text is not one of its values.
+        ConfigError: The name is unknown, or the text is not one of its values.
     """
     key = known(name)
     try:
@@ -366,14 +366,14 @@ def parsed(name: str, text: str) -> tuple[Key, Any]:
 
 
 def suggestion(name: str) -> str:
-    """The known name that an unknown one may stand for."""
+    """The known name that is most similar to an unknown one."""
     last = name.rpartition(".")[2]
     known = [f"{key.family}{last}" if key.family else key.name for key in KEYS]
     return suggest(_FORMER_NAMES.get(name, name), known) or f"known keys: {', '.join(key.name for key in KEYS)}"
 
 
 def section(name: str) -> bool:
-    """Whether keys begin with this name and a dot."""
+    """Whether there are keys that begin with this name and a dot."""
     return any(key.name.startswith(f"{name}.") for key in KEYS)
 
 

@@ -1,4 +1,4 @@
-"""`pivot remote`: the remotes that are configured, and changes of them."""
+"""`pivot remote`: lists and changes the configured remotes."""
 
 import attrs
 
@@ -19,8 +19,8 @@ class ConfiguredRemote(Value):
 
     Attributes:
         name: The name in commands.
-        url: Where it is.
-        default: It is meant where a command names none.
+        url: Its URL.
+        default: Whether commands that name no remote use it.
         setting: The setting that defines it.
     """
 
@@ -34,7 +34,7 @@ def listed(found: ResolvedConfig) -> tuple[ConfiguredRemote, ...]:
     """The remotes by name.
 
     Raises:
-        ConfigError: The configuration is wrong.
+        ConfigError: The configuration is invalid.
     """
     known = found.settings()
     return tuple(
@@ -44,10 +44,10 @@ def listed(found: ResolvedConfig) -> tuple[ConfiguredRemote, ...]:
 
 
 def add(configuration: ConfigStore, name: str, url: str, *, default: bool = False, user: bool = False) -> None:
-    """Configure a remote; with ``default``, as the default one.
+    """Configure a remote; with ``default``, as the default remote.
 
     Raises:
-        ConfigError: The name or the URL is wrong, or there is such a remote.
+        ConfigError: The name or the URL is invalid, or the remote already exists.
     """
     key = f"{_FAMILY}{name}"
     keys.parsed(key, url)
@@ -69,7 +69,7 @@ def add(configuration: ConfigStore, name: str, url: str, *, default: bool = Fals
 
 
 def remove(configuration: ConfigStore, name: str, *, user: bool = False) -> None:
-    """Forget a remote; what is stored there stays. Where the same file makes it the default one, that goes too.
+    """Remove a remote from the configuration, and from the same file's default remote; its objects stay.
 
     Raises:
         ConfigError: The file has no such remote.
@@ -87,10 +87,10 @@ def remove(configuration: ConfigStore, name: str, *, user: bool = False) -> None
 
 
 def rename(configuration: ConfigStore, old: str, new: str, *, user: bool = False) -> None:
-    """Call a remote otherwise, also where the same file makes it the default one.
+    """Rename a remote, including in the same file's default remote.
 
     Raises:
-        ConfigError: The file has no such remote, the new name is wrong, or there is a remote of that name.
+        ConfigError: The file has no such remote, the new name is invalid, or a remote of that name exists.
     """
     key, renamed = f"{_FAMILY}{old}", f"{_FAMILY}{new}"
     taken = configuration.look().said.get(renamed)

@@ -20,7 +20,7 @@ _BY_HAND = "repair the file by hand: one 'key: value' on each line"
 
 
 class SettingSource(enum.Enum):
-    """The source of a setting, the weakest first."""
+    """The sources of settings, in order of increasing precedence."""
 
     DEFAULT = "default"
     USER = "user"
@@ -29,13 +29,13 @@ class SettingSource(enum.Enum):
 
 
 class Setting(NamedTuple):
-    """A key, its value, and what says so.
+    """A key, its value, and its source.
 
     Attributes:
-        name: The key as it is written.
+        name: The key as written.
         key: Its definition.
         value: The value; None for none.
-        origin: The kind of place that says so.
+        origin: The kind of source.
         source: The file or the variable; "" for a default.
         line: The line of the file.
     """
@@ -49,7 +49,7 @@ class Setting(NamedTuple):
 
     @property
     def text(self) -> str | None:
-        """The value as it is written; None for none."""
+        """The value as text; None for none."""
         return None if self.value is None else self.key.kind.show(self.value)
 
 
@@ -57,18 +57,18 @@ class ResolvedConfig(NamedTuple):
     """The settings, and their problems.
 
     Attributes:
-        said: By name, what the strongest place says.
-        problems: Entries that must not be there.
+        said: By name, the setting of the source with the highest precedence.
+        problems: Invalid entries.
     """
 
     said: Mapping[str, Setting]
     problems: tuple[ConfigError, ...]
 
     def settings(self) -> Settings:
-        """The typed object.
+        """The settings as one typed object.
 
         Raises:
-            ConfigError: Something is there that must not be.
+            ConfigError: There are invalid entries.
         """
         for problem in self.problems:
             raise problem
@@ -85,7 +85,7 @@ class ResolvedConfig(NamedTuple):
         """One setting, or its default.
 
         Raises:
-            ConfigError: The key is not known, or its value is invalid.
+            ConfigError: The key is unknown, or its value is invalid.
         """
         for problem in self.problems:
             if problem.key in (name, ""):
@@ -93,10 +93,10 @@ class ResolvedConfig(NamedTuple):
         return self.now(name)
 
     def now(self, name: str) -> Setting:
-        """One setting, or its default, whatever else is wrong.
+        """One setting or its default, even if other settings are invalid.
 
         Raises:
-            ConfigError: The key is not known.
+            ConfigError: The key is unknown.
         """
         from pivot_runtime.config import keys  # noqa: PLC0415  # start-up time: most projects have no configuration
 
@@ -104,7 +104,7 @@ class ResolvedConfig(NamedTuple):
         return self.said.get(name) or Setting(name, key, key.default)
 
     def listed(self) -> Iterator[Setting]:
-        """All settings, and the defaults of all keys that are read, by name."""
+        """All settings, and the defaults of all keys in use, by name."""
         from pivot_runtime.config import keys  # noqa: PLC0415  # start-up time: most projects have no configuration
 
         names = {key.name for key in keys.KEYS if not key.family}
@@ -115,7 +115,7 @@ class ResolvedConfig(NamedTuple):
 
 
 def user_file(environment: Mapping[str, str]) -> pathlib.Path | None:
-    """The file of the user's own settings, for all projects; None for a user without a home."""
+    """The user's own settings file for all projects; None for a user without a home directory."""
     base = environment.get("XDG_CONFIG_HOME", "")
     if not os.path.isabs(base):
         home = environment.get("HOME", "")
@@ -126,7 +126,7 @@ def user_file(environment: Mapping[str, str]) -> pathlib.Path | None:
 
 
 def look(project: pathlib.Path | None, user: pathlib.Path | None, environment: Mapping[str, str]) -> ResolvedConfig:
-    """The values in the files and the environment, right or wrong; None is a file that does not count."""
+    """The values in the files and the environment, valid or not; a file that is None is ignored."""
     said: dict[str, Setting] = {}
     problems: list[ConfigError] = []
     for origin, file in ((SettingSource.USER, user), (SettingSource.PROJECT, project)):
@@ -137,10 +137,10 @@ def look(project: pathlib.Path | None, user: pathlib.Path | None, environment: M
 
 
 def text_of(file: pathlib.Path) -> str:
-    """The text of a file, byte by byte; empty if it is not there.
+    """The exact text of a file; empty if the file does not exist.
 
     Raises:
-        ConfigError: It cannot be read.
+        ConfigError: The file cannot be read.
     """
     try:
         return read_regular(file).decode()
@@ -154,7 +154,7 @@ def text_of(file: pathlib.Path) -> str:
 
 
 def unreadable(error: "FormatError", file: pathlib.Path) -> ConfigError:
-    """The error of a file whose form is wrong."""
+    """The error of a malformed file."""
     return ConfigError(str(error), source=str(file), line=error.line, hint=_BY_HAND)
 
 

@@ -1,4 +1,4 @@
-"""The settings of a command as one typed object, with the default of each; `keys` says how each is written."""
+"""The settings of a command as one typed object with defaults; `keys` defines their spelling."""
 
 import enum
 import os
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class Fsync(enum.Enum):
-    """The bytes that are flushed to the disk before a command continues or ends."""
+    """Which bytes are flushed to the disk before a command continues or ends."""
 
     KEPT = "kept"
     ALL = "all"
 
 
 class VersionPolicy(enum.Enum):
-    """How much of a library's version counts as a change of the stages that name the library."""
+    """Which part of a library's version counts for the stages that use the library."""
 
     OFF = "off"
     MAJOR = "major"
@@ -31,7 +31,7 @@ class VersionPolicy(enum.Enum):
     EXACT = "exact"
 
     def relevant_part(self, version: str) -> str | None:
-        """The part of a version that counts; None if none does."""
+        """The part of a version that counts; None if no part does."""
         if self is VersionPolicy.OFF:
             return None
         parts = {VersionPolicy.MAJOR: 1, VersionPolicy.MINOR: 2}.get(self)
@@ -53,11 +53,11 @@ class WorkerStart(enum.Enum):
     SPAWN = "spawn"
 
 
-# Named tuples: every command makes these classes, and waits three times as long for those of attrs.
+# Named tuples, since every command creates these classes, and attrs takes three times as long.
 
 
 class Settings(NamedTuple):
-    """All settings, resolved once; each attribute is a key of `keys.KEYS`, which says what it means."""
+    """All settings, resolved once; each attribute belongs to a key in `keys.KEYS`, which documents it."""
 
     cache_dir: str = USUAL_CACHE
     checkout_mode: CheckoutMode = CheckoutMode.COPY
@@ -83,10 +83,10 @@ class Settings(NamedTuple):
     worker_start: WorkerStart = WorkerStart.FORK
 
     def cache_home(self, root: pathlib.Path, environment: Mapping[str, str]) -> pathlib.Path | None:
-        """The absolute directory of the cache, with variables of the environment; None for the default.
+        """The absolute directory of the cache, with environment variables expanded; None for the default.
 
         Raises:
-            ConfigError: It names a variable, or a user, that there is not.
+            ConfigError: It contains an unknown variable or user.
         """
         if self.cache_dir == USUAL_CACHE:
             return None
@@ -97,7 +97,7 @@ class Settings(NamedTuple):
 
     @property
     def usual_remote(self) -> str | None:
-        """The name of the remote that is meant where none is named: the default one, or the only one."""
+        """The name of the default remote: the configured default, or the only remote."""
         if self.default_remote is not None:
             return self.default_remote
         return next(iter(self.remotes)) if len(self.remotes) == 1 else None
@@ -106,7 +106,7 @@ class Settings(NamedTuple):
         """The URL of a remote, or of the default.
 
         Raises:
-            ConfigError: There is none of that name, or nothing says which one is meant.
+            ConfigError: There is no remote of that name, or the default remote is ambiguous.
         """
         if not self.remotes:
             raise ConfigError("no remote is configured", hint="pivot remote add NAME s3://bucket/prefix")
@@ -123,7 +123,7 @@ class Settings(NamedTuple):
         return self.remotes[wanted]
 
     def relevant_versions(self, libraries: "Mapping[str, LibraryUse]") -> dict[str, str]:
-        """As much of each library's version as counts."""
+        """The part of each library's version that counts."""
         return {
             name: part
             for name, use in libraries.items()
@@ -131,10 +131,10 @@ class Settings(NamedTuple):
         }
 
     def check_writable(self, name: str) -> None:
-        """Refuse to write to a remote that is only read.
+        """Check that a remote is not read-only.
 
         Raises:
-            ConfigError: It is.
+            ConfigError: It is read-only.
         """
         if self.read_only is True or (self.read_only and name in self.read_only):
             raise ConfigError(

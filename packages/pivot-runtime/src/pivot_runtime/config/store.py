@@ -1,4 +1,4 @@
-"""`pivot config`: reads settings and changes their files, even where these are broken."""
+"""`pivot config`: reads settings and changes their files, even invalid ones."""
 
 import contextlib
 import fcntl
@@ -26,18 +26,18 @@ __all__ = ["ConfigStore", "ResolvedConfig", "Setting", "SettingSource", "check_r
 
 @attrs.frozen(eq=False, repr=False)
 class ConfigStore(Value):
-    """The configuration as a command in ``cwd`` sees it.
+    """The configuration as seen by a command in ``cwd``.
 
     Attributes:
-        cwd: Where the command was given; it need not be in a project.
-        environment: Its environment variables.
+        cwd: The directory of the command, which need not be in a project.
+        environment: The environment variables of the command.
     """
 
     cwd: pathlib.Path
     environment: Mapping[str, str]
 
     def look(self, *, user: bool = False) -> ResolvedConfig:
-        """The settings, right or wrong; with ``user``, what the user's file says, and nothing else."""
+        """The settings, valid or not; with ``user``, only those of the user's file."""
         mine = resolve.user_file(self.environment)
         if user:
             return resolve.look(None, mine, {})
@@ -52,8 +52,8 @@ class ConfigStore(Value):
 
         Raises:
             DiscoveryError: There is no project here.
-            LinkError: Something of Pivot's own in it is a symbolic link.
-            ConfigError: There is no place for a file of the user.
+            LinkError: A symbolic link is in the place of one of Pivot's own files.
+            ConfigError: The user has no place for a file.
         """
         if not user:
             return Layout(find_root_without_links(self.cwd)).config_file
@@ -66,7 +66,7 @@ class ConfigStore(Value):
         """Set a key in a file.
 
         Raises:
-            ConfigError: The key is not known, the text is not one of its values, or the file cannot be changed.
+            ConfigError: The key is unknown, the text is not one of its values, or the file cannot be changed.
         """
         key, value = keys.parsed(name, text)
         if name.startswith("remotes."):
@@ -75,10 +75,10 @@ class ConfigStore(Value):
         self.rewrite(lambda before: edit.assign(before, name, written), user=user)
 
     def remove(self, name: str, *, user: bool = False) -> bool:
-        """Remove a key from a file, known or not; False if it is not there.
+        """Remove a key, known or not, from a file; False if the file does not have it.
 
         Raises:
-            ConfigError: The key is neither there nor known, or the file cannot be changed.
+            ConfigError: The key is neither in the file nor known, or the file cannot be changed.
         """
         removed = self.rewrite(lambda before: edit.remove(before, name), user=user)
         if not removed:
@@ -86,13 +86,13 @@ class ConfigStore(Value):
         return removed
 
     def rewrite(self, change: Callable[[str], str], *, user: bool = False) -> bool:
-        """Replace the text of a file by what ``change`` makes of it, whole or not at all; False if that is the same.
+        """Replace the text of a file atomically by the result of ``change``; False if it is the same.
 
         Raises:
-            ConfigError: The file cannot be changed so.
-            CacheError: It cannot be written.
+            ConfigError: The file cannot be changed in this way.
+            CacheError: The file cannot be written.
         """
-        # A link to a file that is kept elsewhere stays one.
+        # A link to a file that is stored elsewhere is kept.
         file = pathlib.Path(os.path.realpath(self.file(user=user)))
         with as_cache_errors("write", file), _alone_in(file.parent):
             before = resolve.text_of(file)
@@ -106,10 +106,10 @@ class ConfigStore(Value):
 
 
 def check_remote(key: str, url: str) -> None:
-    """Refuse a URL that no remote can have, as far as what knows such URLs is installed; nothing is connected to.
+    """Check that the URL is possible for a remote, as far as its package is installed; opens no connection.
 
     Raises:
-        ConfigError: It is none.
+        ConfigError: The URL is invalid.
     """
     from pivot_cache.remotes.protocol import RemoteSchemeError, connect  # noqa: PLC0415  # start-up time: one key needs it
 
@@ -122,7 +122,7 @@ def check_remote(key: str, url: str) -> None:
 
 
 def concerns(found: ResolvedConfig) -> Iterator[str]:
-    """Concerns that are no errors yet, but will be."""
+    """Problems that are not errors yet."""
     default = found.said.get("default_remote")
     if default is not None and f"remotes.{default.value}" not in found.said:
         yield f"default_remote is {default.value!r}, but no remote of that name is configured"
@@ -130,11 +130,11 @@ def concerns(found: ResolvedConfig) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _alone_in(directory: pathlib.Path) -> Iterator[None]:
-    """Keep other processes that change a configuration there waiting."""
+    """Block other processes that change a configuration there."""
     make_directory(directory)
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with contextlib.suppress(OSError):  # no locks here: then whoever comes last wins
+        with contextlib.suppress(OSError):  # without locks, the last one wins
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:

@@ -1,4 +1,4 @@
 """Definitions of stages as the user wrote them.
 
-``pipeline.py``, ``pivot.yaml``, ``params.yaml`` and shell commands are read here; most of it happens in the host.
+This room reads ``pipeline.py``, ``pivot.yaml``, ``params.yaml`` and shell commands, mostly in the host.
 """

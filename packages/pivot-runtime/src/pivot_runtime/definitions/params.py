@@ -1,4 +1,4 @@
-"""Resolves the parameters and declared environment variables of a stage, in the host."""
+"""Resolves the parameters and declared environment variables of a stage; runs in the host."""
 
 import os
 import pathlib
@@ -24,10 +24,10 @@ class ParamResolver:
     def __init__(
         self, pipelines: Sequence[Pipeline], file: pathlib.Path, *, root: pathlib.Path, overrides: Iterable[Override]
     ) -> None:
-        """Read the params files that count for the pipelines in ``file``.
+        """Read the params files for the pipelines in ``file``.
 
         Raises:
-            PivotError: One cannot be read, or names a stage that does not exist.
+            PivotError: A params file cannot be read, or names a stage that does not exist.
         """
         self._root = str(root)
         self._overrides = tuple(overrides)
@@ -43,7 +43,7 @@ class ParamResolver:
         """A stage with its parameters, and these as plain data by name; secrets as digests.
 
         Raises:
-            ParamError: A name is not known, or a value does not fit.
+            ParamError: A name is unknown, or a value does not fit.
         """
         if stage.params is None:
             return stage, {}
@@ -60,7 +60,7 @@ class ParamResolver:
 
 
 def behaviour(stage: Stage, is_user_code: Callable[[str], bool]) -> Mapping[str, object]:
-    """The code of parameters that a fingerprint must follow: classes with code of their own; else, values suffice."""
+    """The code of parameters that a fingerprint must follow: classes with their own code; otherwise values suffice."""
     if stage.params is None:
         return {}
     classes = params.classes_with_code(stage.params.cls, is_user_code)
@@ -68,7 +68,7 @@ def behaviour(stage: Stage, is_user_code: Callable[[str], bool]) -> Mapping[str,
 
 
 def variables(stage: Stage, address: str) -> dict[str, str]:
-    """By name, what may be known of each environment variable that a stage declares; ``""`` for one that is not set."""
+    """The public form of each declared environment variable by name; ``""`` for one that is not set."""
     found = {name: os.environ.get(name) for name in stage.env}
     return {
         name: "" if value is None else secret_digest(address, f"env:{name}", value) for name, value in found.items()
@@ -76,10 +76,10 @@ def variables(stage: Stage, address: str) -> dict[str, str]:
 
 
 def secret_digest(address: str, name: str, text: str) -> str:
-    """The part of a secret that may be known: equal for equal secrets of one parameter of one stage, on every machine.
+    """The public digest of a secret: equal for equal secrets of the same parameter of the same stage, on every machine.
 
-    The address and the name are the salt, so that the digest needs no file of its own, and a result in the run cache
-    is found by whoever has the same secret. Each guess is made expensive, but a secret that can be guessed is none.
+    The address and the name are the salt, so the digest needs no separate file, and users with the same secret find
+    each other's results in the run cache. Each guess is expensive, but a guessable secret is not protected.
     """
     salt = f"pivot secret\0{address}\0{name}".encode()
     return digest_secret(text, salt)

@@ -1,4 +1,4 @@
-"""``params.yaml``: values of parameters by stage, at the project's root and beside a pipeline."""
+"""``params.yaml``: values of parameters by stage, in the project's root and in a pipeline's directory."""
 
 import os
 import pathlib
@@ -24,12 +24,12 @@ PARAMS_FILE = "params.yaml"
 
 @attrs.frozen(eq=False, repr=False)
 class ParamFiles(Value):
-    """The files that count for one pipeline file, the more general first.
+    """The params files for one pipeline file, the more general one first.
 
     Attributes:
         documents: Their contents.
-        sources: The digest of each, by absolute path; of one that is not there, that it is not.
-        complete: Whether the last of them is beside the pipeline, so that all its keys must be stages there.
+        sources: The digest of each, by absolute path; for a missing one, a marker.
+        complete: Whether the last one is in the pipeline's directory, so that all its keys must be stages there.
     """
 
     documents: "tuple[Document, ...]" = ()
@@ -37,7 +37,7 @@ class ParamFiles(Value):
     complete: bool = False
 
     def layers(self, pipeline: str, stage: str) -> tuple[ParamLayer, ...]:
-        """The layers that they give a stage, the most general first."""
+        """The layers of values for a stage, the most general first."""
         return tuple(
             ParamLayer(document.data[key], {name: document.where((key, name)) for name in document.data[key]})
             for document in self.documents
@@ -46,13 +46,13 @@ class ParamFiles(Value):
         )
 
     def check(self, addresses: Iterable[tuple[str, str, bool]]) -> None:
-        """Every key of the file beside the pipeline must be one of its stages.
+        """Check that every key of the file in the pipeline's directory is one of its stages.
 
         Args:
-            addresses: Pipeline and name of each stage, and whether it takes parameters.
+            addresses: The pipeline and name of each stage, and whether it takes parameters.
 
         Raises:
-            ParamError: One is not.
+            ParamError: A key is not.
         """
         if not self.complete:
             return
@@ -77,11 +77,11 @@ class ParamFiles(Value):
 
 
 def read(directory: pathlib.Path, root: pathlib.Path) -> ParamFiles:
-    """The files that count for a pipeline in ``directory``.
+    """Read the params files for a pipeline in ``directory``.
 
     Raises:
-        YamlError: One is not YAML, or not a mapping of mappings.
-        EngineError: One cannot be read.
+        YamlError: A file is not YAML, or not a mapping of mappings.
+        EngineError: A file cannot be read.
     """
     documents: list[Document] = []
     sources = {}

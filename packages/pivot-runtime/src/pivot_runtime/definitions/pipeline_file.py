@@ -1,4 +1,4 @@
-"""Pipelines of a file: a ``pipeline.py`` is imported, a ``pivot.yaml`` read and its functions imported."""
+"""Pipeline files: a ``pipeline.py`` is imported; a ``pivot.yaml`` is read and its functions are imported."""
 
 import importlib
 import importlib.util
@@ -24,11 +24,11 @@ from pivot_runtime.errors import EngineError, ImportRequiredError, YamlError
 
 @attrs.frozen(eq=False, repr=False)
 class Definitions(Value):
-    """The pipelines that a file describes.
+    """The pipelines that a file defines.
 
     Attributes:
-        pipelines: With their live stages.
-        sources: The digest of the file, by its absolute path, where it is no Python.
+        pipelines: The pipelines, with their live stages.
+        sources: The digest of a file that is not Python, by its absolute path.
     """
 
     pipelines: tuple[Pipeline, ...]
@@ -36,11 +36,11 @@ class Definitions(Value):
 
 
 def read_definitions(file: pathlib.Path, root: pathlib.Path, *, imports: bool = True) -> Definitions:
-    """The pipelines in a file. Exceptions of the user's modules during the import are passed on.
+    """Read the pipelines in a file. Exceptions of the user's modules during the import are passed on.
 
     Raises:
-        ImportRequiredError: Without ``imports``: something would have to be imported.
-        PivotError: The file describes none, or something wrong.
+        ImportRequiredError: ``imports`` is False, and an import is required.
+        PivotError: The file defines no pipeline, or is invalid.
     """
     if file.name != DECLARED_FILE:
         if not imports:
@@ -101,7 +101,7 @@ def _add(pipeline: Pipeline, stage: Declaration, file: pathlib.Path) -> None:
 
 
 def _function(stage: Declaration, location: Location) -> Any:
-    """The function that a stage names, imported."""
+    """Import the function of a stage."""
     name, colon, attribute = (stage.python or "").partition(":")
     if not colon or not attribute or not all(part.isidentifier() for part in name.split(".")):
         raise StageError(
@@ -126,7 +126,7 @@ def _function(stage: Declaration, location: Location) -> Any:
 
 
 def _module(name: str, stage: Declaration, location: Location) -> ModuleType:
-    """The module of this name, imported; exceptions that it raises are passed on with a note."""
+    """Import a module; its exceptions are passed on with a note."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -146,7 +146,7 @@ def _module(name: str, stage: Declaration, location: Location) -> ModuleType:
 
 
 def _refuse_shadowed(name: str, module: ModuleType, stage: Declaration, location: Location) -> None:
-    """Refuse a module that has the same name as the file beside the pipeline that is meant."""
+    """Raise an error if a module of the same name hides the file beside the pipeline."""
     beside = os.path.join(os.path.dirname(location.file), *name.split(".")) + ".py"
     imported = getattr(module, "__file__", None) or "the interpreter"
     if os.path.exists(beside) and os.path.realpath(beside) != os.path.realpath(imported):

@@ -1,4 +1,4 @@
-"""Imports the file of a pipeline again, in a process that did not load it, to run its stages there."""
+"""Imports a pipeline file again, in a process that did not load it, to run its stages there."""
 
 import os
 import pathlib
@@ -26,14 +26,14 @@ class ReimportedPipeline:
         """Import it. Exceptions of the user's modules are passed on.
 
         Args:
-            file: The pipeline's.
-            root: The project's.
-            overrides: Of parameters.
-            imported: Called when the user's modules have been imported.
-            sources: Takes the digests of what is read; `import_from_source` has it for what is imported.
+            file: The pipeline file.
+            root: The project's root.
+            overrides: Overrides of parameters.
+            imported: Called after the user's modules have been imported.
+            sources: Receives the digests of the files that are read; for imported ones, `import_from_source` does.
 
         Raises:
-            PivotError: The file describes something wrong.
+            PivotError: The file is invalid.
         """
         self._file = file
         self._root = root
@@ -45,12 +45,12 @@ class ReimportedPipeline:
         self._pipelines = {pipeline.name: pipeline for pipeline in described.pipelines}
 
     def stage(self, address: str, known: Mapping[str, str]) -> Stage:
-        """The stage with this address, its parameters settled.
+        """The stage with this address and its resolved parameters.
 
-        ``known`` are the digests of the files that it was fingerprinted by.
+        ``known`` are the digests of the files from which it was fingerprinted.
 
         Raises:
-            SourceChangedError: A file is not what it was.
+            SourceChangedError: A file has changed since.
         """
         name, _, stage = address.partition(".")
         pipeline = self._pipelines.get(name)

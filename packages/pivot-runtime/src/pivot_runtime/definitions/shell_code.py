@@ -1,7 +1,7 @@
-"""Dependencies of the command of a shell stage: its text, and the files that it names.
+"""Dependencies of a shell stage's command: its text, and the files that it names.
 
-A file that runs of the command were observed to create besides its outs is no code. Its name is in one JSON file for
-each stage, of derived data: where that is missing, such a file counts as code, and the stage runs once more.
+A file that runs of the command created, and that is not an out, is not code. Its name is in one JSON file for each
+stage; this is derived data: without it, such a file counts as code, and the stage runs once more.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from pivot_core.stages.stage import Stage
 from pivot_fingerprint import Entry, Manifest, Unresolved
 
 _LARGEST: Final = 1 << 24
-"""Bytes; what is larger is no code."""
+"""The maximum number of bytes in a file of code."""
 
 
 class ShellInputs(NamedTuple):
@@ -35,9 +35,9 @@ class ShellInputs(NamedTuple):
     Attributes:
         manifest: Its text, and the files that it names without declaring them.
         sources: The digest of each such file, by absolute path.
-        named: Where they lie, or would lie.
+        named: Their paths, whether or not they exist.
         texts: Its text, by its key in the manifest.
-        record: The file that remembers what its runs created.
+        record: The file that lists what its runs created.
     """
 
     manifest: Manifest
@@ -69,7 +69,7 @@ def all_shell_inputs(pipelines: Iterable[Pipeline], *, base: str, root: str) -> 
 def shell_inputs(stage: Stage, command: Command, record: pathlib.Path, *, base: str, root: str) -> ShellInputs:
     """The files that the command of a stage that runs in ``base`` depends on besides its deps and parameters.
 
-    Files that its runs created, as ``record`` remembers, are listed as not tracked.
+    Files that its runs created, according to ``record``, are listed as untracked.
     """
     text = fill_in(command.text, stage.deps, stage.outs)
     at = stage.location.below(root)
@@ -113,7 +113,7 @@ class _TooLargeError(Exception):
 
 
 def _read_code(file: str) -> bytes | None:
-    """The content of a file; None if it cannot be read, or is a device, which may have no end."""
+    """The content of a file; None if it cannot be read, or is a device, whose content may be endless."""
     try:
         status = os.stat(file)
         if not stat.S_ISREG(status.st_mode):
@@ -126,7 +126,7 @@ def _read_code(file: str) -> bytes | None:
 
 
 def _paths(text: str, base: str, root: str) -> Iterable[tuple[str, ArtifactPath]]:
-    """Words of the command, and the places in the project that they may mean, each once."""
+    """Words of the command with the paths in the project that they may name, each once."""
     found: dict[ArtifactPath, str] = {}
     for word in words(text):
         with contextlib.suppress(PathError):
@@ -143,7 +143,7 @@ def _open(at: Location, reason: str) -> Unresolved:
 
 
 def read_created(record: pathlib.Path) -> frozenset[str]:
-    """The words of the command that name files which a run created."""
+    """The words of the command that name files created by a run."""
     try:
         found = safe_read.read_json(record)
     except (OSError, ValueError):
@@ -153,12 +153,12 @@ def read_created(record: pathlib.Path) -> frozenset[str]:
 
 @contextlib.contextmanager
 def note_created(text: str, outs: Iterable[str], record: pathlib.Path | None) -> Iterator[None]:
-    """Remember the files that a command with this text creates, in the current directory, unless it fails.
+    """Record the files that a command with this text creates in the current directory, unless it fails.
 
     Args:
-        text: Of the command, as its words are looked for when it is loaded.
+        text: The text of the command, as searched at its load.
         outs: Its declared outs.
-        record: The file that remembers; None where nothing does.
+        record: The file for the record; None for no record.
     """
     declared = [os.path.normpath(out) for out in outs]
     absent = [word for word in words(text) if not os.path.lexists(word)] if record is not None else []

@@ -1,4 +1,4 @@
-"""Imports the user's modules from their source, never from a stale ``.pyc``, and records which."""
+"""Imports the user's modules from source, never from a stale ``.pyc``, and records them."""
 
 import functools
 import importlib.machinery
@@ -17,7 +17,7 @@ from pivot_core.digest import digest_bytes
 from pivot_runtime.freshness.stamps import is_settled, stamp
 
 ABSENT = ""
-"""In place of the digest of a file that was looked for, and was not there."""
+"""Replaces the digest of a file that was looked for and did not exist."""
 
 _OWN = ("pivot", "pivot_cache", "pivot_cli", "pivot_core", "pivot_runtime", "pivot_fingerprint", "pivot_remote_s3")
 _WORD = 0xFFFFFFFF
@@ -26,16 +26,17 @@ _INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 @functools.cache
 def user_code_predicate() -> Callable[[str], bool]:
-    """Decides whether a file is the user's code: not installed, not the standard library, not Pivot itself.
+    """Create a predicate for user code: not installed, not in the standard library, and not Pivot itself.
 
-    Directories that a developer put on the path by hand (the project, an editable install, ``PYTHONPATH``) are theirs
-    to edit, so they count; what an installer put there changes with its version.
+    Directories that a developer put on the path (the project, an editable install, ``PYTHONPATH``) are user code, since
+    developers edit them; installed files change only with their version.
     """
     installed = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     installed |= {*site.getsitepackages(), site.getusersitepackages()}
     prefixes = tuple(f"{os.path.realpath(path)}{os.sep}" for path in (*installed, *own_directories()) if path)
     known: dict[str, bool] = {}
-    # Each process of a stage meets the same few files of these: to resolve their links takes longer than a tiny stage.
+    # Cached, since each stage's process checks the same few files, and resolving their links takes longer than a tiny
+    # stage.
     own = tuple(os.path.join(path, "") for path in own_directories())
     library = os.path.join(sysconfig.get_path("stdlib"), "")
 
@@ -56,7 +57,7 @@ def user_code_predicate() -> Callable[[str], bool]:
 
 @functools.cache
 def own_directories() -> tuple[str, ...]:
-    """Where Pivot's packages lie, which in its own checkout is no installed place."""
+    """The directories of Pivot's packages, which may be outside installed places, as in Pivot's own checkout."""
     specs = (importlib.machinery.PathFinder.find_spec(name) for name in _OWN)
     return tuple(place for spec in specs if spec is not None for place in spec.submodule_search_locations or ())
 
@@ -64,20 +65,20 @@ def own_directories() -> tuple[str, ...]:
 def import_from_source(
     is_user_code: Callable[[str], bool], seen: dict[str, str], compiled: Callable[[CodeType], None] = lambda _: None
 ) -> None:
-    """From now on compile the user's modules from their source, and note each file's digest in ``seen``.
+    """From now on, compile the user's modules from source, and record each file's digest in ``seen``.
 
-    ``compiled`` is given the code of each.
+    ``compiled`` receives the code of each.
 
-    A ``.pyc`` is validated by size and whole seconds, so an edit of the same size within the
-    same second would run the old code under the new fingerprint. Every loader of source
-    files is a `SourceFileLoader`, also those of editable installs, so it is changed there.
+    A ``.pyc`` is validated by size and whole seconds, so after an edit within the same second that keeps the size, the
+    old code would run under the new fingerprint. Every loader of source files, including those of editable installs, is
+    a `SourceFileLoader`, so that class is patched.
     """
     loader: Any = importlib.machinery.SourceFileLoader
     path_stats, source_to_code = loader.path_stats, loader.source_to_code
 
     def no_cache_for_user_code(self: Any, path: str) -> Any:
         if is_user_code(path):
-            raise OSError  # what the import system takes for "do not look for a .pyc, and write none"
+            raise OSError  # tells the import system not to look for a .pyc, and not to write one
         return path_stats(self, path)
 
     def noting(self: Any, data: Any, path: Any, **options: Any) -> CodeType:
@@ -94,7 +95,7 @@ def import_from_source(
 
 
 def _remove_misleading(source: str, code: CodeType) -> None:
-    """Remove a ``.pyc`` that Python would believe though it holds other code: processes that a stage starts read it."""
+    """Remove a ``.pyc`` with other code that Python would accept: processes that a stage starts read it."""
     try:
         cached = importlib.util.cache_from_source(source)
         with open(cached, "rb") as file:
@@ -108,20 +109,20 @@ def _remove_misleading(source: str, code: CodeType) -> None:
 
 
 class Changes:
-    """Tells which of the noted files no longer have the bytes that were imported; reads only what may have changed."""
+    """Finds the recorded files whose bytes differ from the imported ones; reads only files that may have changed."""
 
     def __init__(self, seen: Mapping[str, str]) -> None:
-        """Watch the files of ``seen``, whose values are the digests of what was imported, or `ABSENT`."""
+        """Watch the files of ``seen``, which maps to the digest of the imported bytes, or to `ABSENT`."""
         self._seen = seen
         self._verified: dict[str, str] = {}
 
     def find(self) -> list[str]:
-        """The files that are now different, or gone, or there where there was none."""
+        """The files that have changed, disappeared or appeared."""
         return [file for file, known in self._seen.items() if self._changed(file, known)]
 
     def _changed(self, file: str, known: str) -> bool:
         if known == ABSENT:
-            return os.path.isfile(file) and os.access(file, os.R_OK)  # a link that leads nowhere is still no file
+            return os.path.isfile(file) and os.access(file, os.R_OK)  # a dangling link still counts as absent
         try:
             stamped = stamp(file)
             if self._verified.get(file) == stamped:

@@ -1,10 +1,11 @@
-"""Reader of YAML: the data of a text, and the line of each key.
+"""YAML documents: the data of a text, and the line of each key.
 
-It is bounded: no text makes Pivot wait, run out of memory or recurse forever. An alias counts as all that it repeats.
+Reading is bounded: no text makes Pivot wait, run out of memory or recurse forever. An alias counts with everything that
+it repeats.
 
-Plain words are read as YAML 1.2 does: ``yes``, ``no``, ``on``, ``off``, ``12:30`` and dates are texts, ``1e-3`` is a
-number. ``<<`` gives way to what is beside it, the first of several mappings wins, and what is merged has been
-merged itself before. All that is decided here: nothing depends on the version of PyYAML.
+Plain words follow YAML 1.2: ``yes``, ``no``, ``on``, ``off``, ``12:30`` and dates are strings, ``1e-3`` is a number.
+Keys beside a ``<<`` override merged ones, the first of several mappings wins, and a merged mapping has first been
+merged itself. All of this is implemented here and does not depend on the version of PyYAML.
 """
 
 import re
@@ -27,15 +28,15 @@ MOST_NODES: Final = 50_000
 DEEPEST: Final = 64
 
 SMALLER: Final = "keep data in files of their own, which stages read as deps"
-"""The way out of what is too large."""
+"""The hint for a text that is too large."""
 
 
 class TextError(ValueError):
-    """A text is not YAML, or more than is read.
+    """A text is not YAML, or exceeds the limits.
 
     Attributes:
-        line: Where, from 1 on.
-        hint: The way out, if one is known.
+        line: The line, from 1.
+        hint: A hint, if there is one.
     """
 
     def __init__(self, problem: str, line: int, *, hint: str | None = None) -> None:
@@ -46,16 +47,16 @@ class TextError(ValueError):
 
 @attrs.frozen(eq=False, repr=False)
 class _Extent(Value):
-    """How many nodes a node with an anchor stands for, and how many levels are in it."""
+    """The number of nodes that an anchored node represents, and the number of levels in it."""
 
     nodes: int
     levels: int
 
 
 class NodeReader(Reader, Scanner, Parser, Composer, BaseResolver):
-    """A reader of one text that counts; every plain word is a text to it, unless a subclass knows better."""
+    """A reader that counts nodes; every plain word is a string, unless a subclass decides otherwise."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]  # it is one of the class
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc] # a base class known only at run time
 
     def __init__(self, text: str) -> None:
         Reader.__init__(self, text)
@@ -69,7 +70,7 @@ class NodeReader(Reader, Scanner, Parser, Composer, BaseResolver):
         self._extents: dict[str, _Extent] = {}
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        """The next node, if not too much has been read with it."""
+        """The next node, if the limits are not exceeded."""
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent):
             self._count_alias(event)
@@ -95,7 +96,7 @@ class NodeReader(Reader, Scanner, Parser, Composer, BaseResolver):
                     event.start_mark.line + 1,
                     hint="name something that does not hold it",
                 )
-            return  # the composer says that there is no such anchor
+            return  # the composer reports that there is no such anchor
         self._nodes += extent.nodes
         self._deepest = max(self._deepest, self._level + extent.levels)
         self._check(event)
@@ -110,14 +111,14 @@ class NodeReader(Reader, Scanner, Parser, Composer, BaseResolver):
 
 
 def compose(text: str, reading: type[NodeReader] = NodeReader) -> yaml.Node | None:
-    """The node of the only document in a text; None where there is none.
+    """The node of the only document in a text; None if there is none.
 
     Args:
-        text: The record in a file.
-        reading: The reader that knows which plain words have which tag.
+        text: The text.
+        reading: The reader class, which maps plain words to tags.
 
     Raises:
-        TextError: It is not YAML, or more than is read.
+        TextError: The text is not YAML, or exceeds the limits.
     """
     if len(text) > MOST_CHARACTERS:
         line = text.count("\n", 0, MOST_CHARACTERS) + 1
@@ -130,7 +131,7 @@ def compose(text: str, reading: type[NodeReader] = NodeReader) -> yaml.Node | No
 
 
 def _not_yaml(error: yaml.YAMLError, text: str) -> TextError:
-    """The problem that YAML reports; of what is never closed, where it was opened."""
+    """The problem that YAML reports; for an unclosed construct, at the line where it starts."""
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
         return TextError(f"this is not YAML: the character U+{ord(text[error.position]):04X} is not allowed", line)
@@ -158,12 +159,12 @@ _MOST_DIGITS = 1000
 
 @attrs.frozen(eq=False, repr=False)
 class Document(Value):
-    """The record in a file.
+    """The document of a file.
 
     Attributes:
-        name: Of the file, for errors.
-        data: The value of the whole; None where it is empty.
-        lines: By the path of keys and positions that leads to it, the line of each key and item.
+        name: The name of the file, for errors.
+        data: The value of the whole document; None if it is empty.
+        lines: The line of each key and item, by the path of keys and positions that leads to it.
     """
 
     name: str
@@ -171,20 +172,20 @@ class Document(Value):
     lines: Mapping[Path, int]
 
     def line(self, path: Path = ()) -> int:
-        """The line of a key or item, or of the nearest one around it."""
+        """The line of a key or item, or of the nearest one that contains it."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 1)
 
     def where(self, path: Path = ()) -> str:
-        """``file:line`` of a key or item, or of the nearest one around it."""
+        """The ``file:line`` of a key or item, or of the nearest one that contains it."""
         return f"{self.name}:{self.line(path)}"
 
 
 class _Words(NodeReader):
     """The words of YAML 1.2's core schema."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]  # it is one of the class
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc] # a base class known only at run time
 
 
 _Words.add_implicit_resolver(f"{_TAG}bool", _BOOL, list("tTfF"))
@@ -204,7 +205,7 @@ def _int(text: str) -> int:
 
 _SCALARS: Mapping[str, tuple[re.Pattern[str], Callable[[str], Any]]] = {
     f"{_TAG}str": (re.compile(""), str),
-    f"{_TAG}merge": (re.compile(""), str),  # a plain << that is no key
+    f"{_TAG}merge": (re.compile(""), str),  # a plain << that is not a key
     f"{_TAG}bool": (_BOOL, lambda text: text.lower() == "true"),
     f"{_TAG}int": (_INT, _int),
     f"{_TAG}float": (re.compile(f"{_FLOAT.pattern}|{_INT.pattern}"), _float),
@@ -213,10 +214,10 @@ _SCALARS: Mapping[str, tuple[re.Pattern[str], Callable[[str], Any]]] = {
 
 
 def parse(text: str, name: str) -> Document:
-    """The value of a text.
+    """Parse a text.
 
     Raises:
-        YamlError: It is not YAML or more than is read, a key occurs twice, or a key is not a text.
+        YamlError: The text is not YAML or exceeds the limits, a key occurs twice, or a key is not a string.
     """
     lines: dict[Path, int] = {}
     try:
@@ -245,7 +246,7 @@ def _read(node: Any, path: Path, lines: dict[Path, int]) -> Any:
 
 
 def _pairs(node: Any) -> dict[str, tuple[Any, Any]]:
-    """By key, the nodes of key and value; what is merged in comes first, and gives way to what is here."""
+    """The nodes of key and value, by key; merged items come first, and are overridden by the mapping's own."""
     _check_tag(node, f"{_TAG}map")
     own: dict[str, tuple[Any, Any]] = {}
     merged: list[Any] | None = None
@@ -271,7 +272,7 @@ def _pairs(node: Any) -> dict[str, tuple[Any, Any]]:
 
 
 def _merged(key_node: Any, value_node: Any) -> list[Any]:
-    """The mappings that are merged, what wins first."""
+    """The merged mappings, in order of precedence."""
     several = isinstance(value_node, yaml.SequenceNode)
     mappings = list(value_node.value) if several else [value_node]
     if not all(isinstance(each, yaml.MappingNode) for each in mappings):

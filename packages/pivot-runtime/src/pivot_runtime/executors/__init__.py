@@ -1,4 +1,4 @@
-"""Ways to execute a stage: through a host process, or in the process of the command.
+"""Executors of stages: through a host process, or in the process of the command.
 
 An executor starts stages and reports how each ended. The runner decides which stage runs and stores its outs.
 """

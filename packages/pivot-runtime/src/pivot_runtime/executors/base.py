@@ -1,4 +1,4 @@
-"""The interface of executors: how a stage run is started, and the report of its end."""
+"""The interface of executors: how to start a stage run, and how its end is reported."""
 
 import pathlib
 from collections import deque
@@ -13,12 +13,12 @@ from pivot_core.values import Value
 from pivot_runtime.tracing.usage import ResourceUsage, UsedFiles
 
 type Debugger = Callable[[TracebackType], None]
-"""Is given the place in the user's code where a stage has failed."""
+"""Receives the place in the user's code where a stage failed."""
 
 
 @attrs.frozen(eq=False, repr=False)
 class Failure(Value):
-    """How a stage run ended badly: one line, its own traceback or nothing, the way out if known."""
+    """The failure of a stage run: one line, its own traceback or an empty text, and a hint if there is one."""
 
     summary: str
     detail: str = ""
@@ -30,11 +30,11 @@ class Finished(Value):
     """The end of a stage run.
 
     Attributes:
-        address: Which.
-        seconds: How long it took.
-        failure: How it ended badly; None if it did not.
-        observed: By key, code that it was observed to depend on and that its fingerprint does not have.
-        incomplete: Why something that it depends on may not have been seen.
+        address: The stage.
+        seconds: The duration.
+        failure: The failure; None if it succeeded.
+        observed: Code by key that it was observed to depend on, and that its fingerprint lacks.
+        incomplete: The reasons why some dependencies may not have been observed.
         seen: Other things that it used.
         usage: The resources that it used, if known.
         left: The command lines of processes that it left running and that had to be ended.
@@ -51,10 +51,10 @@ class Finished(Value):
 
 
 class Executor(Protocol):
-    """Runs stages that the coordinator has found ready; it neither decides nor commits anything."""
+    """Runs stages that the coordinator has found ready; it neither makes decisions nor commits results."""
 
     def start(self, address: str, log: pathlib.Path) -> None:
-        """Begin to run a stage whose deps are on disk; ``log`` takes what it prints."""
+        """Start a stage whose deps are on disk; its output goes to ``log``."""
         ...
 
     def wait(self) -> Finished:
@@ -62,28 +62,28 @@ class Executor(Protocol):
         ...
 
     def stop(self) -> None:
-        """End all started stages: gracefully, and after a while by force; they count as never run."""
+        """End all started stages, first gracefully and then by force; they count as never run."""
         ...
 
     def kill(self) -> None:
-        """End all started stages at once; nothing can be started any more."""
+        """End all started stages immediately; no more stages can be started."""
         ...
 
 
 class Immediate:
-    """The half of an executor that has nothing to wait for: when ``start`` returns, the stage has ended."""
+    """The base of executors that never wait: when ``start`` returns, the stage has ended."""
 
     def __init__(self) -> None:
         self._finished: deque[Finished] = deque()
 
     def wait(self) -> Finished:
-        """As `Executor.wait`."""
+        """See `Executor.wait`."""
         return self._finished.popleft()
 
     def stop(self) -> None:
-        """As `Executor.stop`."""
+        """See `Executor.stop`."""
         self._finished.clear()
 
     def kill(self) -> None:
-        """As `Executor.kill`."""
+        """See `Executor.kill`."""
         self._finished.clear()

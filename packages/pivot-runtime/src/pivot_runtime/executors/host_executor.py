@@ -1,4 +1,4 @@
-"""The executor that runs each stage in a process of its own, which the host of its pipeline starts."""
+"""The executor that runs each stage in its own process, which the host of its pipeline starts."""
 
 import contextlib
 import math
@@ -25,7 +25,7 @@ from pivot_runtime.tracing.usage import ResourceUsage, TraceOptions, UsedFiles
 
 
 class HostExecutor:
-    """Each stage run is a child of the warm host of its pipeline, by default one that it forks."""
+    """Runs each stage as a child of the warm host of its pipeline, by default as a fork."""
 
     def __init__(  # noqa: PLR0913  # each is a wish of the run
         self,
@@ -38,16 +38,18 @@ class HostExecutor:
         start: WorkerStart = WorkerStart.FORK,
         owns_children: bool = False,
     ) -> None:
-        """Run stages in their hosts.
+        """Create the executor.
 
         Args:
-            host_of: Has the host of each stage, by address.
+            host_of: Returns the host of each stage, by address.
             watching: The observations to make of stages.
-            on_output: Given each stage's lines as they are printed.
-            spawned: Told of each stage that might have been forked, and the threads because of which it was not.
-            silent: After how many seconds of silence, and to whom, a running stage is reported; 0 means never.
+            on_output: Called with each stage's lines as they are printed.
+            spawned: Called with each stage that could not be forked, and the threads that prevented it.
+            silent: The seconds of silence after which a running stage is reported, and the callback for that; 0 means
+                never.
             start: How the process of a stage starts.
-            owns_children: This process has no other children: if a host is killed, its stages' processes are ended.
+            owns_children: Whether this process has no other children, so that the stages' processes can be ended if a
+                host is killed.
         """
         self._host_of = host_of
         self._watching = (watching or TraceOptions()).to_plain()
@@ -66,7 +68,7 @@ class HostExecutor:
         self._stopping: list[HostClient] = []
 
     def start(self, address: str, log: pathlib.Path) -> None:
-        """As `Executor.start`."""
+        """See `Executor.start`."""
         self._count += 1
         self._started[self._count] = address
         self._logs[self._count] = log
@@ -90,25 +92,25 @@ class HostExecutor:
         )
 
     def wait(self) -> Finished:
-        """As `Executor.wait`.
+        """See `Executor.wait`.
 
         Raises:
-            HostError: The host died; its stages are killed.
+            HostError: The host died; its stages have been killed.
         """
         while not self._finished:
             self._receive()
         return self._finished.popleft()
 
     def stop(self) -> None:
-        """As `Executor.stop`."""
+        """See `Executor.stop`."""
         if not self._started:
             return
         self._stopping = []
         for host in self._hosts:
-            with contextlib.suppress(HostError):  # then it is gone, and its children with it
+            with contextlib.suppress(HostError):  # then the host has ended, and its children with it
                 host.send({"op": "stop"})
                 self._stopping.append(host)
-        while self._stopping:  # not: while ends are missing, since a signal may have made us lose a message
+        while self._stopping:  # not "while ends are missing", since a signal may have made us lose a message
             with contextlib.suppress(HostError):
                 self._receive()
         for number in self._started:
@@ -117,7 +119,7 @@ class HostExecutor:
         self._finished.clear()
 
     def kill(self) -> None:
-        """As `Executor.kill`."""
+        """See `Executor.kill`."""
         for host in self._hosts:
             host.close()
 
@@ -141,7 +143,7 @@ class HostExecutor:
                 ) from None
 
     def _speaking(self) -> list[HostClient]:
-        """Wait until a host has something to say."""
+        """Wait until a host sends a message."""
         if len(self._hosts) == 1 and self._silence.patience(0.0) is None:
             return self._hosts[:]
         poll = select.poll()
@@ -157,7 +159,7 @@ class HostExecutor:
                 self._silent(self._started[number], seconds, silent)
 
     def _quiet(self, number: int) -> float | None:
-        """For how long nothing was added to the log of a stage."""
+        """The seconds since the last addition to the log of a stage."""
         try:
             return time.time() - os.stat(self._logs[number]).st_mtime
         except OSError:

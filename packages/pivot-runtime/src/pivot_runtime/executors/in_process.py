@@ -31,16 +31,16 @@ from pivot_runtime.worker.failure import describe_failure, user_traceback
 
 
 class InProcessExecutor(Immediate):
-    """Runs stages here, one after the other, each when it is started; what they print is not captured.
+    """Runs stages here, one after the other, each when it is started; their output is not captured.
 
-    No stage is kept from harming another, nor the command. Their modules are imported here, those of one pipeline file
-    at a time.
+    Stages are not isolated from each other or from the command. Their modules are imported here, those of one pipeline
+    file at a time.
     """
 
     def __init__(
         self, context: CommandContext, assembly: Assembly, watching: TraceOptions, debugger: Debugger | None = None
     ) -> None:
-        """``debugger`` is given the place where a stage has failed, in the user's code."""
+        """``debugger`` receives the place in the user's code where a stage failed."""
         super().__init__()
         self._root = context.project.root
         self._overrides = [Override.parse(text) for text in context.overrides]
@@ -56,7 +56,7 @@ class InProcessExecutor(Immediate):
         track_putenv()
 
     def start(self, address: str, log: pathlib.Path) -> None:
-        """As `Executor.start`; returns when the stage has ended."""
+        """See `Executor.start`; returns after the end of the stage."""
         began, own = time.monotonic(), os.getpid()
         RunLog(str(log)).close()
         with _undisturbed():
@@ -64,7 +64,7 @@ class InProcessExecutor(Immediate):
                 seen = self._run(address, f"{log}.ran")
                 if os.getpid() != own:
                     stage_main.end_fork()
-            except BaseException as error:  # whatever a stage raises is its result
+            except BaseException as error:  # any exception of a stage is its result
                 if os.getpid() != own:
                     stage_main.end_fork(error)
                 if isinstance(error, KeyboardInterrupt):
@@ -108,7 +108,7 @@ class InProcessExecutor(Immediate):
         return self._live.stage(address, file.loaded.sources)
 
     def _forget(self) -> None:
-        """Modules of one name beside two pipelines are two modules."""
+        """Forget the modules of the previous pipeline, whose names may mean other modules here."""
         for name, module in list(sys.modules.items()):
             source = getattr(module, "__file__", None)
             if source is not None and name != "__main__" and self._is_user_code(source):
@@ -128,7 +128,7 @@ def _manifest(stage: LoadedStage) -> Mapping[str, Entry]:
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Everything here that a stage may well change is afterwards as it was; what it prints is no answer of ours."""
+    """Restore everything here that a stage may change; its output is kept apart from the command's result."""
     directory, path, arguments = os.getcwd(), list(sys.path), list(sys.argv)
     environment, mask = dict(os.environ), _umask()
     streams = sys.stdout, sys.stderr
@@ -158,12 +158,12 @@ def _umask() -> int:
 
 
 def _open(stream: TextIO, number: int) -> TextIO:
-    """A standard stream, also if a stage has closed it."""
+    """A standard stream, even if a stage has closed it."""
     return open(number, "w", errors="backslashreplace", closefd=False) if stream.closed else stream
 
 
 class InlineExecutor(Immediate):
-    """Runs stages in this process, one after the other; what they print is not captured."""
+    """Runs stages in this process, one after the other; their output is not captured."""
 
     def __init__(self, stages: Mapping[str, tuple[Stage, pathlib.Path]]) -> None:
         """Take the live stages by address, each with the absolute path of its directory."""
@@ -171,7 +171,7 @@ class InlineExecutor(Immediate):
         self._stages = stages
 
     def start(self, address: str, log: pathlib.Path) -> None:
-        """As `Executor.start`; returns when the stage has ended."""
+        """See `Executor.start`; returns after the end of the stage."""
         stage, directory = self._stages[address]
         began = time.monotonic()
         log.touch()

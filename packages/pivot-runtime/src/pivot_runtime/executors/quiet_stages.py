@@ -1,16 +1,16 @@
-"""Decides which stages have been silent for long enough to report it; pure."""
+"""Decides which silent stages to report; pure."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 
 class Silent(NamedTuple):
-    """A stage of which it is to be said.
+    """A silent stage to report.
 
     Attributes:
-        number: As it was given to `Silence.begin`.
-        seconds: How long it has been running.
-        silent: For how long of that it has printed nothing.
+        number: Its number in `Silence.begin`.
+        seconds: The seconds since its start.
+        silent: The seconds since its last output.
     """
 
     number: int
@@ -25,10 +25,10 @@ class _State(NamedTuple):
 
 
 class Silence:
-    """Stages at work; each is due when it has been silent for ``first`` seconds, twice as long, and so on."""
+    """The running stages; each is due after ``first`` seconds of silence, after twice as long, and so on."""
 
     def __init__(self, first: float) -> None:
-        """With 0, none is ever reported."""
+        """Create the object; with 0, no stage is ever reported."""
         self._first = first
         self._states: dict[int, _State] = {}
 
@@ -42,16 +42,15 @@ class Silence:
         self._states.pop(number, None)
 
     def patience(self, now: float) -> float | None:
-        """After how many seconds there is something to look at; None for never."""
+        """The seconds until the next check; None for never."""
         if not self._states:
             return None
         return max(0.0, min(state.spoke + state.step for state in self._states.values()) - now)
 
     def due(self, now: float, quiet: Callable[[int], float | None]) -> list[Silent]:
-        """Those of which it is to be said now.
+        """The stages to report now.
 
-        ``quiet`` has, of a stage, for how many seconds nothing was added to what it has printed; None if it has printed
-        nothing.
+        ``quiet`` has the seconds since the last output of each stage; None if it has printed nothing.
         """
         found = []
         for number, state in list(self._states.items()):
@@ -63,7 +62,7 @@ class Silence:
             step = heard.step
             if now >= heard.spoke + step:
                 found.append(Silent(number, now - heard.began, now - heard.spoke))
-                while heard.spoke + step < now + self._first / 2:  # a look may come late
+                while heard.spoke + step < now + self._first / 2:  # a check may be late
                     step *= 2
             self._states[number] = heard._replace(step=step)
         return found

@@ -1,4 +1,4 @@
-"""Reports files that a stage used without declaring them, or fails it (`strict_io.level`)."""
+"""Strict I/O: reports files that a stage used without declaring them, or fails it (`strict_io.level`)."""
 
 from collections.abc import Callable
 
@@ -13,18 +13,18 @@ from pivot_runtime.tracing.usage import TraceOptions, UsedFiles
 
 
 class StrictIO:
-    """Judges what the stages of one run used, as the configuration wants it."""
+    """Checks the files that the stages of one run used, according to the configuration."""
 
     def __init__(self, session: Session, report: Reporter, *, trace: bool = False) -> None:
-        """Nothing is read before it is needed.
+        """Create the object; everything is read on demand.
 
         Args:
-            session: The command's work.
-            report: Told what is undeclared.
-            trace: The stages are watched with strace.
+            session: The session of the command.
+            report: Called with the undeclared files.
+            trace: Whether stages are traced with strace.
 
         Raises:
-            TraceError: There is none.
+            TraceError: strace is not available.
         """
         if trace:
             from pivot_runtime.tracing import strace  # noqa: PLC0415  # start-up time: few are traced
@@ -42,7 +42,7 @@ class StrictIO:
         return TraceOptions(files=self._settings.strict_io_level is not Strictness.OFF, trace=self._trace)
 
     def unruly(self, spec: StageSpec, seen: UsedFiles) -> str:
-        """Tell what a stage used undeclared; if it fails by that, what is wrong, else ``""``."""
+        """Report the undeclared files of a stage; return the problem if it fails because of them, else ``""``."""
         if not (seen.read or seen.wrote):
             return ""
         if self._ignored is None:
@@ -50,7 +50,7 @@ class StrictIO:
                 part.strip() for part in (self._settings.strict_io_ignore or "").split(",") if part.strip()
             )
             self._ignored = ignored(self._session.project.layout.ignore_file, patterns)
-        shell = bool(self._session.stages[spec.address].texts)  # only a command has any
+        shell = bool(self._session.stages[spec.address].texts)  # only commands have any
         found = undeclared(seen, spec, self._session.graph, self._ignored, shell=shell)
         if not found:
             return ""

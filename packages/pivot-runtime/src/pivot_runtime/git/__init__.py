@@ -1,4 +1,4 @@
 """The user's git repository, through the ``git`` executable.
 
-`calls` is the only module that starts git; the others ask what git tracks, remembers and ignores.
+Only `calls` starts git; the other modules ask what git tracks, remembers and ignores.
 """

@@ -1,7 +1,7 @@
 """The only module that starts git, in one directory and without the variables of a hook.
 
-Variables that git sets for its hooks, and users for other repositories, would lead us to another repository, index or
-store.
+Without them, since variables that git sets for its hooks, or users set for other repositories, select another
+repository, index or object store.
 """
 
 import os
@@ -11,7 +11,7 @@ from typing import IO, Final
 
 _KEPT: Final = frozenset({"GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM", "GIT_EXEC_PATH"})
 _SETTINGS: Final = "GIT_CONFIG_"
-"""How git behaves, and not where."""
+"""The variables that control how git behaves rather than where."""
 
 
 def run(directory: "str | os.PathLike[str]", *arguments: str) -> subprocess.CompletedProcess[bytes]:
@@ -32,7 +32,7 @@ def run(directory: "str | os.PathLike[str]", *arguments: str) -> subprocess.Comp
 def start(
     directory: "str | os.PathLike[str]", *arguments: str, stderr: IO[bytes] | int | None = None
 ) -> subprocess.Popen[bytes]:
-    """A command of git that is asked through its standard input.
+    """A git command that answers requests on its standard input.
 
     Raises:
         OSError: Git cannot be started.
@@ -54,7 +54,7 @@ def _begin(
 
 
 def names_repository() -> bool:
-    """Whether the environment names a repository, which the git that is started here does not follow."""
+    """Whether the environment selects a repository, which our git processes ignore."""
     return bool(os.environ.get("GIT_DIR"))
 
 

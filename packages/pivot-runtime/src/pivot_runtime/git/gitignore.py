@@ -1,4 +1,4 @@
-"""Lines of a user's ``.gitignore``: one is added or removed, and everything else stays as it is."""
+"""Adds and removes lines of a user's ``.gitignore``, and leaves everything else unchanged."""
 
 import pathlib
 import re
@@ -12,15 +12,15 @@ _SPECIAL = re.compile(r"([\\*?\[\]])")
 
 
 def line_for(name: str) -> str:
-    """The line that ignores this one name in the directory of the file, and nothing else."""
+    """The line that ignores only this name in the file's directory."""
     escaped = _SPECIAL.sub(r"\\\1", name)
-    if escaped.endswith(" "):  # which git would take for the end of the line
+    if escaped.endswith(" "):  # which git would read as the end of the line
         escaped = f"{escaped[:-1]}\\ "
     return f"/{escaped}"
 
 
 def add(directory: pathlib.Path, name: str) -> bool:
-    """Ignore a name in its directory; False if it was ignored by the same line.
+    """Ignore a name in its directory; False if the same line already ignores it.
 
     Raises:
         CacheError: The file cannot be read or written.
@@ -36,7 +36,7 @@ def add(directory: pathlib.Path, name: str) -> bool:
 
 
 def remove(directory: pathlib.Path, name: str) -> bool:
-    """Take back what `add` did; False if there was no such line. A file that is then empty goes.
+    """Undo `add`; False if there is no such line. An empty file is removed.
 
     Raises:
         CacheError: The file cannot be read or written.
@@ -55,7 +55,7 @@ def remove(directory: pathlib.Path, name: str) -> bool:
 
 
 def _bare(line: str) -> str:
-    """The names without git's markers: only a line feed ends a line, and a carriage return before it is none of it."""
+    """The names without git's syntax: a line feed ends a line, and a carriage return before it is dropped."""
     return line.removesuffix("\r")
 
 

@@ -1,7 +1,7 @@
 """The lock and ``.pvt`` files that git has in refs, stashes, worktrees and the index.
 
-Nothing here changes the repository. Every failure of git is an error: a ref that cannot be read is never a ref
-that names nothing.
+No function here changes the repository. Every failure of git is an error: an unreadable ref never counts as an empty
+one.
 """
 
 import contextlib
@@ -48,9 +48,9 @@ class Worktree(Value):
     """A directory that git has checked something out to.
 
     Attributes:
-        directory: Where.
-        head: The commit that it is at; None before the first one.
-        bare: It is the repository itself, with no files.
+        directory: Its path.
+        head: The checked-out commit; None before the first commit.
+        bare: Whether it is the repository itself, without files.
     """
 
     directory: pathlib.Path
@@ -62,7 +62,7 @@ class Repository:
     """A git repository, such as that around a project."""
 
     def __init__(self, root: pathlib.Path, *, apart: bool = False) -> None:
-        """Describe it.
+        """Create the object.
 
         Args:
             root: A directory in one of its worktrees; or the directory that git itself keeps, whether or not the
@@ -106,7 +106,7 @@ class Repository:
         return found
 
     def common(self) -> pathlib.Path:
-        """The directory that git keeps for all its worktrees.
+        """The git directory shared by all worktrees.
 
         Raises:
             GitError: Git failed.
@@ -115,7 +115,7 @@ class Repository:
         return (self._root / said).resolve()
 
     def around_module(self) -> "Repository | None":
-        """The repository of which this one is a submodule; None if it is none.
+        """The repository that contains this one as a submodule; None if there is none.
 
         Raises:
             GitError: Git failed.
@@ -124,7 +124,7 @@ class Repository:
         return Repository(pathlib.Path(said)) if said else None
 
     def roots(self) -> list[pathlib.Path]:
-        """Where the project is in every worktree that is there, this one too.
+        """The root of the project in every existing worktree, including this one.
 
         Raises:
             GitError: Git failed.
@@ -144,18 +144,18 @@ class Repository:
 
     @contextlib.contextmanager
     def reading(self) -> "Iterator[RefReader]":
-        """A reader of this repository's files; each content once."""
+        """A reader of this repository's files, which returns each content once."""
         with _Objects.opened(self._root, self._git) as objects:
             yield RefReader(self, _Walk(objects))
 
     def underway(self) -> Iterator[tuple[str, str]]:
-        """The objects that merges, rebases and the like have set aside in the worktrees."""
+        """The objects that unfinished merges, rebases and the like have set aside in the worktrees."""
         for worktree in self.worktrees():
             if worktree.directory.is_dir():
                 yield from self._set_aside(worktree.directory)
 
     def tips(self) -> Iterator[tuple[str, str]]:
-        """Everything that a name leads to: where, and how git finds it."""
+        """Every named commit or object: where the name is, and how git resolves it."""
         refs = self._text("for-each-ref", "--format=%(objectname) %(refname)").splitlines()
         named = {ref: oid for oid, _, ref in (line.partition(" ") for line in refs)}
         yield from named.items()
@@ -183,7 +183,7 @@ class Repository:
             yield from ((f"{name} of {directory}", line.strip()) for line in lines if _OID.fullmatch(line.strip()))
 
     def indexed(self, pin: Callable[[str], object]) -> Iterator[tuple[str, str, str]]:
-        """Where, path and id of every file in an index that may name objects; ``pin`` hears of submodules' commits."""
+        """The place, path and id of every file in an index that may name objects; ``pin`` gets submodules' commits."""
         for worktree in self.worktrees():
             if worktree.bare or not worktree.directory.is_dir():
                 continue
@@ -198,7 +198,7 @@ class Repository:
                         yield f"index of {worktree.directory}", os.fsdecode(path), oid
 
     def _flags(self, directory: pathlib.Path | None) -> tuple[str, ...]:
-        """A worktree elsewhere knows by itself which repository it belongs to."""
+        """The arguments that select the repository; a worktree elsewhere knows its repository."""
         return self._git if directory in (None, self._root) else ()
 
     def _text(self, *arguments: str, directory: pathlib.Path | None = None) -> str:
@@ -218,13 +218,13 @@ class RefReader:
     """Reads the files of a repository that may name objects."""
 
     def __init__(self, repository: Repository, walk: "_Walk") -> None:
-        """As `Repository.reading` makes it."""
+        """Create the reader; use `Repository.reading`."""
         self._repository = repository
         self._walk = walk
 
     @property
     def pins(self) -> set[str]:
-        """The commits of submodules that what was read so far names."""
+        """The commits of submodules in everything read so far."""
         return self._walk.pins
 
     def files(self) -> Iterator[Remembered]:
@@ -236,12 +236,12 @@ class RefReader:
         for where, name in self._repository.tips():
             yield from self._walk.tip(where, name)
         for where, name in self._repository.underway():
-            yield from self.at(where, name)  # git keeps the names longer than what they name
+            yield from self.at(where, name)  # git keeps names longer than the objects that they refer to
         for where, path, oid in self._repository.indexed(self.pins.add):
             yield from self._walk.blob(where, path, oid)
 
     def at(self, where: str, commit: str) -> Iterator[Remembered]:
-        """The same of one commit; nothing if it is not here.
+        """The same for one commit; empty if the commit is not here.
 
         Raises:
             GitError: Git failed.
@@ -251,7 +251,7 @@ class RefReader:
 
 
 class _Objects:
-    """Git's objects, asked of one process."""
+    """Reads git's objects through one process."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", errors: IO[bytes]) -> None:
         self._process = process
@@ -272,7 +272,7 @@ class _Objects:
                 process.wait()
 
     def get(self, name: str) -> tuple[str, str, bytes]:
-        """Id, kind and content of what a name means.
+        """The id, kind and content of a named object.
 
         Raises:
             GitError: There is no such object.
@@ -304,7 +304,7 @@ class _Objects:
 
 
 class _Walk:
-    """Looks through trees; each tree and each file is read once, however many refs have it."""
+    """Walks through trees; reads each tree and each file once, however many refs contain it."""
 
     def __init__(self, objects: _Objects) -> None:
         self._objects = objects
@@ -313,7 +313,7 @@ class _Walk:
         self.pins: set[str] = set()
 
     def tip(self, where: str, name: str) -> Iterator[Remembered]:
-        """All files of what a ref leads to."""
+        """All files of the commit that a ref refers to."""
         oid, kind, data = self._objects.get(f"{name}^{{}}")
         if kind == "commit":
             oid = data.split(b"\n", 1)[0].removeprefix(b"tree ").decode()
@@ -329,7 +329,7 @@ class _Walk:
             yield Remembered(where, path, self._objects.get(oid)[2])
 
     def _tree(self, where: str, path: str, oid: str, inside: str) -> Iterator[Remembered]:
-        """``inside``: the part of the path from `.pivot` on, since only its place makes a file a lock."""
+        """``inside`` is the part of the path from `.pivot` on, since only its position makes a file a lock."""
         pending = [(path, oid, inside)]
         while pending:
             path, oid, inside = pending.pop()
@@ -350,7 +350,7 @@ class _Walk:
 
 
 def _entries(data: bytes, length: int) -> Iterator[tuple[bytes, str, str]]:
-    """Mode, name and id of everything in a tree."""
+    """The mode, name and id of every entry of a tree."""
     start = 0
     while start < len(data):
         space = data.index(b" ", start)

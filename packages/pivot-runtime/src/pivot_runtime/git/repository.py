@@ -23,9 +23,9 @@ _LINES: Final = (f"/{lock_name('*')} merge={_DRIVER}", f"*.pvt merge={_DRIVER}")
 
 
 def may_track(root: pathlib.Path, path: str) -> bool:
-    """Whether something at or below a path of the project has come by git; true also where git cannot tell.
+    """Whether something at or below a path of the project came from git; also true if git does not answer.
 
-    Links and submodules on the way to it have come by git too, and so has what is behind them.
+    Links and submodules on the way to the path, and everything behind them, also count as coming from git.
     """
     if not _within(root):
         return False
@@ -40,7 +40,7 @@ def may_track(root: pathlib.Path, path: str) -> bool:
 
 
 def tracks(root: pathlib.Path, path: str) -> bool:
-    """Whether what is at a path of the project, a link itself and not what it leads to, is in git's index."""
+    """Whether a path of the project, a link itself and not its target, is in git's index."""
     if not _within(root):
         return False
     try:
@@ -56,10 +56,10 @@ class Ignored(Value):
 
     Attributes:
         path: Relative to the root.
-        source: The file that says so, as git names it.
-        line: The line in it.
-        pattern: The text of that line.
-        around: The directory that it leaves out, if it is not the path itself.
+        source: The file with the rule, as git names it.
+        line: The line of the rule.
+        pattern: The rule.
+        around: The ignored directory that contains the path, if the path itself is not ignored.
     """
 
     path: str
@@ -74,7 +74,7 @@ class Ignored(Value):
 
 
 def ignored(root: pathlib.Path, paths: Sequence[str]) -> list[Ignored]:
-    """Those of some paths of a project that git ignores by default; tracked ones are not.
+    """The paths, among some of a project, that git ignores by default; tracked paths are not ignored.
 
     Raises:
         GitSilentError: Git does not answer.
@@ -114,7 +114,7 @@ def _check_ignore(root: pathlib.Path, paths: Iterable[str]) -> dict[str, tuple[s
 
 
 def way_out(ignored: Ignored) -> str:
-    """A command that makes git add an ignored file anyway."""
+    """A command that makes git add an ignored file."""
     once = f"'git add -f {shlex.quote(ignored.path)}'"
     if ignored.around is None:
         directory = f"**/{STATE_DIR}/{STAGES}/" if ignored.path.startswith(f"{STATE_DIR}/") else ""
@@ -127,7 +127,7 @@ def way_out(ignored: Ignored) -> str:
 
 
 def require(root: pathlib.Path) -> None:
-    """Nothing, if there is a repository.
+    """Check that there is a repository.
 
     Raises:
         GitSetupError: There is none.
@@ -137,14 +137,14 @@ def require(root: pathlib.Path) -> None:
 
 
 def install(root: pathlib.Path, merge: Sequence[str]) -> list[str]:
-    """Let git merge the lock and `.pvt` files of a project by a command; what is set up already stays as it is.
+    """Make git merge the lock and `.pvt` files of a project with a command; existing settings stay.
 
     Args:
         root: The project's root.
-        merge: The command, to which the base, ours, theirs and the path are added.
+        merge: The command; the base, ours, theirs and the path are appended.
 
     Returns:
-        The changes, in words.
+        Descriptions of the changes.
 
     Raises:
         GitSetupError: There is no repository around the project, or git cannot be configured.

@@ -12,11 +12,11 @@ _GITDIR = b"gitdir:"
 
 
 def remembered(repository: Repository | None, within: Iterable[pathlib.Path]) -> Iterator[Remembered]:
-    """Every file that may name objects in a repository, in those below it, and in commits of one that another pins.
+    """Every file that may name objects in a repository, in those below it, and in pinned commits of submodules.
 
     Args:
-        repository: That around a project, if there is one.
-        within: Directories of the project in which other repositories lie.
+        repository: The repository of a project, if there is one.
+        within: Directories of the project that contain other repositories.
 
     Raises:
         GitError: Git failed.
@@ -33,7 +33,7 @@ def remembered(repository: Repository | None, within: Iterable[pathlib.Path]) ->
             yield from reading.files()
         for reading in outer:
             for _ in reading.files():
-                pass  # what is around the project's repository only pins its commits
+                pass  # a repository around the project's only pins its commits
         yield from _pinned(readings, outer)
 
 
@@ -57,7 +57,7 @@ def _around(repository: Repository) -> Iterator[Repository]:
 
 
 def _kept(common: pathlib.Path) -> Iterator[pathlib.Path]:
-    """The repositories of submodules that git keeps in its own directory, for each worktree, and theirs."""
+    """The repositories of submodules in git's own directory, for each worktree, recursively."""
     pending = [common]
     while pending:
         at = pending.pop()
@@ -86,7 +86,7 @@ def _lying(within: Iterable[pathlib.Path]) -> Iterator[pathlib.Path]:
 
 
 def _git_dir(file: pathlib.Path) -> pathlib.Path | None:
-    """The directory that git keeps for what is beside ``file``; None if there is none any more."""
+    """The git directory for the repository of ``file``; None if it no longer exists."""
     try:
         if file.is_file():
             said = file.read_bytes()

@@ -1,5 +1,5 @@
-"""History of runs: the events that commands report, the journals that keep them, and the runs replayed from those.
+"""The history of runs: reported events, the journals that store them, and runs replayed from journals.
 
-Also here are the logs of stages and their statistics.
-The run cache, with the results of earlier runs, is in `pivot_cache.state`.
+The logs and statistics of stages are here, too. The run cache, with the results of earlier runs, is in
+`pivot_cache.state`.
 """

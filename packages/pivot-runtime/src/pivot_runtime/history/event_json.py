@@ -1,9 +1,9 @@
 """Events as JSON: the documented lines of `--jsonl` and of the journals; pure.
 
-A line is an object with ``event``, the event's name, ``at``, the seconds since the command began by a clock that only
-goes forward, and the event's fields. No value of a parameter or a variable is ever in it.
+A line is an object with ``event``, the event's name, ``at``, the seconds since the command began by a monotonic clock,
+and the event's fields. It never contains the value of a parameter or variable.
 
-Names and fields are spelled out here, since they are a format, and names of classes and attributes are not.
+Names and fields are spelled out here, since they are part of the format, unlike names of classes and attributes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from pivot_runtime.history import events
 from pivot_runtime.tracing.usage import ResourceUsage
 
 FORMAT = 1
-"""The version of the lines; it changes when the new ones would mislead a reader of the old ones."""
+"""The version of the lines; it changes if new lines would mislead a reader of old ones."""
 
 
 def to_json(event: events.Event, at: float) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class ImportSlow(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class PipelinesBroken(Value):
-    """Pipelines that may write deps of this one cannot be loaded; the command goes on without them."""
+    """Pipelines that may write deps of this one cannot be loaded; the command continues without them."""
 
     broken: tuple[BrokenPipeline, ...]
 
@@ -69,10 +69,10 @@ class Fetching(Value):
     Attributes:
         address: The stage.
         remote: The remote's name.
-        objects: How many objects are done.
-        of_objects: How many there are to fetch.
-        bytes: How many bytes have come.
-        of_bytes: How many there are to come, as far as is known.
+        objects: The number of fetched objects.
+        of_objects: The number of objects to fetch.
+        bytes: The number of bytes fetched.
+        of_bytes: The number of bytes to fetch, as far as known.
     """
 
     address: str
@@ -99,7 +99,7 @@ class StagesSpawned(Value):
 
     Attributes:
         file: The pipeline's, relative to the root.
-        threads: Each of them, in words.
+        threads: A description of each thread.
     """
 
     file: str
@@ -115,7 +115,7 @@ class StageCached(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class StageRestored(Value):
-    """The outs of a stage were written from the cache."""
+    """The outs of a stage were restored from the cache."""
 
     address: str
     decision: Decision
@@ -127,12 +127,12 @@ class StageRan(Value):
     """A stage ran, its outs are in place, and it is being recorded.
 
     Attributes:
-        address: Which.
-        decision: Why it ran.
-        seconds: How long.
-        incomplete: Why what it depends on may be more than what was seen.
+        address: The stage.
+        decision: The decision to run it.
+        seconds: The duration.
+        incomplete: The reasons why it may depend on more than was observed.
         usage: The resources that it used, if known.
-        variables: The names of environment variables that it read and does not declare.
+        variables: The names of environment variables that it read without declaring them.
     """
 
     address: str
@@ -165,9 +165,9 @@ class StageSilent(Value):
     """A stage has printed nothing for long; reported again after twice as long, and so on.
 
     Attributes:
-        address: Which.
-        seconds: How long it has been running.
-        silent: For how long of that it has printed nothing.
+        address: The stage.
+        seconds: The time since its start in seconds.
+        silent: The time since its last output in seconds.
     """
 
     address: str
@@ -177,7 +177,7 @@ class StageSilent(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class StageRetried(Value):
-    """A stage failed and is started again: at most `left` times more after this one."""
+    """A stage failed and is started again; after this, at most `left` retries remain."""
 
     address: str
     seconds: float
@@ -208,13 +208,13 @@ class StageFailed(Value):
     """A stage failed.
 
     Attributes:
-        address: Which.
-        seconds: How long it ran.
+        address: The stage.
+        seconds: The duration.
         summary: One line.
-        detail: Its own traceback, or nothing.
+        detail: Its own traceback, or an empty text.
         output: The last lines that it printed.
-        log: The file with all that it printed, relative to the root; None if it did not start.
-        hint: The way out.
+        log: The file with its complete output, relative to the root; None if it did not start.
+        hint: A hint how to solve it.
         usage: The resources that it used, if known.
     """
 
@@ -233,12 +233,12 @@ class StageBlocked(Value):
     """A stage cannot run.
 
     Attributes:
-        address: Which.
+        address: The stage.
         failed_upstream: The stage that failed, or an empty string.
         missing: Inputs that are not available.
-        taken: For each out whose place holds something that no run may replace, a description of that.
+        taken: For each out whose path contains something that no run may replace, a description of it.
         tracked: The part of ``missing`` that is recorded as tracked data, so that the cache or a remote may have it.
-        unreadable: The part of ``missing`` that exists and cannot be read, and why.
+        unreadable: The part of ``missing`` that exists but cannot be read, with the reason.
     """
 
     address: str
@@ -259,7 +259,7 @@ class UserFileSaved(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class OutsRecached(Value):
-    """The cache had lost outs that lock files name; those that were in place, at these paths, were stored again."""
+    """Outs in lock files were missing from the cache; those in the workspace, at these paths, were stored again."""
 
     paths: tuple[ArtifactPath, ...]
 
@@ -318,7 +318,7 @@ type Reporter = Callable[[Event], None]
 
 
 def report_slow_import(report: Reporter) -> Callable[[float, str], None]:
-    """A callback for a load that reports an import that takes long."""
+    """A callback for a load that reports a slow import."""
     return lambda seconds, where: report(ImportSlow(seconds, where))
 
 

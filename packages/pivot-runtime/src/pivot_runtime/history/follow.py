@@ -21,7 +21,7 @@ class RunningStage(NamedTuple):
     Attributes:
         run: The number of the run.
         name: The name by which the run shows it.
-        began: Its start, in seconds since the epoch.
+        began: Its start in seconds since the epoch.
     """
 
     run: int
@@ -30,7 +30,7 @@ class RunningStage(NamedTuple):
 
 
 def running_stages(project: Project) -> Mapping[str, RunningStage]:
-    """The running stages by address; they are of the newest run, since a project has one run at a time."""
+    """The running stages by address, all of the newest run, since a project has only one run at a time."""
     newest = next(history.runs(project), None)
     if newest is None or newest.state != RUNNING:
         return {}
@@ -87,7 +87,7 @@ class LogFollower:
         if self._fd is None:
             return
         size = os.fstat(self._fd).st_size
-        if size < self._at:  # its middle was left out
+        if size < self._at:  # its middle was omitted
             yield self._again(size)
         while data := os.pread(self._fd, _CHUNK, self._at):
             self._at += len(data)
@@ -95,7 +95,7 @@ class LogFollower:
             yield data
 
     def _again(self, size: int) -> bytes:
-        """Continue after the last output that was read, or where the kept end of the log begins."""
+        """Continue after the last output that was read, or at the start of the kept end of the log."""
         fd = self._fd
         if fd is None:
             return b""
@@ -105,7 +105,7 @@ class LogFollower:
         return b"" if at >= 0 else b"\n"
 
     def _next(self) -> bool:
-        """Begin with the current log, if it is another one, as after a retry."""
+        """Start with the current log if it is another one, as after a retry."""
         try:
             fd = os.open(self._log, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:

@@ -27,7 +27,7 @@ _ENDS: Mapping[str, str] = {
 _MOST_SECONDS: Final = 1e11
 _MOST_BYTES: Final = 1e18
 STATES = ("failed", "blocked", "inputs_changed", "interrupted", "running", "ran", "restored", "cached")
-"""The possible states of a stage, the gravest first."""
+"""The possible states of a stage, the most serious first."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -37,7 +37,7 @@ class PastStage(Value):
     Attributes:
         address: The stage.
         name: The name that is shown.
-        state: One of `STATES`.
+        state: Its state, one of `STATES`.
         began: The start of its work, in seconds after the run began.
         seconds: The duration; None if nothing had to be done, or it did not end.
         reasons: The reasons for the work, the most important first.
@@ -65,9 +65,9 @@ class PastRun(Value):
 
     Attributes:
         number: The number by which users name it.
-        time: The start, in seconds since the epoch.
+        time: The start in seconds since the epoch.
         command: The command that the user called.
-        state: ``done``, ``not done``, ``interrupted``, ``stopped``, ``running``, or ``died``.
+        state: Its state: ``done``, ``not done``, ``interrupted``, ``stopped``, ``running``, or ``died``.
         seconds: The duration, as far as is known.
         stages: The stages in the order in which they ended, and then those that did not.
         problem: The reason why it was stopped.
@@ -82,12 +82,12 @@ class PastRun(Value):
     problem: str = ""
 
     def counts(self) -> dict[str, int]:
-        """The number of stages in each state, the gravest first."""
+        """The number of stages in each state, the most serious first."""
         return {state: count for state in STATES if (count := sum(stage.state == state for stage in self.stages))}
 
 
 def runs(project: Project) -> Iterator[PastRun]:
-    """The kept runs, the newest first, without those that cannot be read."""
+    """The stored runs, the newest first, without unreadable ones."""
     place = project.layout.history_dir
     for number in reversed(journal.numbers(place)):
         with contextlib.suppress(HistoryError):
@@ -95,10 +95,10 @@ def runs(project: Project) -> Iterator[PastRun]:
 
 
 def run(project: Project, number: int | None = None) -> PastRun:
-    """One run; the newest if there is no number.
+    """One run; without a number, the newest.
 
     Raises:
-        HistoryError: There is none, or it cannot be read.
+        HistoryError: There is no such run, or it cannot be read.
     """
     place = project.layout.history_dir
     known = journal.numbers(place)
@@ -124,7 +124,7 @@ def _read(place: pathlib.Path, number: int) -> PastRun:
 
 
 def _held(fd: int) -> bool:
-    """Whether the writer of a journal is still alive."""
+    """Whether the process that writes a journal is alive."""
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -135,7 +135,7 @@ def _held(fd: int) -> bool:
 
 
 def _lines(data: bytes) -> Iterator[dict[str, Any]]:
-    """The undamaged lines; a power cut may have damaged any."""
+    """The intact lines; a power cut may have damaged any of them."""
     for text in data.split(b"\n"):
         with contextlib.suppress(ValueError, RecursionError):
             line = json.loads(text)
@@ -149,7 +149,7 @@ def replay(number: int, lines: Iterable[Mapping[str, Any]], *, alive: bool) -> P
     Args:
         number: Its number.
         lines: The recorded lines, from the first one on.
-        alive: Its process is alive.
+        alive: Whether its process is alive.
     """
     replayed = _Replay()
     try:
@@ -164,7 +164,7 @@ def _number(value: Any, most: float = _MOST_SECONDS) -> float:
     """A plausible number.
 
     Raises:
-        ValueError: It is not a number, or is out of range.
+        ValueError: The value is not a number, or is out of range.
     """
     number = float(value)
     if not 0 <= number <= most:  # nor NaN

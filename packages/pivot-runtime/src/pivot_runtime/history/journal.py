@@ -18,15 +18,15 @@ from pivot_runtime.history import events, stage_stats
 from pivot_runtime.history.events import Reporter
 
 KEPT: Final = 100
-"""Number of runs that are kept."""
+"""The number of stored runs."""
 
 _TRANSIENT: Final = (events.Fetching, events.StageSilent)
-"""Events that nobody needs afterwards."""
+"""Events that are not needed after the run."""
 _NOTABLE: Final = (events.StageStarted, events.StageRestored, events.StageFailed, events.StageBlocked)
 
 
 def numbers(place: pathlib.Path) -> list[int]:
-    """The numbers of the runs that are kept, the oldest first."""
+    """The numbers of the stored runs, the oldest first."""
     try:
         names = os.listdir(place)
     except OSError:
@@ -39,7 +39,7 @@ class Journal:
     """A reporter that records events and passes them on; a failure to record is not an error."""
 
     def __init__(self, layout: Layout, command: str, report: Reporter) -> None:
-        """Write nothing until the first notable event."""
+        """Create the reporter; the file is created with the first event worth recording."""
         self._layout = layout
         self._command = command
         self._report = report
@@ -51,7 +51,7 @@ class Journal:
         self._learned: dict[str, dict[str, Any]] = {}
 
     def __call__(self, event: events.Event) -> None:
-        """Take the next event."""
+        """Record an event and pass it on."""
         with contextlib.suppress(OSError):
             self._keep(event)
         self._report(event)
@@ -91,7 +91,7 @@ class Journal:
             with contextlib.suppress(FileExistsError):  # another run has just begun
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
                 self._fd = os.open(place / f"{number}.jsonl", flags, 0o666)
-        with contextlib.suppress(OSError):  # a reader holds it at this moment, or the file system has no locks
+        with contextlib.suppress(OSError):  # a reader holds it, or the file system has no locks
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         from pivot_runtime.history import event_json  # noqa: PLC0415  # start-up time: few runs have notable events
 

@@ -18,9 +18,9 @@ from pivot_runtime.errors import LogError, TargetError
 HEAD: Final = 1 << 20
 """Bytes of the beginning that a shortened log keeps."""
 TAIL: Final = 1 << 20
-"""Bytes of the end that a shortened log keeps at least."""
+"""Bytes of the end that a shortened log keeps, at least."""
 KEPT: Final = 3
-"""Number of logs of earlier runs that are kept, as ``<log>.1`` and so on, the latest first."""
+"""The number of earlier logs that are kept, as ``<log>.1`` and so on, the newest first."""
 
 _SUFFIX: Final = ".log"
 _TAIL_BYTES: Final = 1 << 14
@@ -38,7 +38,7 @@ class RunLog:
     """
 
     def __init__(self, file: str) -> None:
-        """Begin a log; a non-empty log of the run before is renamed."""
+        """Create a log; a non-empty log of the previous run is renamed."""
         self._file = file
         self.fd: int | None = None
         self._size = 0
@@ -98,7 +98,7 @@ def _rotate(file: str) -> None:
 
 
 class TextLines:
-    """Decoder of output into whole lines; of a line that overwrites itself, it keeps the last version."""
+    """Decodes output into whole lines; of a line that overwrites itself, it keeps the last version."""
 
     _LONGEST = 1 << 14
 
@@ -124,13 +124,13 @@ def _decoded(line: bytes) -> str:
 
 
 class Frames:
-    """Filter of a log's lines that drops Pivot's own frames from the traceback of a crash."""
+    """Filters a log's lines, and drops Pivot's own frames from the traceback of a crash."""
 
     def __init__(self) -> None:
         self._ours = False
 
     def is_users(self, line: str) -> bool:
-        """Whether the next line is not of a frame of Pivot, nor of a frame that called it."""
+        """Whether the next line belongs neither to a frame of Pivot nor to a frame that called it."""
         self._ours = _OWN.match(line) is not None or (self._ours and _FRAME.match(line) is not None)
         return not self._ours
 
@@ -182,17 +182,17 @@ def resolve_name(layout: Layout, name: str, running: Iterable[str] = ()) -> str:
 
 
 def path_of(layout: Layout, address: str) -> pathlib.Path:
-    """The file of the log of a stage's last run, which exists once the stage has printed something."""
+    """The log file of a stage's last run, which exists once the stage has printed something."""
     return layout.log_file(address)
 
 
 def find(layout: Layout, address: str, *, back: int = 0) -> pathlib.Path | None:
-    """The log of the last run of a stage, or of ``back`` runs before it.
+    """The log of the last run of a stage, or of a run ``back`` runs earlier.
 
-    None if none of its runs on this machine has printed anything.
+    None if no run on this machine has printed anything.
 
     Raises:
-        LogError: No such earlier run has left a log.
+        LogError: There is no log of such an earlier run.
     """
     log = layout.log_file(address)
     if back:

@@ -1,6 +1,6 @@
-"""Statistics of each stage from its last runs, beyond its lock: derived data in one SQLite file.
+"""Statistics of each stage from its last runs that are not in its lock: derived data in one SQLite file.
 
-If the file is missing, damaged or locked, nothing is known.
+If the file is missing, damaged or locked, there are none.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ VARIABLES: Final = "variables"
 UNSEEN: Final = "unseen"
 """The reasons why its last run may depend on more than was observed."""
 RERUN: Final = "rerun"
-"""The result of running it once more."""
+"""The result of running the stage once more."""
 
 _CREATE: Final = "CREATE TABLE facts (address TEXT, name TEXT, value TEXT, PRIMARY KEY (address, name)) WITHOUT ROWID"
 _REPLACE: Final = "INSERT OR REPLACE INTO facts VALUES (?, ?, ?)"
@@ -38,13 +38,13 @@ class StageStats:
         self._database = DerivedDatabase(file, version=1, create=_CREATE)
 
     def remember(self, new: Mapping[str, Mapping[str, Any]]) -> None:
-        """Keep values, by address and name. Never fails."""
+        """Store values by address and name. Never fails."""
         rows = [(address, name, json.dumps(value)) for address, facts in new.items() for name, value in facts.items()]
         if rows:
             self._database.write(lambda database: database.executemany(_REPLACE, rows))
 
     def recall(self) -> dict[str, dict[str, Any]]:
-        """All kept values, by address and name. Never fails."""
+        """All stored values by address and name. Never fails."""
         found: dict[str, dict[str, Any]] = {}
         self._database.read(lambda database: _read(database, found))
         return found
@@ -56,7 +56,7 @@ def project_stats(layout: Layout) -> StageStats:
 
 
 def last_durations(layout: Layout) -> dict[str, float]:
-    """The duration of each stage's last run, as far as is known."""
+    """The duration of each stage's last run, as far as known."""
     found = {address: facts.get(SECONDS) for address, facts in project_stats(layout).recall().items()}
     return {address: float(took) for address, took in found.items() if isinstance(took, int | float)}
 
@@ -68,12 +68,12 @@ def state_key(lock: StageLock) -> str:
 
 
 def bound_to(lock: StageLock, result: Mapping[str, Any]) -> dict[str, Any]:
-    """A result of running a stage once more, with the state of the stage for which it is valid."""
+    """A result of running a stage once more, with the state of the stage that it is valid for."""
     return {**result, "state": state_key(lock)}
 
 
 def valid_stats(lock: StageLock | None, known: Mapping[str, Any]) -> dict[str, Any]:
-    """The statistics of a stage, without the rerun of another state of it."""
+    """The statistics of a stage, without a rerun of another state of it."""
     rerun = known.get(RERUN)
     if lock is not None and isinstance(rerun, dict) and rerun.get("state") == state_key(lock):
         return dict(known)

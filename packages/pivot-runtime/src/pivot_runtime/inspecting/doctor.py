@@ -29,13 +29,13 @@ from pivot_runtime.loading.threads_at_import import SpawnedPipelines
 from pivot_runtime.project.project import Project
 
 _MOST_CHECKED = 200
-"""Most lock files, and most other files, that are checked with git."""
+"""The maximum number of lock files, and of other files, that are checked with git."""
 _SCARCE = 1 << 30
 """Bytes of free space below which a run may fail."""
 
 
 class Level(enum.Enum):
-    """How much a finding matters."""
+    """The importance of a finding."""
 
     GOOD = "ok"
     SLOW = "note"
@@ -47,10 +47,10 @@ class Finding(Value):
     """The result of one check.
 
     Attributes:
-        level: How much it matters.
+        level: Its importance.
         about: The subject, in a word or two.
-        text: How it is.
-        hint: A way to solve it, if there is one.
+        text: The finding.
+        hint: A hint how to solve it, if there is one.
     """
 
     level: Level
@@ -157,12 +157,12 @@ def _git(context: CommandContext) -> Iterator[Finding]:
 
 
 def _git_wrong(context: CommandContext) -> Iterator[Finding]:
-    """Files that git would add and should not, and files that git ignores and should not."""
+    """Files that git would add and should not, and files that git ignores and should not ignore."""
     project = context.project
     try:
         layout = context.cache_layout
     except PivotError:
-        return  # that has been reported
+        return  # already reported
     try:
         kept = records.read(context)
     except PivotError as error:

@@ -18,7 +18,7 @@ class Overview(Value):
 
     Attributes:
         graph: The selected stages, and the edges between them.
-        names: The shown name of every stage, by address.
+        names: The displayed name of every stage, by address.
         broken: Pipelines that cannot be loaded, and that may write deps of these stages.
     """
 
@@ -30,16 +30,16 @@ class Overview(Value):
 def overview(
     context: CommandContext, targets: Iterable[str] = (), *, all_pipelines: bool = False, with_upstream: bool = False
 ) -> Overview:
-    """The targets; if there are none, the stages of the command's pipeline and all that they depend on.
+    """List the targets; without targets, the stages of the command's pipeline and everything upstream.
 
     Args:
         context: The context of the command.
         targets: As in `pivot_runtime.project.targets.resolve_targets`.
-        all_pipelines: Load every pipeline of the project.
-        with_upstream: List also what the targets depend on.
+        all_pipelines: Whether to load every pipeline of the project.
+        with_upstream: Whether to list also everything upstream of the targets.
 
     Raises:
-        PivotError: A pipeline cannot be loaded, or a target is not known.
+        PivotError: A pipeline cannot be loaded, or a target is unknown.
     """
     assembly = assemble(context, LoadOptions(all_pipelines=all_pipelines))
     assembly.close()

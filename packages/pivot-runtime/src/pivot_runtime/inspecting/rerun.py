@@ -56,21 +56,21 @@ class Rerun(Value):
 
     @property
     def good(self) -> bool:
-        """Nothing speaks against the stage."""
+        """Whether nothing counts against the stage."""
         return self.verdict in (SAME, SKIPPED)
 
     @property
     def skipped(self) -> bool:
-        """The stage was not run."""
+        """Whether the stage was not run."""
         return self.verdict == SKIPPED
 
     def to_stats(self) -> dict[str, Any]:
-        """The part that the stage's statistics keep, without the state of the stage that it is valid for."""
+        """The part for the stage's statistics, without the state of the stage that it is valid for."""
         return {"verdict": self.verdict, "detail": self.detail, "time": self.time}
 
 
 def sample(addresses: Sequence[str], percent: int, known: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
-    """A share of the stages, at least one, in their order: those that were run again never, or longest ago."""
+    """A share of the stages, at least one, in their order: those never or least recently run again."""
 
     def when(address: str) -> float:
         kept = known.get(address, {}).get(stage_stats.RERUN)
@@ -89,12 +89,12 @@ def rerun(
     percent: int = 100,
     starting: Callable[[str], None] = lambda _: None,
 ) -> tuple[Rerun, ...]:
-    """Run stages that are up to date once more in a scratch copy, and keep the results.
+    """Run stages that are up to date once more in a scratch copy, and store the results.
 
     Args:
         context: The context of the command.
         addresses: The stages.
-        all_pipelines: Load every pipeline of the project.
+        all_pipelines: Whether to load every pipeline of the project.
         percent: The share of them to run.
         starting: Called with the address of each stage before it runs.
 
@@ -121,7 +121,7 @@ def rerun(
 
 @contextlib.contextmanager
 def _hosts(context: CommandContext, assembly: Assembly, root: pathlib.Path) -> Iterator[Mapping[str, LazyHost]]:
-    """The host of the copied pipeline of each stage, started when it is first needed, and ended at the end."""
+    """The hosts of the copied pipelines, each started on demand and ended at the end."""
     with contextlib.ExitStack() as ending:
         found: dict[str, LazyHost] = {}
         for each in assembly.files:
@@ -224,15 +224,15 @@ class _Repetition:
 
 _BLOCK: Final = 1 << 20
 _READABLE: Final = 1 << 24
-"""Longer texts are not parsed."""
+"""The size above which texts are not parsed."""
 _ALL: Final = "$"
 
 
 def first_difference(old: pathlib.Path, new: pathlib.Path) -> str:
-    """Where two files of different content differ first: in JSON the path, in text the line, else the byte.
+    """The first difference between two files: the path in JSON, the line in a text, otherwise the byte.
 
     Raises:
-        OSError: One cannot be read.
+        OSError: A file cannot be read.
     """
     if max(os.path.getsize(old), os.path.getsize(new)) <= _READABLE:
         before, after = old.read_bytes(), new.read_bytes()
@@ -249,7 +249,7 @@ def _in_json(before: bytes, after: bytes) -> str:
 
 
 def _json_paths(before: Any, after: Any, path: str) -> Iterator[str]:
-    """The paths of all values that differ, in the order of the first."""
+    """The paths of all values that differ, in the order of the first file."""
     if isinstance(before, dict) and isinstance(after, dict):
         for key in [*before, *(key for key in after if key not in before)]:
             if key not in before or key not in after:

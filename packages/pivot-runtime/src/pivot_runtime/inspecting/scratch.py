@@ -23,19 +23,19 @@ class InputGoneError(Exception):
 
 
 class Scratch:
-    """The copy: a directory that is a project of its own."""
+    """A copy of a project, in a directory that is itself a project."""
 
     def __init__(self, root: pathlib.Path, stores: Stores) -> None:
-        """Describe the copy at ``root``; `open_scratch` makes one."""
+        """Describe the copy at ``root``; `open_scratch` creates one."""
         self.root = root
         self._stores = stores
         self._project = stores.layout.root
 
     def place_inputs(self, deps: Mapping[ArtifactPath, Artifact]) -> None:
-        """Put inputs in their places, with the content that they had.
+        """Put inputs at their paths, with their former content.
 
         Raises:
-            InputGoneError: One is neither in the cache nor in the workspace any more.
+            InputGoneError: The content of an input is no longer in the cache or the workspace.
         """
         for path, artifact in deps.items():
             target = self.root / path
@@ -54,7 +54,7 @@ class Scratch:
                 shutil.copy2(self._project / path, target)
 
     def copy_sources(self, loaded: Iterable[Loaded]) -> None:
-        """Copy the sources of the pipelines: every Python file of the project, and the files that loading them read."""
+        """Copy the sources of the pipelines: all Python files of the project, and the files that their loads read."""
         files = {self._project / name for name in _python_files(self._project)}
         for each in loaded:
             files |= {pathlib.Path(file) for file in each.sources}
@@ -74,7 +74,7 @@ class Scratch:
 
 
 def remove(path: pathlib.Path) -> None:
-    """Remove a file or a directory, if it is there."""
+    """Remove a file or a directory, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -83,7 +83,7 @@ def remove(path: pathlib.Path) -> None:
 
 @contextlib.contextmanager
 def open_scratch(stores: Stores) -> Iterator[Scratch]:
-    """An empty copy, removed at the end; copies that killed processes have left are removed first."""
+    """Create an empty copy that is removed at the end; copies left by killed processes are removed first."""
     home = stores.layout.rerun_dir
     home.mkdir(parents=True, exist_ok=True)
     for name in os.listdir(home):
@@ -108,7 +108,7 @@ def _alive(name: str) -> bool:
 
 
 def _python_files(root: pathlib.Path) -> Iterator[str]:
-    """Relative to the root; virtual environments, and what ``.pivotignore`` names, are left out."""
+    """Paths relative to the root, without virtual environments and files that ``.pivotignore`` names."""
     left_out = ignored(root / ".pivotignore")
     todo = [""]
     while todo:

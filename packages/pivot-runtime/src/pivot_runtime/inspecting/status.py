@@ -31,12 +31,12 @@ class StageStatus(Value):
     """The status of one stage.
 
     Attributes:
-        name: The name that is shown.
+        name: The displayed name.
         evaluation: Its last run, its current state and the decision.
-        diffs: By key, a diff of the edited source, where that is known.
+        diffs: The diff of each edited source by key, as far as known.
         stats: The statistics from earlier runs, by the names in `pivot_runtime.history.stage_stats`.
-        absent: If the remote was asked, its outs that are not in the workspace, and where they are available.
-        differences: For each out that is a directory and differs from its last run's, the files that differ.
+        absent: If the remote was asked, the outs missing from the workspace, and where they are available.
+        differences: For each directory out that differs from the last run's, the differing files.
     """
 
     name: str
@@ -48,7 +48,7 @@ class StageStatus(Value):
 
     @property
     def cached(self) -> bool:
-        """Nothing has to be done; if the remote was asked, nothing but to restore or fetch outs that are not here."""
+        """Whether nothing must be done; if the remote was asked, nothing except restoring or fetching missing outs."""
         decision = self.evaluation.decision
         elsewhere = bool(self.absent) and decision.reasons == (Reason.OUT_MISSING,)
         return decision.verdict is Verdict.UP_TO_DATE or (decision.verdict is Verdict.RESTORE and elsewhere)
@@ -60,12 +60,12 @@ class Status(Value):
 
     Attributes:
         stages: The selected stages, in graph order.
-        names: The shown name of every stage, by address.
-        tracked: The tracked data, if they were asked for or there are no stages.
+        names: The displayed name of every stage, by address.
+        tracked: The tracked data, if requested or if there are no stages.
         broken: Pipelines that cannot be loaded, and that may write deps of these stages.
         load_traces: The facts that the loads depended on.
         sync_state: Where the recorded artifacts are available, if the remote was asked about all of them.
-        will_be_restored: Paths that are missing because a run was killed, and that the next one restores first.
+        will_be_restored: Paths that are missing because a run was killed, and that the next run restores first.
     """
 
     stages: tuple[StageStatus, ...]
@@ -78,7 +78,7 @@ class Status(Value):
 
     @property
     def cached(self) -> bool:
-        """Nothing has to be done to any of them; where there are no stages, to none of the tracked data."""
+        """Whether nothing must be done for any stage; without stages, for any tracked data."""
         if not self.stages:
             return all(each.state is TrackedState.CLEAN for each in self.tracked)
         return all(stage.cached for stage in self.stages)
@@ -92,15 +92,15 @@ class StatusOptions(Value):
     """The options of `status`.
 
     Attributes:
-        all_pipelines: Load every pipeline of the project.
-        with_upstream: List also the stages that the targets depend on.
-        force: Evaluate as a forced run would.
-        quiet: Drop the output of the user's code while it is imported.
-        diff: Find out what was edited.
-        tracked: Add the tracked data.
-        stats: Add the statistics of each stage from earlier runs.
-        remote: With ``pull``, evaluate as `repro --pull` would: artifacts of the default remote count as here. With
-            ``all``, also ask the remote about artifacts that are here, and report where each is available.
+        all_pipelines: Whether to load every pipeline of the project.
+        with_upstream: Whether to list also everything upstream of the targets.
+        force: Whether to evaluate as a forced run would.
+        quiet: Whether to drop the output of the user's code during its import.
+        diff: Whether to determine the edited lines.
+        tracked: Whether to add the tracked data.
+        stats: Whether to add the statistics of each stage from earlier runs.
+        remote: With ``pull``, evaluate as `repro --pull` would: artifacts on the default remote count as present. With
+            ``all``, also ask the remote about present artifacts, and report where each is available.
     """
 
     all_pipelines: bool = False
@@ -118,13 +118,13 @@ def status(context: CommandContext, targets: Iterable[str] = (), options: Status
 
     Args:
         context: The context of the command.
-        targets: Stage names, addresses or out paths.
-        options: Options for loading, asking and reporting.
+        targets: Names or addresses of stages, or paths of outs.
+        options: The options.
 
     Raises:
-        ConfigError: The remote is to be asked, and none is configured.
+        ConfigError: The remote must be asked, but none is configured.
         RemoteError: The remote cannot answer.
-        PivotError: The pipeline cannot be loaded, or a target is not known.
+        PivotError: The pipeline cannot be loaded, or a target is unknown.
     """
     options = options or StatusOptions()
     load_options = LoadOptions(

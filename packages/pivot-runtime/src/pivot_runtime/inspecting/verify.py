@@ -32,17 +32,17 @@ class StageVerdict(Value):
     """The verdict on one stage.
 
     Attributes:
-        name: The name that is shown.
+        name: The displayed name.
         address: The address, which is unique in the project.
-        location: The place of the most important change, or else of the stage; None if unknown.
-        decision: The decision for it, if missing files are taken to be as recorded.
+        location: The location of the most important change, otherwise of the stage; None if unknown.
+        decision: The decision for it if missing files count as recorded.
         upstream: The stages that would run first.
-        missing: Its inputs and outs that must be in the cache, or on the remote, and are not.
-        lost: The part of ``missing`` that is in the workspace: a run stores it again.
-        unknown: The reason why nobody knows whether its code is that of its last run; empty if that is known.
+        missing: Its inputs and outs that must be in the cache or on the remote, but are not.
+        lost: The part of ``missing`` that is in the workspace, from which a run stores it again.
+        unknown: The reason why it is unknown whether its code has changed since its last run; empty if it is known.
         rerun: The result of running its current state once more, with ``verdict``, ``detail`` and ``time``; None
             without such a run.
-        differences: For each out that is a directory and differs from its last run's, the files that differ.
+        differences: For each directory out that differs from the last run's, the differing files.
     """
 
     name: str
@@ -58,12 +58,12 @@ class StageVerdict(Value):
 
     @property
     def current(self) -> bool:
-        """Its code, its inputs and its outs on disk are those of its last run, as far as is known."""
+        """Whether its code, its inputs and its outs on disk are those of its last run, as far as known."""
         return self.decision.verdict is Verdict.UP_TO_DATE
 
     @property
     def never_run(self) -> bool:
-        """No run of it is recorded."""
+        """Whether no run of it is recorded."""
         return Reason.NEVER_RUN in self.decision.reasons
 
     @property
@@ -80,9 +80,9 @@ class Verification(Value):
 
     Attributes:
         stages: The verdicts, in graph order.
-        names: The shown name of every stage, by address.
+        names: The displayed name of every stage, by address.
         broken: Pipelines that could not be loaded, and that may write deps of these stages.
-        unread: Pipeline files of which nothing is known.
+        unread: Pipeline files of unknown content.
         absent: In a project without pipelines, the tracked data that are available nowhere.
     """
 
@@ -94,7 +94,7 @@ class Verification(Value):
 
     @property
     def passed(self) -> bool:
-        """All stages have passed, and no pipeline file or tracked data are left."""
+        """Whether all stages have passed, and there are no unknown pipeline files or unavailable tracked data."""
         return self.count("passed") == len(self.stages) and not (self.unread or self.absent)
 
     def with_reruns(self, reruns: "Iterable[Rerun]") -> Self:
@@ -117,21 +117,21 @@ def verify(
     quiet: bool = False,
     static: bool = False,
 ) -> Verification:
-    """Verify the targets; if there are none, the stages of the command's pipeline and all that they depend on.
+    """Verify the targets; without targets, the stages of the command's pipeline and everything upstream.
 
     Args:
         context: The context of the command.
-        targets: Stage names, addresses or out paths.
-        all_pipelines: Load every pipeline of the project.
-        allow_missing: Missing files may be on the default remote instead.
-        quiet: Drop what the user's code prints while it is imported.
-        static: Import nothing, and report for each stage what is unknown then.
+        targets: Names or addresses of stages, or paths of outs.
+        all_pipelines: Whether to load every pipeline of the project.
+        allow_missing: Whether missing files may be on the default remote instead.
+        quiet: Whether to drop the output of the user's code during its import.
+        static: Whether to import nothing, and report for each stage what is unknown without an import.
 
     Raises:
-        StaticError: With ``static``, nothing is known of any stage.
+        StaticError: With ``static``, no stage is known.
         ConfigError: With ``allow_missing``, no remote is configured.
-        RemoteError: The remote cannot tell what it has.
-        PivotError: A pipeline cannot be loaded, or a target is not known.
+        RemoteError: The remote does not answer the question.
+        PivotError: A pipeline cannot be loaded, or a target is unknown.
     """
     named = list(targets)
     if not static:
@@ -165,11 +165,11 @@ def verify_loaded(
     Args:
         context: The context of the command.
         assembly: The stages.
-        named: As of `verify`.
-        allow_missing: As of `verify`.
+        named: See `verify`.
+        allow_missing: See `verify`.
 
     Raises:
-        PivotError: As `verify`.
+        PivotError: See `verify`.
     """
     with open_session(context, assembly) as session:
         if allow_missing:
@@ -212,14 +212,14 @@ def verify_loaded(
 
 
 def _location(evaluation: Evaluation) -> Location:
-    """The place of the most important change, or else of the stage."""
+    """The location of the most important change, otherwise of the stage."""
     decision = evaluation.decision
     changed = [each.location for each in decision.changes if each.reason in decision.reasons[:1] and each.location]
     return changed[0] if changed else evaluation.stage.spec.location
 
 
 def _unknown_if_missing(stage: StageVerdict) -> StageVerdict:
-    """Count missing files as unknown: strangers' changes are verified without credentials for the remote."""
+    """Count missing files as unknown, since strangers' changes are verified without credentials for the remote."""
     if not stage.missing:
         return stage
     unknown = f"Not in the cache here, and the remote was not asked: {', '.join(stage.missing)}"
@@ -227,7 +227,7 @@ def _unknown_if_missing(stage: StageVerdict) -> StageVerdict:
 
 
 def _unavailable(session: Session, artifacts: set[Artifact], allow_missing: bool) -> set[Artifact]:  # noqa: FBT001
-    """The files that are available neither here nor, if they may be there, on the remote, which is asked once."""
+    """The files that are neither here nor, if they may be there, on the remote, which is asked once."""
     absent = {artifact for artifact in artifacts if not session.store.has_all(artifact)}
     if not (absent and allow_missing):
         return absent
@@ -235,7 +235,7 @@ def _unavailable(session: Session, artifacts: set[Artifact], allow_missing: bool
 
 
 class _RecordedView(SessionView):
-    """The view of a session in which artifacts that are not on disk are as recorded."""
+    """A view of a session in which artifacts that are not on disk count as recorded."""
 
     def __init__(self, session: Session, graph: Graph, tracked: Mapping[ArtifactPath, Artifact]) -> None:
         super().__init__(session)
@@ -250,7 +250,7 @@ class _RecordedView(SessionView):
         for address in graph.stages:
             lock = session.lock(address)
             for path, artifact in lock.inputs.deps.items() if lock is not None else ():
-                if self._is_inside(path):  # any other that is not here nothing can bring back
+                if self._is_inside(path):  # no other missing content can be brought back
                     self._recorded.setdefault(path, artifact)
 
     def artifact_at(self, path: ArtifactPath) -> Artifact | None:
@@ -259,11 +259,11 @@ class _RecordedView(SessionView):
         try:
             found = self._overlay.look(path)
         except (MissingObjectError, CorruptObjectError):
-            return self._recorded.get(path)  # the directory is reported as not available
+            return self._recorded.get(path)  # the directory is reported as unavailable
         return self._recorded.get(path) if found is None and not self._is_inside(path) else found
 
     def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
-        """False: files that the cache lacks are reported apart from the decision."""
+        """False: Files that the cache lacks are reported separately from the decision."""
         del path, artifact
         return False
 
@@ -273,11 +273,11 @@ class _RecordedView(SessionView):
         return self._found[path]
 
     def _is_inside(self, path: ArtifactPath) -> bool:
-        """Whether a path is in a directory that is not on disk, whose listing says whether the path exists."""
+        """Whether a path is in a directory that is not on disk, whose listing determines whether the path exists."""
         return any(True for _ in self._overlay.touching(path))
 
     def unlisted(self) -> set[Artifact]:
-        """The directories that are not on disk, and whose listings are needed and not in the cache."""
+        """The directories that are not on disk and whose listings are needed but not in the cache."""
         needed = {path for spec in self._graph.stages.values() for path in spec.deps}
         around = {each for path in needed for at, each in self._overlay.touching(path) if at != path and each.tree}
         return {artifact for artifact in around if not self._session.store.verified(artifact.digest)}
@@ -286,7 +286,7 @@ class _RecordedView(SessionView):
         return _NoMemory()
 
     def needed(self, evaluation: Evaluation) -> Iterable[tuple[ArtifactPath, Artifact]]:
-        """The files of a stage that must be in the cache, or on the remote: all outs, and absent deps."""
+        """The files of a stage that must be in the cache or on the remote: all outs, and absent deps."""
         cached = {out.path for out in evaluation.stage.spec.outs if out.cache}
         lock = evaluation.lock
         for path, artifact in (lock.outs if lock is not None else {}).items():
@@ -300,7 +300,7 @@ class _RecordedView(SessionView):
                 yield path, recorded
 
     def in_place(self, path: ArtifactPath, artifact: Artifact) -> bool:
-        """Whether this artifact is in the workspace at a path that has been looked at."""
+        """Whether this artifact is in the workspace at a path that has been examined."""
         return self._found.get(path) == artifact
 
 
