@@ -1,6 +1,7 @@
 """`pivot checkout`."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import click
 
@@ -13,8 +14,15 @@ from pivot_cli.views import files
 from pivot_runtime.artifacts.checkout import CheckoutOptions
 from pivot_runtime.context import CommandContext
 
+_EXAMPLES: Final = """\b
+Examples:
+  pivot checkout                         Restore all that is recorded.
+  pivot checkout --dry-run summary.json  Show what would be restored.
+  pivot checkout --kept                  List files that were replaced.
+"""
 
-@click.command("checkout")
+
+@click.command("checkout", epilog=_EXAMPLES)
 @options.targets
 @click.option("-f", "--force", is_flag=True, help="Also overwrite files whose content exists nowhere else.")
 @click.option("--only-missing", is_flag=True, help="Write only files that do not exist.")

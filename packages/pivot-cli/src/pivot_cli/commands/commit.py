@@ -1,5 +1,7 @@
 """`pivot commit`."""
 
+from typing import Final
+
 import click
 
 from pivot_cli import options
@@ -9,8 +11,14 @@ from pivot_cli.terminal import console
 from pivot_cli.terminal.progress import HashProgress
 from pivot_runtime.running.commit import accept
 
+_EXAMPLES: Final = """\b
+Examples:
+  pivot commit                              Accept all stale stages.
+  pivot commit -m 'only renamed' summarize  Accept one, and say why.
+"""
 
-@click.command("commit")
+
+@click.command("commit", epilog=_EXAMPLES)
 @options.stages
 @click.option("-m", "--reason", default="", metavar="TEXT", help="The reason, which is written into the lock files.")
 @click.option(

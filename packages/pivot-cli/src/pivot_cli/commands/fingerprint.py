@@ -1,6 +1,7 @@
 """`pivot fingerprint`."""
 
 import json
+from typing import Final
 
 import click
 
@@ -11,8 +12,14 @@ from pivot_cli.terminal import console
 from pivot_cli.views.status import fingerprint_json, fingerprints
 from pivot_runtime.inspecting.status import StatusOptions, status
 
+_EXAMPLES: Final = """\b
+Examples:
+  pivot fingerprint summarize     Show the code of one stage.
+  pivot fingerprint --all --json  Show all pipelines, as JSON.
+"""
 
-@click.command("fingerprint")
+
+@click.command("fingerprint", epilog=_EXAMPLES)
 @options.stages
 @options.all_pipelines
 @options.overrides

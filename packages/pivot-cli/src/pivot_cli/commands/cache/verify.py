@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -18,6 +18,12 @@ from pivot_runtime.maintenance.verify import verify
 if TYPE_CHECKING:
     from pivot_cache.errors import CacheError
     from pivot_runtime.maintenance.verify import Fetch
+
+_EXAMPLES: Final = """\b
+Examples:
+  pivot cache verify --fast    Look for missing objects only.
+  pivot cache verify --repair  Bring back what is bad or missing.
+"""
 
 
 def _fetch() -> "Fetch":
@@ -34,7 +40,7 @@ def _report(fetch: "Callable[[TransferProgress], CacheError | None]") -> None:
         console.warning(f"some artifacts could not be requested: {stopped}")
 
 
-@click.command("verify")
+@click.command("verify", epilog=_EXAMPLES)
 @click.option("--full/--fast", default=True, help="Read all bytes, or only ask the file system.  [default: full]")
 @click.option("--repair", is_flag=True, help="Restore or fetch bad and missing content.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
