@@ -31,9 +31,7 @@ def user_code_predicate() -> Callable[[str], bool]:
     Directories that a developer put on the path (the project, an editable install, ``PYTHONPATH``) are user code, since
     developers edit them; installed files change only with their version.
     """
-    installed = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    installed |= {*site.getsitepackages(), site.getusersitepackages()}
-    prefixes = tuple(f"{os.path.realpath(path)}{os.sep}" for path in (*installed, *own_directories()) if path)
+    prefixes = tuple(f"{os.path.realpath(path)}{os.sep}" for path in (*installed_directories(), *own_directories()))
     known: dict[str, bool] = {}
     # Cached, since each stage's process checks the same few files, and resolving their links takes longer than a tiny
     # stage.
@@ -53,6 +51,12 @@ def user_code_predicate() -> Callable[[str], bool]:
         return verdict
 
     return is_user_code
+
+
+def installed_directories() -> set[str]:
+    """Return the directories of the standard library and of installed packages."""
+    found = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    return {path for path in (*found, *site.getsitepackages(), site.getusersitepackages()) if path}
 
 
 @functools.cache

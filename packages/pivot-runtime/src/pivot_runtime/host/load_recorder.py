@@ -4,7 +4,6 @@ import contextlib
 import os
 import site
 import sys
-import sysconfig
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import active_count, get_ident, local
@@ -13,6 +12,7 @@ from typing import Any, Final, Self
 
 from pivot_core.digest import digest_bytes
 from pivot_fingerprint.programs import inherited_environment, track_putenv
+from pivot_runtime.definitions import source_import
 from pivot_runtime.freshness import load_trace
 from pivot_runtime.freshness.load_trace import Fact, LoadTrace
 from pivot_runtime.freshness.stamps import ABSENT, VARIABLE, VARIABLES, environment_digest, is_settled, stamp
@@ -311,12 +311,11 @@ def _writes(mode: Any) -> bool:
 
 
 def _installed(own: Sequence[str]) -> tuple[str, ...]:
-    places = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    places |= {*site.getsitepackages(), site.getusersitepackages(), *own}
+    places = {*source_import.installed_directories(), *own}
     if sys.prefix != sys.base_prefix:
         places.add(sys.prefix)
-    real = {os.path.realpath(place) for place in places if place}
-    return tuple(f"{place}/" for place in sorted({*(place for place in places if place), *real}))
+    real = {os.path.realpath(place) for place in places}
+    return tuple(f"{place}/" for place in sorted(places | real))
 
 
 def _start_files() -> Iterator[str]:

@@ -23,7 +23,7 @@ from pivot_runtime.freshness import load_trace
 from pivot_runtime.freshness.load_trace import LoadTrace
 from pivot_runtime.loading import stage_index
 from pivot_runtime.loading.loaded import Loaded, LoadedStage
-from pivot_runtime.loading.snapshot import SnapshotHit, Snapshots
+from pivot_runtime.loading.snapshot import Snapshots
 from pivot_runtime.project.ignore import ignored
 from pivot_runtime.project.project import Project
 
@@ -283,7 +283,7 @@ class _Loader:
         if not self._use_snapshots:
             return None
         found = self._snapshots.find(file, self._overrides)
-        if not isinstance(found, SnapshotHit):
+        if found is None:
             return None
         self._context.read_set.add(found.check.stamps)
         return self._add(file, found.loaded)

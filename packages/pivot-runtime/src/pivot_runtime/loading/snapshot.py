@@ -29,7 +29,7 @@ _MOST: Final = 500
 
 
 @attrs.frozen(eq=False, repr=False)
-class SnapshotHit(Value):
+class Snapshot(Value):
     """A snapshot that holds.
 
     Attributes:
@@ -41,19 +41,6 @@ class SnapshotHit(Value):
     check: TraceCheck
 
 
-@attrs.frozen(eq=False, repr=False)
-class SnapshotMiss(Value):
-    """Why a pipeline file must be imported.
-
-    Attributes:
-        changed: The facts that have changed; None if no load is known.
-        unrecorded: The facts of the last load that cannot be checked.
-    """
-
-    changed: Fact | None = None
-    unrecorded: tuple[str, ...] = ()
-
-
 class Snapshots:
     """The snapshots of a project; if they cannot be written, each load imports the pipeline."""
 
@@ -62,23 +49,21 @@ class Snapshots:
         self._directory = directory
         self._environment = environment
 
-    def find(self, file: pathlib.Path, overrides: Sequence[str]) -> SnapshotHit | SnapshotMiss:
+    def find(self, file: pathlib.Path, overrides: Sequence[str]) -> Snapshot | None:
         """Return the snapshot of ``file`` with these parameters, if nothing that it depends on has changed."""
         place = self._place(file, overrides)
         kept = _read(place)
-        if kept is None or kept["of"] != os.fspath(file):
-            return SnapshotMiss()
-        if kept["unrecorded"]:
-            return SnapshotMiss(unrecorded=tuple(kept["unrecorded"]))
+        if kept is None or kept["of"] != os.fspath(file) or kept["unrecorded"]:
+            return None
         rested = load_trace.LoadTrace.from_plain(kept["loaded"]["trace"])
         # After a power cut, a file may have its old stamp and other content: each is read once after a restart.
         stamps = kept["stamps"] if kept.get("boot") == boot_id() else {}
         check = load_trace.check(rested, self._environment, stamps)
         if check.broken is not None:
-            return SnapshotMiss(check.broken)
+            return None
         if any(stamps.get(path) != stamped for path, stamped in check.unchanged.items()):
             self._write(place, kept | {"boot": boot_id(), "stamps": dict(check.unchanged)})
-        return SnapshotHit(loaded.from_plain(kept["loaded"]), check)
+        return Snapshot(loaded.from_plain(kept["loaded"]), check)
 
     def keep(self, file: pathlib.Path, overrides: Sequence[str], found: Loaded) -> Loaded:
         """Store the result of a load, or why it cannot be stored; return it with the values that count as before."""
