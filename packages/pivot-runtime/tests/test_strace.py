@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 from source_projects import Sources
-from test_witness import Bench
+from test_tracer import Bench
 
 from pivot_runtime.tracing import strace
 from pivot_runtime.tracing.usage import UsedFiles

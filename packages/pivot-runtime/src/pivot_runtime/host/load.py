@@ -27,7 +27,7 @@ from pivot_runtime.host.load_recorder import LoadRecorder
 from pivot_runtime.host.outline_cache import OutlineCache
 from pivot_runtime.loading.loaded import Loaded, LoadedStage, Steady, stage_of, to_plain
 from pivot_runtime.processes import live_threads
-from pivot_runtime.processes.pristine import Pristine, Replacements
+from pivot_runtime.processes.originals import Originals, Replacements
 from pivot_runtime.tracing.random_calls import RandomCalls
 from pivot_runtime.worker import stage_main
 
@@ -84,8 +84,8 @@ class ImportedPipeline(Value):
         assigned: By name, a digest of each environment variable that the import set.
         threads: The places where the user's code started threads.
         random_state: The random generators after the import.
-        pristine: The functions of Python and Pivot from before the import.
-        replaced: The replacements of such functions by the user's module.
+        originals: The functions of Python and Pivot from before the import.
+        replacements: The replacements of such functions by the user's module.
     """
 
     root: str
@@ -98,8 +98,8 @@ class ImportedPipeline(Value):
     assigned: Mapping[str, str]
     threads: live_threads.ThreadStarts
     random_state: RandomState
-    pristine: Pristine
-    replaced: Replacements
+    originals: Originals
+    replacements: Replacements
 
 
 def load(
@@ -123,7 +123,7 @@ class _Load:
         self._root, self._file, self._overrides = root, file, overrides
         self._is_user_code = is_user_code
         self._layout = Layout(root)
-        self._pristine = Pristine()
+        self._originals = Originals()
         own = (*source_import.own_directories(), str(self._layout.database_dir), str(self._layout.cache_dir))
         self._recorder = LoadRecorder(is_user_code, own)
         self._random_state = RandomState()
@@ -147,25 +147,25 @@ class _Load:
         try:
             with self._recorder, self._fingerprinter:
                 definitions = read_definitions(self._file, self._root)
-                self._pristine.restore_builtins()
+                self._originals.restore_builtins()
                 if os.getpid() != process:
                     stage_main.end_fork()  # a fork of the user's ends where its import ends
                 stages = self._fingerprint_stages(definitions)
         except PivotError as error:
-            self._pristine.restore()
+            self._originals.restore()
             return {"event": "refused", **load_failure.wrong_definition(error, self._root, self._is_user_code)}, None
         except BaseException as error:  # noqa: BLE001  # whatever the user's module raises
-            names = self._pristine.restore().names
+            names = self._originals.restore().names
             if os.getpid() != process:
                 stage_main.end_fork(error)
             failure = load_failure.failed_import(error, self._file, self._root, self._is_user_code, names)
             return {"event": "broken", **failure}, None
-        replaced = self._pristine.restore()
+        replacements = self._originals.restore()
         self._random_state.imported()
         loaded = self._loaded(stages)
         if source_import.Changes({**self._sources, **loaded.read}).find():
             return {"event": "moved"}, None
-        return {"event": "loaded", **to_plain(loaded)}, self._imported(replaced)
+        return {"event": "loaded", **to_plain(loaded)}, self._imported(replacements)
 
     def _fingerprint_stages(self, definitions: Definitions) -> list[LoadedStage]:
         pipelines, base, root = definitions.pipelines, base_of(self._file, self._root), str(self._root)
@@ -214,7 +214,7 @@ class _Load:
         read = {file: found for file, found in self._recorder.sources.items() if file not in self._sources}
         return Loaded(SCHEMA, tuple(stages), self._sources, trace, tuple(self._recorder.unrecorded), read)
 
-    def _imported(self, replaced: Replacements) -> ImportedPipeline:
+    def _imported(self, replacements: Replacements) -> ImportedPipeline:
         return ImportedPipeline(
             str(self._root),
             str(self._file),
@@ -226,8 +226,8 @@ class _Load:
             self._assigned,
             self._recorder.threads,
             self._random_state,
-            self._pristine,
-            replaced,
+            self._originals,
+            replacements,
         )
 
 

@@ -210,8 +210,9 @@ class PreforkPool:
             stage, directory = imported.stages[job["address"]]
             files, watching = declared(stage, directory), TraceOptions.from_plain(job["watching"])
             tracer = StageTracer(watching, root=imported.root, declared=files, spool=spool, assigned=job["assigned"])
-            own = (imported.pristine, imported.replaced)
-            stage_main.run(stage, directory, fds.result, stage_main.StageObservers(observer, tracer), own)
+            observers = stage_main.StageObservers(observer, tracer)
+            originals, replacements = imported.originals, imported.replacements
+            stage_main.run(stage, directory, fds.result, observers, originals=originals, replacements=replacements)
         finally:
             os._exit(1)
 

@@ -115,7 +115,7 @@ class StageRuns:
         if self._pool.pids:  # forked while there were none
             return ()
         imported = self._imported
-        return live_threads.describe_others(imported.threads, imported.root, imported.replaced.names)
+        return live_threads.describe_others(imported.threads, imported.root, imported.replacements.names)
 
     def _held(self) -> list[int]:
         return [*self._own, *(fd for each in self.processes for fd in each.held())]

@@ -14,7 +14,7 @@ from pivot_fingerprint.programs import track_putenv
 from pivot_runtime.definitions import source_import
 from pivot_runtime.definitions.reimport import ReimportedPipeline, declared
 from pivot_runtime.processes import parent_death, process_tree, wire
-from pivot_runtime.processes.pristine import Pristine, Replacements
+from pivot_runtime.processes.originals import Originals, Replacements
 from pivot_runtime.tracing.tracer import StageTracer
 from pivot_runtime.tracing.usage import TraceOptions
 from pivot_runtime.worker import failure, stage_main
@@ -60,8 +60,8 @@ def main(host: int) -> None:
         job = wire.loads(file.read().decode())
     track_putenv()
     is_user_code = source_import.user_code_predicate()
-    pristine = Pristine()
-    stage, replacements = _import_stage(job, is_user_code, pristine)
+    originals = Originals()
+    stage, replacements = _import_stage(job, is_user_code, originals)
     root, directory, spool = job["root"], job["directory"], job["spool"]
     observer = Observer(root=root, is_user_code=is_user_code, spool=pathlib.Path(spool))
     tracer = StageTracer(
@@ -74,22 +74,22 @@ def main(host: int) -> None:
     stage_main.prepare(stage_main.WorkerFds(1, _RESULT_FD, (), host))
     observer.__enter__()
     wire.send(_RESULT_FD, {"ready": True})
-    observation = stage_main.StageObservers(observer, tracer)
-    stage_main.run(stage, directory, _RESULT_FD, observation, (pristine, replacements))
+    observers = stage_main.StageObservers(observer, tracer)
+    stage_main.run(stage, directory, _RESULT_FD, observers, originals=originals, replacements=replacements)
 
 
 def _import_stage(
-    job: Mapping[str, Any], is_user_code: Callable[[str], bool], pristine: Pristine
+    job: Mapping[str, Any], is_user_code: Callable[[str], bool], originals: Originals
 ) -> tuple[Stage, Replacements]:
     """The stage and the replacements of its module; a failed import is reported and ends this process."""
     process = os.getpid()
     try:
-        stage = _reimport(job, is_user_code, pristine)
+        stage = _reimport(job, is_user_code, originals)
         if os.getpid() != process:
             stage_main.end_fork()  # a process that the import forked ends where the import ends
-        return stage, pristine.restore()
+        return stage, originals.restore()
     except BaseException as error:  # noqa: BLE001  # whatever the user's module raises
-        pristine.restore()
+        originals.restore()
         if os.getpid() != process:
             stage_main.end_fork(error)
         wire.send(_RESULT_FD, {"ok": False, "failure": failure.describe_failure(error)})
@@ -97,13 +97,13 @@ def _import_stage(
         os._exit(1)
 
 
-def _reimport(job: Mapping[str, Any], is_user_code: Callable[[str], bool], pristine: Pristine) -> Stage:
+def _reimport(job: Mapping[str, Any], is_user_code: Callable[[str], bool], originals: Originals) -> Stage:
     sources: dict[str, str] = {}
     source_import.import_from_source(is_user_code, sources)
     file = pathlib.Path(job["file"])
     os.chdir(file.parent)
     sys.argv[:] = [str(file)]
     overrides = [Override.parse(text) for text in job["overrides"]]
-    root, imported = pathlib.Path(job["root"]), pristine.restore_builtins
+    root, imported = pathlib.Path(job["root"]), originals.restore_builtins
     live = ReimportedPipeline(file, root, overrides=overrides, sources=sources, imported=imported)
     return live.stage(job["address"], job["sources"])

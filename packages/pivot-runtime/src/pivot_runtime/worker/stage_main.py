@@ -23,7 +23,7 @@ from pivot_core.stages.stage import Stage
 from pivot_core.values import Value
 from pivot_fingerprint.observation import Observer
 from pivot_runtime.processes import parent_death, process_tree, wire
-from pivot_runtime.processes.pristine import Pristine, Replacements
+from pivot_runtime.processes.originals import Originals, Replacements
 from pivot_runtime.tracing.tracer import StageTracer
 from pivot_runtime.worker import failure
 from pivot_runtime.worker.call import execute
@@ -82,14 +82,20 @@ def prepare(fds: WorkerFds) -> None:
 
 
 def run(
-    stage: Stage, directory: str, result: int, observation: StageObservers, own: tuple[Pristine, Replacements]
+    stage: Stage,
+    directory: str,
+    result: int,
+    observers: StageObservers,
+    *,
+    originals: Originals,
+    replacements: Replacements,
 ) -> NoReturn:
     """Run a stage in a directory, report to the descriptor ``result``, and end this process.
 
-    The replacements of the user's module apply during the stage; before and after it, Pivot uses its ``own`` functions.
+    The stage uses the replacements of its module; before and after it, Pivot uses the original functions.
     """
     status = 1
-    observation.code.add_companion(observation.usage.companion)
+    observers.code.add_companion(observers.usage.companion)
     process, result_file = os.getpid(), os.fstat(result)
     earlier_threads = _joined_threads()
     try:
@@ -97,7 +103,7 @@ def run(
             faulthandler.register(signal.SIGTERM, file=2, chain=True)  # the log shows the line where time ran out
         os.chdir(directory)
         try:
-            message = _execute(stage, observation, own, earlier_threads)
+            message = _execute(stage, observers, originals, replacements, earlier_threads)
             status = 0
         except BaseException as error:  # noqa: BLE001  # whatever a stage raises is its result
             message = {"ok": False, "failure": failure.describe_failure(error)}
@@ -113,24 +119,27 @@ def run(
 
 
 def _execute(
-    stage: Stage, observation: StageObservers, own: tuple[Pristine, Replacements], earlier_threads: list[Thread]
+    stage: Stage,
+    observers: StageObservers,
+    originals: Originals,
+    replacements: Replacements,
+    earlier_threads: list[Thread],
 ) -> dict[str, Any]:
     """Call the stage; returns the report of a run that succeeded."""
-    pristine, replacements = own
     try:
-        with observation.usage:
+        with observers.usage:
             replacements.apply()
             try:
                 execute(stage)
                 _run_exit_steps(earlier_threads)
             finally:
-                pristine.restore_for_end()
+                originals.restore_for_end()
     finally:
-        observation.code.__exit__(None, None, None)
+        observers.code.__exit__(None, None, None)
     flush_streams()
     _flush_files()
-    used = observation.usage.used.to_plain()
-    return {"ok": True, "ran": observation.code.observed.to_json(), "seen": used}
+    used = observers.usage.used.to_plain()
+    return {"ok": True, "ran": observers.code.observed.to_json(), "seen": used}
 
 
 def end_fork(error: BaseException | None = None) -> NoReturn:

@@ -50,7 +50,7 @@ class Replacements:
         _put(self._values)
 
 
-class Pristine:
+class Originals:
     """The functions, classes and modules in all loaded modules, and these modules, as they were at one moment."""
 
     def __init__(self) -> None:
