@@ -1,7 +1,8 @@
 """`pivot repro`."""
 
 import contextlib
-from typing import Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 import attrs
 import click
@@ -11,9 +12,10 @@ from pivot_cli.context import command_context
 from pivot_cli.reporting.notices import note_stalls, warn_of_broken
 from pivot_cli.reporting.run import Verbosity, run_stages
 from pivot_cli.terminal import console
-from pivot_cli.views.status import explanations, planned_runs
-from pivot_runtime.inspecting.status import StatusOptions, status
 from pivot_runtime.running.repro import RunOptions
+
+if TYPE_CHECKING:
+    from pivot_runtime.context import CommandContext
 
 _EXAMPLES: Final = """\b
 Examples:
@@ -57,21 +59,8 @@ def command(  # noqa: PLR0913  # one parameter per option
     if dry_run and watch:
         raise click.UsageError("--dry-run and --watch exclude each other")
     if dry_run:
-        with note_stalls() if pull else contextlib.nullcontext():
-            planned = status(
-                context,
-                targets,
-                StatusOptions(
-                    all_pipelines=all_pipelines,
-                    with_upstream=True,
-                    force=force,
-                    stats=verbosity["explain"] or verbosity["verbose"],
-                    remote="all" if pull else "none",
-                ),
-            )
-        warn_of_broken(planned.broken)
         in_full = verbosity["explain"] or verbosity["verbose"]
-        console.data(explanations(planned) if in_full else planned_runs(planned))
+        _print_plan(context, targets, all_pipelines=all_pipelines, force=force, in_full=in_full, pull=pull)
         return 0
     run_options = attrs.evolve(run_options, force=force, all_pipelines=all_pipelines, pull=pull)
     if watch:
@@ -80,3 +69,26 @@ def command(  # noqa: PLR0913  # one parameter per option
         watch_project(context, targets, run_options, Verbosity(**verbosity))
         return 0
     return run_stages(context, targets, run_options, Verbosity(**verbosity), command="pivot repro")
+
+
+def _print_plan(
+    context: "CommandContext", targets: Sequence[str], *, all_pipelines: bool, force: bool, in_full: bool, pull: bool
+) -> None:
+    # start-up time: most runs are no dry runs
+    from pivot_cli.views.status import explanations, planned_runs  # noqa: PLC0415
+    from pivot_runtime.inspecting.status import StatusOptions, status  # noqa: PLC0415
+
+    with note_stalls() if pull else contextlib.nullcontext():
+        planned = status(
+            context,
+            targets,
+            StatusOptions(
+                all_pipelines=all_pipelines,
+                with_upstream=True,
+                force=force,
+                stats=in_full,
+                remote="all" if pull else "none",
+            ),
+        )
+    warn_of_broken(planned.broken)
+    console.data(explanations(planned) if in_full else planned_runs(planned))

@@ -15,7 +15,6 @@ from pivot_cache.formats import pvt
 from pivot_core.lock import Artifact, StageLock
 from pivot_core.paths import ArtifactPath, parents
 from pivot_core.spec import OutSpec, StageSpec
-from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.stores import Stores
 from pivot_runtime.freshness.stamps import ReadSet
 
@@ -69,6 +68,8 @@ class Obstacles:
             if self._is_tracked(around):
                 return "it is tracked data" if around == path else f"it is in {around}, which is tracked"
         if within:
+            from pivot_runtime.artifacts import records  # noqa: PLC0415  # start-up time: seldom is a directory replaced
+
             for file in records.find_pvt_files(self._root / path, lambda _: None):
                 inside = file.relative_to(self._root).as_posix().removesuffix(pvt.SUFFIX)
                 if self._is_tracked(inside):

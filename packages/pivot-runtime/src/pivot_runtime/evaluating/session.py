@@ -17,7 +17,6 @@ from pivot_core.spec import StageSpec
 from pivot_runtime.artifacts import lock_files
 from pivot_runtime.artifacts.obstacles import Obstacles
 from pivot_runtime.artifacts.stores import Stores, open_stores
-from pivot_runtime.artifacts.tracked import differing, is_unfetched
 from pivot_runtime.context import CommandContext, Notice
 from pivot_runtime.evaluating.evaluate import Evaluation, StageView, evaluate
 from pivot_runtime.history import events
@@ -127,10 +126,15 @@ class Session:
             return self._from_stash(path, self.stashed)
         if found is not None and found.tree:
             self.context.read_set.tree(file, *self.stores.files.walked[file])
-            if not self.literal and is_unfetched(self.context, self.stores, self.graph, path, found):
+            if not self.literal and self._is_unfetched(path, found):
                 self.context.read_set.mark_incomplete("the cache matters, not only the workspace")
                 return None
         return found
+
+    def _is_unfetched(self, path: ArtifactPath, found: Artifact) -> bool:
+        from pivot_runtime.artifacts.tracked import is_unfetched  # noqa: PLC0415  # start-up time: only for directories
+
+        return is_unfetched(self.context, self.stores, self.graph, path, found)
 
     def _report_unreadable(self, path: ArtifactPath, error: ArtifactError) -> None:
         """Report an unreadable path: it blocks the stage that writes it, and is missing for a stage that reads it."""
@@ -232,6 +236,8 @@ class Session:
 
     def out_differences(self, evaluation: Evaluation) -> "dict[str, TreeDifference]":
         """Return, for each out that is a directory and differs from its last run's, the files that differ."""
+        from pivot_runtime.artifacts.tracked import differing  # noqa: PLC0415  # start-up time, too
+
         found = {}
         recorded = evaluation.lock.outs if evaluation.lock is not None else {}
         for change in evaluation.decision.changes:

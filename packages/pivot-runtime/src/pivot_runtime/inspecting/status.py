@@ -146,7 +146,7 @@ def status(context: CommandContext, targets: Iterable[str] = (), options: Status
                     names[address],
                     evaluation,
                     diffs=_diffs(session, evaluation) if options.diff else {},
-                    stats=valid_stats(evaluation.lock, stats.get(address, {})),
+                    stats=valid_stats(evaluation.lock, stats.get(address, {})) if options.stats else {},
                     absent={}
                     if sync_state is None
                     else sync_state.of(each.path for each in evaluation.stage.spec.outs),
@@ -169,7 +169,8 @@ def _diffs(session: Session, evaluation: Evaluation) -> dict[str, str]:
 
 
 def _tracked(session: Session) -> tuple[TrackedFile, ...]:
-    return tuple(states(session.context, session.stores, records.read_tracked(session.context)))
+    found = records.read_tracked(session.context)
+    return tuple(states(session.context, session.stores, found)) if found else ()
 
 
 def _remote_view(session: Session, graph: Graph, *, ask_all: bool) -> "RemoteView":

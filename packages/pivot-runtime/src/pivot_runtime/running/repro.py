@@ -8,13 +8,13 @@ import attrs
 from pivot_core.values import Value
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import StaleSnapshotError
-from pivot_runtime.evaluating.session import open_session
+from pivot_runtime.evaluating.session import Session, open_session
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.history.journal import Journal
-from pivot_runtime.loading.assembly import LoadOptions, load_pipelines
+from pivot_runtime.loading.assembly import Assembly, LoadOptions, load_pipelines
 from pivot_runtime.project.guard import guarded
-from pivot_runtime.running.runner import Runner, RunResult, make_executor
+from pivot_runtime.running.runner import Runner, RunResult
 
 if TYPE_CHECKING:
     from pivot_runtime.executors.base import Debugger, Executor
@@ -113,8 +113,42 @@ def _repro(  # as `repro`
             return CodeEdits(context.project.root, files, context.overrides)
 
         def executor() -> "Executor":
-            return make_executor(assembly, session, options, teller)
+            return _make_executor(assembly, session, options, teller)
 
         result = Runner(session, graph, executor, code_edits, options=options, report=report).drive()
         result.load_traces = assembly.load_traces
         return result
+
+
+def _make_executor(assembly: Assembly, session: Session, options: RunOptions, report: Reporter) -> "Executor":
+    """The executor that the options and the configuration select; with `show_output`, it reports the stages' output."""
+    from pivot_runtime.executors.strict_io import StrictIO  # noqa: PLC0415  # start-up time: most runs start nothing
+
+    watching = StrictIO(session, report, trace=options.trace_io).watching
+    if options.in_process:
+        from pivot_runtime.executors.in_process import InProcessExecutor  # noqa: PLC0415  # for the few who debug
+
+        return InProcessExecutor(session.context, assembly, watching, options.debugger)
+
+    # start-up time: most runs start nothing
+    from pivot_runtime.executors.host_executor import HostExecutor  # noqa: PLC0415
+    from pivot_runtime.loading.threads_at_import import SpawnedPipelines  # noqa: PLC0415
+
+    def on_output(address: str, lines: tuple[str, ...]) -> None:
+        report(events.StageOutput(address, lines))
+
+    files = {stage.spec.address: each.file for each in assembly.files for stage in each.loaded.stages}
+    spawning = SpawnedPipelines(session.project.layout)
+
+    def spawned(address: str, threads: tuple[str, ...]) -> None:
+        file = str(files[address].relative_to(session.project.root))
+        if spawning.found(file, threads):
+            report(events.StagesSpawned(file, threads))
+
+    def silent(address: str, seconds: float, quiet: float) -> None:
+        report(events.StageSilent(address, seconds, quiet))
+
+    settings = session.stores.settings
+    output, silence = on_output if options.show_output else None, (float(settings.silence_seconds), silent)
+    start, owns_children = settings.worker_start, options.owns_children
+    return HostExecutor(assembly.host_of, watching, output, spawned, silence, start=start, owns_children=owns_children)

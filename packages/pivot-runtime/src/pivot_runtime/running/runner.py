@@ -22,7 +22,6 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.plan import Plan, resource_needs
 from pivot_runtime.evaluating.evaluate import StageView, observe, with_variables
 from pivot_runtime.evaluating.session import Session, has_stash
-from pivot_runtime.executors.strict_io import StrictIO
 from pivot_runtime.freshness.load_trace import LoadTrace
 from pivot_runtime.history import events, logs
 from pivot_runtime.history.events import Reporter
@@ -30,7 +29,7 @@ from pivot_runtime.processes.cpu_count import default_jobs
 
 if TYPE_CHECKING:
     from pivot_runtime.executors.base import Executor, Finished
-    from pivot_runtime.loading.assembly import Assembly
+    from pivot_runtime.executors.strict_io import StrictIO
     from pivot_runtime.running.edit_detection import CodeEdits, DepEdits
     from pivot_runtime.running.outs import Outs, RecordFlusher
     from pivot_runtime.running.repro import RunOptions
@@ -222,7 +221,9 @@ class Runner:
         return DepEdits(self._session.artifact_at, self._layout)
 
     @functools.cached_property
-    def _strict_io(self) -> StrictIO:
+    def _strict_io(self) -> "StrictIO":
+        from pivot_runtime.executors.strict_io import StrictIO  # noqa: PLC0415  # start-up time: most runs start nothing
+
         return StrictIO(self._session, self._report)
 
     @functools.cached_property
@@ -430,38 +431,6 @@ class Runner:
 
     def _log(self, address: str) -> pathlib.Path:
         return self._layout.log_file(address)
-
-
-def make_executor(assembly: "Assembly", session: Session, options: "RunOptions", report: Reporter) -> "Executor":
-    """The executor that the options and the configuration select; with `show_output`, it reports the stages' output."""
-    watching = StrictIO(session, report, trace=options.trace_io).watching
-    if options.in_process:
-        from pivot_runtime.executors.in_process import InProcessExecutor  # noqa: PLC0415  # for the few who debug
-
-        return InProcessExecutor(session.context, assembly, watching, options.debugger)
-
-    # start-up time: most runs start nothing
-    from pivot_runtime.executors.host_executor import HostExecutor  # noqa: PLC0415
-    from pivot_runtime.loading.threads_at_import import SpawnedPipelines  # noqa: PLC0415
-
-    def on_output(address: str, lines: tuple[str, ...]) -> None:
-        report(events.StageOutput(address, lines))
-
-    files = {stage.spec.address: each.file for each in assembly.files for stage in each.loaded.stages}
-    spawning = SpawnedPipelines(session.project.layout)
-
-    def spawned(address: str, threads: tuple[str, ...]) -> None:
-        file = str(files[address].relative_to(session.project.root))
-        if spawning.found(file, threads):
-            report(events.StagesSpawned(file, threads))
-
-    def silent(address: str, seconds: float, quiet: float) -> None:
-        report(events.StageSilent(address, seconds, quiet))
-
-    settings = session.stores.settings
-    output, silence = on_output if options.show_output else None, (float(settings.silence_seconds), silent)
-    start, owns_children = settings.worker_start, options.owns_children
-    return HostExecutor(assembly.host_of, watching, output, spawned, silence, start=start, owns_children=owns_children)
 
 
 def _input_fetcher(session: Session, graph: Graph, report: Reporter) -> "InputFetcher":
