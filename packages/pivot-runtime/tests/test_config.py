@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import pytest
 from workshop import Deferred, Workshop, parts_of
 
-from pivot_cache.layout import USUAL_CACHE, Layout
+from pivot_cache.layout import DEFAULT_CACHE, Layout
 from pivot_cache.objects.store import CheckoutMode
 from pivot_core.errors import DiscoveryError
 from pivot_core.loaders import Text
@@ -202,11 +202,11 @@ def test_no_secret_is_repeated(places: Places, url: str) -> None:
     ],
 )
 def test_what_may_have_been_meant(name: str, meant: str) -> None:
-    assert keys.suggestion(name) == f"did you mean {meant}?"
+    assert keys.suggest_key(name) == f"did you mean {meant}?"
 
 
 def test_nothing_is_like_it() -> None:
-    assert keys.suggestion("zzz").startswith("known keys: cache.checkout_mode, ")
+    assert keys.suggest_key("zzz").startswith("known keys: cache.checkout_mode, ")
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_where_the_cache_is(written: str | None, meant: str | None) -> None:
     resolved = Settings() if written is None else Settings(cache_dir=written)
 
     assert resolved.cache_home(root, {"HOME": "/home/you"}) == (None if meant is None else pathlib.Path(meant))
-    assert Layout(root).cache_dir == root / USUAL_CACHE
+    assert Layout(root).cache_dir == root / DEFAULT_CACHE
 
 
 # -- what wins
@@ -239,7 +239,7 @@ def test_precedence(places: Places, layers: tuple[bool, bool, bool]) -> None:
         project="\nrun.jobs: 3\n" if project else None,
         **({"PIVOT_RUN_JOBS": "4"} if environment else {}),
     )
-    setting = places.configuration().look().get("run.jobs")
+    setting = places.configuration().read().get("run.jobs")
     expected: list[tuple[int | None, SettingSource, str, int | None]] = [
         (4, SettingSource.ENVIRONMENT, "PIVOT_RUN_JOBS", None),
         (3, SettingSource.PROJECT, str(places.project), 2),
@@ -296,7 +296,7 @@ def test_where_the_users_file_is(environment: dict[str, str], file: str | None) 
 def test_a_user_without_a_home(places: Places) -> None:
     configuration = ConfigStore(places.root, {})
 
-    assert list(configuration.look(user=True).said) == []
+    assert list(configuration.read(user=True).explicit) == []
     with pytest.raises(ConfigError, match="no directory") as caught:
         configuration.assign("run.jobs", "1", user=True)
     assert caught.value.hint == "set HOME or XDG_CONFIG_HOME"
@@ -346,7 +346,7 @@ def test_files_that_cannot_be_read(places: Places) -> None:
 
 def test_all_that_is_wrong_is_found(places: Places) -> None:
     places.says(project="a: 1\nrun.jobs: 0\nremote.jobs: 7\n", user="b: 1\n", PIVOT_SNAPSHOT="maybe")
-    found = places.configuration().look()
+    found = places.configuration().read()
 
     assert [(error.key, error.line) for error in found.problems] == [
         ("b", 1),
@@ -458,7 +458,7 @@ def test_outside_a_project(tmp_path: pathlib.Path) -> None:
     configuration = ConfigStore(tmp_path, {"XDG_CONFIG_HOME": str(tmp_path / "home")})
     configuration.assign("run.jobs", "3", user=True)
 
-    assert configuration.look().get("run.jobs").origin is SettingSource.USER
+    assert configuration.read().get("run.jobs").origin is SettingSource.USER
     with pytest.raises(DiscoveryError):
         configuration.assign("run.jobs", "3")
 

@@ -46,8 +46,8 @@ def test_a_memory_changes_nothing(edits: list[tuple[str, str | None, set[str]]],
                 settle(root)
             observed = {key: ENTRIES[key] for key in sorted(asked)}
             remembering = ObservedCode(root, root / "memory")
-            expected = ObservedCode(root).now(observed)
-            assert remembering.now(observed) == remembering.now(observed) == expected
+            expected = ObservedCode(root).current(observed)
+            assert remembering.current(observed) == remembering.current(observed) == expected
             assert remembering.hold(expected)
             remembering.close()
 
@@ -66,7 +66,7 @@ def test_what_has_not_changed_is_not_read(tmp_path: pathlib.Path) -> None:
     def now() -> dict[str, CodeEntry]:
         opened.clear()
         observed = ObservedCode(root, root / "memory")
-        found = observed.now(ENTRIES)
+        found = observed.current(ENTRIES)
         observed.close()
         return found
 

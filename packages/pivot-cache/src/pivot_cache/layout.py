@@ -58,7 +58,7 @@ STAGES = "stages"
 DATABASES = "state.db"
 """The name of the directory of derived data in `STATE_DIR`."""
 
-USUAL_CACHE = f"{STATE_DIR}/cache"
+DEFAULT_CACHE = f"{STATE_DIR}/cache"
 """The directory of the cache unless it is configured, relative to the root."""
 
 OWN_DIRECTORIES = (
@@ -109,7 +109,7 @@ class Layout(Value):
     @property
     def cache_dir(self) -> Path:
         """The directory of everything that can be fetched or computed again."""
-        return self.root / USUAL_CACHE if self.cache is None else self.cache
+        return self.root / DEFAULT_CACHE if self.cache is None else self.cache
 
     @property
     def objects_dir(self) -> Path:

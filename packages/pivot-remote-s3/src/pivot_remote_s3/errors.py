@@ -170,10 +170,10 @@ class ErrorMapper(Value):
         if not any(field in response for field in fields):
             raise self.not_s3("the server does not speak S3")
 
-    def not_s3(self, said: str) -> RemoteDeniedError:
+    def not_s3(self, problem: str) -> RemoteDeniedError:
         """Return the error for a response that S3 never gives."""
         hint = "check AWS_ENDPOINT_URL, its port, and whether a proxy wants you to sign in"
-        return RemoteDeniedError(self.remote, said, hint=hint)
+        return RemoteDeniedError(self.remote, problem, hint=hint)
 
     def require_plain(self, response: Mapping[str, object]) -> None:
         """Refuse an object that is encoded, or whose length is unknown.
@@ -183,11 +183,13 @@ class ErrorMapper(Value):
         """
         hint = "a proxy may be in the way: check AWS_ENDPOINT_URL, HTTP_PROXY and HTTPS_PROXY"
         if str(response.get("ContentEncoding") or "").strip().lower() not in _UNENCODED:
-            said = "the server sends an object compressed (Content-Encoding), although the request does not accept that"
-            raise RemoteDeniedError(self.remote, said, hint=hint)
+            problem = (
+                "the server sends an object compressed (Content-Encoding), although the request does not accept that"
+            )
+            raise RemoteDeniedError(self.remote, problem, hint=hint)
         if parse_number(str(response.get("ContentLength"))) is None:
-            said = "the server does not say how long an object is (Content-Length)"
-            raise RemoteDeniedError(self.remote, said, hint=hint)
+            problem = "the server does not say how long an object is (Content-Length)"
+            raise RemoteDeniedError(self.remote, problem, hint=hint)
 
     def _failure(self, error: Exception, digest: str | None) -> RemoteError | None:  # noqa: PLR0911 - one per cause
         import aiohttp  # noqa: PLC0415 - loaded by now
@@ -244,8 +246,8 @@ class ErrorMapper(Value):
             hint = "nothing was sent there: check AWS_ENDPOINT_URL and the region, and whether a proxy is in the way"
             return RemoteDeniedError(self.remote, f"the server points to another address ({status})", hint=hint)
         if code in _EXPLAINED:
-            said, hint = _EXPLAINED[code]
-            return RemoteDeniedError(self.remote, f"{said} ({code})", hint=hint)
+            problem, hint = _EXPLAINED[code]
+            return RemoteDeniedError(self.remote, f"{problem} ({code})", hint=hint)
         if code == str(status) and status not in (401, 403):  # no code of S3
             hint = "check AWS_ENDPOINT_URL (http or https?), its port, and whether a proxy is in the way"
             return RemoteDeniedError(self.remote, f"the request was refused ({code})", hint=hint)
@@ -253,12 +255,12 @@ class ErrorMapper(Value):
 
     def _unusable(self, error: Exception) -> RemoteDeniedError:
         name = type(error).__name__
-        said, hint = _UNUSABLE.get(name, ("the configuration of AWS cannot be used", _CONFIGURATION))
-        return RemoteDeniedError(self.remote, f"{said} ({name})", hint=hint)
+        problem, hint = _UNUSABLE.get(name, ("the configuration of AWS cannot be used", _CONFIGURATION))
+        return RemoteDeniedError(self.remote, f"{problem} ({name})", hint=hint)
 
-    def _denied(self, said: str, why: str) -> RemoteDeniedError:
+    def _denied(self, problem: str, why: str) -> RemoteDeniedError:
         hint = f"`aws sts get-caller-identity` shows who you are, `aws s3 ls s3://{self.bucket}/` what you may read"
-        return RemoteDeniedError(self.remote, f"{said} ({why})", hint=hint)
+        return RemoteDeniedError(self.remote, f"{problem} ({why})", hint=hint)
 
 
 def parse_number(text: str) -> int | None:

@@ -114,7 +114,7 @@ class CommandContext(Value):
         for file in files:
             if file is not None:
                 self.read_set.look(file)
-        return resolve.look(*files, self.environment).settings()
+        return resolve.read_config(*files, self.environment).settings()
 
     @property
     def cache_layout(self) -> Layout:

@@ -12,7 +12,7 @@ from pivot_cli.context import config_store
 from pivot_cli.terminal import console
 from pivot_cli.views import config
 from pivot_runtime.config import keys
-from pivot_runtime.config.store import ResolvedConfig, concerns
+from pivot_runtime.config.store import ResolvedConfig, config_warnings
 
 _EXAMPLES: Final = """\b
 Examples:
@@ -41,14 +41,14 @@ def get(key: str, *, user: bool, as_json: bool) -> int:
 
     The exit code is 1 if it has none. With --global, use only your own file.
     """
-    found = config_store().look(user=user)
+    found = config_store().read(user=user)
     setting = found.get(key)
     _warn(found)
     if as_json:
         console.data(json.dumps(config.setting_json(setting), indent=2))
-    elif setting.text is not None and not (user and key not in found.said):
+    elif setting.text is not None and not (user and key not in found.explicit):
         console.data(setting.text)
-    return 1 if setting.text is None or (user and key not in found.said) else 0
+    return 1 if setting.text is None or (user and key not in found.explicit) else 0
 
 
 @command.command("set")
@@ -63,13 +63,13 @@ def assign(key: str, value: str, *, user: bool, as_json: bool) -> None:
     """
     configuration = config_store()
     configuration.assign(key, value, user=user)
-    found = configuration.look()
-    stated = found.said.get(key)
+    found = configuration.read()
+    stated = found.explicit.get(key)
     if stated is not None and stated.source != str(configuration.file(user=user)):
         console.warning(f"{config.origin(stated)} sets {key}, too, and overrides this value")
     _warn(found)
     if as_json:
-        console.data(json.dumps(config.setting_json(found.now(key)), indent=2))
+        console.data(json.dumps(config.setting_json(found.effective(key)), indent=2))
 
 
 @command.command("unset")
@@ -84,15 +84,15 @@ def unset(key: str, *, user: bool, as_json: bool) -> int:
     """
     configuration = config_store()
     removed = configuration.remove(key, user=user)
-    found = configuration.look()
+    found = configuration.read()
     if not removed:
         console.error(f"{key} is not set in {configuration.file(user=user)}")
-        stated = found.said.get(key)
+        stated = found.explicit.get(key)
         if stated is not None:
             console.hint(f"it is set by {config.origin(stated)}")
     _warn(found)
     if as_json:
-        now = config.setting_json(found.now(key)) if keys.find(key) else None
+        now = config.setting_json(found.effective(key)) if keys.find(key) else None
         console.data(json.dumps({"removed": removed, "now": now}, indent=2))
     return 0 if removed else 1
 
@@ -105,8 +105,8 @@ def show(*, user: bool, as_json: bool) -> int:
 
     The exit code is 2 if a setting is invalid. With --global, list only your own file.
     """
-    found = config_store().look(user=user)
-    listed = [setting for setting in found.listed() if not user or setting.name in found.said]
+    found = config_store().read(user=user)
+    listed = [setting for setting in found.listed() if not user or setting.name in found.explicit]
     if as_json:
         problems = [config.problem_json(problem) for problem in found.problems]
         plain = {"settings": [config.setting_json(setting) for setting in listed], "problems": problems}
@@ -115,7 +115,7 @@ def show(*, user: bool, as_json: bool) -> int:
         console.data(config.table(listed))
     for problem in found.problems:
         console.failure(problem)
-    for concern in concerns(found) if not user else ():
+    for concern in config_warnings(found) if not user else ():
         console.warning(concern)
     return 2 if found.problems else 0
 
@@ -124,5 +124,5 @@ def _warn(found: ResolvedConfig) -> None:
     """Warn about problems of other settings."""
     for problem in found.problems:
         console.warning(str(problem))
-    for concern in concerns(found):
+    for concern in config_warnings(found):
         console.warning(concern)

@@ -11,7 +11,7 @@ from pivot_cli.context import config_store
 from pivot_cli.terminal import console
 from pivot_cli.views import config
 from pivot_runtime.config import remotes
-from pivot_runtime.config.store import concerns
+from pivot_runtime.config.store import config_warnings
 
 _EXAMPLES: Final = """\b
 Examples:
@@ -33,8 +33,8 @@ def command() -> None:
 @options.as_json
 def show(*, as_json: bool) -> None:
     """List the remotes, and the default one."""
-    found = config_store().look()
-    listed = remotes.listed(found)
+    found = config_store().read()
+    listed = remotes.list_remotes(found)
     if as_json:
         console.data(json.dumps({"remotes": [config.remote_json(remote) for remote in listed]}, indent=2))
     elif listed:
@@ -42,7 +42,7 @@ def show(*, as_json: bool) -> None:
     else:
         console.note("no remote is configured")
         console.hint("pivot remote add NAME s3://bucket/prefix")
-    for concern in concerns(found):
+    for concern in config_warnings(found):
         console.warning(concern)
 
 
@@ -83,5 +83,5 @@ def rename(old: str, new: str, *, user: bool) -> None:
 
 
 def _warn() -> None:
-    for concern in concerns(config_store().look()):
+    for concern in config_warnings(config_store().read()):
         console.warning(concern)

@@ -93,7 +93,7 @@ def run_stages(
     command = command_line(command, targets)
     reporter = run_reporter(verbosity, command, context.project, output=options.show_output, shared=options.in_process)
     stalls = note_stalls() if options.pull and not verbosity.quiet else contextlib.nullcontext()
-    with signals.raise_on_termination(), lock_files.shared(context), reporter as report, stalls:
+    with signals.raise_on_termination(), lock_files.reporting_ignored(context), reporter as report, stalls:
         result = repro(context, targets, options=options, command=command, report=report)
     if verbosity.summary:
         console.data(summary(result))

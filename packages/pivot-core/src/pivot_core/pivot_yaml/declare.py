@@ -149,13 +149,13 @@ def _variables(given: Mapping[str, Any], measure: _Measure) -> dict[str, Any]:
 
 
 def _stages(
-    text: YamlSource, name: str, said: Mapping[str, Any], scope: Mapping[str, Any], measure: _Measure
+    text: YamlSource, name: str, raw: Mapping[str, Any], scope: Mapping[str, Any], measure: _Measure
 ) -> Iterator[Declaration]:
     path = ("stages", name)
-    if "matrix" not in said:
-        yield _stage(text, name, path, _filled(said, scope, path, measure))
+    if "matrix" not in raw:
+        yield _stage(text, name, path, _filled(raw, scope, path, measure))
         return
-    matrix = interpolate(said["matrix"], scope, (*path, "matrix"))
+    matrix = interpolate(raw["matrix"], scope, (*path, "matrix"))
     measure.take(matrix, (*path, "matrix"))
     validate.check(matrix, schema.STAGE["properties"]["matrix"], (*path, "matrix"))
     for dimension in matrix:
@@ -164,17 +164,17 @@ def _stages(
         cells = combinations(matrix)
     except MatrixError as error:
         raise _at(text, (*path, "matrix", error.dimension), error) from None
-    body = {key: value for key, value in said.items() if key != "matrix"}
+    body = {key: value for key, value in raw.items() if key != "matrix"}
     known = dict(scope)
     for cell in cells:
         filled = _filled(body, ChainMap({**cell.values}, known), path, measure)
         yield _stage(text, f"{name}@{cell.variant}", path, filled)
 
 
-def _filled(said: Mapping[str, Any], scope: Mapping[str, Any], path: Path, measure: _Measure) -> dict[str, Any]:
+def _filled(raw: Mapping[str, Any], scope: Mapping[str, Any], path: Path, measure: _Measure) -> dict[str, Any]:
     filled = {}
     measure.take([None] * (_VALUES_OF_A_STAGE - 1), path)
-    for key, value in said.items():
+    for key, value in raw.items():
         filled[key] = interpolate(value, scope, (*path, key), later=LATER if key == "cmd" else ())
         measure.take(filled[key], (*path, key))
     return filled
@@ -201,48 +201,48 @@ def _stage(text: YamlSource, name: str, path: Path, filled: Mapping[str, Any]) -
     )
 
 
-def _deps(said: Any, path: Path, *, shell: bool) -> Mapping[str, Any]:
-    if isinstance(said, Mapping):
-        return said
+def _deps(raw: Any, path: Path, *, shell: bool) -> Mapping[str, Any]:
+    if isinstance(raw, Mapping):
+        return raw
     if shell:
-        return {each: each for each in said}
+        return {each: each for each in raw}
     raise ValidationError(
         "'deps' of a python stage must be a mapping", (*path, "deps"), hint="write 'parameter: path' for each"
     )
 
 
-def _outs(said: Any, path: Path, *, shell: bool) -> Mapping[str, Any]:
+def _outs(raw: Any, path: Path, *, shell: bool) -> Mapping[str, Any]:
     if shell:
-        pairs = said.items() if isinstance(said, Mapping) else [(_key(each), each) for each in said]
+        pairs = raw.items() if isinstance(raw, Mapping) else [(_key(each), each) for each in raw]
         outs: dict[str, Out] = {}
         for key, each in pairs:
             if key in outs:
                 raise ValidationError(f"'outs' names {key!r} twice", (*path, "outs"), hint="remove one of the two")
             outs[key] = _out(each, (*path, "outs", key))
         return outs
-    if not isinstance(said, Mapping):
+    if not isinstance(raw, Mapping):
         raise ValidationError(
             "'outs' of a python stage must be a mapping",
             (*path, "outs"),
             hint="write 'key: path' for each key of what the function returns; the key of a single out is 'return'",
         )
-    for key, each in said.items():
+    for key, each in raw.items():
         if isinstance(each, Mapping):
             raise ValidationError(
                 f"{key!r} of 'outs' of a python stage must be a path, since its function declares the rest",
                 (*path, "outs", key),
                 hint="write 'key: path', and 'cache' or 'directory' in the function's annotation",
             )
-    return said
+    return raw
 
 
-def _key(said: str | Mapping[str, Any]) -> str:
-    path = said if isinstance(said, str) else said["path"]
+def _key(raw: str | Mapping[str, Any]) -> str:
+    path = raw if isinstance(raw, str) else raw["path"]
     return path if isinstance(path, str) else " ".join(path)
 
 
-def _out(said: str | list[str] | Mapping[str, Any], at: Path) -> Out:
-    facts: Mapping[str, Any] = said if isinstance(said, Mapping) else {"path": said}
+def _out(raw: str | list[str] | Mapping[str, Any], at: Path) -> Out:
+    facts: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {"path": raw}
     path = facts["path"]
     paths = [path] if isinstance(path, str) else path
     directory = facts.get("directory", all(each.endswith("/") for each in paths))

@@ -219,7 +219,7 @@ class _Checkout:
             return True
         around = ArtifactPath(file.relative_to(self._stores.layout.root).as_posix())
         there = self._stores.look(around)
-        if there is None or not kept.elsewhere(self._stores, around, there):
+        if there is None or not kept.is_elsewhere(self._stores, around, there):
             if there is None or not self._options.force:
                 self._done.modified[around] = ()
                 return False

@@ -51,14 +51,14 @@ def keep(stores: Stores, path: ArtifactPath, by: str) -> Artifact:
         CacheError: The cache cannot be written.
     """
     found = stores.look(path)
-    alone = found is None or not elsewhere(stores, path, found)
+    alone = found is None or not is_elsewhere(stores, path, found)
     files = _only_here(stores, path, found) if found is not None and found.tree else ()
     artifact = stores.keep(stores.layout.artifact(path))
     _write_down(stores, path, artifact, by, alone=alone, files=frozenset(files))
     return artifact
 
 
-def untracked(stores: Stores, path: ArtifactPath, artifact: Artifact) -> None:
+def record_untracked(stores: Stores, path: ArtifactPath, artifact: Artifact) -> None:
     """Record data that are no longer tracked: the cache still has them, but nothing names them.
 
     Raises:
@@ -69,17 +69,17 @@ def untracked(stores: Stores, path: ArtifactPath, artifact: Artifact) -> None:
     _write_down(stores, path, artifact, "pivot untrack", alone=True, files=frozenset(_members(stores, artifact)))
 
 
-def tracked(stores: Stores, path: ArtifactPath, artifact: Artifact) -> None:
+def record_tracked(stores: Stores, path: ArtifactPath, artifact: Artifact) -> None:
     """Record data that are tracked again, so that saved content of them is named again.
 
     Raises:
         CacheError: The cache cannot be written.
     """
     _forget(stores, path, artifact)
-    named(stores, artifact)
+    record_named(stores, artifact)
 
 
-def named(stores: Stores, artifact: Artifact) -> None:
+def record_named(stores: Stores, artifact: Artifact) -> None:
     """Record that a run or another record now names the same content as a saved one.
 
     Raises:
@@ -112,7 +112,7 @@ def _forget(stores: Stores, path: ArtifactPath, artifact: Artifact, before_ns: i
             KeptFiles(stores.layout.kept_dir).forget(each)
 
 
-def elsewhere(stores: Stores, path: ArtifactPath, found: Artifact) -> bool:
+def is_elsewhere(stores: Stores, path: ArtifactPath, found: Artifact) -> bool:
     """Whether a run wrote, or a file names, the content at a path: the cache has all of it, not only as saved."""
     return not is_kept(stores, found) and not _only_here(stores, path, found)
 
@@ -266,7 +266,7 @@ def _make_way(stores: Stores, path: ArtifactPath, project: Project, *, force: bo
             f"{project.from_cwd(around)} already exists with other content",
             hint="--force replaces it, and saves its content if that exists nowhere else; --to PATH restores elsewhere",
         )
-    if not elsewhere(stores, around, there):
+    if not is_elsewhere(stores, around, there):
         keep(stores, around, f"{by} --force")
 
 

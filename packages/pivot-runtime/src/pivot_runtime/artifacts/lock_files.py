@@ -59,16 +59,16 @@ def retire(context: CommandContext, addresses: Collection[str], writers: Mapping
 
 
 @contextlib.contextmanager
-def shared(context: CommandContext) -> Iterator[None]:
+def reporting_ignored(context: CommandContext) -> Iterator[None]:
     """At the end of the block, report new lock files that git ignores: nobody else would receive them."""
     before = _addresses(context.project)
     yield
     new = sorted(_addresses(context.project) - before)
     if new:
-        tell_ignored(context, [lock_name(address) for address in new[:1]])
+        report_ignored(context, [lock_name(address) for address in new[:1]])
 
 
-def tell_ignored(context: CommandContext, paths: Sequence[str]) -> None:
+def report_ignored(context: CommandContext, paths: Sequence[str]) -> None:
     """Report the files, among some meant for git, that git ignores."""
     from pivot_runtime.git import repository  # noqa: PLC0415  # start-up time: few runs are the first of a stage
 

@@ -101,7 +101,7 @@ class Obstacles:
     def _elsewhere(self, path: ArtifactPath, there: Artifact) -> bool:
         from pivot_runtime.artifacts import kept  # noqa: PLC0415  # start-up time: seldom is anything of another kind there
 
-        return kept.elsewhere(self._stores, path, there)
+        return kept.is_elsewhere(self._stores, path, there)
 
     def _above(self, path: ArtifactPath) -> str:
         for around in parents(path):

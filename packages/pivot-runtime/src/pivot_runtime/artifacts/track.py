@@ -75,7 +75,7 @@ def track(
             _refuse_unfetched(path, known.by_path.get(path), project, stores)
         taken = [(path, _take_in(project.layout.artifact(path), stores)) for path in wanted]
         done = [_record(path, artifact, known.by_path.get(path), project, stores) for path, artifact in taken]
-        lock_files.tell_ignored(context, [f"{path}{pvt.SUFFIX}" for path in wanted])
+        lock_files.report_ignored(context, [f"{path}{pvt.SUFFIX}" for path in wanted])
         return done
 
 
@@ -111,7 +111,7 @@ def untrack(context: CommandContext, names: Iterable[str], *, report: Reporter =
                 file.unlink()
             gitignore.remove(data.parent, data.name)
             if path in known.by_path:
-                kept.untracked(stores, path, known.by_path[path].artifact)
+                kept.record_untracked(stores, path, known.by_path[path].artifact)
         return paths
 
 
@@ -205,7 +205,7 @@ def _record(path: ArtifactPath, artifact: Artifact, before: Record | None, proje
     dropped = _dropped(before, artifact, stores)
     changed = pvt.write(_pvt_file(data), artifact)
     gitignore.add(data.parent, data.name)
-    kept.tracked(stores, path, artifact)
+    kept.record_tracked(stores, path, artifact)
     return Tracked(path, artifact, before is None, changed, dropped)
 
 

@@ -108,7 +108,7 @@ def _kept(stores: Stores, path: ArtifactPath, now: Artifact) -> bool:
     """Whether the cache has the content only because it was saved: no branch has recorded it."""
     from pivot_runtime.artifacts import kept  # noqa: PLC0415  # start-up time: seldom is anything modified
 
-    return not kept.elsewhere(stores, path, now)
+    return not kept.is_elsewhere(stores, path, now)
 
 
 def differing(stores: Stores, path: ArtifactPath, recorded: Artifact) -> TreeDifference | None:

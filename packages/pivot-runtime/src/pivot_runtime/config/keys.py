@@ -335,7 +335,7 @@ def find(name: str) -> Key | None:
     return _BY_NAME.get(name) or _FAMILIES.get(family + dot)
 
 
-def known(name: str) -> Key:
+def require(name: str) -> Key:
     """The key of a name.
 
     Raises:
@@ -343,7 +343,7 @@ def known(name: str) -> Key:
     """
     key = find(name)
     if key is None:
-        raise ConfigError("this key is not known", key=name, hint=suggestion(name))
+        raise ConfigError("this key is not known", key=name, hint=suggest_key(name))
     if key.family:
         try:
             member(name.removeprefix(key.family))
@@ -352,31 +352,31 @@ def known(name: str) -> Key:
     return key
 
 
-def parsed(name: str, text: str) -> tuple[Key, Any]:
+def parse_value(name: str, text: str) -> tuple[Key, Any]:
     """The key of a name, and the value that a text gives it.
 
     Raises:
         ConfigError: The name is unknown, or the text is not one of its values.
     """
-    key = known(name)
+    key = require(name)
     try:
         return key, key.kind.parse(text)
     except ValueError as error:
-        raise ConfigError(str(error), key=name, hint=f"the value must be {_said(key)}") from None
+        raise ConfigError(str(error), key=name, hint=f"the value must be {_describe_values(key)}") from None
 
 
-def suggestion(name: str) -> str:
+def suggest_key(name: str) -> str:
     """The known name that is most similar to an unknown one."""
     last = name.rpartition(".")[2]
     known = [f"{key.family}{last}" if key.family else key.name for key in KEYS]
     return suggest(_FORMER_NAMES.get(name, name), known) or f"known keys: {', '.join(key.name for key in KEYS)}"
 
 
-def section(name: str) -> bool:
+def is_section(name: str) -> bool:
     """Whether there are keys that begin with this name and a dot."""
     return any(key.name.startswith(f"{name}.") for key in KEYS)
 
 
-def _said(key: Key) -> str:
+def _describe_values(key: Key) -> str:
     values = key.kind.values.replace("`", "")
     return f"one of {values}" if ", " in values and key.kind.values.startswith("`") else values

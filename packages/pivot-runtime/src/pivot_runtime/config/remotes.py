@@ -30,7 +30,7 @@ class ConfiguredRemote(Value):
     setting: Setting
 
 
-def listed(found: ResolvedConfig) -> tuple[ConfiguredRemote, ...]:
+def list_remotes(found: ResolvedConfig) -> tuple[ConfiguredRemote, ...]:
     """The remotes by name.
 
     Raises:
@@ -38,7 +38,7 @@ def listed(found: ResolvedConfig) -> tuple[ConfiguredRemote, ...]:
     """
     known = found.settings()
     return tuple(
-        ConfiguredRemote(name, url, name == known.usual_remote, found.said[f"{_FAMILY}{name}"])
+        ConfiguredRemote(name, url, name == known.effective_remote, found.explicit[f"{_FAMILY}{name}"])
         for name, url in sorted(known.remotes.items())
     )
 
@@ -50,9 +50,9 @@ def add(configuration: ConfigStore, name: str, url: str, *, default: bool = Fals
         ConfigError: The name or the URL is invalid, or the remote already exists.
     """
     key = f"{_FAMILY}{name}"
-    keys.parsed(key, url)
+    keys.parse_value(key, url)
     check_remote(key, url)
-    there = configuration.look().said.get(key)
+    there = configuration.read().explicit.get(key)
     if there is not None:
         raise ConfigError(
             f"there is a remote {name!r} already, {there.text}",
@@ -93,13 +93,13 @@ def rename(configuration: ConfigStore, old: str, new: str, *, user: bool = False
         ConfigError: The file has no such remote, the new name is invalid, or a remote of that name exists.
     """
     key, renamed = f"{_FAMILY}{old}", f"{_FAMILY}{new}"
-    taken = configuration.look().said.get(renamed)
+    taken = configuration.read().explicit.get(renamed)
 
     def change(text: str) -> str:
         there = _held(text)
         if key not in there:
             raise _absent(configuration, old, user=user)
-        keys.parsed(renamed, there[key] or "")
+        keys.parse_value(renamed, there[key] or "")
         if taken is not None or renamed in there:
             raise ConfigError(f"there is a remote {new!r} already", hint="see pivot remote list")
         text = edit.rename(text, key, renamed)
@@ -113,11 +113,11 @@ def _held(text: str) -> dict[str, str | None]:
 
 
 def _absent(configuration: ConfigStore, name: str, *, user: bool) -> ConfigError:
-    found = configuration.look()
-    there = found.said.get(f"{_FAMILY}{name}")
+    found = configuration.read()
+    there = found.explicit.get(f"{_FAMILY}{name}")
     file = str(configuration.file(user=user))
     if there is None or there.source == file:
-        names = sorted(key.removeprefix(_FAMILY) for key in found.said if key.startswith(_FAMILY))
+        names = sorted(key.removeprefix(_FAMILY) for key in found.explicit if key.startswith(_FAMILY))
         return ConfigError(f"no remote is named {name!r}", hint=f"configured: {', '.join(names) or 'none'}")
     hint = {
         SettingSource.USER: "it is a setting of yours for all projects: add --global",

@@ -57,11 +57,11 @@ class ResolvedConfig(NamedTuple):
     """The settings, and their problems.
 
     Attributes:
-        said: By name, the setting of the source with the highest precedence.
+        explicit: By name, the setting of the source with the highest precedence.
         problems: Invalid entries.
     """
 
-    said: Mapping[str, Setting]
+    explicit: Mapping[str, Setting]
     problems: tuple[ConfigError, ...]
 
     def settings(self) -> Settings:
@@ -73,7 +73,7 @@ class ResolvedConfig(NamedTuple):
         for problem in self.problems:
             raise problem
         chosen: dict[str, Any] = {}
-        for name, setting in self.said.items():
+        for name, setting in self.explicit.items():
             family = setting.key.family
             if family:
                 chosen.setdefault(setting.key.attribute, {})[name.removeprefix(family)] = setting.value
@@ -90,9 +90,9 @@ class ResolvedConfig(NamedTuple):
         for problem in self.problems:
             if problem.key in (name, ""):
                 raise problem
-        return self.now(name)
+        return self.effective(name)
 
-    def now(self, name: str) -> Setting:
+    def effective(self, name: str) -> Setting:
         """One setting or its default, even if other settings are invalid.
 
         Raises:
@@ -100,18 +100,18 @@ class ResolvedConfig(NamedTuple):
         """
         from pivot_runtime.config import keys  # noqa: PLC0415  # start-up time: most projects have no configuration
 
-        key = keys.known(name)
-        return self.said.get(name) or Setting(name, key, key.default)
+        key = keys.require(name)
+        return self.explicit.get(name) or Setting(name, key, key.default)
 
     def listed(self) -> Iterator[Setting]:
         """All settings, and the defaults of all keys in use, by name."""
         from pivot_runtime.config import keys  # noqa: PLC0415  # start-up time: most projects have no configuration
 
         names = {key.name for key in keys.KEYS if not key.family}
-        for name in sorted(names | self.said.keys()):
+        for name in sorted(names | self.explicit.keys()):
             key = keys.find(name)
             if key is not None:
-                yield self.said.get(name) or Setting(name, key, key.default)
+                yield self.explicit.get(name) or Setting(name, key, key.default)
 
 
 def user_file(environment: Mapping[str, str]) -> pathlib.Path | None:
@@ -125,15 +125,17 @@ def user_file(environment: Mapping[str, str]) -> pathlib.Path | None:
     return pathlib.Path(base, "pivot", FILE)
 
 
-def look(project: pathlib.Path | None, user: pathlib.Path | None, environment: Mapping[str, str]) -> ResolvedConfig:
+def read_config(
+    project: pathlib.Path | None, user: pathlib.Path | None, environment: Mapping[str, str]
+) -> ResolvedConfig:
     """The values in the files and the environment, valid or not; a file that is None is ignored."""
-    said: dict[str, Setting] = {}
+    explicit: dict[str, Setting] = {}
     problems: list[ConfigError] = []
     for origin, file in ((SettingSource.USER, user), (SettingSource.PROJECT, project)):
         if file is not None:
-            _take_file(file, origin, said, problems)
-    _take_variables(environment, said, problems)
-    return ResolvedConfig(said, tuple(problems))
+            _take_file(file, origin, explicit, problems)
+    _take_variables(environment, explicit, problems)
+    return ResolvedConfig(explicit, tuple(problems))
 
 
 def text_of(file: pathlib.Path) -> str:
@@ -159,7 +161,7 @@ def unreadable(error: "FormatError", file: pathlib.Path) -> ConfigError:
 
 
 def _take_file(
-    file: pathlib.Path, origin: SettingSource, said: dict[str, Setting], problems: list[ConfigError]
+    file: pathlib.Path, origin: SettingSource, explicit: dict[str, Setting], problems: list[ConfigError]
 ) -> None:
     try:
         text = text_of(file)
@@ -179,7 +181,7 @@ def _take_file(
         return
     lines: dict[str, int] = {}
     for entry in entries:
-        if entry.value == "" and keys.section(entry.key):
+        if entry.value == "" and keys.is_section(entry.key):
             continue
         first = lines.setdefault(entry.key, entry.line)
         try:
@@ -187,22 +189,22 @@ def _take_file(
         except ConfigError as error:
             problems.append(_located(error, str(file), entry.line))
         else:
-            said[entry.key] = Setting(entry.key, key, value, origin, str(file), entry.line)
+            explicit[entry.key] = Setting(entry.key, key, value, origin, str(file), entry.line)
 
 
-def _take_variables(environment: Mapping[str, str], said: dict[str, Setting], problems: list[ConfigError]) -> None:
+def _take_variables(environment: Mapping[str, str], explicit: dict[str, Setting], problems: list[ConfigError]) -> None:
     set_ = sorted(variable for variable, value in environment.items() if variable.startswith("PIVOT_") and value)
     if not set_:
         return
     from pivot_runtime.config import keys  # noqa: PLC0415  # start-up time: most projects have no configuration
 
-    for name, variable in keys.set_by(set_, said):
+    for name, variable in keys.set_by(set_, explicit):
         try:
-            key, value = keys.parsed(name, environment[variable])
+            key, value = keys.parse_value(name, environment[variable])
         except ConfigError as error:
             problems.append(_located(error, variable, None))
         else:
-            said[name] = Setting(name, key, value, SettingSource.ENVIRONMENT, variable)
+            explicit[name] = Setting(name, key, value, SettingSource.ENVIRONMENT, variable)
 
 
 def _parsed(entry: "ConfigEntry", first: int) -> "tuple[Key, Any]":
@@ -213,7 +215,7 @@ def _parsed(entry: "ConfigEntry", first: int) -> "tuple[Key, Any]":
 
     if entry.value is None and keys.find(entry.key) is not None:
         raise ConfigError("its value must be one text or number", key=entry.key, hint="one 'key: value' on each line")
-    return keys.parsed(entry.key, entry.value or "")
+    return keys.parse_value(entry.key, entry.value or "")
 
 
 def _located(error: ConfigError, source: str, line: int | None) -> ConfigError:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from pivot_cache.layout import USUAL_CACHE
+from pivot_cache.layout import DEFAULT_CACHE
 from pivot_cache.objects.store import CheckoutMode
 from pivot_runtime.errors import ConfigError
 
@@ -59,7 +59,7 @@ class WorkerStart(enum.Enum):
 class Settings(NamedTuple):
     """All settings, resolved once; each attribute belongs to a key in `keys.KEYS`, which documents it."""
 
-    cache_dir: str = USUAL_CACHE
+    cache_dir: str = DEFAULT_CACHE
     checkout_mode: CheckoutMode = CheckoutMode.COPY
     fsync: Fsync = Fsync.KEPT
     keep_runs_days: int = 30
@@ -88,15 +88,15 @@ class Settings(NamedTuple):
         Raises:
             ConfigError: It contains an unknown variable or user.
         """
-        if self.cache_dir == USUAL_CACHE:
+        if self.cache_dir == DEFAULT_CACHE:
             return None
         from pivot_runtime.config import cache_dir  # noqa: PLC0415  # start-up time: most projects have the default
 
         home = pathlib.Path(os.path.normpath(root / cache_dir.expand(self.cache_dir, environment)))
-        return None if home == root / USUAL_CACHE else home
+        return None if home == root / DEFAULT_CACHE else home
 
     @property
-    def usual_remote(self) -> str | None:
+    def effective_remote(self) -> str | None:
         """The name of the default remote: the configured default, or the only remote."""
         if self.default_remote is not None:
             return self.default_remote
@@ -111,7 +111,7 @@ class Settings(NamedTuple):
         if not self.remotes:
             raise ConfigError("no remote is configured", hint="pivot remote add NAME s3://bucket/prefix")
         known = ", ".join(sorted(self.remotes))
-        wanted = self.usual_remote if name is None else name
+        wanted = self.effective_remote if name is None else name
         if wanted is None:
             raise ConfigError(
                 f"several remotes are configured ({known}), and none is the default",

@@ -21,7 +21,7 @@ from pivot_runtime.config.resolve import ResolvedConfig, Setting, SettingSource
 from pivot_runtime.errors import ConfigError
 from pivot_runtime.project.project import find_root_without_links
 
-__all__ = ["ConfigStore", "ResolvedConfig", "Setting", "SettingSource", "check_remote", "concerns"]
+__all__ = ["ConfigStore", "ResolvedConfig", "Setting", "SettingSource", "check_remote", "config_warnings"]
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -36,16 +36,16 @@ class ConfigStore(Value):
     cwd: pathlib.Path
     environment: Mapping[str, str]
 
-    def look(self, *, user: bool = False) -> ResolvedConfig:
+    def read(self, *, user: bool = False) -> ResolvedConfig:
         """The settings, valid or not; with ``user``, only those of the user's file."""
         mine = resolve.user_file(self.environment)
         if user:
-            return resolve.look(None, mine, {})
+            return resolve.read_config(None, mine, {})
         try:
             project = self.file()
         except DiscoveryError:
             project = None
-        return resolve.look(project, mine, self.environment)
+        return resolve.read_config(project, mine, self.environment)
 
     def file(self, *, user: bool = False) -> pathlib.Path:
         """The project's file, or the user's.
@@ -68,7 +68,7 @@ class ConfigStore(Value):
         Raises:
             ConfigError: The key is unknown, the text is not one of its values, or the file cannot be changed.
         """
-        key, value = keys.parsed(name, text)
+        key, value = keys.parse_value(name, text)
         if name.startswith("remotes."):
             check_remote(name, text)
         written = key.kind.show(value)
@@ -82,7 +82,7 @@ class ConfigStore(Value):
         """
         removed = self.rewrite(lambda before: edit.remove(before, name), user=user)
         if not removed:
-            keys.known(name)
+            keys.require(name)
         return removed
 
     def rewrite(self, change: Callable[[str], str], *, user: bool = False) -> bool:
@@ -121,10 +121,10 @@ def check_remote(key: str, url: str) -> None:
         raise ConfigError(str(error), key=key, hint=error.hint) from None
 
 
-def concerns(found: ResolvedConfig) -> Iterator[str]:
+def config_warnings(found: ResolvedConfig) -> Iterator[str]:
     """Problems that are not errors yet."""
-    default = found.said.get("default_remote")
-    if default is not None and f"remotes.{default.value}" not in found.said:
+    default = found.explicit.get("default_remote")
+    if default is not None and f"remotes.{default.value}" not in found.explicit:
         yield f"default_remote is {default.value!r}, but no remote of that name is configured"
 
 

@@ -46,7 +46,7 @@ class ObservedCode:
         self._files: dict[str, _File] | None = None
         self._learned = False
 
-    def now(self, observed: Mapping[str, CodeEntry]) -> dict[str, CodeEntry]:
+    def current(self, observed: Mapping[str, CodeEntry]) -> dict[str, CodeEntry]:
         """Return the same entries with current digests, without those of deleted code."""
         by_file: dict[str, list[str]] = {}
         for key, entry in observed.items():
@@ -63,7 +63,7 @@ class ObservedCode:
 
     def hold(self, observed: Mapping[str, CodeEntry]) -> bool:
         """Return whether all entries are unchanged."""
-        return not observed or self.now(observed) == observed
+        return not observed or self.current(observed) == observed
 
     def close(self) -> None:
         """Store the digests."""

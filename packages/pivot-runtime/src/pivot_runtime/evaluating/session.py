@@ -221,7 +221,7 @@ class Session:
         """Return the current state of code that a run was observed to use, without deleted code."""
         for file in {entry.location.file for entry in observed.values() if entry.location is not None}:
             self.context.read_set.look(self.project.root / file)
-        return self.observed_code.now(observed) if observed else {}
+        return self.observed_code.current(observed) if observed else {}
 
     def library_versions(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
         """Return the part of each library's version that counts under the policy."""

@@ -102,7 +102,7 @@ def drop(
         for record in wanted:
             parts = _parts(stores, [record]) & unshared
             size = sum(there[digest].size for digest in parts)
-            apart = bool(parts) and _lies_apart(stores, record)
+            apart = bool(parts) and _is_independent(stores, record)
             targets.append(DropTarget(record.path, len(parts), size, apart, bool(parts) and parts <= remote))
         refused = not force and not all(target.elsewhere for target in targets)
         removed = {} if refused or dry_run else gc.drop(stores.store, sorted(unshared), time.time_ns())
@@ -113,7 +113,7 @@ def _parts(stores: Stores, some: Iterable[Record]) -> AbstractSet[str]:
     return mark([record.artifact for record in some], stores.store, lambda _: None).digests
 
 
-def _lies_apart(stores: Stores, record: Record) -> bool:
+def _is_independent(stores: Stores, record: Record) -> bool:
     """Whether the workspace has the content independently of the cache."""
     file = stores.layout.artifact(record.path)
     try:

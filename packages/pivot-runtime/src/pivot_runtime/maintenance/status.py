@@ -87,7 +87,7 @@ def cache_status(context: CommandContext) -> CacheStatus:
                 needs.setdefault((record.tracked, record.address or record.path), set()).update(parts)
                 named |= parts
         shares = tuple(
-            CacheUsage(name, tracked, _heap(there, parts & there.keys()), len(parts - there.keys()))
+            CacheUsage(name, tracked, _count_objects(there, parts & there.keys()), len(parts - there.keys()))
             for (tracked, name), parts in sorted(needs.items())
         )
         batches = store.trash.batches()
@@ -97,9 +97,9 @@ def cache_status(context: CommandContext) -> CacheStatus:
             runs = sum(1 for _ in stores.runs.written())
         return CacheStatus(
             directory=layout.cache_dir,
-            all=_heap(there, there),
+            all=_count_objects(there, there),
             shares=shares,
-            rest=_heap(there, there.keys() - named),
+            rest=_count_objects(there, there.keys() - named),
             runs=runs,
             trash=ObjectCount(len(trashed), sum(trashed)),
             collections=len(batches),
@@ -109,7 +109,7 @@ def cache_status(context: CommandContext) -> CacheStatus:
         )
 
 
-def _heap(there: Mapping[str, Object], some: Iterable[str]) -> ObjectCount:
+def _count_objects(there: Mapping[str, Object], some: Iterable[str]) -> ObjectCount:
     sizes = [there[digest].size for digest in some]
     return ObjectCount(len(sizes), sum(sizes))
 

@@ -97,14 +97,14 @@ def _repaired(stores: Stores, affected: tuple[Record, ...], fetch: Fetch | None)
     """Restore what can be restored; return the rest."""
     for record in affected:
         _from_workspace(stores, record)
-    lacking = _not_held(stores, affected)
+    lacking = _incomplete(stores, affected)
     if lacking and fetch is not None:
         fetch(stores, [record.artifact for record in lacking])
-        lacking = _not_held(stores, lacking)
+        lacking = _incomplete(stores, lacking)
     return lacking
 
 
-def _not_held(stores: Stores, some: tuple[Record, ...]) -> tuple[Record, ...]:
+def _incomplete(stores: Stores, some: tuple[Record, ...]) -> tuple[Record, ...]:
     return tuple(record for record in some if not stores.store.has_all(record.artifact))
 
 

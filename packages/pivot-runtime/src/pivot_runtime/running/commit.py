@@ -86,7 +86,7 @@ def accept(
                 stale[address] = evaluation
         for address, evaluation in stale.items():
             _check(names[address], evaluation, _changed_deps(session, evaluation), accepted=stale, force=force)
-        with lock_files.shared(context):
+        with lock_files.reporting_ignored(context):
             for address, evaluation in stale.items():
                 _record(session, evaluation, reason or "accepted without a run")
                 done.append(names[address])

@@ -117,7 +117,7 @@ class Outs:
         if out.cache:
             artifact = self._session.ingest(out.path)
             if self._layout.kept_dir.exists():
-                kept.named(self._session.stores, artifact)
+                kept.record_named(self._session.stores, artifact)
             return artifact
         found = self._session.artifact_at(out.path)
         if found is None:

@@ -65,7 +65,7 @@ class RemoteClient:
     @classmethod
     def default(cls, stores: Stores, options: TransferOptions | None = None) -> Self | None:
         """The client of the default remote; None if there is no such remote."""
-        return cls(stores, options) if stores.settings.usual_remote in stores.settings.remotes else None
+        return cls(stores, options) if stores.settings.effective_remote in stores.settings.remotes else None
 
     def push(self, artifacts: Iterable[Artifact]) -> TransferResult:
         """Upload the objects of some artifacts that the remote lacks."""
@@ -143,7 +143,7 @@ def remote_of(stores: Stores, options: TransferOptions) -> tuple[str, Remote]:
     """
     settings = stores.settings
     url = settings.remote_url(options.remote)
-    name = options.remote if options.remote is not None else settings.usual_remote
+    name = options.remote if options.remote is not None else settings.effective_remote
     limits = RemoteSettings(
         jobs=options.jobs or settings.remote_jobs, state=stores.layout.uploads_dir, timeout=settings.remote_timeout
     )
