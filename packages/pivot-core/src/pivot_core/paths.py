@@ -10,6 +10,9 @@ from pivot_core.errors import PathError
 STATE_DIR = ".pivot"
 """The directory that marks the root of a project and contains Pivot's files."""
 
+RESERVED_DIRS = frozenset({".git", STATE_DIR})
+"""The names of the directories of git and of Pivot, which contain no artifact."""
+
 
 class ArtifactPath(str):
     """The path of an artifact: relative to the project's root, with ``/``, without ``.`` or ``..``.

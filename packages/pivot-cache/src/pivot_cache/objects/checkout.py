@@ -12,10 +12,8 @@ from pivot_cache.layout import Layout
 from pivot_cache.objects.store import CheckoutMode, ObjectStore
 from pivot_cache.state.stat_cache import StatCache
 from pivot_core.lock import Artifact
-from pivot_core.paths import STATE_DIR, ArtifactPath
+from pivot_core.paths import RESERVED_DIRS, ArtifactPath
 from pivot_core.values import Value
-
-_NOT_FOR_ARTIFACTS = frozenset({".git", STATE_DIR})
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -57,7 +55,7 @@ def check_place(layout: Layout, path: ArtifactPath) -> None:
     """
     file = layout.artifact(path)
     inside = os.path.relpath(os.path.realpath(file.parent), os.path.realpath(layout.root))
-    kept = next((part for part in (*inside.split(os.sep), file.name) if part.casefold() in _NOT_FOR_ARTIFACTS), None)
+    kept = next((part for part in (*inside.split(os.sep), file.name) if part.casefold() in RESERVED_DIRS), None)
     if kept is not None:
         raise CacheError(
             f"cannot restore {file}: it is in {kept}/, into which nothing is restored",

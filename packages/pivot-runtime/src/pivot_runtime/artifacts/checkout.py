@@ -12,7 +12,7 @@ from pivot_cache.objects import checkout
 from pivot_cache.objects.store import CheckoutMode
 from pivot_cache.state.scan import leads_to_object
 from pivot_core.lock import Artifact
-from pivot_core.paths import STATE_DIR, ArtifactPath
+from pivot_core.paths import RESERVED_DIRS, ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts import kept, records
 from pivot_runtime.artifacts.records import Record
@@ -26,8 +26,6 @@ from pivot_runtime.project import name_case
 from pivot_runtime.project.guard import guarded
 
 __all__ = ["CheckoutMode", "CheckoutOptions", "CheckoutReport", "restore"]
-
-_STATE = frozenset({".git", STATE_DIR})
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -294,7 +292,7 @@ def _refuse_link(root: pathlib.Path, path: ArtifactPath, artifact: Artifact) -> 
         kinds = ("directory", "file") if real.is_dir() else ("file", "directory")
         raise CacheError(f"{file} is a symbolic link to a {kinds[0]}, but a {kinds[1]} is recorded: {way}", hint=way)
     inside = os.path.relpath(real, os.path.realpath(root))
-    if not inside.startswith("..") or not _STATE.isdisjoint(part.casefold() for part in real.parts):
+    if not inside.startswith("..") or not RESERVED_DIRS.isdisjoint(part.casefold() for part in real.parts):
         raise CacheError(f"{file} is a symbolic link to {real}, into which nothing is restored: {way}", hint=way)
     if repository.tracks(root, path):
         raise CacheError(f"{file} is a symbolic link from git, which is not followed: {way}", hint=way)

@@ -9,7 +9,7 @@ from pivot_cache.layout import lock_name
 from pivot_cache.state.scan import leads_to_object
 from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE, pipeline_in
 from pivot_core.errors import PathError
-from pivot_core.paths import STATE_DIR, ArtifactPath, is_within, touches
+from pivot_core.paths import RESERVED_DIRS, ArtifactPath, is_within, touches
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.records import ContradictionError, Records
 from pivot_runtime.context import CommandContext
@@ -19,10 +19,9 @@ from pivot_runtime.project import name_case
 from pivot_runtime.project.ignore import ignored
 from pivot_runtime.project.project import Project
 
-_STATE = frozenset({".git", STATE_DIR})
 _WORKED_FROM = frozenset(
     {
-        *_STATE,
+        *RESERVED_DIRS,
         ".gitattributes",
         ".gitignore",
         ".gitmodules",
@@ -81,7 +80,7 @@ def _refuse_name(path: ArtifactPath, project: Project) -> None:
         )
     if len(os.fsencode(last)) > _LONGEST_NAME - len(pvt.SUFFIX):
         raise TargetError(f"the name {last!r} is too long to append {pvt.SUFFIX}", hint="shorten it")
-    state = next((part for part in above if part.casefold() in _STATE), None)
+    state = next((part for part in above if part.casefold() in RESERVED_DIRS), None)
     if state is not None:
         raise TargetError(f"{path} is in {state}/, into which nothing is restored", hint="move the data elsewhere")
     beside = project.root.joinpath(*above)
@@ -160,7 +159,7 @@ def _refuse_link(path: ArtifactPath, project: Project) -> None:
             f"{path} is a symbolic link to another place in the project",
             hint=f"track its target: {project.from_cwd(os.path.relpath(real, root))}",
         )
-    if not _STATE.isdisjoint(part.casefold() for part in real.split("/")):
+    if not RESERVED_DIRS.isdisjoint(part.casefold() for part in real.split("/")):
         raise TargetError(f"{path} leads to {real}, which is not data", hint="name the data themselves")
 
 
@@ -189,7 +188,7 @@ def _worked_from(directory: pathlib.Path, project: Project) -> Iterator[str]:
     is_ignored = None
     for at, inner, names in os.walk(directory):
         for name in (*inner, *names):
-            if name.casefold() in _STATE:
+            if name.casefold() in RESERVED_DIRS:
                 yield os.path.relpath(os.path.join(at, name), project.root)
         for name in names:
             if name not in (PIPELINE_FILE, DECLARED_FILE):

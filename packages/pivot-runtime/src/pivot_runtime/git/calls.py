@@ -5,6 +5,7 @@ repository, index or object store.
 """
 
 import os
+import pathlib
 import subprocess
 from collections.abc import Mapping
 from typing import IO, Final
@@ -12,6 +13,11 @@ from typing import IO, Final
 _KEPT: Final = frozenset({"GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM", "GIT_EXEC_PATH"})
 _SETTINGS: Final = "GIT_CONFIG_"
 """The variables that control how git behaves rather than where."""
+
+
+def is_in_repository(directory: pathlib.Path) -> bool:
+    """Whether a directory or one above it belongs to a git repository; git need not be installed."""
+    return any((above / ".git").exists() for above in (directory, *directory.parents))
 
 
 def run(directory: "str | os.PathLike[str]", *arguments: str) -> subprocess.CompletedProcess[bytes]:

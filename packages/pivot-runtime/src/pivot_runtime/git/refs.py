@@ -79,7 +79,7 @@ class Repository:
         Raises:
             GitError: The environment says that there is one, and it is elsewhere.
         """
-        if any((above / ".git").exists() for above in (root, *root.parents)):
+        if calls.is_in_repository(root):
             return cls(root)
         if calls.names_repository():
             raise GitError(

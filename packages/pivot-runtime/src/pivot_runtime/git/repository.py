@@ -27,7 +27,7 @@ def may_track(root: pathlib.Path, path: str) -> bool:
 
     Links and submodules on the way to the path, and everything behind them, also count as coming from git.
     """
-    if not _within(root):
+    if not calls.is_in_repository(root):
         return False
     if (root / path).resolve() != root.resolve() / path:
         return True
@@ -41,7 +41,7 @@ def may_track(root: pathlib.Path, path: str) -> bool:
 
 def tracks(root: pathlib.Path, path: str) -> bool:
     """Whether a path of the project, a link itself and not its target, is in git's index."""
-    if not _within(root):
+    if not calls.is_in_repository(root):
         return False
     try:
         done = calls.run(root, "--literal-pathspecs", "ls-files", "-z", "--", path)
@@ -79,7 +79,7 @@ def ignored(root: pathlib.Path, paths: Sequence[str]) -> list[Ignored]:
     Raises:
         GitSilentError: Git does not answer.
     """
-    if not paths or not _within(root):
+    if not paths or not calls.is_in_repository(root):
         return []
     around = [f"{'/'.join(path.split('/')[:end])}/" for path in paths for end in range(1, path.count("/") + 1)]
     found = _check_ignore(root, dict.fromkeys((*paths, *around)))
@@ -132,7 +132,7 @@ def require(root: pathlib.Path) -> None:
     Raises:
         GitSetupError: There is none.
     """
-    if not _within(root):
+    if not calls.is_in_repository(root):
         raise GitSetupError(f"{root} is not in a git repository", hint="git init, and then repeat the command")
 
 
@@ -173,10 +173,6 @@ def _add_lines(file: pathlib.Path) -> bool:
         hint = f"add the lines yourself: {' and '.join(_LINES)}"
         raise GitSetupError(f"cannot write {file}: {error.strerror}", hint=hint) from None
     return True
-
-
-def _within(root: pathlib.Path) -> bool:
-    return any((above / ".git").exists() for above in (root, *root.parents))
 
 
 def _checked(root: pathlib.Path, *arguments: str) -> str:

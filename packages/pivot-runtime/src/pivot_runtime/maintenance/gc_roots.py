@@ -10,7 +10,7 @@ from pivot_cache.files import safe_read
 from pivot_cache.formats import lock_file, pvt
 from pivot_cache.layout import LOCK_SUFFIX, Layout, stage_addresses
 from pivot_core.lock import Artifact
-from pivot_core.paths import STATE_DIR
+from pivot_core.paths import RESERVED_DIRS
 from pivot_runtime.git import calls, submodules
 from pivot_runtime.git.refs import Repository
 
@@ -22,8 +22,6 @@ _EMPTY = (
     [b"473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813"],
 )
 """Git's names of an empty file, in repositories of both formats."""
-
-_APART = frozenset({".git", STATE_DIR})
 
 
 def refuse(error: CacheError) -> None:
@@ -101,7 +99,7 @@ def _in_workspace(root: pathlib.Path, doubt: Doubt, nested: dict[pathlib.Path, N
                 ours = [each for each in _read(pathlib.Path(directory, name), doubt) if not pvt.is_foreign(each[1])]
                 tracked.update(name.removesuffix(pvt.SUFFIX) for _ in ours)
                 yield from ours
-        inner[:] = [name for name in inner if name not in _APART and name not in tracked]
+        inner[:] = [name for name in inner if name not in RESERVED_DIRS and name not in tracked]
 
 
 def _is_merged(file: pathlib.Path) -> bool:
