@@ -310,13 +310,13 @@ def test_a_user_without_a_home(places: Places) -> None:
     [
         ("# ours\nrun.job: 3\n", 2, "run.job", "this key is not known"),
         ("run.jobs: many\n", 1, "run.jobs", "'many' is not a whole number"),
-        ("run:\n  jobs: 1\n\nrun.jobs: 2\n", 4, "run.jobs", "there twice, first in line 2"),
+        ("run:\n  jobs: 1\n\nrun.jobs: 2\n", 4, "run.jobs", "occurs twice, first in line 2"),
         ("run.jobs:\n", 1, "run.jobs", "'' is not a whole number"),
-        ("run.jobs: [1]\n", 1, "run.jobs", "must be one text or number"),
+        ("run.jobs: [1]\n", 1, "run.jobs", "must be a single string or number"),
         ("other: [1]\n", 1, "other", "this key is not known"),
         ("remotes:\n  - s3://b\n", 1, "remotes", "this key is not known"),
         ("snapshot: on\nrun.jobs: [1\n", 2, "", "this is not YAML"),
-        ("- a\n", 1, "", "it must hold keys and values"),
+        ("- a\n", 1, "", "it must contain keys and values"),
     ],
 )
 @pytest.mark.parametrize("where", ["project", "user"])

@@ -115,7 +115,7 @@ def test_what_git_ignores_is_told_with_a_way_out_that_works(
 
     way = repository.way_out(found)
     lines = way.partition(": ")[2].split()
-    if "in the place of" in way:
+    if "replace that line" in way:
         ignore.write_text("".join(f"{line}\n" for line in lines))
         data = str(pathlib.PurePath(path).with_suffix(""))
         assert repository.ignored(tmp_path, [data])  # the data stay out
@@ -124,7 +124,7 @@ def test_what_git_ignores_is_told_with_a_way_out_that_works(
     assert repository.ignored(tmp_path, [path]) == []
 
     ignore.write_text(f"{pattern}\n")
-    git(tmp_path, *shlex.split(way.split("'git ", 1)[1].split("', or write")[0]))
+    git(tmp_path, *shlex.split(way.split("'git ", 1)[1].split("', or ")[0]))
     assert repository.ignored(tmp_path, [path]) == []
 
 

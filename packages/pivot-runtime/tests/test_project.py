@@ -58,7 +58,7 @@ def test_inside_another_project_the_outer_root_is_told(tmp_path: pathlib.Path) -
 def test_a_file_is_in_the_way(tmp_path: pathlib.Path, way: str) -> None:
     (tmp_path / way).parent.mkdir(exist_ok=True)
     (tmp_path / way).write_text("mine")
-    with pytest.raises(PivotError, match="cannot make a project in") as caught:
+    with pytest.raises(PivotError, match="cannot create a project in") as caught:
         init(tmp_path)
 
     assert way in str(caught.value)
@@ -69,7 +69,7 @@ def test_a_file_is_in_the_way(tmp_path: pathlib.Path, way: str) -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_directory_that_cannot_be_written(tmp_path: pathlib.Path) -> None:
     tmp_path.chmod(0o555)
-    with pytest.raises(PivotError, match="cannot make a project in"):
+    with pytest.raises(PivotError, match="cannot create a project in"):
         init(tmp_path)
 
 

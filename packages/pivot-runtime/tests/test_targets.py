@@ -74,7 +74,7 @@ def test_ambiguous_name_lists_the_addresses() -> None:
     error = refusal("train")
 
     assert str(error) == "the stage name 'train' is ambiguous"
-    assert error.hint == "say which: p.train, q.train"
+    assert error.hint == "use an address: p.train, q.train"
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def bomb(levels: int) -> str:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (bomb(100), r"^p:13: this holds more than 50,000 keys and values, with what aliases repeat"),
+        (bomb(100), r"^p:13: this contains more than 50,000 keys and values, with what aliases repeat"),
         (
             "a0: &a0 [1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 100)),
             r"^p:63: this is nested more than 64",
@@ -71,14 +71,14 @@ def bomb(levels: int) -> str:
         ("\na: " + "[" * 100_000, r"^p:2: this is nested more than 64"),
         ("\na: " + "{a: " * 100_000, r"^p:2: this is nested more than 64"),
         ("a:\n" + "? " * 100_000, r"^p:2: this is nested more than 64"),
-        ("".join(f"p{n}: {n}\n" for n in range(300_000)), r"^p:73016: this holds more than 1,000,000 characters"),
-        ("a:\n- [" + "1," * 60_000 + "]", r"^p:2: this holds more than 50,000 keys and values$"),
+        ("".join(f"p{n}: {n}\n" for n in range(300_000)), r"^p:73016: this contains more than 1,000,000 characters"),
+        ("a:\n- [" + "1," * 60_000 + "]", r"^p:2: this contains more than 50,000 keys and values$"),
         ("a:\n  b: " + "1" * 1001, r"^p:2: a number of more than 1,000 digits"),
         ("a:\n  b: 0x" + "1" * 100_000, r"^p:2: a number of more than 1,000 digits"),
         ("a:\n  b: !!int '1x'", r"^p:2: '1x' is no int"),
         ("a:\n  b: !!bool yes", r"^p:2: 'yes' is no bool"),
-        ("a:\n  b: !!timestamp 2024-01-01", r"^p:2: this is not YAML that is read here: the tag !!timestamp"),
-        ("a:\n  b: !own {c: 1}", r"^p:2: this is not YAML that is read here: the tag !own"),
+        ("a:\n  b: !!timestamp 2024-01-01", r"^p:2: this is not YAML that Pivot reads: the tag !!timestamp"),
+        ("a:\n  b: !own {c: 1}", r"^p:2: this is not YAML that Pivot reads: the tag !own"),
         ("a:\n  b: !!set {c, d}", r"the tag !!set"),
         ("a:\n  <<: 1", r"^p:2: << takes a mapping"),
         ("a: &a {x: 1}\nb:\n  <<: *a\n  <<: {y: 1}", r"^p:4: the key '<<' occurs for the second time"),

@@ -100,7 +100,7 @@ def test_init_with_a_file_in_the_way(empty: Project) -> None:
     empty.write(".pivot", "")
     done = empty.pivot("init", code=2)
 
-    assert "error: cannot make a project" in done.stderr
+    assert "error: cannot create a project" in done.stderr
 
 
 def test_targets_are_stages_addresses_or_paths(quick: Project) -> None:

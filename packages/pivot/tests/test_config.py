@@ -335,7 +335,7 @@ def test_remotes(mine: Mine) -> None:
         (["add", "a.b", "s3://b"], "'a.b' is not a name", "hint: "),
         (["remove", "orign"], "no remote is named 'orign'", "configured: origin, own"),
         (["remove", "own"], "the remote 'own' is not configured there", "add --global"),
-        (["remove", "origin", "--global"], "the remote 'origin' is not configured there", "leave out --global"),
+        (["remove", "origin", "--global"], "the remote 'origin' is not configured there", "remove --global"),
         (["rename", "origin", "own"], "there is a remote 'own' already", "pivot remote list"),
         (["rename", "nothing", "x"], "no remote is named 'nothing'", "configured: origin, own"),
         (["rename", "origin", "a b"], "'a b' is not a name", "hint: "),

@@ -78,4 +78,4 @@ def test_what_runs_did(make: Callable[[str], Project]) -> None:
     assert stage["memory"] > 1_000_000
     assert project.pivot("show", "1", "--format", "html").stdout.startswith("<!doctype html>")
     assert len(project.json("show", "1", "--format", "chrome-trace")["traceEvents"]) == 3
-    assert "kept are 1 to 3" in project.pivot("show", "9", code=2).stderr
+    assert "kept runs: 1 to 3" in project.pivot("show", "9", code=2).stderr

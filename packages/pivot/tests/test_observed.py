@@ -147,7 +147,7 @@ def test_libraries_are_recorded_and_their_versions_count_by_policy(make: Callabl
         ("fingerprint.library_version: off", "did you mean fingerprint.library_versions?"),
         ("fingerprint.library_versions: often", "'often' is not one of off, major, minor, exact"),
         ("[", "this is not YAML"),
-        ("- a", "it must hold keys and values"),
+        ("- a", "it must contain keys and values"),
     ],
 )
 def test_a_wrong_configuration(make: Callable[[str], Project], text: str, told: str) -> None:

@@ -43,7 +43,7 @@ def expand(text: str, environment: Mapping[str, str]) -> pathlib.Path:
     home = environment.get("HOME") if user == "~" else None
     home = home or os.path.expanduser(user)
     if not os.path.isabs(home):
-        raise ConfigError(f"nobody knows where {user} is", key=_KEY, hint="write the directory itself")
+        raise ConfigError(f"the home directory of {user} is unknown", key=_KEY, hint="write the directory itself")
     return pathlib.Path(home, rest)
 
 
@@ -67,7 +67,7 @@ def _make(home: pathlib.Path) -> None:
     hint = "pivot config set cache.dir DIRECTORY, or 'pivot config unset cache.dir' for the default"
     if home.is_symlink() and not home.exists():
         problem = f"{home} is a symbolic link that leads nowhere"
-        raise ConfigError(problem, key=_KEY, hint=f"make the directory that it leads to; or {hint}")
+        raise ConfigError(problem, key=_KEY, hint=f"create its target; or {hint}")
     try:
         make_directory(home)
     except OSError as error:

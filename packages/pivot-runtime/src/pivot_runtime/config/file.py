@@ -90,7 +90,7 @@ def read_yaml(text: str, *, spans: bool = False) -> tuple[ConfigEntry, ...]:
     if root is None or (root.tag == "tag:yaml.org,2002:str" and root.value == ""):
         return ()
     if not isinstance(root, MappingNode):
-        raise FormatError("it must hold keys and values", root.start_mark.line + 1)
+        raise FormatError("it must contain keys and values", root.start_mark.line + 1)
     return tuple(entry if spans else entry._replace(span=None) for entry in _entries(root, ""))
 
 

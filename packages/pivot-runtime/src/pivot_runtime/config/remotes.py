@@ -120,7 +120,7 @@ def _absent(configuration: ConfigStore, name: str, *, user: bool) -> ConfigError
         names = sorted(key.removeprefix(_FAMILY) for key in found.explicit if key.startswith(_FAMILY))
         return ConfigError(f"no remote is named {name!r}", hint=f"configured: {', '.join(names) or 'none'}")
     hint = {
-        SettingSource.USER: "it is a setting of yours for all projects: add --global",
+        SettingSource.USER: "it is in your own file for all projects: add --global",
         SettingSource.ENVIRONMENT: f"unset the variable {there.source}",
-    }.get(there.origin, "leave out --global")
+    }.get(there.origin, "remove --global")
     return ConfigError(f"the remote {name!r} is not configured there", source=file, hint=hint)

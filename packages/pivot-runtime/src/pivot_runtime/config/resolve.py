@@ -209,12 +209,14 @@ def _take_variables(environment: Mapping[str, str], explicit: dict[str, Setting]
 
 def _parsed(entry: "ConfigEntry", first: int) -> "tuple[Key, Any]":
     if entry.line != first:
-        problem = f"this key is there twice, first in line {first}"
-        raise ConfigError(problem, key=entry.key, hint="leave one of them")
+        problem = f"this key occurs twice, first in line {first}"
+        raise ConfigError(problem, key=entry.key, hint="keep one of them")
     from pivot_runtime.config import keys  # noqa: PLC0415  # start-up time: most projects have no configuration
 
     if entry.value is None and keys.find(entry.key) is not None:
-        raise ConfigError("its value must be one text or number", key=entry.key, hint="one 'key: value' on each line")
+        raise ConfigError(
+            "its value must be a single string or number", key=entry.key, hint="one 'key: value' on each line"
+        )
     return keys.parse_value(entry.key, entry.value or "")
 
 

@@ -105,7 +105,10 @@ def _function(stage: Declaration, location: Location) -> Any:
     name, colon, attribute = (stage.python or "").partition(":")
     if not colon or not attribute or not all(part.isidentifier() for part in name.split(".")):
         raise StageError(
-            stage.name, location, f"python: {stage.python!r} names no function", hint="write python: module:function"
+            stage.name,
+            location,
+            f"python: {stage.python!r} does not name a function",
+            hint="write python: module:function",
         )
     module = _module(name, stage, location)
     _refuse_shadowed(name, module, stage, location)
@@ -121,7 +124,7 @@ def _function(stage: Declaration, location: Location) -> Any:
             )
         found = getattr(found, part)
     if isinstance(found, type) or not callable(found):
-        raise StageError(stage.name, location, f"{stage.python!r} is no function")
+        raise StageError(stage.name, location, f"{stage.python!r} is not a function")
     return found
 
 
@@ -138,7 +141,7 @@ def _module(name: str, stage: Declaration, location: Location) -> ModuleType:
             location,
             f"there is no module {name!r}",
             hint=suggest(name, _modules(os.path.dirname(location.file)))
-            or "modules are looked for beside the file, and in the project's root",
+            or "modules are searched for beside the file, and in the project's root",
         ) from None
     except BaseException as error:
         error.add_note(_importing(name, stage))

@@ -94,7 +94,7 @@ class NodeReader(Reader, Scanner, Parser, Composer, BaseResolver):
                 raise TextError(
                     f"the alias *{event.anchor} is inside what it names",
                     event.start_mark.line + 1,
-                    hint="name something that does not hold it",
+                    hint="refer to something that does not contain it",
                 )
             return  # the composer reports that there is no such anchor
         self._nodes += extent.nodes
@@ -105,9 +105,9 @@ class NodeReader(Reader, Scanner, Parser, Composer, BaseResolver):
         line = event.start_mark.line + 1
         if self._nodes > MOST_NODES:
             with_aliases = ", with what aliases repeat" if self._extents else ""
-            raise TextError(f"this holds more than {MOST_NODES:,} keys and values{with_aliases}", line, hint=SMALLER)
+            raise TextError(f"this contains more than {MOST_NODES:,} keys and values{with_aliases}", line, hint=SMALLER)
         if self._deepest > DEEPEST:
-            raise TextError(f"this is nested more than {DEEPEST} levels deep", line, hint="nest less")
+            raise TextError(f"this is nested more than {DEEPEST} levels deep", line, hint="reduce the nesting")
 
 
 def compose(text: str, reading: type[NodeReader] = NodeReader) -> yaml.Node | None:
@@ -122,7 +122,7 @@ def compose(text: str, reading: type[NodeReader] = NodeReader) -> yaml.Node | No
     """
     if len(text) > MOST_CHARACTERS:
         line = text.count("\n", 0, MOST_CHARACTERS) + 1
-        raise TextError(f"this holds more than {MOST_CHARACTERS:,} characters", line, hint=SMALLER)
+        raise TextError(f"this contains more than {MOST_CHARACTERS:,} characters", line, hint=SMALLER)
     try:
         found: yaml.Node | None = reading(text).get_single_node()
     except yaml.YAMLError as error:
@@ -259,7 +259,7 @@ def _pairs(node: Any) -> dict[str, tuple[Any, Any]]:
         else:
             key, twice = _scalar(key_node), False
             if not isinstance(key, str):
-                raise TextError(f"the key {key!r} must be a string", _line(key_node), hint="put it into quotes")
+                raise TextError(f"the key {key!r} must be a string", _line(key_node), hint="put it in quotes")
             twice = key in own
             own[key] = (key_node, value_node)
         if twice:
@@ -285,16 +285,16 @@ def _scalar(node: Any) -> Any:
     _check_tag(node, *_SCALARS)
     fits, made = _SCALARS[node.tag]
     if not fits.match(text):
-        raise TextError(f"{text[:40]!r} is no {node.tag.removeprefix(_TAG)}", line, hint="leave the tag out")
+        raise TextError(f"{text[:40]!r} is no {node.tag.removeprefix(_TAG)}", line, hint="remove the tag")
     if node.tag == f"{_TAG}int" and len(text) > _MOST_DIGITS:
-        raise TextError(f"a number of more than {_MOST_DIGITS:,} digits", line, hint="put it into quotes")
+        raise TextError(f"a number of more than {_MOST_DIGITS:,} digits", line, hint="put it in quotes")
     return made(text)
 
 
 def _check_tag(node: Any, *known: str) -> None:
     if node.tag not in known:
         tag = node.tag.replace(_TAG, "!!", 1)
-        raise TextError(f"this is not YAML that is read here: the tag {tag}", _line(node), hint="leave the tag out")
+        raise TextError(f"this is not YAML that Pivot reads: the tag {tag}", _line(node), hint="remove the tag")
 
 
 def _line(node: Any) -> int:

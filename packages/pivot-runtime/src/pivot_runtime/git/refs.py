@@ -369,13 +369,13 @@ def _started[T](start: Callable[[], T]) -> T:
     except OSError as error:
         raise GitError(
             f"cannot run git: {error.strerror}",
-            hint="install git: without it, nobody can tell what the branches of this repository need",
+            hint="install git: without it, the needs of this repository's branches are unknown",
         ) from None
 
 
 def _failed(command: str, errors: str) -> GitError:
     lines = errors.strip().splitlines()
     return GitError(
-        f"git {command} failed: {lines[-1] if lines else 'it said nothing'}",
-        hint="nothing was removed: what git cannot tell may be needed; see 'git fsck'",
+        f"git {command} failed: {lines[-1] if lines else 'no message'}",
+        hint="nothing was removed, since it may be needed; see 'git fsck'",
     )

@@ -101,7 +101,7 @@ def _check_ignore(root: pathlib.Path, paths: Iterable[str]) -> dict[str, tuple[s
                 asking.kill()
                 raise GitSilentError(
                     f"git does not say within {_PATIENCE_S} s what it ignores",
-                    hint="look for a .gitignore that is no file, or a file system that does not answer",
+                    hint="look for a .gitignore that is not a file, or a file system that does not answer",
                 ) from None
     except OSError:
         return {}
@@ -123,7 +123,7 @@ def way_out(ignored: Ignored) -> str:
     base = base if base.startswith("/") or "/" in base else f"**/{base}"
     suffix = ignored.path.rpartition(".")[2]
     lines = f"{base}/**  !{base}/**/  !{base}/**/*.{suffix}  !{base}/**/.gitignore"
-    return f"{once}, or write in the place of that line these four: {lines}"
+    return f"{once}, or replace that line by these four: {lines}"
 
 
 def require(root: pathlib.Path) -> None:
@@ -183,7 +183,7 @@ def _checked(root: pathlib.Path, *arguments: str) -> str:
     if done.returncode:
         answer = done.stderr.strip().splitlines()
         raise GitSetupError(
-            f"git {arguments[0]} failed: {answer[-1] if answer else 'it said nothing'}", hint="solve that, and repeat"
+            f"git {arguments[0]} failed: {answer[-1] if answer else 'no message'}", hint="solve that, and repeat"
         )
     return done.stdout
 

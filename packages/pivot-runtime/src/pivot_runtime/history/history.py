@@ -105,7 +105,9 @@ def run(project: Project, number: int | None = None) -> PastRun:
     if not known:
         raise HistoryError("no run has been recorded", hint="'pivot repro' records what it does")
     if number is not None and number not in known:
-        raise HistoryError(f"there is no run {number}", hint=f"kept are {known[0]} to {known[-1]}: pivot history")
+        raise HistoryError(
+            f"there is no run {number}", hint=f"kept runs: {known[0]} to {known[-1]}; see 'pivot history'"
+        )
     return _read(place, known[-1] if number is None else number)
 
 

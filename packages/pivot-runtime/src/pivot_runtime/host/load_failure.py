@@ -41,7 +41,7 @@ def failed_import(
         return {
             "message": f"{name} cannot be loaded, since it replaces {listed}: {failure.one_line(error)}",
             "traceback": "",
-            "hint": "replace them inside the stages that need it, or with functions that do all that the old ones did",
+            "hint": "replace them inside the stages that need it, or with functions that do what the old ones did",
         }
     if isinstance(error, SyntaxError):
         entry = None

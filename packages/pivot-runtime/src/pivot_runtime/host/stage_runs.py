@@ -19,7 +19,7 @@ from pivot_runtime.host.stage_process import ProcessEnd, StageProcess
 from pivot_runtime.processes import live_threads, parent_death, process_tree, wire
 from pivot_runtime.worker import spawned
 
-_SILENT = "code that calls os._exit() ends it, code that closes descriptors of others keeps it from saying how it went"
+_SILENT = "code that calls os._exit() ends it, code that closes other code's descriptors prevents its report"
 
 
 class StageRuns:
@@ -152,9 +152,7 @@ class StageRuns:
     def _outcome(self, process: StageProcess, end: ProcessEnd) -> dict[str, Any]:
         if process.overdue:
             limit = self._imported.stages[process.address].stage.timeout
-            return _failed(
-                f"it ran longer than its timeout of {limit:g} s", "its timeout says how long; its log, where it was"
-            )
+            return _failed(f"it ran longer than its timeout of {limit:g} s", "its log shows where it was")
         message = process.message
         if message is not None and message["ok"]:
             return _observations(message, self._imported.manifests[process.address], self._imported.root)

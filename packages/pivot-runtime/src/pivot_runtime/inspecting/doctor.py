@@ -72,7 +72,7 @@ def diagnose(context: CommandContext) -> Iterator[Finding]:
     except PivotError as error:
         yield Finding(Level.BAD, "configuration", str(error), error.hint)
         return
-    yield Finding(Level.GOOD, "configuration", "every setting is known and has a value that it may have")
+    yield Finding(Level.GOOD, "configuration", "all settings are known and valid")
     yield from _cache(context)
     yield from _git(context)
     yield from _pipelines(context, settings)
@@ -87,12 +87,12 @@ def _roots(project: Project) -> Iterator[Finding]:
             yield Finding(
                 Level.BAD,
                 "project",
-                f"{directory} has a {STATE_DIR}/ of its own, which does not count below {project.root}",
+                f"{directory} has a {STATE_DIR}/ of its own, which is ignored below {project.root}",
                 f"remove {directory / STATE_DIR}, or the one above",
             )
     reason = polling_reason([os.fspath(project.root)])
     if reason:
-        yield Finding(Level.SLOW, "project", f"{reason}: 'pivot repro --watch' has to look at files twice a second")
+        yield Finding(Level.SLOW, "project", f"{reason}: 'pivot repro --watch' must check the files twice a second")
 
 
 def _cache(context: CommandContext) -> Iterator[Finding]:
@@ -117,11 +117,11 @@ def _cache(context: CommandContext) -> Iterator[Finding]:
             Level.BAD,
             "cache",
             f"only {free >> 20} MiB are free for {layout.cache_dir}",
-            "'pivot cache gc' deletes what nothing needs; cache.dir can be elsewhere",
+            "'pivot cache gc' deletes unneeded objects; cache.dir can be on another disk",
         )
     modes = probe(layout.objects_dir, layout.database_dir)
     if modes[REFLINK]:
-        text = "files are made from the cache without copying their bytes (reflinks)"
+        text = "files are created from the cache without copying their bytes (reflinks)"
         yield Finding(Level.GOOD, "cache", text)
     else:
         others = [name for name in (HARDLINK, SYMLINK) if modes[name]]
@@ -153,7 +153,7 @@ def _git(context: CommandContext) -> Iterator[Finding]:
             wrong = list(_git_wrong(context))
         except GitSilentError as error:
             wrong = [Finding(Level.BAD, "git", str(error), error.hint)]
-        yield from wrong or [Finding(Level.GOOD, "git", "lock files are for git, the cache is kept out of it")]
+        yield from wrong or [Finding(Level.GOOD, "git", "git has the lock files, and ignores the cache")]
 
 
 def _git_wrong(context: CommandContext) -> Iterator[Finding]:

@@ -161,7 +161,7 @@ class _Repetition:
             difference = self._difference(lock)
             return Rerun(address, DIFFERS if difference else SAME, difference, finished.seconds)
         except InputGoneError as error:
-            return Rerun(address, SKIPPED, f"{error} is not available as it was")
+            return Rerun(address, SKIPPED, f"{error} is not available with its former content")
         except PivotError as error:
             return Rerun(address, FAILED, str(error))
         finally:
@@ -194,7 +194,7 @@ class _Repetition:
         try:
             before = self._session.store.tree(recorded)
         except CacheError:
-            return f"{path} (what it held is no longer in the cache)"
+            return f"{path} (its former content is no longer in the cache)"
         for name in sorted({*before.files, *now.files}):
             inner = ArtifactPath(f"{path}/{name}")
             if name not in now.files:
@@ -214,7 +214,7 @@ class _Repetition:
             self._session.store.restore(recorded, old)
         except CacheError:
             if self._session.artifact_at(path) != recorded:
-                return "(what it held is no longer available)"
+                return "(its former content is no longer available)"
             old = self._session.project.root / path
         try:
             return first_difference(old, self._copy.root / path)

@@ -453,7 +453,7 @@ def refuse_same_names(files: Iterable[tuple[pathlib.Path, Loaded]], root: pathli
                 first, second = (f"in {file.relative_to(root)} ({place})" for file, place in (home, here))
                 raise GraphError(
                     f"two pipelines have the name {stage.spec.pipeline!r}: {first} and {second}",
-                    hint="give one of them another name: pivot.Pipeline(...), or 'pipeline' in a pivot.yaml",
+                    hint="rename one of them: pivot.Pipeline(...), or 'pipeline' in a pivot.yaml",
                 )
 
 
@@ -468,4 +468,4 @@ def refuse_sources(graph: Graph, files: Iterable[Loaded], root: pathlib.Path) ->
         if str(root / path) in sources:
             spec = graph.stages[address]
             problem = f"its out {str(path)!r} is a source file of the pipeline"
-            raise StageError(spec.name, spec.location, problem, hint="let it write elsewhere")
+            raise StageError(spec.name, spec.location, problem, hint="let it write to another path")

@@ -358,4 +358,7 @@ def load_in(
         if loaded is not None:
             return loaded, host
         host.close()
-    raise HostError(f"{file.name} or a module it imports keeps changing", hint="wait for the edits to end, and repeat")
+    raise HostError(
+        f"{file.name} or a module it imports keeps changing",
+        hint="wait for the edits to end, and repeat the command the command",
+    )

@@ -160,7 +160,7 @@ def _named(directory: pathlib.Path) -> Iterator[User]:
             raise LockFileError(
                 str(file),
                 "it does not say which project uses this cache",
-                hint="delete the file, and run any pivot command in that project: it says so again",
+                hint="delete the file, and run any pivot command in that project, which writes it again",
             )
         yield user
 

@@ -165,12 +165,12 @@ def _link_hint(name: str, display_path: str, file: pathlib.Path) -> str:
     quoted = shlex.quote(display_path)
     removed = f"remove the link: rm {quoted}"
     if name == STATE_DIR:
-        return f"{removed}; then 'pivot init' makes a directory of the project's own"
+        return f"{removed}; then 'pivot init' creates the project's own directory"
     inner = name.removeprefix(f"{STATE_DIR}/")
     if inner == "cache":
         return f"{removed}; to keep the cache elsewhere: pivot config set cache.dir DIRECTORY"
     if inner.startswith((DATABASES, "cache/")):
-        return f"{removed}; Pivot makes again what is missing there"
+        return f"{removed}; Pivot recreates what is missing there"
     if inner.startswith("stages"):
         return f"{removed}; then 'git checkout' what was recorded, or 'pivot repro'"
     if file.is_file():
@@ -215,7 +215,7 @@ def init(directory: pathlib.Path) -> Initialized:
                 created.append(str(file.relative_to(directory)))
     except OSError as error:
         raise PivotError(
-            f"cannot make a project in {directory}: {error.strerror}: {error.filename}",
+            f"cannot create a project in {directory}: {error.strerror}: {error.filename}",
             hint="check what is there, and that you may write to the directory",
         ) from None
     return Initialized(tuple(created), _outer(directory), tuple(_inner(directory)) if created else ())

@@ -43,7 +43,7 @@ def named(target: str, graph: Graph) -> frozenset[str]:
         return frozenset({target})
     same = [address for address, spec in graph.stages.items() if spec.name == target]
     if len(same) > 1:
-        raise TargetError(f"the stage name {target!r} is ambiguous", hint=f"say which: {', '.join(same)}")
+        raise TargetError(f"the stage name {target!r} is ambiguous", hint=f"use an address: {', '.join(same)}")
     if same:
         return frozenset(same)
     if not _PATTERN.isdisjoint(target):

@@ -126,7 +126,7 @@ def _check(
         what = more[0].value.lower() if more else f"input data changed: {changed[0]}"
         raise NotAcceptedError(
             f"stage {name!r} cannot be accepted: {what}",
-            hint="run 'pivot repro'; --force accepts it all the same",
+            hint="run 'pivot repro'; --force accepts it anyway",
         )
 
 

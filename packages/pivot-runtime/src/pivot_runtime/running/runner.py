@@ -332,7 +332,9 @@ class Runner:
         spec, deps = self._graph.stages[address], self._running[address].observation.inputs.deps
         missing = self._outs.missing(spec)
         if missing:
-            raise _StageFailure(f"it did not write {', '.join(missing)}", hint="a stage writes all outs it declares")
+            raise _StageFailure(
+                f"it did not write {', '.join(missing)}", hint="a stage must write all outs that it declares"
+            )
         unruly = self._strict_io.unruly(spec, finished.seen)
         if unruly:
             hint = "declare them as shown, or name them in strict_io.ignore"
@@ -396,7 +398,7 @@ class Runner:
             return
         if lost:
             aside = self._layout.stash_dir / address
-            hint = f"{', '.join(lost)} could not be put back: {aside} has the old"
+            hint = f"{', '.join(lost)} could not be put back: the previous content is in {aside}"
         del self._running[address]
         self._result.tried[address] = run.observation.inputs.key()
         log = self._log(address)

@@ -52,7 +52,7 @@ class Strace:
         while not _is_traced():
             if os.waitpid(self._pid, os.WNOHANG)[0]:
                 raise TraceError(
-                    f"strace cannot watch the stage: {self._error_line()}", hint="allow ptrace, or do without"
+                    f"strace cannot watch the stage: {self._error_line()}", hint="allow ptrace, or omit --trace-io"
                 )
             time.sleep(_STEP_SECONDS)
 
@@ -72,7 +72,7 @@ class Strace:
 
 def missing_error() -> TraceError:
     """The error if strace is not installed."""
-    return TraceError("strace, which --trace-io needs, is not on the PATH", hint="install it; there is one for Linux")
+    return TraceError("strace, which --trace-io needs, is not on the PATH", hint="install it; it exists only for Linux")
 
 
 def _is_traced() -> bool:

@@ -58,7 +58,9 @@ def _run(stage: Stage, program: str, text: str) -> None:
     missing = [path for out in stage.outs.values() for path in out.paths if not os.path.exists(path)]
     if missing:
         raise _error(
-            stage, f"its command did not write {', '.join(missing)}", hint="a stage writes all outs it declares"
+            stage,
+            f"its command did not write {', '.join(missing)}",
+            hint="a stage must write all outs that it declares",
         )
 
 
