@@ -14,8 +14,7 @@ from pivot_core.loaders import Text
 from pivot_core.stages.annotations import Dep, Out
 from pivot_runtime.config import keys, remotes, settings
 from pivot_runtime.config.keys import KEYS
-from pivot_runtime.config.resolve import SettingSource, user_file
-from pivot_runtime.config.settings import Settings, Strictness, WorkerStart
+from pivot_runtime.config.settings import Settings, SettingSource, Strictness, WorkerStart, user_file
 from pivot_runtime.config.store import ConfigStore
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import ConfigError

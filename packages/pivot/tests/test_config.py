@@ -411,5 +411,5 @@ def test_reading_simple_lines_does_not_import_yaml(mine: Mine) -> None:
     mine.write(CONFIG, f"# ours\nremotes.origin: {ORIGIN}  # in Dublin\nrun.jobs: 2\n")
     loaded = mine.pivot("config", "get", "run.jobs", env={"PYTHONVERBOSE": "", "PYTHONPROFILEIMPORTTIME": "1"}).stderr
 
-    assert "pivot_runtime.config.resolve" in loaded
+    assert "pivot_runtime.config.settings" in loaded
     assert "yaml" not in {line.rpartition("|")[2].strip().partition(".")[0] for line in loaded.splitlines()}

@@ -108,13 +108,14 @@ class CommandContext(Value):
         Raises:
             ConfigError: A key is not known, or its value is not one of its values.
         """
-        from pivot_runtime.config import resolve  # noqa: PLC0415  # start-up time: some commands need no settings
+        # start-up time: some commands need no settings
+        from pivot_runtime.config.settings import read_config, user_file  # noqa: PLC0415
 
-        files = (self.project.layout.config_file, resolve.user_file(self.environment))
+        files = (self.project.layout.config_file, user_file(self.environment))
         for file in files:
             if file is not None:
                 self.read_set.look(file)
-        return resolve.read_config(*files, self.environment).settings()
+        return read_config(*files, self.environment).settings()
 
     @property
     def cache_layout(self) -> Layout:

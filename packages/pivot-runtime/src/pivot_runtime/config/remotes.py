@@ -5,7 +5,7 @@ import attrs
 from pivot_core.values import Value
 from pivot_runtime.config import edit, keys
 from pivot_runtime.config.file import read_entries
-from pivot_runtime.config.resolve import ResolvedConfig, Setting, SettingSource
+from pivot_runtime.config.settings import ResolvedConfig, Setting, SettingSource
 from pivot_runtime.config.store import ConfigStore, check_remote
 from pivot_runtime.errors import ConfigError
 

@@ -15,9 +15,9 @@ from pivot_cache.files.atomic import make_directory, temporary, write_all
 from pivot_cache.layout import Layout
 from pivot_core.errors import DiscoveryError, PivotError
 from pivot_core.values import Value
-from pivot_runtime.config import edit, keys, resolve
+from pivot_runtime.config import edit, keys, settings
 from pivot_runtime.config.file import FormatError
-from pivot_runtime.config.resolve import ResolvedConfig, Setting, SettingSource
+from pivot_runtime.config.settings import ResolvedConfig, Setting, SettingSource
 from pivot_runtime.errors import ConfigError
 from pivot_runtime.project.project import find_root_without_links
 
@@ -38,14 +38,14 @@ class ConfigStore(Value):
 
     def read(self, *, user: bool = False) -> ResolvedConfig:
         """The settings, valid or not; with ``user``, only those of the user's file."""
-        mine = resolve.user_file(self.environment)
+        mine = settings.user_file(self.environment)
         if user:
-            return resolve.read_config(None, mine, {})
+            return settings.read_config(None, mine, {})
         try:
             project = self.file()
         except DiscoveryError:
             project = None
-        return resolve.read_config(project, mine, self.environment)
+        return settings.read_config(project, mine, self.environment)
 
     def file(self, *, user: bool = False) -> pathlib.Path:
         """The project's file, or the user's.
@@ -57,7 +57,7 @@ class ConfigStore(Value):
         """
         if not user:
             return Layout(find_root_without_links(self.cwd)).config_file
-        file = resolve.user_file(self.environment)
+        file = settings.user_file(self.environment)
         if file is None:
             raise ConfigError("there is no directory for your own settings", hint="set HOME or XDG_CONFIG_HOME")
         return file
@@ -95,11 +95,11 @@ class ConfigStore(Value):
         # A link to a file that is stored elsewhere is kept.
         file = pathlib.Path(os.path.realpath(self.file(user=user)))
         with as_cache_errors("write", file), _alone_in(file.parent):
-            before = resolve.text_of(file)
+            before = settings.text_of(file)
             try:
                 after = change(before)
             except FormatError as error:
-                raise resolve.unreadable(error, file) from None
+                raise settings.unreadable(error, file) from None
             if after != before:
                 _write(file, after.encode())
             return after != before
