@@ -41,9 +41,7 @@ def push(
     """
     options = options or TransferSettings()
     whole = list(artifacts)
-    closed = _known(remote, options, {artifact.digest for artifact in whole if artifact.tree}, whole=True)
-    wanted = objects_of(whole, store, closed=closed)
-    there = _known(remote, options, wanted.sizes)
+    closed, wanted, there = _wanted(whole, store, remote, options)
     inside = frozenset[str]().union(*(listed(digest, store) for digest in closed))
     if there.issuperset(wanted.sizes):
         return TransferResult(present=frozenset(there) | inside)
@@ -88,9 +86,7 @@ def absent(
     """
     options = options or TransferSettings()
     whole = set(artifacts)
-    closed = _known(remote, options, {artifact.digest for artifact in whole if artifact.tree}, whole=True)
-    wanted = objects_of(whole, store, closed=closed)
-    there = _known(remote, options, wanted.sizes)
+    _, wanted, there = _wanted(whole, store, remote, options)
     if not there.issuperset(wanted.sizes):
         from pivot_cache.remotes import session  # noqa: PLC0415 - what is known needs no event loop
 
@@ -111,6 +107,15 @@ def present(digests: Iterable[str], remote: Remote, options: TransferSettings | 
     from pivot_cache.remotes import session  # noqa: PLC0415 - as above
 
     return session.ask(dict.fromkeys(digests), remote, options or TransferSettings())
+
+
+def _wanted(
+    artifacts: Collection[Artifact], store: ObjectStore, remote: Remote, options: TransferSettings
+) -> tuple[set[str], ObjectSet, set[str]]:
+    """The listings known to be complete on the remote, the objects of the rest, and the known ones of those."""
+    closed = _known(remote, options, {artifact.digest for artifact in artifacts if artifact.tree}, whole=True)
+    wanted = objects_of(artifacts, store, closed=closed)
+    return closed, wanted, _known(remote, options, wanted.sizes)
 
 
 def _known(remote: Remote, options: TransferSettings, digests: Collection[str], *, whole: bool = False) -> set[str]:

@@ -53,8 +53,7 @@ class NameTargets:
 
     def is_defined(self, name: GlobalName) -> bool:
         """Whether a name is bound only by definitions of functions and classes."""
-        module = self._modules.named(name.module)
-        source = module.source if module is not None else None
+        source = self._modules.source_of(name.module)
         bindings = source.bindings.get(name.name, ()) if source is not None else ()
         return bool(bindings) and all(binding.top is not None for binding in bindings)
 

@@ -219,8 +219,7 @@ class Slices:
         return same, holders
 
     def _is_class(self, name: GlobalName) -> bool:
-        module = self._modules.named(name.module)
-        source = module.source if module is not None else None
+        source = self._modules.source_of(name.module)
         bindings = source.bindings.get(name.name, ()) if source is not None else ()
         tops = [source.tops[each.top] for each in bindings if each.top is not None] if source is not None else []
         return any(top.site.kind == "class" for top in tops)
@@ -229,8 +228,7 @@ class Slices:
         """Whether the value of a name is always a number or a text, so that only binding it can change it."""
         if name not in self._plain:
             self._plain[name] = True  # the answer for a name that depends on itself
-            module = self._modules.named(name.module)
-            source = module.source if module is not None else None
+            source = self._modules.source_of(name.module)
             statements = self._targets.statements(source) if source is not None else None
             binding = [*statements.binding(name.name), *statements.binding(ANY)] if statements is not None else []
             self._plain[name] = bool(binding) and all(

@@ -144,6 +144,11 @@ class Modules:
         live = sys.modules.get(name)
         return self.of(live) if isinstance(live, ModuleType) else self.on_disk(name)
 
+    def source_of(self, name: str) -> SourceFile | None:
+        """The source of the module with this full name, if both exist."""
+        module = self.named(name)
+        return module.source if module is not None else None
+
     def on_disk(self, name: str) -> Module | None:
         """A module that is not imported, found without importing it or its packages."""
         if name not in self._static:
