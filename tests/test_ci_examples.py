@@ -94,7 +94,7 @@ def test_the_action_is_one() -> None:
         ("        run: pivot pull\n", "        with: {a: b}\n        run: pivot pull\n", "takes no inputs"),
     ],
 )
-def test_what_is_no_workflow_is_found(old: str, new: str, problem: str) -> None:
+def test_invalid_workflows_are_found(old: str, new: str, problem: str) -> None:
     text = (ROOT / "examples/ci/verify.yml").read_text()
     assert old in text
     with pytest.raises(InvalidError, match=re.escape(problem)):
@@ -113,7 +113,7 @@ def test_what_is_no_workflow_is_found(old: str, new: str, problem: str) -> None:
         ("using: composite", "using: node20", "made of steps"),
     ],
 )
-def test_what_is_no_action_is_found(old: str, new: str, problem: str) -> None:
+def test_invalid_actions_are_found(old: str, new: str, problem: str) -> None:
     text = ACTION.read_text()
     assert old in text
     with pytest.raises(InvalidError, match=re.escape(problem)):

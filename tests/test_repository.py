@@ -271,7 +271,7 @@ def test_files_that_have_rules_of_their_own_are_there() -> None:
     assert [path for path in ignores if not list(ROOT.glob(path))] == []
 
 
-def test_who_knows_which_packages_are_pivots_own_knows_all() -> None:
+def test_every_list_of_pivots_packages_is_complete() -> None:
     from pivot_fingerprint.walk import libraries  # noqa: PLC0415  # one test needs them
     from pivot_runtime.definitions import source_import  # noqa: PLC0415
 
@@ -339,7 +339,7 @@ def test_no_file_holds_a_path_of_somebodys_machine() -> None:
     assert first_matches(MACHINE_PATHS, tracked()) == {}
 
 
-def test_the_repository_is_no_project_of_its_own() -> None:
+def test_the_repository_itself_is_not_a_project() -> None:
     """It would be the root of every project that a test makes below it."""
     assert not [name for name in tracked() if name.startswith(".pivot")]
 

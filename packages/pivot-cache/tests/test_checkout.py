@@ -124,7 +124,7 @@ def test_nothing_is_restored_to_where_git_or_pivot_would_execute_or_believe_it(t
     assert list(layout.root.rglob("*/x")) == []
 
 
-def test_symbolic_links_to_data_that_lie_elsewhere_are_followed(tmp_path: Path) -> None:
+def test_links_to_data_outside_the_project_are_followed(tmp_path: Path) -> None:
     layout, store = Layout(tmp_path / "project"), ObjectStore(tmp_path / "files")
     (tmp_path / "disk").mkdir()
     layout.root.mkdir()

@@ -266,7 +266,7 @@ def _leave(directory: Path) -> None:
     assert forked(work) == KILLED
 
 
-def test_what_the_dead_left_is_swept_and_what_the_living_use_is_not(tmp_path: Path) -> None:
+def test_leftovers_of_dead_processes_are_swept_and_files_in_use_are_not(tmp_path: Path) -> None:
     _leave(tmp_path)
     assert len(os.listdir(tmp_path)) == 2
 
@@ -289,7 +289,7 @@ def test_only_names_of_ours_are_swept(tmp_path: Path) -> None:
     assert set(os.listdir(tmp_path)) == {*names, ".pivot-0.tmp"}
 
 
-def test_what_is_swept_before_it_is_locked_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_swept_before_it_is_locked_is_created_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sweeping process may see a temporary name in the moment before its owner has locked it."""
     actual = fcntl.flock
     swept: list[int] = []
@@ -310,7 +310,7 @@ def test_what_is_swept_before_it_is_locked_is_made_again(tmp_path: Path, monkeyp
     assert len(swept) == 3
 
 
-def test_where_there_are_no_locks_nothing_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_swept_without_file_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def unsupported(descriptor: int, operation: int) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
@@ -357,7 +357,7 @@ def runs_hold_up(project: Project) -> bool:
     return all(record.outs.keys() == {DATA, FILE} for records in found for record in records)
 
 
-def test_what_was_flushed_survives_any_power_cut(tmp_path: Path) -> None:
+def test_flushed_files_survive_any_power_cut(tmp_path: Path) -> None:
     """Also when the cut comes while something else is written."""
     root = tmp_path / "root"
     root.mkdir()

@@ -81,7 +81,7 @@ def test_a_locked_one_is_bypassed(file: Path) -> None:
     assert names(file) == ["one"]
 
 
-def test_where_none_can_be_made_nothing_is_done(file: Path) -> None:
+def test_an_uncreatable_database_is_no_error(file: Path) -> None:
     file.parent.write_bytes(b"in the way")
     add(file, "one")
 

@@ -74,7 +74,7 @@ def test_a_directory_is_the_tree_of_its_files(database: Path, data: Path) -> Non
     assert hash_path(data / "run") == of(b"#!", executable=True)
 
 
-def test_what_has_not_changed_costs_one_row_and_no_hash(
+def test_an_unchanged_directory_costs_one_row_and_no_hash(
     database: Path, data: Path, hashed: list[int], asked: list[str]
 ) -> None:
     with StatCache(database, clock=in_an_hour) as cache:
@@ -172,7 +172,7 @@ def test_a_directory_is_remembered_only_when_all_its_files_have_settled(database
     assert row_of(database, os.fsencode(data) + b"/") is not None
 
 
-def test_what_was_hashed_soon_after_a_change_is_hashed_again_after_a_restart(
+def test_a_file_hashed_soon_after_a_change_is_hashed_again_after_a_restart(
     database: Path, data: Path, hashed: list[int]
 ) -> None:
     newest = max(path.stat().st_ctime_ns for path in data.rglob("*"))
@@ -183,7 +183,7 @@ def test_what_was_hashed_soon_after_a_change_is_hashed_again_after_a_restart(
         assert len(hashed) == hashes
 
 
-def test_what_has_gone_is_forgotten_but_not_what_others_know(database: Path, data: Path) -> None:
+def test_deleted_files_are_forgotten_but_not_rows_of_other_processes(database: Path, data: Path) -> None:
     with StatCache(database, clock=in_an_hour) as cache:
         cache.artifact(data)
         cache.artifact(data / "0")
@@ -284,7 +284,7 @@ def listening(path: Path) -> None:
         (listening, "is a socket, not a file"),
     ],
 )
-def test_what_cannot_be_content_is_refused_by_name(
+def test_entries_that_cannot_be_content_are_refused_by_name(
     database: Path,
     store: ObjectStore,
     data: Path,
@@ -362,7 +362,7 @@ def test_a_file_that_goes_while_its_directory_is_read_is_named(
                 look(data)
 
 
-def test_nothing_is_no_directory(database: Path, store: ObjectStore, tmp_path: Path) -> None:
+def test_a_missing_path_is_not_a_directory(database: Path, store: ObjectStore, tmp_path: Path) -> None:
     with StatCache(database) as cache:
         assert cache.artifact(tmp_path / "data") is None
         with pytest.raises(ArtifactError, match="there is no such directory"):
@@ -388,7 +388,7 @@ def test_ingest_stores_every_file_and_the_listing(database: Path, store: ObjectS
     assert [path.name for path in store.directory.iterdir() if len(path.name) != 2] == []
 
 
-def test_what_the_store_has_is_neither_read_nor_copied_again(
+def test_stored_files_are_neither_read_nor_copied_again(
     database: Path, store: ObjectStore, data: Path, hashed: list[int]
 ) -> None:
     with StatCache(database, clock=in_an_hour) as cache:
@@ -405,7 +405,7 @@ def test_what_the_store_has_is_neither_read_nor_copied_again(
     assert after == hash_path(data) != before
 
 
-def test_what_the_store_has_lost_is_copied_again(database: Path, store: ObjectStore, data: Path) -> None:
+def test_lost_objects_are_copied_again(database: Path, store: ObjectStore, data: Path) -> None:
     with StatCache(database, clock=in_an_hour) as cache:
         artifact = ingest(data, store, cache)
         for digest in [artifact.digest, *list(store.tree(artifact).digests())[:3]]:

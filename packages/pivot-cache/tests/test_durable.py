@@ -116,7 +116,7 @@ def test_a_directory_with_all_that_is_in_it(
     assert any(name.startswith("syncfs") for name in done) is (together and syscalls._syncfs() is not None)
 
 
-def test_what_the_system_cannot_flush_is_an_error_that_names_it(tmp_path: Path) -> None:
+def test_a_failed_flush_is_an_error_that_names_the_path(tmp_path: Path) -> None:
     with pytest.raises(CacheError, match="cannot flush"):
         durable.flush_files([tmp_path / "absent"])
     durable.flush_files([])
@@ -149,7 +149,7 @@ def test_an_object_that_is_not_there_cannot_be_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lasting", [False, True])
-def test_what_is_no_file_is_replaced_and_not_waited_for(tmp_path: Path, lasting: bool) -> None:
+def test_pipes_and_the_like_are_replaced_without_waiting(tmp_path: Path, lasting: bool) -> None:
     (tmp_path / "device").symlink_to("/dev/zero")
     os.mkfifo(tmp_path / "pipe")
     for name in ("device", "pipe"):

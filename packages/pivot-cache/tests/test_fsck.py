@@ -127,7 +127,7 @@ def test_fast_looks_at_sizes_marks_and_kinds_and_moves_nothing(store: ObjectStor
     assert not store.quarantine_dir.exists()
 
 
-def test_what_is_no_file_is_moved_away(store: ObjectStore) -> None:
+def test_irregular_files_are_moved_away(store: ObjectStore) -> None:
     put(store, b"content")
     odd = store.directory / "ab" / ("0" * 30)
     odd.parent.mkdir(exist_ok=True)
@@ -139,7 +139,7 @@ def test_what_is_no_file_is_moved_away(store: ObjectStore) -> None:
     assert not odd.is_symlink()
 
 
-def test_what_is_missing_is_named(store: ObjectStore) -> None:
+def test_missing_objects_are_named(store: ObjectStore) -> None:
     directory, incomplete = put_tree(store, a=b"A"), put_tree(store, b=b"B", c=b"C")
     store.path_of(directory.digest).unlink()
     gone = digest_bytes(b"C")
@@ -168,7 +168,7 @@ def test_a_damaged_listing_is_bad_and_missing(store: ObjectStore) -> None:
     assert report.missing == {directory.digest}
 
 
-def test_what_waits_in_the_trash_is_not_missing(store: ObjectStore, tmp_path: Path) -> None:
+def test_objects_in_the_trash_are_not_missing(store: ObjectStore, tmp_path: Path) -> None:
     artifact = put(store, b"content")
     day = 24 * 3600 * 1_000_000_000
     collect(Cache(store, RunCache(tmp_path / "runs")), tuple, Retention(20_000 * day, 0, day), since_ns=1 << 63)
@@ -177,7 +177,7 @@ def test_what_waits_in_the_trash_is_not_missing(store: ObjectStore, tmp_path: Pa
     assert store.path_of(artifact.digest).exists()
 
 
-def test_what_is_not_ours_is_named_and_left_alone(store: ObjectStore) -> None:
+def test_foreign_files_are_named_and_not_touched(store: ObjectStore) -> None:
     put(store, b"content")
     names = ["README", "ab/notes", "abc/x"]
     for name in names:
@@ -191,7 +191,7 @@ def test_what_is_not_ours_is_named_and_left_alone(store: ObjectStore) -> None:
     assert all((store.directory / name).exists() for name in names)
 
 
-def test_what_cannot_be_read_is_neither_good_nor_bad(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_objects_are_neither_good_nor_bad(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
     artifact = put(store, b"content")
 
     def failing(path: Path) -> Hashed:
@@ -206,7 +206,7 @@ def test_what_cannot_be_read_is_neither_good_nor_bad(store: ObjectStore, monkeyp
     assert store.path_of(artifact.digest).exists()
 
 
-def test_a_damaged_object_that_cannot_be_moved_is_told(store: ObjectStore) -> None:
+def test_a_damaged_object_that_cannot_be_moved_is_reported(store: ObjectStore) -> None:
     artifact = put(store, b"content")
     rewrite(store, artifact, b"CONTENT")
     store.quarantine_dir.parent.mkdir(exist_ok=True)

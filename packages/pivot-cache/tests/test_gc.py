@@ -75,7 +75,7 @@ def trashed(cache: Cache) -> set[str]:
     return {digest for batch in cache.store.trash.batches() for digest, _ in batch.contents(OBJECTS)}
 
 
-def test_what_is_named_stays_and_the_rest_goes(cache: Cache) -> None:
+def test_named_objects_stay_and_others_go(cache: Cache) -> None:
     wanted, unwanted = put(cache, "wanted"), put(cache, "unwanted")
 
     done = collected(cache, wanted)
@@ -200,7 +200,7 @@ def test_a_dry_run_says_what_would_be_deleted(cache: Cache) -> None:
     assert prepare(cache, (), rules(days=13)).expired == ()
 
 
-def test_what_is_needed_again_comes_back_before_the_trash_is_deleted(cache: Cache) -> None:
+def test_objects_needed_again_return_before_the_trash_is_deleted(cache: Cache) -> None:
     directory = put_tree(cache, a="A")
     collected(cache)
 
@@ -220,7 +220,7 @@ def test_a_store_that_misses_something_finds_it_in_the_trash(cache: Cache, tmp_p
     assert (tmp_path / "out" / "a").read_text() == "A"
 
 
-def test_what_comes_back_is_verified_before_it_counts(cache: Cache) -> None:
+def test_returned_objects_are_verified_before_use(cache: Cache) -> None:
     artifact = put(cache, "content")
     collected(cache)
     (path,) = (batch.directory / "files" / artifact.digest[:2] for batch in cache.store.trash.batches())
@@ -250,7 +250,7 @@ def test_dropped_objects_are_deleted_after_the_grace_period(cache: Cache) -> Non
     assert collected(cache, artifact, days=14).deleted == (1, 7)
 
 
-def test_what_changed_since_the_roots_were_read_is_left_alone(cache: Cache) -> None:
+def test_objects_changed_after_reading_the_roots_are_skipped(cache: Cache) -> None:
     artifact = put(cache, "new")
 
     done = collected(cache, since_ns=0)
@@ -260,7 +260,7 @@ def test_what_changed_since_the_roots_were_read_is_left_alone(cache: Cache) -> N
     assert done.batch is None
 
 
-def test_what_is_put_while_the_roots_are_read_stays(cache: Cache) -> None:
+def test_objects_stored_while_the_roots_are_read_stay(cache: Cache) -> None:
     put(cache, "old")
     late: list[Artifact] = []
 
@@ -274,7 +274,7 @@ def test_what_is_put_while_the_roots_are_read_stays(cache: Cache) -> None:
     assert late[0].digest in objects(cache)
 
 
-def test_what_is_named_while_it_is_moved_comes_back(cache: Cache) -> None:
+def test_objects_named_during_the_move_return(cache: Cache) -> None:
     reused = put(cache, "reused")
     gone = put(cache, "gone")
     answers: list[list[Artifact]] = [[], [reused]]
@@ -307,7 +307,7 @@ def test_an_object_that_changes_between_plan_and_move_stays(cache: Cache, monkey
     assert objects(cache) == both - done.removed.keys()
 
 
-def test_an_object_that_goes_meanwhile_is_no_error(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_object_that_disappears_meanwhile_is_no_error(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     put(cache, "one"), put(cache, "two")
 
     def before(operation: str, *arguments: object) -> None:
@@ -347,7 +347,7 @@ def test_a_listing_that_is_none_stops_the_collection(cache: Cache) -> None:
         collected(cache, Artifact(artifact.digest, artifact.size, tree=True))
 
 
-def test_a_listing_that_is_not_here_is_told(cache: Cache) -> None:
+def test_a_missing_listing_is_reported(cache: Cache) -> None:
     absent = Tree({"a": Artifact(digest_bytes(b"A"), 1)}).artifact()
 
     assert mark([absent], cache.store) == LiveSet({absent.digest}, {absent.digest})
@@ -367,7 +367,7 @@ def test_an_empty_or_absent_cache_is_no_error(cache: Cache) -> None:
     assert inventory(cache.store) == {}
 
 
-def test_what_is_not_ours_is_left_alone(cache: Cache) -> None:
+def test_foreign_files_are_not_touched(cache: Cache) -> None:
     put(cache, "unwanted")
     foreign = [cache.store.directory / "README", cache.store.directory / "ab" / "notes"]
     strange = cache.store.trash.directory / "mine" / "files"
@@ -575,7 +575,7 @@ def test_an_object_that_is_collected_again_at_once_is_brought_back_again(tmp_pat
     assert tries[0].read_text() == "content"
 
 
-def test_a_link_that_leads_nowhere_is_no_object(tmp_path: Path) -> None:
+def test_a_dangling_link_is_not_an_object(tmp_path: Path) -> None:
     def rescue(_: str, target: Path) -> bool:
         target.parent.mkdir(parents=True)
         target.symlink_to("nowhere")
@@ -633,7 +633,7 @@ def test_batches_are_named_by_their_time(tmp_path: Path) -> None:
     assert [batch.taken_ns for batch in trash.batches()] == sorted(batch.taken_ns for batch in trash.batches())
 
 
-def test_a_trash_that_cannot_be_made_is_told(cache: Cache) -> None:
+def test_an_uncreatable_trash_is_reported(cache: Cache) -> None:
     put(cache, "unwanted")
     cache.store.trash.directory.write_text("in the way")
 

@@ -8,7 +8,7 @@ from pivot_cache.errors import ArtifactError
 from pivot_cache.files import hashing
 
 
-def test_what_is_read_is_told_block_by_block(tmp_path: Path) -> None:
+def test_reads_are_reported_block_by_block(tmp_path: Path) -> None:
     file = tmp_path / "x"
     file.write_bytes(b"x" * (3 << 20))
     told: list[tuple[int, int]] = []

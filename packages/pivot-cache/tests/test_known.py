@@ -46,7 +46,7 @@ def test_each_remote_is_known_by_itself(known: KnownObjects) -> None:
     assert known.among(HERE, set()) == set()
 
 
-def test_whole_listings_are_told_apart(known: KnownObjects) -> None:
+def test_complete_listings_are_distinguished(known: KnownObjects) -> None:
     known.add(HERE, {A, B})
     known.add(HERE, {B}, whole=True)
     known.add(HERE, {B})
@@ -76,7 +76,7 @@ def test_old_entries_are_removed(known: KnownObjects, clock: Clock, tmp_path: Pa
     database.close()
 
 
-def test_what_is_forgotten_makes_no_listing_whole(known: KnownObjects) -> None:
+def test_forgotten_objects_make_no_listing_complete(known: KnownObjects) -> None:
     known.add(HERE, {A, B})
     known.add(HERE, {C}, whole=True)
     known.forget(HERE, set())

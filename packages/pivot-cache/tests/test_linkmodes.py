@@ -20,7 +20,7 @@ def test_links_work_within_one_file_system_and_nothing_is_left(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("operation", "name"), [("link", HARDLINK), ("symlink", SYMLINK), ("clone", REFLINK)])
-def test_what_is_refused_does_not_work(
+def test_refused_link_modes_do_not_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str, name: str
 ) -> None:
     def before(given: str, *_: object) -> None:

@@ -102,7 +102,7 @@ def test_the_text_of_a_lock_is_exactly_this() -> None:
 
 
 @given(locks())
-def test_what_is_written_is_what_is_read(lock: StageLock) -> None:
+def test_locks_round_trip(lock: StageLock) -> None:
     text = lock_file.dumps(lock)
 
     assert lock_file.loads(text, "x.lock") == lock
@@ -177,7 +177,7 @@ def test_a_full_disk_keeps_the_old_lock(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("content", [None, b""], ids=["none", "empty"])
-def test_no_file_or_what_a_merge_left_of_it_is_no_run(tmp_path: Path, content: bytes | None) -> None:
+def test_a_missing_or_emptied_file_is_no_run(tmp_path: Path, content: bytes | None) -> None:
     file = tmp_path / "p.s.lock"
     if content is not None:
         file.write_bytes(content)
@@ -299,7 +299,7 @@ def test_a_hostile_lock_is_refused_with_file_and_field(case: str) -> None:
         (TEXT.encode()[:40] + b"\0" * 40, "not JSON"),
     ],
 )
-def test_bytes_that_are_no_text_are_refused(tmp_path: Path, content: bytes, problem: str) -> None:
+def test_bytes_that_are_not_text_are_refused(tmp_path: Path, content: bytes, problem: str) -> None:
     file = tmp_path / "p.s.lock"
     file.write_bytes(content)
 
@@ -309,7 +309,7 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path, content: bytes, prob
 
 
 @pytest.mark.parametrize("what", ["pipe", "device", "directory"])
-def test_what_is_no_file_in_the_place_of_a_lock_is_not_waited_for(tmp_path: Path, what: str) -> None:
+def test_an_irregular_file_in_place_of_a_lock_does_not_block(tmp_path: Path, what: str) -> None:
     file = tmp_path / "p.s.lock"
     if what == "pipe":
         os.mkfifo(file)
@@ -323,7 +323,7 @@ def test_what_is_no_file_in_the_place_of_a_lock_is_not_waited_for(tmp_path: Path
             read(file)
 
 
-def test_the_null_device_in_the_place_of_a_lock_is_no_run(tmp_path: Path) -> None:
+def test_the_null_device_in_place_of_a_lock_is_no_run(tmp_path: Path) -> None:
     (tmp_path / "p.s.lock").symlink_to(os.devnull)
 
     assert lock_file.read(tmp_path / "p.s.lock") is None

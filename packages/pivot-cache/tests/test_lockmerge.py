@@ -43,7 +43,7 @@ def test_the_side_whose_inputs_are_those_of_the_merge() -> None:
     assert merge(STALE, lock("b", line=1), lock("b", line=2)) == lock("b", line=1)
 
 
-def test_what_neither_side_has_run_is_stale() -> None:
+def test_inputs_that_neither_side_has_run_are_stale() -> None:
     base = lock("a", rate=1)
     assert merge(base, lock("b", rate=1), lock("a", rate=2)) == STALE
     assert merge(base, lock("b"), lock("c")) == STALE
@@ -54,7 +54,7 @@ def test_what_neither_side_has_run_is_stale() -> None:
 
 
 @given(st.lists(st.tuples(*[st.sampled_from("ab")] * 3, st.integers(1, 2)), min_size=3, max_size=3))
-def test_whatever_is_merged_is_a_side_that_fits(sides: list[tuple[str, str, str, int]]) -> None:
+def test_every_merge_result_is_a_matching_side(sides: list[tuple[str, str, str, int]]) -> None:
     texts = [lock(code, dep=dep, out=out, rate=rate) for code, dep, out, rate in sides]
     base, ours, theirs = texts
     done = merge(base, ours, theirs)

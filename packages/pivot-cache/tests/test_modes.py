@@ -110,7 +110,7 @@ def test_a_symlink_leads_to_the_object_from_everywhere(
 
 @pytest.mark.parametrize("mode", LINKS)
 @pytest.mark.parametrize("artifact", [(b"run", True), (b"", False)], ids=["executable", "empty"])
-def test_what_cannot_share_an_inode_is_copied(
+def test_files_that_cannot_share_an_inode_are_copied(
     store: ObjectStore, target: Path, mode: CheckoutMode, artifact: tuple[bytes, bool]
 ) -> None:
     wanted = put(store, artifact[0], executable=artifact[1])
@@ -233,7 +233,9 @@ def test_a_directory_that_is_there_is_changed_file_by_file(
 
 
 @pytest.mark.parametrize("odd", ["dangling", "pipe", "to a directory"])
-def test_what_cannot_be_content_is_removed_too(store: ObjectStore, target: Path, tmp_path: Path, odd: str) -> None:
+def test_entries_that_cannot_be_content_are_also_removed(
+    store: ObjectStore, target: Path, tmp_path: Path, odd: str
+) -> None:
     """A symlink in the way of a directory: nothing is written through it."""
     artifact = tree(store, a=b"1", b__c=b"2")
     store.restore(artifact, target)
@@ -279,7 +281,7 @@ def test_a_directory_takes_the_place_of_a_file_or_a_symlink(
     assert os.listdir(target.parent) == ["target"]
 
 
-def test_what_lay_there_comes_back_if_a_directory_cannot_take_its_place(
+def test_the_old_content_returns_if_a_directory_cannot_replace_it(
     store: ObjectStore, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     artifact = tree(store, a=b"1")

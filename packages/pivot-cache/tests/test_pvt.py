@@ -56,7 +56,7 @@ def test_a_file_is_written_only_if_it_says_something_else(tmp_path: Path) -> Non
         ({"path": "x"}, "is not a known field @ x.pvt: path"),
     ],
 )
-def test_what_is_not_believed(change: dict[str, Any], told: str) -> None:
+def test_invalid_files_are_rejected(change: dict[str, Any], told: str) -> None:
     plain = {**json.loads(pvt.dumps(ARTIFACT)), **change}
     text = json.dumps({key: value for key, value in plain.items() if value is not None})
 
@@ -71,7 +71,7 @@ def test_garbage_is_an_error_of_ours(text: bytes) -> None:
         pvt.loads(text, "x.pvt")
 
 
-def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_unreadable_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(CacheError, match=r"cannot read .*x\.pvt"):
         pvt.read(tmp_path / "x.pvt")
 
@@ -91,7 +91,9 @@ def conflicted(ours: Artifact, theirs: Artifact, *, base: Artifact | None = None
 
 
 @given(artifacts, artifacts, st.none() | artifacts)
-def test_a_conflict_is_told_and_both_sides_can_be_read(ours: Artifact, theirs: Artifact, base: Artifact | None) -> None:
+def test_a_conflict_is_reported_and_both_sides_are_readable(
+    ours: Artifact, theirs: Artifact, base: Artifact | None
+) -> None:
     text = conflicted(ours, theirs, base=base)
 
     with pytest.raises(LockFileError, match=r"merge conflict markers @ a b\.pvt") as caught:
@@ -120,7 +122,7 @@ def test_a_part_of_a_file_of_ours_is_damaged_and_never_foreign(artifact: Artifac
 @pytest.mark.parametrize(
     "text", [b"PVT TABLE 1.0\n1 2 3\n", b"\xff\x00\x01", b'{"pressure": [1, 2]}', b"[1]", b"<PVT/>"]
 )
-def test_a_file_of_another_program_is_told_from_a_damaged_one(text: bytes) -> None:
+def test_a_foreign_file_is_distinguished_from_a_damaged_one(text: bytes) -> None:
     with pytest.raises(pvt.ForeignFileError):
         pvt.loads(text, "oil.pvt")
     assert pvt.is_foreign(text)

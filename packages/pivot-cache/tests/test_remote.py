@@ -148,7 +148,7 @@ class Attempts:
 
 
 @pytest.mark.parametrize("error", [RemoteThrottledError(URL, "busy"), RemoteUnreachableError(URL, "gone")])
-def test_what_may_pass_is_tried_again_after_growing_pauses(error: RemoteError) -> None:
+def test_transient_errors_are_retried_after_growing_pauses(error: RemoteError) -> None:
     attempts = Attempts(3, error)
 
     assert attempts.run() == "done"
@@ -182,7 +182,7 @@ def test_a_byte_now_and_then_leads_nowhere() -> None:
     assert attempts.pauses == [1, 2, 4]
 
 
-def test_what_several_attempts_move_counts_together() -> None:
+def test_progress_of_several_attempts_adds_up() -> None:
     attempts = Attempts(9, RemoteUnreachableError(URL, "gone"), progress=Retry().step // 2)
 
     assert attempts.run() == "done"
@@ -197,7 +197,7 @@ def test_what_several_attempts_move_counts_together() -> None:
         RemoteCorruptError(URL, "0" * 32),
     ],
 )
-def test_what_will_not_pass_is_not_tried_again(error: RemoteError) -> None:
+def test_permanent_errors_are_not_retried(error: RemoteError) -> None:
     attempts = Attempts(1, error)
 
     with pytest.raises(type(error)):

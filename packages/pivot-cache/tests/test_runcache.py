@@ -44,14 +44,14 @@ def file_of(runs: RunCache) -> Path:
 
 @settings(deadline=None)
 @given(records)
-def test_what_was_put_is_got(tmp_path_factory: pytest.TempPathFactory, record: RunRecord) -> None:
+def test_stored_records_are_found(tmp_path_factory: pytest.TempPathFactory, record: RunRecord) -> None:
     runs = RunCache(tmp_path_factory.getbasetemp() / "runs")
     runs.put(record)
 
     assert runs.get(record.key)[0] == record
 
 
-def test_an_unknown_key_is_no_record(runs: RunCache) -> None:
+def test_an_unknown_key_has_no_record(runs: RunCache) -> None:
     assert runs.get(KEY) == ()
     assert not runs.directory.exists()
 

@@ -174,7 +174,7 @@ def test_a_workspace_that_may_only_be_read_is_named(
         assert str(caught.value.hint).startswith(hint)
 
 
-def test_what_is_downloaded_is_an_object_like_any_other(directory: Path) -> None:
+def test_a_downloaded_object_is_like_any_other(directory: Path) -> None:
     store = ObjectStore(directory)
     with store.temporary() as place:
         (place / "part").write_bytes(CONTENT)
@@ -193,7 +193,7 @@ def test_what_is_downloaded_is_an_object_like_any_other(directory: Path) -> None
     assert set(store.digests()) == {ARTIFACT.digest}
 
 
-def test_what_is_downloaded_is_verified(directory: Path) -> None:
+def test_downloads_are_verified(directory: Path) -> None:
     store = ObjectStore(directory)
     with store.temporary() as place:
         (place / "part").write_bytes(CONTENT[:-1])
@@ -302,7 +302,7 @@ def test_progress_counts_what_is_there_already(directory: Path, source: Path, tm
         assert sizes == [1]
 
 
-def test_what_is_made_in_a_directory_of_a_group_is_the_group_s(tmp_path: Path) -> None:
+def test_files_created_in_a_group_directory_belong_to_the_group(tmp_path: Path) -> None:
     shared, own = tmp_path / "shared", tmp_path / "own"
     shared.mkdir()
     own.mkdir()
@@ -318,16 +318,14 @@ def test_what_is_made_in_a_directory_of_a_group_is_the_group_s(tmp_path: Path) -
     assert stat.S_IMODE((own / "a" / "b").stat().st_mode) == 0o755
 
 
-def test_where_no_directory_can_be_made_that_is_said(tmp_path: Path) -> None:
+def test_an_uncreatable_directory_is_reported(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("nowhere")
     for place in (tmp_path / "link", tmp_path / "link" / "x", Path("/proc/nowhere/x")):
         with pytest.raises(OSError, match=r"."):
             atomic.make_directory(place)
 
 
-def test_what_belongs_to_somebody_else_is_named_with_the_way_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_of_another_user_are_named_with_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inside = tmp_path / ".pivot" / "cache" / "files"
     inside.mkdir(parents=True)
     assert owner_hint(inside / "x") is None

@@ -110,7 +110,7 @@ def test_a_file_that_changes_while_it_is_hashed_is_not_remembered(
         assert cache.artifact(path) == of(b"two")
 
 
-def test_what_was_hashed_soon_after_a_change_is_hashed_again_after_a_restart(
+def test_a_file_hashed_soon_after_a_change_is_hashed_again_after_a_restart(
     database: Path, path: Path, hashed: list[int]
 ) -> None:
     changed = path.stat().st_ctime_ns
@@ -167,7 +167,7 @@ def loop(path: Path) -> None:
         (loop, "cannot be read: Too many levels of symbolic links"),
     ],
 )
-def test_what_is_no_file_is_refused_by_name(
+def test_irregular_files_are_refused_by_name(
     database: Path, tmp_path: Path, make: Callable[[Path], object], problem: str
 ) -> None:
     make(tmp_path / "odd")
@@ -377,7 +377,7 @@ def test_a_file_that_changes_while_it_is_stored_is_not_remembered(
         assert cache.artifact(path) == of(b"two")
 
 
-def test_what_is_known_is_never_hashed(database: Path, path: Path, hashed: list[int]) -> None:
+def test_known_files_are_never_hashed(database: Path, path: Path, hashed: list[int]) -> None:
     with StatCache(database, clock=in_an_hour) as cache:
         assert cache.known(path) is None
         assert cache.known(path.with_name("nothing")) is None

@@ -138,7 +138,7 @@ def test_put_describes_the_stored_bytes_when_the_file_grows_meanwhile(
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, Path.is_file], ids=["directory", "pipe", "nothing"])
-def test_put_refuses_what_is_no_file(store: ObjectStore, tmp_path: Path, make: Callable[[Path], object]) -> None:
+def test_put_refuses_irregular_files(store: ObjectStore, tmp_path: Path, make: Callable[[Path], object]) -> None:
     make(tmp_path / "odd")
 
     with pytest.raises(ArtifactError, match="odd"):
@@ -362,7 +362,7 @@ def test_has_believes_an_object_that_was_merely_touched(store: ObjectStore, sour
     assert store.path_of(DIGEST).stat().st_mtime_ns == mtime_of_boot(BOOT)
 
 
-def test_has_refuses_what_is_no_file(store: ObjectStore, tmp_path: Path) -> None:
+def test_has_refuses_irregular_files(store: ObjectStore, tmp_path: Path) -> None:
     store.path_of(DIGEST).mkdir(parents=True)
 
     assert not store.verified(DIGEST)
@@ -377,7 +377,7 @@ def test_an_object_from_before_the_start_is_verified_once(store: ObjectStore, so
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * len(CONTENT), CONTENT[:5]])
-def test_what_a_power_cut_left_of_an_object_does_not_count(store: ObjectStore, source: Path, content: bytes) -> None:
+def test_remains_of_an_object_after_a_power_cut_do_not_count(store: ObjectStore, source: Path, content: bytes) -> None:
     store.put(source)
     path = damage(store, DIGEST, content)
     os.utime(path, ns=(mtime_of_boot(BOOT), mtime_of_boot(BOOT)))
@@ -450,7 +450,7 @@ def test_an_object_that_may_not_be_read_is_not_there_and_is_stored_again(store: 
 
 
 @pytest.mark.parametrize("what", ["directory", "pipe", "link", "loop"])
-def test_what_is_no_file_in_the_place_of_a_listing_is_corrupt_or_missing(store: ObjectStore, what: str) -> None:
+def test_an_irregular_file_in_place_of_a_listing_is_corrupt_or_missing(store: ObjectStore, what: str) -> None:
     listing = Tree({}, ("empty",))
     digest = store.put_bytes(listing.dumps())
     path = store.path_of(digest)

@@ -120,7 +120,9 @@ def test_listings_go_after_their_files_and_come_before(
     assert uploads(remote)[-1] == reads(remote)[0] == tree.digest
 
 
-def test_what_is_there_is_not_moved_again(store: ObjectStore, other: ObjectStore, remote: MemoryRemote) -> None:
+def test_present_objects_are_not_transferred_again(
+    store: ObjectStore, other: ObjectStore, remote: MemoryRemote
+) -> None:
     artifacts = [file(store, b"one"), file(store, b"two")]
     push(artifacts[:1], store, remote, OPTIONS)
 
@@ -191,7 +193,7 @@ def test_knowledge_expires_although_it_is_used(store: ObjectStore, remote: Memor
     assert remote.calls[calls:] == [("exists", None)]
 
 
-def test_what_is_in_neither_place_is_missing(store: ObjectStore, other: ObjectStore, remote: MemoryRemote) -> None:
+def test_objects_in_neither_place_are_missing(store: ObjectStore, other: ObjectStore, remote: MemoryRemote) -> None:
     here, gone = file(store, b"here"), Artifact(digest_bytes(b"gone"), 4)
     tree = directory(store, b"here", b"lost")
     store.path_of(digest_bytes(b"lost")).unlink()
@@ -250,7 +252,7 @@ def test_a_dry_run_moves_nothing(
 
 @pytest.mark.parametrize("error", [RemoteThrottledError(URL, "busy"), broken()])
 @pytest.mark.parametrize("method", ["exists", "upload", "read"])
-def test_what_may_pass_is_tried_again(
+def test_transient_errors_are_retried(
     store: ObjectStore, other: ObjectStore, remote: MemoryRemote, method: str, error: RemoteError
 ) -> None:
     artifacts = [file(store, b"%d" % number) for number in range(10)]
@@ -377,7 +379,7 @@ def test_a_damaged_object_is_not_pushed(store: ObjectStore, remote: MemoryRemote
     assert names(store) == {good.digest}, "so that it is computed again"
 
 
-def test_what_is_no_listing_fails_alone(store: ObjectStore, other: ObjectStore, remote: MemoryRemote) -> None:
+def test_an_invalid_listing_fails_alone(store: ObjectStore, other: ObjectStore, remote: MemoryRemote) -> None:
     text, good = file(store, b"just a file"), file(store, b"good")
     tree = Artifact(text.digest, 5, tree=True)
 
@@ -504,7 +506,7 @@ def test_interrupted_transfer_remembers_what_was_sent(
     assert len(push(artifacts, store, remote, TransferSettings(retry=RETRY, known=known)).transferred) == 13
 
 
-def test_things_lie_where_the_layout_says(store: ObjectStore, other: ObjectStore, remote: MemoryRemote) -> None:
+def test_objects_are_where_the_layout_says(store: ObjectStore, other: ObjectStore, remote: MemoryRemote) -> None:
     layout = Layout(Path("/p"))
     assert layout.remotes_file == Path("/p/.pivot/state.db/remotes.sqlite")
     assert layout.uploads_dir == Path("/p/.pivot/state.db/uploads")
@@ -564,7 +566,7 @@ def test_any_push_and_fetch_move_the_difference(
 
 
 @pytest.mark.parametrize("left", [b"", b"short"])
-def test_what_was_cut_short_on_the_remote_is_not_there_and_is_pushed_again(
+def test_a_truncated_remote_object_counts_as_missing_and_is_pushed_again(
     store: ObjectStore, remote: MemoryRemote, known: KnownObjects, left: bytes
 ) -> None:
     artifacts = [file(store, b"long enough"), directory(store, b"two", b"three")]
@@ -581,7 +583,7 @@ def test_what_was_cut_short_on_the_remote_is_not_there_and_is_pushed_again(
 
 
 @pytest.mark.parametrize("damage", [None, b"other"])
-def test_what_was_found_wrong_on_a_remote_lets_the_next_push_ask_about_everything(
+def test_a_damaged_remote_object_makes_the_next_push_ask_about_everything(
     store: ObjectStore, other: ObjectStore, remote: MemoryRemote, known: KnownObjects, damage: bytes | None
 ) -> None:
     artifacts = [file(store, b"large"), file(store, b"gone too")]

@@ -51,7 +51,7 @@ def test_equal_trees_have_equal_texts_and_others_have_not(one: Tree, other: Tree
     assert (one == other) == (one.dumps() == other.dumps()) == (one.artifact().digest == other.artifact().digest)
 
 
-def test_what_lies_inside_is_found_by_its_path() -> None:
+def test_entries_are_found_by_their_path() -> None:
     file, other = Artifact("1" * 32, 3), Artifact("2" * 32, 4, executable=True)
     tree = Tree({"a": file, "b/c": other, "b/d/e": file}, ["b/f", "g"])
 
@@ -147,7 +147,7 @@ def test_a_path_that_leads_elsewhere_is_refused(path: str, problem: str) -> None
         (text(), "is not in the canonical form: entries out of order, or other spacing @ t"),
     ],
 )
-def test_what_is_no_listing_is_refused_with_its_place(data: bytes, message: str) -> None:
+def test_invalid_listings_are_refused_with_the_place(data: bytes, message: str) -> None:
     with pytest.raises(TreeError) as caught:
         Tree.loads(data, "t")
     assert str(caught.value).startswith(message)

@@ -32,7 +32,7 @@ def test_the_other_way_round_what_was_added_is_absent(listed: Tree, found: Tree)
 
 
 @given(trees(), trees())
-def test_what_differs_makes_one_of_the_other(listed: Tree, found: Tree) -> None:
+def test_the_difference_turns_one_tree_into_the_other(listed: Tree, found: Tree) -> None:
     differs = compare(listed, found)
     now = {name: file for name, file in listed.files.items() if name not in differs.absent}
     now |= {name: found.files[name] for name in (*differs.changed, *differs.added) if not name.endswith("/")}

@@ -65,7 +65,7 @@ def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     assert capsys.readouterr().err == "error: interrupted\n"
 
 
-def test_a_bug_is_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bug_shows_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.delenv("PIVOT_DEBUG", raising=False)
     code = ends_with(monkeypatch, ZeroDivisionError("division by zero"))
     told = capsys.readouterr().err

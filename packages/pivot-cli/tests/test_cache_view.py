@@ -71,7 +71,7 @@ def test_a_collection_says_what_it_did() -> None:
     }
 
 
-def test_what_cannot_be_read_is_neither_good_nor_bad() -> None:
+def test_unreadable_objects_are_neither_good_nor_bad() -> None:
     found = CacheCheck(report(unreadable={DIGEST: "Input/output error"}), (), ())
 
     assert cache.verify_text(found) == "Checked 1 object (3 B): 1 could not be read\n"
@@ -132,6 +132,6 @@ def test_ages(text: str, seconds: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "30", "d", "-1d", "1.5d", "1y", "30d ", "9999999d"])
-def test_what_is_no_age(text: str) -> None:
+def test_invalid_ages_are_rejected(text: str) -> None:
     with pytest.raises(click.BadParameter, match="30d"):
         options.age(click.Context(click.Command("x")), click.Option(["--age"]), text)

@@ -67,7 +67,7 @@ def test_junit() -> None:
     assert passed.startswith('<testcase classname="p" name="clean"')
 
 
-def test_whatever_a_path_holds_the_xml_is_valid() -> None:
+def test_the_xml_is_valid_for_every_path() -> None:
     odd = StageVerdict("a", "p.a", PLACE, CURRENT, missing=(ArtifactPath('x\x01<&"\ud800\uffff'),))
     (failure,) = ET.fromstring(ci_reports.junit(found(odd), {})).iter("failure")
     assert failure.get("message") == 'Missing files: x\\x01<&"\\ud800\\uffff'

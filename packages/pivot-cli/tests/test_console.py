@@ -3,7 +3,7 @@
 from pivot_cli.terminal.console import OutputCapture
 
 
-def test_what_was_printed_is_remembered_by_stream() -> None:
+def test_output_is_captured_by_stream() -> None:
     heard = OutputCapture()
     for stream, line in (("out", "1"), ("err", "2"), ("out", "3")):
         heard.add(stream, line)
@@ -11,7 +11,7 @@ def test_what_was_printed_is_remembered_by_stream() -> None:
     assert heard.all() == ("13", "2")
 
 
-def test_what_is_too_much_is_not_remembered_in_part() -> None:
+def test_too_much_output_is_not_captured_at_all() -> None:
     """Else what stages print would fill the memory."""
     heard = OutputCapture(most=10)
     heard.add("out", "12345")

@@ -26,7 +26,7 @@ def test_only_colours_reach_the_terminal(said: str, shown: str) -> None:
 
 
 @given(st.text(), st.sampled_from(["", "\x1b[31m\x1b[1merror:\x1b[0m ", "\x1b[90mcached  \x1b[0m  "]))
-def test_what_others_say_is_shown_and_never_obeyed(said: str, ours: str) -> None:
+def test_foreign_text_is_shown_and_never_interpreted(said: str, ours: str) -> None:
     shown = escaped(ours + said)
 
     assert shown.startswith(ours)

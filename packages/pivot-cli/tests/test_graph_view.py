@@ -43,7 +43,7 @@ def test_a_tree_of_stages() -> None:
     assert text(drawing(DIAMOND)) == "join\n├── left ← load\n└── right ← load\nalone\n"
 
 
-def test_what_stood_before_is_not_repeated() -> None:
+def test_nodes_shown_before_are_not_repeated() -> None:
     chain = overview(spec("a", "", "1"), spec("b", "1", "2"), spec("c", "2", "3"), spec("d", "2", "4"))
     assert text(drawing(chain)) == "c ← b ← a\nd ← b (above)\n"
 
@@ -88,7 +88,7 @@ def test_json() -> None:
     assert {"from": "p.load", "to": "p.left"} in found["edges"]
 
 
-def test_a_deep_graph_is_no_recursion() -> None:
+def test_a_deep_graph_needs_no_recursion() -> None:
     deep = overview(*(spec(f"s{number}", f"f{number}" if number else "", f"f{number + 1}") for number in range(2000)))
     assert text(drawing(deep)).count("s") == 2000
 

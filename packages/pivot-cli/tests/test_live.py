@@ -109,7 +109,7 @@ def test_the_area_fits_and_is_calm() -> None:
     assert lines[5].rstrip().endswith("1.1 GB of 2.1 GB")
 
 
-def test_what_is_said_meanwhile_stays() -> None:
+def test_messages_printed_meanwhile_stay() -> None:
     stream = io.StringIO()
     with Display(stream) as display, console.redirected(display.say):
         console.note("kept")

@@ -83,7 +83,7 @@ def test_nothing_is_shown_for_what_is_quick() -> None:
     assert stream.getvalue() == ""
 
 
-def test_nothing_is_shown_where_there_is_no_terminal() -> None:
+def test_nothing_is_shown_without_a_terminal() -> None:
     stream, clock = io.StringIO(), Clock()
 
     with ObjectProgress("checking", stream=stream, clock=clock) as progress:
@@ -132,7 +132,7 @@ def test_without_a_total_it_counts() -> None:
         assert screen(stream.getvalue()) == ["collecting 1 object"]
 
 
-def test_a_terminal_that_has_gone_is_no_error() -> None:
+def test_a_closed_terminal_is_no_error() -> None:
     class Gone(Terminal):
         def write(self, _: str, /) -> int:
             raise BrokenPipeError
@@ -146,7 +146,7 @@ def test_a_terminal_that_has_gone_is_no_error() -> None:
 
 
 @pytest.mark.parametrize("columns", [1, 10, 25, 40, 60])
-def test_a_line_is_no_longer_than_the_terminal_is_wide(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+def test_a_line_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     stream, clock = Terminal(), Clock()
 
@@ -160,7 +160,7 @@ def test_a_line_is_no_longer_than_the_terminal_is_wide(monkeypatch: pytest.Monke
     assert screen(stream.getvalue()) == []
 
 
-def test_what_is_printed_meanwhile_stays_above_the_line() -> None:
+def test_output_printed_meanwhile_stays_above_the_line() -> None:
     stream, clock = Terminal(), Clock()
 
     with ObjectProgress("checking", stream=stream, clock=clock) as progress:
@@ -196,7 +196,7 @@ def test_one_in_the_place_of_another_leaves_nothing() -> None:
     assert screen(stream.getvalue()) == ["said"]
 
 
-def test_what_is_waited_for_takes_the_place_of_the_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wait_replaces_the_line(capsys: pytest.CaptureFixture[str]) -> None:
     stream, clock = Terminal(), Clock()
 
     with TransferProgress("pushing", stream=stream, clock=clock) as progress:
@@ -210,7 +210,7 @@ def test_what_is_waited_for_takes_the_place_of_the_line(capsys: pytest.CaptureFi
     assert capsys.readouterr().err == ""
 
 
-def test_what_is_waited_for_is_said_also_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wait_is_also_reported_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     with TransferProgress("pushing", stream=io.StringIO(), clock=Clock()):
         stalls.report("http://127.0.0.1:9000", 10.02)
 
@@ -248,7 +248,7 @@ def test_no_reading_is_shown_for_what_is_quick(tmp_path: pathlib.Path) -> None:
     assert read(tmp_path, Terminal(), 0.01) == ""
 
 
-def test_no_reading_is_shown_where_there_is_no_terminal(tmp_path: pathlib.Path) -> None:
+def test_no_hashing_is_shown_without_a_terminal(tmp_path: pathlib.Path) -> None:
     assert read(tmp_path, io.StringIO(), 1.0) == ""
 
 

@@ -9,7 +9,7 @@ from pivot_runtime.history import events
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_a_long_import_is_said_to_who_is_looking(
+def test_a_long_import_is_reported_on_a_terminal(
     terminal: bool,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

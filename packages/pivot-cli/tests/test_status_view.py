@@ -56,7 +56,7 @@ Stage: train
     )
 
 
-def test_functions_of_one_name_are_told_apart() -> None:
+def test_functions_of_one_name_are_distinguished() -> None:
     changes = (code("func:a:load"), code("func:b:load"), code("func:b:save"))
 
     assert list(phrases.keys(changes).values()) == ["func:a:load", "func:b:load", "func:save"]

@@ -85,7 +85,7 @@ def test_stages_that_need_no_facade_run_and_verify(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("command", ["verify", "status", "repro"])
-def test_what_to_install_is_said_where_a_pipeline_imports_the_facade(machine: Machine, command: str) -> None:
+def test_the_package_to_install_is_named_if_a_pipeline_imports_the_facade(machine: Machine, command: str) -> None:
     machine.write("ml/pipeline.py", 'import pivot\n\npipeline = pivot.Pipeline("ml")\n')
     told = machine.pivot("-C", "ml", command, code=2)
     assert "error: ml/pipeline.py cannot be imported: ModuleNotFoundError: No module named 'pivot'" in told

@@ -64,7 +64,7 @@ def test_parameters_are_typed_by_their_values() -> None:
     ("name", "told"),
     [("deep.no", "but there is no 'no'"), ("n.er", "but there is no 'er'"), ("deep", "'deep' is dict")],
 )
-def test_what_cannot_be_part_of_a_command_is_refused(name: str, told: str) -> None:
+def test_values_that_cannot_be_part_of_a_command_are_refused(name: str, told: str) -> None:
     with pytest.raises(DefinitionError, match=told):
         fill_in(f"x ${{params.{name}}}", {}, {}, {"n": 1, "deep": {"er": 2}})
     assert fill_in("x ${params.all}", {}, {}, {"all": ["a b", True]}) == "x 'a b' true"
@@ -78,7 +78,7 @@ def test_what_cannot_be_part_of_a_command_is_refused(name: str, told: str) -> No
         ("${outs.x}", "among its outs is no 'x'", "it has: none"),
     ],
 )
-def test_what_a_command_names_must_be_declared(text: str, told: str, hint: str) -> None:
+def test_names_in_a_command_must_be_declared(text: str, told: str, hint: str) -> None:
     with pytest.raises(StageError, match=told) as raised:
         Pipeline("demo").register(command(text, deps={"raw": "raw.csv"}, params={"rate": 1}), name="fit")
     assert raised.match("stage 'fit'")

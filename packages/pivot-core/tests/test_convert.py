@@ -127,7 +127,7 @@ def test_a_value_becomes_what_is_declared(hint: Any, value: Any, wanted: Any) ->
 
 
 @pytest.mark.parametrize(("hint", "value"), MISFITS, ids=str)
-def test_what_would_lose_or_guess_is_refused(hint: Any, value: Any) -> None:
+def test_lossy_or_guessed_conversions_are_refused(hint: Any, value: Any) -> None:
     with pytest.raises(ConversionError) as caught:
         convert(hint, value, nested)
 

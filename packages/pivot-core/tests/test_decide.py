@@ -479,7 +479,7 @@ def now_with(**parts: object) -> Observation:
         ),
     ],
 )
-def test_what_must_happen(
+def test_every_verdict_has_its_reasons(
     lock: StageLock | None, now: Observation, memory: Memory, verdict: Verdict, reasons: list[Reason]
 ) -> None:
     decision = decide(lock, now, memory)
@@ -525,7 +525,7 @@ def test_output_that_no_run_recorded_has_no_old_content() -> None:
     assert decision.changes == (FactChange(Reason.OUT_MODIFIED, CLEAN, None, "c" * 32),)
 
 
-def test_what_could_not_be_followed_is_no_reason_to_run() -> None:
+def test_unresolved_code_is_no_reason_to_run() -> None:
     """`status --explain` reports it, and observing the run covers it."""
     now = attrs.evolve(SAME, unresolved=(UnresolvedCode("getattr with a computed name", Location("pipeline.py", 9)),))
 

@@ -110,7 +110,7 @@ def test_a_command_keeps_what_is_filled_later() -> None:
         ({"fit": {"cmd": "x", "matrix": {"deps": [1]}}}, "pivot.yaml:4: 'deps' cannot be the name of a variable", None),
     ],
 )
-def test_what_is_wrong_is_said_with_its_line(data: Any, told: str, hint: str | None) -> None:
+def test_errors_name_their_line(data: Any, told: str, hint: str | None) -> None:
     whole = data if not isinstance(data, dict) or "pipeline" in data else {"pipeline": "p", "stages": data}
     with pytest.raises(DeclarationError) as raised:
         read_declarations(Text(whole))
@@ -149,7 +149,7 @@ LONG = {"x0": "a" * 100, **{f"x{n}": f"${{x{n - 1}}}" * 100 for n in range(1, 30
         ),
     ],
 )
-def test_what_is_short_in_the_file_and_without_end_when_filled_is_refused(data: Any, rest: Any, told: str) -> None:
+def test_short_files_that_expand_without_bound_are_refused(data: Any, rest: Any, told: str) -> None:
     with pytest.raises(DeclarationError, match=rf"pivot.yaml:{told}"):
         stages(data, **rest)
 
@@ -167,7 +167,7 @@ KEYS = st.sampled_from(["python", "cmd", "deps", "outs", "params", "matrix", "en
 
 
 @given(st.dictionaries(KEYS, DATA), DATA)
-def test_whatever_is_said_is_declared_or_refused_with_a_line(stage: Any, variables: Any) -> None:
+def test_every_file_is_accepted_or_refused_with_a_line(stage: Any, variables: Any) -> None:
     """Never another error; and what is declared has the shape that the schema describes."""
     data = {"pipeline": "p", "vars": variables, "stages": {"fit": stage}}
     refused = ""

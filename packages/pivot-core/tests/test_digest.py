@@ -35,7 +35,7 @@ def test_digest_of_bytes_is_xxh3_128() -> None:
 
 
 @given(st.binary(max_size=8))
-def test_what_is_made_is_recognised(data: bytes) -> None:
+def test_computed_digests_are_recognised(data: bytes) -> None:
     assert is_digest(digest_bytes(data))
 
 
@@ -57,7 +57,7 @@ def test_what_is_made_is_recognised(data: bytes) -> None:
         12,
     ],
 )
-def test_what_is_no_digest_is_refused(other: object) -> None:
+def test_other_texts_are_not_digests(other: object) -> None:
     assert not is_digest(other)
 
 

@@ -230,7 +230,7 @@ def test_file_without_a_pipeline(root: pathlib.Path) -> None:
     )
 
 
-def test_what_the_import_raises_is_passed_on_and_leaves_no_half_module(root: pathlib.Path) -> None:
+def test_import_errors_are_passed_on_and_leave_no_partial_module(root: pathlib.Path) -> None:
     file = write(root / "pipeline.py", "ready = True\n1 / 0")
     then = """
     try:
@@ -282,6 +282,6 @@ def test_import_in_this_process(
     assert discovery.MODULE_NAME not in sys.modules
 
 
-def test_file_that_is_no_python_source(root: pathlib.Path) -> None:
+def test_file_that_is_not_python_source(root: pathlib.Path) -> None:
     with pytest.raises(DiscoveryError, match="cannot be imported"):
         import_pipeline(root / "pipeline.yaml", root=root)

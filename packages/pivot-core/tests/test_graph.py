@@ -175,7 +175,7 @@ def test_selected_graph_has_the_kept_stages_and_the_edges_between_them(
         ("data/x", "data/x2/y", False),
     ],
 )
-def test_who_reads_what_is_written(out: str, dep: str, connected: bool) -> None:
+def test_readers_depend_on_writers(out: str, dep: str, connected: bool) -> None:
     graph = Graph.build([stage("read", [dep]), stage("write", [], [out])])
 
     assert graph.upstream["p.read"] == (frozenset({"p.write"}) if connected else frozenset())
@@ -215,7 +215,7 @@ def test_out_inside_another_out(inner_first: bool) -> None:
     assert str(error) == ("the outs 'data' of 'a' (pipeline.py:3) and 'data/deep/x' of 'b' (pipeline.py:7) overlap")
 
 
-def test_cycle_is_told_in_the_order_of_the_data() -> None:
+def test_cycle_is_reported_in_the_order_of_the_data() -> None:
     error = refusal(
         stage("a", ["c.csv", "raw.csv"], ["a.csv"], line=1),
         stage("b", ["a.csv"], ["b.csv"], line=2),

@@ -26,7 +26,7 @@ def test_a_whole_reference_is_the_value_itself(name: str, value: Any) -> None:
 
 
 @given(DATA.filter(lambda data: not has_references(repr(data))))
-def test_what_refers_to_nothing_stays(data: Any) -> None:
+def test_texts_without_references_stay(data: Any) -> None:
     assert same(interpolate(data, {"x": 1}), data)
 
 
@@ -49,7 +49,7 @@ def test_items_are_named_with_dots() -> None:
     assert interpolate({"sizes": "${model.sizes}"}, scope) == {"sizes": [1, 2]}
 
 
-def test_what_comes_later_is_left() -> None:
+def test_later_references_stay() -> None:
     text = "run ${params.rate} ${n} > $${HOME}/x"
     assert interpolate(text, {"n": 1}, later=("params",)) == "run ${params.rate} 1 > ${HOME}/x"
     assert substitute("a ${params.x.y} ${HOME} ${deps}", lambda *named: repr(named), ("params", "deps")) == (
@@ -69,7 +69,7 @@ def test_what_comes_later_is_left() -> None:
         ("${}", "${} is not a name", "${name}"),
     ],
 )
-def test_what_is_wrong_is_said(text: str, told: str, hint: str) -> None:
+def test_errors_have_a_message_and_a_hint(text: str, told: str, hint: str) -> None:
     with pytest.raises(InterpolationError) as raised:
         interpolate({"a": [0, text]}, {"rate": 1, "model": {"name": "m"}}, ("stages",))
     assert str(raised.value) == told

@@ -425,7 +425,7 @@ def test_a_missing_library_is_an_error_that_names_it(
 
 
 @pytest.mark.parametrize(("library", "loader"), [("yaml", YAML()), ("pandas", CSV())])
-def test_broken_library_is_not_told_to_be_missing(
+def test_broken_library_is_not_reported_as_missing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, library: str, loader: Any
 ) -> None:
     (tmp_path / f"{library}.py").write_text("import no_such_library_of_all")

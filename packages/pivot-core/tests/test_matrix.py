@@ -53,7 +53,7 @@ def test_the_last_dimension_changes_fastest_and_names_are_those_of_the_values() 
         ({"a": ["x", "x_y"], "b": ["y_z", "z"]}, "two combinations have the name 'x_y_z'"),
     ],
 )
-def test_what_has_no_name_of_its_own_is_refused(matrix: dict[str, Any], told: str) -> None:
+def test_values_without_a_name_are_refused(matrix: dict[str, Any], told: str) -> None:
     with pytest.raises(MatrixError, match=told) as raised:
         combinations(matrix)
     assert raised.value.dimension in matrix

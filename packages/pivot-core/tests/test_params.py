@@ -155,7 +155,7 @@ def test_converters_and_validators_of_the_user_work() -> None:
     assert caught.value.inside == ": refused"
 
 
-def test_an_attribute_without_a_type_is_no_parameter() -> None:
+def test_an_attribute_without_a_type_is_not_a_parameter() -> None:
     with pytest.raises(DefinitionError, match=r"Wrong\.rate has no type") as caught:
 
         class Wrong(StageParams):
@@ -164,7 +164,7 @@ def test_an_attribute_without_a_type_is_no_parameter() -> None:
     assert "rate: float" in (caught.value.hint or "")
 
 
-def test_methods_and_properties_are_no_parameters() -> None:
+def test_methods_and_properties_are_not_parameters() -> None:
     class Behaves(StageParams):
         rate: float = 0.1
 
@@ -363,7 +363,7 @@ def test_a_mapping_changes_a_part_of_a_nested_value() -> None:
         (ParamLayer({"token": 12345}), r"parameter token must be str$"),
     ],
 )
-def test_what_cannot_be_is_refused_with_its_place(given: ParamLayer, message: str) -> None:
+def test_impossible_values_are_refused_with_their_place(given: ParamLayer, message: str) -> None:
     with pytest.raises(ParamError, match=message):
         resolve_params("train", Train, [given])
 
@@ -517,7 +517,7 @@ def test_a_default_in_the_signature_gives_the_values() -> None:
     assert pipeline.stages["train"].with_params().values == {"params": Optimizer(rate=7)}
 
 
-def test_a_default_that_is_no_parameters_stays_what_it_is() -> None:
+def test_a_default_that_is_not_an_instance_of_parameters_stays() -> None:
     @dataclasses.dataclass
     class Tools:
         action: complex = 1j
@@ -550,7 +550,7 @@ def test_signatures_that_leave_parameters_open_are_refused() -> None:
             Pipeline("demo").register(func)
 
 
-def test_what_an_inner_class_refuses_is_said() -> None:
+def test_the_objection_of_an_inner_class_is_reported() -> None:
     class Picky(StageParams):
         size: int = attrs.field(default=1, validator=attrs.validators.lt(5))
 

@@ -116,7 +116,7 @@ def test_path_that_cannot_be_an_artifact(declared: str | pathlib.Path, base: str
         ArtifactPath.resolve(declared, base=base, root=ROOT)
 
 
-def test_path_in_bytes_is_no_path() -> None:
+def test_path_in_bytes_is_refused() -> None:
     with pytest.raises(PathError, match="must be a string, not bytes"):
         ArtifactPath.resolve(b"bytes")  # type: ignore[arg-type]
 

@@ -194,7 +194,7 @@ def test_two_outs_at_one_path() -> None:
         (".pivot/config.yaml", "belongs to Pivot"),
     ],
 )
-def test_path_that_is_no_artifact_is_told_with_its_stage(path: str, said: str) -> None:
+def test_path_that_is_not_an_artifact_is_reported_with_its_stage(path: str, said: str) -> None:
     def reads(raw: Annotated[Any, Dep(path)]) -> None:
         pass
 
@@ -222,7 +222,7 @@ def test_pipelines_file_gives_the_base_of_its_stages() -> None:
     assert base_of(pathlib.Path(ROOT, "etl/daily/pipeline.py"), pathlib.Path(ROOT)) == "etl/daily"
 
 
-def test_location_is_shown_relative_to_the_root_where_it_lies_below() -> None:
+def test_location_below_the_root_is_shown_relative_to_it() -> None:
     assert str(Location(f"{ROOT}/a.py", 3).below(ROOT)) == "a.py:3"
     assert str(Location(f"{ROOT}/a.py", 3).below(f"{ROOT}/")) == "a.py:3"
     assert str(Location(f"{ROOT}2/a.py", 3).below(ROOT)) == f"{ROOT}2/a.py:3"

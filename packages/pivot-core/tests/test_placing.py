@@ -85,7 +85,7 @@ def test_a_decorator_takes_them_too() -> None:
         ({"deps": {"data": "x"}, "variant": "a b"}, "'train@a b' cannot be the name", "name="),
     ],
 )
-def test_what_a_registration_gets_wrong_is_said(options: dict[str, object], message: str, hint: str) -> None:
+def test_wrong_registrations_are_explained(options: dict[str, object], message: str, hint: str) -> None:
     with pytest.raises(StageError, match="stage 'train") as caught:
         Pipeline("demo").register(train, **options)  # type: ignore[call-overload]
 

@@ -88,14 +88,14 @@ def test_a_member_of_an_enum_counts_by_name_and_value() -> None:
 
 
 @pytest.mark.parametrize("value", [object(), 1j, [lambda: 0], {"a": object()}, range(3), int])
-def test_what_cannot_be_compared_is_refused(value: object) -> None:
+def test_incomparable_values_are_refused(value: object) -> None:
     with pytest.raises(NotPlainError, match="cannot be compared") as caught:
         to_plain(value)
 
     assert caught.value.hint is not None
 
 
-def test_what_holds_itself_is_refused() -> None:
+def test_values_that_contain_themselves_are_refused() -> None:
     loop: list[Any] = []
     loop.append(loop)
 

@@ -159,7 +159,7 @@ NEEDS = st.dictionaries(
 
 
 @given(graphs(), NEEDS, st.lists(st.tuples(st.booleans(), st.integers(0, 7)), max_size=30))
-def test_no_more_is_occupied_than_there_is(
+def test_resources_are_never_exceeded(
     upstream: dict[str, frozenset[str]], needs: dict[str, dict[str, int]], choices: list[tuple[bool, int]]
 ) -> None:
     """And nobody waits without need: the run ends, and what is refused does not fit."""
@@ -195,7 +195,7 @@ def test_of_what_has_no_capacity_there_is_one() -> None:
 
 
 @given(graphs(), st.dictionaries(st.sampled_from([f"s{number}" for number in range(8)]), st.integers(0, 9), max_size=8))
-def test_what_has_clearly_the_longest_way_before_it_is_preferred(
+def test_the_stage_with_clearly_the_longest_path_is_preferred(
     upstream: dict[str, frozenset[str]], powers: dict[str, int]
 ) -> None:
     """Of what is ready; by brute force over all ways. Where the difference is small, the order is that of the graph."""

@@ -177,7 +177,7 @@ def test_calls_of_encoders_are_reported(stage: Callable[[], object], tmp_path: P
     assert min(depths) > 0
 
 
-def test_a_pipe_is_no_file(stage: Callable[[], object], tmp_path: Path) -> None:
+def test_a_pipe_is_not_a_file(stage: Callable[[], object], tmp_path: Path) -> None:
     """A pipe may have no end, so opening it could block forever."""
     (tmp_path / "rules.txt").unlink()
     os.mkfifo(tmp_path / "rules.txt")

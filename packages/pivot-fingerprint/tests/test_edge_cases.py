@@ -151,7 +151,7 @@ def test_slots_that_are_not_set(take: Take) -> None:
     assert take(project).unresolved == ()
 
 
-def test_the_value_of_a_cached_property_is_no_state(take: Take) -> None:
+def test_the_value_of_a_cached_property_is_not_state(take: Take) -> None:
     project = (
         "import functools\nclass A:\n    @functools.cached_property\n    def p(self):\n        return 1\n"
         "a = A()\ndef stage(x):\n    return a\n"

@@ -156,7 +156,7 @@ def test_a_wrapper_around_a_function_that_opts_out_does_not(take: Callable[..., 
     assert take(project).digest != take(project.replace("return f(*a)", "return [f(*a)]")).digest
 
 
-def test_code_deps_is_no_text() -> None:
+def test_code_deps_must_not_be_a_string() -> None:
     with pytest.raises(TypeError):
         no_fingerprint(code_deps="query.sql")
 

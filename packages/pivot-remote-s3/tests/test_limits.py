@@ -255,7 +255,7 @@ def test_a_tree_with_too_many_bytes_is_refused_before_it_arrives(tmp_path: Path)
     assert isinstance(outcome.failed[DIGEST], RemoteCorruptError)
 
 
-def test_a_byte_for_each_connection_is_no_progress(tmp_path: Path) -> None:
+def test_one_byte_per_connection_is_not_progress(tmp_path: Path) -> None:
     asked = itertools.count()
     options = TransferSettings(retry=Retry(attempts=4, sleep=at_once))
 

@@ -40,7 +40,7 @@ def mounted(directory: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("volume", [False, True])
-def test_what_was_taken_comes_back(root: pathlib.Path, volume: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stashed_outs_come_back(root: pathlib.Path, volume: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the directory is a mount point, which itself stays."""
     if volume:
         mounted(root / "d", monkeypatch)

@@ -28,13 +28,13 @@ def test_words_that_are_replaced(text: str, path: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["$NOTHING/x", "${NOTHING}", "a$", "${}", "${a b}", "~nobody-of-that-name/x"])
-def test_what_cannot_be_replaced_is_refused_and_never_a_directory_of_that_name(text: str) -> None:
+def test_unknown_variables_are_refused_and_never_literal_directories(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         cache_dir.expand(text, HOME)
     assert caught.value.hint
 
 
-def test_what_can_be_no_directory_is_named(tmp_path: pathlib.Path) -> None:
+def test_impossible_directories_are_named(tmp_path: pathlib.Path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
     (tmp_path / "loop").symlink_to("loop")

@@ -200,7 +200,7 @@ def test_no_secret_is_repeated(places: Places, url: str) -> None:
         ("strict_io_ignore", "strict_io.ignore"),
     ],
 )
-def test_what_may_have_been_meant(name: str, meant: str) -> None:
+def test_similar_keys_are_suggested(name: str, meant: str) -> None:
     assert keys.suggest_key(name) == f"did you mean {meant}?"
 
 
@@ -219,7 +219,7 @@ def test_nothing_is_like_it() -> None:
         ("~/cache", "/home/you/cache"),
     ],
 )
-def test_where_the_cache_is(written: str | None, meant: str | None) -> None:
+def test_the_directory_of_the_cache(written: str | None, meant: str | None) -> None:
     root = pathlib.Path("/home/me/project")
     resolved = Settings() if written is None else Settings(cache_dir=written)
 
@@ -288,7 +288,7 @@ def test_an_empty_variable_says_nothing(places: Places) -> None:
         ({}, None),
     ],
 )
-def test_where_the_users_file_is(environment: dict[str, str], file: str | None) -> None:
+def test_the_path_of_the_users_file(environment: dict[str, str], file: str | None) -> None:
     assert user_file(environment) == (None if file is None else pathlib.Path(file))
 
 
@@ -343,7 +343,7 @@ def test_files_that_cannot_be_read(places: Places) -> None:
     assert "cannot be read" in str(places.wrong())
 
 
-def test_all_that_is_wrong_is_found(places: Places) -> None:
+def test_all_invalid_entries_are_found(places: Places) -> None:
     places.says(project="a: 1\nrun.jobs: 0\nremote.jobs: 7\n", user="b: 1\n", PIVOT_SNAPSHOT="maybe")
     found = places.configuration().read()
 

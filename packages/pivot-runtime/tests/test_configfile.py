@@ -106,7 +106,7 @@ def test_nested_forms_are_the_same() -> None:
     assert [entry.line for entry in read_entries(nested)] == [2, 3, 4, 5]
 
 
-def test_what_is_no_text_has_no_value() -> None:
+def test_a_value_that_is_not_a_string_has_no_value() -> None:
     assert pairs("a: [b]\nc:\nd: {}\n") == [("a", None), ("c", ""), ("d", "")]
 
 
@@ -129,7 +129,7 @@ def test_what_is_no_text_has_no_value() -> None:
         ),
     ],
 )
-def test_what_cannot_be_read(text: str, line: int, told: str) -> None:
+def test_invalid_texts_are_refused_with_their_line(text: str, line: int, told: str) -> None:
     with pytest.raises(FormatError, match=told) as caught:
         read_entries(text)
 
@@ -265,7 +265,7 @@ def test_a_file_whose_lines_are_indented() -> None:
         (lambda text: rename(text, "b.a", "b.d"), 'b:\n  "\\u0061": 1\n'),
     ],
 )
-def test_what_is_too_intricate_is_left_alone(change: Callable[[str], str], text: str) -> None:
+def test_intricate_texts_are_not_changed(change: Callable[[str], str], text: str) -> None:
     """Each is a form in which that cannot be changed without touching something else."""
     with pytest.raises(FormatError, match="by hand"):
         change(text)

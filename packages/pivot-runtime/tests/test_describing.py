@@ -71,7 +71,9 @@ def test_functions_are_imported_from_beside_the_file(file: pathlib.Path, name: s
         ("cmd: x\n    params: {a-b: 1}", "'a-b' cannot be the name of a parameter", None),
     ],
 )
-def test_what_is_not_there_is_told_with_its_line(file: pathlib.Path, stage: str, told: str, hint: str | None) -> None:
+def test_missing_modules_and_functions_are_reported_with_their_line(
+    file: pathlib.Path, stage: str, told: str, hint: str | None
+) -> None:
     (file.parent / "json.py").write_text("")
     with pytest.raises(PivotError) as raised:
         read_definitions(declare(file, stage), file.parent.parent)
@@ -81,7 +83,7 @@ def test_what_is_not_there_is_told_with_its_line(file: pathlib.Path, stage: str,
     assert (hint or "") in (raised.value.hint or "")
 
 
-def test_what_a_module_raises_is_passed_on_with_the_stage_that_needs_it(file: pathlib.Path) -> None:
+def test_exceptions_of_a_module_are_passed_on_with_the_stage(file: pathlib.Path) -> None:
     (file.parent / "described_broken.py").write_text("import nothing_like_it\n")
     with pytest.raises(ModuleNotFoundError, match="nothing_like_it") as raised:
         read_definitions(declare(file, "python: described_broken:fit"), file.parent.parent)

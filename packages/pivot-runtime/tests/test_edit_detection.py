@@ -57,7 +57,7 @@ def test_nothing_edited(edits: CodeEdits) -> None:
         ("pipeline.py", "LIMIT = 1\n", "\n\nLIMIT = 1\n\nOTHER = 2\n"),
     ],
 )
-def test_cosmetic_edits_are_no_edits(project: Sources, edits: CodeEdits, file: str, old: str, new: str) -> None:
+def test_cosmetic_edits_do_not_count(project: Sources, edits: CodeEdits, file: str, old: str, new: str) -> None:
     project.replace(file, old, new)
 
     assert edited(edits) == set()
@@ -134,7 +134,7 @@ stages:
 """
 
 
-def test_what_declares_sets_and_is_named_moves_what_rests_on_it(tmp_path: pathlib.Path) -> None:
+def test_edits_of_declarations_and_named_code_change_dependent_stages(tmp_path: pathlib.Path) -> None:
     project = Sources(tmp_path / "project", {"pivot.yaml": DECLARED, "two.sh": "echo 2\n"})
     edits = CodeEdits(project.root, [(project.root / "pivot.yaml", project.load("pivot.yaml"))])
     assert edited(edits) == set()

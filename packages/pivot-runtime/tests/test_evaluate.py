@@ -36,7 +36,7 @@ def test_everything_there_is_seen() -> None:
     assert seen.unresolved == stage.unresolved
 
 
-def test_what_is_not_there_is_missing_and_an_out_is_none() -> None:
+def test_absent_deps_are_missing_and_absent_outs_are_none() -> None:
     stage = LoadedStage(spec("s", ["in"], ["end"]), {})
     seen = observe(stage, Graph.build([stage.spec]), FakeWorld(), lock=None, schema=SCHEMA)
 
@@ -47,7 +47,7 @@ def test_nothing_to_do(chain: Model) -> None:
     assert chain.verdicts() == {"first": "up_to_date", "second": "up_to_date"}
 
 
-def test_what_a_running_upstream_writes_is_not_known(chain: Model) -> None:
+def test_outs_of_a_running_upstream_stage_are_unknown(chain: Model) -> None:
     chain.world.write(**{"in": "changed"})
     second = chain.evaluate()["second"]
 
@@ -56,7 +56,7 @@ def test_what_a_running_upstream_writes_is_not_known(chain: Model) -> None:
     assert (dict(second.observation.inputs.deps), tuple(second.observation.upstream)) == ({}, ("p.first",))
 
 
-def test_what_will_be_restored_is_foreseen(chain: Model) -> None:
+def test_outs_to_be_restored_are_foreseen(chain: Model) -> None:
     """An upstream that only restores does not make its followers stale."""
     del chain.world.disk[MIDDLE]
 
@@ -122,7 +122,7 @@ def test_dep_inside_or_around_what_a_blocked_upstream_writes(out: str, dep: str)
     ("restored", "verdict"),
     [({"x": artifact("7")}, "up_to_date"), ({"x": artifact("8")}, "run"), ({}, "blocked")],
 )
-def test_what_will_be_restored_around_a_dep_is_foreseen(restored: dict[str, Artifact], verdict: str) -> None:
+def test_restored_directories_around_a_dep_are_foreseen(restored: dict[str, Artifact], verdict: str) -> None:
     """Whatever is there now."""
     model = Model([spec("first", [], ["data"]), spec("second", ["data/x"], ["end"])])
     model.pretend_run("first", data="2")

@@ -60,7 +60,7 @@ def test_each_event_is_pinned() -> None:
     assert {type(event) for event in EVENTS} == set(events.Event.__value__.__args__)
 
 
-def test_what_is_not_known_is_null() -> None:
+def test_unknown_values_are_null() -> None:
     unknown: list[events.Event] = [
         events.WaitingForGuard(7, "pivot repro"),
         events.StageRan("shop.train", DECISION, 1.0),

@@ -272,7 +272,7 @@ def test_missing_dep_names_file_and_parameter(bench: Bench) -> None:
         ("mute", ["Mute"]),
     ],
 )
-def test_what_goes_wrong_is_said_in_one_line(bench: Bench, name: str, told: list[str]) -> None:
+def test_failures_have_a_summary_of_one_line(bench: Bench, name: str, told: list[str]) -> None:
     summary = bench.failure(name).summary
 
     assert [part for part in told if part not in summary] == []
@@ -314,7 +314,7 @@ def test_stopped_stages_count_as_never_run(bench: Bench) -> None:
 # -- processes
 
 
-def test_what_a_stage_prints_is_in_its_log(hosted: Bench) -> None:
+def test_the_log_has_the_output_of_its_stage(hosted: Bench) -> None:
     hosted.run("noisy")
 
     assert (hosted.root / "noisy.log").read_text() == "to the descriptor\nfrom a process\nto stderr\n"

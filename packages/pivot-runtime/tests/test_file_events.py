@@ -22,7 +22,7 @@ class Changes:
         return self.asked > 1
 
 
-def test_a_limit_of_the_system_is_said_once_and_polled_around(
+def test_a_limit_of_the_system_is_reported_once_and_files_are_polled(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[tuple[Any, ...]] = []
@@ -44,7 +44,7 @@ def test_a_limit_of_the_system_is_said_once_and_polled_around(
     assert said[0] == "the system cannot watch so many directories (OS file watch limit reached)"
 
 
-def test_what_happened_before_the_watch_began_is_found(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changes_before_the_watch_began_are_found(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_events, "_LOOK_MS", 20)
     changes = Changes()
     Waiter().wait([str(tmp_path)], changes, 1, pytest.fail)

@@ -99,7 +99,7 @@ def test_why_it_cannot_be_set_up(root: pathlib.Path, tmp_path_factory: pytest.Te
         ("/a/b", "a/b/c/x.pvt"),
     ],
 )
-def test_what_git_ignores_is_told_with_a_way_out_that_works(
+def test_ignored_files_are_reported_with_a_command_that_works(
     tmp_path: pathlib.Path, root: pathlib.Path, pattern: str, path: str
 ) -> None:
     del root

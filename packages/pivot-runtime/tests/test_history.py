@@ -80,7 +80,7 @@ def test_a_run_that_found_nothing_to_do_is_not_kept(shop: Workshop) -> None:
     assert [run.number for run in history.runs(project(shop.root))] == [1]
 
 
-def test_what_went_wrong(tmp_path: pathlib.Path) -> None:
+def test_problems_of_a_run(tmp_path: pathlib.Path) -> None:
     told(
         tmp_path,
         started("p.a", "p.b"),
@@ -130,7 +130,7 @@ def test_a_run_whose_process_is_there_is_running_and_else_it_died(tmp_path: path
     assert history.run(project(tmp_path), 2).state == "died"
 
 
-def test_a_reader_is_no_writer(tmp_path: pathlib.Path) -> None:
+def test_a_reader_is_not_a_writer(tmp_path: pathlib.Path) -> None:
     told(tmp_path, events.StageBlocked("p.a", ""))
     first = history.run(project(tmp_path))
 
@@ -152,7 +152,7 @@ def test_nothing_is_wrong_where_nothing_can_be_kept(shop: Workshop) -> None:
     assert list(history.runs(project(shop.root))) == []
 
 
-def test_what_was_learned_of_each_stage(tmp_path: pathlib.Path, shop: Workshop) -> None:
+def test_statistics_of_each_stage(tmp_path: pathlib.Path, shop: Workshop) -> None:
     recorded_run(shop)
     known = stage_stats.project_stats(shop.layout)
     assert known.recall()["p.one"][stage_stats.VARIABLES] == []
@@ -199,7 +199,7 @@ junk = st.recursive(st.none() | st.integers() | st.text(max_size=3), lambda inne
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(["event", "at", "address", "reasons", "names"]), junk, max_size=4)))
-def test_damaged_lines_are_no_crash(lines: list[dict[str, Any]]) -> None:
+def test_damaged_lines_are_skipped(lines: list[dict[str, Any]]) -> None:
     replayed([LINES[0], *lines])
 
 
@@ -236,7 +236,7 @@ def test_a_line_of_each_event_is_json_and_says_all(shop: Workshop) -> None:
     assert ran["cpu"] is None
 
 
-def test_an_error_is_said_in_words() -> None:
+def test_an_error_is_described() -> None:
     from pivot_runtime.errors import BrokenPipeline  # noqa: PLC0415  # one test needs it
 
     line = event_json.to_json(events.PipelinesBroken((BrokenPipeline("a/pipeline.py", PivotError("no"), ()),)), 0)

@@ -25,7 +25,7 @@ def project(tmp_path: pathlib.Path) -> Sources:
     return Sources((tmp_path / "project").resolve(), {"pipeline.py": STAGE})
 
 
-def test_what_is_loaded(project: Sources) -> None:
+def test_loaded_stages(project: Sources) -> None:
     (stage,) = project.load().stages
 
     assert stage.spec.address == "p.stage"
@@ -78,7 +78,7 @@ def test_module_that_raises(project: Sources) -> None:
         ("import helper_with_error", "SyntaxError"),
     ],
 )
-def test_ways_not_to_be_imported(project: Sources, line: str, told: str) -> None:
+def test_failing_imports_are_errors(project: Sources, line: str, told: str) -> None:
     project.write("pipeline.py", f"{line}\n")
     project.write("helper_with_error.py", "def f(:\n")
     with pytest.raises(LoadError) as caught:
@@ -145,7 +145,7 @@ def test_module_that_is_edited_once_while_it_is_imported(project: Sources) -> No
     assert (project.root / "beside.py").read_text() == "DONE = True\n"
 
 
-def test_what_a_module_prints_is_no_answer(project: Sources, capfd: pytest.CaptureFixture[str]) -> None:
+def test_output_of_a_module_is_not_an_answer(project: Sources, capfd: pytest.CaptureFixture[str]) -> None:
     project.write("pipeline.py", STAGE + "\nimport os\nprint('hello')\nos.write(1, b'low\\n')\n")
     loaded, host = host_client.load(project.root, project.root / "pipeline.py")
     host.close()

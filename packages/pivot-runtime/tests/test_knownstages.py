@@ -17,7 +17,7 @@ def layout(tmp_path: pathlib.Path) -> Layout:
     return Layout(tmp_path)
 
 
-def test_what_was_loaded_is_known_file_by_file(layout: Layout) -> None:
+def test_loaded_stages_are_known_by_file(layout: Layout) -> None:
     stage_index.remember(layout, {"pipeline.py": ["p.a", "p.b"]})
     stage_index.remember(layout, {"sub/pivot.yaml": ["s.x"]})
     stage_index.remember(layout, {"pipeline.py": ["p.b"]})
@@ -36,7 +36,7 @@ def test_locks_tell_of_pipelines_that_were_not_loaded_here(layout: Layout) -> No
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"pipeline.py": 3, "x": [1]}', b"\xff"])
-def test_a_damaged_file_is_made_anew(layout: Layout, content: bytes) -> None:
+def test_a_damaged_file_is_written_again(layout: Layout, content: bytes) -> None:
     stage_index.remember(layout, {"pipeline.py": ["p.a"]})
     (layout.database_dir / "stages.json").write_bytes(content)
     assert stage_index.known(layout.root) == []
@@ -44,7 +44,7 @@ def test_a_damaged_file_is_made_anew(layout: Layout, content: bytes) -> None:
     assert stage_index.known(layout.root) == ["p.a"]
 
 
-def test_what_cannot_be_written_fails_nothing(layout: Layout) -> None:
+def test_an_unwritable_file_is_no_error(layout: Layout) -> None:
     layout.database_dir.touch()
     stage_index.remember(layout, {"pipeline.py": ["p.a"]})
     assert stage_index.known(layout.root) == []

@@ -34,7 +34,7 @@ def two_versions(context: CommandContext, outside: pathlib.Path, kind: str) -> p
 
 
 @pytest.mark.parametrize("kind", ["file", "directory"])
-def test_what_a_link_leads_to_is_written(context: CommandContext, outside: pathlib.Path, kind: str) -> None:
+def test_the_target_of_a_link_is_written(context: CommandContext, outside: pathlib.Path, kind: str) -> None:
     written = two_versions(context, outside, kind)
     done = restore(context)
 

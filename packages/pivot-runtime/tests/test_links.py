@@ -74,7 +74,7 @@ def test_the_path_is_shown_as_from_where_the_command_is_given(root: pathlib.Path
         Project.find(root / "sub")
 
 
-def test_what_nothing_is_written_through_is_allowed(root: pathlib.Path, tmp_path: pathlib.Path) -> None:
+def test_links_that_are_never_written_through_are_allowed(root: pathlib.Path, tmp_path: pathlib.Path) -> None:
     (root / ".pivot/.#config.yaml").symlink_to("me@here.1:2")  # an editor has unsaved changes
     (root / ".pivot/state.db/stash").mkdir(parents=True)
     (root / ".pivot/state.db/stash/mine").symlink_to("elsewhere")  # what a user had there is kept as it was
@@ -89,6 +89,6 @@ def test_what_nothing_is_written_through_is_allowed(root: pathlib.Path, tmp_path
     assert Layout(root, root / "elsewhere").cache_dir == root / "elsewhere"
 
 
-def test_no_project_and_no_link_is_no_project(tmp_path: pathlib.Path) -> None:
+def test_no_project_and_no_link_means_no_project(tmp_path: pathlib.Path) -> None:
     with pytest.raises(DiscoveryError):
         find_root_without_links(tmp_path)

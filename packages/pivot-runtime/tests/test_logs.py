@@ -27,7 +27,7 @@ def logged(file: pathlib.Path, *parts: bytes) -> bytes:
 
 
 @pytest.mark.usefixtures("small")
-def test_what_fits_is_whole(tmp_path: pathlib.Path) -> None:
+def test_short_output_is_kept_completely(tmp_path: pathlib.Path) -> None:
     assert logged(tmp_path / "log", b"0123456789" * 3, b"abcdefghij") == b"0123456789" * 3 + b"abcdefghij"
 
 
@@ -117,13 +117,13 @@ def test_a_log_is_found_by_the_names_of_its_stage(layout: Layout) -> None:
         ("../p.one", TargetError, "no stage called", ""),
     ],
 )
-def test_what_nobody_knows_has_no_log(layout: Layout, name: str, kind: type[Exception], told: str, hint: str) -> None:
+def test_unknown_stages_have_no_log(layout: Layout, name: str, kind: type[Exception], told: str, hint: str) -> None:
     with pytest.raises(kind, match=told) as error:
         logs.resolve_name(layout, name)
     assert hint in str(getattr(error.value, "hint", None))
 
 
-def test_what_has_printed_nothing_has_no_log(layout: Layout) -> None:
+def test_silent_stages_have_no_log(layout: Layout) -> None:
     assert logs.find(layout, "p.restored") is None
     with pytest.raises(LogError, match="no such earlier run"):
         logs.find(layout, "p.restored", back=1)

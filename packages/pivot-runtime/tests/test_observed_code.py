@@ -52,7 +52,7 @@ def test_a_memory_changes_nothing(edits: list[tuple[str, str | None, set[str]]],
             remembering.close()
 
 
-def test_what_has_not_changed_is_not_read(tmp_path: pathlib.Path) -> None:
+def test_unchanged_files_are_not_read(tmp_path: pathlib.Path) -> None:
     root, opened = tmp_path, list[str]()
     for file in FILES:
         (root / file).write_text("A = 1\ndef f(): pass\n")

@@ -11,7 +11,7 @@ from pivot_runtime.host.outline_cache import OutlineCache
 KEY, OTHER = bytes(range(16)), bytes(16)
 
 
-def test_what_is_put_is_there_for_the_next_process(tmp_path: pathlib.Path) -> None:
+def test_the_next_process_finds_stored_entries(tmp_path: pathlib.Path) -> None:
     OutlineCache(tmp_path / "state/outlines").put(KEY, b"content")
 
     assert OutlineCache(tmp_path / "state/outlines").get(KEY) == b"content"
@@ -24,7 +24,7 @@ def test_no_project_is_made_by_looking(tmp_path: pathlib.Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_where_nothing_can_be_kept_nothing_fails(tmp_path: pathlib.Path) -> None:
+def test_an_unwritable_directory_is_no_error(tmp_path: pathlib.Path) -> None:
     (tmp_path / "file").write_text("in the way")
     memo = OutlineCache(tmp_path / "file/outlines")
 

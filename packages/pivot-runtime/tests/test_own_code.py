@@ -71,7 +71,7 @@ def test_a_variable_that_we_ask_for_is_none_of_the_stages(package: object) -> No
     assert below(package, "room", "module.py").startswith(environ.code_directories().own)
 
 
-def test_what_a_crash_leaves_of_our_own_calls_is_not_shown() -> None:
+def test_our_own_frames_of_a_crash_are_not_shown() -> None:
     crash = [
         "Current thread 0x1 (most recent call first):",
         f'  File "{HERE}", line 3 in stage',
@@ -85,7 +85,7 @@ def test_what_a_crash_leaves_of_our_own_calls_is_not_shown() -> None:
     assert list(filter(Frames().is_users, crash)) == crash[:3]
 
 
-def test_what_begins_in_other_interpreters_is_found_from_the_top_of_the_package(tmp_path: pathlib.Path) -> None:
+def test_modules_started_in_other_interpreters_are_found_from_the_top_of_the_package(tmp_path: pathlib.Path) -> None:
     also = StageTracer(TraceOptions(), root=str(tmp_path), declared=(), spool=str(tmp_path / "spool")).companion
 
     assert also.package == "pivot_runtime"

@@ -27,7 +27,7 @@ def test_the_file_beside_the_pipeline_wins_over_that_at_the_root(tmp_path: pathl
     assert list(files.sources) == [os.fspath(tmp_path / "params.yaml"), os.fspath(beside / "params.yaml")]
 
 
-def test_what_is_more_particular_wins_inside_a_file(tmp_path: pathlib.Path) -> None:
+def test_more_specific_keys_win_inside_a_file(tmp_path: pathlib.Path) -> None:
     (tmp_path / "params.yaml").write_text("demo.eval@a: {x: 4}\neval@a: {x: 3}\neval: {x: 1}\ndemo.eval: {x: 2}\n")
 
     files = params_file.read(tmp_path, tmp_path)
@@ -67,7 +67,7 @@ def test_unknown_stages_are_named_with_their_line(tmp_path: pathlib.Path, text: 
     ("data", "message"),
     [(b"- 1", "must be a mapping"), (b"train: 1", r"params\.yaml:1: 'train' must be"), (b"\xff", "not UTF-8")],
 )
-def test_what_is_no_params_file_is_refused(tmp_path: pathlib.Path, data: bytes, message: str) -> None:
+def test_invalid_params_files_are_refused(tmp_path: pathlib.Path, data: bytes, message: str) -> None:
     (tmp_path / "params.yaml").write_bytes(data)
 
     with pytest.raises(YamlError, match=message):

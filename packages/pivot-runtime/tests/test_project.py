@@ -22,7 +22,7 @@ def contents(directory: pathlib.Path) -> dict[str, bytes]:
     return {str(file.relative_to(directory)): file.read_bytes() for file in directory.rglob("*") if file.is_file()}
 
 
-def test_what_it_makes(tmp_path: pathlib.Path) -> None:
+def test_init_creates_its_files(tmp_path: pathlib.Path) -> None:
     assert init(tmp_path) == Initialized(CREATED, outer=None)
     assert {"/cache/", "/state.db/"} <= set((tmp_path / ".pivot/.gitignore").read_text().splitlines())
     assert ".git/" in (tmp_path / ".pivotignore").read_text()
@@ -36,7 +36,7 @@ def test_again_it_makes_nothing(tmp_path: pathlib.Path) -> None:
     assert contents(tmp_path) == before
 
 
-def test_what_is_there_stays(tmp_path: pathlib.Path) -> None:
+def test_existing_files_stay(tmp_path: pathlib.Path) -> None:
     (tmp_path / ".pivotignore").write_text("mine\n")
     (tmp_path / ".pivot").mkdir()
     (tmp_path / ".pivot/.gitignore").write_text("/mine/\n")
@@ -45,7 +45,7 @@ def test_what_is_there_stays(tmp_path: pathlib.Path) -> None:
     assert contents(tmp_path) == {".pivotignore": b"mine\n", ".pivot/.gitignore": b"/mine/\n"}
 
 
-def test_inside_another_project_the_outer_root_is_told(tmp_path: pathlib.Path) -> None:
+def test_inside_another_project_the_outer_root_is_reported(tmp_path: pathlib.Path) -> None:
     inner = tmp_path / "a/b"
     inner.mkdir(parents=True)
     init(tmp_path)
@@ -106,7 +106,7 @@ def test_no_pipeline(tmp_path: pathlib.Path) -> None:
         find_pipeline(tmp_path, tmp_path)
 
 
-def test_projects_below_are_told_where_they_become_part_of_a_new_one(tmp_path: pathlib.Path) -> None:
+def test_projects_below_are_reported_when_they_become_part_of_a_new_one(tmp_path: pathlib.Path) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     init(tmp_path / "a" / "b")
     assert init(tmp_path).inner == (tmp_path / "a" / "b",)

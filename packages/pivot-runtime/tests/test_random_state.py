@@ -44,14 +44,14 @@ def drawn(root: pathlib.Path, seed: str) -> list[list[float]]:
     return [json.loads((root / name).read_text()) for name in ("one", "two")]
 
 
-def test_nobody_has_the_random_numbers_of_another(tmp_path: pathlib.Path) -> None:
+def test_no_two_stages_share_random_numbers(tmp_path: pathlib.Path) -> None:
     one, two = drawn(tmp_path / "project", "")
 
     assert one[0] != two[0]
     assert one[1] != two[1]
 
 
-def test_what_is_seeded_while_importing_counts(tmp_path: pathlib.Path) -> None:
+def test_seeds_set_during_the_import_count(tmp_path: pathlib.Path) -> None:
     """As if the stage were called right after the import."""
     one, two = drawn(tmp_path / "project", "random.seed(1); numpy.random.seed(2)")
 

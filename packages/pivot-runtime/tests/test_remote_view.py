@@ -74,7 +74,7 @@ def test_nothing_is_fetched_for_stages_that_are_up_to_date(chain: Workshop, remo
     assert remote.calls == [("exists", None)]
 
 
-def test_who_wants_to_know_where_all_is_is_told_how_it_is_now(chain: Workshop, remote: MemoryRemote) -> None:
+def test_the_location_of_everything_is_asked_for_again(chain: Workshop, remote: MemoryRemote) -> None:
     chain.run()
     pushed(chain, "d")
     lock = chain.lock("third")
@@ -83,7 +83,7 @@ def test_who_wants_to_know_where_all_is_is_told_how_it_is_now(chain: Workshop, r
     assert looked(chain, RemoteView.sync_state).absent == {"d": Availability.NOWHERE}
 
 
-def test_a_stage_that_runs_is_given_what_it_reads_and_no_more(chain: Workshop, remote: MemoryRemote) -> None:
+def test_a_running_stage_gets_only_its_inputs(chain: Workshop, remote: MemoryRemote) -> None:
     chain.run()
     pushed(chain, "b", "c", "d")
     chain.versions["third"] = 1
@@ -98,7 +98,7 @@ def test_a_stage_that_runs_is_given_what_it_reads_and_no_more(chain: Workshop, r
     assert chain.told(events.Fetching)[0] == events.Fetching("p.third", "origin", 0, 1, 0, 6)
 
 
-def test_how_far_a_transfer_is_is_told_now_and_again() -> None:
+def test_the_progress_of_a_transfer_is_reported_repeatedly() -> None:
     heard: list[events.Event] = []
     times = iter([7.0, 7.4, 7.5, 7.9, 8.1])
     tell = pull_inputs.report_progress("p.a", "origin", heard.append, clock=lambda: next(times))
@@ -109,7 +109,7 @@ def test_how_far_a_transfer_is_is_told_now_and_again() -> None:
     assert [each.objects for each in heard if isinstance(each, events.Fetching)] == [0, 2, 4]
 
 
-def test_what_a_run_writes_anew_counts_and_not_what_the_remote_has(chain: Workshop, remote: MemoryRemote) -> None:
+def test_newly_written_outs_count_instead_of_those_on_the_remote(chain: Workshop, remote: MemoryRemote) -> None:
     chain.run()
     pushed(chain, "b", "c", "d")
     chain.write("a", "other")
@@ -129,7 +129,7 @@ def test_an_edited_out_is_restored_from_the_remote(chain: Workshop, remote: Memo
     assert chain.calls == []
 
 
-def test_what_the_remote_does_not_have_is_computed(chain: Workshop, remote: MemoryRemote) -> None:
+def test_outs_missing_from_the_remote_are_computed(chain: Workshop, remote: MemoryRemote) -> None:
     chain.run()
     pushed(chain, "b", "c", "d")
     shutil.rmtree(chain.layout.database_dir)
@@ -138,7 +138,7 @@ def test_what_the_remote_does_not_have_is_computed(chain: Workshop, remote: Memo
     assert parts_of(chain.run(pull=True)) == {"ran": {"first", "second", "third"}}
 
 
-def test_what_the_remote_has_lost_since_fails_a_stage_and_is_computed_the_next_time(
+def test_objects_lost_by_the_remote_fail_a_stage_and_are_computed_next_time(
     chain: Workshop, remote: MemoryRemote
 ) -> None:
     chain.run()
@@ -276,7 +276,7 @@ def test_records_of_strangers_are_not_trusted(chain: Workshop, remote: MemoryRem
     assert parts_of(chain.run("first", pull=True)) == {"ran": {"first"}}
 
 
-def test_where_everything_is(chain: Workshop, remote: MemoryRemote) -> None:
+def test_the_location_of_everything(chain: Workshop, remote: MemoryRemote) -> None:
     chain.run()
     assert transfer.push(chain.context, ["first", "second"]).complete
     for stage, path in [("second", "c"), ("third", "d")]:

@@ -100,7 +100,7 @@ def test_inputs_come_from_the_cache_or_else_as_they_are_if_they_are_as_they_were
         assert names(copy.root) == set()
 
 
-def test_what_a_killed_process_has_left_is_removed(project: Sources) -> None:
+def test_leftovers_of_a_killed_process_are_removed(project: Sources) -> None:
     home = Layout(project.root).database_dir / "rerun"
     (home / "999999999" / "deep").mkdir(parents=True)
     (home / str(os.getppid())).mkdir()

@@ -71,7 +71,7 @@ def test_without_git_the_workspace_counts(root: pathlib.Path) -> None:
     assert gc_roots.gather([root]) == found
 
 
-def test_what_lies_inside_tracked_directories_is_content(root: pathlib.Path) -> None:
+def test_files_inside_tracked_directories_are_content(root: pathlib.Path) -> None:
     data = track(root, "data", "data")
     (root / "data").mkdir()
     (root / "data" / "x.pvt").write_text("anything")
@@ -171,7 +171,7 @@ def test_a_merge_with_conflicts_counts_with_both_sides(repository: pathlib.Path)
     assert {ours, theirs, artifact("base")} == gc_roots.gather([root])
 
 
-def test_a_name_that_git_has_kept_too_long_is_no_error(repository: pathlib.Path) -> None:
+def test_a_dangling_name_in_git_is_no_error(repository: pathlib.Path) -> None:
     found = track(repository, "data", "data")
     commit(repository)
     (repository / ".git" / "ORIG_HEAD").write_text(f"{'1' * 40}\n")
@@ -202,7 +202,7 @@ def test_locks_count_by_their_place_only(repository: pathlib.Path) -> None:
         gc_roots.gather([repository])
 
 
-def test_damaged_files_are_told_and_left_out_if_that_is_wished(root: pathlib.Path) -> None:
+def test_damaged_files_are_reported_and_skipped_on_request(root: pathlib.Path) -> None:
     good = track(root, "good", "good")
     (root / "bad.pvt").write_text("{")
     (root / ".pivot" / "stages" / "p.bad.lock").write_bytes(b"\xff")
@@ -262,7 +262,7 @@ def module(repository: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
     return repository / "deep/sub"
 
 
-def test_all_that_submodules_remember_counts(repository: pathlib.Path, module: pathlib.Path) -> None:
+def test_everything_in_submodules_counts(repository: pathlib.Path, module: pathlib.Path) -> None:
     """Refs, stashes and index; also while the submodule is not checked out."""
     found = set()
     for name in ("branch", "tag"):
@@ -336,7 +336,7 @@ def test_a_project_in_a_submodule_keeps_what_the_repository_around_pins(
     assert gc_roots.gather([module]) == found
 
 
-def test_repositories_that_merely_lie_in_a_project_count(root: pathlib.Path, tmp_path: pathlib.Path) -> None:
+def test_untracked_repositories_in_a_project_count(root: pathlib.Path, tmp_path: pathlib.Path) -> None:
     nested = root / "clone"
     nested.mkdir()
     git(nested, "init", "-q")

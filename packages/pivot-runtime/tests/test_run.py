@@ -167,7 +167,7 @@ def test_without_a_cache_it_runs_again(done: Workshop) -> None:
     assert parts_of(done.run()) == {"restored": {"a", "c"}, "ran": {"b"}}
 
 
-def test_what_the_cache_has_lost_and_is_in_place_is_stored_again(done: Workshop) -> None:
+def test_outs_in_place_but_lost_from_the_cache_are_stored_again(done: Workshop) -> None:
     """A lock names only objects that are in the store, also after somebody has deleted one; reported once."""
     shutil.rmtree(done.layout.cache_dir)
 
@@ -267,7 +267,7 @@ def test_a_directory_of_which_the_cache_has_lost_a_part_is_stored_again(shop: Wo
     assert (shop.calls, shop.read("many/two")) == (["s", "inner"], "two")
 
 
-def test_what_the_cache_has_lost_and_cannot_take_is_an_error(done: Workshop) -> None:
+def test_outs_that_the_cache_cannot_store_again_are_an_error(done: Workshop) -> None:
     """Else a run would say that all is well, and a push that it is not."""
     shutil.rmtree(done.layout.cache_dir)
     done.layout.cache_dir.touch()
@@ -308,7 +308,7 @@ def test_nothing_to_run(shop: Workshop) -> None:
     assert [type(event) for event in shop.events] == [events.RunStarted, events.RunEnded]
 
 
-def test_no_more_stages_at_once_than_jobs(shop: Workshop) -> None:
+def test_at_most_jobs_stages_run_at_once(shop: Workshop) -> None:
     shop.write("in", "1")
     for number in range(5):
         shop.copying(f"s{number}", "in", f"out{number}")
@@ -328,7 +328,7 @@ def test_no_more_stages_at_once_than_jobs(shop: Workshop) -> None:
 # -- failure
 
 
-def test_failure_is_told(chain: Workshop) -> None:
+def test_failure_is_reported(chain: Workshop) -> None:
     failing(chain, "bad", "bad.txt")
     outcome = chain.run("bad")
 
@@ -508,7 +508,7 @@ def test_failure_of_the_executor_puts_everything_back(done: Workshop) -> None:
     assert (done.read("middle"), done.read("aside"), done.locks()) == ("1a", "mine", before)
 
 
-def test_interruption_puts_everything_back_and_is_told(done: Workshop) -> None:
+def test_interruption_restores_everything_and_is_reported(done: Workshop) -> None:
     class Interrupted(Deferred):
         def wait(self) -> Finished:
             raise KeyboardInterrupt
@@ -633,7 +633,7 @@ def test_edited_out_is_kept_where_it_is_restored(done: Workshop) -> None:
     assert (done.read(kept.saved_as), done.read("middle")) == ("mine", "1a")
 
 
-def test_what_is_in_the_cache_already_is_not_told(done: Workshop) -> None:
+def test_files_already_in_the_cache_are_not_reported(done: Workshop) -> None:
     done.versions["a"] = 1
     done.run()
 
@@ -718,7 +718,7 @@ def test_a_symlinked_out_survives_a_failed_run(shop: Workshop) -> None:
     assert shop.read("elsewhere.txt") == "new"
 
 
-def test_what_a_killed_run_set_aside_comes_back(done: Workshop) -> None:
+def test_outs_stashed_by_a_killed_run_come_back(done: Workshop) -> None:
     """Where nothing has taken its place."""
     aside = done.root / ".pivot/state.db/stash/p.a"
     aside.mkdir(parents=True)
@@ -808,7 +808,7 @@ def add(shop: Workshop, number: int, reads: list[int], *, bad: bool) -> None:
 
 
 @pytest.mark.parametrize(("fsync", "lasting"), [("kept", False), ("all", True)])
-def test_what_stages_leave_is_flushed_if_that_is_wished(chain: Workshop, fsync: str, lasting: bool) -> None:
+def test_outs_are_flushed_on_request(chain: Workshop, fsync: str, lasting: bool) -> None:
     chain.write(".pivot/config.yaml", f"cache.fsync: {fsync}\n")
     chain.run()
 

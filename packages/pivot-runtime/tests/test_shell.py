@@ -44,7 +44,7 @@ def test_the_files_that_its_words_name_are_its_code(root: pathlib.Path) -> None:
     assert "sub/nowhere.R" in found.named
 
 
-def test_what_is_declared_or_written_is_no_code(root: pathlib.Path) -> None:
+def test_declared_or_written_files_are_not_code(root: pathlib.Path) -> None:
     found = rested(root, "cat rows.csv out/x.txt > fit.R", deps=["rows.csv"], outs=[DirectoryOut("out")])
 
     assert set(found.manifest) == {"command"}
@@ -60,7 +60,7 @@ def test_paths_count_in_its_text_and_parameters_do_not(root: pathlib.Path) -> No
     assert one != digest(deps={"rows": "b"}, params={"n": 1})
 
 
-def test_what_is_not_tracked_is_listed(root: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_untracked_inputs_are_listed(root: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shell_code, "_LARGEST", 5)
     told = "\n".join(edge.reason for edge in rested(root, "cp -r lib out fit.R", outs=["out/y"]).manifest.unresolved)
 
@@ -100,7 +100,7 @@ def test_how_it_may_fail(root: pathlib.Path, text: str, told: str) -> None:
     assert made.outs == {"end.txt": Out("end.txt")}
 
 
-def test_what_a_run_creates_is_no_code_from_then_on(root: pathlib.Path) -> None:
+def test_files_created_by_a_run_are_not_code_from_then_on(root: pathlib.Path) -> None:
     text = "echo 1 | tee sub.log ./new/x.log > end.txt; cp fit.R copy.R; sort fit.R -o fit.R"
     made = attrs.evolve(stage(text, outs=["end.txt", DirectoryOut("new")]))
     made = attrs.evolve(made, func=attrs.evolve(made.func, created=str(root / "created.json")))
@@ -116,7 +116,7 @@ def test_what_a_run_creates_is_no_code_from_then_on(root: pathlib.Path) -> None:
     assert "file:sub/sub.log" in rested(root, text, outs=["end.txt", DirectoryOut("new")]).manifest
 
 
-def test_what_a_failed_run_leaves_is_not_remembered(root: pathlib.Path) -> None:
+def test_files_of_a_failed_run_are_not_recorded(root: pathlib.Path) -> None:
     made = stage("cp fit.R copy.R; false")
     made = attrs.evolve(made, func=attrs.evolve(made.func, created=str(root / "created.json")))
     with pytest.raises(StageError):

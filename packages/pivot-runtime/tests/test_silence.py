@@ -21,7 +21,7 @@ def told(first: float, spoke: list[float], end: float) -> list[tuple[float, floa
     return found
 
 
-def test_it_is_said_again_when_the_silence_has_doubled() -> None:
+def test_silence_is_reported_again_when_it_has_doubled() -> None:
     assert told(60, [], 500) == [(60, 60), (120, 120), (240, 240), (480, 480)]
     assert told(60, [30], 300) == [(90, 60), (150, 120), (270, 240)]
     assert told(60, [30, 100], 300) == [(90, 60), (160, 60), (220, 120)]
@@ -30,7 +30,7 @@ def test_it_is_said_again_when_the_silence_has_doubled() -> None:
 
 
 @given(st.lists(st.integers(1, 1000)), st.integers(1, 100))
-def test_what_is_said_is_so_and_is_said_seldom(spoke: list[int], first: int) -> None:
+def test_reports_are_true_and_rare(spoke: list[int], first: int) -> None:
     moments = sorted(float(each) for each in spoke)
     said = told(first, moments, 1000)
     for at, silent in said:
@@ -39,7 +39,7 @@ def test_what_is_said_is_so_and_is_said_seldom(spoke: list[int], first: int) -> 
     assert all(later - earlier >= first / 2 for (earlier, _), (later, _) in itertools.pairwise(said))
 
 
-def test_what_has_ended_is_told_of_no_more() -> None:
+def test_ended_stages_are_no_longer_reported() -> None:
     silence = Silence(1)
     silence.begin(1, 0.0)
     silence.begin(2, 0.5)

@@ -43,7 +43,7 @@ OWN = [module.__file__ for module in (pivot_core, pivot_cache, pivot_runtime, pi
 
 
 @pytest.mark.parametrize("file", [*INSTALLED, *OWN])
-def test_what_is_not_the_users(file: str) -> None:
+def test_library_files_are_not_user_code(file: str) -> None:
     assert not user_code_predicate()(file)
 
 
@@ -212,7 +212,7 @@ def test_an_edit_that_keeps_size_and_time_is_found(module: pathlib.Path) -> None
     assert changes.find() == [str(module)]
 
 
-def test_what_was_no_file_is_found_when_it_is_one(tmp_path: pathlib.Path) -> None:
+def test_absent_files_are_found_when_they_appear(tmp_path: pathlib.Path) -> None:
     """A link that leads nowhere, or a directory, is still none, however often one looks."""
     for name in ("nothing", "link", "directory"):
         file = tmp_path / name

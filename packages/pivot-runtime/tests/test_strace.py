@@ -30,7 +30,7 @@ TEXT = r"""7 openat(AT_FDCWD</p>, "a.csv", O_RDONLY|O_CLOEXEC) = 3</p/a.csv>
 """
 
 
-def test_what_the_calls_say() -> None:
+def test_system_calls_are_parsed() -> None:
     assert list(strace.used_files(TEXT.splitlines(keepends=True), "/p")) == [
         ("/p/a.csv", False),
         ("/p/b.csv", True),
@@ -61,7 +61,7 @@ pipeline.register(native)
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace here")
-def test_what_c_libraries_and_programs_open(tmp_path: pathlib.Path) -> None:
+def test_files_opened_by_c_libraries_and_programs(tmp_path: pathlib.Path) -> None:
     files = {"in.txt": "", "by c.bin": "", "sub/table.csv": "1"}
     bench = Bench(Sources(tmp_path / "project", {"pipeline.py": PIPELINE, **files}))
 

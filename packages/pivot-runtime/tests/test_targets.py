@@ -114,7 +114,7 @@ def test_unknown_name_suggests_what_is_close(target: str, cwd: str, suggestion: 
         "./sub*",
     ],
 )
-def test_what_is_no_target(target: str) -> None:
+def test_invalid_targets_are_refused(target: str) -> None:
     """A path that no out is at, or that cannot be an artifact, is no traceback."""
     assert str(refusal(target)) == f"no stage or output is named {target!r}"
 

@@ -12,7 +12,7 @@ from pivot_runtime.loading.threads_at_import import SpawnedPipelines
 from pivot_runtime.processes import live_threads
 
 
-def test_what_is_running_is_named_with_where_it_was_started(tmp_path: pathlib.Path) -> None:
+def test_running_threads_are_named_with_their_origin(tmp_path: pathlib.Path) -> None:
     before = live_threads.count()
     over = threading.Event()
     starts = live_threads.ThreadStarts(lambda file: file == __file__)
@@ -46,7 +46,7 @@ def test_each_pipeline_is_news_once_until_it_has_no_threads(
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"a.py": 3}', "\0"])
-def test_what_is_damaged_is_said_again(tmp_path: pathlib.Path, damage: str) -> None:
+def test_a_damaged_record_is_reported_again(tmp_path: pathlib.Path, damage: str) -> None:
     layout = Layout(tmp_path)
     layout.database_dir.mkdir(parents=True)
     (layout.database_dir / "threads.json").write_text(damage)

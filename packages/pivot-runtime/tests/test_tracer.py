@@ -184,7 +184,7 @@ def test_files_that_were_written_and_are_there(bench: Bench) -> None:
     assert seen.read == ("in.txt", "state.txt")  # what was written first is not read
 
 
-def test_a_source_that_is_run_is_no_file_that_is_read(bench: Bench) -> None:
+def test_an_executed_source_is_not_a_read_file(bench: Bench) -> None:
     assert bench.seen("imports").read == ("late.py",)
     (bench.root / "pipeline.py").write_text(
         (bench.root / "pipeline.py").read_text().replace("assert open", "0 and open")
@@ -192,11 +192,11 @@ def test_a_source_that_is_run_is_no_file_that_is_read(bench: Bench) -> None:
     assert bench.seen("imports").read == ()
 
 
-def test_what_forked_children_use_counts(bench: Bench) -> None:
+def test_files_used_by_forked_children_count(bench: Bench) -> None:
     assert bench.seen("forks") == UsedFiles(read=("a.csv",), wrote=("log.txt",))
 
 
-def test_what_other_interpreters_use_counts(bench: Bench) -> None:
+def test_files_used_by_other_interpreters_count(bench: Bench) -> None:
     ways = ["child", "fork", "forkserver", "spawn"]
 
     assert bench.seen("pools") == UsedFiles(
@@ -232,7 +232,7 @@ def test_variables_that_were_asked_for_by_name(bench: Bench) -> None:
     assert {*bench.seen("asks").variables} - of_import == {"ALSO_ASKED", "ASKED", "HOME", "IN"}
 
 
-def test_what_a_run_has_cost_also_of_one_that_failed(bench: Bench) -> None:
+def test_the_usage_of_a_run_even_if_it_failed(bench: Bench) -> None:
     usage, failed = bench.run("works_hard").usage, bench.run("fails").usage
 
     assert usage is not None

@@ -128,7 +128,9 @@ def test_a_line_is_found_again_whatever_is_around_it(tmp_path_factory: pytest.Te
         (".pivot/config.yaml", "belongs to Pivot"),
     ],
 )
-def test_what_would_not_be_seen_or_is_no_data_is_refused(context: CommandContext, path: str, told: str) -> None:
+def test_paths_that_no_search_finds_or_that_are_not_data_are_refused(
+    context: CommandContext, path: str, told: str
+) -> None:
     write(context, "env/pyvenv.cfg")
     write(context, path)
     before = sorted(context.project.root.rglob("*"))
@@ -153,13 +155,13 @@ def test_the_way_out_is_to_track_the_directory(context: CommandContext, director
 
 
 @pytest.mark.parametrize("inner", [".git/HEAD", "a/.git", "a/.pivot/x", "a/pipeline.py", "pivot.yaml"])
-def test_a_directory_that_holds_what_is_no_data_is_refused(context: CommandContext, inner: str) -> None:
+def test_a_directory_that_contains_other_things_than_data_is_refused(context: CommandContext, inner: str) -> None:
     write(context, f"d/{inner}")
     with pytest.raises(TargetError, match="in it is not data"):
         track.track(context, ["d"])
 
 
-def test_a_pipeline_that_is_no_pipeline_here_is_data(context: CommandContext) -> None:
+def test_a_pipeline_outside_all_searches_is_data(context: CommandContext) -> None:
     write(context, "d/a/pipeline.py")
     write(context, ".pivotignore", "/d/a/\n")
     write(context, "d/.b/pipeline.py")
@@ -253,7 +255,7 @@ def _unchanged(context: CommandContext) -> Iterator[None]:
     "change", ["append", "same size", "replace", "add", "remove"], ids=lambda each: each.replace(" ", "-")
 )
 @pytest.mark.parametrize("path", ["d", "d/x"])
-def test_what_changes_while_it_is_taken_in_is_not_recorded(
+def test_data_that_change_while_being_stored_are_not_recorded(
     context: CommandContext, path: str, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = write(context, "d/x", "abc")
@@ -293,7 +295,7 @@ def test_code_of_a_stage_is_not_data(context: CommandContext, monkeypatch: pytes
         st.sampled_from(["a", "b.pvt", ".h", "node_modules", "v", "__pycache__", "l"]), min_size=1, max_size=4
     )
 )
-def test_what_is_not_refused_is_found(tmp_path_factory: pytest.TempPathFactory, parts: list[str]) -> None:
+def test_accepted_data_are_found(tmp_path_factory: pytest.TempPathFactory, parts: list[str]) -> None:
     """The walk and the check agree on every path."""
     root = tmp_path_factory.mktemp("walk")
     directory = root.joinpath(*parts)

@@ -24,7 +24,7 @@ def found(
     return list(undeclared(UsedFiles(read, wrote), stage, Graph.build([stage, OTHER]), lambda path: path in ignored))
 
 
-def test_what_is_declared_is_no_finding() -> None:
+def test_declared_files_are_not_reported() -> None:
     assert found("in.txt", "images/a.png", "model.bin", wrote=("model.bin", "plots/deep/a.png")) == []
 
 
@@ -101,11 +101,11 @@ def test_the_files_that_a_command_names_are_its_code() -> None:
     assert found("fetch.sh", stage=attrs.evolve(STAGE, named=(ArtifactPath("fetch.sh"),))) == []
 
 
-def test_what_is_ignored_or_can_be_no_artifact_is_left_out() -> None:
+def test_ignored_files_and_impossible_artifacts_are_skipped() -> None:
     assert found("a.tmp", "\udcff.csv", wrote=("b.tmp",), ignored=("a.tmp", "b.tmp")) == []
 
 
-def test_what_was_read_and_then_written_is_told_twice() -> None:
+def test_files_read_and_then_written_are_reported_twice() -> None:
     assert [each.wrote for each in found("state.json", wrote=("state.json",))] == [False, True]
 
 

@@ -37,13 +37,13 @@ def settled(
 
 
 @pytest.mark.parametrize("unrecorded", [(), (RANDOM,), (TIME,), (RANDOM, TIME)])
-def test_what_differs_for_no_reason_counts_as_before_and_is_told(unrecorded: tuple[str, ...]) -> None:
+def test_values_that_vary_without_an_edit_count_as_before_and_are_reported(unrecorded: tuple[str, ...]) -> None:
     found = settled(load("2", *unrecorded), known_of(load("1")))
 
     assert found[:3] == ("1", ["`nodes.ROOT` is an", "eval"], {KEY: []})
 
 
-def test_what_differs_for_a_reason_counts() -> None:
+def test_values_that_differ_after_an_edit_count() -> None:
     new: tuple[str, list[str], dict[str, Any]] = ("2", ["eval"], {})
     before = known_of(load("1"))
 
@@ -99,7 +99,7 @@ def test_the_part_of_a_value_that_differs_is_named() -> None:
     assert told.startswith("`nodes.ROOT.name`, `nodes.ROOT.kids[0].token` are other values at each import: ")
 
 
-def test_what_differs_no_longer_is_no_longer_told() -> None:
+def test_values_that_no_longer_vary_are_no_longer_reported() -> None:
     _, _, values, known = settled(load("2", RANDOM, state="a"), known_of(load("1", RANDOM, state="a")))
     assert values == {KEY: []}
 
@@ -108,7 +108,7 @@ def test_what_differs_no_longer_is_no_longer_told() -> None:
     assert settled(load("3"), known, holds=False)[2] == {}
 
 
-def test_what_is_known_is_told_whatever_has_changed() -> None:
+def test_known_varying_values_are_reported_after_any_change() -> None:
     values = {KEY: [".token"], "const:other:X": []}
     found, known = settle(load("2"), Known(values=values), holds=lambda: False, inputs_hold=lambda: False)
 

@@ -85,7 +85,7 @@ def test_nothing_is_fetched_but_listings_and_all_at_once(split: Workshop, remote
     assert [kind for kind, _ in remote.calls] == ["exists"], "listings are kept; what the remote has is asked again"
 
 
-def test_what_somebody_has_deleted_is_missing_whatever_is_known(split: Workshop, remote: MemoryRemote) -> None:
+def test_deleted_remote_objects_are_missing_despite_previous_knowledge(split: Workshop, remote: MemoryRemote) -> None:
     clone(split)
     assert verdicts(split) == GOOD
     lock = split.lock("join")
@@ -110,7 +110,7 @@ def test_a_file_that_differs_in_a_directory_that_is_not_here(split: Workshop) ->
     assert {name: status for name, (status, _) in verdicts(split).items()} == dict.fromkeys(GOOD, "failed")
 
 
-def test_a_file_that_is_no_longer_in_a_directory_that_is_not_here(split: Workshop) -> None:
+def test_a_file_removed_from_an_absent_directory(split: Workshop) -> None:
     (split.root / "raw/deep/x").unlink()
     track(split, "raw")
     assert transfer.push(split.context).complete

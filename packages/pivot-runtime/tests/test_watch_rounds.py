@@ -129,7 +129,7 @@ def watched(
         list(itertools.islice(watching.rounds(), MOST))
 
 
-def test_what_broken_code_does_not_read_begins_one_round_and_a_stage_fails_once(
+def test_an_edit_beside_broken_code_begins_one_round_and_a_stage_fails_once(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepared(tmp_path, pipeline_py=PIPELINE, helper_py=GOOD, in_txt="one")
@@ -153,7 +153,7 @@ def test_what_broken_code_does_not_read_begins_one_round_and_a_stage_fails_once(
     assert (tmp_path / "out.txt").read_text() == "three"
 
 
-def test_what_only_the_remote_has_begins_no_round_and_is_fetched_for_one(
+def test_outs_only_on_the_remote_begin_no_round_and_are_fetched_for_one(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepared(tmp_path, pipeline_py=FORGETFUL, in_txt="a", more_txt="b")
@@ -176,9 +176,7 @@ def test_what_only_the_remote_has_begins_no_round_and_is_fetched_for_one(
     assert (tmp_path / "out.txt").read_text() == "ac"
 
 
-def test_what_another_command_does_in_vain_begins_no_round(
-    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failing_other_command_begins_no_round(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two watches of one project would wake each other forever by what a failing stage does to its outs."""
     prepared(tmp_path, pipeline_py=PIPELINE, helper_py=GOOD, in_txt="one")
     told: list[str] = []

@@ -60,7 +60,7 @@ def test_a_message_larger_than_the_pipe() -> None:
     assert received == [message]
 
 
-def test_the_end_is_told_and_half_a_message_is_none() -> None:
+def test_the_end_is_reported_and_a_partial_message_is_dropped() -> None:
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb", buffering=0):
         lines = wire.MessageReader(reading)

@@ -28,7 +28,7 @@ def test_every_key_and_item_has_its_line() -> None:
     assert document.where() == "p.yaml:1"
 
 
-def test_what_stands_in_a_mapping_wins_over_what_is_merged_into_it() -> None:
+def test_keys_of_a_mapping_override_merged_ones() -> None:
     text = "a: &a {x: {p: 1}, y: 2}\nb: &b\n  <<: *a\n  x: {q: 3}\nc: *b\nd:\n  <<: [*b, {z: 4}]\n  y: 5\n"
     found = parse(text, "x")
 
@@ -85,7 +85,7 @@ def bomb(levels: int) -> str:
     ],
     ids=range(19),
 )
-def test_what_is_too_much_or_not_plain_is_said_with_its_line(text: str, message: str) -> None:
+def test_too_large_or_unsupported_texts_are_refused_with_their_line(text: str, message: str) -> None:
     with pytest.raises(YamlError, match=message):
         parse(text, "p")
 
@@ -114,6 +114,6 @@ def test_an_empty_file_and_merged_keys() -> None:
         ("? [a]\n: 1", "must be a string|not YAML"),
     ],
 )
-def test_what_is_wrong_is_said_with_its_line(text: str, message: str) -> None:
+def test_errors_name_their_line(text: str, message: str) -> None:
     with pytest.raises(YamlError, match=message):
         parse(text, "p")

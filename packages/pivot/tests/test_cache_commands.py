@@ -349,7 +349,7 @@ def test_a_clone_that_is_gone_no_longer_counts(clones: tuple[Project, Project]) 
     assert kept(first, "../shared") == mine
 
 
-def test_a_clone_on_another_machine_is_not_taken_to_be_gone(clones: tuple[Project, Project]) -> None:
+def test_a_clone_on_another_machine_does_not_count_as_deleted(clones: tuple[Project, Project]) -> None:
     first, second = clones
     run(first, "mine m1")
     shutil.rmtree(second.root)

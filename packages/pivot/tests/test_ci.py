@@ -12,7 +12,7 @@ from test_remote import Team, s3, team
 __all__ = ["s3", "team"]
 
 
-def test_what_ci_services_are_told(quick: Project) -> None:
+def test_reports_for_ci_services(quick: Project) -> None:
     quick.pivot("repro")
     summary = quick.root.parent / "summary.md"
     env = {"GITHUB_STEP_SUMMARY": str(summary), "GITHUB_WORKSPACE": str(quick.root.parent)}
@@ -110,7 +110,7 @@ def test_failed_stages_by_jq(quick: Project) -> None:
     assert done.stdout == "preprocess\nsummarize\n"
 
 
-def test_what_the_cache_has_lost_is_stored_again_by_what_verify_says(quick: Project) -> None:
+def test_outs_lost_from_the_cache_are_stored_again_by_the_hint_of_verify(quick: Project) -> None:
     for _ in range(2):
         quick.pivot("repro")
     damaged = next(iter((quick.root / ".pivot/cache/files").glob("*/*")))

@@ -184,7 +184,7 @@ def shell(project: Project, command: str) -> subprocess.CompletedProcess[str]:
         "pivot repro --force 2>/dev/full",
     ],
 )
-def test_output_that_nobody_reads_is_no_error(quick: Project, command: str) -> None:
+def test_unread_output_is_no_error(quick: Project, command: str) -> None:
     quick.pivot("repro")
     done = shell(quick, command)
 

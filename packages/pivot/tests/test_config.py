@@ -192,7 +192,7 @@ def test_precedence_and_origins(mine: Mine, strongest: str) -> None:
     assert mine.json("config", "get", "remote.jobs", "--json", env=env)["origin"] == strongest
 
 
-def test_what_wins_over_a_change_is_said(mine: Mine) -> None:
+def test_the_setting_that_overrides_a_change_is_reported(mine: Mine) -> None:
     told = mine.pivot("config", "set", "run.jobs", "3", env={"PIVOT_RUN_JOBS": "4"}).stderr
     assert told == "warning: the variable PIVOT_RUN_JOBS sets run.jobs, too, and overrides this value\n"
     told = mine.pivot("config", "set", "--global", "run.jobs", "2").stderr
@@ -242,7 +242,7 @@ BROKEN = "# ours\nrun.jobs: many\ncash.dir: x\nremote.jobs: 7\n"
 
 
 @pytest.mark.parametrize("where", ["project", "user"])
-def test_a_broken_configuration_is_told_and_mended(quick: Project, where: str) -> None:
+def test_a_broken_configuration_is_reported_and_repaired(quick: Project, where: str) -> None:
     mine = Mine(quick.root)
     file = mine.root / CONFIG if where == "project" else mine.user
     scope = [] if where == "project" else ["--global"]
@@ -269,7 +269,7 @@ def test_a_broken_configuration_is_told_and_mended(quick: Project, where: str) -
     assert "2 ran" in mine.pivot("repro").stdout
 
 
-def test_what_is_no_yaml(mine: Mine) -> None:
+def test_invalid_yaml_is_refused(mine: Mine) -> None:
     mine.write(CONFIG, "remote.jobs: 7\ncache.dir: [\nrun.jobs: 2\n")
     place = f"@ {mine.root / CONFIG}:2\n"
 

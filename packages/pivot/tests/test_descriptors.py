@@ -36,7 +36,7 @@ def test_closed_streams_do_no_harm(make: Callable[[str], Project], closed: str) 
     assert project.read(".pivot/state.db/logs/p.work.log") == "printed\n"
 
 
-def test_what_is_opened_is_closed_and_not_left_to_the_collector(make: Callable[[str], Project]) -> None:
+def test_opened_files_are_closed_without_the_garbage_collector(make: Callable[[str], Project]) -> None:
     """Two pipelines, so that hosts come from a seed; each command once, which reports what it leaves open."""
     project = make(PIPELINE)
     project.write(
@@ -69,7 +69,7 @@ def test_what_is_opened_is_closed_and_not_left_to_the_collector(make: Callable[[
 
 
 @pytest.mark.parametrize("limit", [8, 12, 16, 24])
-def test_too_few_descriptors_are_told_before_anything_is_done(make: Callable[[str], Project], limit: int) -> None:
+def test_too_few_descriptors_are_reported_before_any_work(make: Callable[[str], Project], limit: int) -> None:
     project = make(PIPELINE)
     for command in ("status", "repro", "verify", "checkout"):
         done = subprocess.run(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from harness import Project
 
 
-def test_what_is_good_what_is_slow_and_what_is_wrong(quick: Project) -> None:
+def test_findings_of_every_level(quick: Project) -> None:
     done = quick.pivot("doctor")
     assert "ok       pipeline.py: 2 stages; imported again only when something it depends on has changed" in done.stdout
     assert "problem" not in done.stdout

@@ -142,7 +142,7 @@ def test_quiet_prints_nothing_and_answers_by_exit_code(make: Callable[[str], Pro
     project.pivot("status", "--quiet", "prepare", code=0)
 
 
-def test_what_the_user_prints_while_importing_is_no_data(make: Callable[[str], Project]) -> None:
+def test_output_printed_during_the_import_is_not_data(make: Callable[[str], Project]) -> None:
     project = project_of(make)
     project.replace("pipeline.py", "import pivot\n", "import pivot\n\nprint('loud at import')\n")
 
@@ -189,7 +189,7 @@ def test_explanations_name_what_changed(make: Callable[[str], Project]) -> None:
     assert "New: (none)" in explained
 
 
-def test_what_cannot_be_followed_is_listed(make: Callable[[str], Project]) -> None:
+def test_unresolved_code_is_listed(make: Callable[[str], Project]) -> None:
     project = project_of(make)
     project.replace("pipeline.py", "    return raw[", "    getattr(raw, 'ke' + str(factor()))\n    return raw[")
     project.replace("pipeline.py", "def prepare(", "def factor():\n    return 'ys'\n\n\ndef prepare(")

@@ -62,7 +62,7 @@ def chain(make: Callable[[str], Project]) -> Project:
     return project
 
 
-def test_a_failed_stage_is_told_and_nothing_else_is_harmed(chain: Project) -> None:
+def test_a_failed_stage_is_reported_and_nothing_else_is_affected(chain: Project) -> None:
     chain.write("pipeline.py", HEAD + CHAIN + BAD)
     before = chain.snapshot()
     done = chain.pivot("repro", "-j", "1", code=1)
@@ -169,7 +169,7 @@ HARMLESS = {
 
 
 @pytest.mark.parametrize("deed", HARMLESS)
-def test_what_a_stage_may_do(make: Callable[[str], Project], deed: str) -> None:
+def test_stages_are_isolated(make: Callable[[str], Project], deed: str) -> None:
     project = make(
         HEAD
         + "@pipeline.register\ndef stage() -> Annotated[str, Out('out.txt', Text())]:\n"
@@ -184,7 +184,7 @@ def test_what_a_stage_may_do(make: Callable[[str], Project], deed: str) -> None:
     assert (project.read("late.txt") if (project.root / "late.txt").exists() else None) == late.get(deed)
 
 
-def test_no_more_processes_are_to_be_had(make: Callable[[str], Project]) -> None:
+def test_no_more_processes_are_available(make: Callable[[str], Project]) -> None:
     """Stages that were started end well, and the stage that cannot be started is reported."""
     project = make(
         HEAD
@@ -270,7 +270,7 @@ def failing(own: Annotated[str, Dep("out.txt", Text())]) -> None:
     assert not list(project.root.glob("failed*"))
 
 
-def test_what_a_stage_leaves_running_is_ended(make: Callable[[str], Project]) -> None:
+def test_processes_left_running_are_ended(make: Callable[[str], Project]) -> None:
     project = make(
         HEAD
         + "@pipeline.register\ndef stage() -> Annotated[str, Out('pid.txt', Text())]:\n"
@@ -334,7 +334,7 @@ def test_a_missing_input(make: Callable[[str], Project]) -> None:
     assert "Status: BLOCKED" in project.pivot("status", "--explain", "two").stdout
 
 
-def test_a_directory_as_an_input_is_no_crash(make: Callable[[str], Project]) -> None:
+def test_a_directory_as_an_input_does_not_crash(make: Callable[[str], Project]) -> None:
     project = make(HEAD + "@pipeline.register\ndef one(x: Annotated[str, Dep('d', Text())]) -> None: ...\n")
     (project.root / "d").mkdir()
 
@@ -407,7 +407,7 @@ def _in_place_of(lock: pathlib.Path, content: bytes | None) -> None:
         (None, "it cannot be read: Is a directory"),
     ],
 )
-def test_a_damaged_lock_is_no_record_of_its_stage_and_stops_nothing_else(
+def test_a_damaged_lock_counts_as_absent_and_stops_nothing_else(
     quick: Project, content: bytes | None, told: str
 ) -> None:
     quick.pivot("repro")

@@ -34,7 +34,7 @@ def second(text: Annotated[str, pivot.Dep("first.txt", Text())]) -> Annotated[st
 """
 
 
-def test_what_runs_did(make: Callable[[str], Project]) -> None:
+def test_recorded_runs(make: Callable[[str], Project]) -> None:
     project = make(PIPELINE)
     project.write("in.txt", "good")
     streamed = project.pivot("repro", "--jsonl", "--quiet")

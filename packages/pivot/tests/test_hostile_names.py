@@ -56,7 +56,7 @@ def test_names_of_files_and_values(hostile: Project) -> None:
     tour(hostile, *LOOKING, "repro --dry-run", f"repro {BAD}", f"config set {BAD} 1", f"checkout {BAD}", f"logs {BAD}")
 
 
-def test_what_stands_in_the_files_of_strangers(hostile: Project) -> None:
+def test_texts_in_files_of_strangers(hostile: Project) -> None:
     hostile.pivot("repro")
     lock = hostile.root / ".pivot/stages/d.a.lock"
     (hostile.root / f".pivot/stages/d.{BAD.replace('/', '')}.lock").write_bytes(lock.read_bytes())
@@ -71,7 +71,7 @@ def test_what_stands_in_the_files_of_strangers(hostile: Project) -> None:
 
 
 @pytest.mark.parametrize("kind", ["pipe", "socket", "deep"])
-def test_derived_state_that_is_no_file_or_no_data_costs_time_only(empty: Project, kind: str) -> None:
+def test_damaged_derived_state_costs_only_time(empty: Project, kind: str) -> None:
     project = empty
     project.pivot("init")
     project.write(

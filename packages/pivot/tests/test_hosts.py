@@ -132,7 +132,7 @@ def test_the_command_may_have_been_a_module(make: Callable[[str], Project]) -> N
     assert str(outside) not in path
 
 
-def test_what_profiles_the_command_does_not_profile_the_host(make: Callable[[str], Project]) -> None:
+def test_a_profiler_of_the_command_does_not_profile_the_host(make: Callable[[str], Project]) -> None:
     project = make(REPORTING)
     project.write("click.py", "")
     command = [sys.executable, "-P", "-m", "cProfile", "-o", os.devnull, "-m", "pivot_cli", "list"]

@@ -84,7 +84,7 @@ def test_a_directory_that_was_tracked_is_still_the_users(make: Callable[[str], P
     assert project.read("d/mine") == "precious"
 
 
-def test_what_was_kept_comes_back(make: Callable[[str], Project]) -> None:
+def test_saved_files_come_back(make: Callable[[str], Project]) -> None:
     project = make(HEAD + FILE.format("out.txt", "x"))
     project.write("out.txt", "mine")
     assert "'pivot checkout --kept out.txt' brings it back" in project.pivot("repro").stderr
@@ -107,7 +107,7 @@ def test_what_was_kept_comes_back(make: Callable[[str], Project]) -> None:
     assert "hint: 'pivot checkout --kept' lists" in project.pivot("checkout", "--kept", "nothing", code=2).stderr
 
 
-def test_what_is_only_kept_is_still_nowhere_else(make: Callable[[str], Project]) -> None:
+def test_content_that_is_only_saved_exists_nowhere_else(make: Callable[[str], Project]) -> None:
     """Also as one of the files of a directory, under another name, and as tracked data."""
     project = make(HEAD + FILE.format("out.txt", "x") + DIRECTORY.format("d", "y").replace("make", "fill"))
     for path, text in (("out.txt", "mine"), ("t", "t"), ("data/1", "1"), ("data/2", "2")):
@@ -154,7 +154,7 @@ def test_the_order_of_files_is_kept(make: Callable[[str], Project]) -> None:
     assert "kept" not in project.pivot("checkout").stderr
 
 
-def test_what_a_run_wrote_is_not_only_kept(make: Callable[[str], Project]) -> None:
+def test_content_written_by_a_run_is_not_only_saved(make: Callable[[str], Project]) -> None:
     """Outs that were made by hand, before there was a stage that makes the same, are those of a run from then on."""
     project = make(HEAD + FILE.format("out.txt", "x"))
     project.write("out.txt", "x")
@@ -229,7 +229,7 @@ def test_a_stage_that_fails_puts_back_the_file_in_the_way(make: Callable[[str], 
     assert project.read("o") == "x"
 
 
-def test_what_a_killed_run_left_is_no_directory_of_the_users(make: Callable[[str], Project]) -> None:
+def test_a_directory_left_by_a_killed_run_is_not_the_users(make: Callable[[str], Project]) -> None:
     slow = "    pathlib.Path('d').mkdir()\n    pathlib.Path('d/half').write_text('1')\n    while True:\n        pass\n"
     body = DIRECTORY.format("d", "x")
     project = make(HEAD + body.replace('    return {"a"', f'{slow}    return {{"a"'))
@@ -245,7 +245,7 @@ def test_what_a_killed_run_left_is_no_directory_of_the_users(make: Callable[[str
     assert project.read("d/a") == "x"
 
 
-def test_what_was_written_through_a_link_to_the_cache_stays(make: Callable[[str], Project]) -> None:
+def test_edits_through_a_link_to_the_cache_stay(make: Callable[[str], Project]) -> None:
     """Whatever command finds the object damaged, and puts it right or away."""
     project = make(HEAD)
     project.pivot("config", "set", "cache.checkout_mode", "symlink")
@@ -270,7 +270,7 @@ def test_what_was_written_through_a_link_to_the_cache_stays(make: Callable[[str]
     assert states == {"data": "modified", "one": "modified", "three": "clean"}
 
 
-def test_what_cannot_be_restored_is_not_said_to_be_overwritten(make: Callable[[str], Project]) -> None:
+def test_files_that_cannot_be_restored_are_not_reported_as_overwritten(make: Callable[[str], Project]) -> None:
     project = make(HEAD)
     project.write("t", "first")
     project.pivot("track", "t")

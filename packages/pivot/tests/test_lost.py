@@ -100,7 +100,7 @@ def count(
 """
 
 
-def test_what_cannot_be_read_stops_nothing_else(make: Callable[[str], Project]) -> None:
+def test_unreadable_files_stop_nothing_else(make: Callable[[str], Project]) -> None:
     """And all commands say the same of it."""
     project = make(UNREADABLE)
     project.write("data/1", "one")

@@ -201,7 +201,7 @@ for stage in (bad, good, more):
     assert project.states() == {"bad": "stale", "good": "cached", "more": "stale"}
 
 
-def test_what_a_stage_prints_goes_to_its_log(make: Make) -> None:
+def test_output_of_a_stage_goes_to_its_log(make: Make) -> None:
     """All of it, from children too, in order; nothing of it on the terminal while all goes well."""
     project = make(
         HEAD
@@ -258,7 +258,7 @@ LEFTOVERS = {
 
 
 @pytest.mark.parametrize("name", LEFTOVERS)
-def test_what_a_stage_may_leave(make: Make, name: str) -> None:
+def test_leftovers_of_a_stage(make: Make, name: str) -> None:
     """None of this is a failure, nor does the run wait for it."""
     project = working(make, LEFTOVERS[name])
 

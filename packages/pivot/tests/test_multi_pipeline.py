@@ -327,7 +327,7 @@ def test_both_kinds_of_pipeline_files_in_one_directory(family: Project) -> None:
     assert "both a pipeline.py and a pivot.yaml" in done.stderr
 
 
-def test_what_is_no_part_of_the_project_is_not_searched(siblings: Project) -> None:
+def test_directories_outside_the_project_are_not_searched(siblings: Project) -> None:
     for name in (".hidden", "node_modules/x", "venv", "deep/env"):
         siblings.write(f"{name}/pipeline.py", "raise SystemExit('searched')\n")
     siblings.write("venv/pyvenv.cfg", "")
@@ -366,7 +366,7 @@ def test_an_edit_of_another_pipeline_during_a_run(make: Callable[[str], Project]
     assert project.read("down/b.txt") == "y"
 
 
-def test_what_the_user_ignores_is_not_searched(siblings: Project) -> None:
+def test_ignored_directories_are_not_searched(siblings: Project) -> None:
     siblings.write("old/pipeline.py", "raise SystemExit('searched')\n")
     siblings.write("deep/archive/x/pipeline.py", "raise SystemExit('searched')\n")
     siblings.write(".pivotignore", "# what is no longer run\n/old/\narchive/\n")

@@ -97,7 +97,7 @@ def test_a_plugin_that_is_gone_makes_the_stage_stale(project: Project) -> None:
     assert project.states() == {"run": "stale"}
 
 
-def test_what_was_observed_is_listed(project: Project) -> None:
+def test_observed_code_is_listed(project: Project) -> None:
     shown = project.pivot("fingerprint", "run").stdout
     assert "func:plugins.upper:helper" in shown
     assert "seen when it ran" in shown
@@ -251,7 +251,7 @@ def test_programs_that_a_stage_starts_are_observed(make: Callable[[str], Project
     assert project.read("out.txt") == "2\n"
 
 
-def test_a_value_that_differs_at_each_import_is_told_and_does_not_count(make: Callable[[str], Project]) -> None:
+def test_a_value_that_differs_at_each_import_is_reported_and_does_not_count(make: Callable[[str], Project]) -> None:
     project = make(NAMED)
     nodes = NODES.replace("id(self)", "uuid.uuid4().hex").replace("hash((name, len(kids)))", "os.getpid()")
     project.write("nodes.py", "import os, uuid\nimport other\n" + nodes)

@@ -124,7 +124,7 @@ def test_the_file_beside_the_pipeline_wins_over_that_at_the_root(make: Callable[
     assert project.lock("demo.train")["params"]["rate"] == 0.4
 
 
-def test_what_the_command_line_gave_is_recorded_and_lasts_for_one_command(project: Project) -> None:
+def test_overrides_are_recorded_and_last_for_one_command(project: Project) -> None:
     project.pivot("repro", "-p", "train.rate=0.7")
     assert project.lock("demo.train")["params"]["rate"] == 0.7
     assert project.states("-p", "train.rate=0.7") == CACHED
@@ -184,7 +184,7 @@ def test_the_order_of_a_set_does_not_depend_on_the_process(project: Project) -> 
         ("train: [\n", "params.yaml:2: this is not YAML", ""),
     ],
 )
-def test_mistakes_in_the_file_are_told_with_its_line(project: Project, text: str, told: str, hint: str) -> None:
+def test_mistakes_in_the_file_are_reported_with_their_line(project: Project, text: str, told: str, hint: str) -> None:
     project.write("params.yaml", text)
 
     for command in ("repro", "status"):
@@ -203,14 +203,14 @@ def test_mistakes_in_the_file_are_told_with_its_line(project: Project, text: str
         ("rate=1", "gives no parameter a value", "STAGE.NAME=VALUE"),
     ],
 )
-def test_mistakes_on_the_command_line_are_told(project: Project, given: str, told: str, hint: str) -> None:
+def test_mistakes_on_the_command_line_are_reported(project: Project, given: str, told: str, hint: str) -> None:
     failed = project.pivot("repro", "-p", given, code=2)
 
     assert told in failed.stderr
     assert hint in failed.stderr
 
 
-def test_mistakes_in_the_code_are_told_with_its_line(project: Project) -> None:
+def test_mistakes_in_the_code_are_reported_with_their_line(project: Project) -> None:
     project.write("pipeline.py", f'{PIPELINE}\npipeline.register(train, name="second", params={{"rat": 1}})\n')
     failed = project.pivot("status", code=2)
 

@@ -112,7 +112,7 @@ def test_the_fingerprints_of_stages_that_use_all_that_is_public(stages: dict[str
 
 
 @pytest.mark.parametrize("home", ["pivot", "pivot.loaders"])
-def test_what_is_public_counts_by_the_name_that_users_import_it_by(home: str) -> None:
+def test_public_code_counts_by_the_name_that_users_import(home: str) -> None:
     module = importlib.import_module(home)
     found = {name: getattr(module, name) for name in module.__all__ if name != "loaders"}
 

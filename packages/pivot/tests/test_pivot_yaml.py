@@ -128,7 +128,7 @@ def test_parameters_of_declared_stages_come_from_everywhere(declared: Project) -
         ("pipeline: models", "pipeline: my models", "pivot.yaml:1: 'my models' cannot be the name of a pipeline"),
     ],
 )
-def test_what_is_wrong_is_said_with_file_and_line(declared: Project, old: str, new: str, told: str) -> None:
+def test_errors_name_file_and_line(declared: Project, old: str, new: str, told: str) -> None:
     declared.replace("pivot.yaml", "cat out/*.json", "cat out/2.json out/10.json")
     declared.replace("pivot.yaml", old, new)
     assert told in declared.pivot("status", code=2).stderr

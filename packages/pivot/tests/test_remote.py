@@ -162,7 +162,7 @@ def test_files_inside_a_directory(team: Team) -> None:
     assert mate.read("raw/a") == "a"
 
 
-def test_what_the_user_wrote_is_not_overwritten(team: Team) -> None:
+def test_user_content_is_not_overwritten(team: Team) -> None:
     team.pivot("push")
     mate = team.clone("mate")
     mate.write("clean.json", "mine")
@@ -172,7 +172,7 @@ def test_what_the_user_wrote_is_not_overwritten(team: Team) -> None:
     assert "Restored 1 file(s)" in team.pivot("pull", "--force", project=mate)
 
 
-def test_what_the_remote_does_not_have(team: Team) -> None:
+def test_outs_missing_from_the_remote(team: Team) -> None:
     team.pivot("push", "preprocess")
     mate = team.clone("mate")
     told = team.pivot("pull", project=mate, code=1)

@@ -74,7 +74,7 @@ DONE = "['a lie', 'a lie', {'A': 'b'}]"
 
 
 @pytest.mark.parametrize("start", ["fork", "spawn"])
-def test_what_a_module_replaces_is_only_its_own(make: Make, start: str) -> None:
+def test_replacements_by_a_module_affect_only_itself(make: Make, start: str) -> None:
     project = make(STAGES % "pass" + MANY)
     project.pivot("config", "set", "worker.start", start)
     assert project.pivot("repro").stdout.startswith("Done: 3 ran")
@@ -92,7 +92,7 @@ def test_what_a_module_replaces_is_only_its_own(make: Make, start: str) -> None:
     assert "stage 'third' failed: it ran longer than its timeout" in done.stderr, "the clock is Pivot's own"
 
 
-def test_what_a_module_replaces_may_raise(make: Make) -> None:
+def test_replacements_by_a_module_may_raise(make: Make) -> None:
     """Nothing of Pivot's calls it, and what is remembered of the sources is right."""
     plain = STAGES % "pass" + "\n\ndef found():\n    return ''\n"
     raising = "\nimport json\njson.dumps = json.loads = json.JSONEncoder.encode = lambda *_, **__: 1 / 0\n"
@@ -101,18 +101,18 @@ def test_what_a_module_replaces_may_raise(make: Make) -> None:
     assert "3 stages cached" in project.pivot("repro", "--no-snapshot").stdout
 
 
-def test_what_a_stage_replaces_is_only_its_own(make: Make) -> None:
+def test_replacements_by_a_stage_affect_only_itself(make: Make) -> None:
     project = make(STAGES % "exec(MANY, globals())" + f"MANY = {MANY!r}\n\n\ndef found():\n    return ''\n")
     assert project.pivot("repro").stdout.startswith("Done: 3 ran")
 
 
-def test_what_cannot_be_done_without_is_named(make: Make) -> None:
+def test_indispensable_functions_are_named(make: Make) -> None:
     project = make(STAGES % "pass" + "\n\nos.stat = lambda *_, **__: 3\n")
     told = project.pivot("repro", code=2).stderr
     assert told.startswith("error: pipeline.py cannot be loaded, since it replaces os.stat: AttributeError")
 
 
-def test_an_import_that_replaces_all_and_fails_is_told(make: Make) -> None:
+def test_an_import_that_replaces_everything_and_fails_is_reported(make: Make) -> None:
     project = make(STAGES % "pass" + MANY + "\n1 / 0\n")
     done = project.pivot("repro", code=2)
     assert "error: pipeline.py cannot be imported: ZeroDivisionError" in done.stderr

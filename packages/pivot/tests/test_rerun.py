@@ -44,7 +44,7 @@ def hidden(text: Annotated[str, Dep("in.txt", Text())]) -> Annotated[str, Out("h
 """
 
 
-def test_what_is_not_the_same_is_named_and_remembered(make: Callable[[str], Project]) -> None:
+def test_differences_are_named_and_recorded(make: Callable[[str], Project]) -> None:
     project = make(PIPELINE)
     project.write("helpers.py", "def loud(text):\n    return text.upper()\n")
     project.write("late.py", "def text(text):\n    return text\n")

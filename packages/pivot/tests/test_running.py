@@ -137,7 +137,7 @@ pipeline.register(dawdle, timeout=1.5, retries=2)
     assert project.read("out.txt") == "done"
 
 
-def test_what_a_stage_leaves_running_is_ended_and_named(make: Make) -> None:
+def test_processes_left_running_are_ended_and_named(make: Make) -> None:
     """Also what has left its group, ignores signals, or lost its parent; what was waited for is not worth a word."""
     project = make(
         HEAD

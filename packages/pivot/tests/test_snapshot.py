@@ -82,7 +82,7 @@ def imported(project: Project, *arguments: str, **environment: str) -> bool:
     return "IMPORTED" in project.pivot(*arguments, env=environment, code=None).stderr
 
 
-def test_what_has_not_changed_is_not_imported(project: Project) -> None:
+def test_unchanged_pipelines_are_not_imported(project: Project) -> None:
     for command in ("status", "repro", "list", "verify", "dag", "repro --dry-run", "fingerprint", "repro two"):
         assert not imported(project, *command.split()), command
     for _ in range(3):  # and never answered by an earlier command
@@ -98,7 +98,7 @@ def test_a_stage_that_must_run_is_imported_then(project: Project) -> None:
     assert project.read("one.txt") == "OTHERone"
 
 
-def test_whatever_an_import_rested_on_counts(project: Project) -> None:
+def test_everything_that_an_import_depended_on_counts(project: Project) -> None:
     """Each edit is seen by the next command, and the load after it holds again."""
 
     def stages(**environment: str) -> list[str]:
@@ -198,7 +198,7 @@ def ruled() -> Annotated[str, pivot.Out("ruled.txt", loaders.Text())]:
 """
 
 
-def test_what_only_the_fingerprint_reads_counts(make: Callable[[str], Project]) -> None:
+def test_files_read_only_by_the_fingerprint_count(make: Callable[[str], Project]) -> None:
     """Also files that it does not find; `status` says the same as one that imports everything again."""
     project = make(LAZY)
     project.write("helper.py", "from lower import go\n")
@@ -256,7 +256,7 @@ def test_what_only_the_fingerprint_reads_counts(make: Callable[[str], Project]) 
         "import sqlite3; sqlite3.connect(':memory:')",
     ],
 )
-def test_what_cannot_be_checked_is_imported_each_time(make: Callable[[str], Project], line: str) -> None:
+def test_uncheckable_pipelines_are_imported_each_time(make: Callable[[str], Project], line: str) -> None:
     project = make(PIPELINE.replace("names = json", f"{line}\nnames = json"))
     project.write("helper.py", "def changed(text):\n    return text\n")
     project.write("settings.json", "[]")
@@ -358,7 +358,7 @@ def test_an_answer_holds_only_while_nothing_has_changed(project: Project) -> Non
     assert "nonsense" in project.pivot("status", code=2).stderr
 
 
-def test_whatever_is_edited_a_snapshot_changes_no_answer(project: Project) -> None:
+def test_no_edit_makes_a_snapshot_change_an_answer(project: Project) -> None:
     chance = random.Random(20_261_121)
     edits: list[Callable[[], object]] = [
         lambda: project.write("in.txt", chance.choice(["text", "other"])),

@@ -82,7 +82,7 @@ def project(make: Callable[[str], Project]) -> Project:
     return made
 
 
-def test_what_is_at_work_is_drawn_and_gone_at_the_end(project: Project) -> None:
+def test_running_stages_are_drawn_and_erased_at_the_end(project: Project) -> None:
     terminal = Terminal(project, "repro")
     terminal.until("running   slow")
     terminal.until("epoch 3: loss 0.12")

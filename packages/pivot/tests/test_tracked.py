@@ -121,7 +121,7 @@ def test_what_cannot_be_tracked(project: Project, names: list[str], told: str) -
     assert not list(project.root.glob("**/*.pvt"))
 
 
-def test_what_git_keeps_is_not_tracked(project: Project) -> None:
+def test_files_in_git_are_not_tracked(project: Project) -> None:
     git(project, "init", "-q")
     git(project, "add", "data")
 
@@ -188,7 +188,7 @@ def test_everything_comes_back_without_the_pipeline(project: Project) -> None:
     assert project.pivot("checkout").stdout == "Restored 0 file(s)\n"
 
 
-def test_what_is_nowhere_else_is_not_overwritten(project: Project) -> None:
+def test_content_that_exists_nowhere_else_is_not_overwritten(project: Project) -> None:
     project.write("upper.txt", "mine")
     project.write("parts/2.txt", "mine too")
     (project.root / "last.txt").unlink()
@@ -208,7 +208,7 @@ def test_what_is_nowhere_else_is_not_overwritten(project: Project) -> None:
     assert "2 stages, all cached" in project.pivot("status").stdout
 
 
-def test_the_outs_of_another_commit_are_no_edits(project: Project) -> None:
+def test_outs_of_another_commit_are_not_edits(project: Project) -> None:
     """Content that the cache has is not lost when it is overwritten."""
     locks = {each: each.read_bytes() for each in (project.root / ".pivot/stages").iterdir()}
     project.write("data/in.txt", "xyz")
@@ -258,7 +258,7 @@ def test_an_unknown_target_gets_a_suggestion(project: Project) -> None:
     assert "did you mean upper.txt?" in done.stderr
 
 
-def test_what_the_cache_does_not_have_is_named_and_the_rest_restored(project: Project) -> None:
+def test_content_missing_from_the_cache_is_named_and_the_rest_restored(project: Project) -> None:
     for each in (project.root / ".pivot/cache/files").glob("*/*"):
         if each.read_bytes() == b"ABC":
             each.unlink()
@@ -404,7 +404,7 @@ def test_one_broken_file_that_stands_for_data_stops_nothing_else(project: Projec
     assert "store cannot be tracked: the cache is " in project.inside("track", "store", code=2)
 
 
-def test_what_another_commit_recorded_is_no_edit(project: Project) -> None:
+def test_data_of_another_commit_are_not_edits(project: Project) -> None:
     project.write("data/in.txt", "one")
     project.pivot("track", "data/in.txt")
     before = project.read("data/in.txt.pvt")
@@ -423,7 +423,7 @@ def test_what_another_commit_recorded_is_no_edit(project: Project) -> None:
     assert "run 'pivot track' on modified data" in project.inside("status")
 
 
-def test_a_part_of_a_directory_is_no_edit_and_leaves_the_record_only_by_a_word(project: Project) -> None:
+def test_a_partial_directory_is_not_an_edit_and_changes_the_record_only_with_force(project: Project) -> None:
     for name in "abc":
         project.write(f"data/raw/{name}", name)
     project.pivot("track", "data/raw")

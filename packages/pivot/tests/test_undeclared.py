@@ -78,7 +78,7 @@ def test_the_out_of_another_stage(make: Callable[[str], Project]) -> None:
     assert "declare" not in project.pivot("repro", "-f", "-j1", env={"PIVOT_STRICT_IO_LEVEL": "off"}).stderr
 
 
-def test_without_strace_there_is_no_tracing(make: Callable[[str], Project]) -> None:
+def test_tracing_requires_strace(make: Callable[[str], Project]) -> None:
     project = make(PIPELINE)
     done = project.pivot("run", "first", "--trace-io", env={"PATH": "/nonexistent"}, code=2)
 

@@ -87,7 +87,7 @@ def test_a_silent_server_ends_each_command_and_is_named_while_it_is_waited_for(
     assert "remote.timeout sets the limit" in said
 
 
-def test_what_is_advised_helps(clones: Clones, tmp_path: pathlib.Path) -> None:
+def test_the_hint_solves_the_problem(clones: Clones, tmp_path: pathlib.Path) -> None:
     """Through the executable: once the server answers, repeating the command is all that was missing."""
     shutil.copytree(clones.bare.root, tmp_path / "mate")
     mate = Project(tmp_path / "mate")
@@ -121,9 +121,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_how_far_it_was_is_gone_before_it_is_said_what_went_wrong(
-    clones: Clones, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_progress_is_erased_before_the_error(clones: Clones, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_PATIENCE_S", 0.0)
     monkeypatch.setattr(progress, "_STEP_S", 0.0)
     with Unruly(Unruly.silent) as server, monkeypatch.context() as context:
@@ -225,7 +223,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_whoever_pulls_from_a_server_that(clones: Clones, case: Case) -> None:
+def test_pulls_from_a_server_that(clones: Clones, case: Case) -> None:
     with Unruly(case.script) as server:
         timeout = SOON if "too slowly" in case.said else "60"
         said = told(clones.bare, server, "pull", case.target, code=case.code, timeout=timeout)
@@ -271,14 +269,14 @@ LISTINGS = {
 
 
 @pytest.mark.parametrize(("body", "said", "hint"), LISTINGS.values(), ids=LISTINGS)
-def test_whoever_pushes_to_a_server_whose_listing(clones: Clones, body: Script, said: str, hint: str) -> None:
+def test_pushes_to_a_server_whose_listing(clones: Clones, body: Script, said: str, hint: str) -> None:
     with Unruly(listed(body)) as server:
         found = told(clones.full, server, "push", "--refresh")
     assert said in found
     assert hint in found
 
 
-def test_a_server_that_keeps_nothing_is_no_cache_that_lacks_it(clones: Clones) -> None:
+def test_a_server_that_stores_nothing_is_not_a_cache_that_lacks_it(clones: Clones) -> None:
     with Unruly(listed(lambda *_: listing())) as server:
         assert "the request was refused (404)" in told(clones.full, server, "push", "--refresh")
 

@@ -272,7 +272,7 @@ def test_a_directory_of_many_files_is_one_change(
     assert project.read("n.txt") == "501"
 
 
-def test_what_cannot_be_watched(quick: Project) -> None:
+def test_unwatchable_directories_are_polled(quick: Project) -> None:
     assert "exclude each other" in quick.pivot("repro", "--watch", "--dry-run", code=2).stderr
     assert "nonsense" in quick.pivot("repro", "--watch", "nonsense", code=2).stderr
 
