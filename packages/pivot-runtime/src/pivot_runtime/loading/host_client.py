@@ -274,12 +274,12 @@ class ForkServer:
 
         try:
             socket.send_fds(self._line, [b"h"], [theirs_in, theirs_out])
-            told = self._line.recv(_PID_BYTES)
+            data = self._line.recv(_PID_BYTES)
         except OSError:
-            told = b""
-        if not told:
+            data = b""
+        if not data:
             raise HostError("the process that starts your pipelines' processes ended unexpectedly")
-        return int.from_bytes(told)
+        return int.from_bytes(data)
 
 
 def _begin(

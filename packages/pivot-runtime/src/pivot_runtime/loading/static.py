@@ -103,9 +103,9 @@ def _partly(context: CommandContext, *, all_pipelines: bool, untrusted: bool) ->
         for below in assembly.graph.descendants([address]):
             unknown[below] = f"It depends on {address}, which is unknown without an import"
     graph = assembly.graph
-    shown = graph if all_pipelines else graph.select(graph.ancestors(known_by_lock))
+    selected = graph if all_pipelines else graph.select(graph.ancestors(known_by_lock))
     return Static(
-        attrs.evolve(assembly, own=tuple(shown.stages), graph=shown),
+        attrs.evolve(assembly, own=tuple(selected.stages), graph=selected),
         {**unknown, **dict.fromkeys(known_by_lock, _UNKNOWN)},
         () if known_by_lock else tuple(str(file.relative_to(project.root)) for file in closed),
     )
