@@ -264,3 +264,9 @@ def test_a_stage_is_shown_by_its_name_where_no_other_pipeline_has_it() -> None:
     graph = Graph.build([stage("a", outs=["x"]), stage("b", outs=["y"]), stage("b", outs=["z"], pipeline="q")])
 
     assert graph.short_names() == {"p.a": "a", "p.b": "p.b", "q.b": "q.b"}
+
+
+def test_the_descendants_of_a_stage_are_all_that_depend_on_it() -> None:
+    graph = Graph.build([stage("a", outs=["x"]), stage("b", ["x"], ["y"]), stage("c", ["y"]), stage("d")])
+
+    assert graph.descendants(["p.a"]) == {"p.a", "p.b", "p.c"}
