@@ -244,7 +244,7 @@ def test_the_workflows_do_what_they_are_for(environment: dict[str, str], tmp_pat
     assert "Missing files: " in told
 
     stranger = clones.clone("stranger")
-    assert "::warning::Only an import can tell" in clones.run(
+    assert "::warning::The answer requires an import" in clones.run(
         script(strangers, "Verify without importing anything"), stranger
     )
     (stranger / "data.json").write_text('{"records": []}')

@@ -50,6 +50,16 @@ PHRASES = {
     r"\bthe usual one\b": "the default",
     r"\b(?:is|are) no more\b(?! than\b)": "no longer exists",
     r"\btakes its time\b": "is slow",
+    r"\bways? out\b": "hint, solution",
+    r"\bif need be\b": "if necessary",
+    r"\blest\b": "so that ... not",
+    r"\bin vain\b": "without effect",
+    r"\b(?:nobody|only an import|it cannot|cannot|can) tell\b": "is unknown, determine",
+    r"\b[Tt]old (?:of|how|what)\b": "called with",
+    r"\bweightiest\b": "most important",
+    r"(?:^|[.:;] )So many\b": "the number of",
+    r"\bhalf there\b": "incomplete",
+    r"\bmust hold\b": "must contain",
     r"\b(?:thereof|therein|wherein|whence|whither|hither|hereby|herein)\b": "a plain word",
 }
 """Regular expressions over prose with single spaces, and what to write instead."""

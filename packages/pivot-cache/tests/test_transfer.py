@@ -1,4 +1,4 @@
-"""Exactly what artifacts consist of is moved, once, verified, and whatever goes wrong nothing is half there."""
+"""Transfers move exactly the objects of artifacts, once and verified; no failure leaves anything incomplete."""
 
 import asyncio
 import os

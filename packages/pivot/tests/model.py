@@ -155,7 +155,7 @@ def retries(index: int) -> int:
 
 @attrs.define
 class Expected:
-    """The facts and actions expected of Pivot, as far as a model of a few lines can tell.
+    """The facts and actions expected of Pivot, as far as a small model covers them.
 
     Attributes:
         outs: The content of each out.

@@ -1,4 +1,4 @@
-"""Servers that say nothing, too little, too much or something else: each command ends soon, with a way out."""
+"""Servers that send nothing, too little, too much or something else: each command ends soon, with a hint."""
 
 import io
 import pathlib

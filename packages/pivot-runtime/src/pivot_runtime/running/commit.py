@@ -56,7 +56,7 @@ def accept(
         targets: Stage names, addresses or out paths.
         reason: Why, for those who read the lock files.
         force: Accept also where data or parameters have changed, or no run is recorded.
-        report: Told what to wait for.
+        report: Called before waiting for another command.
 
     Raises:
         NotAcceptedError: An out or a dep is missing, or more than the code has changed.

@@ -145,7 +145,7 @@ def present_on_default(stores: Stores, digests: Collection[str]) -> set[str]:
     """Return those objects that the default remote has now; none if there is no default remote.
 
     Raises:
-        RemoteError: It cannot tell.
+        RemoteError: The remote does not answer the question.
     """
     client = RemoteClient.default(stores)
     return set() if client is None else client.present(digests)
