@@ -74,7 +74,7 @@ def pytest_sessionfinish() -> None:
 @pytest.fixture(scope="session")
 def models_are_read_once() -> Iterator[None]:
     """The SDK for S3 reads megabytes of JSON for each client, which takes longer than most tests."""
-    from botocore.loaders import JSONFileLoader  # noqa: PLC0415 - most tests need no SDK
+    from botocore.loaders import JSONFileLoader  # lazy
 
     read = functools.cache(JSONFileLoader().load_file)
     with mock.patch.object(JSONFileLoader, "load_file", lambda _, file: read(file)):

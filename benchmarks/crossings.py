@@ -50,7 +50,7 @@ def measure(command: list[str]) -> tuple[set[str], Counter[tuple[str, str]]]:
         if origin and origin != module:
             crossings[origin, module] += 1
 
-    from pivot_cli.main import main as pivot  # noqa: PLC0415 - the command imports it as the executable does
+    from pivot_cli.main import main as pivot  # lazy: the command imports it as the executable does
 
     sys.argv = ["pivot", *command]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):

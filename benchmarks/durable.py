@@ -85,7 +85,7 @@ def of_tracking(directory: str, files: int, size: int) -> float:
 
 def of_writing(directory: str, *, flushed: bool) -> float:
     """How long a small file takes."""
-    from pivot_cache.files import atomic  # noqa: PLC0415
+    from pivot_cache.files import atomic  # lazy
 
     root = pathlib.Path(tempfile.mkdtemp(dir=directory))
     atomic.write_bytes(root / "first", b"x", durable=True)

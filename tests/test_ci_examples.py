@@ -184,7 +184,7 @@ def test_the_hook() -> None:
 @pytest.fixture
 def environment(tmp_path: pathlib.Path) -> Iterator[dict[str, str]]:
     """A runner's, with a bucket on a server in a thread."""
-    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - takes a second
+    from moto.server import ThreadedMotoServer  # lazy
 
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()

@@ -210,6 +210,32 @@ def changed_names(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
     return (changed - own) | {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
 
 
+def test_imports_in_functions_are_marked_as_lazy() -> None:
+    """They keep start-up short; without the mark, a reader takes them for an oversight."""
+    unmarked = [f"{NAMES[path]}:{line}" for path in MODULES for line in unmarked_lazy_imports(path.read_text())]
+
+    assert unmarked == []
+
+
+def unmarked_lazy_imports(source: str) -> list[int]:
+    """The lines of imports in functions that have no comment `# lazy`."""
+    lines = source.splitlines()
+    functions = (
+        node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    imports = {
+        node.lineno: node.end_lineno or node.lineno
+        for function in functions
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+    return [first for first, last in imports.items() if not any("# lazy" in line for line in lines[first - 1 : last])]
+
+
+def test_unmarked_lazy_imports_are_found() -> None:
+    assert unmarked_lazy_imports("import a\ndef f():\n    import b\n    import c  # lazy\n") == [3]
+
+
 def test_modules_begin_with_one_sentence() -> None:
     def is_one_sentence(doc: str | None) -> bool:
         return doc is not None and re.fullmatch(r"[^\n]+[.?!]", doc.split("\n\n")[0].replace("\n", " ")) is not None
@@ -272,8 +298,8 @@ def test_files_that_have_rules_of_their_own_are_there() -> None:
 
 
 def test_every_list_of_pivots_packages_is_complete() -> None:
-    from pivot_fingerprint.walk import libraries  # noqa: PLC0415  # one test needs them
-    from pivot_runtime.definitions import source_import  # noqa: PLC0415
+    from pivot_fingerprint.walk import libraries  # lazy
+    from pivot_runtime.definitions import source_import  # lazy
 
     names = {name.replace("-", "_") for name in SPECS}
 

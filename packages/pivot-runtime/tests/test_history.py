@@ -237,7 +237,7 @@ def test_a_line_of_each_event_is_json_and_says_all(shop: Workshop) -> None:
 
 
 def test_an_error_is_described() -> None:
-    from pivot_runtime.errors import BrokenPipeline  # noqa: PLC0415  # one test needs it
+    from pivot_runtime.errors import BrokenPipeline  # lazy
 
     line = event_json.to_json(events.PipelinesBroken((BrokenPipeline("a/pipeline.py", PivotError("no"), ()),)), 0)
     assert line["broken"] == [{"file": "a/pipeline.py", "error": "no", "may_write": []}]

@@ -16,7 +16,7 @@ from harness import Project, s3_environment
 @pytest.fixture(scope="session")
 def s3(rclone_url: str, models_are_read_once: None) -> Any:
     """A client of the server, which is not the one that other tests use: what works with both is no accident."""
-    import boto3  # noqa: PLC0415 - takes a while
+    import boto3  # lazy
 
     keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "hunter2"}
     return boto3.client("s3", endpoint_url=rclone_url, region_name="us-east-1", **keys)

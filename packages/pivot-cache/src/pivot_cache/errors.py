@@ -189,7 +189,7 @@ def owner_hint(path: Path) -> str | None:
             return None
         if not os.access(place, os.W_OK):
             # The files around it were probably created in the same run.
-            import shlex  # noqa: PLC0415 - as below
+            import shlex  # lazy
 
             top = next((each for each in (place, *place.parents) if each.name == STATE_DIR), place)
             return f"{place} belongs to {_user(owner)}: sudo chown -R {_user(os.geteuid())} {shlex.quote(str(top))}"
@@ -197,7 +197,7 @@ def owner_hint(path: Path) -> str | None:
 
 
 def _user(number: int) -> str:
-    import pwd  # noqa: PLC0415 - start-up time: only where something is in the way
+    import pwd  # lazy
 
     try:
         return pwd.getpwuid(number).pw_name

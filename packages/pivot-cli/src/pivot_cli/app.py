@@ -63,7 +63,7 @@ class SuggestingGroup(click.Group):
         """Resolve a command as click does, with a suggestion for an unknown name."""
         known = self.list_commands(ctx)
         if args and args[0] not in known and not args[0].startswith("-"):
-            from pivot_core.errors import suggest  # noqa: PLC0415  # start-up time
+            from pivot_core.errors import suggest  # lazy
 
             hint = suggest(args[0], known, most=3) or ""
             raise click.UsageError(f"No such command {args[0]!r}. {hint.capitalize()}".rstrip(), ctx)
@@ -106,7 +106,7 @@ def _change_directory(_: click.Context, __: click.Parameter, value: str | None) 
 
 def _show_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001  # click's signature
     if value and not ctx.resilient_parsing:
-        from pivot_cli.version import version_line  # noqa: PLC0415  # start-up time
+        from pivot_cli.version import version_line  # lazy
 
         console.data(version_line())
         ctx.exit()

@@ -38,7 +38,7 @@ TAKES_TARGETS: Final = frozenset(
 
 def answer(asked: str) -> int:
     """Answer a shell's request for completions; return the exit code."""
-    from click.shell_completion import get_completion_class, shell_complete  # noqa: PLC0415  # start-up time
+    from click.shell_completion import get_completion_class, shell_complete  # lazy
 
     kind = get_completion_class(asked.partition("_")[0])
     if kind is not None and asked.endswith("_complete"):
@@ -62,9 +62,9 @@ def _say(shell: "ShellComplete", items: "Iterable[CompletionItem]") -> int:
 
 def setting_candidates(_: click.Context, __: click.Parameter, typed: str) -> "list[CompletionItem]":
     """Return the settings whose name begins with the typed text; the ``shell_complete`` of an argument."""
-    from click.shell_completion import CompletionItem  # noqa: PLC0415  # start-up time
+    from click.shell_completion import CompletionItem  # lazy
 
-    from pivot_runtime.config.keys import KEYS  # noqa: PLC0415
+    from pivot_runtime.config.keys import KEYS  # lazy
 
     names = [key.family or key.name for key in KEYS]
     return [CompletionItem(name, help=None) for name in names if name.startswith(typed)]
@@ -72,7 +72,7 @@ def setting_candidates(_: click.Context, __: click.Parameter, typed: str) -> "li
 
 def target_candidates(typed: str) -> "list[CompletionItem]":
     """Return the known stages whose name begins with the typed text, and a request for the shell's files."""
-    from click.shell_completion import CompletionItem  # noqa: PLC0415  # start-up time
+    from click.shell_completion import CompletionItem  # lazy
 
     lead = "+" if typed.startswith("+") else ""
     stages = [CompletionItem(lead + name) for name in _stages() if name.startswith(typed.removeprefix("+"))]
@@ -81,7 +81,7 @@ def target_candidates(typed: str) -> "list[CompletionItem]":
 
 def _stages() -> list[str]:
     """Return the bare names where they are unambiguous, and all addresses."""
-    from pivot_runtime.loading.stage_index import known  # noqa: PLC0415  # start-up time
+    from pivot_runtime.loading.stage_index import known  # lazy
 
     try:
         addresses = known(find_root(working_directory()))

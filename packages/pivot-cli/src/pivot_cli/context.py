@@ -44,7 +44,7 @@ def config_store() -> "ConfigStore":
     Raises:
         PivotError: The directory was removed.
     """
-    from pivot_runtime.config.store import ConfigStore  # noqa: PLC0415  # start-up time: most commands change no setting
+    from pivot_runtime.config.store import ConfigStore  # lazy
 
     return ConfigStore(working_directory(), os.environ)
 

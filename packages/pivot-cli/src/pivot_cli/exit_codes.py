@@ -58,7 +58,7 @@ def _reported(error: PivotError) -> int:
 
 def _refused(error: OSError) -> int:
     """Report an error of the operating system that no module has converted to a Pivot error."""
-    from pivot_cache.errors import RAISE, SCARCE, cache_error, obstacle_hint  # noqa: PLC0415  # start-up time: only where the system said no
+    from pivot_cache.errors import RAISE, SCARCE, cache_error, obstacle_hint  # lazy
 
     if error.errno in SCARCE:
         console.error("too many open files")
@@ -78,7 +78,7 @@ def _refused(error: OSError) -> int:
 
 def _bug(error: BaseException) -> int:
     if os.environ.get("PIVOT_DEBUG"):
-        import traceback  # noqa: PLC0415  # start-up time
+        import traceback  # lazy
 
         console.stage_output("".join(traceback.format_exception(error)))
     console.error(f"this is a bug in Pivot: {type(error).__name__}: {error}")

@@ -24,19 +24,19 @@ def main(arguments: "Sequence[str] | None" = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         if given == ["--version"]:  # the only request that needs no parser; scripts and editors make it
-            from pivot_cli.version import version_line  # noqa: PLC0415  # start-up time
+            from pivot_cli.version import version_line  # lazy
 
             sys.stdout.write(f"{version_line()}\n")
             code = 0
         elif _COMPLETE in os.environ:
-            from pivot_cli.completion import answer  # noqa: PLC0415  # start-up time
+            from pivot_cli.completion import answer  # lazy
 
             code = answer(os.environ[_COMPLETE])
         elif arguments is None and (known := _print_cached_answer(given, began)) is not None:
             code = known
         else:
             beginning = _initial_state() if arguments is None else None  # otherwise it is another program's process
-            from pivot_cli.app import run  # noqa: PLC0415  # start-up time: click
+            from pivot_cli.app import run  # lazy
 
             code = run(given, beginning)
             if arguments is None:
@@ -71,7 +71,7 @@ def _print_cached_answer(given: "Sequence[str]", began: int) -> int | None:
     """Print the cached output of this command if nothing has changed since; return None if there is none."""
     if not given or given[0] not in _OFTEN_THE_SAME:
         return None
-    from pivot_runtime.freshness import noop_cache  # noqa: PLC0415  # start-up time
+    from pivot_runtime.freshness import noop_cache  # lazy
 
     answer = noop_cache.find(given, os.environ, began)
     if answer is None:
@@ -98,7 +98,7 @@ def _open_standard_streams() -> None:
 
 def _end_soon() -> None:
     """Keep the interpreter from traversing all imported objects at exit."""
-    import gc  # noqa: PLC0415  # start-up time
+    import gc  # lazy
 
     gc.freeze()
 

@@ -20,7 +20,7 @@ _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 def complete_targets(_: click.Context, __: click.Parameter, typed: str) -> "list[CompletionItem]":
     """Return the candidates for a half-typed stage or path."""
-    from pivot_cli.completion import target_candidates  # noqa: PLC0415  # start-up time: only a shell asks
+    from pivot_cli.completion import target_candidates  # lazy
 
     return target_candidates(typed)
 
@@ -73,7 +73,7 @@ checkout_mode = click.option(
 
 def mode_of(chosen: str | None) -> "CheckoutMode | None":
     """Return the requested mode, if any."""
-    from pivot_runtime.artifacts.checkout import CheckoutMode  # noqa: PLC0415  # start-up time: few commands check out
+    from pivot_runtime.artifacts.checkout import CheckoutMode  # lazy
 
     return None if chosen is None else CheckoutMode(chosen)
 
@@ -173,7 +173,7 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
         pdb: bool,
         **others: Any,
     ) -> int:
-        from pivot_runtime.running.repro import RunOptions  # noqa: PLC0415  # start-up time: other commands run nothing
+        from pivot_runtime.running.repro import RunOptions  # lazy
 
         chosen = RunOptions(
             jobs=jobs,
@@ -198,6 +198,6 @@ def _with_options[F: Callable[..., Any]](command: F, options: tuple[Callable[[F]
 
 def _post_mortem(place: TracebackType) -> None:
     """Open the debugger on the terminal at the place where a stage failed."""
-    import pdb  # noqa: PLC0415, T100  # start-up time; it is what the user asked for
+    import pdb  # lazy  # noqa: T100
 
     pdb.post_mortem(place)

@@ -29,6 +29,6 @@ def _installed() -> str | None:
 
 
 def _anywhere() -> str:
-    import importlib.metadata  # noqa: PLC0415  # start-up time: only where the quick look finds nothing
+    import importlib.metadata  # lazy
 
     return importlib.metadata.version(_DISTRIBUTION)

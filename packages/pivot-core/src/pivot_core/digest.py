@@ -29,7 +29,7 @@ def digest_lines(lines: Iterable[str]) -> str:
 
 def digest_secret(text: str, salt: bytes) -> str:
     """Return the digest of a text that may be secret: whoever guesses it pays some 20 ms for each guess."""
-    import hashlib  # noqa: PLC0415  # start-up time: few stages have secrets, and few commands parameters
+    import hashlib  # lazy
 
     data = text.encode("utf-8", "surrogateescape")
     return hashlib.scrypt(data, salt=salt, n=1 << 14, r=8, p=1, dklen=16).hex()

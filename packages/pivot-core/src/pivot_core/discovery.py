@@ -144,7 +144,7 @@ def import_pipeline(file: pathlib.Path, *, root: pathlib.Path) -> "tuple[Pipelin
     Raises:
         DiscoveryError: The module defines no `Pipeline`.
     """
-    from pivot_core.pipeline import Pipeline  # noqa: PLC0415  # start-up time: most processes import no user code
+    from pivot_core.pipeline import Pipeline  # lazy
 
     put_on_path(file, root)
     spec = importlib.util.spec_from_file_location(MODULE_NAME, file)

@@ -59,7 +59,7 @@ def suggest(name: str, known: Iterable[str], *, most: int = 1, format_name: Call
         most: The maximum number of names in the hint.
         format_name: Formats a name for the hint.
     """
-    import difflib  # noqa: PLC0415  # start-up time: only where something is wrong
+    import difflib  # lazy
 
     close = difflib.get_close_matches(name, list(known), n=most)
     return f"did you mean {' or '.join(map(format_name, dict.fromkeys(close)))}?" if close else None

@@ -179,7 +179,7 @@ def _order(stages: Mapping[str, StageSpec], upstream: Mapping[str, frozenset[str
 
 
 def _sorted(stages: Mapping[str, StageSpec], upstream: Mapping[str, frozenset[str]]) -> list[str]:
-    import graphlib  # noqa: PLC0415  # start-up time: most pipelines are declared in order
+    import graphlib  # lazy
 
     addresses = list(stages)
     rank = {address: index for index, address in enumerate(addresses)}

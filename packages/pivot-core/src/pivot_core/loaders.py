@@ -148,14 +148,14 @@ class Pickle(Value):
     def load(self, path: pathlib.Path) -> Any:
         """The unpickled value."""
         with path.open("rb") as file:
-            import pickle  # noqa: PLC0415  # heavy; only where it is used
+            import pickle  # lazy
 
             return pickle.load(file)  # noqa: S301  # the user chose this loader for their own file
 
     def save(self, value: Any, path: pathlib.Path) -> None:
         """Write the pickled value."""
         with path.open("wb") as file:
-            import pickle  # noqa: PLC0415  # heavy; only where it is used
+            import pickle  # lazy
 
             pickle.dump(value, file, protocol=self.protocol)
 
@@ -264,7 +264,7 @@ def _exact_floats(version: str) -> Mapping[str, str]:
 
 def _yaml() -> Any:
     try:
-        import yaml  # noqa: PLC0415  # heavy: only who uses the loader pays
+        import yaml  # lazy
     except ModuleNotFoundError as error:
         if error.name != "yaml":
             raise
@@ -274,7 +274,7 @@ def _yaml() -> Any:
 
 def _pandas() -> Any:
     try:
-        import pandas as pd  # noqa: PLC0415  # heavy: only who uses the loader pays
+        import pandas as pd  # lazy
     except ModuleNotFoundError as error:
         if error.name != "pandas":
             raise

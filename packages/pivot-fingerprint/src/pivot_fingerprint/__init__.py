@@ -46,7 +46,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Import the modules for observation on first use: most users never need them."""
     if name in __all__:
-        from pivot_fingerprint import observation  # noqa: PLC0415 - for start-up time
+        from pivot_fingerprint import observation  # lazy
 
         return getattr(observation, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

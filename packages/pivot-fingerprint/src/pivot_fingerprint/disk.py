@@ -113,7 +113,7 @@ def real_path(path: str) -> str:
 
 def distributions() -> "Mapping[str, list[Distribution]]":
     """The installed distributions with modules of each top-level name."""
-    from importlib.metadata import distributions  # noqa: PLC0415 - slow to import, and rarely needed
+    from importlib.metadata import distributions  # lazy
 
     found: dict[str, list[Distribution]] = {}
     for each in distributions():
@@ -134,7 +134,7 @@ def top_level_names(distribution: "Distribution") -> set[str]:
 
 def distribution(name: str) -> "Distribution | None":
     """The installed distribution of this name."""
-    from importlib.metadata import PackageNotFoundError, distribution  # noqa: PLC0415 - slow to import
+    from importlib.metadata import PackageNotFoundError, distribution  # lazy
 
     try:
         return distribution(name)

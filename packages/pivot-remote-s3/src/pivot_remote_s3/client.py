@@ -67,7 +67,7 @@ class S3Settings(Value):
                 f"{self.addressing!r} is not a way of addressing", hint=f"use one of {', '.join(_ADDRESSING)}"
             )
         if self.endpoint is not None:
-            from urllib.parse import urlsplit  # noqa: PLC0415 - start-up time
+            from urllib.parse import urlsplit  # lazy
 
             url = urlsplit(self.endpoint)
             if url.username is not None or url.password is not None:
@@ -100,7 +100,7 @@ class S3Settings(Value):
 
 def is_aws(endpoint: str) -> bool:
     """Return whether the server at a URL is AWS, and not another that speaks S3."""
-    from urllib.parse import urlsplit  # noqa: PLC0415 - start-up time
+    from urllib.parse import urlsplit  # lazy
 
     return (urlsplit(endpoint).hostname or "").endswith(_AWS)
 
@@ -114,14 +114,14 @@ async def open_client(
     watch: StallWatch | None = None,
 ) -> AsyncIterator[S3Client]:
     """Open a client for the bucket of a location; it repeats no request by itself."""
-    import logging  # noqa: PLC0415 - the SDK needs it, too
+    import logging  # lazy
 
-    import aioboto3  # noqa: PLC0415 - half a second
-    from aiobotocore.config import AioConfig  # noqa: PLC0415
-    from aiobotocore.session import get_session  # noqa: PLC0415
+    import aioboto3  # lazy
+    from aiobotocore.config import AioConfig  # lazy
+    from aiobotocore.session import get_session  # lazy
 
-    from pivot_remote_s3.connections import LimitedConnections  # noqa: PLC0415
-    from pivot_remote_s3.sdk_adapter import SessionConfig  # noqa: PLC0415
+    from pivot_remote_s3.connections import LimitedConnections  # lazy
+    from pivot_remote_s3.sdk_adapter import SessionConfig  # lazy
 
     limits = limits or RequestLimits()
     watch = watch or StallWatch(limits.stall_seconds)
@@ -174,11 +174,11 @@ async def _credentials(
     Raises:
         CredentialRetrievalError: They take too long.
     """
-    import asyncio  # noqa: PLC0415 - naming a remote needs no event loop
+    import asyncio  # lazy
 
-    from botocore.exceptions import CredentialRetrievalError  # noqa: PLC0415
+    from botocore.exceptions import CredentialRetrievalError  # lazy
 
-    from pivot_remote_s3 import sdk_adapter  # noqa: PLC0415
+    from pivot_remote_s3 import sdk_adapter  # lazy
 
     async def start(*command: str, **options: Any) -> "Process":
         program = await asyncio.create_subprocess_exec(*command, **options)
@@ -211,7 +211,7 @@ def _endpoint(session: Any, profile: Mapping[str, Any]) -> str | None:
 
 async def _region(session: Any, config: Any, bucket: str) -> str | None:
     """Return the region of a bucket, which S3 reports to everybody who asks."""
-    from botocore.exceptions import ClientError  # noqa: PLC0415
+    from botocore.exceptions import ClientError  # lazy
 
     async with session.client("s3", region_name="us-east-1", config=config) as client:
         try:

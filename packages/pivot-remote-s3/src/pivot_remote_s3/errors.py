@@ -192,10 +192,10 @@ class ErrorMapper(Value):
             raise RemoteDeniedError(self.remote, problem, hint=hint)
 
     def _failure(self, error: Exception, digest: str | None) -> RemoteError | None:  # noqa: PLR0911 - one per cause
-        import aiohttp  # noqa: PLC0415 - loaded by now
-        from botocore import exceptions  # noqa: PLC0415
+        import aiohttp  # lazy
+        from botocore import exceptions  # lazy
 
-        from pivot_remote_s3 import sdk_adapter  # noqa: PLC0415
+        from pivot_remote_s3 import sdk_adapter  # lazy
 
         if isinstance(error, exceptions.ClientError):
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

@@ -113,7 +113,7 @@ class StallWatch:
 
     def __init__(self, stall_seconds: float) -> None:
         """As `StallTimer`."""
-        from asyncio import get_running_loop  # noqa: PLC0415 - naming a remote needs no event loop
+        from asyncio import get_running_loop  # lazy
 
         self._loop = get_running_loop()
         self._stall = StallTimer(stall_seconds)
@@ -158,7 +158,7 @@ class StallWatch:
 
 def server_address(url: str) -> str:
     """Return the scheme, host and port of a URL, without credentials and path; any other text as it is."""
-    from urllib.parse import urlsplit  # noqa: PLC0415 - start-up time
+    from urllib.parse import urlsplit  # lazy
 
     parts = urlsplit(url)
     if not parts.netloc:

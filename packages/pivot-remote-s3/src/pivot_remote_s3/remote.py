@@ -93,12 +93,12 @@ class S3Remote:
         self._opened: _OpenRemote | None = None
 
     async def __aenter__(self) -> Self:
-        import asyncio  # noqa: PLC0415 - naming a remote needs no event loop
+        import asyncio  # lazy
 
-        from pivot_remote_s3.conditional_put import ConditionalPut  # noqa: PLC0415
-        from pivot_remote_s3.direct_client import DirectClient  # noqa: PLC0415
-        from pivot_remote_s3.existence import Existence  # noqa: PLC0415
-        from pivot_remote_s3.multipart import MultipartUploader  # noqa: PLC0415
+        from pivot_remote_s3.conditional_put import ConditionalPut  # lazy
+        from pivot_remote_s3.direct_client import DirectClient  # lazy
+        from pivot_remote_s3.existence import Existence  # lazy
+        from pivot_remote_s3.multipart import MultipartUploader  # lazy
 
         async with contextlib.AsyncExitStack() as stack:
             watch = StallWatch(self._limits.stall_seconds)
@@ -133,7 +133,7 @@ class S3Remote:
 
     async def upload(self, digest: str, source: Path, sent: Callable[[int], object]) -> bool:
         """Upload a file unless its object exists; a large one resumes where an earlier attempt stopped."""
-        from pivot_remote_s3.file_part import FilePart  # noqa: PLC0415 - naming a remote needs no hashes
+        from pivot_remote_s3.file_part import FilePart  # lazy
 
         key = self.location.key(digest)
         with as_cache_errors("read", source):
@@ -250,7 +250,7 @@ class _ObjectBody:
             self._skip, self._most = start, (self.size if stop is None else min(stop, self.size)) - start
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        import asyncio  # noqa: PLC0415 - loaded by now
+        import asyncio  # lazy
 
         skip, most, clock = self._skip, self._most, asyncio.get_running_loop().time
         waited, moved = 0.0, 0  # the time of the server alone, not of the caller

@@ -161,7 +161,7 @@ def abandoned_uploads(directory: Path | None, remote: str) -> Iterator[StartedUp
 
 def _parse(line: str) -> StartedUpload | None:
     """Return the upload that a line describes; None if it is not exactly that."""
-    from cattrs import BaseValidationError  # noqa: PLC0415 - as below
+    from cattrs import BaseValidationError  # lazy
 
     try:
         value = json.loads(line)
@@ -173,7 +173,7 @@ def _parse(line: str) -> StartedUpload | None:
 @functools.cache
 def _converter() -> "Converter":
     """Return a converter that requires all fields of a class, and no other, and converts no value to another type."""
-    from cattrs import Converter  # noqa: PLC0415 - start-up time: only large objects have a state
+    from cattrs import Converter  # lazy
 
     def of_type[T](value: object, kind: type[T]) -> T:
         if type(value) is not kind:

@@ -108,8 +108,7 @@ class CommandContext(Value):
         Raises:
             ConfigError: A key is not known, or its value is not one of its values.
         """
-        # start-up time: some commands need no settings
-        from pivot_runtime.config.settings import read_config, user_file  # noqa: PLC0415
+        from pivot_runtime.config.settings import read_config, user_file  # lazy
 
         files = (self.project.layout.config_file, user_file(self.environment))
         for file in files:

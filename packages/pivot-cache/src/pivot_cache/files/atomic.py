@@ -227,7 +227,7 @@ def lock_regular_file(descriptor: int, path: Path) -> bool:
 
 def _flushed(path: Path) -> None:
     """Flush a directory's names, or an existing file, which may have been written a moment ago."""
-    from pivot_cache.files import durable  # noqa: PLC0415 - start-up time: most commands write nothing of that kind
+    from pivot_cache.files import durable  # lazy
 
     if path.is_dir():
         durable.flush_directory(path)

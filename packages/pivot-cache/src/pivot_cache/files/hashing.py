@@ -85,7 +85,7 @@ def hash_descriptor(source: int, size: int, *, copy_to: int | None = None, with_
 
 
 def _sha256() -> "hashlib._Hash":
-    import hashlib  # noqa: PLC0415  # start-up time: most commands do not come here
+    import hashlib  # lazy
 
     return hashlib.sha256()
 

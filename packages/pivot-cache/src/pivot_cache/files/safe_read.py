@@ -44,7 +44,7 @@ def read_json(file: Path) -> Any:
         OSError: The file cannot be read, or is not a regular file.
         ValueError: It is not JSON, or nested too deeply.
     """
-    import json  # noqa: PLC0415  # start-up time
+    import json  # lazy
 
     try:
         return json.loads(read_regular(file))

@@ -60,7 +60,7 @@ def syncfs(descriptor: int) -> bool:
         return False
     before("syncfs", descriptor)
     if call(descriptor) != 0:
-        import ctypes  # noqa: PLC0415 - start-up time: seldom needed
+        import ctypes  # lazy
 
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
@@ -70,7 +70,7 @@ def syncfs(descriptor: int) -> bool:
 def _syncfs() -> "Callable[[int], int] | None":
     """The function of the C library, which Python does not offer."""
     try:
-        import ctypes  # noqa: PLC0415 - start-up time: seldom needed
+        import ctypes  # lazy
 
         return cast("Callable[[int], int]", ctypes.CDLL(None, use_errno=True).syncfs)
     except (ImportError, OSError, AttributeError):  # not on macOS, nor in every C library

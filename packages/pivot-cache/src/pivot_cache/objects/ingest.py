@@ -66,7 +66,7 @@ def ingest(
 
 
 def _sha256_index(file: Path) -> "Sha256Index":
-    from pivot_cache.objects.sha256 import Sha256Index  # noqa: PLC0415 - start-up time: few projects want it
+    from pivot_cache.objects.sha256 import Sha256Index  # lazy
 
     return Sha256Index(file)
 

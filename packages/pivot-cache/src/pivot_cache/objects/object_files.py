@@ -187,7 +187,7 @@ class ObjectFiles:
             MissingObjectError: An object is missing.
             CacheError: The flush failed.
         """
-        from pivot_cache.files import durable  # noqa: PLC0415 - start-up time: most commands write nothing of that kind
+        from pivot_cache.files import durable  # lazy
 
         paths: dict[str, os.stat_result] = {}
         for digest in digests:

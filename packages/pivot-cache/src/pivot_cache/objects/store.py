@@ -86,7 +86,7 @@ class ObjectStore:
     @functools.cached_property
     def trash(self) -> "Trash":
         """The collected objects, in ``trash`` beside the directory; missing objects are restored from it."""
-        from pivot_cache.objects.trash import Trash  # noqa: PLC0415 - start-up time: seldom is anything missed
+        from pivot_cache.objects.trash import Trash  # lazy
 
         return Trash(self._trash, like=self.directory)
 

@@ -29,7 +29,7 @@ def load_entry_point(group: str, name: str, usual: str | None) -> Any:
 
 def list_entry_points(group: str) -> "EntryPoints":
     """The entry points of a group."""
-    from importlib.metadata import entry_points  # noqa: PLC0415 - start-up time
+    from importlib.metadata import entry_points  # lazy
 
     return entry_points(group=group)
 

@@ -34,13 +34,13 @@ PASSING = (RemoteThrottledError, RemoteUnreachableError)
 
 
 async def _sleep(seconds: float) -> None:
-    import asyncio  # noqa: PLC0415 - start-up time
+    import asyncio  # lazy
 
     await asyncio.sleep(seconds)
 
 
 def _random() -> float:
-    import random  # noqa: PLC0415 - start-up time
+    import random  # lazy
 
     return random.random()  # noqa: S311 - only keeps clients from trying again all at once
 

@@ -46,7 +46,7 @@ def push(
     if there.issuperset(wanted.sizes):
         return TransferResult(present=frozenset(there) | inside)
 
-    from pivot_cache.remotes import session  # noqa: PLC0415 - nothing to push needs no event loop
+    from pivot_cache.remotes import session  # lazy
 
     outcome = session.push(wanted, there, store, remote, options)
     return attrs.evolve(outcome, present=outcome.present | (inside - outcome.transferred))
@@ -69,7 +69,7 @@ def fetch(
     if here.issuperset(wanted.sizes) and not wanted.broken:
         return TransferResult(present=frozenset(here))
 
-    from pivot_cache.remotes import session  # noqa: PLC0415 - nothing to fetch needs no event loop
+    from pivot_cache.remotes import session  # lazy
 
     return session.fetch(whole, here, store, remote, options)
 
@@ -88,7 +88,7 @@ def absent(
     whole = set(artifacts)
     _, wanted, there = _wanted(whole, store, remote, options)
     if not there.issuperset(wanted.sizes):
-        from pivot_cache.remotes import session  # noqa: PLC0415 - what is known needs no event loop
+        from pivot_cache.remotes import session  # lazy
 
         there |= session.ask(wanted.lengths(wanted.sizes.keys() - there, store), remote, options)
     lacking = {
@@ -104,7 +104,7 @@ def present(digests: Iterable[str], remote: Remote, options: TransferSettings | 
     Raises:
         RemoteError: The remote does not answer the question.
     """
-    from pivot_cache.remotes import session  # noqa: PLC0415 - as above
+    from pivot_cache.remotes import session  # lazy
 
     return session.ask(dict.fromkeys(digests), remote, options or TransferSettings())
 

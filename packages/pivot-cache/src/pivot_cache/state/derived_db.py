@@ -68,7 +68,7 @@ class DerivedDatabase:
         self._use(in_transaction)
 
     def _use(self, work: "Callable[[sqlite3.Connection], object]") -> None:
-        import sqlite3  # noqa: PLC0415  # start-up time: most commands do not come here
+        import sqlite3  # lazy
 
         try:
             database = _connect(
@@ -96,7 +96,7 @@ def _connect(
         sqlite3.Error: It is damaged, or locked.
         OSError: Its directory cannot be made.
     """
-    import sqlite3  # noqa: PLC0415  # start-up time: not every command has files to look up
+    import sqlite3  # lazy
 
     if create is not None:
         os.makedirs(file.parent, exist_ok=True)
@@ -228,7 +228,7 @@ class Rows:
 
 def _errors() -> tuple[type[Exception], ...]:
     """The errors that a database may raise; imported only after one was raised."""
-    import sqlite3  # noqa: PLC0415 - start-up time
+    import sqlite3  # lazy
 
     return (sqlite3.Error, OSError)
 

@@ -87,7 +87,7 @@ def hash_tree(root: Path) -> Tree:
         found = scan(root)
     except FileNotFoundError:
         raise ArtifactError(root, "there is no such directory") from None
-    from pivot_cache.files.threads import map_parallel  # noqa: PLC0415  # start-up time: only for directories
+    from pivot_cache.files.threads import map_parallel  # lazy
 
     hashed = map_parallel(lambda file: of_file(root, file[0], _hash), found.files, lambda file: file[1].st_size)
     return Tree({path: file for (path, _), file in zip(found.files, hashed, strict=True)}, tuple(found.empty))

@@ -186,7 +186,7 @@ class StatCache:
     def _list(self, path: Path, found: Scan, began: int) -> Tree:
         known = self.known_below(path, found)
         unknown = [item for item in found.files if item[0] not in known]
-        from pivot_cache.files.threads import map_parallel  # noqa: PLC0415  # start-up time: only for directories
+        from pivot_cache.files.threads import map_parallel  # lazy
 
         hashed = map_parallel(lambda item: of_file(path, item[0], self._hash), unknown, lambda item: item[1].st_size)
         known.update((name, artifact) for (name, _), artifact in zip(unknown, hashed, strict=True))

@@ -199,7 +199,7 @@ async def _raise(fault: Fault | None) -> None:
 
 async def _turn() -> None:
     """Let the other tasks go on."""
-    import asyncio  # noqa: PLC0415 - only where something is tested
+    import asyncio  # lazy
 
     await asyncio.sleep(0)
 
@@ -216,7 +216,7 @@ class RemoteContract:
 
     def run[T](self, make: Callable[[], Remote], work: Callable[[Remote], Awaitable[T]]) -> T:
         """The result of ``work`` for an open remote."""
-        import asyncio  # noqa: PLC0415 - only where something is tested
+        import asyncio  # lazy
 
         async def inside() -> T:
             async with make() as remote:
@@ -337,7 +337,7 @@ class RemoteContract:
         self.run(make, work)
 
     def test_tasks_share_a_client(self, make: Callable[[], Remote], tmp_path: Path) -> None:
-        import asyncio  # noqa: PLC0415 - only where something is tested
+        import asyncio  # lazy
 
         contents = [b"%d" % number for number in range(30)]
 

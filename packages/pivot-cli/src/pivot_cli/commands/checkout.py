@@ -70,7 +70,7 @@ def command(  # noqa: PLR0913  # one parameter per option
 
 
 def _kept(context: CommandContext, targets: Sequence[str], *, force: bool, to: str | None) -> int:
-    from pivot_runtime.artifacts import kept  # noqa: PLC0415  # start-up time: seldom is it wanted
+    from pivot_runtime.artifacts import kept  # lazy
 
     if not targets:
         console.data(files.kept(kept.list_kept(context), context.project))

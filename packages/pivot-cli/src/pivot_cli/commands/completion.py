@@ -17,7 +17,7 @@ Examples:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> int:
     """Print a shell script that completes commands, options, stages and files."""
-    from pivot_cli.app import cli  # noqa: PLC0415  # the group has this command in it
+    from pivot_cli.app import cli  # lazy: the group has this command in it
 
     kind = get_completion_class(shell)
     if kind is None:

@@ -69,9 +69,9 @@ def command(
 
 def _page(context: CommandContext, targets: tuple[str, ...], drawn: graph.Drawing, *, all_pipelines: bool) -> str:
     """Include the state of each stage, which the other formats do not need."""
-    from pivot_cli.views.graph_html import page  # noqa: PLC0415  # start-up time
-    from pivot_core.decide import Verdict  # noqa: PLC0415
-    from pivot_runtime.inspecting.status import StatusOptions, status  # noqa: PLC0415
+    from pivot_cli.views.graph_html import page  # lazy
+    from pivot_core.decide import Verdict  # lazy
+    from pivot_runtime.inspecting.status import StatusOptions, status  # lazy
 
     states = {}
     for stage in status(context, targets, StatusOptions(all_pipelines=all_pipelines, with_upstream=True)).stages:

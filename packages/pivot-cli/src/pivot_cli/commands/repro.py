@@ -64,7 +64,7 @@ def command(  # noqa: PLR0913  # one parameter per option
         return 0
     run_options = attrs.evolve(run_options, force=force, all_pipelines=all_pipelines, pull=pull)
     if watch:
-        from pivot_cli.reporting.watch import watch_project  # noqa: PLC0415  # start-up time
+        from pivot_cli.reporting.watch import watch_project  # lazy
 
         watch_project(context, targets, run_options, Verbosity(**verbosity))
         return 0
@@ -74,9 +74,8 @@ def command(  # noqa: PLR0913  # one parameter per option
 def _print_plan(
     context: "CommandContext", targets: Sequence[str], *, all_pipelines: bool, force: bool, in_full: bool, pull: bool
 ) -> None:
-    # start-up time: most runs are no dry runs
-    from pivot_cli.views.status import explanations, planned_runs  # noqa: PLC0415
-    from pivot_runtime.inspecting.status import StatusOptions, status  # noqa: PLC0415
+    from pivot_cli.views.status import explanations, planned_runs  # lazy
+    from pivot_runtime.inspecting.status import StatusOptions, status  # lazy
 
     with note_stalls() if pull else contextlib.nullcontext():
         planned = status(

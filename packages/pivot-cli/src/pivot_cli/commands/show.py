@@ -39,11 +39,11 @@ def command(run: int | None, *, form: str, as_json: bool) -> int:
         case "json":
             text = json.dumps(run_json(found), indent=2)
         case "html":
-            from pivot_cli.views import timeline  # noqa: PLC0415  # start-up time
+            from pivot_cli.views import timeline  # lazy
 
             text = timeline.page(found)
         case "chrome-trace":
-            from pivot_cli.views import timeline  # noqa: PLC0415  # start-up time
+            from pivot_cli.views import timeline  # lazy
 
             text = json.dumps(timeline.chrome_trace(found))
         case _:

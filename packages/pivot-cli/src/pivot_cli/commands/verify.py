@@ -121,13 +121,13 @@ def _print_json(_: Project, found: Verification, results: "Sequence[Rerun] | Non
 
 
 def _print_junit(_: Project, found: Verification, results: "Sequence[Rerun] | None") -> None:
-    from pivot_cli.views import ci_reports  # noqa: PLC0415  # start-up time: only CI services ask for it
+    from pivot_cli.views import ci_reports  # lazy
 
     console.data(ci_reports.junit(found, _differing(results)))
 
 
 def _print_for_github(project: Project, found: Verification, results: "Sequence[Rerun] | None") -> None:
-    from pivot_cli.views import ci_reports  # noqa: PLC0415  # start-up time: only CI services ask for it
+    from pivot_cli.views import ci_reports  # lazy
 
     differing = _differing(results)
     console.data(ci_reports.plain_lines(_text(found, results)))
@@ -158,7 +158,7 @@ def _differing(results: "Sequence[Rerun] | None") -> dict[str, str]:
 def _run_once_more(
     context: CommandContext, found: Verification, *, all_pipelines: bool, percent: int
 ) -> "Sequence[Rerun]":
-    from pivot_runtime.inspecting.rerun import rerun  # noqa: PLC0415  # start-up time: it is seldom asked for
+    from pivot_runtime.inspecting.rerun import rerun  # lazy
 
     current = [stage.address for stage in found.stages if stage.current]
     with signals.raise_on_termination():

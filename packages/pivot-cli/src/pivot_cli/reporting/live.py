@@ -161,7 +161,7 @@ class LiveView:
     def _draw(self) -> None:
         if self._over.wait(_PATIENCE_S):
             return
-        from pivot_cli.reporting.live_rich import Display  # noqa: PLC0415  # start-up time: a short run draws nothing
+        from pivot_cli.reporting.live_rich import Display  # lazy
 
         # An error here must not end the run; the view just disappears.
         with contextlib.suppress(Exception), Display(sys.stderr) as display, console.redirected(display.say):

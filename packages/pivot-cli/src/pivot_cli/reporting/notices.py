@@ -19,7 +19,7 @@ def warn_of_broken(found: Iterable[BrokenPipeline]) -> None:
 
 def note_stalls() -> AbstractContextManager[None]:
     """Within the block, name the server that a command waits for."""
-    from pivot_cache.remotes import stalls  # noqa: PLC0415  # start-up time: few commands ask a remote
+    from pivot_cache.remotes import stalls  # lazy
 
     return stalls.listen(lambda address, seconds: console.note(formats.describe_stall(address, seconds)))
 

@@ -60,7 +60,7 @@ def run_reporter(
     reporters: list[Reporter] = [] if stream is None else [stream]
     with contextlib.ExitStack() as stack:
         if not shared and draws_live_view(verbosity):
-            from pivot_cli.reporting.live import LiveView  # noqa: PLC0415  # start-up time: only on a terminal
+            from pivot_cli.reporting.live import LiveView  # lazy
 
             reporters.append(stack.enter_context(LiveView(project)))
 
@@ -75,7 +75,7 @@ def run_reporter(
 
 
 def _json_lines(command: str) -> "JsonLines":
-    from pivot_cli.reporting.jsonl import JsonLines  # noqa: PLC0415  # start-up time: only programs want them
+    from pivot_cli.reporting.jsonl import JsonLines  # lazy
 
     return JsonLines(command)
 
@@ -107,7 +107,7 @@ def run_stages(
 
 def command_line(command: str, targets: Sequence[str]) -> str:
     """Return the command line as others see it; it omits values of parameters, which may be secrets."""
-    import shlex  # noqa: PLC0415  # start-up time
+    import shlex  # lazy
 
     whole = f"{command} {shlex.join(targets)}".rstrip()
     return whole if len(whole) <= _LONGEST_COMMAND else f"{whole[: _LONGEST_COMMAND - 1]}…"

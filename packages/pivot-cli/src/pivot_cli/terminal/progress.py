@@ -50,7 +50,7 @@ class _Progress:
 
     def _show(self, doing: str, done: float, total: float, figures: str) -> None:
         if self._line is None:
-            from pivot_cli.terminal.status_line import StatusLine  # noqa: PLC0415  # start-up time: rich is large
+            from pivot_cli.terminal.status_line import StatusLine  # lazy
 
             self._line = StatusLine(self._stream)
             self._leaving.callback(self._line.stop)

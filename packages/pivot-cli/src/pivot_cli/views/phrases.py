@@ -120,7 +120,7 @@ def describe_difference(found: "TreeDifference", directory: str) -> str:
 
 def bring_back(path: str) -> str:
     """Return the command that restores the saved content of a path."""
-    import shlex  # noqa: PLC0415  # start-up time
+    import shlex  # lazy
 
     return shlex.join(["pivot", "checkout", "--kept", path])
 

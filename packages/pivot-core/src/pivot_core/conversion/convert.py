@@ -214,7 +214,7 @@ def _has_converter(kind: Any) -> bool:
 
 
 def _decimal(value: Any) -> Any:
-    import decimal  # noqa: PLC0415  # start-up time
+    import decimal  # lazy
 
     if isinstance(value, decimal.Decimal):
         return value

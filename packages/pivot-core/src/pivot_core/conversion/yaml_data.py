@@ -15,7 +15,7 @@ def loader() -> Any:
     A mapping's own keys override merged ones, and the first of several merged mappings overrides the others; a merged
     mapping has first been merged itself.
     """
-    import yaml  # noqa: PLC0415  # an extra: only who has it asks for this
+    import yaml  # lazy: an extra: only who has it asks for this
 
     fastest: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

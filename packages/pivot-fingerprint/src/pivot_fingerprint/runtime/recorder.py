@@ -294,7 +294,7 @@ def start_in_child(
     """Observe a process that was started by another one, until it ends; returns whether that is possible."""
     is_user_code = default_is_user_code
     if predicate:
-        import pickle  # noqa: PLC0415  # start-up time: only where `multiprocessing` starts interpreters
+        import pickle  # lazy
 
         is_user_code = pickle.loads(predicate)  # noqa: S301
     companion_in_child = None if companion is None else Companion(*companion)
@@ -330,7 +330,7 @@ def _is_this_python(executable: str) -> bool:
 
 def _pickled(predicate: Predicate) -> bytes | None:
     """The pickled predicate for another interpreter; None if it cannot be pickled (the parent then filters)."""
-    import pickle  # noqa: PLC0415  # start-up time
+    import pickle  # lazy
 
     try:
         return pickle.dumps(predicate)

@@ -186,7 +186,7 @@ class Describer:
         return Parts(name, cells, boundary="library" if cells else "")
 
     def _sourceless(self, function: types.FunctionType, module: Module) -> Parts:
-        from pivot_fingerprint.syntax.bytecode import bytecode_form  # noqa: PLC0415 - for start-up time: it reads instructions
+        from pivot_fingerprint.syntax.bytecode import bytecode_form  # lazy
 
         name, form = function.__qualname__, bytecode_form(function.__code__)
         identity = ("sourceless", id(module.namespace), module.name, module.file, name, form.digest)

@@ -70,7 +70,7 @@ def reporting_ignored(context: CommandContext) -> Iterator[None]:
 
 def report_ignored(context: CommandContext, paths: Sequence[str]) -> None:
     """Report the files, among some meant for git, that git ignores."""
-    from pivot_runtime.git import repository  # noqa: PLC0415  # start-up time: few runs are the first of a stage
+    from pivot_runtime.git import repository  # lazy
 
     try:
         for each in repository.ignored(context.project.root, paths):

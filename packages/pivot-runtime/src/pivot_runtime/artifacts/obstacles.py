@@ -37,7 +37,7 @@ class Obstacles:
 
     @functools.cached_property
     def _unfinished(self) -> "UnfinishedStages":
-        from pivot_runtime.artifacts.stash import UnfinishedStages  # noqa: PLC0415  # start-up time: seldom is it asked
+        from pivot_runtime.artifacts.stash import UnfinishedStages  # lazy
 
         return UnfinishedStages(self._stores.layout.unfinished_dir)
 
@@ -68,7 +68,7 @@ class Obstacles:
             if self._is_tracked(around):
                 return "it is tracked data" if around == path else f"it is in {around}, which is tracked"
         if within:
-            from pivot_runtime.artifacts import records  # noqa: PLC0415  # start-up time: seldom is a directory replaced
+            from pivot_runtime.artifacts import records  # lazy
 
             for file in records.find_pvt_files(self._root / path, lambda _: None):
                 inside = file.relative_to(self._root).as_posix().removesuffix(pvt.SUFFIX)
@@ -99,7 +99,7 @@ class Obstacles:
         return f"it is a {kind} that no run has written, where a {declared} is declared"
 
     def _elsewhere(self, path: ArtifactPath, there: Artifact) -> bool:
-        from pivot_runtime.artifacts import kept  # noqa: PLC0415  # start-up time: seldom is anything of another kind there
+        from pivot_runtime.artifacts import kept  # lazy
 
         return kept.is_elsewhere(self._stores, path, there)
 
@@ -119,7 +119,7 @@ def ways_out(path: str, obstacle: str) -> str:
     """A hint how to remove an obstacle."""
     if "tracked" in obstacle:
         return "'pivot untrack' the data, or let the stage write to another path"
-    import shlex  # noqa: PLC0415  # start-up time
+    import shlex  # lazy
 
     there = obstacle.removesuffix(_ABOVE) if obstacle.endswith(_ABOVE) else path
     move = shlex.join(["mv", there, f"{there}.mine"])

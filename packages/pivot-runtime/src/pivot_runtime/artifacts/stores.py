@@ -43,7 +43,7 @@ class Stores(Value):
     @functools.cached_property
     def runs(self) -> "RunCache":
         """Return the run cache: results by inputs key."""
-        from pivot_cache.state.run_cache import RunCache  # noqa: PLC0415  # start-up time: only a stage that is stale asks
+        from pivot_cache.state.run_cache import RunCache  # lazy
 
         return RunCache(self.layout.runs_dir)
 
@@ -57,7 +57,7 @@ class Stores(Value):
         Raises:
             ArtifactError: There is nothing readable.
         """
-        from pivot_cache.objects.ingest import ingest  # noqa: PLC0415  # start-up time: only a stage that ran stores outs
+        from pivot_cache.objects.ingest import ingest  # lazy
 
         return ingest(file, self.store, self.files, sha256_file=self.sha256_file)
 
@@ -81,9 +81,8 @@ def open_stores(context: CommandContext) -> Iterator[Stores]:
     """
     settings, layout = context.settings, context.cache_layout
     if layout.cache is not None:
-        # start-up time: most projects use the default
-        from pivot_runtime.config import cache_dir  # noqa: PLC0415
-        from pivot_runtime.project import cache_users  # noqa: PLC0415
+        from pivot_runtime.config import cache_dir  # lazy
+        from pivot_runtime.project import cache_users  # lazy
 
         cache_dir.prepare(layout)
         cache_users.register(layout)
@@ -96,7 +95,7 @@ def open_stores(context: CommandContext) -> Iterator[Stores]:
 def _parting(layout: Layout) -> Callable[[str], object]:
     @functools.cache
     def links() -> "ObjectLinks":
-        from pivot_runtime.artifacts.object_links import ObjectLinks  # noqa: PLC0415  # start-up time: seldom is one damaged
+        from pivot_runtime.artifacts.object_links import ObjectLinks  # lazy
 
         return ObjectLinks(layout)
 

@@ -159,7 +159,7 @@ def _refuse_overlaps(paths: list[ArtifactPath]) -> None:
 
 def _refuse_git_tracked(paths: list[ArtifactPath], project: Project) -> None:
     """Refuse data that git tracks."""
-    from pivot_runtime.git import calls  # noqa: PLC0415  # start-up time
+    from pivot_runtime.git import calls  # lazy
 
     try:
         listed = calls.run(project.root, "--literal-pathspecs", "ls-files", "-z", "--", *paths)

@@ -106,7 +106,7 @@ def _state(stores: Stores, record: Record, now: Artifact | None, in_cache: bool)
 
 def _kept(stores: Stores, path: ArtifactPath, now: Artifact) -> bool:
     """Whether the cache has the content only because it was saved: no branch has recorded it."""
-    from pivot_runtime.artifacts import kept  # noqa: PLC0415  # start-up time: seldom is anything modified
+    from pivot_runtime.artifacts import kept  # lazy
 
     return not kept.is_elsewhere(stores, path, now)
 

@@ -79,9 +79,9 @@ def read_yaml(text: str, *, spans: bool = False) -> tuple[ConfigEntry, ...]:
     Raises:
         FormatError: The text is not YAML, or not a mapping.
     """
-    from yaml import MappingNode  # noqa: PLC0415  # start-up time: most configurations are of simple lines
+    from yaml import MappingNode  # lazy
 
-    from pivot_runtime.definitions.yaml_document import TextError, compose  # noqa: PLC0415
+    from pivot_runtime.definitions.yaml_document import TextError, compose  # lazy
 
     try:
         root = compose(text)
@@ -95,7 +95,7 @@ def read_yaml(text: str, *, spans: bool = False) -> tuple[ConfigEntry, ...]:
 
 
 def _entries(mapping: Any, section: str) -> Iterator[ConfigEntry]:
-    from yaml import MappingNode, ScalarNode  # noqa: PLC0415
+    from yaml import MappingNode, ScalarNode  # lazy
 
     for key, value in mapping.value:
         line = key.start_mark.line + 1
@@ -126,6 +126,6 @@ def rendered(value: str) -> str:
     """A printable text in a form that is read as this text again."""
     if re.fullmatch(_PLAIN, value):
         return value
-    import json  # noqa: PLC0415  # most values need no quotes
+    import json  # lazy
 
     return json.dumps(value, ensure_ascii=False)

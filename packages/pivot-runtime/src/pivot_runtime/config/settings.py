@@ -97,7 +97,7 @@ class Settings(NamedTuple):
         """
         if self.cache_dir == DEFAULT_CACHE:
             return None
-        from pivot_runtime.config import cache_dir  # noqa: PLC0415  # start-up time: most projects have the default
+        from pivot_runtime.config import cache_dir  # lazy
 
         home = pathlib.Path(os.path.normpath(root / cache_dir.expand(self.cache_dir, environment)))
         return None if home == root / DEFAULT_CACHE else home
@@ -229,14 +229,14 @@ class ResolvedConfig(NamedTuple):
         Raises:
             ConfigError: The key is unknown.
         """
-        from pivot_runtime.config import keys  # noqa: PLC0415  # start-up time: most projects have no configuration
+        from pivot_runtime.config import keys  # lazy
 
         key = keys.require(name)
         return self.explicit.get(name) or Setting(name, key, key.default)
 
     def listed(self) -> Iterator[Setting]:
         """All settings, and the defaults of all keys in use, by name."""
-        from pivot_runtime.config import keys  # noqa: PLC0415  # start-up time: most projects have no configuration
+        from pivot_runtime.config import keys  # lazy
 
         names = {key.name for key in keys.KEYS if not key.family}
         for name in sorted(names | self.explicit.keys()):
@@ -301,9 +301,8 @@ def _take_file(
         return
     if not text:
         return
-    # start-up time: most projects have no configuration
-    from pivot_runtime.config import keys  # noqa: PLC0415
-    from pivot_runtime.config.file import FormatError, read_entries  # noqa: PLC0415
+    from pivot_runtime.config import keys  # lazy
+    from pivot_runtime.config.file import FormatError, read_entries  # lazy
 
     try:
         entries = read_entries(text)
@@ -327,7 +326,7 @@ def _take_variables(environment: Mapping[str, str], explicit: dict[str, Setting]
     set_ = sorted(variable for variable, value in environment.items() if variable.startswith("PIVOT_") and value)
     if not set_:
         return
-    from pivot_runtime.config import keys  # noqa: PLC0415  # start-up time: most projects have no configuration
+    from pivot_runtime.config import keys  # lazy
 
     for name, variable in keys.set_by(set_, explicit):
         try:
@@ -342,7 +341,7 @@ def _parsed(entry: "ConfigEntry", first: int) -> "tuple[Key, Any]":
     if entry.line != first:
         problem = f"this key occurs twice, first in line {first}"
         raise ConfigError(problem, key=entry.key, hint="keep one of them")
-    from pivot_runtime.config import keys  # noqa: PLC0415  # start-up time: most projects have no configuration
+    from pivot_runtime.config import keys  # lazy
 
     if entry.value is None and keys.find(entry.key) is not None:
         raise ConfigError(

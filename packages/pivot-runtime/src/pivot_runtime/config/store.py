@@ -111,7 +111,7 @@ def check_remote(key: str, url: str) -> None:
     Raises:
         ConfigError: The URL is invalid.
     """
-    from pivot_cache.remotes.protocol import RemoteSchemeError, connect  # noqa: PLC0415  # start-up time: one key needs it
+    from pivot_cache.remotes.protocol import RemoteSchemeError, connect  # lazy
 
     try:
         connect(url)

@@ -107,7 +107,7 @@ def read(directory: pathlib.Path, root: pathlib.Path) -> ParamFiles:
 
 
 def _document(data: bytes, name: str) -> "Document":
-    from pivot_runtime.definitions import yaml_document  # noqa: PLC0415  # start-up time: few projects have such files
+    from pivot_runtime.definitions import yaml_document  # lazy
 
     try:
         text = data.decode()

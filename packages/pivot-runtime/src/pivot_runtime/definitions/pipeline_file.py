@@ -46,7 +46,7 @@ def read_definitions(file: pathlib.Path, root: pathlib.Path, *, imports: bool = 
         if not imports:
             raise ImportRequiredError
         return Definitions(import_pipeline(file, root=root))
-    from pivot_runtime.definitions import yaml_document  # noqa: PLC0415  # start-up time: many projects have none
+    from pivot_runtime.definitions import yaml_document  # lazy
 
     name = str(file.relative_to(root))
     try:
@@ -166,6 +166,6 @@ def _importing(module: str, stage: Declaration) -> str:
 
 
 def _modules(directory: str) -> list[str]:
-    import pkgutil  # noqa: PLC0415  # start-up time: only where something is wrong
+    import pkgutil  # lazy
 
     return [module.name for module in pkgutil.iter_modules([directory])]

@@ -102,7 +102,7 @@ class ObservedCode:
 
 
 def _recheck(text: bytes, keys: Iterable[str]) -> dict[str, str | None]:
-    from pivot_fingerprint.observation import recheck  # noqa: PLC0415  # start-up time: few stages need it
+    from pivot_fingerprint.observation import recheck  # lazy
 
     return {key: recheck(text, key) for key in keys}
 

@@ -81,7 +81,7 @@ class Session:
     def observed_code(self) -> "ObservedCode":
         """Return the current state of code that runs were observed to use."""
         if self._observed_code is None:
-            from pivot_runtime.evaluating.observed_code import ObservedCode  # noqa: PLC0415  # start-up time
+            from pivot_runtime.evaluating.observed_code import ObservedCode  # lazy
 
             self._observed_code = ObservedCode(self.project.root, self.project.layout.observed_code_file)
         return self._observed_code
@@ -90,7 +90,7 @@ class Session:
     def source_texts(self) -> "SourceTexts":
         """Return the source texts that earlier runs depended on."""
         if self._source_texts is None:
-            from pivot_runtime.evaluating.source_texts import SourceTexts  # noqa: PLC0415  # start-up time
+            from pivot_runtime.evaluating.source_texts import SourceTexts  # lazy
 
             self._source_texts = SourceTexts(self.project.layout.source_texts_file)
         return self._source_texts
@@ -132,7 +132,7 @@ class Session:
         return found
 
     def _is_unfetched(self, path: ArtifactPath, found: Artifact) -> bool:
-        from pivot_runtime.artifacts.tracked import is_unfetched  # noqa: PLC0415  # start-up time: only for directories
+        from pivot_runtime.artifacts.tracked import is_unfetched  # lazy
 
         return is_unfetched(self.context, self.stores, self.graph, path, found)
 
@@ -178,7 +178,7 @@ class Session:
         Raises:
             ArtifactError: No readable file is there.
         """
-        from pivot_runtime.artifacts import kept  # noqa: PLC0415  # start-up time: seldom is anything in the way
+        from pivot_runtime.artifacts import kept  # lazy
 
         return kept.keep(self.stores, path, "pivot repro")
 
@@ -236,7 +236,7 @@ class Session:
 
     def out_differences(self, evaluation: Evaluation) -> "dict[str, TreeDifference]":
         """Return, for each out that is a directory and differs from its last run's, the files that differ."""
-        from pivot_runtime.artifacts.tracked import differing  # noqa: PLC0415  # start-up time, too
+        from pivot_runtime.artifacts.tracked import differing  # lazy
 
         found = {}
         recorded = evaluation.lock.outs if evaluation.lock is not None else {}
@@ -342,7 +342,7 @@ def _stashed(project: Project) -> "OutStash | None":
     """Return the stash if a killed run left outs in it."""
     if not has_stash(project.layout):
         return None
-    from pivot_runtime.artifacts.stash import OutStash  # noqa: PLC0415  # start-up time: few runs are killed
-    from pivot_runtime.project.guard import held  # noqa: PLC0415
+    from pivot_runtime.artifacts.stash import OutStash  # lazy
+    from pivot_runtime.project.guard import held  # lazy
 
     return None if held(project.layout.guard_file) else OutStash(project.layout)

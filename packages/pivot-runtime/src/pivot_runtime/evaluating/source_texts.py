@@ -53,7 +53,7 @@ class SourceTexts:
         found = {}
         for key, digest in edited.items():
             if digest in old:
-                import difflib  # noqa: PLC0415  # start-up time: seldom needed
+                import difflib  # lazy
 
                 now = source_of(stage, key, root) or ""
                 found[key] = "".join(difflib.unified_diff(_lines(old[digest]), _lines(now), "last run", "now"))

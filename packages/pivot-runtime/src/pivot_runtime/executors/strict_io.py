@@ -27,7 +27,7 @@ class StrictIO:
             TraceError: strace is not available.
         """
         if trace:
-            from pivot_runtime.tracing import strace  # noqa: PLC0415  # start-up time: few are traced
+            from pivot_runtime.tracing import strace  # lazy
 
             if not strace.available():
                 raise strace.missing_error()

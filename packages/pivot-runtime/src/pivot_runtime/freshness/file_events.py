@@ -49,7 +49,7 @@ class Waiter:
         time.sleep(settle_ms / 1000)
 
     def _wait_for_events(self, places: list[str], changed: Callable[[], bool], settle_ms: int) -> None:
-        import watchfiles  # noqa: PLC0415  # start-up time: only --watch needs it
+        import watchfiles  # lazy
 
         for reported in watchfiles.watch(
             *places,

@@ -161,7 +161,7 @@ def _boot_id() -> str:
         with open(_BOOT_ID, "rb") as file:
             return file.read(64).decode()
     except OSError:
-        from pivot_cache.files.signatures import boot_id  # noqa: PLC0415  # start-up time: not needed on Linux
+        from pivot_cache.files.signatures import boot_id  # lazy: not needed on Linux
 
         return boot_id()
 
@@ -187,14 +187,14 @@ def _at_once(file: str, flags: int) -> int:
 
 
 def _file(root: str, asked: str) -> str:
-    import binascii  # noqa: PLC0415
+    import binascii  # lazy
 
     name = binascii.crc32(asked.encode("utf-8", "surrogateescape"))  # the file contains the whole question
     return f"{root}/{_PLACE}/{name:08x}"
 
 
 def _same_variables(fields: "Sequence[str]", environment: "Mapping[str, str]") -> bool:
-    from pivot_runtime.freshness.stamps import environment_digest  # noqa: PLC0415  # start-up time
+    from pivot_runtime.freshness.stamps import environment_digest  # lazy
 
     return all(
         environment_digest(kind, name, environment, salt) == value
@@ -203,7 +203,7 @@ def _same_variables(fields: "Sequence[str]", environment: "Mapping[str, str]") -
 
 
 def _same_trees(fields: "Sequence[str]") -> bool:
-    from pivot_cache.files.signatures import tree_signature  # noqa: PLC0415  # start-up time: few projects have directories
-    from pivot_cache.files.walk import walk  # noqa: PLC0415
+    from pivot_cache.files.signatures import tree_signature  # lazy
+    from pivot_cache.files.walk import walk  # lazy
 
     return all(tree_signature(*walk(path)) == signed for path, signed in zip(fields[::2], fields[1::2], strict=True))

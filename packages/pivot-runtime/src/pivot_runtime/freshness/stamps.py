@@ -49,7 +49,7 @@ def is_settled(stamped: str, now: int) -> bool:
 
 def are_settled(stamps: "Iterable[str]", now: int) -> bool:
     """Return whether `is_settled` holds for all stamps."""
-    from pivot_cache.files.signatures import settles_at  # noqa: PLC0415  # start-up time: to compare stamps needs no clock
+    from pivot_cache.files.signatures import settles_at  # lazy
 
     changed = [int(each.partition(" ")[0]) for each in stamps if each != ABSENT and not each.startswith(DIRECTORY)]
     return settles_at(*changed) <= now
@@ -104,7 +104,7 @@ def environment_digest(kind: str, name: str, environment: "Mapping[str, str]", s
 
 
 def _salted_digest(text: str, salt: str) -> str:
-    import xxhash  # noqa: PLC0415  # start-up time: most answers depend on no variable
+    import xxhash  # lazy
 
     return xxhash.xxh3_128_hexdigest(f"{salt}\0{text}".encode("utf-8", "surrogateescape"))
 

@@ -50,7 +50,7 @@ def merge(files: MergeSides, path: str) -> MergeOutcome:
 
 def _merge_text(files: MergeSides) -> bool:
     """Merge as git does where no driver is named; return whether there is no conflict."""
-    from pivot_runtime.git import calls  # noqa: PLC0415  # start-up time: seldom is a file another program's
+    from pivot_runtime.git import calls  # lazy
 
     names = ("-L", "ours", "-L", "base", "-L", "theirs", str(files.ours), str(files.base), str(files.theirs))
     return calls.run(".", "merge-file", *names).returncode == 0

@@ -93,7 +93,7 @@ class Journal:
                 self._fd = os.open(place / f"{number}.jsonl", flags, 0o666)
         with contextlib.suppress(OSError):  # a reader holds it, or the file system has no locks
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        from pivot_runtime.history import event_json  # noqa: PLC0415  # start-up time: few runs have notable events
+        from pivot_runtime.history import event_json  # lazy
 
         self._to_json = event_json.to_json
         head = event_json.first_line(self._command, time=self._time, pid=os.getpid())

@@ -59,6 +59,6 @@ def _remembered(memory: pathlib.Path) -> dict[str, str]:
 
 
 def _key(name: str, value: str, salt: str) -> str:
-    import hashlib  # noqa: PLC0415  # start-up time: few pipelines set variables
+    import hashlib  # lazy
 
     return hashlib.blake2b(f"{name}\0{value}".encode("utf-8", "surrogateescape"), key=salt.encode()).hexdigest()

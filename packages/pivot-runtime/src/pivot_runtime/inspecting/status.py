@@ -174,6 +174,6 @@ def _tracked(session: Session) -> tuple[TrackedFile, ...]:
 
 
 def _remote_view(session: Session, graph: Graph, *, ask_all: bool) -> "RemoteView":
-    from pivot_runtime.sharing.remote_view import RemoteView  # noqa: PLC0415  # start-up time: remotes are seldom asked
+    from pivot_runtime.sharing.remote_view import RemoteView  # lazy
 
     return RemoteView(session, graph, ask_all=ask_all)

@@ -141,7 +141,7 @@ def verify(
         with load_pipelines(context, load_options) as assembly:
             assembly.close()
         return verify_loaded(context, assembly, named, allow_missing=allow_missing)
-    from pivot_runtime.loading.static import load_statically  # noqa: PLC0415  # start-up time
+    from pivot_runtime.loading.static import load_statically  # lazy
 
     loaded = load_statically(context, all_pipelines=all_pipelines)
     found = verify_loaded(context, loaded.assembly, named, allow_missing=allow_missing)

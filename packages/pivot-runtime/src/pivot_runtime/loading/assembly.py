@@ -301,13 +301,13 @@ class _Loader:
         return self.files[-1]
 
     def _new_host(self, file: pathlib.Path, loaded: Loaded, process: "HostClient | None" = None) -> "LazyHost":
-        from pivot_runtime.loading.host_pool import LazyHost  # noqa: PLC0415  # start-up time: most commands need no host
+        from pivot_runtime.loading.host_pool import LazyHost  # lazy
 
         return LazyHost(loaded, lambda: self._load(file), process)
 
     def _start_host(self, *, many: bool = False) -> "HostClient":
         if self._starter is None:
-            from pivot_runtime.loading.host_pool import HostStarter  # noqa: PLC0415  # start-up time, too
+            from pivot_runtime.loading.host_pool import HostStarter  # lazy
 
             self._starter = HostStarter(
                 quiet=self._options.quiet,
@@ -324,7 +324,7 @@ class _Loader:
         return self._take(file, loaded, host)
 
     def _load(self, file: pathlib.Path) -> "tuple[Loaded, HostClient]":
-        from pivot_runtime.loading import host_client  # noqa: PLC0415  # start-up time: most commands import nothing
+        from pivot_runtime.loading import host_client  # lazy
 
         return host_client.load_in(self._start_host, self._root, file, self._slow_imports, self._overrides)
 

@@ -182,7 +182,7 @@ class HostClient:
 
     def _where(self) -> str:
         """Return the line of user code that the host runs now; empty if unknown."""
-        from pivot_runtime.processes.current_line import ASKED  # noqa: PLC0415  # start-up time: few imports take so long
+        from pivot_runtime.processes.current_line import ASKED  # lazy
 
         self._pending[:] = [message for message in self._pending if message["event"] != "at"]
         with contextlib.suppress(ProcessLookupError, HostError):
@@ -238,7 +238,7 @@ class ForkServer:
 
     def __init__(self, *, quiet: bool, guard: int | None = None, startup_state: StartupState | None = None) -> None:
         """Start the process; the arguments are those of `HostClient.begin`."""
-        import socket  # noqa: PLC0415  # start-up time: one host alone needs no fork server
+        import socket  # lazy: one host alone needs no fork server
 
         ours, theirs = socket.socketpair()
         moved = _above_target(theirs.detach())
@@ -270,7 +270,7 @@ class ForkServer:
         os.waitpid(self._pid, 0)
 
     def _fork(self, theirs_in: int, theirs_out: int) -> int:
-        import socket  # noqa: PLC0415  # it is loaded by now
+        import socket  # lazy
 
         try:
             socket.send_fds(self._line, [b"h"], [theirs_in, theirs_out])
@@ -295,7 +295,7 @@ def _begin(
         command = f"from {module} import main; main({os.getpid()}, guard={guard})"
         words = [sys.executable, "-P", "-c", command]
         return os.posix_spawn(words[0], words, os.environ, file_actions=_file_actions(given, quiet=quiet), setpgroup=0)
-    from pivot_runtime.processes import clean_fork  # noqa: PLC0415  # start-up time: most commands start nothing
+    from pivot_runtime.processes import clean_fork  # lazy
 
     coordinator = os.getpid()
 

@@ -39,7 +39,7 @@ class HostStarter:
         """
         if not self._may_start:
             raise ImportRequiredError
-        from pivot_runtime.loading import host_client  # noqa: PLC0415  # start-up time: most commands start none
+        from pivot_runtime.loading import host_client  # lazy
 
         self._started += 1
         if self._started == 1 and not many:

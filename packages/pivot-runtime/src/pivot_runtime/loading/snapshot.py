@@ -83,7 +83,7 @@ class Snapshots:
         return found
 
     def _settled(self, kept: Mapping[str, Any] | None, file: pathlib.Path, found: Loaded) -> tuple[Loaded, "Known"]:
-        from pivot_runtime.loading import varying_values  # noqa: PLC0415  # start-up time: most commands import nothing
+        from pivot_runtime.loading import varying_values  # lazy
 
         if kept is None or kept["of"] != os.fspath(file):
             return varying_values.settle(found, varying_values.Known(), holds=lambda: False, inputs_hold=lambda: False)

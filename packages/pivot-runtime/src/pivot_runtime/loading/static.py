@@ -69,7 +69,7 @@ def load_statically(context: CommandContext, *, all_pipelines: bool = False) -> 
 
 
 def _read(context: CommandContext, file: pathlib.Path) -> Loaded:
-    from pivot_runtime.loading import shell_only  # noqa: PLC0415  # start-up time: only where no load is known
+    from pivot_runtime.loading import shell_only  # lazy
 
     return shell_only.load(file, context.project.root, context.overrides)
 
@@ -88,7 +88,7 @@ def _partly(context: CommandContext, *, all_pipelines: bool, untrusted: bool) ->
     With ``all_pipelines``, return all known stages.
     """
     project = context.project
-    from pivot_fingerprint import SCHEMA  # noqa: PLC0415  # start-up time: others get it from the host
+    from pivot_fingerprint import SCHEMA  # lazy
 
     context = attrs.evolve(context, overrides=())  # some may be for unknown stages
     readable, closed = _readable(context, untrusted=untrusted)
@@ -122,7 +122,7 @@ def readable(context: CommandContext) -> Assembly:
 
 def _readable(context: CommandContext, *, untrusted: bool) -> tuple[Assembly, list[pathlib.Path]]:
     """Return these stages, and the files of all others."""
-    from pivot_fingerprint import SCHEMA  # noqa: PLC0415  # start-up time: others get it from the host
+    from pivot_fingerprint import SCHEMA  # lazy
 
     closed: list[pathlib.Path] = []
 

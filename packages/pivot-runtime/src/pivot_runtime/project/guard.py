@@ -133,7 +133,7 @@ def _parent(pid: int) -> int:
             return int(file.read().rpartition(b")")[2].split()[1])
     except (OSError, ValueError, IndexError):
         pass
-    import subprocess  # noqa: PLC0415  # start-up time: only without /proc, while waiting
+    import subprocess  # lazy: only without /proc, while waiting
 
     try:
         listed = subprocess.run(["ps", "-o", "ppid=", "-p", str(pid)], capture_output=True, check=False)  # noqa: S603, S607

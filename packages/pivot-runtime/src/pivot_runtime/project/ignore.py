@@ -25,7 +25,7 @@ def ignored(file: pathlib.Path, more: tuple[str, ...] = ()) -> Callable[[str], b
     lines += more
     if not any(line.strip() and not line.startswith("#") for line in lines):
         return lambda _: False
-    from pathspec import GitIgnoreSpec  # noqa: PLC0415  # start-up time: only scans need it
+    from pathspec import GitIgnoreSpec  # lazy
 
     try:
         spec = GitIgnoreSpec.from_lines(lines)

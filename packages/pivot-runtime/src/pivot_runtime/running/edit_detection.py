@@ -114,7 +114,7 @@ class _LoadedFile:
     def edited(self, address: str) -> tuple[str, ...]:
         files = self._changes.find()
         if files:
-            from pivot_runtime.loading import host_client  # noqa: PLC0415  # start-up time: edits while stages run are rare
+            from pivot_runtime.loading import host_client  # lazy
 
             try:
                 loaded, host = host_client.load(self._root, self._file, quiet=True, overrides=self._overrides)

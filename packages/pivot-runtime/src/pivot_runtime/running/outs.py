@@ -34,7 +34,7 @@ class Outs:
 
     @functools.cached_property
     def _out_stash(self) -> "OutStash":
-        from pivot_runtime.artifacts.stash import OutStash  # noqa: PLC0415  # start-up time: most runs start nothing
+        from pivot_runtime.artifacts.stash import OutStash  # lazy
 
         return OutStash(self._layout)
 
@@ -172,7 +172,7 @@ class RecordFlusher:
             CacheError: The disk fails, or somebody has removed an object.
         """
         if self._files:
-            from pivot_cache.files import durable  # noqa: PLC0415  # start-up time: seldom is it wanted
+            from pivot_cache.files import durable  # lazy
 
             self._stores.store.persist(*self._artifacts)
             durable.flush_files([file for file in self._files if file.exists()])

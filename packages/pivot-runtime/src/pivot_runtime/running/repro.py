@@ -107,7 +107,7 @@ def _repro(  # as `repro`
         graph = session.graph.select(wanted if options.only_targets else session.graph.ancestors(wanted))
 
         def code_edits() -> "CodeEdits":
-            from pivot_runtime.running.edit_detection import CodeEdits  # noqa: PLC0415  # start-up time
+            from pivot_runtime.running.edit_detection import CodeEdits  # lazy
 
             files = [(each.file, each.loaded) for each in assembly.files]
             return CodeEdits(context.project.root, files, context.overrides)
@@ -122,17 +122,16 @@ def _repro(  # as `repro`
 
 def _make_executor(assembly: Assembly, session: Session, options: RunOptions, report: Reporter) -> "Executor":
     """The executor that the options and the configuration select; with `show_output`, it reports the stages' output."""
-    from pivot_runtime.executors.strict_io import StrictIO  # noqa: PLC0415  # start-up time: most runs start nothing
+    from pivot_runtime.executors.strict_io import StrictIO  # lazy
 
     watching = StrictIO(session, report, trace=options.trace_io).watching
     if options.in_process:
-        from pivot_runtime.executors.in_process import InProcessExecutor  # noqa: PLC0415  # for the few who debug
+        from pivot_runtime.executors.in_process import InProcessExecutor  # lazy
 
         return InProcessExecutor(session.context, assembly, watching, options.debugger)
 
-    # start-up time: most runs start nothing
-    from pivot_runtime.executors.host_executor import HostExecutor  # noqa: PLC0415
-    from pivot_runtime.loading.threads_at_import import SpawnedPipelines  # noqa: PLC0415
+    from pivot_runtime.executors.host_executor import HostExecutor  # lazy
+    from pivot_runtime.loading.threads_at_import import SpawnedPipelines  # lazy
 
     def on_output(address: str, lines: tuple[str, ...]) -> None:
         report(events.StageOutput(address, lines))

@@ -201,12 +201,12 @@ class Runner:
 
     @functools.cached_property
     def _outs(self) -> "Outs":
-        from pivot_runtime.running.outs import Outs  # noqa: PLC0415  # start-up time: most runs act on no stage
+        from pivot_runtime.running.outs import Outs  # lazy
 
         return Outs(self._session, self._report)
 
     def _last_durations(self) -> Mapping[str, float]:
-        from pivot_runtime.history.stage_stats import last_durations  # noqa: PLC0415  # start-up time
+        from pivot_runtime.history.stage_stats import last_durations  # lazy
 
         return last_durations(self._layout)
 
@@ -216,13 +216,13 @@ class Runner:
 
     @functools.cached_property
     def _dep_edits(self) -> "DepEdits":
-        from pivot_runtime.running.edit_detection import DepEdits  # noqa: PLC0415  # start-up time: most runs start nothing
+        from pivot_runtime.running.edit_detection import DepEdits  # lazy
 
         return DepEdits(self._session.artifact_at, self._layout)
 
     @functools.cached_property
     def _strict_io(self) -> "StrictIO":
-        from pivot_runtime.executors.strict_io import StrictIO  # noqa: PLC0415  # start-up time: most runs start nothing
+        from pivot_runtime.executors.strict_io import StrictIO  # lazy
 
         return StrictIO(self._session, self._report)
 
@@ -382,7 +382,7 @@ class Runner:
         lock = StageLock(inputs, record.outs, self._session.stages[address].libraries)
         lock_file.write(file := self._layout.lock_file(address), lock)
         if self._flusher is None:
-            from pivot_runtime.running.outs import RecordFlusher  # noqa: PLC0415  # start-up time: most runs record nothing
+            from pivot_runtime.running.outs import RecordFlusher  # lazy
 
             self._flusher = RecordFlusher(self._session.stores, since=self._began)
         self._flusher.add(record, inputs.outs, file)
@@ -436,7 +436,7 @@ class Runner:
 
 
 def _input_fetcher(session: Session, graph: Graph, report: Reporter) -> "InputFetcher":
-    from pivot_runtime.sharing.pull_inputs import InputFetcher  # noqa: PLC0415  # start-up time: most runs ask no remote
+    from pivot_runtime.sharing.pull_inputs import InputFetcher  # lazy
 
     return InputFetcher(session, graph, report)
 

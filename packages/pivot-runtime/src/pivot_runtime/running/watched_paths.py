@@ -91,7 +91,7 @@ def _no_pattern(_: str) -> bool:
 
 
 def _signature(path: str) -> str:
-    from pivot_cache.state.scan import scan  # noqa: PLC0415  # start-up time: few projects have directories
+    from pivot_cache.state.scan import scan  # lazy
 
     try:
         return scan(pathlib.Path(path)).signature()

@@ -123,13 +123,13 @@ class RemoteClient:
 
     def push_runs(self, runs: Iterable[RunRecord]) -> int:
         """Upload run records; return the number of new ones."""
-        from pivot_cache.remotes import shared_runs  # noqa: PLC0415  # start-up time: few projects share runs
+        from pivot_cache.remotes import shared_runs  # lazy
 
         return shared_runs.share(runs, self._remote, self._options)
 
     def find_runs(self, keys: Iterable[str]) -> dict[str, tuple[RunRecord, ...]]:
         """The run records on the remote for some inputs keys."""
-        from pivot_cache.remotes import shared_runs  # noqa: PLC0415  # start-up time: few projects share runs
+        from pivot_cache.remotes import shared_runs  # lazy
 
         return dict(shared_runs.find(keys, self._remote, self._options))
 

@@ -116,7 +116,7 @@ def fetch(
         client = RemoteClient(stores, options)
         shared = None
         if stores.settings.remote_run_cache:
-            from pivot_runtime.sharing import shared_results  # noqa: PLC0415  # start-up time: few projects share runs
+            from pivot_runtime.sharing import shared_results  # lazy
 
             shared = shared_results.find(context, stores, named, remote=options.remote)
 

@@ -30,7 +30,7 @@ def spawn(job: Mapping[str, Any], *, output: int, result: int) -> int:
         output: The descriptor for its output.
         result: The descriptor for its reports.
     """
-    import tempfile  # noqa: PLC0415  # start-up time: most stages are forked
+    import tempfile  # lazy
 
     with tempfile.TemporaryFile() as file:
         file.write(wire.dumps(job).encode())

@@ -28,7 +28,7 @@ Examples:
 
 def _fetch() -> "Fetch":
     """Return the function that fetches artifacts from the default remote, with progress and warnings."""
-    from pivot_runtime.sharing.transfer import fetch_from_default  # noqa: PLC0415  # start-up time: only for a repair
+    from pivot_runtime.sharing.transfer import fetch_from_default  # lazy
 
     return lambda stores, artifacts: _report(partial(fetch_from_default, stores, artifacts))
 

@@ -1,0 +1,43 @@
+"""Links between pages lead to a page, and to a heading on it."""
+
+import pathlib
+import re
+
+ROOT = pathlib.Path(__file__).parent.parent
+PAGES = sorted(
+    path
+    for pattern in ("*.md", "changes/*.md", "docs/**/*.md", "packages/*/README.md", "examples/**/*.md")
+    for path in ROOT.glob(pattern)
+)
+FENCED = re.compile(r"^(`{3,}).*?^\1`*$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?![a-z]+:)([^)\s#]*)(?:#([^)\s]*))?\)")
+
+
+def broken_links(page: pathlib.Path) -> list[str]:
+    """The targets of links in a page, to files and headings of the repository, that do not exist."""
+    broken = []
+    folder = ROOT if page.parent.name == "changes" else page.parent  # a fragment becomes part of CHANGELOG.md
+    for path, anchor in LINK.findall(FENCED.sub("", page.read_text())):
+        target = folder / path if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target.read_text())):
+            broken.append(f"{path}#{anchor}" if anchor else path)
+    return broken
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ +(.+?) *$", FENCED.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_links_lead_somewhere() -> None:
+    assert {str(page.relative_to(ROOT)): found for page in PAGES if (found := broken_links(page))} == {}
+
+
+def test_broken_links_are_found(tmp_path: pathlib.Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# Where do I put …\n[a](#where-do-i-put-) [b](page.md#gone) [c](none.md) [d](https://example.org)\n"
+    )
+
+    assert broken_links(page) == ["page.md#gone", "none.md"]
