@@ -358,6 +358,20 @@ def test_an_answer_holds_only_while_nothing_has_changed(project: Project) -> Non
     assert "nonsense" in project.pivot("status", code=2).stderr
 
 
+def test_an_answer_holds_only_while_the_variables_in_the_cache_directory_are_the_same(project: Project) -> None:
+    first, second = ({"SCRATCH": str(project.root.parent / name)} for name in ("first", "second"))
+    project.write(".pivot/config.yaml", "cache.dir: ${SCRATCH}/cache\n")
+    project.pivot("repro", env=first)
+    settle(project)
+    for _ in range(3):
+        assert "up to date" in project.pivot("repro", env=first).stdout
+        assert "all cached" in project.pivot("status", env=first).stdout
+
+    assert "all cached" not in project.pivot("status", env=second).stdout
+    assert "variable SCRATCH is not set" in project.pivot("repro", code=2).stderr
+    assert "up to date" not in project.pivot("repro", env=second).stdout
+
+
 def test_no_edit_makes_a_snapshot_change_an_answer(project: Project) -> None:
     chance = random.Random(20_261_121)
     edits: list[Callable[[], object]] = [

@@ -123,5 +123,9 @@ class CommandContext(Value):
         Raises:
             ConfigError: The settings are wrong, or the directory names a variable or a user that does not exist.
         """
-        root = self.project.root
-        return Layout(root, self.settings.cache_home(root, self.environment))
+        root, settings = self.project.root, self.settings
+        if "$" in settings.cache_dir:
+            from pivot_runtime.config import cache_dir  # lazy
+
+            self.read_set.variables |= cache_dir.variables(settings.cache_dir)
+        return Layout(root, settings.cache_home(root, self.environment))

@@ -47,6 +47,11 @@ def expand(text: str, environment: Mapping[str, str]) -> pathlib.Path:
     return pathlib.Path(home, rest)
 
 
+def variables(text: str) -> set[str]:
+    """Return the names of the environment variables in a path."""
+    return {found[1] or found[2] or "" for found in _VARIABLE.finditer(text)}
+
+
 def prepare(layout: Layout) -> None:
     """Create the directory of a cache that is not in the default place; if it is in the project, keep it out of git.
 

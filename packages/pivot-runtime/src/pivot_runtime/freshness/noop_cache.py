@@ -10,7 +10,7 @@ import os
 import sys
 import time
 
-from pivot_runtime.freshness.stamps import are_settled, are_unchanged
+from pivot_runtime.freshness.stamps import VARIABLE, are_settled, are_unchanged, environment_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ _MOST = 100
 """The most stored answers; before another one is stored, all are deleted."""
 _LARGEST = 1 << 26
 """The most bytes of an answer that are read."""
+_SALT_BYTES = 16
 
 _VARIABLES = ("PIVOT_", "PYTHON", "LC_", "LANG")
 _NAMED = frozenset(
@@ -98,6 +99,11 @@ def keep(  # each is one part of the file
         for each in traces
         for fact in each.facts
         if fact.kind in ("variable", "variables") and not fact.subject.startswith(_VARIABLES)
+    ]
+    salt = os.urandom(_SALT_BYTES).hex() if read_set.variables else ""
+    variables += [
+        (VARIABLE, name, salt, environment_digest(VARIABLE, name, environment, salt))
+        for name in sorted(read_set.variables)
     ]
     asked = _asked(arguments, environment)
     fields = [_HEAD, asked, out, answer.err, str(answer.code)]
@@ -194,8 +200,6 @@ def _file(root: str, asked: str) -> str:
 
 
 def _same_variables(fields: "Sequence[str]", environment: "Mapping[str, str]") -> bool:
-    from pivot_runtime.freshness.stamps import environment_digest  # lazy
-
     return all(
         environment_digest(kind, name, environment, salt) == value
         for kind, name, salt, value in zip(fields[::4], fields[1::4], fields[2::4], fields[3::4], strict=True)

@@ -116,6 +116,7 @@ class ReadSet:
         stamps: By absolute path, the stamp from before the inspection; a `dir_stamp` for a directory whose entries do
             not matter.
         trees: By path, the signature of each directory of which all files matter.
+        variables: The names of the environment variables that the command used, except those that loads used.
         began: The start of the command, in ns since the epoch.
         incomplete: The first reason why the stamps do not cover everything that the command depends on; empty if they
             do.
@@ -125,6 +126,7 @@ class ReadSet:
         """Start empty, now."""
         self.stamps: dict[str, str] = {}
         self.trees: dict[str, str] = {}
+        self.variables: set[str] = set()
         self.began = time.time_ns()
         self.incomplete = ""
 

@@ -360,5 +360,5 @@ def load_in(
         host.close()
     raise HostError(
         f"{file.name} or a module it imports keeps changing",
-        hint="wait for the edits to end, and repeat the command the command",
+        hint="wait for the edits to end, and repeat the command",
     )
