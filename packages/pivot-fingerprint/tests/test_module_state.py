@@ -107,6 +107,7 @@ FORMS = {
     "a star import below a value": "RATE = 1\nfrom state import *\ndef go():\n    return RATE\n# file: state.py\nRATE = 2\n",
     "a star import below a function": "def rate():\n    return 1\nfrom state import *\ndef go():\n    return rate()\n# file: state.py\ndef rate():\n    return 2\n",
     "local settings": "import conf\ndef go():\n    return conf.RATE\n# file: conf.py\nRATE = 1\ntry:\n    from local import *\nexcept ImportError:\n    pass\n# file: local.py\nRATE = 2\n",
+    "a table that a missing library would fill": "T = []\ntry:\n    import library_that_is_missing as filler\nexcept ImportError:\n    filler = None\nif filler is not None:\n    filler.fill(T)\nT.append(2)\ndef go():\n    return T\n",
     "the last of two star imports": "from one import *\nfrom two import *\ndef go():\n    return rate()\n# file: one.py\ndef rate():\n    return 1\n# file: two.py\ndef rate():\n    return 2\n",
     "star imports through others": "from one import *\ndef go():\n    return T\n# file: one.py\nfrom two import *\nfrom three import *\n# file: two.py\nT = [1]\n# file: three.py\nT = [2]\n",
     "a star import below a condition": "MODE = 2\nif MODE == 2:\n    from one import *\nelse:\n    from two import *\ndef go():\n    return RATE\n# file: one.py\nRATE = 5\n# file: two.py\nRATE = 7\n",
