@@ -7,6 +7,7 @@ import pytest
 
 from pivot_cli.reporting.run import Verbosity, draws_live_view
 from pivot_cli.reporting.run_lines import RunLines
+from pivot_cli.reporting.watch import BufferedReporter
 from pivot_core.decide import Decision, Reason, Verdict
 from pivot_core.paths import ArtifactPath
 from pivot_runtime.history import events
@@ -87,3 +88,20 @@ def test_with_what_it_cost(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_as_ever(capsys: pytest.CaptureFixture[str]) -> None:
     assert told(capsys, RunLines()) == f"cached    b\n{WARNING}ran       a    2.0s  Forced\n"
+
+
+def test_each_path_stays_on_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    path = ArtifactPath("x\n::error::\x1b[31m")
+    run: list[events.Event] = [
+        events.RunStarted({"p.a": "a"}, ("p.a",)),
+        events.StageUndeclared("p.a", (Undeclared(path, wrote=False, line=f"LINE {path}"),), fatal=False),
+        events.InputsFetched("p.a", "origin", (path,), 1.0),
+        events.StageInputsChanged("p.a", 1.0, (f"dep:{path}",)),
+    ]
+    lines = RunLines()
+    for event in run:
+        lines(event)
+    BufferedReporter(lines, (path,))(events.StageStarted("p.a", FORCED))
+
+    shown = capsys.readouterr().err
+    assert [line for line in shown.split("\n") if not line.isprintable() or line.startswith("::")] == []

@@ -18,8 +18,8 @@ LOOKING = (
     "status --explain",
     "verify",
     "verify --static",
-    "verify --report github",
-    "verify --report junit",
+    "verify --format github",
+    "verify --format junit",
     "doctor",
     "dag",
     "config list",
@@ -54,6 +54,22 @@ def test_names_of_files_and_values(hostile: Project) -> None:
     for file in (hostile.root / "o").iterdir():
         file.write_text("2")
     tour(hostile, *LOOKING, "repro --dry-run", f"repro {BAD}", f"config set {BAD} 1", f"checkout {BAD}", f"logs {BAD}")
+
+
+def test_paths_in_the_lines_of_a_run(empty: Project) -> None:
+    project = empty
+    project.pivot("init")
+    stages = {
+        "a": {"cmd": 'printf 1 > "$(cat name)"', "deps": ["name"], "outs": [f"out{BAD}"]},
+        "b": {"cmd": "cat missing* > out2", "deps": [f"missing{BAD}"], "outs": ["out2"]},
+    }
+    project.write("pivot.yaml", json.dumps({"pipeline": "d", "stages": stages}))
+    project.write("name", f"out{BAD}")
+    tour(project, "repro --keep-going")
+    project.write(f"out{BAD}", "edited")
+    tour(project, "repro a", "checkout --kept", f"checkout --kept out{BAD} --force", "repro --explain a", "show")
+    pages = "dag --artifacts --format html", "show --format html"
+    tour(project, "dag --artifacts --format mermaid", "dag --artifacts --format dot", *pages)
 
 
 def test_texts_in_files_of_strangers(hostile: Project) -> None:

@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     type Entry = os.DirEntry[str]
 
 
-def _ignore(entry: "Entry", *_: object) -> None:
+def _refuse(entry: "Entry", *_: object) -> None:
     raise OSError(0, "cannot be part of an artifact", entry.path)
 
 
 def walk(
     top: str,
-    unreadable: "Callable[[Entry, OSError], None]" = _ignore,
-    irregular: "Callable[[Entry, os.stat_result], None]" = _ignore,
+    unreadable: "Callable[[Entry, OSError], None]" = _refuse,
+    irregular: "Callable[[Entry, os.stat_result], None]" = _refuse,
 ) -> tuple[list[tuple[str, os.stat_result]], list[str]]:
     """The relative path and status of every file below a directory, and the empty directories.
 

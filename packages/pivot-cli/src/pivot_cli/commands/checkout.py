@@ -77,5 +77,5 @@ def _kept(context: CommandContext, targets: Sequence[str], *, force: bool, to: s
         return 0
     for target in targets:
         done = kept.restore_kept(context, target, to=to, force=force, report=RunLines())
-        console.data(f"Brought back {context.project.from_cwd(done.to)}: {done.files} file(s)\n")
+        console.line(f"Brought back {context.project.from_cwd(done.to)}: {done.files} file(s)")
     return 0

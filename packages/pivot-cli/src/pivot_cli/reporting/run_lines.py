@@ -157,7 +157,7 @@ class RunLines:
             verb = "writes" if each.wrote else "reads"
             what = f"{formats.counted(each.count, 'file')} in {each.path}" if each.count > 1 else each.path
             whose = f", which {self._name(each.owner)!r} writes" if each.owner is not None else ""
-            console.text(f"  {verb} {what}{whose}\n    {way}")
+            console.text(formats.one_per_line((f"  {verb} {what}{whose}", f"    {way}")))
 
     def _failed(self, event: events.StageFailed) -> None:
         self._line("FAILED", event.address, event.seconds, event.summary)
@@ -192,11 +192,11 @@ class RunLines:
             self._line("BLOCKED", event.address, None, f"depends on {self._name(event.failed_upstream)}")
 
     def _explanation(self, address: str, decision: Decision) -> None:
-        console.text(f"{self._name(address)}: {phrases.all_reasons(decision)}")
+        console.text(formats.one_line(f"{self._name(address)}: {phrases.all_reasons(decision)}"))
         for change, key in phrases.keys(decision.changes).items():
             old, new = (phrases.value(change.reason, side) for side in (change.old, change.new))
             at = f"  {change.location}" if change.location is not None else ""
-            console.text(f"  {key}  {old} -> {new}{at}")
+            console.text(formats.one_line(f"  {key}  {old} -> {new}{at}"))
 
     def _because(self, decision: Decision) -> str:
         return phrases.main_reason(decision, self._names, ())
@@ -209,7 +209,8 @@ class RunLines:
 
     def _line(self, state: str, address: str, seconds: float | None, detail: str) -> None:
         took = "" if seconds is None else formats.seconds(seconds)
-        console.text(f"{_state(state)}  {self._name(address):<{self._width}}  {took:>6}  {detail}".rstrip())
+        rest = f"{self._name(address):<{self._width}}  {took:>6}  {detail}".rstrip()
+        console.text(f"{_state(state)}  {formats.one_line(rest)}")
 
     def _name(self, address: str) -> str:
         return self._names.get(address, address)

@@ -28,7 +28,7 @@ def report_push(report: TransferReport, project: Project, *, dry_run: bool) -> i
     """Print the result of a push; return the exit code."""
     _report_problems(report, project, _CACHE)
     for path, size in report.planned.items():
-        console.data(f"would push  {project.from_cwd(path)}  {formats.size(size)}")
+        console.line(f"would push  {project.from_cwd(path)}  {formats.size(size)}")
     _report_counts("Would push to" if dry_run else "Pushed to", report, dry_run=dry_run)
     if report.runs:
         console.data(f"Shared {formats.counted(report.runs, 'run record')}")
@@ -39,7 +39,7 @@ def report_fetch(report: TransferReport, project: Project, *, dry_run: bool) -> 
     """Print the result of a fetch; return the exit code."""
     _report_problems(report, project, repr(report.remote))
     for path, size in report.planned.items():
-        console.data(f"would fetch  {project.from_cwd(path)}  {formats.size(size)}")
+        console.line(f"would fetch  {project.from_cwd(path)}  {formats.size(size)}")
     _report_counts("Would fetch from" if dry_run else "Fetched from", report, dry_run=dry_run)
     if report.runs:
         fetched = "Would fetch" if dry_run else "Fetched"

@@ -7,7 +7,7 @@ from pivot_cli import signals
 from pivot_cli.reporting.notices import note_stalls
 from pivot_cli.reporting.run import Verbosity, command_line, run_reporter
 from pivot_cli.reporting.run_lines import summary
-from pivot_cli.terminal import console
+from pivot_cli.terminal import console, formats
 from pivot_core.errors import list_names
 from pivot_runtime.context import CommandContext
 from pivot_runtime.history import events
@@ -114,7 +114,7 @@ class BufferedReporter:
             return
         self._held.append(event)
         if isinstance(event, _WORTH_REPORTING):
-            console.text(f"\nchanged: {list_names(self._because)}")
+            console.text(f"\nchanged: {formats.one_line(list_names(self._because))}")
             for each in self._held:
                 self._report(each)
             self._held = None

@@ -125,7 +125,7 @@ def failure(failed: PivotError) -> None:
 
 
 def traceback(failed: Exception) -> None:
-    """Return the user's own traceback that an error carries, if any."""
+    """Print the user's own traceback that an error carries, if any."""
     trace = getattr(failed, "traceback", "")
     if trace:
         stage_output(trace)

@@ -45,8 +45,8 @@ def kept(found: "Sequence[KeptContent]", project: "Project") -> str:
         size = formats.size(each.artifact.size)
         what = "directory" if each.artifact.tree else "file"
         display, digits = project.from_cwd(each.path), each.artifact.digest[:8]
-        lines.append(f"{display:<{width}}  {digits}  {what:<9}  {size:>8}  {when}  {each.by}\n")
-    return "".join(lines)
+        lines.append(f"{display:<{width}}  {digits}  {what:<9}  {size:>8}  {when}  {each.by}")
+    return formats.one_per_line(lines)
 
 
 def checkout_errors(done: "CheckoutReport", project: "Project", known: Collection[str] = ()) -> Iterator[str]:

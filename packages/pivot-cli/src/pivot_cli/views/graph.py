@@ -87,7 +87,7 @@ def _everything(graph: Graph, names: Mapping[str, str]) -> Drawing:
 
 
 def _join(graph: Graph, deps: Iterable[str], edges: dict[tuple[str, str], None]) -> None:
-    """Return the edges from outs to deps inside or around them."""
+    """Add the edges from outs to deps inside or around them."""
     for dep in deps:
         for address in sorted(graph.writers(ArtifactPath(dep))):
             for out in graph.stages[address].outs:
@@ -155,7 +155,7 @@ def mermaid(found: Drawing) -> str:
     lines = ["flowchart TD"]
     for node in found.nodes:
         opening, closing = ("[", "]") if node.kind == "stage" else ("([", "])")
-        label = node.label.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+        label = formats.one_line(node.label).replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
         lines.append(f'    {numbers[node.key]}{opening}"{label}"{closing}')
     lines += [f"    {numbers[start]} --> {numbers[end]}" for start, end in found.edges]
     return _lines(lines)

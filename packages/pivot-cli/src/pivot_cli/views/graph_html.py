@@ -1,6 +1,5 @@
 """Formats a graph as one self-contained HTML page: an SVG laid out here, which the user can move and zoom."""
 
-import html
 import json
 from collections.abc import Mapping, Sequence
 
@@ -34,7 +33,7 @@ def page(found: Drawing, states: Mapping[str, str], title: str) -> str:
     lines += [_node(node, places[node.key], numbers[node.key], states.get(node.key, node.kind)) for node in found.nodes]
     used = dict.fromkeys(states.get(node.key, node.kind) for node in found.nodes)
     values = {
-        "title": html.escape(title),
+        "title": pages.escape(title),
         "box": f"0 0 {max(width, 1):.0f} {max(height, 1):.0f}",
         "drawn": "\n".join(lines),
         "legend": "".join(f'<span style="background:{_COLOURS[each]}"></span>{each}' for each in used),
@@ -95,7 +94,7 @@ def _edge(start: _Place, end: _Place, a: int, b: int) -> str:
 def _node(node: Node, place: _Place, number: int, state: str) -> str:
     x, y, width = place
     corner = 6 if node.kind == "stage" else _HEIGHT / 2
-    label = html.escape(node.label)
+    label = pages.escape(node.label)
     return (
         f'<g data-n="{number}"><title>{label}: {state}</title>'
         f'<rect x="{x - width / 2:.1f}" y="{y - _HEIGHT / 2:.1f}" width="{width:.1f}" height="{_HEIGHT}" '

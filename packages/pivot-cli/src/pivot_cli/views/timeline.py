@@ -1,6 +1,5 @@
 """Formats a past run over time as a page without scripts or network, and as Trace Event JSON."""
 
-import html
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -53,8 +52,8 @@ def page(run: PastRun) -> str:
     title = f"Run {run.number}: {run.command}, {history.began(run)}"
     steps = [formats.seconds(whole * step / 4) if step else "0" for step in range(5)]
     values = {
-        "title": html.escape(title),
-        "result": html.escape(f"{run.state}: {run.problem or history.counts(run)}, {formats.seconds(run.seconds)}"),
+        "title": pages.escape(title),
+        "result": pages.escape(f"{run.state}: {run.problem or history.counts(run)}, {formats.seconds(run.seconds)}"),
         "height": str(max(1, lanes) * 26),
         "bars": "\n".join(_bar(bar, whole) for bar in bars),
         "axis": "".join(f"<span>{step}</span>" for step in steps),
@@ -70,7 +69,7 @@ def _bar(bar: Bar, whole: float) -> str:
     style = (
         f"left:{left:.3f}%;width:{width:.3f}%;top:{2 + 26 * bar.lane}px;background:{_COLOURS.get(stage.state, _OTHER)}"
     )
-    return f'<div class="bar" style="{style}" title="{html.escape(tooltip)}">{html.escape(stage.name)}</div>'
+    return f'<div class="bar" style="{style}" title="{pages.escape(tooltip)}">{pages.escape(stage.name)}</div>'
 
 
 def _row(stage: PastStage) -> str:
@@ -82,7 +81,7 @@ def _row(stage: PastStage) -> str:
         "" if usage is None else formats.size(usage.memory),
     )
     cells = "".join(f'<td class="number">{number}</td>' for number in numbers)
-    name, state, why = map(html.escape, (stage.name, stage.state, history.why(stage)))
+    name, state, why = map(pages.escape, (stage.name, stage.state, history.why(stage)))
     return f"<tr><td>{name}</td><td>{state}</td>{cells}<td>{why}</td></tr>"
 
 

@@ -119,7 +119,7 @@ class _Reader:
         return deps, previous
 
     def _undeclared(self, parameter: inspect.Parameter, hint: Any) -> None:
-        """Whether a parameter without a Dep takes typed parameters; otherwise it needs a default."""
+        """Read a parameter without a Dep: it takes typed parameters, or needs a default."""
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             return
         has_default = parameter.default is not parameter.empty
