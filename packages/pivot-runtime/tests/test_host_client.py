@@ -128,8 +128,9 @@ def test_module_that_edits_itself(project: Sources) -> None:
         STAGE + "\nimport beside\nwith open('beside.py', 'a') as file:\n    file.write('# again\\n')\n",
     )
     project.write("beside.py", "")
-    with pytest.raises(HostError, match="keeps changing"):
+    with pytest.raises(HostError, match="keeps changing") as caught:
         project.load()
+    assert caught.value.hint == "wait for the edits to end, and repeat the command"
 
 
 def test_module_that_is_edited_once_while_it_is_imported(project: Sources) -> None:

@@ -127,6 +127,15 @@ def test_completion_imports_nothing_of_the_users(project: Project) -> None:
     assert completions(project, "pivot config set cache.d") == ["cache.dir"]
 
 
+def test_stages_are_completed_again_after_their_index_was_damaged(project: Project) -> None:
+    project.pivot("list")
+    project.write(".pivot/state.db/stages.json", '{"pipeline.py": ')
+    assert "train@small" not in completions(project, "pivot repro tr")
+
+    project.pivot("list")
+    assert "train@small" in completions(project, "pivot repro tr")
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts(project: Project, shell: str) -> None:
     assert "_PIVOT_COMPLETE" in project.pivot("completion", shell).stdout

@@ -169,7 +169,7 @@ def _refuse_sources(path: ArtifactPath, context: CommandContext) -> None:
     sources = records.code_files(context)
     code = next((source for source in sorted(sources) if is_within(source, path)), None)
     if code is not None:
-        what = "is code" if code == path else f"contains code:  {code},"
+        what = "is code" if code == path else f"contains code: {code},"
         raise TargetError(
             f"{path} {what} of {sources[code]}",
             hint="leave code to git" if code == path else "track the data in it one by one, and leave the code to git",

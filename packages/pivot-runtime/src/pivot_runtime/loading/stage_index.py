@@ -41,9 +41,13 @@ def known(root: pathlib.Path) -> list[str]:
 def _read(layout: Layout) -> dict[str, list[str]]:
     try:
         data = read_json(layout.known_stages_file)
-    except (OSError, ValueError):
+    except OSError:
         return {}
+    except ValueError:
+        data = None
     if not isinstance(data, dict):
+        with contextlib.suppress(OSError):  # then the next command that loads pipelines writes it again
+            layout.known_stages_file.unlink()
         return {}
     return {
         file: each
