@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -78,6 +78,19 @@ def grow(text: Annotated[str, Dep("in.txt", Text())]) -> Annotated[str, Out("out
 
 pipeline.register(grow)
 """
+READERS = """
+def read(text: Annotated[str, Dep("in.txt", Text())]) -> Annotated[str, Out("read.txt", Text())]:
+    return text
+
+
+def again(text: Annotated[str, Dep("read.txt", Text())]) -> Annotated[str, Out("again.txt", Text())]:
+    return text
+
+
+pipeline.register(read)
+pipeline.register(again)
+pipeline.register(grow)
+"""
 GOOD = "def change(text):\n    if text == 'bad':\n        raise ValueError(text)\n    return text\n"
 
 
@@ -100,6 +113,7 @@ def watched(
     *,
     options: RunOptions | None = None,
     report: Reporter = no_report,
+    waiting: Callable[[Collection[str]], None] = lambda _: None,
 ) -> None:
     """Watch a project; ``edit`` is called whenever nothing else has to be done, and ends it by an exception."""
 
@@ -122,7 +136,7 @@ def watched(
         options or RunOptions(),
         command="pivot repro",
         reporting=reporting,
-        waiting=lambda: None,
+        waiting=waiting,
         polling=lambda _: None,
     )
     with pytest.raises(KeyboardInterrupt):
@@ -271,6 +285,7 @@ def test_a_stage_that_changes_its_own_input_is_given_up_until_an_edit(
 ) -> None:
     prepared(tmp_path, pipeline_py=GREEDY, in_txt="a")
     inputs: list[str] = []
+    given_up: list[Collection[str]] = []
 
     def edit() -> None:
         inputs.append((tmp_path / "in.txt").read_text())
@@ -282,9 +297,28 @@ def test_a_stage_that_changes_its_own_input_is_given_up_until_an_edit(
             case _:
                 raise KeyboardInterrupt
 
-    watched(tmp_path, monkeypatch, edit)
+    watched(tmp_path, monkeypatch, edit, waiting=given_up.append)
     assert inputs == ["a+++", "b+", "b+"]
+    assert given_up == [{"p.grow"}, {"p.grow"}, set()]
     assert (tmp_path / "out.txt").read_text() == "b+"
+
+
+def test_stages_that_read_what_a_given_up_stage_changes_wait_with_it(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = GREEDY.replace("pipeline.register(grow)", READERS)
+    prepared(tmp_path, pipeline_py=pipeline, in_txt="a")
+    inputs: list[str] = []
+
+    def edit() -> None:
+        inputs.append((tmp_path / "in.txt").read_text())
+        if len(inputs) > 1:
+            raise KeyboardInterrupt
+        (tmp_path / "pipeline.py").write_text(pipeline.replace('.write("+")', '.write("")'))
+
+    watched(tmp_path, monkeypatch, edit, options=RunOptions(jobs=1))
+    assert inputs == ["a+++", "a+++"]
+    assert (tmp_path / "again.txt").read_text() == "a+++"
 
 
 def test_a_stop_during_a_run_ends_watch(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

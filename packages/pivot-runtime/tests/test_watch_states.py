@@ -34,6 +34,16 @@ def looked(verdict: Verdict = Verdict.UP_TO_DATE, key: str = "1", *, since: Chan
     return Look(verdicts, ("/out",), since or ChangedPaths())
 
 
+def chained(verdict: Verdict, *, since: ChangedPaths) -> Look:
+    """A look at a stage, another one that reads the same file, and one that reads what that writes."""
+    stages = (
+        StageLook("p.a", verdict, "2", ("/dep",)),
+        StageLook("p.b", verdict, "2", ("/dep",), {"/b": None}),
+        StageLook("p.c", verdict, "2", ("/b",)),
+    )
+    return Look(Verdicts(stages), ("/b",), since)
+
+
 RAN = Round(RunResult(ran={"p.a"}))
 FAILED = Round(RunResult(failed={"p.a"}, tried={"p.a": "1"}))
 BLOCKED = Round(RunResult(blocked={"p.a"}))
@@ -87,6 +97,21 @@ TABLE: dict[str, tuple[WatchState, WatchEvent, WatchPhase]] = {
     "a stage changed its own input too often, and its code was edited": (
         looking(TORN, torn_rounds=TORN_ROUNDS - 1),
         looked(Verdict.RUN, since=ChangedPaths(("/dep", "/code"), ("/dep", "/code"))),
+        P.SETTLING,
+    ),
+    "another stage reads what a stage changed too often": (
+        looking(Round(RunResult(torn={"p.a"}, ran={"p.b", "p.c"})), torn_rounds=TORN_ROUNDS - 1),
+        chained(Verdict.RUN, since=ChangedPaths(("/dep",), ("/dep",))),
+        P.WAITING,
+    ),
+    "another stage reads it, and failed": (
+        looking(Round(RunResult(torn={"p.a"}, failed={"p.b"}, tried={"p.b": "1"})), torn_rounds=TORN_ROUNDS - 1),
+        chained(Verdict.RUN, since=ChangedPaths(("/dep",), ("/dep",))),
+        P.WAITING,
+    ),
+    "another stage reads it, and its code was edited": (
+        looking(Round(RunResult(torn={"p.a"}, ran={"p.b", "p.c"})), torn_rounds=TORN_ROUNDS - 1),
+        chained(Verdict.RUN, since=ChangedPaths(("/dep", "/code"), ("/dep", "/code"))),
         P.SETTLING,
     ),
     "the first error": (looking(NO_RUN), CURRENT, P.SETTLING),

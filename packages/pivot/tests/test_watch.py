@@ -272,6 +272,18 @@ def test_a_directory_of_many_files_is_one_change(
     assert project.read("n.txt") == "501"
 
 
+def test_a_stage_that_changes_its_own_input_is_given_up_with_a_hint(
+    empty: Project, watch: Callable[..., Watching]
+) -> None:
+    command = "{cmd: echo 1 >> in.txt && cp in.txt out.txt, deps: [in.txt], outs: [out.txt]}"
+    empty.pivot("init")
+    empty.write("pivot.yaml", f"pipeline: p\nstages:\n  grow: {command}\n")
+    empty.write("in.txt", "")
+    said = watch(empty).round()
+    assert said.count("edited    grow") == 3
+    assert "hint: a stage whose inputs change in each run waits for an edit" in said
+
+
 def test_unwatchable_directories_are_polled(quick: Project) -> None:
     assert "exclude each other" in quick.pivot("repro", "--watch", "--dry-run", code=2).stderr
     assert "nonsense" in quick.pivot("repro", "--watch", "nonsense", code=2).stderr

@@ -1,7 +1,7 @@
 """Prints the rounds of `pivot repro --watch`."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from pivot_cli import signals
 from pivot_cli.reporting.notices import note_stalls
@@ -87,9 +87,13 @@ class _WatchLines:
             console.data(summary(done.outcome))
         self._reported = True
 
-    def note_waiting(self) -> None:
-        """Say that watch waits for changes, once after each round that was reported."""
+    def note_waiting(self, given_up: Collection[str]) -> None:
+        """Say that watch waits for changes, once after each round that was reported, and why a stage is still stale."""
         if self._reported and not self._verbosity.quiet:
+            if given_up:
+                console.hint(
+                    "a stage whose inputs change in each run waits for an edit; perhaps it changes them itself"
+                )
             console.note("watching for changes; Ctrl-C ends")
         self._reported = False
 

@@ -9,7 +9,7 @@ after each step; this module takes the steps.
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 
@@ -62,7 +62,7 @@ class Watch:
         *,
         command: str,
         reporting: Reporting,
-        waiting: Callable[[], None],
+        waiting: Callable[[Collection[str]], None],
         polling: Callable[[str], None],
     ) -> None:
         """Nothing is run before `rounds`.
@@ -73,7 +73,7 @@ class Watch:
             options: As of `repro`; what is forced is forced in the first round.
             command: As of `repro`.
             reporting: For each round.
-            waiting: Called whenever a wait for changes begins.
+            waiting: Called whenever a wait for changes begins, with the stages that are given up.
             polling: Called with the reason if directories are polled.
         """
         self._pool = HostPool()
@@ -152,7 +152,7 @@ class Watch:
     def _wait(self, state: WatchState) -> ChangedPaths:
         reads, for_command = self._look_reads, state.phase is WatchPhase.WAITING_FOR_COMMAND
         if not for_command:
-            self._waiting()
+            self._waiting(state.given_up)
         self._waiter.wait(
             directories(reads),
             lambda: bool(changed(reads)) or (for_command and not held(self._guard)),
@@ -227,7 +227,7 @@ def _verdicts(context: CommandContext, found: Status) -> Verdicts:
             each.decision.verdict,
             each.observation.inputs.key(),
             tuple(str(layout.artifact(dep)) for dep in each.stage.spec.deps),
-            dict(each.observation.outs),
+            {str(layout.artifact(out)): found for out, found in each.observation.outs.items()},
             tuple(each.observation.missing),
         )
         for each in (stage.evaluation for stage in found.stages)

@@ -5,7 +5,7 @@ phases and arrows.
 """
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -89,7 +89,7 @@ class StageLook(Value):
         verdict: The action that a run would take.
         inputs_key: The key of its inputs.
         deps: The absolute paths of its deps.
-        outs: The content of each of its outs.
+        outs: The content at the absolute path of each of its outs.
         missing: Its missing deps.
     """
 
@@ -97,7 +97,7 @@ class StageLook(Value):
     verdict: Verdict
     inputs_key: str = ""
     deps: tuple[str, ...] = ()
-    outs: "Mapping[ArtifactPath, Artifact | None]" = attrs.field(factory=dict)
+    outs: "Mapping[str, Artifact | None]" = attrs.field(factory=dict)
     missing: "tuple[ArtifactPath, ...]" = ()
 
 
@@ -106,7 +106,7 @@ class Verdicts(Value):
     """Everything that decides what a run would do and report.
 
     Attributes:
-        stages: The selected stages.
+        stages: The selected stages, each after those whose outs it reads.
         broken: The file and the error of each pipeline that cannot be loaded.
     """
 
@@ -122,6 +122,19 @@ class Verdicts(Value):
     def inputs_keys(self) -> dict[str, str]:
         """The key of the inputs of each stage."""
         return {each.address: each.inputs_key for each in self.stages}
+
+    def deps(self, addresses: Container[str]) -> list[str]:
+        """The absolute paths of the deps of some stages."""
+        return [dep for each in self.stages if each.address in addresses for dep in each.deps]
+
+    def readers(self, paths: Iterable[str]) -> set[str]:
+        """The stages that read one of these absolute paths, and all stages downstream of them."""
+        found, written = set(), list(paths)
+        for each in self.stages:
+            if any(touches(dep, path) for dep in each.deps for path in written):
+                found.add(each.address)
+                written += each.outs
+        return found
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -183,6 +196,11 @@ class WatchState(Value):
         """No run has ended yet."""
         return self.run == Round(None)
 
+    @property
+    def given_up(self) -> frozenset[str]:
+        """The stages whose inputs changed in so many runs in a row that only another edit starts the next."""
+        return frozenset(stage for stage, rounds in self.torn_rounds.items() if rounds >= TORN_ROUNDS)
+
 
 def next_state(now: WatchState, event: WatchEvent) -> WatchState:  # noqa: PLR0911  # the whole table in one place
     """The state after an event; its phase is the next thing to do.
@@ -215,27 +233,31 @@ def next_state(now: WatchState, event: WatchEvent) -> WatchState:  # noqa: PLR09
 def _after_look(now: WatchState, look: Look) -> WatchState:
     outcome = now.run.outcome
     if outcome is None:  # the reason may be gone by now; but not if the same comes out twice
-        failure, torn_rounds = (str(now.run.error), look.verdicts), now.torn_rounds
-        again = failure != now.failure
+        after = attrs.evolve(now, look=look, failure=(str(now.run.error), look.verdicts))
+        again = after.failure != now.failure
     else:
-        failure, torn_rounds = None, {stage: now.torn_rounds.get(stage, 0) + 1 for stage in outcome.torn}
-        again = _has_work(outcome, look, {stage for stage, rounds in torn_rounds.items() if rounds >= TORN_ROUNDS})
-    phase = WatchPhase.SETTLING if again else WatchPhase.WAITING
-    return attrs.evolve(now, phase=phase, look=look, failure=failure, torn_rounds=torn_rounds)
+        torn_rounds = {stage: now.torn_rounds.get(stage, 0) + 1 for stage in outcome.torn}
+        after = attrs.evolve(now, look=look, failure=None, torn_rounds=torn_rounds)
+        again = _has_work(outcome, look, after.given_up)
+    return attrs.evolve(after, phase=WatchPhase.SETTLING if again else WatchPhase.WAITING)
 
 
-def _has_work(outcome: "RunResult", look: Look, given_up: set[str]) -> bool:
-    """Whether another run would do more than the one with this outcome, for all but the stages given up."""
-    unfinished = outcome.failed | outcome.blocked | outcome.unstarted | given_up
+def _has_work(outcome: "RunResult", look: Look, given_up: frozenset[str]) -> bool:
+    """Whether another run would do more than the one with this outcome.
+
+    Stages that are given up do not count, nor does anything that depends on their deps: each run changes these.
+    """
+    unsteady = look.verdicts.deps(given_up)
+    passed_over = given_up | look.verdicts.readers(unsteady)
+    unfinished = outcome.failed | outcome.blocked | outcome.unstarted | passed_over
     if look.verdicts.stale - unfinished:
         return True
     if not unfinished or not look.since_run.paths:
         return False
-    own = [dep for each in look.verdicts.stages if each.address in given_up for dep in each.deps]
-    if any(not any(touches(path, dep) for dep in own) for path in look.since_run.edits):
+    if any(not any(touches(path, dep) for dep in unsteady) for path in look.since_run.edits):
         return True
     keys = look.verdicts.inputs_keys
-    return any(keys.get(address, key) != key for address, key in outcome.tried.items())
+    return any(keys.get(stage, key) != key for stage, key in outcome.tried.items() if stage not in passed_over)
 
 
 def _after_change(change: ChangedPaths) -> WatchPhase:
