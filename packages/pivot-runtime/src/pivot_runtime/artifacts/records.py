@@ -302,7 +302,7 @@ def find_pvt_files(
 
 
 def unsearched(root: pathlib.Path, path: str) -> tuple[str, str] | None:
-    """The first directory on the way to a project path that `find` does not search, and the reason; else None."""
+    """The first directory on the way to a path that `find_pvt_files` does not search, and the reason; else None."""
     parts = path.split("/")[:-1]
     for length in range(1, len(parts) + 1):
         around = "/".join(parts[:length])

@@ -96,9 +96,8 @@ def gc(
         rules = _rules(stores, options)
 
         def gather() -> set[Artifact]:
-            trash_ns = (
-                stores.settings.trash_days * _DAY_NS
-            )  # regardless of --grace: users who notice the loss need time
+            # Regardless of --grace: users who notice the loss need time.
+            trash_ns = stores.settings.trash_days * _DAY_NS
             return gc_roots.gather(places, doubt) | kept.pinned(stores.layout, trash_ns, doubt)
 
         done = None

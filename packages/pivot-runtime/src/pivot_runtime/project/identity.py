@@ -35,14 +35,14 @@ class Marks(Value):
 
 def known(layout: Layout) -> str:
     """Return the name of a project; "" if it has none yet."""
-    return _read(_file(layout))
+    return _read(layout.name_file)
 
 
 def assign_name(layout: Layout, name: str = "") -> str:
     """Write a name of a project, by default a random one, and return it; return "" if it cannot be written."""
     name = name or secrets.token_hex(_LENGTH // 2)
     try:
-        write_bytes(_file(layout), f"{name}\n".encode())
+        write_bytes(layout.name_file, f"{name}\n".encode())
     except (CacheError, OSError):
         return ""
     return name
@@ -51,7 +51,7 @@ def assign_name(layout: Layout, name: str = "") -> str:
 def marks(layout: Layout) -> Marks:
     """Return the current marks of a project."""
     try:
-        found = os.stat(_file(layout), follow_symlinks=False)
+        found = os.stat(layout.name_file, follow_symlinks=False)
         of_file = f"{found.st_ino} {found.st_ctime_ns}"
     except OSError:
         of_file = ""
@@ -70,10 +70,6 @@ def place(directory: pathlib.Path) -> str:
 def host() -> str:
     """Return the name of the machine."""
     return os.uname().nodename
-
-
-def _file(layout: Layout) -> pathlib.Path:
-    return layout.name_file
 
 
 def _read(file: pathlib.Path) -> str:
