@@ -251,7 +251,7 @@ def test_a_broken_configuration_is_reported_and_repaired(quick: Project, where: 
 
     for command in (["repro"], ["status"], ["checkout"], ["remote", "list"], ["config", "get", "run.jobs"]):
         done = mine.pivot(*command, code=2)
-        assert f"error: run.jobs: 'many' is not a whole number of at least 1 @ {file}:2\nhint: " in done.stderr
+        assert f"error: run.jobs: 'many' is not a whole number (at least 1) @ {file}:2\nhint: " in done.stderr
     listed = mine.pivot("config", "list", code=2)
     assert rows(listed.stdout)["remote.jobs"][0] == "7"
     assert f"error: cash.dir: this key is not known @ {file}:3\nhint: did you mean cache.dir?\n" in listed.stderr
@@ -292,7 +292,7 @@ def test_a_form_that_cannot_be_changed(mine: Mine) -> None:
 def test_a_variable_that_is_wrong(quick: Project) -> None:
     done = quick.pivot("status", code=2, env={"PIVOT_RUN_JOBS": "none"})
 
-    assert "error: run.jobs: 'none' is not a whole number of at least 1 @ PIVOT_RUN_JOBS\n" in done.stderr
+    assert "error: run.jobs: 'none' is not a whole number (at least 1) @ PIVOT_RUN_JOBS\n" in done.stderr
 
 
 # -- remotes

@@ -116,7 +116,7 @@ pipeline.register(dawdle, timeout=1.5, retries=2)
     assert "dawdle |   File " in done.stderr
     assert "pivot_runtime" not in done.stderr
     assert [line.partition("it ran")[2] for line in done.stderr.splitlines() if line.startswith("again")] == [
-        f"{told.removeprefix('it ran')} (it runs again, 1 more if that fails)",
+        f"{told.removeprefix('it ran')} (it runs again; retries left: 1)",
         f"{told.removeprefix('it ran')} (it runs again)",
     ]
     assert "1 ran" in done.stdout

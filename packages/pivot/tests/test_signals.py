@@ -142,7 +142,7 @@ def test_a_second_ctrl_c_ends_at_once(project: Project) -> None:
     running = Running(project)
     running.process.send_signal(signal.SIGINT)
     assert running.process.stderr is not None
-    while "Ctrl-C again ends at once" not in running.process.stderr.readline():
+    while "press Ctrl-C again to end at once" not in running.process.stderr.readline():
         pass
     running.process.send_signal(signal.SIGINT)
     code, told = running.end()

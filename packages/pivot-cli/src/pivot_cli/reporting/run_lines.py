@@ -129,7 +129,7 @@ class RunLines:
         self._line("running", event.address, event.seconds, detail)
 
     def _retried(self, event: events.StageRetried) -> None:
-        more = f", {event.left} more if that fails" if event.left else ""
+        more = f"; retries left: {event.left}" if event.left else ""
         self._line("again", event.address, event.seconds, f"{event.summary} (it runs again{more})")
 
     def _leftovers_killed(self, event: events.LeftoverProcessesKilled) -> None:
@@ -148,7 +148,7 @@ class RunLines:
     def _interrupted(self, event: events.Interrupted) -> None:
         if event.running:
             ending = list_names([self._name(address) for address in event.running])
-            console.note(f"interrupted: ending {ending}; Ctrl-C again ends at once")
+            console.note(f"interrupted: ending {ending}; press Ctrl-C again to end at once")
 
     def _undeclared(self, event: events.StageUndeclared) -> None:
         console.warning(f"stage {self._name(event.address)!r} uses files that it does not declare:")

@@ -84,7 +84,7 @@ def _report_counts(verb: str, report: TransferReport, *, dry_run: bool) -> None:
     )
     if not (result.stopped or result.transferred or result.present or result.missing or result.failed):
         console.hint(
-            "nothing is recorded: 'pivot repro' writes .pivot/stages/*.lock, and git transfers those of others"
+            "nothing is recorded: 'pivot repro' writes .pivot/stages/*.lock, and git brings those of others"
         )
 
 

@@ -94,7 +94,7 @@ class _WatchLines:
                 console.hint(
                     "a stage whose inputs change in each run waits for an edit; perhaps it changes them itself"
                 )
-            console.note("watching for changes; Ctrl-C ends")
+            console.note("watching for changes; press Ctrl-C to end")
         self._reported = False
 
     def note_polling(self, reason: str) -> None:

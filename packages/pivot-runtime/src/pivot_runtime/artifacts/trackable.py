@@ -134,7 +134,7 @@ def _refuse_overlap(path: ArtifactPath, known: Records) -> None:
             what = "is tracked" if other.tracked else f"is an out of {other.address}"
             raise TargetError(
                 f"{path} cannot be tracked: {other.path} {what}",
-                hint="a path may be recorded only once: remove one of them"
+                hint="a path may be recorded only once: 'pivot untrack' the other one first, or leave this one out"
                 if other.address is None
                 else f"if this stage no longer exists, delete {lock_name(other.address)}",
             )

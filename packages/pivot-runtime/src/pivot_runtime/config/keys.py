@@ -45,7 +45,7 @@ def at_least(least: int, what: str = "") -> ValueKind:
 
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < least:
-            raise ValueError(f"{text!r} is not a whole number of at least {least}")
+            raise ValueError(f"{text!r} is not a whole number (at least {least})")
         return int(text)
 
     return ValueKind(f"a number of {what}, at least {least}" if what else f"a number of at least {least}", parse)
@@ -56,7 +56,7 @@ def seconds(least: float) -> ValueKind:
 
     def parse(text: str) -> float:
         if not re.fullmatch(r"[0-9]{1,9}(\.[0-9])?", text) or float(text) < least:
-            raise ValueError(f"{text!r} is not a number of seconds of at least {least}")
+            raise ValueError(f"{text!r} is not a number of seconds (at least {least})")
         return float(text)
 
     return ValueKind(f"a number of seconds, at least {least}", parse, lambda value: f"{value:.1f}".removesuffix(".0"))

@@ -153,7 +153,7 @@ def _git(context: CommandContext) -> Iterator[Finding]:
             wrong = list(_git_wrong(context))
         except GitSilentError as error:
             wrong = [Finding(Level.BAD, "git", str(error), error.hint)]
-        yield from wrong or [Finding(Level.GOOD, "git", "git has the lock files, and ignores the cache")]
+        yield from wrong or [Finding(Level.GOOD, "git", "git ignores the cache, but not the lock files")]
 
 
 def _git_wrong(context: CommandContext) -> Iterator[Finding]:
