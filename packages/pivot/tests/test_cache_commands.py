@@ -409,7 +409,7 @@ def test_verify_quarantines_what_is_damaged_and_names_whom_it_concerns(project: 
 
     assert "1 bad, 1 missing" in done.stdout
     assert f"error: object {digest} has other bytes than its name says: moved to " in done.stderr
-    assert "error: out.txt (stage p.copy): only partly in the cache\n" in done.stderr
+    assert "error: out.txt (stage p.copy): not completely in the cache\n" in done.stderr
     assert "hint: 'pivot cache verify --repair'" in done.stderr
     assert (project.root / ".pivot/cache/quarantine" / digest).exists()
     assert project.json("cache", "status", "--json")["quarantine"]["objects"] == 1

@@ -113,7 +113,7 @@ def test_a_repair_says_that_the_remote_could_not_be_asked(clones: Clones) -> Non
         "warning: some artifacts could not be requested: s3://bucket/x: the server points to another address (302)\n"
         in said
     )
-    assert "clean.json (stage my_pipeline.preprocess): only partly in the cache" in said
+    assert "clean.json (stage my_pipeline.preprocess): not completely in the cache" in said
 
 
 class Terminal(io.StringIO):

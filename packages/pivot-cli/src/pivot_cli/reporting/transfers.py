@@ -83,9 +83,7 @@ def _report_counts(verb: str, report: TransferReport, *, dry_run: bool) -> None:
         f"{verb} {report.remote!r}: {counts}, {len(result.present)} skipped, {len(result.failed)} failed{missing}"
     )
     if not (result.stopped or result.transferred or result.present or result.missing or result.failed):
-        console.hint(
-            "nothing is recorded: 'pivot repro' writes .pivot/stages/*.lock, and git brings those of others"
-        )
+        console.hint("nothing is recorded: 'pivot repro' writes .pivot/stages/*.lock, and git brings those of others")
 
 
 def _exit_code(report: TransferReport) -> int:

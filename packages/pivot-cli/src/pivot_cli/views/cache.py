@@ -95,7 +95,7 @@ def verify_errors(found: CacheCheck, project: Project) -> Iterator[str]:
         record.path: "tracked" if record.address is None else f"stage {record.address}" for record in found.lacking
     }
     yield from formats.first_ten(
-        [f"{project.from_cwd(path)} ({owner}): only partly in the cache" for path, owner in owners.items()]
+        [f"{project.from_cwd(path)} ({owner}): not completely in the cache" for path, owner in owners.items()]
     )
 
 
