@@ -133,6 +133,12 @@ def test_module_that_edits_itself(project: Sources) -> None:
     assert caught.value.hint == "wait for the edits to end, and repeat the command"
 
 
+def test_a_module_of_the_user_does_not_stand_in_for_one_that_the_host_needs(project: Sources) -> None:
+    project.write("binascii.py", "raise ValueError('imported')\n")
+
+    assert [stage.spec.name for stage in project.load().stages] == ["stage"]
+
+
 def test_module_that_is_edited_once_while_it_is_imported(project: Sources) -> None:
     """It is loaded again."""
     project.write(

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from types import CodeType
 from typing import Any
 
+from pivot_cache.files.signatures import settles_at, stat_signature
 from pivot_core.digest import digest_bytes
-from pivot_runtime.freshness.stamps import is_settled, stamp
 
 ABSENT = ""
 """Replaces the digest of a file that was looked for and did not exist."""
@@ -128,14 +128,15 @@ class Changes:
         if known == ABSENT:
             return os.path.isfile(file) and os.access(file, os.R_OK)  # a dangling link still counts as absent
         try:
-            stamped = stamp(file)
-            if self._verified.get(file) == stamped:
+            status = os.stat(file)
+            signature = stat_signature(status)
+            if self._verified.get(file) == signature:
                 return False
             now = time.time_ns()
             with open(file, "rb") as source:
                 same = digest_bytes(source.read()) == known
         except OSError:
             return True
-        if same and is_settled(stamped, now):
-            self._verified[file] = stamped
+        if same and settles_at(status.st_ctime_ns) <= now:
+            self._verified[file] = signature
         return not same
