@@ -152,3 +152,7 @@ def test_a_fork_that_comes_back_from_the_import_ends_there(make: Callable[[str],
     done = project.pivot("repro", "--force")
     assert done.stdout.startswith("Done: 1 ran")
     assert "ValueError: of the fork" in done.stderr
+    project.replace("pipeline.py", "raise ValueError('of the fork')", "pipeline.register(1)")
+    done = project.pivot("repro", "--force")
+    assert done.stdout.startswith("Done: 1 ran")
+    assert "only a function can be registered" in done.stderr

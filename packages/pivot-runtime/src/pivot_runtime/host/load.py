@@ -153,7 +153,10 @@ class _Load:
                 stages = self._fingerprint_stages(definitions)
         except PivotError as error:
             self._originals.restore()
-            return {"event": "refused", **load_failure.wrong_definition(error, self._root, self._is_user_code)}, None
+            failure = load_failure.wrong_definition(error, self._root, self._is_user_code)
+            if os.getpid() != process:
+                stage_main.end_fork(SystemExit(f"error: {failure['message']}"))
+            return {"event": "refused", **failure}, None
         except BaseException as error:  # noqa: BLE001  # whatever the user's module raises
             names = self._originals.restore().names
             if os.getpid() != process:
