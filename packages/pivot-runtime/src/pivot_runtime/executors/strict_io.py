@@ -41,7 +41,7 @@ class StrictIO:
         """The observations to make of stages."""
         return TraceOptions(files=self._settings.strict_io_level is not Strictness.OFF, trace=self._trace)
 
-    def unruly(self, spec: StageSpec, seen: UsedFiles) -> str:
+    def problem(self, spec: StageSpec, seen: UsedFiles) -> str:
         """Report the undeclared files of a stage; return the problem if it fails because of them, else ``""``."""
         if not (seen.read or seen.wrote):
             return ""

@@ -31,7 +31,7 @@ class Accepted(Value):
     """The accepted stages.
 
     Attributes:
-        names: The stages, by the names they are shown by, in graph order.
+        names: The displayed names of the stages, in graph order.
         unchanged: Those that were up to date anyway.
     """
 

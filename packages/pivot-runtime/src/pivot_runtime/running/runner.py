@@ -335,10 +335,10 @@ class Runner:
             raise _StageFailure(
                 f"it did not write {', '.join(missing)}", hint="a stage must write all outs that it declares"
             )
-        unruly = self._strict_io.unruly(spec, finished.seen)
-        if unruly:
+        problem = self._strict_io.problem(spec, finished.seen)
+        if problem:
             hint = "declare them as shown, or name them in strict_io.ignore"
-            raise _StageFailure(unruly, hint=hint, final=True)
+            raise _StageFailure(problem, hint=hint, final=True)
         try:
             changed = (*self._dep_edits.edited(address, deps), *self._code_edits.edited(address))
             return changed, {} if changed else self._outs.store(spec)
