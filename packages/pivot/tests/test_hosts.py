@@ -156,3 +156,15 @@ def test_a_fork_that_comes_back_from_the_import_ends_there(make: Callable[[str],
     done = project.pivot("repro", "--force")
     assert done.stdout.startswith("Done: 1 ran")
     assert "only a function can be registered" in done.stderr
+
+
+def test_the_user_may_have_a_module_named_resource(make: Callable[[str], Project]) -> None:
+    """`os.wait4`, by which the host learns what a stage cost, imports the standard one."""
+    project = make("import resource\n" + OTHER.replace("click.NAME", "resource.NAME").replace("import click\n", ""))
+    project.write("resource.py", "NAME = 'mine'\n")
+    for _ in range(2):
+        assert project.pivot("repro", "--force").stdout.startswith("Done: 1 ran")
+    project.replace("pipeline.py", "import resource\n", "")
+    project.replace("pipeline.py", "resource.NAME", "'x'")
+    project.write("resource.py", "raise ValueError('not asked for')\n")
+    assert project.pivot("repro", "--force").stdout.startswith("Done: 1 ran")

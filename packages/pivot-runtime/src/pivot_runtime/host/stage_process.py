@@ -1,12 +1,14 @@
 """The process of one stage run, as the host sees it: its reports, its output, its time limits and its end."""
 
 import contextlib
+import importlib
 import os
 import signal
 import sys
 import time
-from collections.abc import Collection
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterator
+from types import ModuleType
+from typing import Any, Final, NamedTuple
 
 from pivot_runtime.history import logs
 from pivot_runtime.history.logs import RunLog, TextLines
@@ -24,6 +26,20 @@ _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 _CHUNK = 1 << 16
 _CHUNKS = 16
 """Chunks of output that are read at once, so that a stage that prints without end delays no other."""
+_RESOURCE: Final = "resource"
+"""The module of the standard library that `os.wait4` imports."""
+
+
+def _standard_resource() -> ModuleType:
+    """Import the module before any code of the user runs, and leave its name to a module of the user."""
+    known = _RESOURCE in sys.modules
+    module = importlib.import_module(_RESOURCE)
+    if not known:
+        del sys.modules[_RESOURCE]
+    return module
+
+
+_STANDARD: Final = _standard_resource()
 
 
 class ProcessEnd(NamedTuple):
@@ -216,7 +232,8 @@ class StageProcess:
         if not self.leftovers.running:
             # Also where leftovers cannot be listed. After the wait, the group's number may mean another group.
             self.signal(signal.SIGKILL)
-        _, status, usage = os.wait4(self.pid, 0)
+        with _standard_in_place():
+            _, status, usage = os.wait4(self.pid, 0)
         seconds = time.monotonic() - self._began
         if self._pidfd is not None:
             os.close(self._pidfd)
@@ -232,3 +249,17 @@ class StageProcess:
             os.close(self._pidfd)
             self._pidfd = None
         return [*lines, *self._output.close()]
+
+
+@contextlib.contextmanager
+def _standard_in_place() -> Iterator[None]:
+    """Let `os.wait4` find the standard module, even if the user has one of the same name."""
+    theirs = sys.modules.get(_RESOURCE)
+    sys.modules[_RESOURCE] = _STANDARD
+    try:
+        yield
+    finally:
+        if theirs is None:
+            sys.modules.pop(_RESOURCE, None)
+        else:
+            sys.modules[_RESOURCE] = theirs
