@@ -82,9 +82,9 @@ def test_a_silent_server_ends_each_command_and_is_named_while_it_is_waited_for(
     project = clones.bare if arguments[0] in ("pull", "fetch", "verify") else clones.full
     with Unruly(Unruly.silent) as server:
         said = told(project, server, *arguments, timeout=SOON)
-    assert "error: s3://bucket/x: the server does not answer, or too slowly\n" in said
+    assert "error: s3://bucket/x: the server does not answer, or answers too slowly\n" in said
     assert said.count(f"note: waiting for {server.url} (no answer for ") == 1
-    assert "remote.timeout sets the limit" in said
+    assert "remote.timeout sets the time limit" in said
 
 
 def test_the_hint_solves_the_problem(clones: Clones, tmp_path: pathlib.Path) -> None:
@@ -152,14 +152,17 @@ class Case(NamedTuple):
 
 CASES = {
     "drips": Case(
-        lambda server, _: server.forever(FOUND + LENGTH % SIZE, drip=b"x"), "or too slowly", "remote.timeout", most=2
+        lambda server, _: server.forever(FOUND + LENGTH % SIZE, drip=b"x"),
+        "or answers too slowly",
+        "remote.timeout",
+        most=2,
     ),
     "drips in its headers": Case(
-        lambda server, _: server.forever(OK + b"X: ", drip=b"x"), "or too slowly", "remote.timeout", most=2
+        lambda server, _: server.forever(OK + b"X: ", drip=b"x"), "or answers too slowly", "remote.timeout", most=2
     ),
     "says only that it goes on": Case(
         lambda server, _: server.forever(drip=b"HTTP/1.1 100 Continue\r\n\r\n"),
-        "or too slowly",
+        "or answers too slowly",
         "remote.timeout",
         most=2,
     ),

@@ -219,7 +219,7 @@ class ErrorMapper(Value):
             )
             return RemoteUnreachableError(self.remote, "no secure connection can be made", hint=hint)
         if isinstance(error, (TimeoutError, exceptions.ReadTimeoutError, exceptions.ConnectTimeoutError)):
-            return RemoteTimeoutError(self.remote, "the server does not answer, or too slowly")
+            return RemoteTimeoutError(self.remote, "the server does not answer, or answers too slowly")
         lost = (
             exceptions.HTTPClientError,
             exceptions.ConnectionError,

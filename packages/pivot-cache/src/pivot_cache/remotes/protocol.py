@@ -69,7 +69,7 @@ class RemoteUnreachableError(RemoteError):
 class RemoteTimeoutError(RemoteUnreachableError):
     """The remote took too long for one request; a retry rarely helps, and takes just as long."""
 
-    default_hint = "repeat the command later: what was transferred is kept; remote.timeout sets the limit"
+    default_hint = "repeat the command later: what was transferred is kept; remote.timeout sets the time limit"
 
 
 class RemoteThrottledError(RemoteError):
