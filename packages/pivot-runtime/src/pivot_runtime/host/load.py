@@ -5,6 +5,7 @@ import pathlib
 import random
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from time import monotonic
 from typing import Any, NamedTuple
 
 import attrs
@@ -25,8 +26,9 @@ from pivot_runtime.definitions.shell_code import ShellInputs
 from pivot_runtime.host import environ_changes, load_failure
 from pivot_runtime.host.load_recorder import LoadRecorder
 from pivot_runtime.host.outline_cache import OutlineCache
-from pivot_runtime.loading.loaded import Loaded, LoadedStage, Steady, stage_of, to_plain
+from pivot_runtime.loading.loaded import ImportTimes, Loaded, LoadedStage, Steady, stage_of, to_plain
 from pivot_runtime.processes import live_threads
+from pivot_runtime.processes.import_timer import ImportTimer
 from pivot_runtime.processes.originals import Originals, Replacements
 from pivot_runtime.tracing.random_calls import RandomCalls
 from pivot_runtime.worker import stage_main
@@ -103,25 +105,36 @@ class ImportedPipeline(Value):
 
 
 def load(
-    root: pathlib.Path, file: pathlib.Path, overrides: Iterable[str], is_user_code: Callable[[str], bool]
+    root: pathlib.Path,
+    file: pathlib.Path,
+    overrides: Iterable[str],
+    is_user_code: Callable[[str], bool],
+    timer: ImportTimer,
 ) -> tuple[dict[str, Any], ImportedPipeline | None]:
-    """Import a pipeline file and fingerprint its stages, once in this process.
+    """Import a pipeline file and fingerprint its stages, once in this process; ``timer`` measures the import.
 
     Returns the answer for the command, and the live stages where its ``event`` is ``loaded``. Other events are
     ``refused`` (a definition is wrong), ``broken`` (the user's module raised something) and ``moved`` (a source was
     edited during the load).
     """
-    return _Load(root, file, [Override.parse(text) for text in overrides], is_user_code).run()
+    return _Load(root, file, [Override.parse(text) for text in overrides], is_user_code, timer).run()
 
 
 class _Load:
     """One load, and its state while it runs."""
 
     def __init__(
-        self, root: pathlib.Path, file: pathlib.Path, overrides: list[Override], is_user_code: Callable[[str], bool]
+        self,
+        root: pathlib.Path,
+        file: pathlib.Path,
+        overrides: list[Override],
+        is_user_code: Callable[[str], bool],
+        timer: ImportTimer,
     ) -> None:
         self._root, self._file, self._overrides = root, file, overrides
         self._is_user_code = is_user_code
+        self._timer = timer
+        self._times: ImportTimes | None = None
         self._layout = Layout(root)
         self._originals = Originals()
         own = (*source_import.own_directories(), str(self._layout.database_dir), str(self._layout.cache_dir))
@@ -146,7 +159,7 @@ class _Load:
         sys.argv[:] = [str(self._file)]
         try:
             with self._recorder, self._fingerprinter:
-                definitions = read_definitions(self._file, self._root)
+                definitions = self._import()
                 self._originals.restore_builtins()
                 if os.getpid() != process:
                     stage_main.end_fork()  # a fork of the user's ends where its import ends
@@ -168,7 +181,15 @@ class _Load:
         loaded = self._loaded(stages)
         if source_import.Changes({**self._sources, **loaded.read}).find():
             return {"event": "moved"}, None
-        return {"event": "loaded", **to_plain(loaded)}, self._imported(replacements)
+        times = None if self._times is None else self._times.to_plain()
+        return {"event": "loaded", **to_plain(loaded), "times": times}, self._imported(replacements)
+
+    def _import(self) -> Definitions:
+        began = monotonic()
+        with self._timer:
+            definitions = read_definitions(self._file, self._root)
+        self._times = ImportTimes(began, monotonic() - began, self._timer.libraries())
+        return definitions
 
     def _fingerprint_stages(self, definitions: Definitions) -> list[LoadedStage]:
         pipelines, base, root = definitions.pipelines, base_of(self._file, self._root), str(self._root)

@@ -18,6 +18,7 @@ from pivot_runtime.definitions import source_import
 from pivot_runtime.host.load import ImportedPipeline, load
 from pivot_runtime.host.stage_runs import StageRuns
 from pivot_runtime.processes import current_line, parent_death, wire
+from pivot_runtime.processes.import_timer import ImportTimer
 from pivot_runtime.tracing import environ
 
 
@@ -105,10 +106,11 @@ class Host:
 
     def _load(self, message: Mapping[str, Any]) -> None:
         root, file = pathlib.Path(message["root"]), pathlib.Path(message["file"])
-        answering = current_line.answering(message["root"], self._is_user_code, wire.EVENTS_FD)
+        timer = ImportTimer(self._is_user_code)
+        answering = current_line.answering(message["root"], self._is_user_code, wire.EVENTS_FD, timer.libraries)
         # During a load nothing reads the pipe, so its end would go unnoticed.
         with parent_death.dying_with(self._coordinator), answering:
-            answer, self._imported = load(root, file, message["overrides"], self._is_user_code)
+            answer, self._imported = load(root, file, message["overrides"], self._is_user_code, timer)
         wire.send(wire.EVENTS_FD, answer)
 
 

@@ -14,10 +14,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Self
 
+import attrs
+
 from pivot_core.errors import PivotError
 from pivot_core.progress import no_progress
 from pivot_runtime.errors import HostError, LoadError
-from pivot_runtime.loading.loaded import Loaded, from_plain
+from pivot_runtime.loading.loaded import ImportTimes, Loaded, from_plain
 from pivot_runtime.processes import process_tree, wire
 from pivot_runtime.processes.startup_state import StartupState, can_fork
 
@@ -148,7 +150,8 @@ class HostClient:
             raise
         match answer["event"]:
             case "loaded":
-                return from_plain(answer)
+                loaded, times = from_plain(answer), answer["times"]
+                return attrs.evolve(loaded, times=None if times is None else ImportTimes.from_plain(times))
             case "moved":
                 return None
             case "refused":

@@ -81,6 +81,31 @@ class LoadedStage(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
+class ImportTimes(Value):
+    """The time that the import of a pipeline file took.
+
+    Attributes:
+        began: Its start, by the monotonic clock of the machine.
+        seconds: Its duration, without the fingerprints.
+        libraries: The part of each library, by top-level module, in the order in which user code imported them. The
+            libraries that a library imports itself count for it; those that took less than a millisecond are left out.
+    """
+
+    began: float
+    seconds: float
+    libraries: Mapping[str, float]
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the times as data for JSON."""
+        return {"began": self.began, "seconds": self.seconds, "libraries": dict(self.libraries)}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """Return the times of such data."""
+        return cls(began=plain["began"], seconds=plain["seconds"], libraries=plain["libraries"])
+
+
+@attrs.frozen(eq=False, repr=False)
 class Loaded(Value):
     """The result of a load; it has no objects of user code.
 
@@ -92,6 +117,7 @@ class Loaded(Value):
         trace: Other facts that it depended on; None if unknown.
         unrecorded: Why ``trace`` is incomplete.
         read: As ``sources``, for each further file that was fingerprinted without an import.
+        times: How long its import took; None if it was not imported for this command.
     """
 
     schema: int
@@ -100,10 +126,11 @@ class Loaded(Value):
     trace: LoadTrace | None = attrs.field(default=None, eq=False)
     unrecorded: tuple[str, ...] = ()
     read: Mapping[str, str] = attrs.field(factory=dict)
+    times: ImportTimes | None = attrs.field(default=None, eq=False)
 
 
 def to_plain(loaded: Loaded) -> dict[str, Any]:
-    """Return a load as data for JSON."""
+    """Return a load as data for JSON, without its times."""
     return {
         "schema": loaded.schema,
         "stages": [

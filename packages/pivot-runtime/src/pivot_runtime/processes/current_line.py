@@ -3,7 +3,7 @@
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import Final
 
@@ -14,14 +14,17 @@ ASKED: Final = signal.SIGURG
 
 
 @contextlib.contextmanager
-def answering(root: str, is_user_code: Callable[[str], bool], to: int) -> Iterator[None]:
-    """While the block runs, answer each signal with a message on the descriptor ``to``: the current line of user code.
+def answering(
+    root: str, is_user_code: Callable[[str], bool], to: int, libraries: Callable[[], Mapping[str, float]]
+) -> Iterator[None]:
+    """While the block runs, answer each signal with a message on the descriptor ``to``.
 
+    It has the current line of user code, and what ``libraries`` returns: how long each has been imported so far.
     Python runs the handler between two bytecodes, and also in a call that sleeps or waits for a lock.
     """
 
     def answer(_: int, frame: FrameType | None) -> None:
-        wire.send(to, {"event": "at", "place": _place(frame, root, is_user_code)})
+        wire.send(to, {"event": "at", "place": _place(frame, root, is_user_code), "libraries": dict(libraries())})
 
     before = signal.signal(ASKED, answer)
     try:
