@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -61,6 +62,28 @@ def stage() -> Annotated[str, pivot.Out("out.txt", pivot.loaders.Text())]:
 """
 
 
+STAYING = """\
+import os, pathlib, signal
+from typing import Annotated
+
+import pivot
+
+staying = os.fork()
+if not staying:
+    os.close(1)
+    os.close(2)
+    while True:
+        signal.pause()
+pathlib.Path("staying.txt").write_text(str(staying))
+pipeline = pivot.Pipeline("p")
+
+
+@pipeline.register
+def stage() -> Annotated[str, pivot.Out("out.txt", pivot.loaders.Text())]:
+    return "x"
+"""
+
+
 def reported(project: Project, *arguments: str, **options: Any) -> dict[str, Any]:
     """The user's module's view when the command imported it."""
     (project.root / "found.json").unlink(missing_ok=True)
@@ -106,6 +129,17 @@ def test_several_hosts_are_like_new_interpreters(make: Callable[[str], Project])
     assert found["ours"] == []
     assert found["leads"]
     assert project.read("other/out.txt") == "other"
+    assert (project.root / "end.txt").exists(), "the exit handlers of user code have run"
+
+
+def test_a_fork_that_lives_on_does_not_keep_the_command(make: Callable[[str], Project]) -> None:
+    """It has inherited the pipes of one of several hosts, so the command must not wait for their end."""
+    project = make(STAYING)
+    project.write("other/pipeline.py", OTHER.replace("import click\n", "").replace("click.NAME", "'x'"))
+    try:
+        assert project.pivot("repro", "--all").stdout.startswith("Done: 2 ran")
+    finally:
+        os.kill(int(project.read("staying.txt")), signal.SIGKILL)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every host is an interpreter of its own")

@@ -6,11 +6,12 @@ import os
 import signal
 import socket
 import sys
+import traceback
 from collections.abc import Sequence
 
 from pivot_runtime.definitions import source_import
 from pivot_runtime.host import server
-from pivot_runtime.processes import live_threads, parent_death, wire
+from pivot_runtime.processes import clean_fork, live_threads, parent_death, wire
 
 _LINE_FD = wire.COMMANDS_FD
 _PID_BYTES = 8
@@ -89,5 +90,7 @@ def _become_host(line: socket.socket, fds: list[int], server_pid: int, *, guard:
             os.close(fd)
         server.main(server_pid, guard=guard)
         status = 0
+    except BaseException:  # noqa: BLE001  # it would return into the code of the fork server
+        traceback.print_exc()
     finally:
-        os._exit(status)
+        clean_fork.end(status)

@@ -69,6 +69,7 @@ class HostClient:
         self._pending: list[dict[str, Any]] = []
         self._open = True
         self._child = child
+        self._pidfd = None if child else process_tree.pidfd_of(self.pid)
 
     @classmethod
     def begin(cls, *, quiet: bool, guard: int | None = None, startup_state: StartupState | None = None) -> Self:
@@ -208,9 +209,24 @@ class HostClient:
                     os.kill(self.pid, signal.SIGKILL)
                 os.waitpid(self.pid, 0)
             else:
-                while not self._lines.closed:  # its end of the pipe is closed when it ends
-                    collections.deque(self._lines.receive(), maxlen=0)
+                if not self._others_child_ends(_PATIENCE_SECONDS):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(self.pid, signal.SIGKILL)
+                    self._others_child_ends(_PATIENCE_SECONDS)
                 os.close(self.events)
+                if self._pidfd is not None:
+                    os.close(self._pidfd)
+
+    def _others_child_ends(self, seconds: float) -> bool:
+        """Whether a host that is no child of this process ends within so many seconds."""
+        if self._pidfd is not None:
+            return process_tree.readable_within(self._pidfd, seconds)
+        end = time.monotonic() + seconds
+        while not self._lines.closed:  # its end of the pipe is closed when it ends
+            if not process_tree.readable_within(self.events, max(0.0, end - time.monotonic())):
+                return False
+            collections.deque(self._lines.receive(), maxlen=0)
+        return True
 
     def kill(self) -> None:
         """End a host that may be busy in the user's code."""

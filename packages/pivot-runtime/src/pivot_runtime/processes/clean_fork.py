@@ -79,7 +79,7 @@ def _become(
     except BaseException:  # noqa: BLE001  # an exception would return into the command's code
         traceback.print_exc()
     finally:
-        _end(status)
+        end(status)
 
 
 def _replace_descriptors(given: Sequence[tuple[int, int]], *, quiet: bool) -> None:
@@ -149,8 +149,8 @@ def _remove_modules(startup_state: StartupState) -> None:
     sys.path_importer_cache.clear()  # directories may have changed
 
 
-def _end(status: int) -> NoReturn:
-    """End as an interpreter does, without destroying objects."""
+def end(status: int) -> NoReturn:
+    """End this process as an interpreter does, without destroying objects."""
     try:
         threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001  # as multiprocessing does
         atexit._run_exitfuncs()  # noqa: SLF001

@@ -77,9 +77,7 @@ def ends_within(child: int, seconds: float) -> bool:
     if hasattr(os, "pidfd_open"):
         fd = os.pidfd_open(child)
         try:
-            poll = select.poll()
-            poll.register(fd, select.POLLIN)
-            return bool(poll.poll(seconds * 1000))
+            return readable_within(fd, seconds)
         finally:
             os.close(fd)
     while os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
@@ -87,6 +85,23 @@ def ends_within(child: int, seconds: float) -> bool:
             return False
         time.sleep(_ROUND_SECONDS)
     return True
+
+
+def readable_within(fd: int, seconds: float) -> bool:
+    """Whether a descriptor is readable, or its other end closed, within so many seconds."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
+
+
+def pidfd_of(pid: int) -> int | None:
+    """Open a descriptor that becomes readable when a process ends; None where there is none, or no such process."""
+    if not hasattr(os, "pidfd_open"):
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return None
 
 
 def command_of(pid: int) -> str:
