@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 
 from pivot_cli.reporting.jsonl import JsonLines
 from pivot_runtime.history import events
@@ -33,6 +34,18 @@ def test_each_event_is_a_line_as_soon_as_it_comes() -> None:
     assert (first["event"], first["format"], first["command"]) == ("began", 1, "pivot repro")
     assert (cached["event"], cached["address"]) == ("stage_cached", "p.a")
     assert first["at"] <= cached["at"] <= ended["at"]
+
+
+def test_times_count_from_the_start_of_the_command() -> None:
+    reader = Reader()
+    stream = JsonLines("pivot repro", reader, began=time.monotonic() - 100)
+    stream(events.StageCached("p.a"))
+    stream(events.RunEnded(123.0))
+    first, cached, ended = map(json.loads, reader.getvalue().splitlines())
+
+    assert first["time"] <= time.time() - 100
+    assert cached["at"] >= 100
+    assert ended["at"] == ended["seconds"] == 123.0
 
 
 def test_a_reader_that_has_gone_stops_nothing() -> None:

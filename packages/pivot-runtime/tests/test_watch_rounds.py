@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
+import attrs
 import pytest
 
 from pivot_cache.testing.remote_contract import MemoryRemote
@@ -106,7 +107,7 @@ def prepared(root: pathlib.Path, **texts: str) -> None:
     (root / ".pivot/config.yaml").write_text("strict_io.level: off\nwatch.debounce: 1\n")
 
 
-def watched(
+def watched(  # noqa: PLR0913  # the options of a watch
     root: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
     edit: Callable[[], object],
@@ -114,6 +115,7 @@ def watched(
     options: RunOptions | None = None,
     report: Reporter = no_report,
     waiting: Callable[[Collection[str]], None] = lambda _: None,
+    snapshots: bool = True,
 ) -> None:
     """Watch a project; ``edit`` is called whenever nothing else has to be done, and ends it by an exception."""
 
@@ -126,12 +128,12 @@ def watched(
                 edit()
 
     @contextlib.contextmanager
-    def reporting(_: Sequence[str]) -> Iterator[Reporter]:
+    def reporting(_: Sequence[str], __: float) -> Iterator[Reporter]:
         yield report
 
     monkeypatch.setattr(watch, "Waiter", Waiter)
     watching = watch.Watch(
-        CommandContext.find(root, os.environ),
+        attrs.evolve(CommandContext.find(root, os.environ), use_snapshots=snapshots),
         (),
         options or RunOptions(),
         command="pivot repro",
@@ -165,6 +167,26 @@ def test_an_edit_beside_broken_code_begins_one_round_and_a_stage_fails_once(
     watched(tmp_path, monkeypatch, edit)
     assert (tmp_path / "tries").read_text() == "one bad two three "
     assert (tmp_path / "out.txt").read_text() == "three"
+
+
+@pytest.mark.parametrize("snapshots", [True, False])
+def test_without_snapshots_each_round_imports_the_pipeline(
+    snapshots: bool, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = "with open('imports', 'a') as imports:\n    imports.write('x')\n"
+    prepared(tmp_path, pipeline_py=counted + PIPELINE, helper_py=GOOD, in_txt="one")
+    imports: list[int] = []
+
+    def edit() -> None:
+        imports.append(len((tmp_path / "imports").read_text()))
+        if len(imports) > 1:
+            raise KeyboardInterrupt
+        (tmp_path / "in.txt").write_text("two")
+
+    watched(tmp_path, monkeypatch, edit, snapshots=snapshots)
+    assert (tmp_path / "tries").read_text() == "one two "
+    first, second = imports
+    assert (second == first) == snapshots
 
 
 def test_outs_only_on_the_remote_begin_no_round_and_are_fetched_for_one(

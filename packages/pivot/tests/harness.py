@@ -221,7 +221,7 @@ def _run_inside(
         _taken(1) as out,
         _taken(2) as err,
     ):
-        known = noop_cache.find(arguments, os.environ, time.perf_counter_ns()) if arguments[0] in KEPT else None
+        known = noop_cache.find(arguments, os.environ, time.monotonic_ns()) if arguments[0] in KEPT else None
         if known is None:
             code = app.run([*arguments])
         else:

@@ -2,10 +2,17 @@
 
 import json
 import os
+import re
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 
-from harness import Project
+import pytest
+from harness import Project, environment
+
+from pivot_cli import main
 
 PIPELINE = """\
 import os
@@ -32,6 +39,54 @@ def first(text: Annotated[str, pivot.Dep("in.txt", Text())]) -> Annotated[str, p
 def second(text: Annotated[str, pivot.Dep("first.txt", Text())]) -> Annotated[str, pivot.Out("second.txt", Text())]:
     return text
 """
+
+
+LATE = """
+import time
+end = time.monotonic() + 0.2
+while time.monotonic() < end:
+    pass
+from pivot_cli.main import main
+main()
+"""
+"""The executable, in a process that has existed for a while."""
+
+
+def late(project: Project, *arguments: str) -> str:
+    command = [sys.executable, "-c", LATE, *arguments]
+    return subprocess.run(
+        command, cwd=project.root, env=environment(), check=True, capture_output=True, text=True
+    ).stdout
+
+
+def seconds_in(text: str) -> float:
+    (number, unit) = re.findall(r"([\d.]+)(ms|s)\b", text)[-1]
+    return float(number) / (1000 if unit == "ms" else 1)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="the system does not say when a process began")
+def test_all_times_of_a_run_count_from_the_start_of_its_process(make: Callable[[str], Project]) -> None:
+    project = make(PIPELINE)
+    project.write("in.txt", "good")
+    done = late(project, "repro")
+    assert done.startswith("Done: 2 ran (")
+    (run,) = project.json("history", "--json")["runs"]
+    assert run["seconds"] >= 0.2
+    took = re.findall(r"\((.*)\)", done)
+    assert f"took {took[0]}\n" in project.pivot("show").stdout
+    assert f"  {took[0]} " in project.pivot("history").stdout
+    assert all(stage["began"] >= 0.2 for stage in run["stages"])
+
+    for _ in range(2):  # the second answer is a kept one
+        assert seconds_in(late(project, "repro")) >= 0.2
+
+
+def test_a_process_that_was_another_program_before_began_when_python_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.monotonic_ns()
+    monkeypatch.setattr(main, "_LONGEST_START_NS", 0)
+    assert main._start_of_process(now) == now
+    monkeypatch.setattr(main, "_LONGEST_START_NS", 10**18)
+    assert (main._start_of_process(now) < now) == os.path.exists("/proc/self/stat")
 
 
 def test_recorded_runs(make: Callable[[str], Project]) -> None:

@@ -3,8 +3,9 @@
 import importlib
 import os
 import sys
+import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import click
 
@@ -50,6 +51,19 @@ COMMANDS: Final[Commands] = {
 
 type Beginning = tuple[frozenset[str], tuple[str, ...]]
 """The modules that this process had imported when it began, and the import path of a new interpreter."""
+
+
+class Invocation(NamedTuple):
+    """The start of a command.
+
+    Attributes:
+        began: Its time, by the monotonic clock in seconds.
+        beginning: The state of this process then; None if it is another program's, which must not be forked.
+    """
+
+    began: float
+    beginning: Beginning | None
+
 
 _COLUMNS, _WIDEST, _NARROWEST = 80, 100, 50
 
@@ -153,13 +167,14 @@ def cli() -> None:
     """Change your code; Pivot knows what to run."""
 
 
-def run(arguments: list[str], beginning: Beginning | None = None) -> int:
+def run(arguments: list[str], beginning: Beginning | None = None, began: float | None = None) -> int:
     """Parse the arguments and run the command; every way to end becomes an exit code.
 
-    With ``beginning``, this process may be forked to import the user's code.
+    With ``beginning``, this process may be forked to import the user's code. The command ``began`` then, or just now.
     """
+    invocation = Invocation(time.monotonic() if began is None else began, beginning)
     try:
-        with cli.make_context("pivot", list(arguments), obj=beginning) as context:
+        with cli.make_context("pivot", list(arguments), obj=invocation) as context:
             outcome: Any = cli.invoke(context)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output has closed it; the command's work is done

@@ -59,10 +59,11 @@ def command_context(overrides: tuple[str, ...] = (), *, quiet: bool = False) -> 
     """
     require_descriptors()
     invocation = click.get_current_context()
-    beginning = invocation.obj
+    began, beginning = invocation.obj
     return attrs.evolve(
         CommandContext.find(working_directory(), os.environ),
         overrides=overrides,
+        began=began,
         use_snapshots=not invocation.meta.get(NO_SNAPSHOT, False),
         startup_state=StartupState(*beginning) if beginning else None,
         on_slow_import=console.slow_import,

@@ -13,11 +13,17 @@ _COMPLETE = "_PIVOT_COMPLETE"
 """The environment variable through which a shell requests completions."""
 _OFTEN_THE_SAME = ("repro", "status")
 """The commands whose output may be cached."""
+_STARTED_AT = 19
+"""The index of the start among the fields of a process after its name, in ticks since the machine's start."""
+_LONGEST_START_NS = 1_000_000_000
+"""A process that is older when Python begins was another program before, such as a shell that called `exec`."""
 
 
 def main(arguments: "Sequence[str] | None" = None) -> None:
     """Run the command line and exit with 0 (yes), 1 (no), 2 (wrong usage), 3 (unknown) or 130 (interrupted)."""
-    began = time.perf_counter_ns()
+    began = time.monotonic_ns()
+    if arguments is None:  # otherwise it is another program's process
+        began = _start_of_process(began)
     if arguments is None and sys.getfilesystemencoding() != "utf-8":
         _begin_again_in_utf8()
     _open_standard_streams()
@@ -35,10 +41,10 @@ def main(arguments: "Sequence[str] | None" = None) -> None:
         elif arguments is None and (known := _print_cached_answer(given, began)) is not None:
             code = known
         else:
-            beginning = _initial_state() if arguments is None else None  # otherwise it is another program's process
+            beginning = _initial_state() if arguments is None else None
             from pivot_cli.app import run  # lazy
 
-            code = run(given, beginning)
+            code = run(given, beginning, began / 1e9)
             if arguments is None:
                 _end_soon()
         sys.stdout.flush()
@@ -52,6 +58,22 @@ def main(arguments: "Sequence[str] | None" = None) -> None:
         sys.stderr.write(f"error: cannot write the output: {error.strerror}\n")
         code = 3
     sys.exit(code)
+
+
+def _start_of_process(now: int) -> int:
+    """Return when the system started this process, by the monotonic clock; ``now`` where that is unknown."""
+    try:
+        fd = os.open("/proc/self/stat", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fields = os.read(fd, 4096).rpartition(b")")[2].split()
+        finally:
+            os.close(fd)
+        tick = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+        started = int(fields[_STARTED_AT]) * tick + tick // 2  # it is rounded down
+        age = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - started
+    except (OSError, ValueError, IndexError, AttributeError):
+        return now
+    return now - age if 0 <= age <= _LONGEST_START_NS else now
 
 
 def _begin_again_in_utf8() -> None:

@@ -180,7 +180,8 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
             keep_going=keep_going,
             wait=not no_wait,
             show_output=show_output,
-            owns_children=click.get_current_context().obj is not None,  # otherwise it is another program's process
+            owns_children=click.get_current_context().obj.beginning
+            is not None,  # otherwise it is another program's process
             in_process=in_process or pdb,
             debugger=_post_mortem if pdb else None,
         )

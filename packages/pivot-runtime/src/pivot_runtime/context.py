@@ -2,6 +2,7 @@
 
 import functools
 import pathlib
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Self
 
@@ -71,6 +72,7 @@ class CommandContext(Value):
         project: The project.
         environment: The environment variables.
         overrides: The values of parameters from the command line, each as ``stage.name=value``.
+        began: The start of the command, by the monotonic clock.
         use_snapshots: Do not import a pipeline again if its last load still holds.
         host_pool: The pool of hosts that outlive the command; None if they end with it.
         startup_state: The state of the process when it began, if hosts may be forked from it.
@@ -82,6 +84,7 @@ class CommandContext(Value):
     project: Project
     environment: Mapping[str, str] = attrs.field(eq=False, repr=False)
     overrides: tuple[str, ...] = ()
+    began: float = attrs.field(factory=time.monotonic, eq=False, repr=False)
     use_snapshots: bool = True
     host_pool: "HostPool | None" = attrs.field(default=None, eq=False, repr=False)
     startup_state: StartupState | None = attrs.field(default=None, eq=False, repr=False)

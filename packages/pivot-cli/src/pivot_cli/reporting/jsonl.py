@@ -19,17 +19,18 @@ class StreamError(PivotError):
 class JsonLines:
     """A reporter that writes a line for each event; if one cannot be written, the run continues."""
 
-    def __init__(self, command: str, stream: TextIO | None = None) -> None:
-        """Write the first line."""
+    def __init__(self, command: str, stream: TextIO | None = None, *, began: float | None = None) -> None:
+        """Write the first line; the command ``began`` then, by the monotonic clock, or just now."""
+        now = time.monotonic()
         self._stream = sys.stdout if stream is None else stream
-        self._began = time.monotonic()
+        self._began = now if began is None else began
         self._open = True
         self._problem: str | None = None
-        self._write(event_json.first_line(command, time=time.time(), pid=os.getpid()))
+        self._write(event_json.first_line(command, time=time.time() - (now - self._began), pid=os.getpid()))
 
     def __call__(self, event: events.Event) -> None:
         """Write the line of an event."""
-        self._write(event_json.to_json(event, time.monotonic() - self._began))
+        self._write(event_json.to_json(event, events.seconds_since(self._began, event)))
 
     def close(self) -> None:
         """Check that all events were written.

@@ -40,7 +40,13 @@ class Verbosity(NamedTuple):
 
 @contextlib.contextmanager
 def run_reporter(
-    verbosity: Verbosity, command: str, project: Project, *, output: bool = False, shared: bool = False
+    verbosity: Verbosity,
+    command: str,
+    project: Project,
+    *,
+    began: float,
+    output: bool = False,
+    shared: bool = False,
 ) -> Iterator[Reporter]:
     """Create the reporter of a run of ``command``; on a terminal it also draws the running stages.
 
@@ -48,6 +54,7 @@ def run_reporter(
         verbosity: The user's choice.
         command: The command that the user has called.
         project: The project.
+        began: The start of the command, or of its round, by the monotonic clock.
         output: Whether the output of stages is shown immediately.
         shared: Whether the stages write to the terminal themselves, so that nothing may be drawn there.
 
@@ -56,7 +63,7 @@ def run_reporter(
     """
     explain = verbosity.explain or verbosity.verbose
     lines = RunLines(explain=explain, quiet=verbosity.quiet, costs=verbosity.verbose, output=output)
-    stream = _json_lines(command) if verbosity.jsonl else None
+    stream = _json_lines(command, began) if verbosity.jsonl else None
     reporters: list[Reporter] = [] if stream is None else [stream]
     with contextlib.ExitStack() as stack:
         if not shared and draws_live_view(verbosity):
@@ -74,10 +81,10 @@ def run_reporter(
         stream.close()
 
 
-def _json_lines(command: str) -> "JsonLines":
+def _json_lines(command: str, began: float) -> "JsonLines":
     from pivot_cli.reporting.jsonl import JsonLines  # lazy
 
-    return JsonLines(command)
+    return JsonLines(command, began=began)
 
 
 def draws_live_view(verbosity: Verbosity) -> bool:
@@ -91,7 +98,14 @@ def run_stages(
 ) -> int:
     """Run stages, print events and a summary; return the exit code."""
     command = command_line(command, targets)
-    reporter = run_reporter(verbosity, command, context.project, output=options.show_output, shared=options.in_process)
+    reporter = run_reporter(
+        verbosity,
+        command,
+        context.project,
+        began=context.began,
+        output=options.show_output,
+        shared=options.in_process,
+    )
     stalls = note_stalls() if options.pull and not verbosity.quiet else contextlib.nullcontext()
     with signals.raise_on_termination(), lock_files.reporting_ignored(context), reporter as report, stalls:
         result = repro(context, targets, options=options, command=command, report=report)

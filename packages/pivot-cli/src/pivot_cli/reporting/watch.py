@@ -70,9 +70,9 @@ class _WatchLines:
         """Something was printed since the last note of waiting."""
 
     @contextlib.contextmanager
-    def report_round(self, because: Sequence[str]) -> Iterator[Reporter]:
-        """The reporter of a round that begins because these paths have changed."""
-        with run_reporter(self._verbosity, self._command, self._project, output=self._output) as report:
+    def report_round(self, because: Sequence[str], began: float) -> Iterator[Reporter]:
+        """The reporter of a round that ``began`` because these paths have changed."""
+        with run_reporter(self._verbosity, self._command, self._project, began=began, output=self._output) as report:
             yield BufferedReporter(report, because) if because else report
 
     def report_end(self, done: Round) -> None:

@@ -50,7 +50,7 @@ class CachedOutput:
 
 
 def find(arguments: "Sequence[str]", environment: "Mapping[str, str]", began: int) -> CachedOutput | None:
-    """Return the cached answer to this command; ``began`` is its start, from `time.perf_counter_ns`."""
+    """Return the cached answer to this command; ``began`` is its start, by `time.monotonic_ns`."""
     try:
         asked = _asked(arguments, environment)
         with open(_file(_root(), asked), "rb", opener=_at_once) as kept:
@@ -67,7 +67,7 @@ def find(arguments: "Sequence[str]", environment: "Mapping[str, str]", began: in
             same = _same_trees(fields[end : end + 2 * int(trees)])
     except (OSError, ValueError, IndexError):
         return None
-    took = time.perf_counter_ns() - began
+    took = time.monotonic_ns() - began
     if not same or took >= _LONG_NS:  # longer durations have another format
         return None
     seconds = f"{took / 1e6:.0f}ms" if took < _SHORT_NS else f"{took / 1e9:.2f}s"

@@ -1,5 +1,6 @@
 """Events that a command reports while it works. A reporter prints or records them; this package prints nothing."""
 
+import time
 from collections.abc import Callable, Mapping
 
 import attrs
@@ -273,7 +274,7 @@ class Interrupted(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class RunEnded(Value):
-    """The run ended; ``complete`` if every stage is up to date."""
+    """The run ended, so many seconds after the command began; ``complete`` if every stage is up to date."""
 
     seconds: float
     complete: bool = True
@@ -315,6 +316,11 @@ type Event = (
 )
 
 type Reporter = Callable[[Event], None]
+
+
+def seconds_since(began: float, event: Event) -> float:
+    """The seconds from a command's start to an event, which occurs now; the end of a run is when that says it was."""
+    return event.seconds if isinstance(event, RunEnded) else time.monotonic() - began
 
 
 def report_slow_import(report: Reporter) -> Callable[[float, str], None]:

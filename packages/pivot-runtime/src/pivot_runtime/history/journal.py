@@ -38,13 +38,17 @@ def numbers(place: pathlib.Path) -> list[int]:
 class Journal:
     """A reporter that records events and passes them on; a failure to record is not an error."""
 
-    def __init__(self, layout: Layout, command: str, report: Reporter) -> None:
-        """Create the reporter; the file is created with the first event worth recording."""
+    def __init__(self, layout: Layout, command: str, report: Reporter, *, began: float | None = None) -> None:
+        """Create the reporter; the file is created with the first event worth recording.
+
+        The command ``began`` then, by the monotonic clock, or just now.
+        """
+        now = time.monotonic()
         self._layout = layout
         self._command = command
         self._report = report
-        self._time = time.time()
-        self._began = time.monotonic()
+        self._began = now if began is None else began
+        self._time = time.time() - (now - self._began)
         self._waiting: list[tuple[events.Event, float]] | None = []
         self._fd: int | None = None
         self._to_json: Callable[[events.Event, float], dict[str, Any]] | None = None
@@ -59,7 +63,7 @@ class Journal:
     def _keep(self, event: events.Event) -> None:
         if isinstance(event, _TRANSIENT):
             return
-        at = time.monotonic() - self._began
+        at = events.seconds_since(self._began, event)
         if isinstance(event, events.StageRan):
             self._learned[event.address] = {
                 stage_stats.SECONDS: event.seconds,

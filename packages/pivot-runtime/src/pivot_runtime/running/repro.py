@@ -87,7 +87,7 @@ def _repro(  # as `repro`
     force_import: bool,
 ) -> RunResult:
     layout = context.project.layout
-    teller, report = report, Journal(layout, command, report)
+    teller, report = report, Journal(layout, command, report, began=context.began)
     with (
         guarded(layout.guard_file, command, events.report_waiting(report), wait=options.wait) as guard,
         load_pipelines(

@@ -82,7 +82,7 @@ class RunResult:
         tried: The key of the inputs with which each that failed was run.
         blocked: It depends on one that failed.
         unstarted: It could have run, but the run ended early.
-        seconds: How long the whole run took.
+        seconds: The time from the start of the command to the end of the run.
         load_traces: The facts that the loads depended on.
     """
 
@@ -150,7 +150,6 @@ class Runner:
 
     def drive(self) -> RunResult:
         """Go on until every stage is done, failed or skipped."""
-        began = time.monotonic()
         self._report(events.RunStarted(self._session.graph.short_names(), tuple(self._graph.stages)))
         if has_stash(self._layout):
             self._outs.put_back_leftovers()
@@ -165,7 +164,7 @@ class Runner:
         if self._recached:
             self._report(events.OutsRecached(tuple(self._recached)))
         self._session.retire()
-        self._result.seconds = time.monotonic() - began
+        self._result.seconds = time.monotonic() - self._session.context.began
         self._report(events.RunEnded(self._result.seconds, self._result.complete))
         return self._result
 

@@ -47,8 +47,8 @@ _STEP_SECONDS: Final = 0.025
 """Longer than a step of the clock by which most file systems date changes."""
 _LOOKS: Final = 100
 
-type Reporting = Callable[[Sequence[str]], AbstractContextManager[Reporter]]
-"""Makes the reporter of a round, given the paths that have changed; none in the first round."""
+type Reporting = Callable[[Sequence[str], float], AbstractContextManager[Reporter]]
+"""Makes the reporter of a round, given the paths that have changed (none in the first round) and its start."""
 
 
 class Watch:
@@ -119,10 +119,12 @@ class Watch:
 
     def _run(self, state: WatchState) -> Round:
         context = self._fresh()
+        if state.first:
+            context = attrs.evolve(context, began=self._context.began)
         self._run_reads = context.read_set
         options = self._options if state.first else attrs.evolve(self._options, force=False)
         try:
-            with self._reporting(self._relative(state.changed)) as report:
+            with self._reporting(self._relative(state.changed), context.began) as report:
                 return Round(repro(context, self._targets, options=options, command=self._command, report=report))
         except TargetError as error:
             if state.first:
@@ -205,7 +207,9 @@ class Watch:
         """A context in which nothing has been looked at."""
         context = self._context
         found = CommandContext.find(context.project.cwd, context.environment)
-        return attrs.evolve(found, overrides=context.overrides, host_pool=self._pool)
+        return attrs.evolve(
+            found, overrides=context.overrides, use_snapshots=context.use_snapshots, host_pool=self._pool
+        )
 
     def _settle_ms(self) -> int:
         try:
