@@ -30,6 +30,7 @@
       source_texts.sqlite               -     source texts of stages, for `pivot status --diff`
       observed_code.json                -     the current state of code that runs were observed to depend on
       outlines/                         -     outlines of source files
+      compiled/                         -     compiled code of source files: mode 0700, used only where it was made
       created/<address>.json            -     what the command of a shell stage was observed to create
       assigned.json                     -     environment variables that pipelines assign
       stages.json                       -     the stages of each pipeline, for completion
@@ -230,6 +231,11 @@ class Layout(Value):
     def outlines_dir(self) -> Path:
         """Outlines of source files."""
         return self.database_dir / "outlines"
+
+    @property
+    def compiled_dir(self) -> Path:
+        """Compiled code of source files."""
+        return self.database_dir / "compiled"
 
     @property
     def assigned_file(self) -> Path:

@@ -9,12 +9,15 @@ import site
 import struct
 import sysconfig
 import time
+import warnings
+from _thread import _count as started_threads
 from collections.abc import Callable, Mapping
 from types import CodeType
 from typing import Any
 
 from pivot_cache.files.signatures import settles_at, stat_signature
 from pivot_core.digest import digest_bytes
+from pivot_runtime.definitions.code_cache import CodeCache
 
 ABSENT = ""
 """Replaces the digest of a file that was looked for and did not exist."""
@@ -67,11 +70,14 @@ def own_directories() -> tuple[str, ...]:
 
 
 def import_from_source(
-    is_user_code: Callable[[str], bool], seen: dict[str, str], compiled: Callable[[CodeType], None] = lambda _: None
+    is_user_code: Callable[[str], bool],
+    seen: dict[str, str],
+    cache: CodeCache | None = None,
+    compiled: Callable[[CodeType], None] = lambda _: None,
 ) -> None:
     """From now on, compile the user's modules from source, and record each file's digest in ``seen``.
 
-    ``compiled`` receives the code of each.
+    The code of equal source comes from ``cache``, and ``compiled`` receives the code of each module.
 
     A ``.pyc`` is validated by size and whole seconds, so after an edit within the same second that keeps the size, the
     old code would run under the new fingerprint. Every loader of source files, including those of editable installs, is
@@ -89,13 +95,41 @@ def import_from_source(
         name = os.fspath(path)
         if isinstance(data, bytes) and is_user_code(name):
             seen[os.path.abspath(name)] = digest_bytes(data)
-        code: CodeType = source_to_code(self, data, path, **options)
-        if isinstance(data, bytes) and is_user_code(name):
+            known = cache if not options else None  # options are not in its keys
+            code = _code(known, data, name, lambda: source_to_code(self, data, path, **options))
             _remove_misleading(name, code)
             compiled(code)
-        return code
+            return code
+        made: CodeType = source_to_code(self, data, path, **options)
+        return made
 
     loader.path_stats, loader.source_to_code = no_cache_for_user_code, noting
+
+
+def _code(cache: CodeCache | None, source: bytes, path: str, make: Callable[[], CodeType]) -> CodeType:
+    """The code of a source file, which is compiled only if the cache does not have it.
+
+    Code is not kept if compiling it issues warnings, since code from the cache would not issue them.
+    """
+    if cache is None or started_threads():  # the filter below counts for all threads
+        return make()
+    key = cache.key(source, path)
+    code = cache.get(key)
+    if code is not None:
+        return code
+    filters: list[Any] = warnings.filters  # type: ignore[assignment]  # a list, whatever its declaration says
+    raising = ("error", None, Warning, None, 0)
+    filters.insert(0, raising)  # the functions of `warnings` would make warnings of the user appear again
+    try:
+        code = make()
+    except Exception:  # noqa: BLE001  # made again to issue the warning, or to raise the error without this frame
+        code = None
+    finally:
+        filters.remove(raising)
+    if code is None:
+        return make()
+    cache.put(key, code)
+    return code
 
 
 def _remove_misleading(source: str, code: CodeType) -> None:

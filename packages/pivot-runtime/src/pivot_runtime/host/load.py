@@ -1,5 +1,6 @@
 """Load of a pipeline file in the host: imports it, fingerprints its stages, and makes the answer for the command."""
 
+import gc
 import os
 import pathlib
 import random
@@ -21,6 +22,7 @@ from pivot_core.stages.stage import Stage
 from pivot_core.values import Value
 from pivot_fingerprint import SCHEMA, Fingerprinter, Manifest
 from pivot_runtime.definitions import params, shell_code, source_import
+from pivot_runtime.definitions.code_cache import CodeCache
 from pivot_runtime.definitions.pipeline_file import Definitions, read_definitions
 from pivot_runtime.definitions.shell_code import ShellInputs
 from pivot_runtime.host import environ_changes, load_failure
@@ -116,8 +118,18 @@ def load(
     Returns the answer for the command, and the live stages where its ``event`` is ``loaded``. Other events are
     ``refused`` (a definition is wrong), ``broken`` (the user's module raised something) and ``moved`` (a source was
     edited during the load).
+
+    Afterwards the garbage collector leaves alone everything that exists, including in forked processes, where it would
+    copy the memory that it visits.
     """
-    return _Load(root, file, [Override.parse(text) for text in overrides], is_user_code, timer).run()
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return _Load(root, file, [Override.parse(text) for text in overrides], is_user_code, timer).run()
+    finally:
+        gc.freeze()
+        if collects:
+            gc.enable()
 
 
 class _Load:
@@ -154,7 +166,8 @@ class _Load:
 
     def run(self) -> tuple[dict[str, Any], ImportedPipeline | None]:
         process = os.getpid()
-        source_import.import_from_source(self._is_user_code, self._sources, self._recorder.watch)
+        cache = CodeCache(self._layout.compiled_dir)
+        source_import.import_from_source(self._is_user_code, self._sources, cache, self._recorder.watch)
         os.chdir(self._file.parent)
         sys.argv[:] = [str(self._file)]
         try:

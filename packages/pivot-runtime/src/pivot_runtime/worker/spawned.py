@@ -7,11 +7,13 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pivot_cache.layout import Layout
 from pivot_core.stages.param_overrides import Override
 from pivot_core.stages.stage import Stage
 from pivot_fingerprint.observation import Observer
 from pivot_fingerprint.programs import track_putenv
 from pivot_runtime.definitions import source_import
+from pivot_runtime.definitions.code_cache import CodeCache
 from pivot_runtime.definitions.reimport import ReimportedPipeline, declared
 from pivot_runtime.processes import parent_death, process_tree, wire
 from pivot_runtime.processes.originals import Originals, Replacements
@@ -99,7 +101,8 @@ def _import_stage(
 
 def _reimport(job: Mapping[str, Any], is_user_code: Callable[[str], bool], originals: Originals) -> Stage:
     sources: dict[str, str] = {}
-    source_import.import_from_source(is_user_code, sources)
+    cache = CodeCache(Layout(pathlib.Path(job["root"])).compiled_dir)
+    source_import.import_from_source(is_user_code, sources, cache)
     file = pathlib.Path(job["file"])
     os.chdir(file.parent)
     sys.argv[:] = [str(file)]
