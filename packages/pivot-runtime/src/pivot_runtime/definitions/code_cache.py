@@ -31,8 +31,8 @@ class CodeCache:
     def __init__(self, directory: pathlib.Path) -> None:
         """Use a directory, which is created when something is first kept."""
         self._directory = os.fspath(directory)
-        positions = sys._xoptions.get("no_debug_ranges"), os.environb.get(b"PYTHONNODEBUGRANGES")  # noqa: SLF001
-        options = (sys.flags.optimize, sys.get_int_max_str_digits(), positions)
+        columns = [*compile("x", "", "eval").co_positions()]  # an option or a variable may leave them out
+        options = (sys.flags.optimize, sys.get_int_max_str_digits(), columns)
         self._mark = repr((MAGIC_NUMBER, sys.version, options)).encode()
         self._machine = _machine_id()
         self._secret: bytes | None = None
