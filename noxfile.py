@@ -1,6 +1,7 @@
 """The gates of the project, each a session: `uv run nox` runs what must pass before a change lands."""
 
 import functools
+import itertools
 import os
 import pathlib
 import re
@@ -327,9 +328,35 @@ def reference(session: nox.Session) -> None:
         session.run(*tool("pivot", "schema"), external=True, stdout=file)
 
 
+QUICK = {
+    "cache": "--size 64 --files 500 --rounds 1",
+    "crossings": "--pairs 1",
+    "durable": "--rounds 1 --files 100 --size 32",
+    "families": "--rounds 1 --pipelines 5 --kind yaml",
+    "fingerprint": "--rounds 1 --modules 60 --stages 20",
+    "nothing": "--rounds 2 --stages 2 100 --files 1000",
+    "observation": "--rounds 1 --calls 5000000",
+    "remote": "--rounds 1 --objects 200 --large 16 --server memory",
+    "running": "--rounds 1 --library 0.3",
+    "startup": "--rounds 5",
+    "watch": "--rounds 3",
+}
+"""By benchmark, the arguments with which it takes seconds: enough to see that it works, and large differences."""
+
+
 @nox.session(venv_backend="none", default=False)
 def bench(session: nox.Session) -> None:
-    """Whole-process times, as ratios to a bare interpreter."""
+    """All benchmarks; `nox -s bench -- quick` in less than two minutes, `-- running --rounds 3` one, with options."""
+    named = list(itertools.takewhile(lambda word: not word.startswith("-"), session.posargs))
+    options = session.posargs[len(named) :]
+    quick = "quick" in named
+    named = [name for name in named if name != "quick"]
+    if unknown := set(named) - QUICK.keys():
+        session.error(f"there is no benchmark {', '.join(sorted(unknown))}")
     run_all(
-        session, *([sys.executable, str(path), *session.posargs] for path in sorted(ROOT.glob("benchmarks/[!_]*.py")))
+        session,
+        *(
+            [sys.executable, f"benchmarks/{name}.py", *(QUICK[name].split() if quick else ()), *options]
+            for name in named or QUICK
+        ),
     )

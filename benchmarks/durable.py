@@ -1,20 +1,18 @@
 """The cost of waiting for the disk: runs with `cache.fsync` as `kept` and as `all`, and what is always flushed.
 
-`python benchmarks/durable.py [--rounds N] [--directory DIR]`. The directory decides which disk is waited for.
+`python benchmarks/durable.py [--rounds N] [--files N] [--size MIB] [--directory DIR]`. The directory
+decides which disk is waited for.
 """
 
 import argparse
 import os
 import pathlib
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 
-from _processes import milliseconds
-
-PIVOT = str(pathlib.Path(sys.executable).with_name("pivot"))
+from _processes import DISK, PIVOT, milliseconds
 
 STAGES = """
 from typing import Annotated
@@ -98,7 +96,9 @@ def of_writing(directory: str, *, flushed: bool) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--directory", default=None)
+    parser.add_argument("--files", type=int, default=2000, help="small files of a directory")
+    parser.add_argument("--size", type=int, default=256, metavar="MIB", help="of the large file")
+    parser.add_argument("--directory", default=DISK)
     given = parser.parse_args()
 
     def median(measure: Callable[[], float]) -> float:
@@ -111,8 +111,8 @@ def main() -> None:
         for label, text in (
             ("1 stage", STAGES.format(stages=1)),
             ("100 stages", STAGES.format(stages=100)),
-            ("a directory of 2000 x 16 KiB", DIRECTORY.format(files=2000, size=16 << 10)),
-            ("256 MiB", DIRECTORY.format(files=1, size=256 << 20)),
+            (f"a directory of {given.files} x 16 KiB", DIRECTORY.format(files=given.files, size=16 << 10)),
+            (f"{given.size} MiB", DIRECTORY.format(files=1, size=given.size << 20)),
         ):
             kept, everything = (
                 median(lambda setting=setting: of_a_run(directory, text, setting))  # type: ignore[misc]  # noqa: B023
@@ -121,8 +121,8 @@ def main() -> None:
             print(f"run: {label:38}{kept:10.0f} ms kept{everything:10.0f} ms all", flush=True)
         for label, files, size in (
             ("1 x 500 B", 1, 500),
-            ("2000 x 16 KiB", 2000, 16 << 10),
-            ("256 MiB", 1, 256 << 20),
+            (f"{given.files} x 16 KiB", given.files, 16 << 10),
+            (f"{given.size} MiB", 1, given.size << 20),
         ):
             took = median(lambda files=files, size=size: of_tracking(directory, files, size))  # type: ignore[misc]
             print(f"track: {label:36}{took:10.0f} ms", flush=True)

@@ -11,9 +11,8 @@ import statistics
 import sys
 import tempfile
 
-from _processes import milliseconds
+from _processes import PIVOT, milliseconds
 
-PIVOT = str(pathlib.Path(sys.executable).with_name("pivot"))
 ANEW = "PIVOT_SNAPSHOT"
 """With no snapshots, each command imports all that it needs."""
 BARE = "python -I -c pass"

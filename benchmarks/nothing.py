@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from _processes import milliseconds
+from _processes import PIVOT, milliseconds
 
 PIPELINE = """
 import pathlib
@@ -63,7 +63,6 @@ for path in paths:
     os.stat(path)
 """
 
-PIVOT = str(pathlib.Path(sys.executable).with_name("pivot"))
 BARE = [sys.executable, "-I", "-c", "pass"]
 
 

@@ -5,14 +5,13 @@ the end of the save to that moment, in milliseconds, and the setting `watch.debo
 """
 
 import argparse
-import os
 import pathlib
-import select
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
+
+from _processes import PIVOT, until
 
 PIPELINE = """
 import pathlib
@@ -32,20 +31,6 @@ def stage(
 
 pipeline.register(stage)
 """
-
-PIVOT = str(pathlib.Path(sys.executable).with_name("pivot"))
-
-
-def until(process: subprocess.Popen[bytes], text: bytes) -> None:
-    """Read until the watch has said this."""
-    assert process.stderr is not None
-    poll = select.poll()
-    poll.register(process.stderr, select.POLLIN)
-    said = b""
-    while text not in said:
-        if not poll.poll(30_000):
-            sys.exit(f"nothing happened: {said.decode()}")
-        said += os.read(process.stderr.fileno(), 1 << 16)
 
 
 def main() -> None:

@@ -458,3 +458,14 @@ def test_the_environment_is_read_only_for_processes() -> None:
         "pivot_runtime.git.calls",  # the environment of git
         "pivot_runtime.loading.host_client",  # the environment of a host
     }
+
+
+def test_a_quick_pass_has_arguments_for_each_benchmark() -> None:
+    (quick,) = (
+        statement.value
+        for statement in ast.parse((ROOT / "noxfile.py").read_text()).body
+        if isinstance(statement, ast.Assign)
+        and isinstance(statement.targets[0], ast.Name)
+        and statement.targets[0].id == "QUICK"
+    )
+    assert ast.literal_eval(quick).keys() == {path.stem for path in ROOT.glob("benchmarks/[!_]*.py")}
