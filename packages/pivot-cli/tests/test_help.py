@@ -1,43 +1,32 @@
-"""The help texts: imperative, as wide as a narrow terminal, and with examples that are valid commands."""
+"""The help texts: imperative, as wide as a narrow terminal, with valid examples, and kept as click prints them."""
 
 import pathlib
 import shlex
-from collections.abc import Iterator
 
 import click
 import pytest
+from click_help import commands, file, printed
 
-from pivot_cli import app
+from pivot_cli import app, help_texts
+from pivot_cli.main import main
 
 WIDTH = 80
 
 
-def commands(command: click.Command, name: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
-    """Yield a command and those below it, with their names."""
-    yield " ".join(name), command
-    if isinstance(command, click.Group):
-        context = click.Context(command)
-        for each in command.list_commands(context):
-            below = command.get_command(context, each)
-            assert below is not None
-            yield from commands(below, (*name, each))
-
-
-COMMANDS = dict(commands(app.cli))
+COMMANDS = {" ".join(words): command for words, command in commands()}
 EXAMPLES = [
     line.strip() for command in COMMANDS.values() for line in (command.epilog or "").splitlines() if "  pivot " in line
 ]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_begins_with_one_line_and_fits_a_terminal(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", str(WIDTH))
+def test_help_begins_with_one_line_and_fits_a_terminal(name: str) -> None:
     command = COMMANDS[name]
     first, *rest = (command.help or "").splitlines()
     assert first.endswith(".")
     assert rest[:1] in ([], [""])
 
-    shown = command.get_help(click.Context(command, info_name=f"pivot {name}".strip(), terminal_width=WIDTH - 2))
+    shown = printed(tuple(name.split()), WIDTH - 2)
 
     assert [line for line in shown.splitlines() if len(line) > WIDTH] == []
 
@@ -67,3 +56,37 @@ def test_an_example_is_a_valid_command(example: str, tmp_path: pathlib.Path, mon
         context = command.make_context(command.name, rest, parent=context)
 
     assert context.params.keys() >= {each.name for each in context.command.params if each.expose_value}
+
+
+@pytest.mark.parametrize("columns", help_texts.WIDTHS)
+def test_the_kept_texts_are_those_that_click_prints(columns: int) -> None:
+    """If a command or an option has changed, `nox -s reference` writes them again."""
+    assert pathlib.Path(help_texts.path(columns)).read_text() == file(columns)
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+@pytest.mark.parametrize("columns", [40, 80, 99, 100, 300])
+@pytest.mark.parametrize("words", [(), ("status",), ("cache",), ("cache", "gc")], ids=" ".join)
+def test_help_is_the_same_in_each_width(
+    words: tuple[str, ...],
+    columns: int,
+    option: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setitem(app.cli.context_settings, "terminal_width", help_texts.width())
+
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main([*words, option])
+
+    assert capsys.readouterr().out == printed(words, help_texts.width(), option)
+
+
+@pytest.mark.parametrize(
+    "words", [["stat"], ["status", "a"], ["cache gc"], ["status", "-C"], ["cache\n", "gc"], [""]], ids=repr
+)
+def test_only_the_help_of_a_command_is_kept(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert help_texts.find(["status", "--help"]) is not None
+    assert help_texts.find([*words, "--help"]) is None

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import click
 
+from pivot_cli import help_texts
 from pivot_cli.exit_codes import exit_code
 from pivot_cli.terminal import console
 
@@ -63,9 +64,6 @@ class Invocation(NamedTuple):
 
     began: float
     beginning: Beginning | None
-
-
-_COLUMNS, _WIDEST, _NARROWEST = 80, 100, 50
 
 
 class SuggestingGroup(click.Group):
@@ -126,24 +124,10 @@ def _show_version(ctx: click.Context, _: click.Parameter, value: bool) -> None: 
         ctx.exit()
 
 
-def _help_width() -> int:
-    """Return the width of help texts; click would import an archive module to determine it."""
-    try:
-        columns = int(os.environ["COLUMNS"])
-    except (KeyError, ValueError):
-        columns = 0
-    if columns <= 0:
-        try:
-            columns = os.get_terminal_size(sys.__stdout__.fileno()).columns if sys.__stdout__ is not None else 0
-        except (OSError, ValueError):  # no terminal, or it is closed
-            columns = 0
-    return max(min(columns or _COLUMNS, _WIDEST) - 2, _NARROWEST)
-
-
 @click.group(
     cls=LazyGroup,
     listed=COMMANDS,
-    context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _help_width()},
+    context_settings={"help_option_names": ["-h", "--help"], "terminal_width": help_texts.width()},
     epilog="Run 'pivot COMMAND --help' for the options of a command.",
 )
 @click.option(

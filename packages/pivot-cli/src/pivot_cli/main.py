@@ -13,6 +13,7 @@ _COMPLETE = "_PIVOT_COMPLETE"
 """The environment variable through which a shell requests completions."""
 _OFTEN_THE_SAME = ("repro", "status")
 """The commands whose output may be cached."""
+_REQUESTS_FOR_HELP = ("-h", "--help")
 _STARTED_AT = 19
 """The index of the start among the fields of a process after its name, in ticks since the machine's start."""
 _LONGEST_START_NS = 1_000_000_000
@@ -29,15 +30,13 @@ def main(arguments: "Sequence[str] | None" = None) -> None:
     _open_standard_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if given == ["--version"]:  # the only request that needs no parser; scripts and editors make it
-            from pivot_cli.version import version_line  # lazy
-
-            sys.stdout.write(f"{version_line()}\n")
-            code = 0
-        elif _COMPLETE in os.environ:
+        if _COMPLETE in os.environ:
             from pivot_cli.completion import answer  # lazy
 
             code = answer(os.environ[_COMPLETE])
+        elif (text := _text_without_parsing(given)) is not None:
+            sys.stdout.write(text)
+            code = 0
         elif arguments is None and (known := _print_cached_answer(given, began)) is not None:
             code = known
         else:
@@ -87,6 +86,19 @@ def _initial_state() -> "tuple[frozenset[str], tuple[str, ...]]":
     """Return the imported modules that are not Pivot's, and the import path of a new interpreter."""
     others = frozenset(name for name in sys.modules if not name.startswith("pivot_cli"))
     return others, tuple(sys.path if sys.flags.safe_path else sys.path[1:])
+
+
+def _text_without_parsing(given: "Sequence[str]") -> str | None:
+    """Return the version or a help text; these need no parser, whose import would take most of the time."""
+    if given == ["--version"]:
+        from pivot_cli.version import version_line  # lazy
+
+        return f"{version_line()}\n"
+    if given and given[-1] in _REQUESTS_FOR_HELP:
+        from pivot_cli import help_texts  # lazy
+
+        return help_texts.find(given)
+    return None
 
 
 def _print_cached_answer(given: "Sequence[str]", began: int) -> int | None:
