@@ -206,9 +206,9 @@ def _user(number: int) -> str:
 
 
 @contextlib.contextmanager
-def as_cache_errors(action: str, path: Path) -> Iterator[None]:
+def as_cache_errors(action: str, path: Path | str) -> Iterator[None]:
     """Turn any `OSError` of the block into a `CacheError` that names ``path``."""
     try:
         yield
     except OSError as error:
-        raise cache_error(action, path, error) from error
+        raise cache_error(action, Path(path), error) from error

@@ -14,6 +14,7 @@ The next process that writes to the same directory removes the temporary files o
 
 import contextlib
 import fcntl
+import itertools
 import os
 import stat
 from collections.abc import Iterator
@@ -31,27 +32,22 @@ _LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _swept: set[str] = set()
 """The directories that this process has swept: once is enough."""
 
+_words: dict[int, str] = {}
+"""For each process, since a fork inherits those before it: the part of its temporary names that no other process has."""
+_numbers = itertools.count()
+"""The numbers of temporary names; `next` is atomic under the interpreter's lock."""
+
 
 @contextlib.contextmanager
-def temporary(directory: Path, mode: int = 0o666) -> Iterator[tuple[int, Path]]:
+def temporary(directory: Path | str, mode: int = 0o666) -> Iterator[tuple[int, Path]]:
     """A new empty file in ``directory``, which is created if necessary: its open descriptor and its path.
 
     The descriptor is closed at the end, and the file is removed unless it was renamed. Its mode is ``mode`` minus the
     umask.
     """
-    sweep_once(directory)
-    while True:
-        path = _name(directory)
-        try:
-            descriptor = syscalls.create(path, mode)
-        except FileNotFoundError:
-            make_directory(directory)
-            descriptor = syscalls.create(path, mode)
-        if _own(descriptor, path):
-            break
-        os.close(descriptor)
+    descriptor, path = create_temporary(directory, mode)
     try:
-        yield descriptor, path
+        yield descriptor, Path(path)
     finally:
         try:
             with contextlib.suppress(OSError):
@@ -60,12 +56,27 @@ def temporary(directory: Path, mode: int = 0o666) -> Iterator[tuple[int, Path]]:
             os.close(descriptor)
 
 
+def create_temporary(directory: Path | str, mode: int) -> tuple[int, str]:
+    """As `temporary`, but the caller must close the descriptor, and rename or remove the file."""
+    sweep_once(directory)
+    while True:
+        path = _name(directory)
+        try:
+            descriptor = syscalls.create(path, mode)
+        except FileNotFoundError:
+            make_directory(Path(directory))
+            descriptor = syscalls.create(path, mode)
+        if _own(descriptor, path):
+            return descriptor, path
+        os.close(descriptor)
+
+
 @contextlib.contextmanager
 def staging(directory: Path) -> Iterator[Path]:
     """A new empty directory in ``directory``, which is created if necessary; removed with its contents at the end."""
     sweep_once(directory)
     while True:
-        path = _name(directory)
+        path = Path(_name(directory))
         try:
             syscalls.mkdir(path)
         except FileNotFoundError:
@@ -88,7 +99,7 @@ def staging(directory: Path) -> Iterator[Path]:
             os.close(descriptor)
 
 
-def sweep(directory: Path) -> int:
+def sweep(directory: Path | str) -> int:
     """Remove temporary files of dead processes from ``directory``; those of living processes stay.
 
     Returns:
@@ -104,7 +115,7 @@ def sweep(directory: Path) -> int:
     return removed
 
 
-def sweep_once(directory: Path) -> None:
+def sweep_once(directory: Path | str) -> None:
     """Sweep a directory if this process has not done so."""
     name = str(directory)
     if name not in _swept:
@@ -179,7 +190,7 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
         view = view[syscalls.write(descriptor, view) :]
 
 
-def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
+def write_bytes(path: Path | str, data: bytes, *, durable: bool = False) -> None:
     """Replace the content of ``path`` atomically: every reader sees either the old or all of the new bytes.
 
     Missing parent directories are created. A symlink at ``path`` is replaced, not followed.
@@ -193,21 +204,30 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
     Raises:
         CacheError: The file cannot be written; the old content is untouched.
     """
-    with as_cache_errors("write", path), temporary(path.parent) as (descriptor, temp):
-        write_all(descriptor, data)
-        if durable:
-            syscalls.fsync(descriptor)
-        syscalls.rename(temp, path)
+    directory = os.path.dirname(path) or "."
+    with as_cache_errors("write", path):
+        descriptor, temp = create_temporary(directory, 0o666)
+        try:
+            write_all(descriptor, data)
+            if durable:
+                syscalls.fsync(descriptor)
+            syscalls.rename(temp, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                syscalls.unlink(temp)
+            raise
+        finally:
+            os.close(descriptor)
     if durable:
-        _flushed(path.parent)
+        _flushed(Path(directory))
 
 
-def change_bytes(path: Path, data: bytes, *, durable: bool = False) -> bool:
+def change_bytes(path: Path | str, data: bytes, *, durable: bool = False) -> bool:
     """Like `write_bytes`, but does nothing and returns False if ``data`` is already the content."""
     try:
         if read_regular(path) == data:
             if durable:
-                _flushed(path)
+                _flushed(Path(path))
             return False
     except OSError:
         pass  # missing or unreadable: then the write reports the problem
@@ -235,11 +255,15 @@ def _flushed(path: Path) -> None:
         durable.flush_files([path])
 
 
-def _name(directory: Path) -> Path:
-    return directory / f"{PREFIX}{os.urandom(8).hex()}{SUFFIX}"
+def _name(directory: Path | str) -> str:
+    process = os.getpid()
+    word = _words.get(process)
+    if word is None:
+        word = _words[process] = os.urandom(8).hex()
+    return f"{directory}/{PREFIX}{word}-{next(_numbers)}{SUFFIX}"
 
 
-def _own(descriptor: int, path: Path) -> bool:
+def _own(descriptor: int, path: Path | str) -> bool:
     """Lock a new file; False if a sweeping process has removed it in between."""
     with contextlib.suppress(OSError):  # without locks, nobody can sweep either
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -24,7 +24,7 @@ from typing import Protocol
 
 from pivot_cache.errors import ArtifactError, MissingObjectError
 from pivot_cache.files import syscalls
-from pivot_cache.files.atomic import make_directory, staging, write_all
+from pivot_cache.files.atomic import create_temporary, make_directory, staging, write_all
 from pivot_cache.files.hashing import Hashed, hash_descriptor, hash_file, open_artifact
 from pivot_cache.files.signatures import boot_id, boot_time_ns, is_mtime_of_boot, mtime_of_boot, stat_signature
 from pivot_cache.layout import shard
@@ -87,17 +87,16 @@ class ObjectFiles:
         """
         return self._prefix + shard(digest)
 
-    def insert(self, source: int, size: int, place: str | Path, *, with_sha256: bool = False) -> Hashed:
+    def insert(self, source: int, size: int, place: str | Path | None, *, with_sha256: bool = False) -> Hashed:
         """Store the rest of an open file; every file enters the store through this function.
 
         Args:
             source: An open descriptor.
             size: The expected number of bytes.
-            place: A directory on the same file system that only this process uses.
+            place: A directory on the same file system that only this process uses, for callers that store many files.
             with_sha256: Whether to compute the SHA-256, too.
         """
-        temp = f"{place}/{next(self._numbers)}"
-        copy = syscalls.create(temp, 0o600)
+        copy, temp = self._create(place)
         try:
             hashed = copy_bytes(source, copy, size, with_sha256=with_sha256)
             self.publish(copy, temp, hashed)
@@ -106,16 +105,22 @@ class ObjectFiles:
             _discard(temp)
         return hashed
 
-    def insert_bytes(self, data: bytes, hashed: Hashed, place: str | Path) -> None:
+    def insert_bytes(self, data: bytes, hashed: Hashed) -> None:
         """Store bytes whose digest is known to be this one."""
-        temp = f"{place}/{next(self._numbers)}"
-        copy = syscalls.create(temp, 0o600)
+        copy, temp = self._create(None)
         try:
             write_all(copy, data)
             self.publish(copy, temp, hashed)
         finally:
             os.close(copy)
             _discard(temp)
+
+    def _create(self, place: str | Path | None) -> tuple[int, str]:
+        """A new file for an object, and its path."""
+        if place is None:
+            return create_temporary(self._directory, 0o600)
+        temp = f"{place}/{next(self._numbers)}"
+        return syscalls.create(temp, 0o600), temp
 
     def publish(self, descriptor: int, temp: str, hashed: Hashed) -> None:
         """Give a file with these bytes its name; an existing intact object is kept."""

@@ -168,11 +168,7 @@ class ObjectStore:
         try:
             with open_artifact(source) as (descriptor, status):
                 try:
-                    if place is not None:
-                        hashed = self._objects.insert(descriptor, status.st_size, place, with_sha256=self.with_sha256)
-                    else:
-                        with self.temporary() as own:
-                            hashed = self._objects.insert(descriptor, status.st_size, own, with_sha256=self.with_sha256)
+                    hashed = self._objects.insert(descriptor, status.st_size, place, with_sha256=self.with_sha256)
                 except OSError as error:
                     raise cache_error(f"store {source} in", self.directory, error) from error
         except FileNotFoundError:
@@ -191,8 +187,8 @@ class ObjectStore:
         """
         digest = digest_bytes(data)
         if not self.verified(digest, len(data)):
-            with as_cache_errors("write to", self.directory), self.temporary() as place:
-                self._objects.insert_bytes(data, Hashed(digest, len(data)), place)
+            with as_cache_errors("write to", self.directory):
+                self._objects.insert_bytes(data, Hashed(digest, len(data)))
         return digest
 
     def adopt(self, temp: Path, digest: str, *, sha256: str = "") -> None:
