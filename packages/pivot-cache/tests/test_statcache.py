@@ -367,9 +367,9 @@ def test_a_large_new_file_is_read_once_when_it_is_stored(
 def test_a_file_that_changes_while_it_is_stored_is_not_remembered(
     database: Path, path: Path, store: ObjectStore
 ) -> None:
-    def put_and_edit(file: Path) -> Artifact:
+    def put_and_edit(file: str) -> Artifact:
         artifact = store.put(file)
-        file.write_bytes(b"two")
+        path.write_bytes(b"two")
         return artifact
 
     with StatCache(database, clock=in_an_hour) as cache:

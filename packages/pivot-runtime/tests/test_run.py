@@ -272,7 +272,7 @@ def test_outs_that_the_cache_cannot_store_again_are_an_error(done: Workshop) -> 
     shutil.rmtree(done.layout.cache_dir)
     done.layout.cache_dir.touch()
 
-    with pytest.raises(CacheError, match="cannot write"):
+    with pytest.raises(CacheError, match="cannot store"):
         done.run()
 
 

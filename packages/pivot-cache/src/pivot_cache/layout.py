@@ -281,13 +281,30 @@ class Layout(Value):
         Raises:
             CacheError: The address cannot be a file name.
         """
+        return Path(self.lock_path(address))
+
+    def lock_path(self, address: str) -> str:
+        """As `lock_file`, but as text, for what is done for each stage: an object takes longer than its use.
+
+        Raises:
+            CacheError: The address cannot be a file name.
+        """
         if "/" in address or "\0" in address or address in _DOT_NAMES:
             raise CacheError(f"{address!r} is not the address of a stage")
-        return self.stages_dir / f"{address}{LOCK_SUFFIX}"
+        return f"{self._prefix}{STATE_DIR}/{STAGES}/{address}{LOCK_SUFFIX}"
 
     def artifact(self, path: ArtifactPath) -> Path:
         """The absolute path of an artifact."""
         return self.root / path
+
+    def artifact_path(self, path: ArtifactPath) -> str:
+        """As `artifact`, but as text, for what is done for each stage."""
+        return f"{self._prefix}{path}"
+
+    @property
+    def _prefix(self) -> str:
+        root = os.fspath(self.root)
+        return root if root.endswith("/") else f"{root}/"
 
 
 def lock_name(address: str) -> str:

@@ -86,6 +86,7 @@ class Inputs(Value):
     observed: Mapping[str, CodeEntry] = attrs.field(factory=dict)
     library_versions: Mapping[str, str] = attrs.field(factory=dict)
     env: Mapping[str, str] = attrs.field(factory=dict)
+    _key: str = attrs.field(default="", init=False, eq=False, repr=False)
 
     def lines(self) -> list[InputLine]:
         """All facts except the schema, sorted within their kind; key and explanation share this only walk."""
@@ -109,12 +110,15 @@ class Inputs(Value):
         Lines of kind ``observed`` are excluded: they are known only after a run, and the key must be known before it.
         Code that looks something up by its key must compare them separately.
         """
-        return digest_lines(
-            text
-            for line in (InputLine("schema", "", str(self.schema)), *self.lines())
-            if line.kind != "observed"
-            for text in (line.kind, line.key, line.value)
-        )
+        if not self._key:  # a run needs it several times
+            key = digest_lines(
+                text
+                for line in (InputLine("schema", "", str(self.schema)), *self.lines())
+                if line.kind != "observed"
+                for text in (line.kind, line.key, line.value)
+            )
+            object.__setattr__(self, "_key", key)
+        return self._key
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -27,7 +27,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pivot_cache.errors import LockFileError, NewerFormatError, as_cache_errors
+from pivot_cache.errors import CacheError, LockFileError, NewerFormatError, as_cache_errors
 from pivot_cache.files import atomic, syscalls
 from pivot_cache.files.safe_read import read_regular
 from pivot_cache.formats import artifact_json
@@ -47,7 +47,7 @@ _HINT = "`pivot repro` writes it again; or `git checkout` the file"
 _HINT_NEWER = "upgrade Pivot, or delete the file and run `pivot repro`"
 
 
-def read(file: Path, name: str | None = None) -> StageLock | None:
+def read(file: Path | str, name: str | None = None) -> StageLock | None:
     """The content of a lock file; None if the file does not exist, or if a merge or a power cut has emptied it.
 
     Args:
@@ -85,7 +85,7 @@ def parse(data: bytes, name: str) -> StageLock:
     return loads(text, name)
 
 
-def write(file: Path, lock: StageLock) -> bool:
+def write(file: Path | str, lock: StageLock) -> bool:
     """Write ``lock`` to a lock file atomically; False if that was already its content.
 
     A directory in the place of the file is renamed.
@@ -93,14 +93,19 @@ def write(file: Path, lock: StageLock) -> bool:
     Raises:
         CacheError: The file cannot be written; the old content stays.
     """
-    if file.is_dir() and not file.is_symlink():
-        with as_cache_errors("move away", file):
-            syscalls.rename(file, next(free for free in _names(file) if not os.path.lexists(free)))
-    return atomic.change_bytes(file, dumps(lock).encode())
+    data = dumps(lock).encode()
+    try:
+        return atomic.change_bytes(file, data)
+    except CacheError:
+        if not os.path.isdir(file) or os.path.islink(file):
+            raise
+    with as_cache_errors("move away", file):
+        syscalls.rename(file, next(free for free in _names(file) if not os.path.lexists(free)))
+    return atomic.change_bytes(file, data)
 
 
-def _names(file: Path) -> Iterator[Path]:
-    return (file.with_name(f"{file.name}.{number}") for number in itertools.count(1))
+def _names(file: Path | str) -> Iterator[str]:
+    return (f"{file}.{number}" for number in itertools.count(1))
 
 
 def dumps(lock: StageLock) -> str:

@@ -25,7 +25,7 @@ _PER_FILE = 4096
 
 
 def ingest(
-    path: Path,
+    path: Path | str,
     store: ObjectStore,
     files: StatCache,
     *,
@@ -54,15 +54,19 @@ def ingest(
         ArtifactError: The path does not exist, or contains something that cannot be part of an artifact.
         CacheError: The store cannot be written.
     """
-    sweep_once(path.parent)
+    name = os.fspath(path)
+    sweep_once(os.path.dirname(name))
     try:
-        if stat.S_ISDIR(path.stat().st_mode):
-            tree = _directory(path, store, files, jobs, progress)
+        status = os.stat(name)
+        if stat.S_ISDIR(status.st_mode):
+            tree = _directory(Path(path), store, files, jobs, progress)
             return tree.artifact() if sha256_file is None else _sha256_index(sha256_file).of_tree(tree, store)
-        artifact = _file(path, store, files, progress)
+        artifact = _file(name, status, store, files)
+        if progress is not None:
+            progress(artifact.size)
         return artifact if sha256_file is None else _sha256_index(sha256_file).of_file(artifact, store)
     except (FileNotFoundError, NotADirectoryError):
-        raise ArtifactError(path, "there is no such file") from None
+        raise ArtifactError(Path(path), "there is no such file") from None
 
 
 def _sha256_index(file: Path) -> "Sha256Index":
@@ -71,12 +75,10 @@ def _sha256_index(file: Path) -> "Sha256Index":
     return Sha256Index(file)
 
 
-def _file(path: Path, store: ObjectStore, files: StatCache, progress: Callable[[int], None] | None) -> Artifact:
-    artifact = files.known(path)
+def _file(path: str, status: os.stat_result, store: ObjectStore, files: StatCache) -> Artifact:
+    artifact = files.known(path, status)
     if artifact is None or not store.verified(artifact.digest, artifact.size):
-        artifact = files.storing(path, store.put)
-    if progress is not None:
-        progress(artifact.size)
+        artifact = files.storing(path, store.put, status)
     return artifact
 
 

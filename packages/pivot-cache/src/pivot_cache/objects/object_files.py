@@ -46,11 +46,11 @@ _SHARED = stat.S_IRWXG | stat.S_ISGID
 class Digests(Protocol):
     """A record of the digests of files by stat signature: a `pivot_cache.state.stat_cache.StatCache`."""
 
-    def known(self, path: Path) -> Artifact | None:
+    def known(self, path: str) -> Artifact | None:
         """The recorded digest of a file that has not changed since."""
         ...
 
-    def artifact(self, path: Path) -> Artifact | None:
+    def artifact(self, path: str) -> Artifact | None:
         """The same, but computes and records an unknown digest."""
         ...
 
@@ -234,7 +234,7 @@ class ObjectFiles:
             return True
         try:
             if self._files is not None and self._is_foreign(status):
-                found = self._files.artifact(Path(path))
+                found = self._files.artifact(path)
                 return found is not None and found.digest == digest
             if hash_file(path).digest != digest:
                 return False
@@ -248,7 +248,7 @@ class ObjectFiles:
         return True
 
     def _known(self, digest: str, path: str) -> bool:
-        found = None if self._files is None else self._files.known(Path(path))
+        found = None if self._files is None else self._files.known(path)
         return found is not None and found.digest == digest
 
     def _is_foreign(self, status: os.stat_result) -> bool:

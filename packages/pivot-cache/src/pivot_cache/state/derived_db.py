@@ -5,7 +5,7 @@ The data can be computed again, so a damaged file is removed.
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +26,9 @@ _VERSION = 1
 _PLAIN = frozenset(b"/-._~")
 _CREATE = "CREATE TABLE files (path BLOB PRIMARY KEY, signature TEXT, digest TEXT, seal TEXT) WITHOUT ROWID"
 _ONE = "SELECT path, signature, digest, seal FROM files WHERE path = ?"
+_SEVERAL = "SELECT path, signature, digest, seal FROM files WHERE path IN ({})"
+_MOST = 500
+"""The most keys of one query; SQLite allows at least 999."""
 _RANGE = "SELECT path, signature, digest, seal FROM files WHERE path > ? AND path < ?"
 _REPLACE = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)"
 _DELETE = "DELETE FROM files WHERE path = ?"
@@ -164,6 +167,14 @@ class Rows:
         """The row of a key."""
         return next((row for _, row in self._read(_ONE, (key,))), None)
 
+    def all_of(self, keys: Sequence[bytes]) -> dict[bytes, Row | None]:
+        """The row of each of these keys, None where there is none, in few queries."""
+        found: dict[bytes, Row | None] = dict.fromkeys(keys)
+        for start in range(0, len(keys), _MOST):
+            some = keys[start : start + _MOST]
+            found.update(self._read(_SEVERAL.format(", ".join("?" * len(some))), some))
+        return found
+
     def below(self, key: bytes) -> dict[bytes, Row]:
         """The rows of all keys that begin with ``key`` and a slash."""
         return dict(self._read(_RANGE, (key + b"/", key + b"0")))  # the character after a slash
@@ -182,7 +193,7 @@ class Rows:
             self._connection.close()
             self._connection = None
 
-    def _read(self, query: str, arguments: tuple[bytes, ...]) -> Iterator[tuple[bytes, Row]]:
+    def _read(self, query: str, arguments: Sequence[bytes]) -> Iterator[tuple[bytes, Row]]:
         try:
             database = self._database(create=False) if self._usable else None
             rows = [] if database is None else database.execute(query, arguments).fetchall()

@@ -15,7 +15,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -64,7 +64,8 @@ class StatCache:
         self._guard = threading.Lock()
         self._new: dict[bytes, Row] = {}
         self._gone: set[bytes] = set()
-        self.walked: dict[Path, tuple[str, int]] = {}
+        self._read: dict[bytes, Row | None] = {}
+        self.walked: dict[str, tuple[str, int]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -74,7 +75,7 @@ class StatCache:
     ) -> None:
         self.close()
 
-    def artifact(self, path: Path) -> Artifact | None:
+    def artifact(self, path: Path | str) -> Artifact | None:
         """The file or directory at an absolute path; None if it does not exist.
 
         A symlink counts as its target; a dangling one counts as missing.
@@ -83,15 +84,15 @@ class StatCache:
             ArtifactError: The path, or something in it, is not a regular file, or cannot be read.
         """
         try:
-            status = path.stat()
+            status = os.stat(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            problem = f"cannot be read: {error.strerror or error}"
+            problem, path = f"cannot be read: {error.strerror or error}", Path(path)
             raise ArtifactError(path, problem, hint=cache_error("read", path, error).hint) from error
         try:
             if stat.S_ISDIR(status.st_mode):
-                return self._directory(path)
+                return self._directory(Path(path))
             if not stat.S_ISREG(status.st_mode):
                 check_regular(path, status)
             return self._known(path, status) or self._hash(path)
@@ -111,20 +112,40 @@ class StatCache:
         except FileNotFoundError:
             raise ArtifactError(path, "there is no such directory") from None
 
-    def known(self, path: Path) -> Artifact | None:
-        """The stored digest of a file that has not changed since; None if there is none. Nothing is hashed."""
+    def known(self, path: Path | str, status: os.stat_result | None = None) -> Artifact | None:
+        """The stored digest of a file that has not changed since; None if there is none. Nothing is hashed.
+
+        Args:
+            path: The file.
+            status: Its status, if the caller has just asked for it.
+        """
         try:
-            return self._known(path, path.stat())
+            return self._known(path, os.stat(path) if status is None else status)
         except OSError:
             return None
 
-    def storing[P: (Path, str)](self, path: P, put: Callable[[P], Artifact]) -> Artifact:
+    def prefetch(self, paths: Iterable[str]) -> None:
+        """Read the rows of these absolute paths together, since one query for each costs more; nothing is checked."""
+        with self._guard:
+            wanted = list(dict.fromkeys(key for key in map(os.fsencode, paths) if key not in self._read))
+            if wanted:
+                self._read.update(self._rows.all_of(wanted))
+
+    def storing(
+        self, path: Path | str, put: Callable[[str], Artifact], status: os.stat_result | None = None
+    ) -> Artifact:
         """The result of ``put``, stored as the content of the file that it reads, so that the file is read only once.
 
         A large file that was just written is read only after the file system's clock has advanced: less than 20 ms, or
         2 s on file systems that store whole seconds.
+
+        Args:
+            path: The file.
+            put: Reads it.
+            status: Its status, if the caller has just asked for it.
         """
-        status = os.stat(path)
+        path = os.fspath(path)
+        status = os.stat(path) if status is None else status
         if status.st_size >= _LARGE:
             self.settle(settles_at(status.st_ctime_ns))
         began = self._clock()
@@ -163,6 +184,8 @@ class StatCache:
         """Write new rows; never fails, but they may not be stored."""
         with self._guard:
             if self._new and self._rows.write(self._new, self._gone - self._new.keys()):
+                self._read.update(dict.fromkeys(self._gone))
+                self._read.update(self._new)
                 self._new.clear()
                 self._gone.clear()
 
@@ -176,7 +199,7 @@ class StatCache:
         began = self._clock()
         found = scan(path)
         signed = found.signature()
-        self.walked[path] = (signed, found.settles_at())
+        self.walked[os.fspath(path)] = (signed, found.settles_at())
         row = self._row(_tree_key(path))
         if row is not None and self._holds(row, signed):
             digest, _, size = row[1].partition(" ")
@@ -216,13 +239,19 @@ class StatCache:
             with self._guard:
                 self._new[key] = stamp if flushed else self._until_restart(stamp), digest
 
-    def _known(self, path: Path, status: os.stat_result) -> Artifact | None:
+    def _known(self, path: Path | str, status: os.stat_result) -> Artifact | None:
         row = self._row(os.fsencode(path))
         return _artifact(row[1], status.st_size, status) if row and self._holds(row, stat_signature(status)) else None
 
     def _row(self, key: bytes) -> Row | None:
         with self._guard:
-            return self._new.get(key) or self._rows.get(key)
+            row = self._new.get(key)
+            if row is None:
+                try:
+                    row = self._read[key]
+                except KeyError:
+                    row = self._read[key] = self._rows.get(key)
+            return row
 
     def _holds(self, row: Row, stamp: str) -> bool:
         return row[0] in (stamp, self._until_restart(stamp))
@@ -231,7 +260,7 @@ class StatCache:
         return f"{stamp} {boot_id() if self._boot_id is None else self._boot_id}"
 
 
-def _tree_key(path: Path) -> bytes:
+def _tree_key(path: Path | str) -> bytes:
     return os.fsencode(path) + b"/"
 
 

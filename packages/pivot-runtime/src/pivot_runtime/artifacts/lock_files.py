@@ -20,14 +20,14 @@ def read(context: CommandContext, address: str) -> StageLock | None:
         NewerFormatError: Only a newer Pivot can read it.
     """
     project = context.project
-    file = project.layout.lock_file(address)
+    file = project.layout.lock_path(address)
     context.read_set.look(file)
     try:
-        return lock_file.read(file, str(file))
+        return lock_file.read(file, file)
     except NewerFormatError:
         raise
     except LockFileError as error:
-        text = f"{project.from_cwd(str(file.relative_to(project.root)))} is damaged, so its stage counts as never run"
+        text = f"{project.from_cwd(lock_name(address))} is damaged, so its stage counts as never run"
         where = f" ({error.field})" if error.field else ""
         context.notices.add(Notice(f"{text}: {error.problem}{where}", error.hint))
         return None

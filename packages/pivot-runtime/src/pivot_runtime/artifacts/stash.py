@@ -18,6 +18,7 @@ from pivot_cache.layout import Layout
 from pivot_core.paths import ArtifactPath, parents
 
 _MOUNTED = frozenset({errno.EBUSY, errno.EXDEV})
+_EMPTIED = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 
 
 class UnfinishedStages:
@@ -45,21 +46,25 @@ class UnfinishedStages:
             OSError: The mark cannot be written.
             CacheError: The mark cannot be written.
         """
-        file = self._directory / address
-        if not lasting or file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(b"")
-        else:
+        file = f"{self._directory}/{address}"
+        if lasting and not os.path.exists(file):
             atomic.write_bytes(file, b"", durable=True)
+            return
+        try:
+            descriptor = os.open(file, _EMPTIED, 0o666)
+        except FileNotFoundError:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(file, _EMPTIED, 0o666)
+        os.close(descriptor)
 
     def end(self, address: str, *, lasting: bool) -> None:
         """Record that a stage has ended; with ``lasting``, that a run wrote the files at its outs."""
-        file = self._directory / address
+        file = f"{self._directory}/{address}"
         with contextlib.suppress(OSError):
             if lasting:
-                file.write_text(boot_id())
+                pathlib.Path(file).write_text(boot_id())
             else:
-                file.unlink()
+                os.unlink(file)
 
 
 class OutStash:
@@ -69,6 +74,7 @@ class OutStash:
         """Create the object; the directory is created with the first stashed out."""
         self._directory = layout.stash_dir
         self._root = layout.root
+        self._prefix = os.path.join(layout.root, "")
         self._unfinished = UnfinishedStages(layout.unfinished_dir)
         self._lasting: set[str] = set()
 
@@ -95,19 +101,24 @@ class OutStash:
         """
         if lasting:
             self._lasting.add(address)
+        begun = False
         for path in paths:
-            file = self._root / path
+            file = f"{self._prefix}{path}"
             try:
-                self._unfinished.begin(address, lasting=lasting)
-                above = self._above(path)
-                if above is not None:
-                    self._take(address, above)
-                file.parent.mkdir(parents=True, exist_ok=True)
+                if not begun:
+                    self._unfinished.begin(address, lasting=lasting)
+                    begun = True
+                directory = os.path.dirname(file)
+                if not os.path.isdir(directory):
+                    above = self._above(path)
+                    if above is not None:
+                        self._take(address, above)
+                    os.makedirs(directory, exist_ok=True)
                 if os.path.lexists(file):
                     self._take(address, path)
             except OSError as error:
                 problem = f"cannot be written: {error.strerror}: {error.filename}"
-                raise ArtifactError(file, problem, hint=_way(error)) from None
+                raise ArtifactError(pathlib.Path(file), problem, hint=_way(error)) from None
 
     def _take(self, address: str, path: ArtifactPath) -> None:
         waiting = self.waiting(address, path)
@@ -152,7 +163,8 @@ class OutStash:
         self._drop(address, lasting=True)
 
     def _drop(self, address: str, *, lasting: bool) -> None:
-        shutil.rmtree(self._directory / address, ignore_errors=True)
+        if os.path.lexists(directory := f"{self._directory}/{address}"):
+            shutil.rmtree(directory, ignore_errors=True)
         self._unfinished.end(address, lasting=lasting and address in self._lasting)
 
     def sweep(self) -> None:

@@ -49,9 +49,9 @@ class Stores(Value):
 
     def look(self, path: ArtifactPath) -> Artifact | None:
         """Return the current artifact at ``path``, or None."""
-        return self.files.artifact(self.layout.artifact(path))
+        return self.files.artifact(self.layout.artifact_path(path))
 
-    def ingest(self, file: pathlib.Path) -> Artifact:
+    def ingest(self, file: pathlib.Path | str) -> Artifact:
         """Store a file or a directory, and its digest in the stat cache.
 
         Raises:
@@ -61,7 +61,7 @@ class Stores(Value):
 
         return ingest(file, self.store, self.files, sha256_file=self.sha256_file)
 
-    def keep(self, file: pathlib.Path) -> Artifact:
+    def keep(self, file: pathlib.Path | str) -> Artifact:
         """Store a file or a directory that exists nowhere else: flush its bytes to the disk before returning.
 
         Raises:

@@ -72,7 +72,7 @@ def states(context: CommandContext, stores: Stores, found: Iterable[Record]) -> 
 
 def _look(context: CommandContext, stores: Stores, path: ArtifactPath) -> Artifact | None:
     """The existing artifacts; an unreadable one is reported, and differs from every record."""
-    file = context.project.layout.artifact(path)
+    file = context.project.layout.artifact_path(path)
     context.read_set.look(file)
     try:
         found = stores.files.artifact(file)

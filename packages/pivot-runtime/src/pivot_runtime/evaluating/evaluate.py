@@ -141,6 +141,8 @@ def with_variables(
     """Return the observation of a stage that has run, with the variables that it read; and those that do not count."""
     variables = tuple(variables)
     env = _reading(stage, variables)
+    if env == observation.inputs.env:
+        return observation, tuple(name for name in variables if name not in env)
     known = attrs.evolve(observation, inputs=attrs.evolve(observation.inputs, env=env))
     return known, tuple(name for name in variables if name not in env)
 

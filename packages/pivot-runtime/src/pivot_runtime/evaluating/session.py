@@ -11,6 +11,7 @@ from pivot_cache.errors import ArtifactError, CacheError
 from pivot_cache.layout import Layout
 from pivot_cache.objects.store import CacheMemory, ObjectStore
 from pivot_core.decide import Memory, Reason
+from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, Observation, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import StageSpec
@@ -92,13 +93,15 @@ class Session:
         if self._source_texts is None:
             from pivot_runtime.evaluating.source_texts import SourceTexts  # lazy
 
-            self._source_texts = SourceTexts(self.project.layout.source_texts_file)
+            self._source_texts = SourceTexts(self.project.layout.source_texts_file, self.project.root)
         return self._source_texts
 
     def close(self) -> None:
-        """Store the digests of observed code."""
+        """Store the digests of observed code, and the source texts of stages that ran."""
         if self._observed_code is not None:
             self._observed_code.close()
+        if self._source_texts is not None:
+            self._source_texts.close()
 
     @property
     def store(self) -> ObjectStore:
@@ -110,15 +113,20 @@ class Session:
         """Return the run cache: results by inputs key."""
         return self.stores.runs
 
+    def prefetch(self, graph: Graph) -> None:
+        """Read together what the stat cache knows of the deps and outs of a graph's stages."""
+        paths = (path for spec in graph.stages.values() for path in (*spec.deps, *(out.path for out in spec.outs)))
+        self.stores.files.prefetch(map(self.stores.layout.artifact_path, paths))
+
     def artifact_at(self, path: ArtifactPath) -> Artifact | None:
         """Return the artifact at ``path`` now, or None.
 
         None also for a directory that was fetched only in part, and for an unreadable file, which is reported.
         """
-        file = self.stores.layout.artifact(path)
+        file = self.stores.layout.artifact_path(path)
         self.context.read_set.look(file)
         try:
-            found = self.stores.look(path)
+            found = self.stores.files.artifact(file)
         except ArtifactError as error:
             self._report_unreadable(path, error)
             return None
@@ -170,7 +178,7 @@ class Session:
         Raises:
             ArtifactError: No readable file is there.
         """
-        return self.stores.ingest(self.project.layout.artifact(path))
+        return self.stores.ingest(self.project.layout.artifact_path(path))
 
     def keep(self, path: ArtifactPath) -> Artifact:
         """Store an artifact that exists nowhere else: flush its bytes to the disk before returning.
@@ -256,6 +264,7 @@ class Session:
     ) -> dict[str, Evaluation]:
         """Return the evaluations of these stages and all upstream of them, from another view if one is given."""
         graph = self.graph.select(self.graph.ancestors(addresses))
+        self.prefetch(graph)
         return evaluate(graph, self.stages, view or self, schema=self.schema, force=force)
 
 
@@ -314,7 +323,7 @@ def open_session(
     literal: bool = False,
     stores: Stores | None = None,
 ) -> Iterator[Session]:
-    """Open a session over loaded pipelines; it stores the digests of observed code at the end of the block.
+    """Open a session over loaded pipelines; it stores what it has learned of their code at the end of the block.
 
     Args:
         context: The context of the command.

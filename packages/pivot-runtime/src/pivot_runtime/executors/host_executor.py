@@ -61,6 +61,7 @@ class HostExecutor:
         self._owns_children = owns_children
         self._own: frozenset[int] = frozenset()
         self._hosts: list[HostClient] = []
+        self._poll: select.poll | None = None
         self._started: dict[int, str] = {}
         self._pids: dict[int, int] = {}
         self._finished: deque[Finished] = deque()
@@ -76,6 +77,7 @@ class HostExecutor:
         host = self._host_of(address)
         if host not in self._hosts:
             self._hosts.append(host)
+            self._poll = None
             if self._owns_children:
                 process_tree.adopt()
                 self._own |= process_tree.children()
@@ -130,6 +132,7 @@ class HostExecutor:
                     self._note(message, host)
             except HostError:
                 self._hosts.remove(host)
+                self._poll = None
                 if host in self._stopping:
                     self._stopping.remove(host)
                 for pid in self._pids.values():
@@ -146,15 +149,16 @@ class HostExecutor:
         """Wait until a host sends a message."""
         if len(self._hosts) == 1 and self._silence.patience(0.0) is None:
             return self._hosts[:]
-        poll = select.poll()
-        by_fd = {host.events: host for host in self._hosts}
-        for fd in by_fd:
-            poll.register(fd, select.POLLIN)
+        if self._poll is None:
+            self._poll = select.poll()
+            for host in self._hosts:
+                self._poll.register(host.events, select.POLLIN)
         while True:
             patience = self._silence.patience(time.monotonic())
-            found = poll.poll(None if patience is None else math.ceil(patience * 1000))
+            found = self._poll.poll(None if patience is None else math.ceil(patience * 1000))
             if found:
-                return [by_fd[fd] for fd, _ in found]
+                ready = {fd for fd, _ in found}
+                return [host for host in self._hosts if host.events in ready]
             for number, seconds, silent in self._silence.due(time.monotonic(), self._quiet):
                 self._silent(self._started[number], seconds, silent)
 

@@ -22,6 +22,7 @@ KEPT: Final = 100
 
 _TRANSIENT: Final = (events.Fetching, events.StageSilent)
 """Events that are not needed after the run."""
+_ENCODE: Final = json.JSONEncoder(default=str).encode
 _NOTABLE: Final = (events.StageStarted, events.StageRestored, events.StageFailed, events.StageBlocked)
 
 
@@ -112,4 +113,4 @@ class Journal:
 
     def _append(self, *lines: dict[str, Any]) -> None:
         if self._fd is not None:
-            os.write(self._fd, "".join(f"{json.dumps(line, default=str)}\n" for line in lines).encode())
+            os.write(self._fd, "".join([f"{_ENCODE(line)}\n" for line in lines]).encode())

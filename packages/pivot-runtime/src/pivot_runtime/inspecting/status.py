@@ -165,7 +165,7 @@ def status(context: CommandContext, targets: Iterable[str] = (), options: Status
 
 
 def _diffs(session: Session, evaluation: Evaluation) -> dict[str, str]:
-    return session.source_texts.diffs(evaluation.stage, evaluation.decision.changes, session.project.root)
+    return session.source_texts.diffs(evaluation.stage, evaluation.decision.changes)
 
 
 def _tracked(session: Session) -> tuple[TrackedFile, ...]:

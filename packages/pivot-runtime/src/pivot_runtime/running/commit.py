@@ -138,4 +138,4 @@ def _record(session: Session, evaluation: Evaluation, reason: str) -> None:
     inputs = attrs.evolve(evaluation.observation.inputs, deps=deps)
     lock = StageLock(inputs, outs, stage.libraries, reason)
     lock_file.write(session.stores.layout.lock_file(spec.address), lock)
-    session.source_texts.remember(stage, session.project.root)
+    session.source_texts.remember(stage)

@@ -32,7 +32,7 @@ class DepEdits:
 
     def begin(self, address: str, deps: Iterable[ArtifactPath]) -> None:
         """A stage is about to start."""
-        self._marks[address] = {path: _mark(self._layout.artifact(path)) for path in deps}
+        self._marks[address] = {path: _mark(self._layout.artifact_path(path)) for path in deps}
 
     def edited(self, address: str, deps: Mapping[ArtifactPath, Artifact]) -> tuple[ArtifactPath, ...]:
         """The deps that are not those given any more, or were written since the stage was started.
@@ -44,16 +44,16 @@ class DepEdits:
         return tuple(path for path, dep in deps.items() if self._look(path) != dep or self._written(path, before[path]))
 
     def _written(self, path: ArtifactPath, before: _Mark | None) -> bool:
-        now = None if before is None else _mark(self._layout.artifact(path))
+        now = None if before is None else _mark(self._layout.artifact_path(path))
         return now is not None and now != before
 
 
-def _mark(path: pathlib.Path) -> _Mark | None:
+def _mark(path: str) -> _Mark | None:
     """None if unknown: links to the cache have marks that the cache itself changes."""
     try:
         status = os.lstat(path)
         if stat.S_ISDIR(status.st_mode):
-            files, _ = walk.walk(os.fspath(path))
+            files, _ = walk.walk(path)
             return (frozenset((name, *_file_mark(each)) for name, each in files if each.st_nlink == 1),)
     except OSError:
         return None

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 import pathlib
 import shutil
 import time
@@ -30,6 +31,7 @@ class Outs:
         """Touch nothing yet; ``report`` gets an event for each file of the user that is saved."""
         self._session = session
         self._layout = session.stores.layout
+        self._kept_dir = str(self._layout.kept_dir)
         self._report = report
 
     @functools.cached_property
@@ -101,7 +103,7 @@ class Outs:
 
     def missing(self, spec: StageSpec) -> list[ArtifactPath]:
         """The outs that are not there."""
-        return [out.path for out in spec.outs if not self._layout.artifact(out.path).exists()]
+        return [out.path for out in spec.outs if not os.path.exists(self._layout.artifact_path(out.path))]
 
     def store(self, spec: StageSpec) -> dict[ArtifactPath, Artifact]:
         """Store the outs of a stage in the cache, but for those that are declared not to be cached; returns all.
@@ -116,7 +118,7 @@ class Outs:
     def _store(self, out: OutSpec) -> Artifact:
         if out.cache:
             artifact = self._session.ingest(out.path)
-            if self._layout.kept_dir.exists():
+            if os.path.lexists(self._kept_dir):
                 kept.record_named(self._session.stores, artifact)
             return artifact
         found = self._session.artifact_at(out.path)
@@ -125,10 +127,12 @@ class Outs:
         return found
 
     def _check_kind(self, out: OutSpec) -> None:
-        file = self._layout.artifact(out.path)
-        if file.is_dir() and not out.directory:
+        directory = os.path.isdir(self._layout.artifact_path(out.path))
+        if directory and not out.directory:
+            file = self._layout.artifact(out.path)
             raise ArtifactError(file, "is a directory", hint="declare it with pivot.DirectoryOut(...)")
-        if out.directory and not file.is_dir():
+        if out.directory and not directory:
+            file = self._layout.artifact(out.path)
             raise ArtifactError(
                 file, "is a file, but is declared as a directory", hint="declare it with pivot.Out(...)"
             )

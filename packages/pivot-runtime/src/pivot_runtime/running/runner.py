@@ -63,10 +63,10 @@ class _StageFailure(Exception):  # noqa: N818  # it never leaves this module
 
 
 class _StageRun:
-    """A stage that has started: as it was observed, why it runs, and how often it may be repeated if it fails."""
+    """A stage that has started: its last run, as it was observed, why it runs, and how often it may be repeated."""
 
-    def __init__(self, observation: Observation, decision: Decision, retries: int) -> None:
-        self.observation, self.decision, self.retries = observation, decision, retries
+    def __init__(self, lock: StageLock | None, observation: Observation, decision: Decision, retries: int) -> None:
+        self.lock, self.observation, self.decision, self.retries = lock, observation, decision, retries
 
 
 @attrs.define
@@ -153,6 +153,7 @@ class Runner:
         self._report(events.RunStarted(self._session.graph.short_names(), tuple(self._graph.stages)))
         if has_stash(self._layout):
             self._outs.put_back_leftovers()
+        self._session.prefetch(self._graph)
         try:
             self._loop()
         except BaseException as error:
@@ -171,6 +172,7 @@ class Runner:
     @property
     def _executor(self) -> "Executor":
         if self._used_executor is None:
+            self._layout.logs_dir.mkdir(parents=True, exist_ok=True)
             self._used_executor = self._make_executor()
         return self._used_executor
 
@@ -270,13 +272,13 @@ class Runner:
             case Verdict.UP_TO_DATE:
                 self._settle(address, StageOutcome.CACHED, events.StageCached(address))
             case Verdict.RESTORE if decision.restore is not None:
-                self._restore(address, observation, decision.restore)
+                self._restore(address, lock, observation, decision.restore)
                 restored = events.StageRestored(address, decision, time.monotonic() - began)
                 self._settle(address, StageOutcome.RESTORED, restored)
             case Verdict.RUN:
                 if self._inputs is not None:
                     self._inputs.run(self._graph.stages[address])
-                self._start(address, observation, decision)
+                self._start(address, lock, observation, decision)
             case Verdict.BLOCKED:
                 self._settle(address, StageOutcome.BLOCKED, self._session.blocked(address, observation))
 
@@ -284,14 +286,12 @@ class Runner:
         session = self._session
         return observe(session.stages[address], self._graph, self._view, lock=lock, schema=session.schema)
 
-    def _start(self, address: str, observation: Observation, decision: Decision) -> None:
+    def _start(self, address: str, lock: StageLock | None, observation: Observation, decision: Decision) -> None:
         self._report(events.StageStarted(address, decision))
-        lock = self._session.lock(address)
         self._outs.save_user_files(observation.outs, lock)
-        self._layout.logs_dir.mkdir(parents=True, exist_ok=True)
         spec = self._graph.stages[address]
         retries = 0 if self._options.in_process else spec.retries
-        self._running[address] = _StageRun(observation, decision, retries)  # from here on its outs are to be put back
+        self._running[address] = _StageRun(lock, observation, decision, retries)  # from here on its outs are to be put back
         self._outs.stash(spec, lock)
         self._execute(address)
 
@@ -363,13 +363,15 @@ class Runner:
         if self._flusher is not None:
             self._flusher.flush_if_due()
 
-    def _restore(self, address: str, observation: Observation, record: RunRecord) -> None:
+    def _restore(
+        self, address: str, lock: StageLock | None, observation: Observation, record: RunRecord
+    ) -> None:
         stores = self._session.stores
         plan = checkout.compare(record.outs, {path: stores.look(path) for path in record.outs})
         if self._inputs is not None:
             self._inputs.restore(address, plan)
         replaced = {path: observation.outs[path] for path in plan.replace}
-        self._outs.save_user_files(replaced, self._session.lock(address))
+        self._outs.save_user_files(replaced, lock)
         checkout.apply(plan, stores.store, self._layout, stores.settings.checkout_mode, files=stores.files)
         for out in self._graph.stages[address].outs:
             if self._outs.recache(out, record.outs):
@@ -385,7 +387,7 @@ class Runner:
 
             self._flusher = RecordFlusher(self._session.stores, since=self._began)
         self._flusher.add(record, inputs.outs, file)
-        self._session.source_texts.remember(self._session.stages[address], self._session.project.root)
+        self._session.source_texts.remember(self._session.stages[address])
 
     def _fail(self, finished: "Finished", failure: _StageFailure) -> None:
         address, summary, hint = finished.address, failure.summary, failure.hint
@@ -415,7 +417,7 @@ class Runner:
 
     def _start_again(self, address: str) -> bool:
         try:
-            self._outs.stash(self._graph.stages[address], self._session.lock(address))
+            self._outs.stash(self._graph.stages[address], self._running[address].lock)
         except ArtifactError:
             self._outs.put_back(self._graph.stages[address])
             return False
