@@ -1,5 +1,6 @@
 """The stat cache never tells an old digest for new bytes, and never fails for its own sake."""
 
+import contextlib
 import errno
 import os
 import sqlite3
@@ -375,6 +376,36 @@ def test_a_file_that_changes_while_it_is_stored_is_not_remembered(
     with StatCache(database, clock=in_an_hour) as cache:
         assert cache.storing(path, put_and_edit) == of(b"one")
         assert cache.artifact(path) == of(b"two")
+
+
+def test_what_is_prefetched_needs_no_further_query(database: Path, tmp_path: Path, hashed: list[int]) -> None:
+    """Not even where another process locks the database meanwhile; files without a row are among them."""
+    paths = [tmp_path / f"file{number}" for number in range(1200)]
+    for number, path in enumerate(paths):
+        path.write_bytes(b"%d" % number)
+    with StatCache(database, clock=in_an_hour) as cache:
+        expected = [cache.artifact(path) for path in paths[:-1]]
+    hashed.clear()
+
+    with StatCache(database, clock=in_an_hour) as cache:
+        cache.prefetch([*map(str, paths), str(tmp_path / "nothing")])
+        with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            assert [cache.artifact(path) for path in paths[:-1]] == expected
+            assert cache.known(paths[-1]) is None
+        assert hashed == []
+
+
+def test_rows_that_were_prefetched_are_replaced_by_new_ones(database: Path, path: Path) -> None:
+    with StatCache(database, clock=in_an_hour) as cache:
+        cache.prefetch([str(path)])
+        assert cache.artifact(path) == of(b"one")
+        cache.flush()
+        assert cache.known(path) == of(b"one")
+        path.write_bytes(b"three")
+        assert cache.artifact(path) == of(b"three")
+        cache.flush()
+        assert cache.known(path) == of(b"three")
 
 
 def test_known_files_are_never_hashed(database: Path, path: Path, hashed: list[int]) -> None:

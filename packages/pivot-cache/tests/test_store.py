@@ -11,6 +11,7 @@ import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import xxhash
@@ -119,16 +120,20 @@ def test_put_follows_a_symlink_and_sees_the_executable_bit(store: ObjectStore, s
 def test_put_describes_the_stored_bytes_when_the_file_grows_meanwhile(
     store: ObjectStore, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    readv = os.readv
+    """Whether it is read at once at first, as a small file, or in blocks."""
 
-    def growing(descriptor: int, buffers: list[memoryview]) -> int:
-        count = readv(descriptor, buffers)
-        if source.stat().st_size < 3 * len(CONTENT):
-            with source.open("ab") as file:
-                file.write(CONTENT)
-        return count
+    def growing[T](read: Callable[[int, T], Any]) -> Callable[[int, T], Any]:
+        def reading(descriptor: int, into: T) -> Any:
+            found = read(descriptor, into)
+            if source.stat().st_size < 3 * len(CONTENT):
+                with source.open("ab") as file:
+                    file.write(CONTENT)
+            return found
 
-    monkeypatch.setattr(os, "readv", growing)
+        return reading
+
+    monkeypatch.setattr(os, "readv", growing(os.readv))
+    monkeypatch.setattr(os, "read", growing(os.read))
     monkeypatch.setattr(fcntl, "ioctl", raising(errno.EOPNOTSUPP))
     artifact = store.put(source)
 
@@ -144,6 +149,16 @@ def test_put_refuses_irregular_files(store: ObjectStore, tmp_path: Path, make: C
     with pytest.raises(ArtifactError, match="odd"):
         store.put(tmp_path / "odd")
     assert not store.directory.exists()
+
+
+def test_bytes_that_the_store_has_are_not_written_again(store: ObjectStore, source: Path) -> None:
+    """Not even under a temporary name."""
+    first = store.put(source)
+    directory = store.path_of(first.digest).parent
+    before = (store.directory.stat().st_mtime_ns, directory.stat().st_mtime_ns)
+
+    assert store.put(source) == first
+    assert (store.directory.stat().st_mtime_ns, directory.stat().st_mtime_ns) == before
 
 
 def test_put_copies_where_blocks_cannot_be_shared(

@@ -33,7 +33,7 @@ _swept: set[str] = set()
 """The directories that this process has swept: once is enough."""
 
 _words: dict[int, str] = {}
-"""For each process, since a fork inherits those before it: the part of its temporary names that no other process has."""
+"""The part of its temporary names that no other process has, by process, since a fork inherits that of its parent."""
 _numbers = itertools.count()
 """The numbers of temporary names; `next` is atomic under the interpreter's lock."""
 

@@ -84,6 +84,19 @@ def hash_descriptor(source: int, size: int, *, copy_to: int | None = None, with_
     return Hashed(state.hexdigest(), total, "" if sha256 is None else sha256.hexdigest())
 
 
+def hash_bytes(data: bytes, *, with_sha256: bool = False) -> Hashed:
+    """As `hash_descriptor`, of bytes that were just read from a file."""
+    _notify(len(data), len(data))
+    state = xxhash.xxh3_128()
+    state.update(data)
+    sha256 = ""
+    if with_sha256:
+        computed = _sha256()
+        computed.update(data)
+        sha256 = computed.hexdigest()
+    return Hashed(state.hexdigest(), len(data), sha256)
+
+
 def _sha256() -> "hashlib._Hash":
     import hashlib  # lazy
 

@@ -25,7 +25,7 @@ from typing import Protocol
 from pivot_cache.errors import ArtifactError, MissingObjectError
 from pivot_cache.files import syscalls
 from pivot_cache.files.atomic import create_temporary, make_directory, staging, write_all
-from pivot_cache.files.hashing import Hashed, hash_descriptor, hash_file, open_artifact
+from pivot_cache.files.hashing import Hashed, hash_bytes, hash_descriptor, hash_file, open_artifact
 from pivot_cache.files.signatures import boot_id, boot_time_ns, is_mtime_of_boot, mtime_of_boot, stat_signature
 from pivot_cache.layout import shard
 from pivot_core.lock import Artifact
@@ -40,6 +40,8 @@ _MARGIN_NS = 60_000_000_000
 
 _TURNS = 10
 """The number of attempts to restore an object that other processes collect repeatedly."""
+_SMALL = 4096
+"""The size of one block: files that are no larger are read at once, and gain nothing from sharing blocks."""
 _SHARED = stat.S_IRWXG | stat.S_ISGID
 
 
@@ -90,12 +92,22 @@ class ObjectFiles:
     def insert(self, source: int, size: int, place: str | Path | None, *, with_sha256: bool = False) -> Hashed:
         """Store the rest of an open file; every file enters the store through this function.
 
+        A file of at most one block is read before anything is written, so that nothing is if the store has its bytes.
+
         Args:
             source: An open descriptor.
             size: The expected number of bytes.
             place: A directory on the same file system that only this process uses, for callers that store many files.
             with_sha256: Whether to compute the SHA-256, too.
         """
+        if size <= _SMALL:
+            data = os.read(source, _SMALL)
+            if len(data) == size and not os.read(source, 1):
+                hashed = hash_bytes(data, with_sha256=with_sha256)
+                if not self.intact(hashed.digest, hashed.size):
+                    self.insert_bytes(data, hashed, place)
+                return hashed
+            os.lseek(source, 0, os.SEEK_SET)  # it has just changed
         copy, temp = self._create(place)
         try:
             hashed = copy_bytes(source, copy, size, with_sha256=with_sha256)
@@ -105,9 +117,9 @@ class ObjectFiles:
             _discard(temp)
         return hashed
 
-    def insert_bytes(self, data: bytes, hashed: Hashed) -> None:
+    def insert_bytes(self, data: bytes, hashed: Hashed, place: str | Path | None = None) -> None:
         """Store bytes whose digest is known to be this one."""
-        copy, temp = self._create(None)
+        copy, temp = self._create(place)
         try:
             write_all(copy, data)
             self.publish(copy, temp, hashed)

@@ -6,6 +6,7 @@ of them are also in the object store; stashing preserves mode, time and symlinks
 
 import contextlib
 import errno
+import itertools
 import os
 import pathlib
 import shutil
@@ -26,11 +27,17 @@ class UnfinishedStages:
 
     ``.pivot/state.db/unfinished/<address>`` is empty, or has the identifier of the boot in which the last run ended.
     After a power cut, nothing else may show that a run wrote the files, so an end counts only during the same boot.
+
+    An empty mark is renamed between its stage and ``free-<number>``, which is no address: some file systems take longer
+    for each new file after many removed ones.
     """
 
     def __init__(self, directory: pathlib.Path) -> None:
         """Use a directory, which the first `begin` creates."""
         self._directory = directory
+        self._free: list[str] | None = None
+        self._numbers = itertools.count()
+        self._begun: set[str] = set()
 
     def knows(self, address: str) -> bool:
         """Whether a stage is unfinished."""
@@ -50,12 +57,16 @@ class UnfinishedStages:
         if lasting and not os.path.exists(file):
             atomic.write_bytes(file, b"", durable=True)
             return
-        try:
-            descriptor = os.open(file, _EMPTIED, 0o666)
-        except FileNotFoundError:
+        if self._free is None:
             self._directory.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(file, _EMPTIED, 0o666)
-        os.close(descriptor)
+            self._free = [f"{self._directory}/{name}" for name in os.listdir(self._directory) if "." not in name]
+        self._begun.add(address)
+        while self._free:
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(self._free.pop(), file)
+                return
+        self._directory.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(file, _EMPTIED, 0o666))
 
     def end(self, address: str, *, lasting: bool) -> None:
         """Record that a stage has ended; with ``lasting``, that a run wrote the files at its outs."""
@@ -63,8 +74,12 @@ class UnfinishedStages:
         with contextlib.suppress(OSError):
             if lasting:
                 pathlib.Path(file).write_text(boot_id())
-            else:
+            elif self._free is None or address not in self._begun:
                 os.unlink(file)
+            else:
+                free = f"{self._directory}/free-{next(self._numbers)}"
+                os.rename(file, free)
+                self._free.append(free)
 
 
 class OutStash:

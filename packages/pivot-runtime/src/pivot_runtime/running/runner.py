@@ -291,7 +291,9 @@ class Runner:
         self._outs.save_user_files(observation.outs, lock)
         spec = self._graph.stages[address]
         retries = 0 if self._options.in_process else spec.retries
-        self._running[address] = _StageRun(lock, observation, decision, retries)  # from here on its outs are to be put back
+        self._running[address] = _StageRun(
+            lock, observation, decision, retries
+        )  # from here on its outs are to be put back
         self._outs.stash(spec, lock)
         self._execute(address)
 
@@ -363,9 +365,7 @@ class Runner:
         if self._flusher is not None:
             self._flusher.flush_if_due()
 
-    def _restore(
-        self, address: str, lock: StageLock | None, observation: Observation, record: RunRecord
-    ) -> None:
+    def _restore(self, address: str, lock: StageLock | None, observation: Observation, record: RunRecord) -> None:
         stores = self._session.stores
         plan = checkout.compare(record.outs, {path: stores.look(path) for path in record.outs})
         if self._inputs is not None:

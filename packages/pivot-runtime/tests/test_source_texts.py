@@ -1,0 +1,85 @@
+"""Source texts for explanations are read and stored together, not for each stage."""
+
+import pathlib
+
+import pytest
+
+from pivot_core.lock import CodeEntry
+from pivot_core.spec import Location, StageSpec
+from pivot_runtime.evaluating.source_texts import SourceTexts
+from pivot_runtime.loading.loaded import LoadedStage
+
+FILE = "code.py"
+TEXT = "def f():\n    return 1\n\n\ndef g():\n    return 2\n"
+
+
+@pytest.fixture
+def root(tmp_path: pathlib.Path) -> pathlib.Path:
+    (tmp_path / FILE).write_text(TEXT)
+    return tmp_path
+
+
+class Clock:
+    """A clock that a test turns."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def stage(name: str, digest: str, start: int) -> LoadedStage:
+    spec = StageSpec(name, "p", "", Location(FILE, start))
+    return LoadedStage(
+        spec, {f"func:{name}": CodeEntry(digest, Location(FILE, start))}, spans={f"func:{name}": (start, start + 1)}
+    )
+
+
+F, G = stage("f", "1" * 32, 1), stage("g", "2" * 32, 5)
+
+
+def stored(root: pathlib.Path) -> dict[str, str]:
+    return dict(SourceTexts(root / "texts.sqlite", root).recall(["1" * 32, "2" * 32]))
+
+
+def test_texts_are_stored_at_the_end_at_the_latest(root: pathlib.Path) -> None:
+    texts = SourceTexts(root / "texts.sqlite", root)
+    texts.remember(F)
+    texts.remember(G)
+    texts.close()
+
+    assert stored(root) == {"1" * 32: "def f():\n    return 1\n", "2" * 32: "def g():\n    return 2\n"}
+
+
+def test_texts_are_stored_once_a_second(root: pathlib.Path) -> None:
+    """A run that is killed loses no more than those of its last second."""
+    clock = Clock()
+    texts = SourceTexts(root / "texts.sqlite", root, clock)
+    texts.remember(F)
+    clock.now = 0.9
+    texts.remember(G)
+    assert stored(root) == {}
+    clock.now = 1.0
+    texts.remember(G)
+    assert stored(root).keys() == {"1" * 32, "2" * 32}
+
+
+def test_a_source_is_read_once(root: pathlib.Path) -> None:
+    """A run over many stages of one file does not read it for each of them."""
+    texts = SourceTexts(root / "texts.sqlite", root)
+    texts.remember(F)
+    (root / FILE).unlink()
+    texts.remember(G)
+    texts.close()
+
+    assert stored(root)["2" * 32] == "def g():\n    return 2\n"
+
+
+def test_a_source_that_cannot_be_read_has_no_texts(root: pathlib.Path) -> None:
+    (root / FILE).unlink()
+    texts = SourceTexts(root / "texts.sqlite", root)
+    texts.remember(F)
+    texts.close()
+
+    assert stored(root) == {}
