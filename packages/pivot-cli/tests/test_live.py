@@ -33,16 +33,24 @@ def test_stages_at_work_and_what_they_said_last() -> None:
         Row("a", "1m02s", "two", None),
         Row("b", "1m00s", "", None),
     ]
-    assert running.footer() == "0 of 3 stages done"
+    assert running.footer(9) == "0 of 3 stages done"
 
 
 def test_there_is_nothing_to_say_before_the_stages_are_known() -> None:
-    assert following((0, events.ImportSlow(1.0))).footer() == ""
+    assert following((0, events.PipelineImported("pipeline.py", 0.0, 1.0))).footer(9) == ""
+
+
+def test_an_import_that_takes_long_is_shown_until_it_ends() -> None:
+    running = following((5, events.ImportSlow("pipeline.py", 1.0)))
+
+    assert running.footer(9.2) == "importing pipeline.py, 5.2s"
+    running.take(events.PipelineImported("pipeline.py", 1.0, 6.0), 10)
+    assert running.footer(11) == ""
 
 
 def test_how_far_it_is_with_what_a_stage_needs() -> None:
     running = following((0, events.AskingRemote()))
-    assert running.footer() == "asking the remote what it has"
+    assert running.footer(9) == "asking the remote what it has"
 
     running = following((0, STARTED), (1, events.Fetching("p.a", "origin", 0, 4, 0, 0)))
     assert running.transfer() == f"fetching  a  {'─' * 20} 0 of 4 objects"
@@ -52,7 +60,7 @@ def test_how_far_it_is_with_what_a_stage_needs() -> None:
     )
     running.take(events.InputsFetched("p.a", "origin", (), 4.0), 5)
     assert running.transfer() == ""
-    assert running.footer() == "0 of 3 stages done"
+    assert running.footer(9) == "0 of 3 stages done"
 
 
 def test_stages_that_have_ended_are_counted_not_shown() -> None:
@@ -65,7 +73,7 @@ def test_stages_that_have_ended_are_counted_not_shown() -> None:
     )
 
     assert [row.name for row in running.rows(4, lambda _: "")] == ["c"]
-    assert running.footer() == "2 of 3 stages done"
+    assert running.footer(9) == "2 of 3 stages done"
 
 
 def test_an_estimate_is_shown_and_never_more_than_whole() -> None:

@@ -1,22 +1,44 @@
 """The output during a run."""
 
-import sys
-
 import pytest
 
 from pivot_cli.reporting.run_lines import RunLines
+from pivot_cli.terminal import console
 from pivot_runtime.history import events
 
+MANY = {"numpy": 0.6, "tiny": 0.01, "pandas": 2.1, "a": 0.3, "sklearn": 3.4, "b": 0.2, "c": 0.1}
 
-@pytest.mark.parametrize("terminal", [True, False])
-def test_a_long_import_is_reported_on_a_terminal(
-    terminal: bool,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (events.ImportSlow("pipeline.py", 1.0), "importing pipeline.py …"),
+        (events.ImportSlow("pipeline.py", 1.0, "pipeline.py:3, in <module>"), "importing pipeline.py …"),
+        (events.ImportSlow("a/pipeline.py", 1.01, "", {"pandas": 0.62}), "importing a/pipeline.py (pandas 0.6 s …)"),
+        (
+            events.ImportSlow("pipeline.py", 60.0, "lib.py:5, in <module>", {"pandas": 2.1, "sklearn": 63.0}),
+            "still importing pipeline.py, for 60 s now (pandas 2.1 s, sklearn 1m03s …): lib.py:5, in <module>",
+        ),
+        (events.ImportSlow("pipeline.py", 2.0), "still importing pipeline.py, for 2 s now"),
+        (
+            events.PipelineImported("pipeline.py", 0.1, 6.8, MANY),
+            "imported pipeline.py in 6.8 s (numpy 0.6 s, pandas 2.1 s, a 0.3 s, sklearn 3.4 s, b 0.2 s …)",
+        ),
+        (
+            events.PipelineImported("pipeline.py", 0.1, 5.9, {"pandas": 2.1, "sklearn": 3.4}),
+            "imported pipeline.py in 5.9 s (pandas 2.1 s, sklearn 3.4 s)",
+        ),
+        (events.PipelineImported("pipeline.py", 0.1, 1.0, {"tiny": 0.01}), "imported pipeline.py in 1.0 s"),
+        (events.PipelineImported("pipeline.py", 0.1, 0.99, {"pandas": 0.9}), ""),
+    ],
+)
+def test_an_import_that_takes_long_is_reported_with_its_libraries(
+    event: events.Event, told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
-    RunLines()(events.ImportSlow(1.0))
+    before = console.captured()
+    RunLines(quiet=True)(event)
+    assert capsys.readouterr().err == ""
+    RunLines()(event)
 
-    assert ("importing your pipeline" in capsys.readouterr().err) == terminal
-    RunLines()(events.ImportSlow(60.0))
-    assert "still importing your pipeline, for 60 s now" in capsys.readouterr().err
+    assert capsys.readouterr().err == (f"note: {told}\n" if told else "")
+    assert console.captured() == before, "the next command does not import, and may repeat this one's output"

@@ -20,7 +20,8 @@ USAGE = ResourceUsage(1.23456789, 4096)
 UNDECLARED = Undeclared(A, wrote=False, line="a: ...", owner="shop.a", count=2)
 EVENTS: list[events.Event] = [
     events.WaitingForGuard(7, "pivot repro", 1.23456789),
-    events.ImportSlow(2.0, "pipeline.py:3, in <module>"),
+    events.ImportSlow("pipeline.py", 2.0, "pipeline.py:3, in <module>", {"pandas": 1.23456789}),
+    events.PipelineImported("pipeline.py", 0.123456789, 3.0, {"pandas": 2.0, "sklearn": 0.987654321}),
     events.PipelinesBroken((BrokenPipeline("a/pipeline.py", PivotError("no"), (A,)),)),
     events.AskingRemote(),
     events.RunStarted({"shop.train": "train"}, ("shop.train",)),

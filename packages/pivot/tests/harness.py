@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -89,6 +90,8 @@ INSIDE = frozenset(
 )
 
 
+SLOW_IMPORTS = re.compile(r"^note: (?:still importing \S+, for |importing \S+ [(…]|imported \S+ in ).*\n", re.MULTILINE)
+"""Lines that only a busy machine has, in tests whose imports are short."""
 DEADLINE = 120
 KEPT = ("repro", "status")
 """Commands whose answers are kept."""
@@ -156,6 +159,7 @@ class Project:
             done = _run(arguments, where, environ)
         else:
             done = _run_inside(arguments, where, environ)
+        done.stderr = SLOW_IMPORTS.sub("", done.stderr)
         told = f"pivot {' '.join(arguments)} exited {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert code is None or done.returncode == code, told
         assert "ResourceWarning" not in done.stderr, told
@@ -165,7 +169,7 @@ class Project:
     def inside(self, *arguments: str, code: int = 0, env: dict[str, str] | None = None) -> str:
         """The stdout and then the stderr of ``pivot``, without a process of its own."""
         done = _run_inside(arguments, self.root, environment() | (env or {}))
-        told = done.stdout + done.stderr
+        told = done.stdout + SLOW_IMPORTS.sub("", done.stderr)
         assert done.returncode == code, f"pivot {' '.join(arguments)} ended with {done.returncode}\n{told}"
         assert "bug in Pivot" not in told, told
         return told

@@ -98,6 +98,7 @@ def test_recorded_runs(make: Callable[[str], Project]) -> None:
     lines = [line for line in every if line["event"] != "import_slow"]  # only where that takes long
     assert [line["event"] for line in lines] == [
         "began",
+        "pipeline_imported",
         "run_started",
         "stage_started",
         "stage_ran",

@@ -1,5 +1,7 @@
 """No command waits silently: for a stage that prints nothing, nor for an import that does not end."""
 
+import json
+import re
 import signal
 from collections.abc import Callable
 
@@ -22,6 +24,28 @@ def wait():
 @pipeline.register
 def still() -> None:
     wait()
+"""
+IN_LIBRARY = """
+import sys
+
+import pivot
+
+sys.path.append("site-packages")
+import slow_library
+
+pipeline = pivot.Pipeline("p")
+
+
+@pipeline.register
+def quick() -> None:
+    pass
+"""
+BUSY = """
+import os, time
+
+end = time.monotonic() + 1.1
+while time.monotonic() < end or (not os.path.exists("go") and time.monotonic() < end + 60):
+    pass
 """
 LONG = STAGE.replace("    wait()\n", "    pass\n\n\nwait()\n")
 
@@ -53,7 +77,32 @@ def test_an_import_that_takes_long(make: Callable[[str], Project]) -> None:
     project = make(LONG)
     for command in ("list", "repro"):
         options = {"PIVOT_RUN_SILENCE": "2", "PIVOT_SNAPSHOT": "off"}
-        told_until(project, "note: still importing your pipeline, for ", 1, command, **options)
+        told_until(project, "note: still importing pipeline.py, for ", 1, command, **options)
+
+
+def test_a_slow_library_is_named_in_plain_output(make: Callable[[str], Project]) -> None:
+    project = make(IN_LIBRARY)
+    project.write("site-packages/slow_library/__init__.py", "import slow_library.part\n")
+    project.write("site-packages/slow_library/part.py", BUSY)
+    running = project.start("repro", "--jsonl", env=environment() | {"PIVOT_RUN_SILENCE": "1"})
+    assert running.stderr is not None
+    while "slow_library" not in (told := running.stderr.readline()):  # on a busy machine, its import begins later
+        assert told
+    assert re.match(r"note: (still )?importing pipeline.py(, for \d+ s now)? \((.*, )?slow_library [\d.]+ s …\)", told)
+    project.write("go", "")
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 0, err
+    assert re.search(r"^note: imported pipeline.py in [\d.]+ s \((.*, )?slow_library [\d.]+ s\)$", err, re.MULTILINE)
+
+    lines = [json.loads(line) for line in out.splitlines()]
+    slow = [line for line in lines if line["event"] == "import_slow"][-1]
+    assert slow["file"] == "pipeline.py"
+    assert slow["where"].startswith("pipeline.py:")
+    assert 0 < slow["libraries"]["slow_library"] <= slow["at"]
+    (imported,) = [line for line in lines if line["event"] == "pipeline_imported"]
+    assert imported["file"] == "pipeline.py"
+    assert imported["seconds"] >= imported["libraries"]["slow_library"] >= 1.1
+    assert 0 < imported["began"] < imported["began"] + imported["seconds"] <= imported["at"]
 
 
 def test_an_import_that_never_ends_says_where_it_is(make: Callable[[str], Project]) -> None:
@@ -61,8 +110,9 @@ def test_an_import_that_never_ends_says_where_it_is(make: Callable[[str], Projec
     project.write("lib/helper.py", "import threading\n\nlock = threading.Lock()\nwith lock:\n    lock.acquire()\n")
     running = project.start("repro", env=environment() | {"PIVOT_RUN_SILENCE": "2"})
     assert running.stderr is not None
-    line = running.stderr.readline()
-    assert "note: still importing your pipeline, for 2 s now: lib/helper.py:5, in <module>\n" in line
+    first, line = running.stderr.readline(), running.stderr.readline()
+    assert first.startswith("note: importing pipeline.py ")
+    assert "note: still importing pipeline.py, for 2 s now: lib/helper.py:5, in <module>\n" in line
     running.send_signal(signal.SIGINT)
     told = running.communicate(timeout=60)[1]
     assert "s now: lib/helper.py:5, in <module>\nerror: interrupted\n" in told

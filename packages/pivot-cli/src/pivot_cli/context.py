@@ -10,7 +10,7 @@ import attrs
 import click
 
 from pivot_cache.errors import RAISE, SCARCE, CacheError
-from pivot_cli.terminal import console
+from pivot_cli.terminal import console, imports
 from pivot_core.errors import PivotError
 from pivot_runtime.context import CommandContext, Notice, Notices, StartupState
 from pivot_runtime.freshness import noop_cache
@@ -66,7 +66,7 @@ def command_context(overrides: tuple[str, ...] = (), *, quiet: bool = False) -> 
         began=began,
         use_snapshots=not invocation.meta.get(NO_SNAPSHOT, False),
         startup_state=StartupState(*beginning) if beginning else None,
-        on_slow_import=console.slow_import,
+        on_import=imports.report,
         notices=Notices() if quiet else Notices(_notice_reporter()),
     )
 

@@ -11,6 +11,7 @@ import attrs
 from pivot_cache.layout import Layout
 from pivot_core.errors import PivotError
 from pivot_core.paths import STATE_DIR
+from pivot_core.progress import no_progress
 from pivot_core.values import Value
 from pivot_runtime.freshness.stamps import ReadSet
 from pivot_runtime.processes.startup_state import StartupState
@@ -18,6 +19,7 @@ from pivot_runtime.project.project import Project
 
 if TYPE_CHECKING:
     from pivot_runtime.config.settings import Settings
+    from pivot_runtime.history.events import ImportReporter
     from pivot_runtime.loading.host_pool import HostPool
 
 __all__ = ["CommandContext", "Notice", "Notices", "StartupState"]
@@ -76,7 +78,7 @@ class CommandContext(Value):
         use_snapshots: Do not import a pipeline again if its last load still holds.
         host_pool: The pool of hosts that outlive the command; None if they end with it.
         startup_state: The state of the process when it began, if hosts may be forked from it.
-        on_slow_import: Called while an import takes long, with the seconds so far and the line that runs.
+        on_import: Called with the events of imports.
         read_set: The paths that the command has read or inspected.
         notices: The problems that the command has reported.
     """
@@ -88,7 +90,7 @@ class CommandContext(Value):
     use_snapshots: bool = True
     host_pool: "HostPool | None" = attrs.field(default=None, eq=False, repr=False)
     startup_state: StartupState | None = attrs.field(default=None, eq=False, repr=False)
-    on_slow_import: Callable[[float, str], None] = attrs.field(default=lambda *_: None, eq=False, repr=False)
+    on_import: "ImportReporter" = attrs.field(default=no_progress, eq=False, repr=False)
     read_set: ReadSet = attrs.field(factory=ReadSet, eq=False, repr=False)
     notices: Notices = attrs.field(factory=Notices, eq=False, repr=False)
 

@@ -56,6 +56,7 @@ class RunProgress:
         self._silent: dict[str, tuple[float, str | None]] = {}
         self._began: dict[str, float] = {}
         self._asking = False
+        self._importing: tuple[str, float] | None = None
         self._fetching: tuple[events.Fetching, float, float] | None = None
 
     def take(self, event: events.Event, now: float) -> None:
@@ -68,6 +69,10 @@ class RunProgress:
             return
         self._fetching = None
         match event:
+            case events.ImportSlow(file=file, seconds=seconds):
+                self._importing = file, now - seconds
+            case events.PipelineImported():
+                self._importing = None
             case events.RunStarted(names=names, addresses=addresses):
                 self._names, self._total = names, len(addresses)
             case events.StageStarted(address=address):
@@ -119,8 +124,11 @@ class RunProgress:
         doing = f"fetching  {self._names.get(event.address, event.address)} "
         return formats.transfer_line(doing, objects, moved, now - began)
 
-    def footer(self) -> str:
-        """Return the progress of the run; empty until its stages are known."""
+    def footer(self, now: float) -> str:
+        """Return the progress of the run, or of a slow import; empty until its stages are known."""
+        if self._importing is not None:
+            file, began = self._importing
+            return f"importing {file}, {formats.seconds(now - began)}"
         if self._asking:
             return "asking the remote what it has"
         if not self._names:
@@ -172,7 +180,7 @@ class LiveView:
         with self._guard:
             rows = self._running.rows(time.monotonic(), self._last_lines)
             transfer = self._running.transfer()
-            footer = self._running.footer()
+            footer = self._running.footer(time.monotonic())
         display.show(rows, footer, self._hashing.now(), transfer)
 
     def _estimates(self) -> Mapping[str, float]:

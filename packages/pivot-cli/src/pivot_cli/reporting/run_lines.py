@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pivot_cli.reporting.notices import warn_of_broken
-from pivot_cli.terminal import console, formats
+from pivot_cli.terminal import console, formats, imports
 from pivot_cli.views import phrases
 from pivot_core.decide import Decision
 from pivot_core.errors import list_names
@@ -78,8 +78,8 @@ class RunLines:
         since = "is working" if event.age is None else f"has been working for {formats.seconds(event.age)}"
         console.note(f"waiting for '{event.command}' (process {event.pid}), which {since} on this project")
 
-    def _import_slow(self, event: events.ImportSlow) -> None:
-        console.slow_import(event.seconds, event.where)
+    def _import(self, event: events.ImportSlow | events.PipelineImported) -> None:
+        imports.report(event)
 
     def _pipelines_broken(self, event: events.PipelinesBroken) -> None:
         warn_of_broken(event.broken)
@@ -217,7 +217,8 @@ class RunLines:
 
     _HANDLERS: ClassVar[Mapping[type, Callable[[Any, Any], None]]] = {
         events.WaitingForGuard: _waiting_for_guard,
-        events.ImportSlow: _import_slow,
+        events.ImportSlow: _import,
+        events.PipelineImported: _import,
         events.PipelinesBroken: _pipelines_broken,
         events.RunStarted: _run_started,
         events.InputsFetched: _inputs_fetched,

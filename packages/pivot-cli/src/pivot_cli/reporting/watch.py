@@ -17,6 +17,7 @@ from pivot_runtime.running.watch import Round, Watch
 
 _WORTH_REPORTING = (
     events.WaitingForGuard,
+    events.ImportSlow,
     events.PipelinesBroken,
     events.Fetching,
     events.StageStarted,

@@ -16,8 +16,6 @@ from pivot_core.errors import PivotError
 _MARKS: Final = {"error": "red", "hint": "cyan", "warning": "yellow", "note": "blue"}
 
 
-_FIRST_SECONDS: Final = 1.0
-
 _guard = threading.RLock()
 _redirect_to: Callable[[str], None] | None = None
 """Prints in place of the terminal, which a live view or a status line owns."""
@@ -61,10 +59,16 @@ def stage_output(message: str) -> None:
 
 
 def _put(message: str) -> None:
+    """Print a text on stderr, and capture it."""
+    with _guard:
+        _capture("err", message if message.endswith("\n") else f"{message}\n", sys.stderr)
+        _print(message)
+
+
+def _print(message: str) -> None:
     """Print a text on stderr; a closed stderr is no error."""
     whole = message if message.endswith("\n") else f"{message}\n"
     with contextlib.suppress(OSError), _guard:
-        _capture("err", whole, sys.stderr)
         if _redirect_to is not None:
             _redirect_to(message)
         else:
@@ -141,12 +145,9 @@ def note(message: str) -> None:
     _marked("note", message)
 
 
-def slow_import(seconds: float, where: str = "") -> None:
-    """Report that an import of a pipeline is slow, and which line it has reached."""
-    if seconds > _FIRST_SECONDS:
-        note(f"still importing your pipeline, for {seconds:.0f} s now{f': {where}' if where else ''}")
-    elif sys.stderr.isatty():  # in a log, this would only reveal a busy machine
-        note("importing your pipeline is slow")
+def passing_note(message: str) -> None:
+    """Print a note about this very process, which is no part of the output that may be kept for the next time."""
+    _print(formats.escaped(_marked_line("note", message)))
 
 
 def coloured(message: str, colour: str, *, bold: bool | None = None) -> str:
@@ -156,6 +157,11 @@ def coloured(message: str, colour: str, *, bold: bool | None = None) -> str:
 
 
 def _marked(mark: str, message: str) -> None:
+    text(_marked_line(mark, message))
+
+
+def _marked_line(mark: str, message: str) -> str:
+    """Return a line with its mark, and flush stdout, whose text comes before it."""
     with contextlib.suppress(OSError):
         sys.stdout.flush()
-    text(f"{coloured(f'{mark}:', _MARKS[mark], bold=True)} {formats.one_line(message)}")
+    return f"{coloured(f'{mark}:', _MARKS[mark], bold=True)} {formats.one_line(message)}"

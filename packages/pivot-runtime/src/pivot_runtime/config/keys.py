@@ -254,7 +254,7 @@ KEYS: tuple[Key, ...] = (
         "silence_seconds",
         at_least(0, "seconds"),
         "after how many seconds without output Pivot reports that a stage still runs, or that a pipeline is still "
-        "being imported; then after twice as long, and so on; 0 means never",
+        "being imported (first after one second); then after twice as long, and so on; 0 means never",
     ),
     Key(
         "snapshot",

@@ -32,8 +32,16 @@ def _line(event: events.Event) -> tuple[str, dict[str, Any]]:  # noqa: C901, PLR
     match event:
         case events.WaitingForGuard(pid=pid, command=command, age=age):
             return "waiting_for_guard", {"pid": pid, "command": command, "age": None if age is None else round(age, 6)}
-        case events.ImportSlow(seconds=seconds, where=where):
-            return "import_slow", {"seconds": round(seconds, 6), "where": where}
+        case events.ImportSlow(file=file, seconds=seconds, where=where, libraries=libraries):
+            fields = {"file": file, "seconds": round(seconds, 6), "where": where, "libraries": _rounded(libraries)}
+            return "import_slow", fields
+        case events.PipelineImported():
+            return "pipeline_imported", {
+                "file": event.file,
+                "began": round(event.began, 6),
+                "seconds": round(event.seconds, 6),
+                "libraries": _rounded(event.libraries),
+            }
         case events.PipelinesBroken(broken=broken):
             return "pipelines_broken", {
                 "broken": [
@@ -163,6 +171,10 @@ def _decision(decision: Decision) -> dict[str, Any]:
 
 def _usage(usage: ResourceUsage | None) -> dict[str, Any]:
     return {"cpu": None if usage is None else round(usage.cpu, 6), "memory": None if usage is None else usage.memory}
+
+
+def _rounded(seconds: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, 6) for name, value in seconds.items()}
 
 
 def _texts(values: Iterable[str]) -> list[str]:

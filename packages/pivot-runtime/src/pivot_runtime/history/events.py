@@ -24,15 +24,36 @@ class WaitingForGuard(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class ImportSlow(Value):
-    """The import of the user's pipeline takes long; reported after a second, and then repeatedly.
+    """The import of a pipeline takes long; reported after a second, and then repeatedly.
 
     Attributes:
+        file: The pipeline's, relative to the root.
         seconds: The duration so far.
         where: The line of the user's code that the import has reached, if that is known.
+        libraries: The part of each library so far, in the order in which they were imported, if that is known.
     """
 
+    file: str
     seconds: float
     where: str = ""
+    libraries: Mapping[str, float] = attrs.field(factory=dict)
+
+
+@attrs.frozen(eq=False, repr=False)
+class PipelineImported(Value):
+    """The import of a pipeline has ended.
+
+    Attributes:
+        file: The pipeline's, relative to the root.
+        began: The start of the import in seconds after the command's, without the start of its process.
+        seconds: The duration, without the fingerprints of the stages.
+        libraries: The part of each library, in the order in which they were imported.
+    """
+
+    file: str
+    began: float
+    seconds: float
+    libraries: Mapping[str, float] = attrs.field(factory=dict)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -290,6 +311,7 @@ class RunStopped(Value):
 type Event = (
     WaitingForGuard
     | ImportSlow
+    | PipelineImported
     | PipelinesBroken
     | AskingRemote
     | RunStarted
@@ -316,16 +338,12 @@ type Event = (
 )
 
 type Reporter = Callable[[Event], None]
+type ImportReporter = Callable[[ImportSlow | PipelineImported], None]
 
 
 def seconds_since(began: float, event: Event) -> float:
     """The seconds from a command's start to an event, which occurs now; the end of a run is when that says it was."""
     return event.seconds if isinstance(event, RunEnded) else time.monotonic() - began
-
-
-def report_slow_import(report: Reporter) -> Callable[[float, str], None]:
-    """A callback for a load that reports a slow import."""
-    return lambda seconds, where: report(ImportSlow(seconds, where))
 
 
 def report_waiting(report: Reporter) -> Callable[[int, str, float | None], None]:

@@ -22,12 +22,14 @@ from pivot_runtime.errors import BrokenPipeline, HostError, ImportRequiredError,
 from pivot_runtime.freshness import load_trace
 from pivot_runtime.freshness.load_trace import LoadTrace
 from pivot_runtime.loading import stage_index
+from pivot_runtime.loading.import_reports import ImportReports
 from pivot_runtime.loading.loaded import Loaded, LoadedStage
 from pivot_runtime.loading.snapshot import Snapshots
 from pivot_runtime.project.ignore import ignored
 from pivot_runtime.project.project import Project
 
 if TYPE_CHECKING:
+    from pivot_runtime.history.events import ImportReporter
     from pivot_runtime.loading.host_client import HostClient
     from pivot_runtime.loading.host_pool import HostStarter, LazyHost
 
@@ -103,7 +105,7 @@ class LoadOptions(Value):
         quiet: Drop the output of the user's code during the import.
         force_import: Import all pipelines, even those that have not changed since the last load.
         static_loader: Called instead of an import, with a file without a snapshot; returns its content.
-        on_slow_import: Called while an import takes long; by default, that of the context is called.
+        on_import: Called with the events of imports; by default, that of the context is called.
         guard: The project's guard, which the hosts hold as well.
     """
 
@@ -112,7 +114,7 @@ class LoadOptions(Value):
     quiet: bool = False
     force_import: bool = False
     static_loader: Callable[[pathlib.Path], Loaded] | None = None
-    on_slow_import: Callable[[float, str], None] | None = None
+    on_import: "ImportReporter | None" = None
     guard: int | None = None
 
 
@@ -233,7 +235,7 @@ class _Loader:
         self._context = context
         self._root = context.project.root
         self._overrides = context.overrides
-        self._slow_imports = (options.on_slow_import or context.on_slow_import, float(context.settings.silence_seconds))
+        self._import_reports = ImportReports(context, options.on_import or context.on_import)
         self._static_loader = options.static_loader
         self._options = options
         self._starter: HostStarter | None = None
@@ -326,7 +328,10 @@ class _Loader:
     def _load(self, file: pathlib.Path) -> "tuple[Loaded, HostClient]":
         from pivot_runtime.loading import host_client  # lazy
 
-        return host_client.load_in(self._start_host, self._root, file, self._slow_imports, self._overrides)
+        slow = self._import_reports.slow(file)
+        loaded, host = host_client.load_in(self._start_host, self._root, file, slow, self._overrides)
+        self._import_reports.ended(file, loaded)
+        return loaded, host
 
     def _take(self, file: pathlib.Path, loaded: Loaded, host: "HostClient") -> LoadedFile:
         self.imported = True
@@ -370,13 +375,14 @@ class _Loader:
     def _take_first(self, waiting: "collections.deque[tuple[pathlib.Path, HostClient]]") -> None:
         """Take the result of the first waiting host."""
         file, host = waiting[0]
-        loaded = host.loaded(*self._slow_imports)
+        loaded = host.loaded(*self._import_reports.slow(file))
         waiting.popleft()
         self._tried.add(file)
         if loaded is None:  # its sources were edited meanwhile
             host.close()
             self._import(file)
         else:
+            self._import_reports.ended(file, loaded)
             self._take(file, loaded, host)
 
     def follow(self) -> None:

@@ -30,8 +30,9 @@ _PATIENCE_SECONDS = 2.0
 _PID_BYTES = 8
 
 
-type OnSlowImport = Callable[[float, str], None]
-"""A callback for an import that takes long: with the seconds so far and the current line of user code, if known."""
+type OnSlowImport = Callable[[float, str, Mapping[str, float]], None]
+"""A callback for an import that takes long: with the seconds so far, the current line of user code and the seconds of
+each library, both empty if unknown."""
 type SlowImports = tuple[OnSlowImport, float]
 """A callback, called after one second, and the seconds after which it is called again; then after twice as many, and so
 on. 0 means never again."""
@@ -69,6 +70,7 @@ class HostClient:
         self._pending: list[dict[str, Any]] = []
         self._open = True
         self._child = child
+        self._asked = time.monotonic()
         self._pidfd = None if child else process_tree.pidfd_of(self.pid)
 
     @classmethod
@@ -137,17 +139,19 @@ class HostClient:
         Raises:
             HostError: The host died.
         """
+        self._asked = time.monotonic()
         self.send({"op": "load", "root": str(root), "file": str(file), "overrides": list(overrides)})
 
     def loaded(self, slow: OnSlowImport = no_progress, interval: float = 0.0) -> Loaded | None:
         """Wait for the answer to `ask_to_load`; if the user interrupts that, report the current line of user code."""
-        began = time.monotonic()
         try:
             answer = self._answer(slow, interval)
         except KeyboardInterrupt:
-            passed = time.monotonic() - began
-            if passed > _SLOW_SECONDS and (where := self._where()):
-                slow(passed, where)
+            passed = time.monotonic() - self._asked
+            if passed > _SLOW_SECONDS:
+                where, libraries = self._progress()
+                if where:
+                    slow(passed, where, libraries)
             raise
         match answer["event"]:
             case "loaded":
@@ -161,17 +165,19 @@ class HostClient:
                 raise LoadError(answer["message"], traceback=answer["traceback"], hint=answer["hint"])
 
     def _answer(self, slow: OnSlowImport, interval: float) -> dict[str, Any]:
-        began, until = time.monotonic(), _SLOW_SECONDS
-        while (answer := self._heard(max(0.0, began + until - time.monotonic()))) is None:
-            slow(until, self._where() if until > _SLOW_SECONDS else "")
-            if not interval:
-                until = math.inf
-            else:
+        until = _SLOW_SECONDS if interval else math.inf
+        while (answer := self._heard(max(0.0, self._asked + until - time.monotonic()))) is None:
+            passed = time.monotonic() - self._asked
+            where, libraries = self._progress()
+            if (answer := self._heard(0.0)) is not None:  # meanwhile
+                break
+            slow(passed, where, libraries)
+            while until <= passed:
                 until = 2 * until if until >= interval else max(interval, until + _SLOW_SECONDS)
         return answer
 
     def _heard(self, patience: float, *, place: bool = False) -> dict[str, Any] | None:
-        """Return the next answer to `ask_to_load` or `_where`; None if there is none within ``patience`` seconds."""
+        """Return the next answer to `ask_to_load` or `_progress`; None if there is none within ``patience`` seconds."""
         waiting, until = select.poll(), time.monotonic() + patience
         waiting.register(self.events, select.POLLIN)
         while True:
@@ -184,16 +190,17 @@ class HostClient:
                 return None
             self._pending += self.receive()
 
-    def _where(self) -> str:
-        """Return the line of user code that the host runs now; empty if unknown."""
+    def _progress(self) -> tuple[str, Mapping[str, float]]:
+        """Return the line of user code that the host runs now, and the seconds of each library; empty if unknown."""
         from pivot_runtime.processes.current_line import ASKED  # lazy
 
         self._pending[:] = [message for message in self._pending if message["event"] != "at"]
         with contextlib.suppress(ProcessLookupError, HostError):
             os.kill(self.pid, ASKED)
             found = self._heard(_WHERE_SECONDS, place=True)
-            return "" if found is None else str(found["place"])
-        return ""
+            if found is not None:
+                return found["place"], found["libraries"]
+        return "", {}
 
     def close(self) -> None:
         """End the host and all that it runs, and wait until it has ended.

@@ -64,7 +64,7 @@ def accept(
     """
     with (
         guarded(context.project.layout.guard_file, "pivot commit", events.report_waiting(report)),
-        load_pipelines(context, LoadOptions(on_slow_import=events.report_slow_import(report))) as assembly,
+        load_pipelines(context, LoadOptions(on_import=report)) as assembly,
         open_session(context, assembly, literal=True) as session,
     ):
         assembly.close()

@@ -95,7 +95,7 @@ def _repro(  # as `repro`
             LoadOptions(
                 all_pipelines=options.all_pipelines,
                 force_import=force_import,
-                on_slow_import=events.report_slow_import(report),
+                on_import=report,
                 guard=guard,
             ),
         ) as assembly,
