@@ -7,6 +7,7 @@ from pivot_fingerprint.imports.call_effects import CallEffects, LibraryChanges, 
 from pivot_fingerprint.imports.graphs import BitSets, bit_positions
 from pivot_fingerprint.imports.name_targets import GlobalName, NameTarget, NameTargets
 from pivot_fingerprint.imports.statements import HOLDS, PART, Statement
+from pivot_fingerprint.object_ids import id_of
 from pivot_fingerprint.sources.modules import Module, Modules
 from pivot_fingerprint.syntax.name_changes import ANY
 
@@ -96,9 +97,9 @@ class Slices:
         found = self._slice(module, GlobalName(module.name, name))
         if not defined:
             return found
-        chosen = {id(each) for each in found}
+        chosen = {id_of(each) for each in found}
         every = [each.statement for each in self._facts_of(module).facts]
-        return [each for each in every if id(each) in chosen or (each.defines and name in each.binds)]
+        return [each for each in every if id_of(each) in chosen or (each.defines and name in each.binds)]
 
     def conditional_stars(self, module: Module) -> list[Statement]:
         """The star imports of a module that are not always reached."""

@@ -34,6 +34,7 @@ class _Decoder(JSONDecoder):
     decode, raw_decode = JSONDecoder.decode, JSONDecoder.raw_decode
 
 
+_new = tuple.__new__  # of named tuples, without a call in Python for each
 _encode, _decode = _Encoder(separators=(",", ":")).encode, _Decoder().decode
 
 
@@ -167,7 +168,7 @@ def _piece(raw: Any) -> Piece:
 def _refs(raw: Any) -> tuple[Ref, ...]:
     return tuple(
         [
-            Ref(root if root.__class__ is str else Import(*root), tuple(attrs), line, weak)
+            _new(Ref, (root if root.__class__ is str else Import(*root), tuple(attrs), line, weak))
             for root, attrs, line, weak in raw
         ]
     )

@@ -9,6 +9,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 from pivot_fingerprint.disk import INIT, real_path
+from pivot_fingerprint.object_ids import id_of
 from pivot_fingerprint.sources.source_file import SourceFile, Sources
 from pivot_fingerprint.syntax.parsed import literal_binding
 from pivot_fingerprint.syntax.scopes import Import
@@ -123,9 +124,9 @@ class Modules:
 
     def of_namespace(self, namespace: dict[str, object]) -> Module:
         """The module with these globals."""
-        known = self._by_namespace.get(id(namespace))
+        known = self._by_namespace.get(id_of(namespace))
         if known is None:
-            known = self._by_namespace[id(namespace)] = self._live(namespace)
+            known = self._by_namespace[id_of(namespace)] = self._live(namespace)
         return known
 
     def made(self, namespace: dict[str, object]) -> Module | None:
@@ -134,9 +135,9 @@ class Modules:
         home = sys.modules.get(name) if isinstance(name, str) else None
         if home is not None and vars(home) is namespace:
             return None
-        known = self._made.get(id(namespace))
+        known = self._made.get(id_of(namespace))
         if known is None:
-            known = self._made[id(namespace)] = Module("", None, "", namespace, is_user=True, entry_file=None)
+            known = self._made[id_of(namespace)] = Module("", None, "", namespace, is_user=True, entry_file=None)
         return known
 
     def named(self, name: str) -> Module | None:

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from pivot_fingerprint.object_ids import id_of
 from pivot_fingerprint.syntax.node_fields import children
 
 ANY = "*"
@@ -74,11 +75,11 @@ class ChangeCollector:
                 stack += children(node) if self._inside else _evaluated(node)
                 continue
             if isinstance(node, ast.Call):
-                callees.add(id(node.func))
+                callees.add(id_of(node.func))
                 self._call(node)
             elif isinstance(node, ast.Name):
                 if isinstance(node.ctx, ast.Load):
-                    (self.called if id(node) in callees else self.other).add(node.id)
+                    (self.called if id_of(node) in callees else self.other).add(node.id)
             else:
                 self._collect_node(node)
             stack += children(node)

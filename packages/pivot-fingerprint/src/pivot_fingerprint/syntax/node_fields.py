@@ -34,6 +34,13 @@ def table(kind: Any) -> tuple[tuple[str, bool], ...]:
     )
 
 
+@_once
+def _block_fields(kind: Any) -> tuple[str, ...]:
+    """The fields of a class that contain statements, or the clauses of a statement that contain them."""
+    holders = (ast.stmt, ast.excepthandler, ast.match_case)
+    return tuple(name for name, annotation in _types(kind).items() if issubclass(_inner(annotation), holders))
+
+
 def _types(kind: Any) -> dict[str, Any]:
     types: dict[str, Any] = kind._field_types  # noqa: SLF001 - documented, and named like `_fields`
     return types
@@ -49,6 +56,14 @@ def children(node: ast.AST) -> list[ast.AST]:
         else:
             found.append(value)
     return [child for child in found if child is not None] if None in found else found
+
+
+def blocks(node: ast.AST) -> list[ast.AST]:
+    """The nodes in a node that are statements or clauses with statements, in the order of `children`."""
+    found: list[ast.AST] = []
+    for name in _block_fields(node.__class__):
+        found += getattr(node, name)
+    return found
 
 
 def _kind(annotation: Any) -> int:

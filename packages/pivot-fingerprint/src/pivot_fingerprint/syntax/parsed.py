@@ -1,11 +1,13 @@
 """Syntax tree of a file, its outline, and the literals in it."""
 
 import ast
+import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from pivot_fingerprint.syntax.canonical import canonical, is_silent, piece
 from pivot_fingerprint.syntax.form import Form, Piece, joined
-from pivot_fingerprint.syntax.node_fields import children
+from pivot_fingerprint.syntax.node_fields import blocks, children
 from pivot_fingerprint.syntax.outline import Binding, Effect, Site
 from pivot_fingerprint.syntax.scopes import Import, Scope, imports
 from pivot_fingerprint.syntax.statement_acts import Act, acts, changed_expressions, imported, is_main, root_of
@@ -23,7 +25,8 @@ class Parsed:
 
     def __init__(self, content: bytes | str) -> None:
         self.tree = ast.parse(content)
-        self.walrus = _may_hold_walrus(content)
+        self.walrus = _may_hold(":=", content)
+        self._lambda_lines = _lines_with("lambda", content)
         self.bindings: dict[str, list[ast.stmt]] = {}
         self.stars: list[ast.ImportFrom] = []
         self.tops: list[Definition] = []
@@ -34,6 +37,14 @@ class Parsed:
                 self.stars.append(statement)
             for name in _bound(statement):
                 self.bindings.setdefault(name, []).append(statement)
+
+    def may_hold_lambda(self, node: Definition) -> bool:
+        """Whether there may be a lambda in a definition, judged by the text of its lines."""
+        lines = self._lambda_lines
+        if not lines:
+            return lines is None
+        at = bisect_left(lines, first_line(node))
+        return at < len(lines) and lines[at] <= (node.end_lineno or 0)
 
 
 class TreeOutline:
@@ -62,11 +73,13 @@ class TreeOutline:
 
     def sites(self, number: int) -> list[Site]:
         """All functions, classes and lambdas in a definition, itself first: level by level."""
-        level: list[ast.AST] = [self._parsed.tops[number]]
+        top = self._parsed.tops[number]
+        inside = children if self._parsed.may_hold_lambda(top) else blocks
+        level: list[ast.AST] = [top]
         found: list[Site] = []
         while level:
             found += [site_of(node) for node in level if node.__class__ in _NODES]  # type: ignore[arg-type]
-            level = [child for node in level for child in children(node)]
+            level = [child for node in level for child in inside(node)]
         return found
 
     @property
@@ -132,10 +145,24 @@ class TreeOutline:
         return self._lambdas
 
 
-def _may_hold_walrus(content: bytes | str) -> bool:
-    if isinstance(content, str):
-        return ":=" in content
-    return b":=" in content or any(b"coding" in line for line in content.split(b"\n", 2)[:2])
+def _may_hold(text: str, content: bytes | str) -> bool:
+    """Whether a source may contain some ASCII text."""
+    return text in content if isinstance(content, str) else text.encode() in content or _declares_encoding(content)
+
+
+def _declares_encoding(content: bytes | str) -> bool:
+    """Whether a source may be in another encoding than UTF-8, in which ASCII text could be spelled differently."""
+    return isinstance(content, bytes) and any(b"coding" in line for line in content.split(b"\n", 2)[:2])
+
+
+def _lines_with(text: str, content: bytes | str) -> list[int] | None:
+    """The numbers of the lines with some ASCII text; None if it may be in any line."""
+    if not _may_hold(text, content):
+        return []
+    if _declares_encoding(content):
+        return None
+    lines = re.split(rb"\r\n?|\n", content.encode() if isinstance(content, str) else content)
+    return [number for number, line in enumerate(lines, 1) if text.encode() in line]
 
 
 def walk(node: ast.AST) -> Iterator[ast.AST]:

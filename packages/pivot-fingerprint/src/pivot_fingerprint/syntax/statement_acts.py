@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from pivot_fingerprint.syntax.node_fields import children
+from pivot_fingerprint.syntax.node_fields import blocks, children
 from pivot_fingerprint.syntax.scopes import Import
 
 type Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -107,8 +107,7 @@ def _inside(number: int, top: Definition) -> Iterator[Act]:
             }
         elif isinstance(node, ast.ImportFrom):
             own |= {each.asname or each.name: Import(node.level, node.module or "", each.name) for each in node.names}
-        if not isinstance(node, ast.expr):
-            stack += children(node)
+        stack += blocks(node)
     for statement in statements:
         for target in changed_expressions(statement):
             root, attrs = root_of(target)

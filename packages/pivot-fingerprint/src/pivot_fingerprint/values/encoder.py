@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Protocol
 
 from xxhash import xxh3_128_hexdigest
 
+from pivot_fingerprint.object_ids import id_of
 from pivot_fingerprint.syntax.form import scalar
 
 _SCALARS = frozenset({int, float, complex, bool, type(None), type(Ellipsis), type(NotImplemented)})
@@ -113,18 +114,18 @@ class Encoder:
 
     def kept(self, value: object, *, afresh: bool) -> _KnownValue | None:
         """The remembered encoding of this very object."""
-        kept = self._kept.get(id(value))
+        kept = self._kept.get(id_of(value))
         return None if kept is None or (afresh and (kept.notes or not kept.heavy)) else kept
 
     def keep(self, kept: _KnownValue) -> None:
         """Remember a large value."""
-        self._kept[id(kept.value)] = kept
+        self._kept[id_of(kept.value)] = kept
 
     def text(self, value: str | bytes) -> str:
         """The token of a text or of bytes; long ones are encoded once."""
         if len(value) < _LONG:
             return _short((isinstance(value, str) and self._portable(value)) or scalar(value))
-        kept = self._kept.get(id(value))
+        kept = self._kept.get(id_of(value))
         if kept is None:
             kept = _KnownValue(
                 value, _short((isinstance(value, str) and self._portable(value)) or scalar(value)), (), 1, True
@@ -195,7 +196,7 @@ class _Encoding:
         if not parts.children:
             return _short(f"<{tag}>")
         index = len(self.alive)
-        self.seen[id(value)] = index
+        self.seen[id_of(value)] = index
         frame = _Frame(value, parts, tag, index)
         frame.count, frame.noted = self.count, len(self.log)
         self.heavy += parts.heavy
@@ -207,7 +208,7 @@ class _Encoding:
 
     def _known(self, value: object) -> str | None:
         """The token of a value that was encoded before or is still open."""
-        identity = id(value)
+        identity = id_of(value)
         done = self.done.get(identity)
         if done is not None:
             self.log.append(done[1:])
@@ -236,7 +237,7 @@ class _Encoding:
             self.stack[-1].low = min(self.stack[-1].low, frame.low)
             return token
         self._forget(frame.index)
-        self.done[id(frame.value)] = (token, frame.noted, len(self.log))
+        self.done[id_of(frame.value)] = (token, frame.noted, len(self.log))
         size = self.count - frame.count
         large = frame.parts.heavy or (size >= _LARGE and size >= 2 * frame.kept)
         if large and not self.afresh and not self.heavy:
@@ -280,7 +281,7 @@ class _Encoding:
         del self.stack[at:]
         self._forget(frame.index)
         token = _short(f"<opaque {frame.tag} {' '.join(frame.tokens[:1])}>")
-        self.done[id(frame.value)] = (token, frame.noted, len(self.log))
+        self.done[id_of(frame.value)] = (token, frame.noted, len(self.log))
         return token
 
 
@@ -293,8 +294,8 @@ def _flat(log: _Log, start: int, end: int) -> Iterator[Parts]:
                 if each not in seen:
                     seen.add(each)
                     ranges.append(each)
-            elif id(each) not in given:
-                given.add(id(each))
+            elif id_of(each) not in given:
+                given.add(id_of(each))
                 yield each
 
 

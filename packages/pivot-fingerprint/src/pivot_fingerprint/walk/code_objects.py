@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from xxhash import xxh3_128_hexdigest
 
+from pivot_fingerprint.object_ids import id_of
 from pivot_fingerprint.sources.modules import Module, Modules
 from pivot_fingerprint.sources.source_file import SourceFile
 from pivot_fingerprint.syntax.outline import Top, TopPlace
@@ -73,9 +74,9 @@ class Describer:
 
     def describe(self, value: object) -> Parts | None:
         """The parts of a function, class or module; None for other values."""
-        known = self._known.get(id(value))
+        known = self._known.get(id_of(value))
         if known is None:
-            known = self._known[id(value)] = (value, self._describe(value))
+            known = self._known[id_of(value)] = (value, self._describe(value))
         return known[1]
 
     def owns(self, cls: type) -> bool:
@@ -105,7 +106,7 @@ class Describer:
 
     def whole_module(self, module: Module) -> Draft:
         """The entry of a whole module, anything in which may be used."""
-        identity = ("module", id(module.namespace), module.name, module.file)
+        identity = ("module", id_of(module.namespace), module.name, module.file)
         draft, new = self._drafts.open(f"module:{module.name}:*", identity, EntrySpan(module.entry_file))
         if new:
             source, draft.home = module.source, (module.name, "*")
@@ -189,7 +190,7 @@ class Describer:
         from pivot_fingerprint.syntax.bytecode import bytecode_form  # lazy
 
         name, form = function.__qualname__, bytecode_form(function.__code__)
-        identity = ("sourceless", id(module.namespace), module.name, module.file, name, form.digest)
+        identity = ("sourceless", id_of(module.namespace), module.name, module.file, name, form.digest)
         draft, new = self._drafts.open(f"func:{module.name}:{name}", identity, EntrySpan(module.entry_file))
         if new:
             draft.fixed.append("no source")

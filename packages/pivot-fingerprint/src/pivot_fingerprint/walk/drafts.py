@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from xxhash import xxh3_128_hexdigest
 
+from pivot_fingerprint.object_ids import id_of
 from pivot_fingerprint.sources.modules import Module
 from pivot_fingerprint.sources.source_file import SourceFile
 from pivot_fingerprint.syntax.form import Form
@@ -147,7 +148,7 @@ class Drafts:
 
     def code(self, module: Module, source: SourceFile, top: Top) -> tuple[Draft, bool]:
         """The draft of a definition at the top of a module, and whether it is new."""
-        identity = (id(module.namespace), source.path, module.name, top)
+        identity = (id_of(module.namespace), source.path, module.name, top)
         draft = self._by_identity.get(identity)
         if draft is not None:
             return draft, False
@@ -160,7 +161,7 @@ class Drafts:
 
     def live(self, owner: Draft, value: object, parts: Sequence[object], *, base: str) -> Draft:
         """The draft of a live object that was made from a definition."""
-        identity = ("live", id(value))
+        identity = ("live", id_of(value))
         draft = self._by_identity.get(identity)
         if draft is None:
             draft = self._by_identity[identity] = Draft(owner.key, owner.span, owner, base)

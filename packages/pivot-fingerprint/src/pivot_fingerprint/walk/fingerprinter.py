@@ -14,6 +14,7 @@ from pivot_fingerprint.disk import Disk, Listener
 from pivot_fingerprint.errors import NotCallableError
 from pivot_fingerprint.imports.unstable_values import UnstableValues, parts_of
 from pivot_fingerprint.manifest import Manifest, Unresolved
+from pivot_fingerprint.object_ids import id_of
 from pivot_fingerprint.sources.memo import Memo
 from pivot_fingerprint.sources.modules import Modules, PortablePaths
 from pivot_fingerprint.sources.source_file import Sources
@@ -326,13 +327,13 @@ class _Walk:
 
     def _inline(self, parts: Parts) -> tuple[str, Findings]:
         """The text and findings of a lambda outside any definition, which has no entry but is a part of others."""
-        known = self._inlined.get(id(parts)) if not self._afresh else None
+        known = self._inlined.get(id_of(parts)) if not self._afresh else None
         if known is None:
             found = Findings()
             text = ";".join([parts.code.form.digest.hex(), *self._resolver.bind(parts.code, found)])
             known = (text, found)
             if not self._afresh:
-                self._inlined[id(parts)] = known
+                self._inlined[id_of(parts)] = known
         return known
 
     def _take_apart(self, value: object) -> Parts:

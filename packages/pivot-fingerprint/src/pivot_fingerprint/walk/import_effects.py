@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pivot_fingerprint.imports.name_targets import GlobalName
 from pivot_fingerprint.imports.slices import Slices
 from pivot_fingerprint.imports.statements import Statement
+from pivot_fingerprint.object_ids import id_of
 from pivot_fingerprint.sources.modules import Module, Modules
 from pivot_fingerprint.syntax.form import Ref
 from pivot_fingerprint.syntax.name_changes import ANY
@@ -29,9 +30,9 @@ class ImportEffects:
 
     def on_libraries(self, module: Module, tokens: Tokens) -> Draft | None:
         """The entry for the effects of importing a module on libraries (`matplotlib.use("Agg")`), if there are any."""
-        known = self._on_libraries.get(id(module))
+        known = self._on_libraries.get(id_of(module))
         if known is None:
-            known = self._on_libraries[id(module)] = (module, self._library_effects(module, tokens))
+            known = self._on_libraries[id_of(module)] = (module, self._library_effects(module, tokens))
         return known[1]
 
     def _library_effects(self, module: Module, tokens: Tokens) -> Draft | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import ModuleType
 from typing import NamedTuple
 
+from pivot_fingerprint.imports.graphs import Closure
 from pivot_fingerprint.imports.slices import Slices
 from pivot_fingerprint.sources.modules import Module, Modules
 from pivot_fingerprint.syntax.form import Form, Ref
@@ -37,11 +38,17 @@ class LibraryState:
         self._slices = slices
         self._tokens = tokens
         self._library_changes = slices.library_changes
-        self._imports: dict[Module, list[Module]] = {}
+        self._acting = Closure[Module, Module, frozenset[Module]](lambda module: module, self._examine, _union)
         self._known_acts: dict[Module, list[_LibraryAct]] = {}
 
     def entries(self, facts: Mapping[Draft, DraftFacts]) -> list[tuple[Draft, Draft]]:
         """The entries, each after an entry whose module imports the acting one, directly or not."""
+        acting: dict[Module, Draft] = {}
+        for start, draft in self._starts(facts).items():
+            for module in self._acting.of(start):
+                acting.setdefault(module, draft)
+        if not acting:
+            return []
         used = {
             name.partition(".")[0]
             for draft, each in facts.items()
@@ -49,21 +56,26 @@ class LibraryState:
             for name in each.found.libraries
         }
         own = {draft.module for draft in facts}
-        starts: dict[Module, Draft] = {}
-        for draft in sorted(facts, key=lambda draft: draft.key):
-            for name in sorted(facts[draft].found.imports):
-                for module in self._slices.with_packages(name):
-                    starts.setdefault(module, draft)
-            if draft.module is not None and draft.module.is_user:
-                starts.setdefault(draft.module, draft)
         found = []
-        for module, draft in self._imported_by(starts).items():
+        for module, draft in acting.items():
             lines: dict[str, list[int]] = {}
             for done in self._library_acts(module):
                 if done.library in used and not (done.is_known and module in own):
                     lines.setdefault(done.library, []).append(done.line)
             found += [(draft, self._entry(module, library, lines[library])) for library in lines]
         return sorted(found, key=lambda pair: pair[1].key)
+
+    def _starts(self, facts: Mapping[Draft, DraftFacts]) -> dict[Module, Draft]:
+        """The modules of entries and those that their code imports, each with the first entry that leads to it."""
+        starts: dict[Module, Draft] = {}
+        for draft in sorted(facts, key=lambda draft: draft.key):
+            imports = facts[draft].found.imports
+            for name in sorted(imports) if imports else ():
+                for module in self._slices.with_packages(name):
+                    starts.setdefault(module, draft)
+            if draft.module is not None and draft.module.is_user:
+                starts.setdefault(draft.module, draft)
+        return starts
 
     def _entry(self, module: Module, library: str, lines: list[int]) -> Draft:
         statements = self._slices.at_lines(module, lines)
@@ -76,23 +88,10 @@ class LibraryState:
             add_statements(draft, module, statements, self._modules)
         return draft
 
-    def _imported_by(self, starts: Mapping[Module, Draft]) -> dict[Module, Draft]:
-        """The given modules and all that they import, each with the entry of the first module that imports it."""
-        found: dict[Module, Draft] = {}
-        for start, draft in starts.items():
-            stack = [start]
-            while stack:
-                module = stack.pop()
-                if module not in found:
-                    found[module] = draft
-                    stack += self._imported(module)
-        return found
-
-    def _imported(self, module: Module) -> list[Module]:
-        known = self._imports.get(module)
-        if known is None:
-            known = self._imports[module] = list(dict.fromkeys(self._imported_at(module)))
-        return known
+    def _examine(self, module: Module) -> tuple[frozenset[Module], list[Module]]:
+        """The module if it acts on a library, and the modules that it imports."""
+        acts = frozenset([module]) if self._library_acts(module) else frozenset[Module]()
+        return acts, list(dict.fromkeys(self._imported_at(module)))
 
     def _imported_at(self, module: Module) -> Iterator[Module]:
         for target in module.source.outline.imports if module.source is not None else ():
@@ -140,6 +139,10 @@ def _counted_libraries(names: Iterable[str]) -> list[str]:
         if top not in _QUIET and _PARTS.get(top, {*part}).issuperset(part):
             found.add(top)
     return sorted(found)
+
+
+def _union(sets: Iterable[frozenset[Module]]) -> frozenset[Module]:
+    return frozenset[Module]().union(*sets)
 
 
 def _without(form: Form, names: frozenset[str]) -> Form:

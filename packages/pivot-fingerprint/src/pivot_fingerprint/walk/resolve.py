@@ -6,6 +6,7 @@ from types import FunctionType, ModuleType
 from typing import TypeAliasType
 
 from pivot_fingerprint.imports.slices import Slices
+from pivot_fingerprint.object_ids import id_of
 from pivot_fingerprint.sources.modules import Module, Modules
 from pivot_fingerprint.sources.source_file import SourceFile
 from pivot_fingerprint.syntax.canonical import READING, canonical
@@ -23,6 +24,7 @@ _MISSING = object()
 _DEFINED_BY_THE_SYSTEM = frozenset(
     {"__name__", "__file__", "__spec__", "__loader__", "__package__", "__builtins__", "__path__", "__cached__"}
 )
+_READERS = {name: kind for kind, names in READERS.items() for name in names}
 type Token = str | Parts  # text, or an entry
 
 
@@ -51,16 +53,18 @@ class Resolver:
             found.issues[module.entry_file, issue.line, f"this {issue.reason}"] = None
         lines = []
         for ref in form.refs:
-            if isinstance(ref.root, Import):
-                name = module.absolute(ref.root)
-                found.imports |= {name} if ref.root.name is None else {name, f"{name}.{ref.root.name}"}
+            root, attrs = ref.root, ref.attrs
+            if isinstance(root, Import):
+                name = module.absolute(root)
+                found.imports |= {name} if root.name is None else {name, f"{name}.{root.name}"}
             tokens = self._tokens(module, ref._replace(weak=True) if task.lenient else ref)
-            names = self._note(tokens)
+            names = self._note(tokens) if tokens else ()
             if names:
-                lines.append(f"{'.'.join((str(ref.root), *ref.attrs))} {' '.join(names)}")
-            if not READING.keys().isdisjoint(ref.attrs):
+                lines.append(f"{'.'.join((str(root), *attrs)) if attrs else root} {' '.join(names)}")
+            if attrs and not READING.keys().isdisjoint(attrs):
                 self._note_reads(ref, tokens)
-        lines += self._read_by_libraries(module, form.signatures)
+        if form.signatures:
+            lines += self._read_by_libraries(module, form.signatures)
         self._found = before
         return lines
 
@@ -73,7 +77,8 @@ class Resolver:
             if name.startswith("lib "):
                 used = name[4:]
                 self._found.libraries.add(used)
-                self._found.reads.update(kind for kind, readers in READERS.items() if used in readers)
+                if used in _READERS:
+                    self._found.reads.add(_READERS[used])
         return sorted(names)
 
     def _note_reads(self, ref: Ref, tokens: list[Token]) -> None:
@@ -282,7 +287,7 @@ class Resolver:
         if bindings:
             line, end = bindings[-1][:2]
             span = EntrySpan(module.entry_file, line, line, end)
-        identity = ("const", id(module.namespace), module.name, module.file, name)
+        identity = ("const", id_of(module.namespace), module.name, module.file, name)
         draft, new = self._drafts.open(f"const:{module.name}:{name}", identity, span)
         draft.module, draft.home = module, (module.name, name)
         return draft, new
