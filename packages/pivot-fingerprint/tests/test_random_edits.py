@@ -86,7 +86,7 @@ def text(content: list[tuple[str, int]], before: str) -> str:
 
 
 def write(root: Path, project: dict[str, list[tuple[str, int]]]) -> None:
-    """Write a project anew, which deletes the files that it does not have."""
+    """Write a project in place of another, whose other files are deleted."""
     shutil.rmtree(root, ignore_errors=True)
     before = ""
     names = []

@@ -130,12 +130,9 @@ class Sources:
             return None
         known = _FILES.get(path)
         source = known[1] if known is not None and known[0] is content else _load(path, content, self._memo)
-        _FILES[path] = (content, source)
         if source is not None and self._memo is not None and source.memo is not self._memo:
-            source.memo = self._memo
-            key = memo_key(content)
-            outline = source.outline if isinstance(source.outline, TreeOutline) else TreeOutline(source.parsed)
-            self._memo.put(key, pack_outline(outline, key))
+            source = _packed(source, self._memo)
+        _FILES[path] = (content, source)
         return source
 
 
@@ -155,6 +152,16 @@ def _load(path: str, content: bytes, memo: Memo | None) -> SourceFile | None:
         return SourceFile(path, content)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+
+
+def _packed(source: SourceFile, memo: Memo) -> SourceFile:
+    """The same file with its outline from the bytes that are put into the memo: a tree takes a lot of memory."""
+    key = memo_key(source.content)
+    packed = pack_outline(TreeOutline(source.parsed), key)
+    memo.put(key, packed)
+    source = SourceFile(source.path, source.content, unpack_outline(packed, key))
+    source.memo = memo
+    return source
 
 
 def _enclosing(places: list[TopPlace], code: CodeType) -> list[TopPlace]:
