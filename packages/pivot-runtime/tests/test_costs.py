@@ -23,7 +23,8 @@ def _count(event: str, arguments: tuple[object, ...]) -> None:
         _counted[0]["connections"] += 1
     elif event in ("open", "os.mkdir", "os.remove", "os.rename", "os.listdir", "os.scandir"):
         path = str(arguments[0])
-        if "/.pivot/cache/" not in path:  # whether a shard exists already depends on the digest
+        # The cache depends on digests: whether a shard exists. Data files depend on the clock: whether they are settled.
+        if "/.pivot/" in path and "/.pivot/cache/" not in path:
             _counted[0]["accesses"] += 1
 
 
@@ -57,5 +58,5 @@ def test_a_stage_costs_the_same_however_many_there_are(tmp_path: pathlib.Path, m
     cost(tmp_path / "imports", 2)
     ten, twenty, thirty = (cost(tmp_path / str(stages), stages) for stages in (10, 20, 30))
 
-    assert ten["connections"] == thirty["connections"] <= 3
-    assert thirty["accesses"] - twenty["accesses"] == twenty["accesses"] - ten["accesses"] <= 10 * 12
+    assert max(ten["connections"], twenty["connections"], thirty["connections"]) <= 3
+    assert thirty["accesses"] - twenty["accesses"] == twenty["accesses"] - ten["accesses"] <= 10 * 8
