@@ -23,8 +23,8 @@ def _count(event: str, arguments: tuple[object, ...]) -> None:
         _counted[0]["connections"] += 1
     elif event in ("open", "os.mkdir", "os.remove", "os.rename", "os.listdir", "os.scandir"):
         path = str(arguments[0])
-        # The cache depends on digests: whether a shard exists. Data files depend on the clock: whether they are settled.
-        if "/.pivot/" in path and "/.pivot/cache/" not in path:
+        # Not of the cache, whose directories depend on digests, nor of data, which are read again until they are settled.
+        if "/.pivot/stages/" in path or "/.pivot/state.db/" in path:
             _counted[0]["accesses"] += 1
 
 
