@@ -86,6 +86,12 @@ class Layout(Value):
 
     root: Path
     cache: Path | None = None
+    _prefix: str = attrs.field(init=False, eq=False, repr=False)
+
+    @_prefix.default
+    def _root_with_slash(self) -> str:
+        root = os.fspath(self.root)
+        return root if root.endswith("/") else f"{root}/"
 
     @property
     def state_dir(self) -> Path:
@@ -269,7 +275,7 @@ class Layout(Value):
 
     def log_file(self, address: str) -> Path:
         """The log of the last run of a stage."""
-        return self.logs_dir / f"{address}.log"
+        return Path(f"{self._prefix}{STATE_DIR}/{DATABASES}/logs/{address}.log")
 
     def created_file(self, address: str) -> Path:
         """The names of files that the command of a shell stage was observed to create."""
@@ -300,11 +306,6 @@ class Layout(Value):
     def artifact_path(self, path: ArtifactPath) -> str:
         """As `artifact`, but as text, for what is done for each stage."""
         return f"{self._prefix}{path}"
-
-    @property
-    def _prefix(self) -> str:
-        root = os.fspath(self.root)
-        return root if root.endswith("/") else f"{root}/"
 
 
 def lock_name(address: str) -> str:

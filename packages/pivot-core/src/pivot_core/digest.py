@@ -19,12 +19,8 @@ def digest_bytes(data: bytes | bytearray | memoryview) -> str:
 
 def digest_lines(lines: Iterable[str]) -> str:
     """The digest of a sequence of texts; the boundaries between them count."""
-    state = xxhash.xxh3_128()
-    for line in lines:
-        encoded = line.encode()
-        state.update(b"%d:" % len(encoded))
-        state.update(encoded)
-    return state.hexdigest()
+    encoded = [line.encode() for line in lines]
+    return digest_bytes(b"".join([b"%d:%b" % (len(line), line) for line in encoded]))
 
 
 def digest_secret(text: str, salt: bytes) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from json import loads as _loads
 from typing import Any
 
-from pivot_core.digest import is_digest
+from pivot_core.digest import canonical_json, is_digest
 from pivot_core.errors import PathError
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse
 from pivot_core.paths import ArtifactPath
@@ -257,6 +257,14 @@ def encode_code(entry: CodeEntry) -> Mapping[str, object]:
     if entry.location is None:
         return {"digest": entry.digest}
     return {"digest": entry.digest, "file": entry.location.file, "line": entry.location.line}
+
+
+def code_text(entry: CodeEntry) -> str:
+    """The canonical text of `encode_code`; a lock has up to thousands of entries."""
+    digest = canonical_json(entry.digest)
+    if entry.location is None:
+        return f'{{"digest":{digest}}}'
+    return f'{{"digest":{digest},"file":{canonical_json(entry.location.file)},"line":{entry.location.line}}}'
 
 
 def _code_entry(value: object, field: str) -> CodeEntry:

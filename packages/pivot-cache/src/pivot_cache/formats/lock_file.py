@@ -24,7 +24,7 @@ present if it was computed. A dep has no executable bit, since no result depends
 
 import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from pivot_cache.errors import CacheError, LockFileError, NewerFormatError, as_cache_errors
@@ -117,18 +117,23 @@ def dumps(lock: StageLock) -> str:
     specs = {spec.path: spec for spec in lock.inputs.outs}
     if len(specs) != len(lock.inputs.outs) or specs.keys() != lock.outs.keys():
         raise ValueError(f"the outs {sorted(lock.outs)} are not the declared ones, {sorted(specs)}")
-    sections: Mapping[str, Mapping[str, object]] = {
-        "code": {key: artifact_json.encode_code(entry) for key, entry in lock.inputs.code.items()},
-        "observed": {key: artifact_json.encode_code(entry) for key, entry in lock.inputs.observed.items()},
-        "libraries": {name: {"version": use.version, "names": list(use.names)} for name, use in lock.libraries.items()},
-        "params": lock.inputs.params,
-        **({"env": lock.inputs.env} if lock.inputs.env else {}),
-        "deps": {path: artifact_json.encode_dep(dep) for path, dep in lock.inputs.deps.items()},
-        "outs": {path: artifact_json.encode_out(out, specs[path]) for path, out in lock.outs.items()},
+    sections = {
+        "code": _section(lock.inputs.code, artifact_json.code_text),
+        "observed": _section(lock.inputs.observed, artifact_json.code_text),
+        "libraries": _section(
+            lock.libraries, lambda use: canonical_json({"version": use.version, "names": list(use.names)})
+        ),
+        "params": _section(lock.inputs.params, canonical_json),
+        **({"env": _section(lock.inputs.env, canonical_json)} if lock.inputs.env else {}),
+        "deps": _section(lock.inputs.deps, lambda dep: canonical_json(artifact_json.encode_dep(dep))),
+        "outs": _section(
+            {path: (out, specs[path]) for path, out in lock.outs.items()},
+            lambda out: canonical_json(artifact_json.encode_out(*out)),
+        ),
     }
     lines = [f'"format": {FORMAT}', f'"algorithm": "{ALGORITHM}"', f'"schema": {lock.inputs.schema}']
     lines += [f'"accepted": {canonical_json(lock.accepted)}'] if lock.accepted else []
-    lines += [f'"{name}": {_section(entries)}' for name, entries in sections.items()]
+    lines += [f'"{name}": {section}' for name, section in sections.items()]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
@@ -183,7 +188,7 @@ def _lock(record: Mapping[str, object]) -> StageLock:
     return StageLock(inputs, outs, artifact_json.libraries(top["libraries"], "libraries"), accepted)
 
 
-def _section(entries: Mapping[str, object]) -> str:
+def _section[K: str, T](entries: Mapping[K, T], text: Callable[[T], str]) -> str:
     if not entries:
         return "{}"
-    return "{\n" + ",\n".join(f"{canonical_json(k)}: {canonical_json(v)}" for k, v in sorted(entries.items())) + "\n}"
+    return "{\n" + ",\n".join([f"{canonical_json(key)}: {text(entries[key])}" for key in sorted(entries)]) + "\n}"

@@ -121,6 +121,8 @@ def one_per_line(texts: Iterable[str]) -> str:
 
 
 def _replace_controls(text: str) -> str:
+    if text.replace("\n", "").isprintable():
+        return text
     return "".join(char if char.isprintable() or char == "\n" else _escape(char) for char in text)
 
 

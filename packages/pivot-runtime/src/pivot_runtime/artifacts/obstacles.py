@@ -105,8 +105,8 @@ class Obstacles:
 
     def _above(self, path: ArtifactPath) -> str:
         for around in parents(path):
-            file = self._root / around
-            if file.is_dir():
+            file = f"{self._prefix}{around}"
+            if os.path.isdir(file):
                 break
             if os.path.lexists(file):
                 there = self._stores.look(around)

@@ -11,8 +11,6 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import attrs
-
 from pivot_core.lock import CodeEntry
 from pivot_core.spec import Location
 from pivot_runtime.config.settings import WorkerStart
@@ -188,7 +186,7 @@ class HostExecutor:
         self._silence.end(number)
         self._logs.pop(number)
         address, seconds = self._started.pop(number), message["seconds"]
-        usage = ResourceUsage(*message["usage"])
+        usage, left = ResourceUsage(*message["usage"]), tuple(message["left"])
         if message["ok"]:
             observed = {
                 key: CodeEntry(digest, Location(file, line))
@@ -196,10 +194,10 @@ class HostExecutor:
             }
             seen = UsedFiles.from_plain(message["seen"])
             incomplete = (*message["incomplete"], *seen.unseen)
-            finished = Finished(address, seconds, None, observed, incomplete, seen, usage)
+            finished = Finished(address, seconds, None, observed, incomplete, seen, usage, left)
         else:
-            finished = Finished(address, seconds, Failure(**message["failure"]), usage=usage)
-        self._finished.append(attrs.evolve(finished, left=tuple(message["left"])))
+            finished = Finished(address, seconds, Failure(**message["failure"]), usage=usage, left=left)
+        self._finished.append(finished)
 
 
 def _kill_group(pid: int) -> None:

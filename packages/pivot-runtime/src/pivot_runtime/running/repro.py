@@ -136,13 +136,17 @@ def _make_executor(assembly: Assembly, session: Session, options: RunOptions, re
     def on_output(address: str, lines: tuple[str, ...]) -> None:
         report(events.StageOutput(address, lines))
 
-    files = {stage.spec.address: each.file for each in assembly.files for stage in each.loaded.stages}
+    files = {
+        stage.spec.address: file
+        for each in assembly.files
+        for file in [str(each.file.relative_to(session.project.root))]
+        for stage in each.loaded.stages
+    }
     spawning = SpawnedPipelines(session.project.layout)
 
     def spawned(address: str, threads: tuple[str, ...]) -> None:
-        file = str(files[address].relative_to(session.project.root))
-        if spawning.found(file, threads):
-            report(events.StagesSpawned(file, threads))
+        if spawning.found(files[address], threads):
+            report(events.StagesSpawned(files[address], threads))
 
     def silent(address: str, seconds: float, quiet: float) -> None:
         report(events.StageSilent(address, seconds, quiet))
