@@ -23,7 +23,7 @@ def _count(event: str, arguments: tuple[object, ...]) -> None:
         _counted[0]["connections"] += 1
     elif event in ("open", "os.mkdir", "os.remove", "os.rename", "os.listdir", "os.scandir"):
         path = str(arguments[0])
-        # Not of the cache, whose directories depend on digests, nor of data, which are read again until they are settled.
+        # Directories in the cache depend on digests, and data are read again until they are settled: neither counts.
         if "/.pivot/stages/" in path or "/.pivot/state.db/" in path:
             _counted[0]["accesses"] += 1
 
