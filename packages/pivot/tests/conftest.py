@@ -18,7 +18,16 @@ SAMPLE = ("test_cli", "test_descriptors", "test_failures", "test_quick_start", "
 PROCESSES = (
     *("test_chaos", "test_ci", "test_cli", "test_descriptors", "test_hosts", "test_interrupted", "test_logs"),
     *("test_matrix", "test_parallel", "test_quick_start", "test_remote", "test_replaced", "test_running"),
-    *("test_sharing", "test_signals", "test_silence", "test_snapshot", "test_terminal", "test_threads", "test_watch"),
+    *(
+        "test_sharing",
+        "test_signals",
+        "test_silence",
+        "test_snapshot",
+        "test_terminal",
+        "test_threads",
+        "test_warm",
+        "test_watch",
+    ),
 )
 
 

@@ -37,6 +37,8 @@
       threads.json                      -     the pipelines that start threads
       noop_cache/                       -     answers to commands that found nothing to do
       rerun/<pid>/                      -     the copy of the project in which a command runs stages once more
+      warm.record                       -     locked by the process that waits for the next command
+      warm.socket                       -     where it listens
       snapshots/                        -     what the last load of each pipeline gave
 """
 
@@ -267,6 +269,16 @@ class Layout(Value):
     def noop_cache_dir(self) -> Path:
         """Cached answers to commands that found nothing to do."""
         return self.database_dir / "noop_cache"
+
+    @property
+    def warm_record_file(self) -> Path:
+        """The file that the process which waits for the next command locks."""
+        return self.database_dir / "warm.record"
+
+    @property
+    def warm_socket_file(self) -> Path:
+        """The socket of the process which waits for the next command."""
+        return self.database_dir / "warm.socket"
 
     @property
     def spools_dir(self) -> Path:

@@ -48,6 +48,7 @@ COMMANDS: Final[Commands] = {
     "untrack": ("pivot_cli.commands.untrack", "Stop tracking data."),
     "schema": ("pivot_cli.commands.schema", "Print the JSON Schema of pivot.yaml."),
     "status": ("pivot_cli.commands.status", "Show which stages are cached, which are stale, and why."),
+    "warm": ("pivot_cli.commands.warm", "Inspect and end the process that waits for the next command."),
 }
 
 type Beginning = tuple[frozenset[str], tuple[str, ...]]

@@ -276,6 +276,13 @@ KEYS: tuple[Key, ...] = (
         "a warning with the lines to add, or a failure",
     ),
     Key(
+        "warm",
+        "warm",
+        switch("on", "off"),
+        "whether a process with the libraries of your pipelines waits for the next command, which then need not import "
+        "them again; see `pivot warm`",
+    ),
+    Key(
         "watch.debounce",
         "debounce_ms",
         at_least(0, "milliseconds"),

@@ -86,6 +86,7 @@ class Settings(NamedTuple):
     snapshot: bool = True
     strict_io_ignore: str | None = None
     strict_io_level: Strictness = Strictness.WARN
+    warm: bool = False
     debounce_ms: int = 100
     worker_start: WorkerStart = WorkerStart.FORK
 

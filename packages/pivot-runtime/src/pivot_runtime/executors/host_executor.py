@@ -138,6 +138,7 @@ class HostExecutor:
                 if self._owns_children:
                     process_tree.await_end(host.pid)
                     process_tree.end_leftovers(self._own)
+                    host.end_leftovers()
                 raise HostError(
                     "the process that runs your stages ended unexpectedly, and they with it",
                     hint="repeat the command; if the system ends it for lack of memory, -j 1 needs the least",

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from pivot_runtime.definitions import source_import
 from pivot_runtime.host import server
-from pivot_runtime.processes import clean_fork, live_threads, parent_death, wire
+from pivot_runtime.processes import clean_fork, live_threads, parent_death, process_tree, wire
 
 _LINE_FD = wire.COMMANDS_FD
 _PID_BYTES = 8
@@ -25,8 +25,7 @@ def main(coordinator: int, *, guard: bool) -> None:
     if guard:
         os.set_inheritable(wire.GUARD_FD, False)
     parent_death.prepare()
-    line = socket.socket(fileno=os.dup(_LINE_FD))
-    os.close(_LINE_FD)
+    line = taken_line()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the command sees the end of a host by the pipes
     source_import.user_code_predicate()  # cached for all hosts
     gc.collect()
@@ -34,14 +33,27 @@ def main(coordinator: int, *, guard: bool) -> None:
     if sys.platform == "linux":  # elsewhere it would take a thread, and the end of the connection does the same
         parent_death.die_with(coordinator)
     with line:
-        _serve(line, guard=guard)
+        serve(line, guard=guard)
 
 
-def _serve(line: socket.socket, *, guard: bool) -> None:
+def taken_line() -> socket.socket:
+    """Take the socket to the command from the number that it has at first, which belongs to hosts."""
+    line = socket.socket(fileno=os.dup(_LINE_FD))
+    os.close(_LINE_FD)
+    return line
+
+
+def serve(line: socket.socket, *, guard: bool) -> None:
+    """Fork a host for each pair of descriptors, until the command closes its end."""
+    hosts: set[int] = set()
     while True:
         request, fds, _, _ = socket.recv_fds(line, 1, 2)
         if not request:
             return
+        if request == wire.END_LEFTOVERS:
+            process_tree.end_leftovers(hosts & process_tree.children())
+            line.send(bytes(_PID_BYTES))
+            continue
         if live_threads.count() > 1:  # an installed package starts one in each interpreter
             pid = _spawn_host(fds, guard=guard)
         else:
@@ -51,6 +63,7 @@ def _serve(line: socket.socket, *, guard: bool) -> None:
                 _become_host(line, fds, server_pid, guard=guard)
         for fd in fds:
             os.close(fd)
+        hosts.add(pid)
         line.send(pid.to_bytes(_PID_BYTES))
 
 

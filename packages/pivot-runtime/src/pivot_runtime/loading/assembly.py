@@ -107,6 +107,7 @@ class LoadOptions(Value):
         static_loader: Called instead of an import, with a file without a snapshot; returns its content.
         on_import: Called with the events of imports; by default, that of the context is called.
         guard: The project's guard, which the hosts hold as well.
+        starts_warm: With `warm: on`, start the process that waits for the next command.
     """
 
     all_pipelines: bool = False
@@ -116,6 +117,7 @@ class LoadOptions(Value):
     static_loader: Callable[[pathlib.Path], Loaded] | None = None
     on_import: "ImportReporter | None" = None
     guard: int | None = None
+    starts_warm: bool = False
 
 
 def assemble(context: CommandContext, options: LoadOptions | None = None) -> Assembly:
@@ -311,9 +313,17 @@ class _Loader:
         if self._starter is None:
             from pivot_runtime.loading.host_pool import HostStarter  # lazy
 
+            options = self._options
+            guard = options.guard if self._context.host_pool is None else None
+            warm = None
+            if self._context.settings.warm:
+                from pivot_runtime.loading.warm_hosts import WarmHosts  # lazy
+
+                warm = WarmHosts.of(self._context, quiet=options.quiet, held=guard, may_start=options.starts_warm)
             self._starter = HostStarter(
-                quiet=self._options.quiet,
-                guard=self._options.guard if self._context.host_pool is None else None,
+                quiet=options.quiet,
+                guard=guard,
+                warm=warm,
                 startup_state=self._context.startup_state,
                 may_start=self._static_loader is None,
             )

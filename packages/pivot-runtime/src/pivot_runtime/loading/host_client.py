@@ -46,15 +46,25 @@ class HostClient:
     Attributes:
         pid: The pid of its process, which leads a process group.
         events: The descriptor that becomes readable when the host has sent something.
+        end_leftovers: Ends the processes that it left when it was killed, where these are no descendants of this
+            process.
     """
 
-    def __init__(self, start: Callable[[int, int], int], *, child: bool) -> None:
+    def __init__(
+        self,
+        start: Callable[[int, int], int],
+        *,
+        child: bool,
+        end_leftovers: Callable[[], None] = lambda: None,
+    ) -> None:
         """Start a host.
 
         Args:
             start: Starts the process, given its ends of the two pipes; returns its pid.
             child: The process is a child of this process.
+            end_leftovers: See above.
         """
+        self.end_leftovers = end_leftovers
         theirs_in, self._commands = map(_above_target, os.pipe())
         self.events, theirs_out = map(_above_target, os.pipe())
         try:
@@ -299,7 +309,7 @@ class ForkServer:
         import socket  # lazy
 
         try:
-            socket.send_fds(self._line, [b"h"], [theirs_in, theirs_out])
+            socket.send_fds(self._line, [wire.START_HOST], [theirs_in, theirs_out])
             data = self._line.recv(_PID_BYTES)
         except OSError:
             data = b""

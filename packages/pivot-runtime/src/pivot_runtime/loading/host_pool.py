@@ -10,6 +10,7 @@ from pivot_runtime.processes.startup_state import StartupState
 
 if TYPE_CHECKING:
     from pivot_runtime.loading.host_client import ForkServer, HostClient
+    from pivot_runtime.loading.warm_hosts import WarmHosts
 
 
 class HostStarter:
@@ -22,8 +23,13 @@ class HostStarter:
         guard: int | None = None,
         startup_state: StartupState | None = None,
         may_start: bool = True,
+        warm: "WarmHosts | None" = None,
     ) -> None:
-        """Start nothing yet, nor later unless ``may_start``; other arguments are those of `HostClient.begin`."""
+        """Start nothing yet, nor later unless ``may_start``; other arguments are those of `HostClient.begin`.
+
+        Hosts of ``warm`` are preferred.
+        """
+        self._warm = warm
         self._startup_state = startup_state
         self._quiet = quiet
         self._guard = guard
@@ -41,6 +47,8 @@ class HostStarter:
             raise ImportRequiredError
         from pivot_runtime.loading import host_client  # lazy
 
+        if self._warm is not None and (host := self._warm.host()) is not None:
+            return host
         self._started += 1
         if self._started == 1 and not many:
             return host_client.HostClient.begin(quiet=self._quiet, guard=self._guard, startup_state=self._startup_state)
@@ -55,6 +63,8 @@ class HostStarter:
         if self._fork_server is not None:
             self._fork_server.close()
             self._fork_server = None
+        if self._warm is not None:
+            self._warm.finish()
 
 
 class LazyHost:

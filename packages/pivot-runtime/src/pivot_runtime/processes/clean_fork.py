@@ -68,8 +68,8 @@ def _become(
         gc.freeze()  # the collector must destroy no object of the command here
         os.setpgid(0, 0)
         atexit._clear()  # noqa: SLF001  # those functions are for the end of the command
-        _replace_descriptors(given, quiet=quiet)
-        _replace_streams()
+        replace_descriptors(given, quiet=quiet)
+        replace_streams()
         _reset_signals()
         _remove_tools()
         _remove_modules(startup_state)
@@ -82,7 +82,7 @@ def _become(
         end(status)
 
 
-def _replace_descriptors(given: Sequence[tuple[int, int]], *, quiet: bool) -> None:
+def replace_descriptors(given: Sequence[tuple[int, int]], *, quiet: bool) -> None:
     """Give the process the standard descriptors and the ``given`` ones, and close all others."""
     beyond = max((number for _, number in given), default=_FIRST_FD) + 1
     moved = [(fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, beyond), number) for fd, number in given]
@@ -101,7 +101,8 @@ def _replace_descriptors(given: Sequence[tuple[int, int]], *, quiet: bool) -> No
     os.closerange(beyond, _FDS)
 
 
-def _replace_streams() -> None:
+def replace_streams() -> None:
+    """Give the process new streams on its standard descriptors."""
     for name, fd, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
         errors = "backslashreplace" if fd else None
         stream = open(fd, mode, 1 if fd == 2 else -1, errors=errors, closefd=False)  # noqa: SIM115, PLR2004

@@ -8,6 +8,9 @@ from typing import Any
 COMMANDS_FD, EVENTS_FD, GUARD_FD = 3, 4, 5
 """The descriptors of a host: it reads commands, writes events, and may hold the project's guard."""
 
+START_HOST, END_LEFTOVERS = b"h", b"l"
+"""The requests to a fork server: to start a host, or to end the processes that killed hosts have left."""
+
 _CHUNK = 1 << 16
 
 

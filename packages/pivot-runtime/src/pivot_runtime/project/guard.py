@@ -16,6 +16,7 @@ _LOWEST: Final = 10
 """The lowest number of a guard's descriptor; smaller numbers are for the descriptors of other processes."""
 _ATTEMPTS: Final = 20
 _PAUSE: Final = 0.005
+_MOST: Final = 4096
 
 type Waiting = Callable[[int, str, float | None], None]
 """Called with the holder: its pid, its command, and the seconds since it began, if known."""
@@ -42,7 +43,7 @@ def guarded(file: pathlib.Path, command: str, waiting: Waiting, *, wait: bool = 
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = _holder(fd)
-            if holder[0] in _ancestors():
+            if {holder[0], _relative(fd)} & set(ancestors()):
                 raise NestedError(*holder[:2]) from None
             if not wait:
                 raise BusyError(*holder) from None
@@ -53,6 +54,17 @@ def guarded(file: pathlib.Path, command: str, waiting: Waiting, *, wait: bool = 
         _write_holder(fd, "")
     finally:
         os.close(fd)
+
+
+def note_relative(fd: int, pid: int) -> None:
+    """Note in the guard that this process holds that the process ``pid``, no descendant of it, runs its stages.
+
+    A command that a stage starts finds an ancestor in the guard then.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        held = json.loads(os.pread(fd, _MOST, 0))
+        text = json.dumps({**held, "relative": pid}).encode()
+        os.pwrite(fd, text, 0)
 
 
 def awaited(file: pathlib.Path) -> bool:
@@ -105,20 +117,27 @@ def _write_holder(fd: int, command: str) -> None:
             os.pwrite(fd, json.dumps({"pid": os.getpid(), "command": command, "since": _now()}).encode(), 0)
 
 
+def _relative(fd: int) -> int | None:
+    try:
+        return int(json.loads(os.pread(fd, _MOST, 0)).get("relative", 0)) or None
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+
+
 def _holder(fd: int) -> tuple[int, str, float | None]:
     for _ in range(_ATTEMPTS):  # a new holder writes this right after it has locked the file
         if os.fstat(fd).st_size:
             break
         time.sleep(_PAUSE)
     try:
-        holder = json.loads(os.pread(fd, 4096, 0))
+        holder = json.loads(os.pread(fd, _MOST, 0))
         age = _now() - holder["since"]
         return int(holder["pid"]), str(holder["command"]), age if age >= 0 else None
     except (OSError, ValueError, KeyError, TypeError):
         return 0, "another command", None
 
 
-def _ancestors() -> Iterator[int]:
+def ancestors() -> Iterator[int]:
     """Yield the ancestors of this process, the nearest first."""
     pid = os.getppid()
     while pid > 1:

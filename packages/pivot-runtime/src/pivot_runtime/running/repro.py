@@ -97,6 +97,7 @@ def _repro(  # as `repro`
                 force_import=force_import,
                 on_import=report,
                 guard=guard,
+                starts_warm=not options.in_process,
             ),
         ) as assembly,
         open_session(context, assembly) as session,

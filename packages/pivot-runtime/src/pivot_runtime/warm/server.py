@@ -1,0 +1,142 @@
+"""The warm process: waits for commands, and forks a fork server for each of them."""
+
+import gc
+import importlib
+import os
+import select
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from pivot_cache.layout import Layout
+from pivot_runtime.definitions import source_import
+from pivot_runtime.processes import clean_fork, live_threads, parent_death
+from pivot_runtime.warm import memory
+from pivot_runtime.warm.conditions import conditions
+from pivot_runtime.warm.endpoint import EndpointError, Listener, is_own_peer
+from pivot_runtime.warm.installation import Installation
+from pivot_runtime.warm.record import Record
+from pivot_runtime.warm.service import Service, Warm
+
+IDLE_SECONDS: Final = 600.0
+"""The time after which it ends if no command uses it."""
+_LOOK_SECONDS: Final = 2.0
+_PREDECESSOR_SECONDS: Final = 5.0
+_PREPARATION_SECONDS: Final = 600
+_FIRST_FD: Final = 3
+_FDS: Final = 1 << 20
+
+
+def main(root: str) -> None:
+    """Become the warm process of a project: detach from the command, prepare, and serve until there is a reason to end.
+
+    Nothing that the command has opened is kept, least of all its output, for whose end its caller waits.
+    """
+    began = time.time_ns()
+    os.closerange(_FIRST_FD, _FDS)
+    if os.fork() != 0:  # the leader of a session could get a terminal
+        os._exit(0)
+    layout = Layout(Path(root))
+    try:
+        record = Record(layout, _PREDECESSOR_SECONDS)
+    except OSError:
+        return  # another one is faster
+    signal.alarm(_PREPARATION_SECONDS)  # an import that never ends
+    record.write({"state": "starting"})
+    clean_fork.replace_streams()
+    try:
+        server = _prepared(layout, Installation(began))
+    except (CannotServeError, EndpointError) as error:
+        record.write({"state": "failed", "reason": str(error)})
+        clean_fork.end(1)
+    signal.alarm(0)
+    os.chdir("/")  # so that it keeps no directory of the user in use
+    record.write({"state": "waiting"})
+    reason = server.serve()
+    record.write({"state": "ended", "reason": reason})
+    clean_fork.end(0)
+
+
+class CannotServeError(Exception):
+    """This process cannot fork hosts; the text says why."""
+
+
+def _prepared(layout: Layout, installation: Installation) -> "Server":
+    """Import what hosts need, and return the server.
+
+    Raises:
+        CannotServeError: This process cannot fork hosts.
+        EndpointError: There can be no socket.
+    """
+    held = conditions(sys.path)
+    if held is None:
+        raise CannotServeError("the control group of this process cannot be seen")
+    warm = Warm(held, dict(os.environ), installation)
+    importlib.import_module("pivot_runtime.host.forkserver")
+    parent_death.prepare()
+    source_import.user_code_predicate()  # cached for all hosts
+    if live_threads.count() > 1:
+        raise CannotServeError("a library keeps threads running")
+    changed = installation.changed()
+    if changed is not None:
+        raise CannotServeError(changed)
+    gc.collect()
+    gc.freeze()  # the collectors of the hosts neither walk nor copy shared objects
+    return Server(Listener(layout), installation, warm)
+
+
+class Server:
+    """Accepts commands, and looks now and then whether it should end."""
+
+    def __init__(self, listener: Listener, installation: Installation, warm: Warm) -> None:
+        self._listener = listener
+        self._installation = installation
+        self._warm = warm
+        self._serving: set[int] = set()
+        self._idle_since = time.monotonic()
+
+    def serve(self) -> str:
+        """Serve until there is a reason to end, and return that."""
+        poll = select.poll()
+        poll.register(self._listener.socket.fileno(), select.POLLIN)
+        while True:
+            ready = poll.poll(_LOOK_SECONDS * 1000)
+            self._reap()
+            if ready:
+                self._accept()
+            reason = self._reason_to_end()
+            if reason is not None:
+                self._listener.close()
+                return reason
+
+    def _accept(self) -> None:
+        line, _ = self._listener.socket.accept()
+        with line:
+            if not is_own_peer(line):
+                return
+            idle = 0.0 if self._serving else time.monotonic() - self._idle_since
+            pid = os.fork()
+            if pid == 0:
+                Service(self._warm, len(self._serving), idle).run(line, self._listener.socket)
+            self._serving.add(pid)
+
+    def _reap(self) -> None:
+        for pid in list(self._serving):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                self._serving.discard(pid)
+                if os.waitstatus_to_exitcode(status) == 0:  # it has served a command
+                    self._idle_since = time.monotonic()
+
+    def _reason_to_end(self) -> str | None:
+        if not self._listener.is_in_place():
+            return "the project is gone"
+        if self._serving:
+            return None
+        if time.monotonic() - self._idle_since > IDLE_SECONDS:
+            return "idle"
+        if memory.is_scarce():
+            return "memory is scarce"
+        return self._installation.changed()
