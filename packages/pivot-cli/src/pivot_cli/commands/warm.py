@@ -36,8 +36,8 @@ def command() -> None:
 def status(*, as_json: bool) -> int:
     """Show whether a process waits for the next command.
 
-    A command uses it only if nothing can tell: with the same interpreter, libraries and environment variables, the
-    same limits, and so on. Otherwise it works as if there were none, and starts another one at its end.
+    A command uses it only where that makes no difference: with the same interpreter, libraries, environment variables
+    and limits. Otherwise the command works as if there were none, and starts another one at its end.
     """
     found = control.warm_status(command_context())
     if as_json:
