@@ -104,6 +104,7 @@ EVERY_KEY: list[tuple[str, str, str, Any]] = [
     ("run.silence", "0", "silence_seconds", 0),
     ("snapshot", "off", "snapshot", False),
     ("strict_io.level", "error", "strict_io_level", Strictness.ERROR),
+    ("warm", "on", "warm", True),
     ("strict_io.ignore", "tmp/, *.log", "strict_io_ignore", "tmp/, *.log"),
     ("watch.debounce", "0", "debounce_ms", 0),
     ("worker.start", "spawn", "worker_start", WorkerStart.SPAWN),

@@ -1,4 +1,4 @@
-"""`warm: on`: a process waits for the next command, and no command can be told from one without it."""
+"""`warm: on`: a process waits for the next command, which has the same results as without it."""
 
 import contextlib
 import json

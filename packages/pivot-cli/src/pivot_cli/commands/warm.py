@@ -1,22 +1,21 @@
 """`pivot warm`."""
 
 import json
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from pivot_cli import options
 from pivot_cli.app import SuggestingGroup
 from pivot_cli.context import command_context
-from pivot_cli.terminal import console
-from pivot_cli.views import warm
+from pivot_cli.terminal import console, formats
 from pivot_runtime.warm import control
+from pivot_runtime.warm.control import WarmState, WarmStatus
 
 _EXAMPLES: Final = """\b
 Examples:
-  pivot config set warm on  Let a process wait for the next command.
-  pivot warm status         Show what it does.
-  pivot warm stop           End it.
+  pivot warm status  Show whether a process waits.
+  pivot warm stop    End it.
 """
 
 
@@ -26,8 +25,8 @@ def command() -> None:
 
     With the setting 'warm', a process that has imported the libraries of your pipelines stays after 'pivot repro' or
     'pivot run', so that the next command need not import them again. It ends by itself after ten minutes without a
-    command, when memory is scarce, when something that it has imported is installed anew, and when the project is
-    removed or moved.
+    command, when memory is scarce, when something that it has imported is upgraded, and when the project is removed or
+    moved.
     """
 
 
@@ -41,9 +40,9 @@ def status(*, as_json: bool) -> int:
     """
     found = control.warm_status(command_context())
     if as_json:
-        console.data(json.dumps(warm.status_json(found), indent=2))
+        console.data(json.dumps(_status_json(found), indent=2))
     else:
-        console.data(warm.status_text(found))
+        console.data(_status_text(found))
     return 0
 
 
@@ -58,5 +57,40 @@ def stop(*, as_json: bool) -> int:
     if as_json:
         console.data(json.dumps({"pid": pid}, indent=2))
     else:
-        console.data(warm.stop_text(pid))
+        console.data("No process waited for the next command" if pid is None else f"Ended process {pid}")
     return 0
+
+
+def _status_text(found: WarmStatus) -> str:
+    """Describe the process in one line, and the setting in another if it is off."""
+    lines = [f"{_process(found)}{f': {found.reason}' if found.reason else ''}"]
+    if not found.enabled:
+        lines.append("The setting 'warm' is off: commands neither start nor use such a process")
+    return formats.one_per_line(lines)
+
+
+def _process(found: WarmStatus) -> str:
+    match found.state:
+        case WarmState.NONE:
+            return "No process waits for the next command"
+        case WarmState.STARTING:
+            return f"Process {found.pid} imports libraries for the next command"
+        case WarmState.SILENT:
+            return f"Process {found.pid} cannot be used"
+        case WarmState.WAITING if found.commands:
+            return f"Process {found.pid} is used by {formats.counted(found.commands, 'command')}"
+        case WarmState.WAITING:
+            idle = formats.whole_seconds(found.idle_seconds or 0.0)
+            return f"Process {found.pid} has waited for the next command for {idle}"
+
+
+def _status_json(found: WarmStatus) -> dict[str, Any]:
+    """Return the process as JSON."""
+    return {
+        "warm": found.enabled,
+        "state": found.state.value,
+        "pid": found.pid,
+        "idle_seconds": found.idle_seconds,
+        "commands": found.commands,
+        "reason": found.reason,
+    }

@@ -317,9 +317,9 @@ class _Loader:
             guard = options.guard if self._context.host_pool is None else None
             warm = None
             if self._context.settings.warm:
-                from pivot_runtime.loading.warm_hosts import WarmHosts  # lazy
+                from pivot_runtime.warm.fork_server import WarmForkServer  # lazy
 
-                warm = WarmHosts.of(self._context, quiet=options.quiet, held=guard, may_start=options.starts_warm)
+                warm = WarmForkServer.of(self._context, quiet=options.quiet, held=guard, may_start=options.starts_warm)
             self._starter = HostStarter(
                 quiet=options.quiet,
                 guard=guard,

@@ -1,16 +1,17 @@
 """Hosts that are started when a pipeline must be imported or its first stage runs, and hosts that outlive a command."""
 
+import contextlib
 import pathlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pivot_runtime.errors import ImportRequiredError, StaleSnapshotError
+from pivot_runtime.errors import HostError, ImportRequiredError, StaleSnapshotError
 from pivot_runtime.loading.loaded import Loaded
 from pivot_runtime.processes.startup_state import StartupState
 
 if TYPE_CHECKING:
     from pivot_runtime.loading.host_client import ForkServer, HostClient
-    from pivot_runtime.loading.warm_hosts import WarmHosts
+    from pivot_runtime.warm.fork_server import WarmForkServer
 
 
 class HostStarter:
@@ -23,11 +24,11 @@ class HostStarter:
         guard: int | None = None,
         startup_state: StartupState | None = None,
         may_start: bool = True,
-        warm: "WarmHosts | None" = None,
+        warm: "WarmForkServer | None" = None,
     ) -> None:
         """Start nothing yet, nor later unless ``may_start``; other arguments are those of `HostClient.begin`.
 
-        Hosts of ``warm`` are preferred.
+        If there is one, ``warm`` is preferred.
         """
         self._warm = warm
         self._startup_state = startup_state
@@ -47,8 +48,9 @@ class HostStarter:
             raise ImportRequiredError
         from pivot_runtime.loading import host_client  # lazy
 
-        if self._warm is not None and (host := self._warm.host()) is not None:
-            return host
+        if self._warm is not None and self._warm.is_ready():
+            with contextlib.suppress(HostError):  # it has ended, and others can do the same
+                return host_client.HostClient(self._warm.fork, child=False, end_leftovers=self._warm.end_leftovers)
         self._started += 1
         if self._started == 1 and not many:
             return host_client.HostClient.begin(quiet=self._quiet, guard=self._guard, startup_state=self._startup_state)

@@ -41,7 +41,7 @@ class WarmLine(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What a command asks for.
+    """The request of a command for a fork server.
 
     Attributes:
         environment: Its environment variables.

@@ -1,4 +1,4 @@
-"""What a host has of the process that it was forked from; a command uses the warm process only if all this is equal."""
+"""The conditions that a host inherits by its fork; a command uses the warm process only if all are equal."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""`pivot warm`: what the warm process of a project does, and its end."""
+"""`pivot warm`: the state of the warm process of a project, and its end."""
 
 import enum
 
@@ -10,7 +10,7 @@ from pivot_runtime.warm import client, record, starting
 
 
 class WarmState(enum.Enum):
-    """What a warm process does."""
+    """The state of a warm process."""
 
     WAITING = "waiting"
     STARTING = "starting"
@@ -24,7 +24,7 @@ class WarmStatus(Value):
 
     Attributes:
         enabled: Whether the settings ask for one.
-        state: What it does; `SILENT` if it does not answer, so that commands do not use it.
+        state: Its state; `SILENT` if it does not answer, so that commands do not use it.
         pid: The process; None if there is none.
         idle_seconds: For how long no command has used it.
         commands: The number of commands that use it now.
@@ -40,7 +40,7 @@ class WarmStatus(Value):
 
 
 def warm_status(context: CommandContext) -> WarmStatus:
-    """Return what the process does; it is asked, and need not answer."""
+    """Return the state of the process; it is asked, and need not answer."""
     layout, enabled = context.project.layout, context.settings.warm
     held, lives = record.read(layout)
     if held is None or not lives:

@@ -24,7 +24,7 @@ class EndpointError(Exception):
     """There is no socket that could be used; the text says why."""
 
 
-class Listener:
+class WarmSocket:
     """The socket of the warm process, created in place of whatever was there; only the holder of the guard creates it.
 
     Attributes:
@@ -75,7 +75,7 @@ def connect(layout: Layout, seconds: float) -> socket.socket | None:
     """Connect to the process that listens; None if there is none.
 
     Raises:
-        EndpointError: What is there is not a socket of this user, or does not answer.
+        EndpointError: There is something else, or a process of another user, or one that does not answer.
     """
     try:
         with _address(layout) as (directory, address):

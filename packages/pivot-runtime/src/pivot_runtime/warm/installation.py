@@ -1,4 +1,4 @@
-"""What the warm process has loaded from the disk, compared with what is there now."""
+"""The code that the warm process has loaded from the disk, compared with the installed code of now."""
 
 import os
 import sys

@@ -16,7 +16,7 @@ _MOST: Final = 1 << 22
 
 
 class MessageError(Exception):
-    """What arrived is no message of this protocol, or not all of it arrived in time."""
+    """No message of this protocol has arrived in time."""
 
 
 def send(line: socket.socket, message: Mapping[str, Any], fds: Sequence[int] = ()) -> None:

@@ -14,7 +14,7 @@ _MOST: Final = 1 << 16
 _POLL_SECONDS: Final = 0.02
 
 
-class Record:
+class WarmRecord:
     """The locked record of this process. The lock ends with the process, and the file is never unlinked."""
 
     def __init__(self, layout: Layout, seconds: float) -> None:

@@ -15,9 +15,9 @@ from pivot_runtime.definitions import source_import
 from pivot_runtime.processes import clean_fork, live_threads, parent_death
 from pivot_runtime.warm import memory
 from pivot_runtime.warm.conditions import conditions
-from pivot_runtime.warm.endpoint import EndpointError, Listener, is_own_peer
+from pivot_runtime.warm.endpoint import EndpointError, WarmSocket, is_own_peer
 from pivot_runtime.warm.installation import Installation
-from pivot_runtime.warm.record import Record
+from pivot_runtime.warm.record import WarmRecord
 from pivot_runtime.warm.service import Service, Warm
 
 IDLE_SECONDS: Final = 600.0
@@ -40,7 +40,7 @@ def main(root: str) -> None:
         os._exit(0)
     layout = Layout(Path(root))
     try:
-        record = Record(layout, _PREDECESSOR_SECONDS)
+        record = WarmRecord(layout, _PREDECESSOR_SECONDS)
     except OSError:
         return  # another one is faster
     signal.alarm(_PREPARATION_SECONDS)  # an import that never ends
@@ -84,13 +84,13 @@ def _prepared(layout: Layout, installation: Installation) -> "Server":
         raise CannotServeError(changed)
     gc.collect()
     gc.freeze()  # the collectors of the hosts neither walk nor copy shared objects
-    return Server(Listener(layout), installation, warm)
+    return Server(WarmSocket(layout), installation, warm)
 
 
 class Server:
     """Accepts commands, and looks now and then whether it should end."""
 
-    def __init__(self, listener: Listener, installation: Installation, warm: Warm) -> None:
+    def __init__(self, listener: WarmSocket, installation: Installation, warm: Warm) -> None:
         self._listener = listener
         self._installation = installation
         self._warm = warm

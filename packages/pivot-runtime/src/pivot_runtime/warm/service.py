@@ -20,7 +20,7 @@ _NOT_SERVED: Final = 1
 
 
 class Warm(NamedTuple):
-    """What the warm process is ready for.
+    """The warm process, as a command may use it.
 
     Attributes:
         conditions: Its conditions.
