@@ -19,9 +19,9 @@ def is_scarce(meminfo: str = _MEMINFO, pressure: str = _PRESSURE) -> bool:
     except (KeyError, IndexError, ValueError):
         pass
     for line in _lines(pressure):
-        kind, *averages = line.split()
+        kind, _, averages = line.partition(" ")
         if kind == "full":
-            return any(_percentage(each) > _MOST_STALLED for each in averages if each.startswith("avg10="))
+            return any(_percentage(each) > _MOST_STALLED for each in averages.split() if each.startswith("avg10="))
     return False
 
 

@@ -71,6 +71,8 @@ def _exactly(line: socket.socket, count: int, until: float, most_fds: int, fds: 
         if most_fds:
             data, received, _, _ = socket.recv_fds(line, count - len(found), most_fds)
             fds += received
+            for fd in received:
+                os.set_inheritable(fd, False)
         else:
             data = line.recv(count - len(found))
         if not data:

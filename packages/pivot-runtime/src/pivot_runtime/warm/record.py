@@ -35,6 +35,10 @@ class WarmRecord:
             else:
                 return
 
+    def close(self) -> None:
+        """Unlock it, as the end of the process does."""
+        os.close(self._fd)
+
     def write(self, record: dict[str, Any]) -> None:
         """Replace the record; a full disk only keeps users from seeing it."""
         text = wire.dumps({"pid": os.getpid(), **record}).encode()
