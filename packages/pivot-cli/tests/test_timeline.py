@@ -5,11 +5,12 @@ import itertools
 import json
 from typing import Any
 
+import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_cli.views import history, timeline
-from pivot_runtime.history.history import STATES, PastRun, PastStage
+from pivot_runtime.history.history import STATES, PastPhase, PastRun, PastStage
 from pivot_runtime.tracing.usage import ResourceUsage
 
 TRAIN = PastStage(
@@ -27,6 +28,22 @@ FAILED = PastStage("p.plot", "plot", "failed", began=0.25, seconds=0.5, problem=
 CACHED = PastStage("p.clean", "clean", "cached", began=0.1)
 RUN = PastRun(7, 1_700_000_000.0, "pivot repro", "not done", 3.0, (CACHED, FAILED, TRAIN))
 
+SLOW = PastRun(
+    8,
+    1_700_000_000.0,
+    "pivot repro",
+    "done",
+    7.5,
+    (attrs.evolve(TRAIN, began=5.5, seconds=1.25),),
+    phases=(
+        PastPhase("loading", "", 0.25, 5.0),
+        PastPhase("importing", "a/pipeline.py", 0.5, 4.5, {"pandas": 1.5, "tiny": 0.002, "sklearn": 2.75}),
+        PastPhase("storing", "train", 6.75, 0.5),
+        PastPhase("recording", "", 7.25, 0.125),
+    ),
+)
+"""A run that mostly imports."""
+
 moments = st.floats(0, 100)
 stages = st.lists(
     st.builds(
@@ -40,7 +57,20 @@ stages = st.lists(
     max_size=8,
 )
 texts = st.text(max_size=5)
-runs = st.builds(PastRun, st.integers(1), st.just(0.0), texts, st.just("done"), moments, stages.map(tuple))
+phases = st.lists(
+    st.builds(
+        PastPhase,
+        st.sampled_from(["loading", "importing", "storing", "recording"]),
+        texts,
+        moments,
+        moments,
+        st.dictionaries(texts, moments, max_size=2),
+    ),
+    max_size=4,
+)
+runs = st.builds(
+    PastRun, st.integers(1), st.just(0.0), texts, st.just("done"), moments, stages.map(tuple), texts, phases.map(tuple)
+)
 
 
 @given(runs)
@@ -50,15 +80,19 @@ def test_bars_of_one_lane_do_not_overlap_and_no_lane_is_wasted(run: PastRun) -> 
     for lane in {bar.lane for bar in bars}:
         mine = [bar for bar in bars if bar.lane == lane]
         assert all(before.end <= after.start for before, after in itertools.pairwise(mine))
-    at_once = max((sum(b.start <= bar.start < b.end for b in bars if b is not bar) + 1 for bar in bars), default=0)
-    assert len({bar.lane for bar in bars}) <= at_once
+        assert len({type(bar.work) for bar in mine}) == 1
+    for kind in (PastStage, PastPhase):
+        own = [bar for bar in bars if type(bar.work) is kind]
+        at_once = max((sum(b.start <= bar.start < b.end for b in own if b is not bar) + 1 for bar in own), default=0)
+        assert len({bar.lane for bar in own}) <= at_once
+    assert {bar.lane for bar in bars} == set(range(timeline.lane_count(bars)))
 
 
 @given(runs)
-def test_every_stage_that_worked_has_a_bar_and_no_other(run: PastRun) -> None:
+def test_every_phase_and_every_stage_that_worked_has_a_bar_and_no_other(run: PastRun) -> None:
     worked = [stage for stage in run.stages if stage.seconds is not None or stage.state in ("interrupted", "running")]
 
-    assert sorted(id(bar.stage) for bar in timeline.layout(run)) == sorted(map(id, worked))
+    assert sorted(id(bar.work) for bar in timeline.layout(run)) == sorted(map(id, [*run.phases, *worked]))
 
 
 class Page(html.parser.HTMLParser):
@@ -116,6 +150,44 @@ def test_the_trace_has_microseconds_and_lanes() -> None:
     assert plot["tid"] != train["tid"]  # they overlap
 
 
+def test_phases_are_bars_of_their_own() -> None:
+    bars = [(bar.name, bar.start, bar.end, bar.lane) for bar in timeline.layout(SLOW)]
+    assert bars == [
+        ("loading", 0.25, 5.25, 0),
+        ("importing a/pipeline.py", 0.5, 5.0, 1),
+        ("storing train", 6.75, 7.25, 0),
+        ("recording", 7.25, 7.375, 0),
+        ("train", 5.5, 6.75, 2),
+    ]
+    assert "importing a/pipeline.py: importing, 4.5s. pandas 1.5 s, sklearn 2.8 s" in timeline.page(SLOW)
+    shown = Page(timeline.page(SLOW)).text
+    assert "a/pipeline.pyimporting0.50s4.5spandas 1.5 s, sklearn 2.8 s" in shown
+    trace = timeline.chrome_trace(SLOW)["traceEvents"]
+    assert trace[2]["args"] == {"libraries": {"pandas": 1.5, "tiny": 0.002, "sklearn": 2.75}}
+    assert [event["tid"] for event in trace[1:]] == [1, 2, 1, 1, 3]
+
+
+def test_a_run_with_phases_as_text() -> None:
+    assert history.run_text(SLOW).split("\n", 1)[1] == (
+        "done: 1 ran\n"
+        "\n"
+        "loading                       5.0s\n"
+        "importing    a/pipeline.py    4.5s                       pandas 1.5 s, sklearn 2.8 s\n"
+        "ran          train            1.2s    1.9s cpu   120 MB  Code dependency changed: func:fit\n"
+        "                            undeclared: notes.txt\n"
+        "storing                      0.62s\n"
+    )
+    line = history.runs_text([SLOW]).splitlines()[1]
+    assert line.endswith("  7.5s   5.0s     0.62s    done: 1 ran  pivot repro")
+
+
+def test_time_in_phases_that_overlap_counts_once() -> None:
+    assert SLOW.time_in("loading", "importing") == 5.0
+    assert SLOW.time_in("storing", "recording") == 0.625
+    assert SLOW.time_in("importing", "storing") == 5.0
+    assert RUN.time_in("loading") is None
+
+
 def test_a_run_as_text() -> None:
     assert history.run_text(RUN).split("\n", 1)[1] == (
         "not done: 1 failed, 1 ran, 1 cached\n"
@@ -131,8 +203,8 @@ def test_a_run_as_text() -> None:
 def test_the_list_of_runs() -> None:
     head, line = history.runs_text([RUN]).splitlines()
 
-    assert head.split() == ["RUN", "BEGAN", "TOOK", "RESULT", "COMMAND"]
-    assert line.endswith("  3.0s   not done: 1 failed, 1 ran, 1 cached  pivot repro")
+    assert head.split() == ["RUN", "BEGAN", "TOOK", "LOADING", "STORING", "RESULT", "COMMAND"]
+    assert line.endswith("  3.0s                     not done: 1 failed, 1 ran, 1 cached  pivot repro")
     assert history.runs_text([]) == "No run has been recorded.\n"
 
 
@@ -156,4 +228,11 @@ def test_json_has_the_documented_fields() -> None:
         "memory": 120_000_000,
         "problem": "",
         "undeclared": ["notes.txt"],
+    }
+    assert history.run_json(SLOW)["phases"][1] == {
+        "phase": "importing",
+        "of": "a/pipeline.py",
+        "began": 0.5,
+        "seconds": 4.5,
+        "libraries": {"pandas": 1.5, "tiny": 0.002, "sklearn": 2.75},
     }

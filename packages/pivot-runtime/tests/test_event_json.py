@@ -22,6 +22,7 @@ EVENTS: list[events.Event] = [
     events.WaitingForGuard(7, "pivot repro", 1.23456789),
     events.ImportSlow("pipeline.py", 2.0, "pipeline.py:3, in <module>", {"pandas": 1.23456789}),
     events.PipelineImported("pipeline.py", 0.123456789, 3.0, {"pandas": 2.0, "sklearn": 0.987654321}),
+    events.PipelinesLoaded(0.123456789, 3.5),
     events.PipelinesBroken((BrokenPipeline("a/pipeline.py", PivotError("no"), (A,)),)),
     events.AskingRemote(),
     events.RunStarted({"shop.train": "train"}, ("shop.train",)),
@@ -31,7 +32,7 @@ EVENTS: list[events.Event] = [
     events.StagesSpawned("pipeline.py", ("a thread of torch",)),
     events.StageCached("shop.train"),
     events.StageRestored("shop.train", DECISION, 1.23456789),
-    events.StageRan("shop.train", DECISION, 1.23456789, ("a module has no source",), USAGE, ("HOME",)),
+    events.StageRan("shop.train", DECISION, 1.23456789, ("a module has no source",), USAGE, ("HOME",), 0.123456789),
     events.StageUndeclared(
         "shop.train", (Undeclared(A, wrote=False, line="a: ...", owner="shop.a", count=2),), fatal=True
     ),
@@ -45,7 +46,7 @@ EVENTS: list[events.Event] = [
     events.UserFileSaved(A, "ab/cdef"),
     events.OutsRecached((A, B)),
     events.Interrupted(("shop.train",)),
-    events.RunEnded(1.23456789, complete=False),
+    events.RunEnded(1.23456789, complete=False, recording=((0.5, 0.123456789),)),
     events.RunStopped("interrupted"),
 ]
 

@@ -13,7 +13,7 @@ from pivot_core.errors import PivotError
 from pivot_runtime.errors import HistoryError
 from pivot_runtime.history import event_json, events, history, journal, stage_stats
 from pivot_runtime.history.events import Event
-from pivot_runtime.history.history import PastRun
+from pivot_runtime.history.history import PastPhase, PastRun
 from pivot_runtime.history.journal import Journal
 from pivot_runtime.project.project import Project
 from pivot_runtime.tracing.usage import ResourceUsage
@@ -174,6 +174,37 @@ LINES: list[dict[str, Any]] = [
 ]
 
 
+PHASES: list[dict[str, Any]] = [
+    {"event": "pipeline_imported", "at": 2.0, "file": "a.py", "began": 0.5, "seconds": 1.0, "libraries": {"np": 0.5}},
+    {"event": "pipelines_loaded", "at": 2.0, "began": 0.25, "seconds": 1.75},
+    {"event": "run_started", "at": 2.0, "names": {"p.a": "a", "p.b": "b"}, "addresses": ["p.a", "p.b"]},
+    {"event": "stage_started", "at": 2.0, "address": "p.a", "reasons": ["Forced"], "changes": []},
+    {"event": "stage_started", "at": 2.0, "address": "p.b", "reasons": ["Forced"], "changes": []},
+    {"event": "pipeline_imported", "at": 4.0, "file": "b.py", "began": 2.5, "seconds": 1.25, "libraries": {}},
+    {"event": "stage_ran", "at": 5.0, "address": "p.a", "seconds": 2.5, "storing": 0.5},
+    {"event": "stage_ran", "at": 6.0, "address": "p.b", "seconds": 2.0, "storing": 0.0},
+    {"event": "run_ended", "at": 7.0, "complete": True, "seconds": 7.0, "recording": [{"began": 6.0, "seconds": 0.5}]},
+]
+
+
+def test_phases_are_replayed_by_their_start_and_a_stage_begins_after_the_import_it_waits_for() -> None:
+    run = replayed([LINES[0], *PHASES])
+
+    assert run is not None
+    assert run.seconds == 7.0
+    assert run.phases == (
+        PastPhase("loading", "", 0.25, 1.75),
+        PastPhase("importing", "a.py", 0.5, 1.0, {"np": 0.5}),
+        PastPhase("importing", "b.py", 2.5, 1.25),
+        PastPhase("storing", "a", 4.5, 0.5),
+        PastPhase("recording", "", 6.0, 0.5),
+    )
+    assert [(stage.name, stage.began) for stage in run.stages] == [("a", 2.0), ("b", 4.0)]
+    killed = replayed([LINES[0], *PHASES[:6]])
+    assert killed is not None
+    assert [(stage.state, stage.began) for stage in killed.stages] == [("interrupted", 2.0), ("interrupted", 4.0)]
+
+
 def replayed(lines: list[dict[str, Any]]) -> PastRun | None:
     return history.replay(1, lines, alive=False)
 
@@ -213,6 +244,9 @@ BEGAN = {"event": "began", "at": 0.0, "format": 1, "time": 1.0, "command": "pivo
         {"event": "began", "at": 0.0, "format": 1},
         {"event": "stage_started", "address": "p.a", "at": float("inf"), "reasons": []},
         {"event": "stage_ran", "address": "p.a", "at": 1.0, "seconds": float("nan")},
+        {"event": "stage_ran", "address": "p.a", "at": 1.0, "seconds": 1.0, "storing": -1},
+        {"event": "pipelines_loaded", "at": 1.0, "began": 0.0, "seconds": "x"},
+        {"event": "pipeline_imported", "at": 1.0, "file": "a.py", "began": 0.0, "seconds": 1.0, "libraries": {"a": -1}},
     ],
 )
 def test_numbers_that_mean_nothing_are_damage(line: dict[str, Any]) -> None:

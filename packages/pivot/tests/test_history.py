@@ -99,6 +99,7 @@ def test_recorded_runs(make: Callable[[str], Project]) -> None:
     assert [line["event"] for line in lines] == [
         "began",
         "pipeline_imported",
+        "pipelines_loaded",
         "run_started",
         "stage_started",
         "stage_ran",
@@ -133,5 +134,13 @@ def test_recorded_runs(make: Callable[[str], Project]) -> None:
     assert (stage["name"], stage["state"], stage["reasons"]) == ("first", "ran", ["No previous run"])
     assert stage["memory"] > 1_000_000
     assert project.pivot("show", "1", "--format", "html").stdout.startswith("<!doctype html>")
-    assert len(project.json("show", "1", "--format", "chrome-trace")["traceEvents"]) == 3
+    phases = {phase["phase"]: phase for phase in project.json("show", "1", "--json")["phases"]}
+    assert phases["importing"]["of"] == "pipeline.py"
+    assert phases["loading"]["began"] < phases["importing"]["began"]
+    assert phases["loading"]["seconds"] > phases["importing"]["seconds"]
+    assert phases["storing"]["of"] == "second"
+    bars = project.json("show", "1", "--format", "chrome-trace")["traceEvents"]
+    assert {bar["name"] for bar in bars[1:]} >= {
+        *("loading", "importing pipeline.py", "first", "storing first", "second", "storing second")
+    }
     assert "kept runs: 1 to 3" in project.pivot("show", "9", code=2).stderr

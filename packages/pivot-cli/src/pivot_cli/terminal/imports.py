@@ -22,25 +22,26 @@ def report(event: events.ImportSlow | events.PipelineImported) -> None:
 
 
 def _slow(event: events.ImportSlow) -> str:
-    named = libraries(event.libraries, more=True)
+    named = longest(event.libraries, more=True)
     if event.seconds < _AGAIN_SECONDS:
-        return f"importing {event.file} {named or '…'}"
+        return f"importing {event.file} {f'({named})' if named else '…'}"
     still = f"still importing {event.file}, for {formats.whole_seconds(event.seconds)} now"
-    return f"{still}{f' {named}' if named else ''}{f': {event.where}' if event.where else ''}"
+    return f"{still}{f' ({named})' if named else ''}{f': {event.where}' if event.where else ''}"
 
 
 def _ended(event: events.PipelineImported) -> str:
     if event.seconds < _SLOW_SECONDS:
         return ""
-    return f"imported {event.file} in {seconds(event.seconds)} {libraries(event.libraries)}".rstrip()
+    named = longest(event.libraries)
+    return f"imported {event.file} in {seconds(event.seconds)}{f' ({named})' if named else ''}"
 
 
-def libraries(found: Mapping[str, float], *, more: bool = False) -> str:
-    """Return the libraries that took most: ``(pandas 2.1 s, sklearn 3.4 s …)``; ``more`` may follow."""
-    worth = {name: took for name, took in found.items() if took >= _LEAST_SECONDS}
-    longest = sorted(worth, key=lambda name: worth[name], reverse=True)[:_MOST]
-    named = ", ".join(f"{name} {seconds(worth[name])}" for name in worth if name in longest)
-    return f"({named}{' …' if more or len(worth) > _MOST else ''})" if named else ""
+def longest(libraries: Mapping[str, float], *, more: bool = False) -> str:
+    """Return the libraries that took most: ``pandas 2.1 s, sklearn 3.4 s …``; ``more`` may follow."""
+    worth = {name: took for name, took in libraries.items() if took >= _LEAST_SECONDS}
+    named = sorted(worth, key=lambda name: worth[name], reverse=True)[:_MOST]
+    text = ", ".join(f"{name} {seconds(took)}" for name, took in worth.items() if name in named)
+    return f"{text} …" if text and (more or len(worth) > _MOST) else text
 
 
 def seconds(duration: float) -> str:

@@ -42,6 +42,8 @@ def _line(event: events.Event) -> tuple[str, dict[str, Any]]:  # noqa: C901, PLR
                 "seconds": round(event.seconds, 6),
                 "libraries": _rounded(event.libraries),
             }
+        case events.PipelinesLoaded(began=began, seconds=seconds):
+            return "pipelines_loaded", {"began": round(began, 6), "seconds": round(seconds, 6)}
         case events.PipelinesBroken(broken=broken):
             return "pipelines_broken", {
                 "broken": [
@@ -77,8 +79,9 @@ def _line(event: events.Event) -> tuple[str, dict[str, Any]]:  # noqa: C901, PLR
             return "outs_recached", {"paths": _texts(paths)}
         case events.Interrupted(running=running):
             return "interrupted", {"running": _texts(running)}
-        case events.RunEnded(seconds=seconds, complete=complete):
-            return "run_ended", {"seconds": round(seconds, 6), "complete": complete}
+        case events.RunEnded(seconds=seconds, complete=complete, recording=recording):
+            spans = [{"began": round(began, 6), "seconds": round(took, 6)} for began, took in recording]
+            return "run_ended", {"seconds": round(seconds, 6), "complete": complete, "recording": spans}
         case events.RunStopped(reason=reason):
             return "run_stopped", {"reason": reason}
         case _:
@@ -117,6 +120,7 @@ def _stage_line(event: _OfStage) -> tuple[str, dict[str, Any]]:  # noqa: C901, P
                 "incomplete": _texts(event.incomplete),
                 **_usage(event.usage),
                 "variables": _texts(event.variables),
+                "storing": round(event.storing, 6),
             }
         case events.StageUndeclared(found=found, fatal=fatal):
             return "stage_undeclared", {

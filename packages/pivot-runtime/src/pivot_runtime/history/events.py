@@ -57,6 +57,19 @@ class PipelineImported(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
+class PipelinesLoaded(Value):
+    """The command knows its stages, from their last load or from an import.
+
+    Attributes:
+        began: The start of loading in seconds after the command's.
+        seconds: The duration, with the imports and the fingerprints.
+    """
+
+    began: float
+    seconds: float
+
+
+@attrs.frozen(eq=False, repr=False)
 class PipelinesBroken(Value):
     """Pipelines that may write deps of this one cannot be loaded; the command continues without them."""
 
@@ -155,6 +168,7 @@ class StageRan(Value):
         incomplete: The reasons why it may depend on more than was observed.
         usage: The resources that it used, if known.
         variables: The names of environment variables that it read without declaring them.
+        storing: How long it took to store its outs afterwards.
     """
 
     address: str
@@ -163,6 +177,7 @@ class StageRan(Value):
     incomplete: tuple[str, ...] = ()
     usage: ResourceUsage | None = None
     variables: tuple[str, ...] = ()
+    storing: float = 0.0
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -295,10 +310,18 @@ class Interrupted(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class RunEnded(Value):
-    """The run ended, so many seconds after the command began; ``complete`` if every stage is up to date."""
+    """The run ended.
+
+    Attributes:
+        seconds: The time since the command began.
+        complete: Every stage is up to date.
+        recording: When writing the records and lock files of stages, or flushing them to the disk, took long: the start
+            in seconds after the command's, and the duration.
+    """
 
     seconds: float
     complete: bool = True
+    recording: tuple[tuple[float, float], ...] = ()
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -312,6 +335,7 @@ type Event = (
     WaitingForGuard
     | ImportSlow
     | PipelineImported
+    | PipelinesLoaded
     | PipelinesBroken
     | AskingRemote
     | RunStarted

@@ -60,6 +60,26 @@ class PastStage(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
+class PastPhase(Value):
+    """Time in a run that the command itself took, or the import of a pipeline for it.
+
+    Attributes:
+        kind: ``loading`` (of all pipelines), ``importing`` (of one), ``storing`` (the outs of a stage), or
+            ``recording`` (the results of stages, where that took long).
+        subject: The file of the imported pipeline, or the name of the stage; else empty.
+        began: The start, in seconds after the run began.
+        seconds: The duration.
+        libraries: The part of each library in an import.
+    """
+
+    kind: str
+    subject: str
+    began: float
+    seconds: float
+    libraries: Mapping[str, float] = attrs.field(factory=dict)
+
+
+@attrs.frozen(eq=False, repr=False)
 class PastRun(Value):
     """An earlier run, or the one that is running.
 
@@ -71,6 +91,7 @@ class PastRun(Value):
         seconds: The duration, as far as is known.
         stages: The stages in the order in which they ended, and then those that did not.
         problem: The reason why it was stopped.
+        phases: The phases by their start; none in the record of an older version.
     """
 
     number: int
@@ -80,10 +101,20 @@ class PastRun(Value):
     seconds: float
     stages: tuple[PastStage, ...]
     problem: str = ""
+    phases: tuple[PastPhase, ...] = ()
 
     def counts(self) -> dict[str, int]:
         """The number of stages in each state, the most serious first."""
         return {state: count for state in STATES if (count := sum(stage.state == state for stage in self.stages))}
+
+    def time_in(self, *kinds: str) -> float | None:
+        """The seconds in which it was in a phase of these kinds, which may overlap; None if it had none."""
+        spans = sorted((each.began, each.began + each.seconds) for each in self.phases if each.kind in kinds)
+        total = end = 0.0
+        for start, until in spans:
+            total += max(0.0, until - max(start, end))
+            end = max(end, until)
+        return total if spans else None
 
 
 def runs(project: Project) -> Iterator[PastRun]:
@@ -181,6 +212,11 @@ class _Replay:
         self._started: dict[str, Mapping[str, Any]] = {}
         self._ended: dict[str, PastStage] = {}
         self._undeclared: dict[str, tuple[str, ...]] = {}
+        self._phases: list[PastPhase] = []
+        self._starting = ""
+        """The stage that has just started, for whose process an import may follow."""
+        self._imported: dict[str, float] = {}
+        """When the import was over that a stage waited for."""
         self._state = ""
         self._problem = ""
         self._seconds = 0.0
@@ -188,6 +224,7 @@ class _Replay:
     def take(self, line: Mapping[str, Any]) -> None:
         event = line["event"]
         self._seconds = max(self._seconds, _number(line.get("at", 0.0)))
+        self._take_phase(line)
         match event:
             case "began":
                 if line["format"] != event_json.FORMAT:
@@ -196,6 +233,7 @@ class _Replay:
             case "run_started":
                 self._names = line["names"]
             case "stage_started":
+                self._starting = line["address"]
                 self._started[line["address"]] = line
             case "stage_undeclared":
                 self._undeclared[line["address"]] = tuple(str(each["path"]) for each in line["found"])
@@ -209,12 +247,36 @@ class _Replay:
             case _ if event in _ENDS:
                 self._end(line, _ENDS[event])
 
+    def _take_phase(self, line: Mapping[str, Any]) -> None:
+        match line["event"]:
+            case "pipelines_loaded":
+                self._phase("loading", "", line["began"], line["seconds"])
+            case "pipeline_imported":
+                self._phase("importing", str(line["file"]), line["began"], line["seconds"], line["libraries"])
+                if self._starting:
+                    self._imported[self._starting] = _number(line["at"])
+            case "run_ended":
+                for each in line.get("recording", ()):
+                    self._phase("recording", "", each["began"], each["seconds"])
+            case event if event in _ENDS:
+                storing = _number(line.get("storing", 0.0))
+                if storing:
+                    name = self._names.get(line["address"], line["address"])
+                    self._phase("storing", name, max(0.0, _number(line["at"]) - storing), storing)
+                self._starting = ""
+
+    def _phase(
+        self, kind: str, subject: str, began: Any, seconds: Any, libraries: Mapping[str, Any] | None = None
+    ) -> None:
+        parts = {str(name): _number(part) for name, part in (libraries or {}).items()}
+        self._phases.append(PastPhase(kind, subject, _number(began), _number(seconds), parts))
+
     def _end(self, line: Mapping[str, Any], state: str) -> None:
         address = line["address"]
         started = self._started.pop(address, None)
         seconds = line.get("seconds")
         at = _number(line["at"])
-        began = _number(started["at"]) if started is not None else at - _number(seconds or 0.0)
+        began = self._start(started) if started is not None else at - _number(seconds or 0.0)
         why = started if started is not None else line
         self._ended[address] = PastStage(
             address,
@@ -230,6 +292,10 @@ class _Replay:
             problem=self._wrong(line),
             undeclared=self._undeclared.get(address, ()),
         )
+
+    def _start(self, started: Mapping[str, Any]) -> float:
+        """When a stage's process began: after the import that it waited for."""
+        return self._imported.get(started["address"], _number(started["at"]))
 
     def _wrong(self, line: Mapping[str, Any]) -> str:
         match line["event"]:
@@ -251,7 +317,7 @@ class _Replay:
         open_ = "running" if state == "running" else "interrupted"
         left = [
             PastStage(
-                address, self._names.get(address, address), open_, _number(line["at"]), reasons=tuple(line["reasons"])
+                address, self._names.get(address, address), open_, self._start(line), reasons=tuple(line["reasons"])
             )
             for address, line in self._started.items()
         ]
@@ -263,4 +329,5 @@ class _Replay:
             self._seconds,
             (*self._ended.values(), *left),
             self._problem if state == "stopped" else "",
+            tuple(sorted(self._phases, key=lambda phase: phase.began)),
         )

@@ -1,5 +1,7 @@
 """`pivot repro`: skip, restore or run every stage that the targets depend on, and record it."""
 
+import contextlib
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -90,6 +92,7 @@ def _repro(  # as `repro`
     teller, report = report, Journal(layout, command, report, began=context.began)
     with (
         guarded(layout.guard_file, command, events.report_waiting(report), wait=options.wait) as guard,
+        contextlib.nullcontext(time.monotonic()) as began,
         load_pipelines(
             context,
             LoadOptions(
@@ -102,6 +105,7 @@ def _repro(  # as `repro`
         ) as assembly,
         open_session(context, assembly) as session,
     ):
+        report(events.PipelinesLoaded(began - context.began, time.monotonic() - began))
         if assembly.broken:
             report(events.PipelinesBroken(assembly.broken))
         wanted = session.resolve(targets)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pivot_runtime.sharing.pull_inputs import InputFetcher
 
 _OUTPUT_LINES = 20
+_LONG_RECORDING_S = 0.01
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -67,6 +68,8 @@ class _StageRun:
 
     def __init__(self, lock: StageLock | None, observation: Observation, decision: Decision, retries: int) -> None:
         self.lock, self.observation, self.decision, self.retries = lock, observation, decision, retries
+        self.storing = 0.0
+        """The seconds in which its outs were stored."""
 
 
 @attrs.define
@@ -146,6 +149,7 @@ class Runner:
         self._running: dict[str, _StageRun] = {}
         self._unrecorded: list[tuple[str, Observation, RunRecord]] = []
         self._recached: list[ArtifactPath] = []
+        self._recording: list[tuple[float, float]] = []
         self._result = RunResult()
 
     def drive(self) -> RunResult:
@@ -159,14 +163,14 @@ class Runner:
         except BaseException as error:
             self._abandon(error)
             raise
-        self._flush()
+        self._timed(self._flush)
         if self._used_executor is not None:
             logs.prune(self._layout.logs_dir)
         if self._recached:
             self._report(events.OutsRecached(tuple(self._recached)))
         self._session.retire()
         self._result.seconds = time.monotonic() - self._session.context.began
-        self._report(events.RunEnded(self._result.seconds, self._result.complete))
+        self._report(events.RunEnded(self._result.seconds, self._result.complete, tuple(self._recording)))
         return self._result
 
     @property
@@ -195,6 +199,14 @@ class Runner:
                 self._flush()
                 stopped = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
                 self._report(events.RunStopped(stopped))
+
+    def _timed(self, record: Callable[[], None]) -> None:
+        """Call `_record` or `_flush`, and remember when, if it takes long."""
+        began = time.monotonic()
+        record()
+        seconds = time.monotonic() - began
+        if seconds >= _LONG_RECORDING_S:
+            self._recording.append((began - self._session.context.began, seconds))
 
     def _flush(self) -> None:
         if self._flusher is not None:
@@ -241,10 +253,10 @@ class Runner:
                 if address is None:
                     break
                 self._begin(address)
-            self._record()
+            self._timed(self._record)
             if self._running:
                 self._end(self._executor.wait())
-        self._record()
+        self._timed(self._record)
 
     def _begin(self, address: str) -> None:
         try:
@@ -318,7 +330,7 @@ class Runner:
             return
         observation, variables = with_variables(run.observation, self._session.stages[address], finished.seen.variables)
         self._unrecorded.append((address, observation, RunRecord(observation.inputs.key(), outs, finished.observed)))
-        ran = events.StageRan(address, run.decision, seconds, finished.incomplete, usage, variables)
+        ran = events.StageRan(address, run.decision, seconds, finished.incomplete, usage, variables, run.storing)
         self._settle(address, StageOutcome.RAN, ran)
 
     def _store_outs(self, finished: "Finished") -> tuple[tuple[str, ...], dict[ArtifactPath, Artifact]]:
@@ -342,9 +354,15 @@ class Runner:
             raise _StageFailure(problem, hint=hint, final=True)
         try:
             changed = (*self._dep_edits.edited(address, deps), *self._code_edits.edited(address))
-            return changed, {} if changed else self._outs.store(spec)
+            return changed, {} if changed else self._timed_store(address)
         except ArtifactError as error:
             raise _StageFailure(str(error), hint=error.hint) from error
+
+    def _timed_store(self, address: str) -> dict[ArtifactPath, Artifact]:
+        began = time.monotonic()
+        outs = self._outs.store(self._graph.stages[address])
+        self._running[address].storing = time.monotonic() - began
+        return outs
 
     def _settle(self, address: str, outcome: StageOutcome, event: events.Event) -> None:
         """Note and report the outcome of a stage, and let those that depend on it start, or skip them."""
