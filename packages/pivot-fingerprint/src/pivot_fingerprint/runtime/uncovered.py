@@ -206,7 +206,7 @@ class UncoveredCode:
         top = _top(source, name, one.line) if source is not None else None
         if source is not None and top is not None:
             site = top.site
-            several = sum(each.site.name == site.name for each in source.tops) > 1
+            several = len(source.named(site.name)) > 1
             covered = (site.name, site.line) in known.lines if several else site.name in known.names
             if not covered:
                 self._definition(place, source, top, deep=False)
@@ -327,10 +327,10 @@ def _defined(node: ast.stmt) -> set[str]:
 
 def _top(source: SourceFile, name: str, line: int) -> Top | None:
     """The definition at the top of the module that contains a function; lines may have moved since it ran."""
-    here = [top for top in source.tops if top.site.first <= line <= top.site.end]
-    named = [top for top in source.tops if top.site.name == name]
-    both = [top for top in here if top in named]
-    return next(iter(both or named or here), None)
+    here = source.enclosing(line)
+    if here is not None and here.site.name == name:
+        return here
+    return next(iter(source.named(name)), here)
 
 
 def _imported(tree: ast.Module, place: _ModuleFile) -> Iterator[str]:

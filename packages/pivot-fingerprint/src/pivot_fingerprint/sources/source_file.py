@@ -28,6 +28,7 @@ class SourceFile:
         self._starts = [top.site.first for top in self._sorted]
         self._forms: dict[Top, Form] = {}
         self._sites: dict[Top, list[Site]] = {}
+        self._named: dict[str, list[Top]] | None = None
         self._lambdas: dict[int, list[TopPlace]] | None = None
         self._lambda_forms: dict[int, Form] = {}
         self._whole: Form | None = None
@@ -57,6 +58,19 @@ class SourceFile:
         if self._whole is None:
             self._whole = self.outline.whole_form()
         return self._whole
+
+    def named(self, name: str) -> list[Top]:
+        """The definitions of this name at the top of the module."""
+        if self._named is None:
+            self._named = {}
+            for top in self.tops:
+                self._named.setdefault(top.site.name, []).append(top)
+        return self._named.get(name, [])
+
+    def enclosing(self, line: int) -> Top | None:
+        """The definition at the top of the module that contains this line."""
+        at = bisect_right(self._starts, line) - 1
+        return self._sorted[at] if at >= 0 and line <= self._sorted[at].site.end else None
 
     def locate(self, code: CodeType) -> TopPlace | None:
         """The place of the function with this code."""
@@ -91,7 +105,7 @@ class SourceFile:
 
     def _by_qualname(self, qualname: str) -> list[TopPlace]:
         """The only definition of this name, for lines that have moved since the import."""
-        found = [top for top in self.tops if top.site.name == qualname]
+        found = self.named(qualname)
         return [TopPlace(found[0], 0, found[0].site)] if len(found) == 1 else []
 
     def _inner(self, top: Top) -> list[Site]:

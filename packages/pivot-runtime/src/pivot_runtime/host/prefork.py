@@ -115,6 +115,7 @@ class PreforkPool:
         self._imported = imported
         self._spools = spools
         self._spares: deque[SpareProcess] = deque()
+        self._streams: stage_main.StandardStreams | None = None
         self._count = 0
 
     @property
@@ -188,6 +189,8 @@ class PreforkPool:
             # Before the fork, since memory that the child writes to is copied.
             observer = Observer(root=self._imported.root, is_user_code=self._imported.is_user_code, spool=spool)
             observer.prepare()
+            if self._streams is None:
+                self._streams = stage_main.StandardStreams.open_for_forks()
             stage_main.flush_streams()
             pid = os.fork()
             if pid == 0:
@@ -202,7 +205,7 @@ class PreforkPool:
     def _run(self, fds: stage_main.WorkerFds, observer: Observer, spool: str, read_job: Callable[[], Job]) -> NoReturn:
         """Be the process of a stage."""
         try:
-            stage_main.prepare(fds)
+            stage_main.prepare(fds, self._streams)
             imported = self._imported
             imported.random_state.settle()
             observer.__enter__()  # `stage_main.run` exits it

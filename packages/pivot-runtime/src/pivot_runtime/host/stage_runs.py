@@ -17,7 +17,7 @@ from pivot_runtime.host.load import ImportedPipeline
 from pivot_runtime.host.prefork import Job, PreforkPool, ProcessPipes, StartedProcess, start_process
 from pivot_runtime.host.stage_process import ProcessEnd, StageProcess
 from pivot_runtime.processes import live_threads, parent_death, process_tree, wire
-from pivot_runtime.worker import spawned
+from pivot_runtime.worker import spawned, stage_main
 
 _SILENT = "code that calls os._exit() ends it, code that closes other code's descriptors prevents its report"
 
@@ -38,6 +38,7 @@ class StageRuns:
         self._always_spawn = False
         parent_death.prepare()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the user's module may have changed it
+        stage_main.reset_signals()
         process_tree.adopt()
         self._unrelated = process_tree.children()  # processes that the user's module has started go on
         gc.freeze()
@@ -139,7 +140,7 @@ class StageRuns:
     def _prefork(self) -> None:
         """Fork processes for the next stages while the command stores the outs of the last."""
         if not self._always_spawn and not self._threads():
-            self._pool.prepare(self._held(), len(self._imported.stages.keys() - self._started))
+            self._pool.prepare(self._held(), len(self._imported.stages) - len(self._started))
 
     def _known(self, process: StageProcess) -> set[int]:
         """The children of this process that one run has not left: all others are its leftovers."""

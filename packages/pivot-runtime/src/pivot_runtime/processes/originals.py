@@ -6,15 +6,15 @@ before and after the user's, never at the same time, and restores the originals 
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from operator import is_
 from types import ModuleType
 from typing import Any, Final
 
-_USED_AT_END: Final = frozenset(
+_USED_AFTER_SUCCESS: Final = frozenset(
     {
-        *("atexit", "builtins", "contextlib", "fcntl", "gc", "io", "linecache", "os", "posixpath"),
-        *("stat", "struct", "sys", "threading", "time", "tokenize", "traceback"),
-        *("json", "json.encoder", "json.decoder", "pivot_runtime.worker.failure", "pivot_runtime.processes.wire"),
+        *("builtins", "contextlib", "fcntl", "os", "posixpath", "stat", "sys"),
+        *("json", "json.encoder", "json.decoder", "pivot_runtime.processes.wire"),
         *(
             "pivot_runtime.worker.stage_main",
             "pivot_runtime.tracing.tracer",
@@ -23,11 +23,20 @@ _USED_AT_END: Final = frozenset(
         ),
     }
 )
-"""The modules that Pivot uses when a stage has ended."""
+"""The modules that Pivot uses when a stage has succeeded."""
+_USED_OTHERWISE: Final = frozenset(
+    {
+        *("atexit", "gc", "io", "linecache", "struct", "threading", "time", "tokenize", "traceback"),
+        "pivot_runtime.worker.failure",
+    }
+)
+"""The modules that it uses besides when a stage has failed, or has left threads, files or children."""
 _KINDS: Final = (ModuleType, type(os.environ))
 _GONE: Final = object()
-_callable, _type = callable, type  # user code may replace these too
+_callable, _type, _all, _map, _zip = callable, type, all, map, zip  # user code may replace these too
 
+type _UsedNames = tuple[dict[str, Any], tuple[str, ...], tuple[Any, ...]]
+"""The namespace of a module, or `sys.modules`, with names in it and their values."""
 type _Slot = tuple[dict[str, Any], str]
 """The namespace of a module, or `sys.modules`, and a name in it."""
 
@@ -62,12 +71,17 @@ class Originals:
             for name, module in self._modules.items()
             if type(module) is ModuleType
         }
-        self._ending = [
-            (now, attribute, value)
-            for now, before in (self._names[name] for name in _USED_AT_END if name in self._names)
-            for attribute, value in before.items()
-            if callable(value) or type(value) in _KINDS
-        ]
+        self._after_success = self._used(_USED_AFTER_SUCCESS)
+        self._otherwise = self._used(_USED_OTHERWISE)
+
+    def _used(self, names: Iterable[str]) -> list[_UsedNames]:
+        """The functions and modules in these modules, in the form that is compared fastest."""
+        found: list[_UsedNames] = []
+        for now, before in (self._names[name] for name in sorted(names) if name in self._names):
+            values = {name: value for name, value in before.items() if callable(value) or type(value) in _KINDS}
+            found.append((now, tuple(values), tuple(values.values())))
+        held = {name: self._modules[name] for name in names if name in self._modules}
+        return [*found, (sys.modules, tuple(held), tuple(held.values()))]
 
     def restore_builtins(self) -> None:
         """Restore the built-in functions, which Pivot's own code uses and no fingerprint follows."""
@@ -78,13 +92,13 @@ class Originals:
         return Replacements([*self._in_builtins, *self._restore(self._names)])
 
     def restore_for_end(self) -> None:
-        """Restore what Pivot uses at the end of a stage, which is much faster than restoring everything."""
-        for mapping, name, value in self._ending:
-            if mapping.get(name) is not value:
-                mapping[name] = value
-        for name in _USED_AT_END:
-            if name in self._modules and sys.modules.get(name) is not self._modules[name]:
-                sys.modules[name] = self._modules[name]
+        """Restore what Pivot uses when a stage has succeeded, which is much faster than restoring everything."""
+        _restore_used(self._after_success)
+
+    def restore_all_for_end(self) -> None:
+        """Restore what Pivot uses at any other end of a stage."""
+        _restore_used(self._after_success)
+        _restore_used(self._otherwise)
 
     def _restore(self, names: Iterable[str]) -> list[tuple[_Slot, Any]]:
         """Restore the contents of modules, and the modules; returns the values that were there."""
@@ -107,6 +121,12 @@ class Originals:
                 found.append(((sys.modules, name), other))
         _put(originals)
         return found
+
+
+def _restore_used(used: Iterable[_UsedNames], same: Callable[..., object] = is_) -> None:
+    for mapping, names, values in used:
+        if not _all(_map(same, _map(mapping.get, names), values)):
+            mapping.update(_zip(names, values))
 
 
 def _put(values: Iterable[tuple[_Slot, Any]]) -> None:

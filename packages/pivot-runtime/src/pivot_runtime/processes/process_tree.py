@@ -14,6 +14,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 _ROUNDS = 100
 _ROUND_SECONDS = 0.01
 _CHILDREN = "/proc/thread-self/children"
+_CHUNK = 1 << 16
 SPAWN_CODE = "from pivot_runtime.worker.spawned import main"
 """The code with which a new interpreter becomes the process of a stage."""
 _HELPERS = ("from multiprocessing.resource_tracker import main", "from multiprocessing.forkserver import main")
@@ -31,10 +32,18 @@ def children() -> frozenset[int]:
     Adopted processes become children of the main thread.
     """
     try:
-        with open(_CHILDREN, "rb") as file:
-            return frozenset(map(int, file.read().split()))
+        fd = os.open(_CHILDREN, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return frozenset()
+    listed = b""
+    try:
+        while part := os.read(fd, _CHUNK):
+            listed += part
+    except OSError:
+        return frozenset()
+    finally:
+        os.close(fd)
+    return frozenset(map(int, listed.split()))
 
 
 def leftovers(known: Container[int]) -> dict[int, str]:

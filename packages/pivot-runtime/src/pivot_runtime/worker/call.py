@@ -1,9 +1,8 @@
 """The call of a stage in its process: loads the deps, calls the function, saves the outs."""
 
-import contextlib
 import os
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pivot_core.errors import PathError, PivotError
@@ -35,8 +34,11 @@ def execute(stage: Stage) -> None:
 def _load(name: str, loader: Reader[Any], paths: tuple[str, ...]) -> list[Any]:
     loaded = []
     for path in paths:
-        with _add_note(path, f"while loading {path!r} for parameter {name!r}"):
+        try:
             loaded.append(loader.load(pathlib.Path(path)))
+        except Exception as error:
+            _add_note(error, path, f"while loading {path!r} for parameter {name!r}")
+            raise
     return loaded
 
 
@@ -53,8 +55,7 @@ def _paired(stage: Stage, key: str, out: Out, value: Any) -> list[tuple[str, Any
 
 def _save(stage: Stage, out: Out, path: str, value: Any) -> None:
     if not out.directory or isinstance(out.loader, PathOnly):
-        with _add_note(path, f"while saving {path!r}"):
-            out.loader.save(value, pathlib.Path(path))
+        _save_file(out, path, value)
         return
     if not isinstance(value, Mapping):
         got = type(value).__name__
@@ -67,20 +68,22 @@ def _save(stage: Stage, out: Out, path: str, value: Any) -> None:
             raise _error(stage, f"{name!r} is not the name of a file inside {path!r}: {error}") from None
         file = pathlib.Path(path, inside)
         file.parent.mkdir(parents=True, exist_ok=True)
-        with _add_note(str(file), f"while saving {str(file)!r}"):
-            out.loader.save(each, file)
+        _save_file(out, str(file), each)
+
+
+def _save_file(out: Out, path: str, value: Any) -> None:
+    try:
+        out.loader.save(value, pathlib.Path(path))
+    except Exception as error:
+        _add_note(error, path, f"while saving {path!r}")
+        raise
 
 
 def _error(stage: Stage, problem: str) -> StageError:
     return StageError(stage.name, stage.location, problem)
 
 
-@contextlib.contextmanager
-def _add_note(path: str, note: str) -> Iterator[None]:
-    """Add a note about a file to an error in the block, unless the error is Pivot's and names the file."""
-    try:
-        yield
-    except Exception as error:
-        if not isinstance(error, PivotError) or repr(path) not in str(error):
-            error.add_note(note)
-        raise
+def _add_note(error: Exception, path: str, note: str) -> None:
+    """Add a note about a file to an error, unless the error is Pivot's and names the file."""
+    if not isinstance(error, PivotError) or repr(path) not in str(error):
+        error.add_note(note)

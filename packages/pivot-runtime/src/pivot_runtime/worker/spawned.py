@@ -73,6 +73,7 @@ def main(host: int) -> None:
         spool=spool,
         assigned=job["assigned"],
     )
+    stage_main.reset_signals()
     stage_main.prepare(stage_main.WorkerFds(1, _RESULT_FD, (), host))
     observer.__enter__()
     wire.send(_RESULT_FD, {"ready": True})

@@ -15,7 +15,7 @@ import traceback
 import weakref
 from threading import Thread, active_count, main_thread
 from threading import enumerate as all_threads
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, TextIO
 
 import attrs
 
@@ -54,6 +54,34 @@ class WorkerFds(Value):
     host: int
 
 
+class StandardStreams(NamedTuple):
+    """New `sys.stdout` and `sys.stderr`, since the host prints what is in the buffers of its own."""
+
+    stdout: TextIO
+    stderr: TextIO
+
+    @classmethod
+    def open(cls) -> "StandardStreams":
+        """Open them on the standard descriptors; they write by lines, so that a crash loses none."""
+        stdout = open(1, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+        return cls(stdout, open(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False))
+
+    @classmethod
+    def open_for_forks(cls) -> "StandardStreams":
+        """Open them in a process that will fork the process of a stage, whose standard descriptors are pipes."""
+        reader, writer = os.pipe()
+        own = [os.dup(fd) for fd in (1, 2)]
+        try:
+            for fd in (1, 2):
+                os.dup2(writer, fd)
+            return cls.open()
+        finally:
+            for fd, before in enumerate(own, 1):
+                os.dup2(before, fd)
+            for fd in (reader, writer, *own):
+                os.close(fd)
+
+
 class StageObservers(NamedTuple):
     """The observers of one stage run.
 
@@ -66,16 +94,21 @@ class StageObservers(NamedTuple):
     usage: StageTracer
 
 
-def prepare(fds: WorkerFds) -> None:
-    """Make a new process ready for the run of a stage."""
+def reset_signals() -> None:
+    """Handle signals as a program does, in this process and those that it forks."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def prepare(fds: WorkerFds, streams: StandardStreams | None = None) -> None:
+    """Make a new process ready for the run of a stage, after `reset_signals`; ``streams`` are its own if not given."""
     os.setpgid(0, 0)
     parent_death.die_with(fds.host)
     process_tree.adopt()  # descendants stay below this process, so that they can be attributed to the stage
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for fd in fds.inherited:
         os.close(fd)
     _redirect(fds.output)
+    sys.stdout, sys.stderr = streams or StandardStreams.open()
     if sys.unraisablehook is sys.__unraisablehook__:
         sys.unraisablehook = _show_unraisable
     _replace_exit_functions()
@@ -106,6 +139,7 @@ def run(
             message = _execute(stage, observers, originals, replacements, earlier_threads)
             status = 0
         except BaseException as error:  # noqa: BLE001  # whatever a stage raises is its result
+            originals.restore_all_for_end()
             message = {"ok": False, "failure": failure.describe_failure(error)}
             if os.getpid() != process:
                 status = _exit_status(error)
@@ -137,7 +171,9 @@ def _execute(
     finally:
         observers.code.__exit__(None, None, None)
     flush_streams()
-    _flush_files()
+    if _has_open_files():
+        originals.restore_all_for_end()
+        _flush_files()
     used = observers.usage.used.to_plain()
     return {"ok": True, "ran": observers.code.observed.to_json(), "seen": used}
 
@@ -166,9 +202,6 @@ def _redirect(output: int) -> None:
     os.close(nothing)
     if output > _STANDARD_FDS:
         os.close(output)
-    # New streams, since the host prints what is in the buffers of its own; by lines, so that a crash loses none.
-    sys.stdout = open(1, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
 
 
 def _join_threads() -> None:
@@ -212,7 +245,8 @@ def _run_exit_steps_of_failed() -> None:
         if processes is not None:
             atexit.unregister(processes._exit_function)  # noqa: SLF001
         atexit._run_exitfuncs()  # noqa: SLF001
-        _flush_files()
+        if _has_open_files():
+            _flush_files()
 
 
 def _show_unraisable(unraisable: Any) -> None:
@@ -239,13 +273,17 @@ def _replace_exit_functions() -> None:
         atexit.register(processes._exit_function)  # noqa: SLF001
 
 
+def _has_open_files() -> bool:
+    """Whether the stage left files open that it writes to."""
+    return any(fd > _STANDARD_FDS and _is_written(fd) for fd in map(int, os.listdir("/dev/fd")))
+
+
 def _flush_files() -> None:
-    """Flush the buffers of files that the stage left open."""
-    if any(fd > _STANDARD_FDS for fd in map(int, os.listdir("/dev/fd")) if _is_written(fd)):
-        for each in gc.get_objects():
-            if isinstance(each, io.TextIOWrapper | io.BufferedWriter | io.BufferedRandom):
-                with contextlib.suppress(Exception):
-                    each.flush()
+    """Flush the buffers of all files."""
+    for each in gc.get_objects():
+        if isinstance(each, io.TextIOWrapper | io.BufferedWriter | io.BufferedRandom):
+            with contextlib.suppress(Exception):
+                each.flush()
 
 
 def _is_written(fd: int) -> bool:
@@ -260,5 +298,7 @@ def _is_written(fd: int) -> bool:
 def flush_streams() -> None:
     """Flush the standard streams, even if the stage has replaced or closed them."""
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(BaseException):
+        try:
             stream.flush()
+        except BaseException:  # noqa: BLE001, S110  # whatever a stage's own stream raises
+            pass
