@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from pivot_fingerprint.manifest import Entry
+from pivot_fingerprint.runtime.live_code import LiveCode
 from pivot_fingerprint.runtime.observed import Observed, Ran
 from pivot_fingerprint.runtime.recorder import Recorder
 from pivot_fingerprint.runtime.start_file import Companion
@@ -15,7 +16,17 @@ from pivot_fingerprint.user_code import default_is_user_code
 
 __pivot_module__ = "pivot_fingerprint"
 
-__all__ = ["Companion", "Observed", "ObservedEntry", "Observer", "Ran", "recheck", "source_digest", "uncovered"]
+__all__ = [
+    "Companion",
+    "LiveCode",
+    "Observed",
+    "ObservedEntry",
+    "Observer",
+    "Ran",
+    "recheck",
+    "source_digest",
+    "uncovered",
+]
 
 type Path = str | os.PathLike[str]
 

@@ -38,6 +38,19 @@ def prepare_tool(is_user_code: Predicate) -> None:
         sys.monitoring.set_events(tool, _ALL)
 
 
+def prepare_local() -> int | None:
+    """Claim a tool for the next observation, which gets the events of single codes; None if no ID is free.
+
+    A second call returns the same tool.
+    """
+    if _ready:
+        return _ready[0]
+    tool = _claim_id()
+    if tool is not None:
+        _ready.append(tool)
+    return tool
+
+
 def disable_others(is_user_code: Predicate) -> Started:
     """A callback that disables events of code that is irrelevant."""
 
@@ -65,7 +78,8 @@ def start(started: Started, thrown: Thrown) -> int | None:
 
 def stop(tool: int, disabled: Iterable[weakref.ref[CodeType]]) -> None:
     """Stop the callbacks, and restore everything, also the codes that were ``disabled``."""
-    sys.monitoring.set_events(tool, 0)
+    if sys.monitoring.get_events(tool):  # a change would make all codes look again for their events
+        sys.monitoring.set_events(tool, 0)
     _set_callbacks(tool, None, None)
     for ref in disabled:
         code = ref()
@@ -82,11 +96,16 @@ def _set_callbacks(tool: int, started: Started | None, thrown: Thrown | None) ->
 
 
 def _claim() -> int | None:
+    alone = all(sys.monitoring.get_tool(other) is None for other in range(6))
+    tool = _claim_id()
+    if tool is not None and alone and sys.gettrace() is None and sys.getprofile() is None:
+        sys.monitoring.restart_events()  # an earlier tool may have left codes disabled for this id
+    return tool
+
+
+def _claim_id() -> int | None:
     for tool in TOOL_IDS:
         if sys.monitoring.get_tool(tool) is None:
-            alone = all(sys.monitoring.get_tool(other) is None for other in range(6))
             sys.monitoring.use_tool_id(tool, _NAME)
-            if alone and sys.gettrace() is None and sys.getprofile() is None:
-                sys.monitoring.restart_events()  # an earlier tool may have left codes disabled for this id
             return tool
     return None

@@ -190,7 +190,8 @@ class PreforkPool:
             observer = Observer(root=self._imported.root, is_user_code=self._imported.is_user_code, spool=spool)
             observer.prepare()
             if self._streams is None:
-                self._streams = stage_main.StandardStreams.open_for_forks()
+                with contextlib.suppress(OSError):  # the user's module may have closed a standard descriptor
+                    self._streams = stage_main.StandardStreams.create_for_forks()
             stage_main.flush_streams()
             pid = os.fork()
             if pid == 0:

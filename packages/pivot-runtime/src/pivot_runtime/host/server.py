@@ -14,6 +14,7 @@ from typing import Any
 
 from pivot_core.pipeline import Pipeline
 from pivot_fingerprint import register_encoder
+from pivot_fingerprint.observation import LiveCode
 from pivot_runtime.definitions import source_import
 from pivot_runtime.host.load import ImportedPipeline, load
 from pivot_runtime.host.stage_runs import StageRuns
@@ -49,6 +50,8 @@ class Host:
         self._own = own
         self._commands = wire.MessageReader(wire.COMMANDS_FD)
         self._is_user_code = source_import.user_code_predicate()
+        self._live_code = LiveCode(self._is_user_code)
+        self._live_code.begin()
         environ.code_directories()  # found here once, not in each stage's process
         self._imported: ImportedPipeline | None = None
         self._runs: StageRuns | None = None
@@ -90,7 +93,7 @@ class Host:
                 self._load(message)
             case "run" if self._imported is not None:
                 if self._runs is None:
-                    self._runs = StageRuns(self._imported, self._own)
+                    self._runs = StageRuns(self._imported, self._own, self._live_code)
                 self._runs.start(
                     message["id"],
                     message["address"],

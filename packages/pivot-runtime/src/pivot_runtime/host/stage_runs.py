@@ -11,7 +11,7 @@ from typing import Any
 
 from pivot_cache.layout import Layout
 from pivot_fingerprint import Manifest
-from pivot_fingerprint.observation import Observed, uncovered
+from pivot_fingerprint.observation import LiveCode, Observed, uncovered
 from pivot_runtime.history.logs import RunLog
 from pivot_runtime.host.load import ImportedPipeline
 from pivot_runtime.host.prefork import Job, PreforkPool, ProcessPipes, StartedProcess, start_process
@@ -29,8 +29,14 @@ class StageRuns:
         processes: Their processes.
     """
 
-    def __init__(self, imported: ImportedPipeline, own: Iterable[int]) -> None:
-        """Prepare this process for runs of the stages; ``own`` are its descriptors that no stage may hold open."""
+    def __init__(self, imported: ImportedPipeline, own: Iterable[int], live_code: LiveCode) -> None:
+        """Prepare this process for runs of the stages.
+
+        Args:
+            imported: The pipeline.
+            own: The descriptors of this process that no stage may hold open.
+            live_code: The code of the user that the runs may execute.
+        """
         self.processes: list[StageProcess] = []
         self._imported = imported
         self._own = tuple(own)
@@ -41,6 +47,7 @@ class StageRuns:
         stage_main.reset_signals()
         process_tree.adopt()
         self._unrelated = process_tree.children()  # processes that the user's module has started go on
+        live_code.prepare()
         gc.freeze()
         spools = str(Layout(pathlib.Path(imported.root)).spools_dir)
         _remove_stale(spools)

@@ -61,25 +61,28 @@ class StandardStreams(NamedTuple):
     stderr: TextIO
 
     @classmethod
-    def open(cls) -> "StandardStreams":
-        """Open them on the standard descriptors; they write by lines, so that a crash loses none."""
+    def create(cls) -> "StandardStreams":
+        """Create them for the standard descriptors; they write by lines, so that a crash loses none."""
         stdout = open(1, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
         return cls(stdout, open(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False))
 
     @classmethod
-    def open_for_forks(cls) -> "StandardStreams":
-        """Open them in a process that will fork the process of a stage, whose standard descriptors are pipes."""
-        reader, writer = os.pipe()
-        own = [os.dup(fd) for fd in (1, 2)]
-        try:
+    def create_for_forks(cls) -> "StandardStreams":
+        """Create them in a process that will fork the process of a stage, whose standard descriptors are pipes.
+
+        Raises:
+            OSError: A standard descriptor is closed here.
+        """
+        with contextlib.ExitStack() as stack:
+            reader, writer = os.pipe()
+            stack.callback(os.close, reader)
+            stack.callback(os.close, writer)
             for fd in (1, 2):
+                before = os.dup(fd)
+                stack.callback(os.close, before)
+                stack.callback(os.dup2, before, fd)
                 os.dup2(writer, fd)
-            return cls.open()
-        finally:
-            for fd, before in enumerate(own, 1):
-                os.dup2(before, fd)
-            for fd in (reader, writer, *own):
-                os.close(fd)
+            return cls.create()
 
 
 class StageObservers(NamedTuple):
@@ -108,7 +111,7 @@ def prepare(fds: WorkerFds, streams: StandardStreams | None = None) -> None:
     for fd in fds.inherited:
         os.close(fd)
     _redirect(fds.output)
-    sys.stdout, sys.stderr = streams or StandardStreams.open()
+    sys.stdout, sys.stderr = streams or StandardStreams.create()
     if sys.unraisablehook is sys.__unraisablehook__:
         sys.unraisablehook = _show_unraisable
     _replace_exit_functions()
@@ -298,7 +301,7 @@ def _is_written(fd: int) -> bool:
 def flush_streams() -> None:
     """Flush the standard streams, even if the stage has replaced or closed them."""
     for stream in (sys.stdout, sys.stderr):
-        try:
+        try:  # noqa: SIM105  # each stage does it several times
             stream.flush()
         except BaseException:  # noqa: BLE001, S110  # whatever a stage's own stream raises
             pass
