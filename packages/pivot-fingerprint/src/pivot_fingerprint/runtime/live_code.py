@@ -42,7 +42,7 @@ class LiveCode:
         sys.addaudithook(self._on_event)
 
     def prepare(self) -> None:
-        """Prepare the next observation, before the objects of this process are frozen for the garbage collector."""
+        """Prepare the next observation, once, before the objects of this process are frozen for the collector."""
         self._tool = monitoring_tool.prepare_local()
         if self._tool is None:
             return
@@ -65,7 +65,7 @@ class LiveCode:
             return
         if self._tool is None:
             self._noted.append(code)
-        elif self._watched.get(id(code)) is not code:
+        elif monitoring_tool.is_local(self._tool) and self._watched.get(id(code)) is not code:
             self._watched[id(code)] = code
             self._watch(code, self._tool)
             sys.monitoring.set_events(self._tool, _THROWS)
@@ -82,12 +82,8 @@ class LiveCode:
 
     def _has_suspended(self) -> bool:
         """Whether a generator or coroutine of the user exists, into which an exception may be thrown."""
-        objects = gc.get_objects()
-        if _SUSPENDED.keys().isdisjoint(map(type, objects)):
-            return False
-        return any(
-            self._is_users(getattr(each, _SUSPENDED[type(each)])) for each in objects if type(each) in _SUSPENDED
-        )
+        found = [each for each in gc.get_objects() if type(each) in _SUSPENDED]
+        return any(self._is_users(getattr(each, _SUSPENDED[type(each)])) for each in found)
 
 
 def _may_launch(name: str) -> bool:

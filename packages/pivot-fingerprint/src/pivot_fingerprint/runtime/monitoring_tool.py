@@ -24,6 +24,8 @@ type Thrown = Callable[[CodeType, int, BaseException], None]
 
 _ready: list[int] = []
 """The prepared tool, if there is one."""
+_local: set[int] = set()
+"""The tool that gets the events of single codes, until its observation ends."""
 
 
 def prepare_tool(is_user_code: Predicate) -> None:
@@ -48,7 +50,13 @@ def prepare_local() -> int | None:
     tool = _claim_id()
     if tool is not None:
         _ready.append(tool)
+        _local.add(tool)
     return tool
+
+
+def is_local(tool: int) -> bool:
+    """Whether the observation that `prepare_local` prepared with this tool has not ended."""
+    return tool in _local
 
 
 def disable_others(is_user_code: Predicate) -> Started:
@@ -87,6 +95,7 @@ def stop(tool: int, disabled: Iterable[weakref.ref[CodeType]]) -> None:
             sys.monitoring.set_local_events(tool, code, _EVENTS.PY_START | _EVENTS.PY_RESUME)
             sys.monitoring.set_local_events(tool, code, 0)
     sys.monitoring.free_tool_id(tool)
+    _local.discard(tool)
 
 
 def _set_callbacks(tool: int, started: Started | None, thrown: Thrown | None) -> None:
