@@ -54,13 +54,14 @@ class Recorder:
     def prepare(self) -> None:
         """Prepare `start`, in a process that will fork the observed process."""
         self._before = _module_names()
+        _watch_forks()
         monitoring_tool.prepare_tool(self._is_user)
 
     def start(self) -> None:
         """Start the observation."""
         if self._before is None:
             self._before = _module_names()
-        _watch_forks()
+            _watch_forks()
         self._tool = monitoring_tool.start(self.started, self.thrown)
         if self._tool is None:
             self.add_reason(_NO_TOOL)
@@ -187,6 +188,8 @@ class Recorder:
         """All records so far, also those of children."""
         ran, reasons = set(self.ran), set(self.reasons)
         names = self._children()
+        if not names:
+            return Observed.of(ran, reasons)
         if any(start_file.not_started(self.spool or "", names)):
             reasons.add(_STARTED)
         for name in names:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
 from pivot_fingerprint.observation import Observer
-from pivot_runtime.definitions.reimport import declared
 from pivot_runtime.host.load import ImportedPipeline
 from pivot_runtime.processes import wire
 from pivot_runtime.tracing.tracer import StageTracer
@@ -18,12 +17,12 @@ from pivot_runtime.tracing.usage import TraceOptions
 from pivot_runtime.worker import stage_main
 
 _CHUNK = 1 << 16
-_SPARES = 4
+_SPARES = 8
 _FORKS_SECONDS = 0.01
 """The time after which no further process is forked in advance."""
 
 type Job = Mapping[str, Any]
-"""The stage to run, `address`, and the `watching` and `assigned` of its `StageTracer`."""
+"""The stage to run, `address`, and the `watching`, `declared` and `assigned` of its `StageTracer`."""
 
 
 class ProcessPipes(NamedTuple):
@@ -138,7 +137,7 @@ class PreforkPool:
             else:
                 os.close(spare.jobs)
                 return spare.process
-        return self._fork(held, lambda: job)
+        return self._fork(held, job)
 
     def prepare(self, held: Collection[int], most: int) -> None:
         """Fork processes for the next jobs, at most ``most``, unless some wait already.
@@ -159,7 +158,7 @@ class PreforkPool:
     def _fork_spare(self, held: Iterable[int]) -> SpareProcess:
         theirs, jobs = os.pipe()
         try:
-            return SpareProcess(self._fork((*held, jobs), lambda: _read_job(theirs)), jobs)
+            return SpareProcess(self._fork((*held, jobs), theirs), jobs)
         except OSError:
             os.close(jobs)
             raise
@@ -180,7 +179,8 @@ class PreforkPool:
         self._count += 1
         return os.path.join(self._spools, f"{os.getpid()}-{self._count}")
 
-    def _fork(self, held: Iterable[int], job: Callable[[], Job]) -> StartedProcess:
+    def _fork(self, held: Iterable[int], job: Job | int) -> StartedProcess:
+        """Fork a process for a job, or for one that arrives on a descriptor."""
         spool = self.new_spool()
 
         def fork(pipes: ProcessPipes) -> int:
@@ -203,16 +203,16 @@ class PreforkPool:
             os.setpgid(process.pid, process.pid)
         return process
 
-    def _run(self, fds: stage_main.WorkerFds, observer: Observer, spool: str, read_job: Callable[[], Job]) -> NoReturn:
+    def _run(self, fds: stage_main.WorkerFds, observer: Observer, spool: str, given: Job | int) -> NoReturn:
         """Be the process of a stage."""
         try:
             stage_main.prepare(fds, self._streams)
             imported = self._imported
             imported.random_state.settle()
             observer.__enter__()  # `stage_main.run` exits it
-            job = read_job()
+            job = _read_job(given) if isinstance(given, int) else given
             stage, directory = imported.stages[job["address"]]
-            files, watching = declared(stage, directory), TraceOptions.from_plain(job["watching"])
+            files, watching = tuple(job["declared"]), TraceOptions.from_plain(job["watching"])
             tracer = StageTracer(watching, root=imported.root, declared=files, spool=spool, assigned=job["assigned"])
             observers = stage_main.StageObservers(observer, tracer)
             originals, replacements = imported.originals, imported.replacements

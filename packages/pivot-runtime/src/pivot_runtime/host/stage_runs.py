@@ -12,6 +12,7 @@ from typing import Any
 from pivot_cache.layout import Layout
 from pivot_fingerprint import Manifest
 from pivot_fingerprint.observation import LiveCode, Observed, uncovered
+from pivot_runtime.definitions.reimport import declared
 from pivot_runtime.history.logs import RunLog
 from pivot_runtime.host.load import ImportedPipeline
 from pivot_runtime.host.prefork import Job, PreforkPool, ProcessPipes, StartedProcess, start_process
@@ -47,6 +48,7 @@ class StageRuns:
         stage_main.reset_signals()
         process_tree.adopt()
         self._unrelated = process_tree.children()  # processes that the user's module has started go on
+        imported.originals.prepare()
         live_code.prepare()
         gc.freeze()
         spools = str(Layout(pathlib.Path(imported.root)).spools_dir)
@@ -70,7 +72,12 @@ class StageRuns:
         self._always_spawn = spawn
         self._started.add(address)
         counting = sorted(self._imported.assigned.keys() - stage.env)
-        job = {"address": address, "watching": watching, "assigned": counting}
+        job = {
+            "address": address,
+            "watching": watching,
+            "declared": declared(stage, self._imported.stages[address].directory),
+            "assigned": counting,
+        }
         try:
             threads = None if spawn else self._threads()
             importing = spawn or bool(threads)

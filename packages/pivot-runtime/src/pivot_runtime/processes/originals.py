@@ -6,9 +6,9 @@ before and after the user's, never at the same time, and restores the originals 
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import is_
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any, Final
 
 _USED_AFTER_SUCCESS: Final = frozenset(
@@ -23,7 +23,12 @@ _USED_AFTER_SUCCESS: Final = frozenset(
         ),
     }
 )
-"""The modules that Pivot uses when a stage has succeeded."""
+"""The modules that Pivot uses when a stage has succeeded, of which only the names count that its code contains."""
+_ROOMS: Final = (
+    *("pivot_runtime.worker.", "pivot_runtime.tracing."),
+    *("pivot_fingerprint.observation", "pivot_fingerprint.runtime."),
+)
+"""The packages and modules of that code, besides those modules."""
 _USED_OTHERWISE: Final = frozenset(
     {
         *("atexit", "gc", "io", "linecache", "struct", "threading", "time", "tokenize", "traceback"),
@@ -44,7 +49,7 @@ type _Slot = tuple[dict[str, Any], str]
 class Replacements:
     """The replacements by user code, which can be applied again."""
 
-    def __init__(self, values: Iterable[tuple[_Slot, Any]] = ()) -> None:
+    def __init__(self, values: Sequence[tuple[_Slot, Any]] = ()) -> None:
         """Hold the value of each slot; `_GONE` for a name that user code deleted."""
         self._values = values
 
@@ -56,7 +61,8 @@ class Replacements:
 
     def apply(self) -> None:
         """Put the replacements in place."""
-        _put(self._values)
+        if self._values:
+            _put(self._values)
 
 
 class Originals:
@@ -71,16 +77,30 @@ class Originals:
             for name, module in self._modules.items()
             if type(module) is ModuleType
         }
-        self._after_success = self._used(_USED_AFTER_SUCCESS)
-        self._otherwise = self._used(_USED_OTHERWISE)
+        self._after_success: list[_UsedNames] = []
+        self._otherwise: list[_UsedNames] = []
 
-    def _used(self, names: Iterable[str]) -> list[_UsedNames]:
+    def prepare(self) -> None:
+        """Prepare `restore_for_end` and `restore_all_for_end`, once for all processes that this one forks."""
+        named = _names_in(
+            before
+            for name, (_, before) in self._names.items()
+            if name in _USED_AFTER_SUCCESS or name.startswith(_ROOMS)
+        )
+        self._after_success = self._used(_USED_AFTER_SUCCESS, named.__contains__)
+        self._otherwise = self._used(_USED_AFTER_SUCCESS | _USED_OTHERWISE, bool)
+
+    def _used(self, modules: frozenset[str], is_used: Callable[[str], bool]) -> list[_UsedNames]:
         """The functions and modules in these modules, in the form that is compared fastest."""
         found: list[_UsedNames] = []
-        for now, before in (self._names[name] for name in sorted(names) if name in self._names):
-            values = {name: value for name, value in before.items() if callable(value) or type(value) in _KINDS}
+        for now, before in (self._names[name] for name in sorted(modules) if name in self._names):
+            values = {
+                name: value
+                for name, value in before.items()
+                if is_used(name) and (callable(value) or type(value) in _KINDS)
+            }
             found.append((now, tuple(values), tuple(values.values())))
-        held = {name: self._modules[name] for name in names if name in self._modules}
+        held = {name: self._modules[name] for name in modules if name in self._modules}
         return [*found, (sys.modules, tuple(held), tuple(held.values()))]
 
     def restore_builtins(self) -> None:
@@ -92,12 +112,14 @@ class Originals:
         return Replacements([*self._in_builtins, *self._restore(self._names)])
 
     def restore_for_end(self) -> None:
-        """Restore what Pivot uses when a stage has succeeded, which is much faster than restoring everything."""
+        """Restore what Pivot uses when a stage has succeeded, which is much faster than restoring everything.
+
+        `prepare` comes first.
+        """
         _restore_used(self._after_success)
 
     def restore_all_for_end(self) -> None:
         """Restore what Pivot uses at any other end of a stage."""
-        _restore_used(self._after_success)
         _restore_used(self._otherwise)
 
     def _restore(self, names: Iterable[str]) -> list[tuple[_Slot, Any]]:
@@ -121,6 +143,26 @@ class Originals:
                 found.append(((sys.modules, name), other))
         _put(originals)
         return found
+
+
+def _names_in(namespaces: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """All names in the code of the functions and classes of some modules."""
+    found: set[str] = set()
+    for namespace in namespaces:
+        for value in list(namespace.values()):
+            for each in vars(value).values() if isinstance(value, type) else (value,):
+                function = getattr(each, "fget", getattr(each, "__func__", each))  # of a property or a class method
+                code = getattr(function, "__code__", None)
+                if isinstance(code, CodeType):
+                    _add_names(code, found)
+    return frozenset(found)
+
+
+def _add_names(code: CodeType, found: set[str]) -> None:
+    found.update(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            _add_names(constant, found)
 
 
 def _restore_used(used: Iterable[_UsedNames], same: Callable[..., object] = is_) -> None:

@@ -50,9 +50,9 @@ class FileAudit:
         """
         self.read: set[str] = set()
         self.wrote: set[str] = set()
-        self._prefix = root.rstrip("/") + "/"
+        self._prefix = f"{root.rstrip('/')}/"
         self._declared = frozenset(declared)
-        self._installed = os.path.join(sys.prefix, "")
+        self._installed = f"{sys.prefix}/"
         self._spool = spool
         self._active = False
 

@@ -126,7 +126,9 @@ class VariableReads:
     def stop(self) -> None:
         """Record no more, and add the reads of other processes."""
         stop_recording()
-        self.names.update(text for kind, text in self._spool.entries() if kind == VARIABLE)
+        for kind, text in self._spool.entries():
+            if kind == VARIABLE:
+                self.names.add(text)
 
     def note(self, name: str) -> None:
         """Record the read of a variable."""

@@ -53,8 +53,12 @@ class Spool:
         return self._entries
 
     def _read(self) -> Iterator[tuple[str, str]]:
+        try:
+            names = os.listdir(self.directory)
+        except OSError:  # no process has written anything
+            return
         with contextlib.suppress(OSError, ValueError):
-            for name in os.listdir(self.directory):
+            for name in names:
                 if name.endswith(_SUFFIX):
                     with open(os.path.join(self.directory, name), "rb") as file:
                         lines = file.read().splitlines()

@@ -16,6 +16,7 @@ from pivot_runtime.tracing.strace import Strace
 from pivot_runtime.tracing.usage import TraceOptions, UsedFiles
 
 _IN_CHILDREN: Final = "pivot_runtime.tracing.subprocesses"
+_PLACE: Final = os.path.abspath(pivot_runtime.__path__[0])
 
 
 class StageTracer:
@@ -40,13 +41,13 @@ class StageTracer:
         self._spool = Spool(spool)
         files, assigned = options.files or options.trace, tuple(assigned)
         self._audit = FileAudit(root, declared, self._spool) if files else None
-        self._lines = os.path.join(spool, "strace")
+        self._lines = f"{spool}/strace"
         self._strace = Strace(self._lines) if options.trace else None
         self._variables = VariableReads(assigned, self._spool)
         self._passed = PassedVariables(assigned, self._spool, self._variables.note)
         self._directory = ""
         arguments = (root, declared, spool, files, assigned, code_directories().own)
-        self.companion = Companion(_IN_CHILDREN, "begin", arguments, os.path.abspath(pivot_runtime.__path__[0]))
+        self.companion = Companion(_IN_CHILDREN, "begin", arguments, _PLACE)
 
     def __enter__(self) -> Self:
         self._spool.begin()

@@ -14,7 +14,7 @@ from pivot_fingerprint.observation import Observer
 from pivot_fingerprint.programs import track_putenv
 from pivot_runtime.definitions import source_import
 from pivot_runtime.definitions.code_cache import CodeCache
-from pivot_runtime.definitions.reimport import ReimportedPipeline, declared
+from pivot_runtime.definitions.reimport import ReimportedPipeline
 from pivot_runtime.processes import parent_death, process_tree, wire
 from pivot_runtime.processes.originals import Originals, Replacements
 from pivot_runtime.tracing.tracer import StageTracer
@@ -69,10 +69,11 @@ def main(host: int) -> None:
     tracer = StageTracer(
         TraceOptions.from_plain(job["watching"]),
         root=root,
-        declared=declared(stage, directory),
+        declared=tuple(job["declared"]),
         spool=spool,
         assigned=job["assigned"],
     )
+    originals.prepare()
     stage_main.reset_signals()
     stage_main.prepare(stage_main.WorkerFds(1, _RESULT_FD, (), host))
     observer.__enter__()

@@ -132,7 +132,7 @@ def run(
     """
     status = 1
     observers.code.add_companion(observers.usage.companion)
-    process, result_file = os.getpid(), os.fstat(result)
+    process, result_file = os.getpid(), os.fstat(result)[1:3]  # its inode and device
     earlier_threads = _joined_threads()
     try:
         if stage.timeout is not None:
@@ -149,7 +149,7 @@ def run(
             _run_exit_steps_of_failed()
         flush_streams()
         # A process that the stage forked may get here too, and the stage may have replaced the descriptor.
-        if os.getpid() == process and os.path.samestat(os.fstat(result), result_file):
+        if os.getpid() == process and os.fstat(result)[1:3] == result_file:
             wire.send(result, message)
     finally:
         os._exit(status)
