@@ -1,8 +1,8 @@
 """The wire between command and host: one JSON object per line over a pair of pipes."""
 
-import os
 from collections.abc import Iterator
 from json import JSONDecoder, JSONEncoder
+from os import read, write  # user code, which a signal may interrupt, can replace those of the module
 from typing import Any
 
 COMMANDS_FD, EVENTS_FD, GUARD_FD = 3, 4, 5
@@ -38,7 +38,7 @@ def send(fd: int, message: dict[str, Any]) -> None:
     """
     view = memoryview(dumps(message).encode() + b"\n")
     while view:
-        view = view[os.write(fd, view) :]
+        view = view[write(fd, view) :]
 
 
 class MessageReader:
@@ -56,7 +56,7 @@ class MessageReader:
     def receive(self) -> Iterator[dict[str, Any]]:
         """Read once, which may block, and yield the complete messages."""
         try:
-            data = os.read(self._fd, _CHUNK)
+            data = read(self._fd, _CHUNK)
         except BlockingIOError:
             return
         if not data:
