@@ -88,11 +88,10 @@ def test_nobody_reads() -> None:
 
 def test_functions_that_user_code_replaces_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """An import that takes long is asked for its line, whatever it has replaced by then."""
-    with pipe() as (reading, writing):
-        with monkeypatch.context() as replacing:
-            replacing.setattr(os, "write", lambda *_: "a lie")
-            replacing.setattr(os, "read", lambda *_: "a lie")
-            wire.send(writing, {"a": 1})
-            received = [*wire.MessageReader(reading).receive()]
+    with pipe() as (reading, writing), monkeypatch.context() as replacing:
+        replacing.setattr(os, "write", lambda *_: "a lie")
+        replacing.setattr(os, "read", lambda *_: "a lie")
+        wire.send(writing, {"a": 1})
+        received = [*wire.MessageReader(reading).receive()]
 
     assert received == [{"a": 1}]
