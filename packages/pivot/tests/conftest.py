@@ -14,20 +14,10 @@ from harness import DATA, QUICK_START, Project
 # The fixtures that show that the installed packages work together; the other modules' subject is not how they were
 # installed.
 SAMPLE = ("test_cli", "test_descriptors", "test_failures", "test_quick_start", "test_remote", "test_sharing")
-# Where the executable or its process is the subject, each command is one.
+# Where the executable is the subject, each command is a new interpreter.
 PROCESSES = (
-    *("test_chaos", "test_ci", "test_cli", "test_descriptors", "test_hosts", "test_interrupted", "test_logs"),
-    *("test_matrix", "test_parallel", "test_quick_start", "test_remote", "test_replaced", "test_running"),
-    *(
-        "test_sharing",
-        "test_signals",
-        "test_silence",
-        "test_snapshot",
-        "test_terminal",
-        "test_threads",
-        "test_warm",
-        "test_watch",
-    ),
+    *("test_chaos", "test_ci", "test_cli", "test_descriptors", "test_hosts", "test_quick_start", "test_remote"),
+    *("test_signals", "test_terminal", "test_warm"),
 )
 
 

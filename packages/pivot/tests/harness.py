@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
+from command_forks import DEADLINE, KEPT, commands
+
 from pivot_cli import app
 from pivot_runtime.freshness import noop_cache
 
@@ -80,7 +82,7 @@ DATA = """\
 """
 
 
-# Commands whose process is nothing special: what is the user's runs in others in any case.
+# Commands whose start is nothing special.
 INSIDE = frozenset(
     {
         *("cache", "checkout", "commit", "config", "dag", "doctor", "fetch", "fingerprint", "history", "init", "list"),
@@ -92,9 +94,8 @@ INSIDE = frozenset(
 
 SLOW_IMPORTS = re.compile(r"^note: (?:still importing \S+, for |importing \S+ [(…]|imported \S+ in ).*\n", re.MULTILINE)
 """Lines that only a busy machine has, in tests whose imports are short."""
-DEADLINE = 120
-KEPT = ("repro", "status")
-"""Commands whose answers are kept."""
+LOADING = frozenset({"commit", "dag", "doctor", "fingerprint", "list", "repro", "run", "status", "verify"})
+"""Commands that may import a pipeline, in a process that is best forked from theirs."""
 
 
 def s3_environment(endpoint: str) -> dict[str, str]:
@@ -150,13 +151,15 @@ class Project:
     ) -> subprocess.CompletedProcess[str]:
         """Run ``pivot`` to its end and check its exit code; None takes any.
 
-        That is a process of its own only where the executable is the subject: importing Pivot takes longer than most
-        of what is done then.
+        That is a new interpreter only where the executable is the subject: importing Pivot takes longer than most of
+        what is done then. Commands that may import a pipeline are forked from a process that has imported Pivot.
         """
         where, environ = self.root / cwd, environment() | (env or {})
         begins = any(name.startswith(("PYTHON", "LC_", "LANG")) for name in env or ())  # counts when a process begins
         if self.executable or begins or arguments[0] not in INSIDE or "--in-process" in arguments:
             done = _run(arguments, where, environ)
+        elif arguments[0] in LOADING:
+            done = subprocess.CompletedProcess([PIVOT, *arguments], *commands().run(arguments, where, environ))
         else:
             done = _run_inside(arguments, where, environ)
         done.stderr = SLOW_IMPORTS.sub("", done.stderr)

@@ -1,0 +1,147 @@
+"""Commands in processes that are forked from one which has imported Pivot, so that none of them imports it again."""
+
+import atexit
+import contextlib
+import functools
+import gc
+import importlib
+import json
+import os
+import pathlib
+import pkgutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+DEADLINE = 120
+KEPT = ("repro", "status")
+"""Commands whose answers are kept."""
+_MOST = 1 << 22
+
+
+class Commands:
+    """The process from which commands are forked; it ends with this one."""
+
+    def __init__(self) -> None:
+        self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            os.set_inheritable(theirs.fileno(), True)
+            words = [sys.executable, __file__, str(theirs.fileno())]
+            self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+        atexit.register(self.close)
+
+    def run(self, arguments: tuple[str, ...], where: pathlib.Path, environ: dict[str, str]) -> tuple[int, str, str]:
+        """The exit code and the output of a command."""
+        umask = os.umask(0)
+        os.umask(umask)
+        with tempfile.TemporaryFile() as request, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            request.write(json.dumps([arguments, str(where), environ, umask]).encode())
+            request.flush()
+            socket.send_fds(self._line, [b"run"], [each.fileno() for each in (request, out, err)])
+            status = self._line.recv(8)
+            assert status, "the process that forks commands has ended"
+            out.seek(0)
+            err.seek(0)
+            return int.from_bytes(status, signed=True), out.read().decode(), err.read().decode()
+
+    def close(self) -> None:
+        self._line.close()
+        self._process.wait()
+
+
+@functools.cache
+def commands() -> Commands:
+    """One process for all tests of this one."""
+    return Commands()
+
+
+def serve(line: socket.socket) -> None:
+    """Fork a command for each request, and wait for it."""
+    from pivot_cli.main import _initial_state  # lazy: before all else that a command imports
+
+    beginning = _initial_state()
+    _import_all()
+    while True:
+        message, fds, _, _ = socket.recv_fds(line, 8, 3)
+        if not message:
+            return
+        request, out, err = fds
+        pid = os.fork()
+        if pid == 0:
+            line.close()
+            _command(request, out, err, beginning)
+        for fd in fds:
+            os.close(fd)
+        line.send(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]).to_bytes(8, signed=True))
+
+
+def _import_all() -> None:
+    for name in ("pivot_cli", "pivot_runtime", "pivot_cache"):
+        package = importlib.import_module(name)
+        for each in pkgutil.walk_packages(package.__path__, f"{name}."):
+            if not each.name.startswith("pivot_cache.testing") and not each.name.endswith("__main__"):
+                importlib.import_module(each.name)
+    gc.freeze()
+
+
+def _command(request: int, out: int, err: int, beginning: Any) -> NoReturn:
+    from pivot_cli import app  # lazy
+    from pivot_runtime.freshness import noop_cache  # lazy
+    from pivot_runtime.processes import clean_fork  # lazy
+
+    code = 1
+    try:
+        began = time.monotonic_ns()
+        signal.alarm(DEADLINE)
+        with open(request, "rb") as file:
+            file.seek(0)
+            arguments, where, environ, umask = json.load(file)
+        os.dup2(out, 1)
+        os.dup2(err, 2)
+        os.close(out)
+        os.close(err)
+        for name, fd in (("stdout", 1), ("stderr", 2)):
+            stream = open(fd, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
+        os.umask(umask)
+        os.chdir(where)
+        os.environ.clear()
+        os.environ.update(environ)
+        sys.argv[:] = ["pivot", *arguments]
+        with _errors_of_warnings():
+            known = noop_cache.find(arguments, os.environ, began) if arguments[0] in KEPT else None
+            if known is None:
+                code = app.run(arguments, beginning)
+            else:
+                code = known.code
+                sys.stdout.write(known.out)
+                sys.stderr.write(known.err)
+    finally:
+        clean_fork.end(code)
+
+
+@contextlib.contextmanager
+def _errors_of_warnings() -> Iterator[None]:
+    """A warning of the command is an error; user code, which other processes run, does not notice."""
+    usual, command = list(warnings.filters), os.getpid()
+
+    def restore() -> None:
+        if os.getppid() == command:
+            warnings.filters[:] = usual  # type: ignore[index]
+
+    os.register_at_fork(after_in_child=restore)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+if __name__ == "__main__":
+    with socket.socket(fileno=int(sys.argv[1])) as line:
+        serve(line)
