@@ -118,7 +118,7 @@ def _command(request: int, out: int, err: int, beginning: Any) -> NoReturn:
         with _errors_of_warnings():
             known = noop_cache.find(arguments, os.environ, began) if arguments[0] in KEPT else None
             if known is None:
-                code = app.run(arguments, beginning)
+                code = app.run(arguments, beginning, began / 1e9)
             else:
                 code = known.code
                 sys.stdout.write(known.out)
