@@ -3,9 +3,11 @@
 import collections
 import contextlib
 import math
+import os
 import pathlib
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 from workshop import Workshop
@@ -26,6 +28,8 @@ def _count(event: str, arguments: tuple[object, ...]) -> None:
         # Directories in the cache depend on digests, and data are read again until they are settled: neither counts.
         if "/.pivot/stages/" in path or "/.pivot/state.db/" in path:
             _counted[0]["accesses"] += 1
+        elif "/.pivot/cache/kept/" in path:
+            _counted[0]["saved"] += 1
 
 
 sys.addaudithook(_count)
@@ -41,10 +45,11 @@ def counting() -> Iterator[collections.Counter[str]]:
         _counted.clear()
 
 
-def cost(root: pathlib.Path, stages: int) -> collections.Counter[str]:
+def cost(root: pathlib.Path, stages: int, prepare: Callable[[Workshop], object] = id) -> collections.Counter[str]:
     """The accesses to files, and the connections to databases, in the first run of a chain."""
     root.mkdir()
     shop = Workshop(root)
+    prepare(shop)
     for number in range(stages):
         shop.copying(f"s{number}", f"data/{number}", f"data/{number + 1}", lambda text: f"{text}x")
     shop.write("data/0", "text")
@@ -60,3 +65,20 @@ def test_a_stage_costs_the_same_however_many_there_are(tmp_path: pathlib.Path, m
 
     assert max(ten["connections"], twenty["connections"], thirty["connections"]) <= 3
     assert thirty["accesses"] - twenty["accesses"] == twenty["accesses"] - ten["accesses"] <= 10 * 8
+
+
+def save_a_file(shop: Workshop) -> None:
+    """Let a run replace a file of the user, and wait until any further change would show."""
+    shop.copying("first", "data/a", "data/b")
+    shop.write("data/a", "text")
+    shop.write("data/b", "mine")
+    assert len(shop.run().ran) == 1
+    settled = shop.layout.kept_dir.stat().st_ctime_ns + 20_000_000
+    while time.time_ns() < settled:
+        os.sched_yield()
+
+
+def test_saved_content_is_not_read_for_each_stage(tmp_path: pathlib.Path) -> None:
+    found = [cost(tmp_path / str(stages), stages, save_a_file)["saved"] for stages in (5, 15)]
+
+    assert found[0] == found[1] > 0

@@ -3,6 +3,7 @@
 `pivot checkout --kept` lists and restores it.
 """
 
+import os
 import time
 from collections.abc import Callable, Collection, Mapping
 
@@ -19,6 +20,7 @@ from pivot_core.values import Value
 from pivot_runtime.artifacts.stores import Stores, open_stores
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import OccupiedError, TargetError
+from pivot_runtime.freshness.stamps import ABSENT, is_settled, stamp
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project.guard import guarded
@@ -85,15 +87,41 @@ def record_named(stores: Stores, artifact: Artifact) -> None:
     Raises:
         CacheError: The cache cannot be written.
     """
-    kept = [each for each in readable(stores.layout) if each.alone or each.files]
-    if not kept:
-        return
-    digests = {artifact.digest} | _members(stores, artifact)
-    for each in kept:
-        alone = each.alone and each.artifact.digest not in digests
-        files = each.files - digests if alone else frozenset[str]()
-        if (alone, files) != (each.alone, each.files):
-            KeptFiles(stores.layout.kept_dir).add(attrs.evolve(each, alone=alone, files=files))
+    UnnamedContent(stores).record_named(artifact)
+
+
+class UnnamedContent:
+    """The saved content of a cache that nothing else names, read again only after the directory has changed."""
+
+    def __init__(self, stores: Stores) -> None:
+        """Read nothing yet."""
+        self._stores = stores
+        self._directory = os.fspath(stores.layout.kept_dir)
+        self._stamp = ABSENT
+        self._records: list[KeptContent] = []
+
+    def record_named(self, artifact: Artifact) -> None:
+        """As `record_named`, for one of many artifacts.
+
+        Raises:
+            CacheError: The cache cannot be written.
+        """
+        began = time.time_ns()
+        found = stamp(self._directory)
+        if found == ABSENT:
+            return
+        if found != self._stamp:
+            self._records = [each for each in readable(self._stores.layout) if each.alone or each.files]
+            self._stamp = found if is_settled(found, began) else ABSENT
+        if not self._records:
+            return
+        digests = {artifact.digest} | _members(self._stores, artifact)
+        for each in self._records:
+            alone = each.alone and each.artifact.digest not in digests
+            files = each.files - digests if alone else frozenset[str]()
+            if (alone, files) != (each.alone, each.files):
+                KeptFiles(self._stores.layout.kept_dir).add(attrs.evolve(each, alone=alone, files=files))
+                self._stamp = ABSENT
 
 
 def _write_down(

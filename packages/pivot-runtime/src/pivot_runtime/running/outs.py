@@ -31,7 +31,7 @@ class Outs:
         """Touch nothing yet; ``report`` gets an event for each file of the user that is saved."""
         self._session = session
         self._layout = session.stores.layout
-        self._kept_dir = str(self._layout.kept_dir)
+        self._unnamed = kept.UnnamedContent(session.stores)
         self._report = report
 
     @functools.cached_property
@@ -118,8 +118,7 @@ class Outs:
     def _store(self, out: OutSpec) -> Artifact:
         if out.cache:
             artifact = self._session.ingest(out.path)
-            if os.path.lexists(self._kept_dir):
-                kept.record_named(self._session.stores, artifact)
+            self._unnamed.record_named(artifact)
             return artifact
         found = self._session.artifact_at(out.path)
         if found is None:
