@@ -24,7 +24,7 @@ _PER_FILE = 4096
 """The cost of checking a file, in bytes that could be hashed in that time."""
 
 
-def ingest(
+def ingest(  # noqa: PLR0913 - where, how much at once, and when
     path: Path | str,
     store: ObjectStore,
     files: StatCache,
@@ -32,6 +32,7 @@ def ingest(
     jobs: int | None = None,
     progress: Callable[[int], None] | None = None,
     sha256_file: Path | None = None,
+    later: bool = False,
 ) -> Artifact:
     """Store the file or directory at an absolute path, and record it in the stat cache.
 
@@ -46,6 +47,7 @@ def ingest(
         progress: Called with the size of each stored file, from several threads.
         sha256_file: The record of the SHA-256 of objects, from which it is added to the artifact. The store computes it
             for new files.
+        later: Whether the bytes of a small file may wait for `ObjectStore.write_pending`.
 
     Returns:
         The artifact, which describes exactly the stored bytes, even if files change meanwhile.
@@ -61,7 +63,7 @@ def ingest(
         if stat.S_ISDIR(status.st_mode):
             tree = _directory(Path(path), store, files, jobs, progress)
             return tree.artifact() if sha256_file is None else _sha256_index(sha256_file).of_tree(tree, store)
-        artifact = _file(name, status, store, files)
+        artifact = _file(name, status, store, files, later=later and sha256_file is None)
         if progress is not None:
             progress(artifact.size)
         return artifact if sha256_file is None else _sha256_index(sha256_file).of_file(artifact, store)
@@ -75,10 +77,10 @@ def _sha256_index(file: Path) -> "Sha256Index":
     return Sha256Index(file)
 
 
-def _file(path: str, status: os.stat_result, store: ObjectStore, files: StatCache) -> Artifact:
+def _file(path: str, status: os.stat_result, store: ObjectStore, files: StatCache, *, later: bool) -> Artifact:
     artifact = files.known(path, status)
     if artifact is None or not store.verified(artifact.digest, artifact.size):
-        artifact = files.storing(path, store.put, status)
+        artifact = files.storing(path, functools.partial(store.put, later=later), status)
     return artifact
 
 

@@ -17,12 +17,13 @@ import functools
 import itertools
 import os
 import stat
+import threading
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Protocol
 
-from pivot_cache.errors import ArtifactError, MissingObjectError
+from pivot_cache.errors import ArtifactError, MissingObjectError, as_cache_errors
 from pivot_cache.files import syscalls
 from pivot_cache.files.atomic import create_temporary, make_directory, staging, write_all
 from pivot_cache.files.hashing import Hashed, hash_bytes, hash_descriptor, hash_file, open_artifact
@@ -42,6 +43,8 @@ _TURNS = 10
 """The number of attempts to restore an object that other processes collect repeatedly."""
 _SMALL = 4096
 """The size of one block: files that are no larger are read at once, and gain nothing from sharing blocks."""
+_MOST_PENDING = 256
+"""The most objects that wait to be written, which bounds their memory."""
 _SHARED = stat.S_IRWXG | stat.S_ISGID
 
 
@@ -80,16 +83,42 @@ class ObjectFiles:
         self.losing: Callable[[str], object] = lambda _: None
         self._numbers = itertools.count()  # its `next` is atomic under the interpreter's lock
         self._verified: dict[str, str] = {}
+        self._pending: dict[str, tuple[bytes, Hashed]] = {}
+        self._guard = threading.RLock()
+        self._writing = False
 
     def path(self, digest: str) -> str:
-        """The path of an existing object.
+        """The path of an existing object; if it was to be written later, it is written now.
 
         Raises:
-            CacheError: The text is not a digest.
+            CacheError: The text is not a digest, or the object cannot be written.
         """
+        if digest in self._pending:
+            self.write_pending()
         return self._prefix + shard(digest)
 
-    def insert(self, source: int, size: int, place: str | Path | None, *, with_sha256: bool = False) -> Hashed:
+    def write_pending(self) -> None:
+        """Write the objects that were to be written later.
+
+        Raises:
+            CacheError: The store cannot be written.
+        """
+        with self._guard, as_cache_errors("write to", self._directory):
+            if self._writing:  # `path` is called meanwhile
+                return
+            self._writing = True
+            try:
+                while self._pending:
+                    digest, (data, hashed) = next(iter(self._pending.items()))
+                    if not self.intact(digest, hashed.size):
+                        self.insert_bytes(data, hashed)
+                    del self._pending[digest]
+            finally:
+                self._writing = False
+
+    def insert(
+        self, source: int, size: int, place: str | Path | None, *, with_sha256: bool = False, later: bool = False
+    ) -> Hashed:
         """Store the rest of an open file; every file enters the store through this function.
 
         A file of at most one block is read before anything is written, so that nothing is if the store has its bytes.
@@ -99,12 +128,15 @@ class ObjectFiles:
             size: The expected number of bytes.
             place: A directory on the same file system that only this process uses, for callers that store many files.
             with_sha256: Whether to compute the SHA-256, too.
+            later: Whether the bytes of a file of one block may wait for `write_pending`.
         """
         if size <= _SMALL:
             data = os.read(source, _SMALL)
             if len(data) == size and not os.read(source, 1):
                 hashed = hash_bytes(data, with_sha256=with_sha256)
-                if not self.intact(hashed.digest, hashed.size):
+                if later and len(self._pending) < _MOST_PENDING:
+                    self._pending[hashed.digest] = (data, hashed)
+                elif not self.intact(hashed.digest, hashed.size):
                     self.insert_bytes(data, hashed, place)
                 return hashed
             os.lseek(source, 0, os.SEEK_SET)  # it has just changed

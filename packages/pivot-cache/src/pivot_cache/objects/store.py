@@ -151,12 +151,14 @@ class ObjectStore:
                 place = stack.enter_context(staging(self.directory))
             yield place
 
-    def put(self, source: Path | str, *, place: Path | None = None) -> Artifact:
+    def put(self, source: Path | str, *, place: Path | None = None, later: bool = False) -> Artifact:
         """Store the bytes of a file; symlinks are followed, and an existing object is kept.
 
         Args:
             source: The file.
             place: The directory from `temporary`, for callers that store many files.
+            later: Whether the bytes of a small file may stay in memory until `write_pending` is called, or this object
+                is used.
 
         Returns:
             The artifact, which describes exactly the stored bytes, even if the file changes meanwhile.
@@ -168,13 +170,23 @@ class ObjectStore:
         try:
             with open_artifact(source) as (descriptor, status):
                 try:
-                    hashed = self._objects.insert(descriptor, status.st_size, place, with_sha256=self.with_sha256)
+                    hashed = self._objects.insert(
+                        descriptor, status.st_size, place, with_sha256=self.with_sha256, later=later
+                    )
                 except OSError as error:
                     raise cache_error(f"store {source} in", self.directory, error) from error
         except FileNotFoundError:
             raise ArtifactError(Path(source), "there is no such file") from None
         executable = bool(status.st_mode & stat.S_IXUSR)
         return Artifact(hashed.digest, hashed.size, executable, sha256=hashed.sha256)
+
+    def write_pending(self) -> None:
+        """Write the bytes that `put` was to store later.
+
+        Raises:
+            CacheError: The store cannot be written.
+        """
+        self._objects.write_pending()
 
     def put_bytes(self, data: bytes) -> str:
         """Store these bytes.
@@ -326,6 +338,7 @@ class ObjectStore:
 
     def digests(self) -> Iterator[str]:
         """The digests of all objects in the store, in no order and without verification."""
+        self.write_pending()
         return (digest for digest, _ in entries(self.directory))
 
     def _rescue(self, digest: str, target: Path) -> bool:

@@ -51,15 +51,17 @@ class Stores(Value):
         """Return the current artifact at ``path``, or None."""
         return self.files.artifact(self.layout.artifact_path(path))
 
-    def ingest(self, file: pathlib.Path | str) -> Artifact:
+    def ingest(self, file: pathlib.Path | str, *, later: bool = False) -> Artifact:
         """Store a file or a directory, and its digest in the stat cache.
+
+        With ``later``, the bytes of a small file may wait for `ObjectStore.write_pending`.
 
         Raises:
             ArtifactError: There is nothing readable.
         """
         from pivot_cache.objects.ingest import ingest  # lazy
 
-        return ingest(file, self.store, self.files, sha256_file=self.sha256_file)
+        return ingest(file, self.store, self.files, sha256_file=self.sha256_file, later=later)
 
     def keep(self, file: pathlib.Path | str) -> Artifact:
         """Store a file or a directory that exists nowhere else: flush its bytes to the disk before returning.

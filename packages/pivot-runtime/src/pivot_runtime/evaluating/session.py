@@ -172,13 +172,13 @@ class Session:
         except CacheError:
             return None
 
-    def ingest(self, path: ArtifactPath) -> Artifact:
-        """Store the artifact at ``path`` in the cache.
+    def ingest(self, path: ArtifactPath, *, later: bool = False) -> Artifact:
+        """Store the artifact at ``path`` in the cache; with ``later``, a small one may wait for `write_pending`.
 
         Raises:
             ArtifactError: No readable file is there.
         """
-        return self.stores.ingest(self.project.layout.artifact_path(path))
+        return self.stores.ingest(self.project.layout.artifact_path(path), later=later)
 
     def keep(self, path: ArtifactPath) -> Artifact:
         """Store an artifact that exists nowhere else: flush its bytes to the disk before returning.

@@ -108,6 +108,9 @@ class Outs:
     def store(self, spec: StageSpec) -> dict[ArtifactPath, Artifact]:
         """Store the outs of a stage in the cache, but for those that are declared not to be cached; returns all.
 
+        The bytes of small ones may wait in memory until `ObjectStore.write_pending`, so that the stages that depend on
+        this one start sooner.
+
         Raises:
             ArtifactError: An out is not of the declared kind, or cannot be read.
         """
@@ -117,7 +120,7 @@ class Outs:
 
     def _store(self, out: OutSpec) -> Artifact:
         if out.cache:
-            artifact = self._session.ingest(out.path)
+            artifact = self._session.ingest(out.path, later=True)
             self._unnamed.record_named(artifact)
             return artifact
         found = self._session.artifact_at(out.path)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from pivot_cache.errors import ArtifactError, CorruptObjectError, MissingObjectError
+from pivot_cache.errors import ArtifactError, CacheError, CorruptObjectError, MissingObjectError
 from pivot_cache.formats import lock_file
 from pivot_cache.objects import checkout
 from pivot_core.decide import Decision, Verdict, decide
@@ -195,7 +195,7 @@ class Runner:
             with uninterrupted():
                 for address in self._running:
                     self._outs.put_back(self._graph.stages[address])
-                self._record()
+                self._record_or_put_back()
                 self._flush()
                 stopped = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
                 self._report(events.RunStopped(stopped))
@@ -323,9 +323,9 @@ class Runner:
             self._fail(finished, failure)
             return
         run = self._running.pop(address)
-        self._outs.drop_stash(address)
         seconds, usage = finished.seconds, finished.usage
         if changed:
+            self._outs.drop_stash(address)
             self._settle(address, StageOutcome.TORN, events.StageInputsChanged(address, seconds, changed, usage))
             return
         observation, variables = with_variables(run.observation, self._session.stages[address], finished.seen.variables)
@@ -375,13 +375,26 @@ class Runner:
 
     def _record(self) -> None:
         """Record what has ended; what depends on it may have started already, but cannot have been recorded before."""
+        if self._unrecorded:
+            self._session.store.write_pending()
         while self._unrecorded:
             address, observation, record = self._unrecorded.pop(0)
+            self._outs.drop_stash(address)
             if not any(out.incremental for out in self._graph.stages[address].outs):
                 self._session.runs.put(record)
             self._commit(address, observation, record)
         if self._flusher is not None:
             self._flusher.flush_if_due()
+
+    def _record_or_put_back(self) -> None:
+        """Record what has ended; if its outs cannot be stored, it counts as never run."""
+        try:
+            self._session.store.write_pending()
+        except CacheError:
+            for address, _, _ in self._unrecorded:
+                self._outs.put_back(self._graph.stages[address])
+            self._unrecorded.clear()
+        self._record()
 
     def _restore(self, address: str, lock: StageLock | None, observation: Observation, record: RunRecord) -> None:
         stores = self._session.stores
