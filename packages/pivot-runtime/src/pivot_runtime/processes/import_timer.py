@@ -53,10 +53,10 @@ class ImportTimer:
         """
         found, now = dict(self._libraries), monotonic()
         for running in self._running:
-            _add(found, running.libraries)
             if self._is_library(running.name):
                 _add(found, {_top_level(running.name): now - running.began})
                 break
+            _add(found, running.libraries)
         return found
 
     def _replacement(self) -> Callable[[str, Any], Any]:
