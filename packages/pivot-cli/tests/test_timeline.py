@@ -36,8 +36,10 @@ SLOW = PastRun(
     7.5,
     (attrs.evolve(TRAIN, began=5.5, seconds=1.25),),
     phases=(
+        PastPhase("waiting", "pivot run", 0.125, 0.125),
         PastPhase("loading", "", 0.25, 5.0),
         PastPhase("importing", "a/pipeline.py", 0.5, 4.5, {"pandas": 1.5, "tiny": 0.002, "sklearn": 2.75}),
+        PastPhase("fetching", "train", 5.25, 0.125),
         PastPhase("storing", "train", 6.75, 0.5),
         PastPhase("recording", "", 7.25, 0.125),
     ),
@@ -60,7 +62,7 @@ texts = st.text(max_size=5)
 phases = st.lists(
     st.builds(
         PastPhase,
-        st.sampled_from(["loading", "importing", "storing", "recording"]),
+        st.sampled_from(["waiting", "loading", "importing", "fetching", "storing", "recording"]),
         texts,
         moments,
         moments,
@@ -153,8 +155,10 @@ def test_the_trace_has_microseconds_and_lanes() -> None:
 def test_phases_are_bars_of_their_own() -> None:
     bars = [(bar.name, bar.start, bar.end, bar.lane) for bar in timeline.layout(SLOW)]
     assert bars == [
+        ("waiting pivot run", 0.125, 0.25, 0),
         ("loading", 0.25, 5.25, 0),
         ("importing a/pipeline.py", 0.5, 5.0, 1),
+        ("fetching train", 5.25, 5.375, 0),
         ("storing train", 6.75, 7.25, 0),
         ("recording", 7.25, 7.375, 0),
         ("train", 5.5, 6.75, 2),
@@ -163,18 +167,20 @@ def test_phases_are_bars_of_their_own() -> None:
     shown = Page(timeline.page(SLOW)).text
     assert "a/pipeline.pyimporting0.50s4.5spandas 1.5 s, sklearn 2.8 s" in shown
     trace = timeline.chrome_trace(SLOW)["traceEvents"]
-    assert trace[2]["args"] == {"libraries": {"pandas": 1.5, "tiny": 0.002, "sklearn": 2.75}}
-    assert [event["tid"] for event in trace[1:]] == [1, 2, 1, 1, 3]
+    assert trace[3]["args"] == {"libraries": {"pandas": 1.5, "tiny": 0.002, "sklearn": 2.75}}
+    assert [event["tid"] for event in trace[1:]] == [1, 1, 2, 1, 1, 1, 3]
 
 
 def test_a_run_with_phases_as_text() -> None:
     assert history.run_text(SLOW).split("\n", 1)[1] == (
         "done: 1 ran\n"
         "\n"
+        "waiting      pivot run       0.12s\n"
         "loading                       5.0s\n"
         "importing    a/pipeline.py    4.5s                       pandas 1.5 s, sklearn 2.8 s\n"
         "ran          train            1.2s    1.9s cpu   120 MB  Code dependency changed: func:fit\n"
         "                            undeclared: notes.txt\n"
+        "fetching                     0.12s\n"
         "storing                      0.62s\n"
     )
     line = history.runs_text([SLOW]).splitlines()[1]
@@ -229,7 +235,7 @@ def test_json_has_the_documented_fields() -> None:
         "problem": "",
         "undeclared": ["notes.txt"],
     }
-    assert history.run_json(SLOW)["phases"][1] == {
+    assert history.run_json(SLOW)["phases"][2] == {
         "phase": "importing",
         "of": "a/pipeline.py",
         "began": 0.5,

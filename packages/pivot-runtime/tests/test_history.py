@@ -175,11 +175,13 @@ LINES: list[dict[str, Any]] = [
 
 
 PHASES: list[dict[str, Any]] = [
+    {"event": "waiting_for_guard", "at": 0.125, "pid": 1, "command": "pivot run", "age": None},
     {"event": "pipeline_imported", "at": 2.0, "file": "a.py", "began": 0.5, "seconds": 1.0, "libraries": {"np": 0.5}},
     {"event": "pipelines_loaded", "at": 2.0, "began": 0.25, "seconds": 1.75},
     {"event": "run_started", "at": 2.0, "names": {"p.a": "a", "p.b": "b"}, "addresses": ["p.a", "p.b"]},
     {"event": "stage_started", "at": 2.0, "address": "p.a", "reasons": ["Forced"], "changes": []},
-    {"event": "stage_started", "at": 2.0, "address": "p.b", "reasons": ["Forced"], "changes": []},
+    {"event": "inputs_fetched", "at": 2.25, "address": "p.b", "remote": "r", "paths": ["x"], "seconds": 0.125},
+    {"event": "stage_started", "at": 2.25, "address": "p.b", "reasons": ["Forced"], "changes": []},
     {"event": "pipeline_imported", "at": 4.0, "file": "b.py", "began": 2.5, "seconds": 1.25, "libraries": {}},
     {"event": "stage_ran", "at": 5.0, "address": "p.a", "seconds": 2.5, "storing": 0.5},
     {"event": "stage_ran", "at": 6.0, "address": "p.b", "seconds": 2.0, "storing": 0.0},
@@ -193,14 +195,16 @@ def test_phases_are_replayed_by_their_start_and_a_stage_begins_after_the_import_
     assert run is not None
     assert run.seconds == 7.0
     assert run.phases == (
+        PastPhase("waiting", "pivot run", 0.125, 0.125),
         PastPhase("loading", "", 0.25, 1.75),
         PastPhase("importing", "a.py", 0.5, 1.0, {"np": 0.5}),
+        PastPhase("fetching", "b", 2.125, 0.125),
         PastPhase("importing", "b.py", 2.5, 1.25),
         PastPhase("storing", "a", 4.5, 0.5),
         PastPhase("recording", "", 6.0, 0.5),
     )
     assert [(stage.name, stage.began) for stage in run.stages] == [("a", 2.0), ("b", 4.0)]
-    killed = replayed([LINES[0], *PHASES[:6]])
+    killed = replayed([LINES[0], *PHASES[:8]])
     assert killed is not None
     assert [(stage.state, stage.began) for stage in killed.stages] == [("interrupted", 2.0), ("interrupted", 4.0)]
 

@@ -10,13 +10,14 @@ import attrs
 import click
 
 from pivot_cache.errors import RAISE, SCARCE, CacheError
-from pivot_cli.terminal import console, imports
+from pivot_cli.terminal import console
 from pivot_core.errors import PivotError
 from pivot_runtime.context import CommandContext, Notice, Notices, StartupState
 from pivot_runtime.freshness import noop_cache
 
 if TYPE_CHECKING:
     from pivot_runtime.config.store import ConfigStore
+    from pivot_runtime.history.events import ImportSlow, PipelineImported
     from pivot_runtime.inspecting.status import Status
     from pivot_runtime.running.repro import RunResult
 
@@ -66,7 +67,7 @@ def command_context(overrides: tuple[str, ...] = (), *, quiet: bool = False) -> 
         began=began,
         use_snapshots=not invocation.meta.get(NO_SNAPSHOT, False),
         startup_state=StartupState(*beginning) if beginning else None,
-        on_import=imports.report,
+        on_import=_report_import,
         notices=Notices() if quiet else Notices(_notice_reporter()),
     )
 
@@ -94,6 +95,12 @@ def require_descriptors() -> None:
 def least_exit_code(context: CommandContext, targets: Sequence[str]) -> int:
     """Return the least exit code of a command that depends on all records: 3 if some could not be read."""
     return 3 if context.notices.left_out and not targets else 0
+
+
+def _report_import(event: "ImportSlow | PipelineImported") -> None:
+    from pivot_cli.terminal import imports  # lazy
+
+    imports.report(event)
 
 
 def _notice_reporter() -> Callable[[Notice], None]:

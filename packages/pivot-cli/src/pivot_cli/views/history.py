@@ -11,6 +11,7 @@ from pivot_runtime.history.history import PastPhase, PastRun, PastStage
 
 LOADING: Final = ("loading", "importing")
 """The phases before stages run, and the imports for their processes."""
+BEFORE_STAGES: Final = ("waiting", *LOADING)
 STORING: Final = ("storing", "recording")
 """The phases after stages have run."""
 _WORDS = {"failed": "FAILED", "blocked": "BLOCKED", "inputs_changed": "edited"}
@@ -47,7 +48,7 @@ def run_text(found: PastRun) -> str:
         f"{found.state}: {found.problem or counts(found)}",
     ]
     acted = sorted((stage for stage in found.stages if stage.state != "cached"), key=lambda stage: stage.began)
-    rows = [*_loading(found), *(row for stage in acted for row in _rows(stage)), *_storing(found)]
+    rows = [*_before(found), *(row for stage in acted for row in _rows(stage)), *_after(found)]
     if rows:
         width = max(len(row.name) for row in rows)
         lines += ["", *(row.text(width) for row in rows)]
@@ -75,10 +76,10 @@ class _Row(NamedTuple):
         return f"{state:<11}  {name:<{width}}  {took:>6}  {cpu:>10}  {memory:>7}  {rest}".rstrip()
 
 
-def _loading(found: PastRun) -> Iterator[_Row]:
-    """Yield a row for the loading of all pipelines, and for the import of each, which may be a part of it."""
+def _before(found: PastRun) -> Iterator[_Row]:
+    """Yield a row for a wait, for the loading of all pipelines, and for the import of each, often a part of it."""
     for phase in found.phases:
-        if phase.kind in LOADING:
+        if phase.kind in BEFORE_STAGES:
             yield _Row(phase.kind, phase.subject, formats.seconds(phase.seconds), rest=libraries(phase))
 
 
@@ -92,11 +93,11 @@ def _rows(stage: PastStage) -> Iterator[_Row]:
         yield _Row("", rest=f"undeclared: {list_names(stage.undeclared)}")
 
 
-def _storing(found: PastRun) -> Iterator[_Row]:
-    """Yield a row for the storing of all outs and records."""
-    seconds = found.time_in(*STORING)
-    if seconds is not None:
-        yield _Row("storing", took=formats.seconds(seconds))
+def _after(found: PastRun) -> Iterator[_Row]:
+    """Yield a row for the fetching of all inputs, and for the storing of all outs and records."""
+    for name, seconds in (("fetching", found.time_in("fetching")), ("storing", found.time_in(*STORING))):
+        if seconds is not None:
+            yield _Row(name, took=formats.seconds(seconds))
 
 
 def _seconds(duration: float | None) -> str:

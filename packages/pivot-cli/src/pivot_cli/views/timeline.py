@@ -17,6 +17,7 @@ _COLOURS = {
     "inputs_changed": "#c08a2d",
     "loading": "#6b5b95",
     "importing": "#8e7cc3",
+    "fetching": "#4a7fb5",
     "storing": "#4f7f8c",
     "recording": "#6f97a3",
 }
@@ -116,9 +117,9 @@ def _bar(bar: Bar, whole: float) -> str:
 
 
 def _rows(run: PastRun) -> Iterable[str]:
-    """Yield a row for each import, and for each stage."""
+    """Yield a row for each phase before the stages, and for each stage."""
     for phase in run.phases:
-        if phase.kind in history.LOADING:
+        if phase.kind in history.BEFORE_STAGES:
             yield _row(phase.subject, phase.kind, phase.began, phase.seconds, history.libraries(phase))
     for stage in _in_order(run.stages):
         yield _row(stage.name, stage.state, stage.began, stage.seconds, history.why(stage), stage.usage)

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import json
+import math
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -64,9 +65,9 @@ class PastPhase(Value):
     """Time in a run that the command itself took, or the import of a pipeline for it.
 
     Attributes:
-        kind: ``loading`` (of all pipelines), ``importing`` (of one), ``storing`` (the outs of a stage), or
-            ``recording`` (the results of stages, where that took long).
-        subject: The file of the imported pipeline, or the name of the stage; else empty.
+        kind: ``waiting`` (for another command), ``loading`` (of all pipelines), ``importing`` (of one), ``fetching``
+            (the inputs of a stage), ``storing`` (its outs), or ``recording`` (results, where that took long).
+        subject: The other command, the file of the pipeline, or the name of the stage; else empty.
         began: The start, in seconds after the run began.
         seconds: The duration.
         libraries: The part of each library in an import.
@@ -213,6 +214,7 @@ class _Replay:
         self._ended: dict[str, PastStage] = {}
         self._undeclared: dict[str, tuple[str, ...]] = {}
         self._phases: list[PastPhase] = []
+        self._waiting: tuple[str, float] | None = None
         self._starting = ""
         """The stage that has just started, for whose process an import may follow."""
         self._imported: dict[str, float] = {}
@@ -249,21 +251,33 @@ class _Replay:
 
     def _take_phase(self, line: Mapping[str, Any]) -> None:
         match line["event"]:
+            case "waiting_for_guard":
+                self._waiting = str(line["command"]), _number(line["at"])
             case "pipelines_loaded":
-                self._phase("loading", "", line["began"], line["seconds"])
+                self._loaded(line)
             case "pipeline_imported":
                 self._phase("importing", str(line["file"]), line["began"], line["seconds"], line["libraries"])
                 if self._starting:
                     self._imported[self._starting] = _number(line["at"])
+            case "inputs_fetched":
+                self._phase_until_now("fetching", line, line["seconds"])
             case "run_ended":
                 for each in line.get("recording", ()):
                     self._phase("recording", "", each["began"], each["seconds"])
             case event if event in _ENDS:
-                storing = _number(line.get("storing", 0.0))
-                if storing:
-                    name = self._names.get(line["address"], line["address"])
-                    self._phase("storing", name, max(0.0, _number(line["at"]) - storing), storing)
+                if line.get("storing"):
+                    self._phase_until_now("storing", line, line["storing"])
                 self._starting = ""
+
+    def _loaded(self, line: Mapping[str, Any]) -> None:
+        began, (command, since) = _number(line["began"]), self._waiting or ("", math.inf)
+        if began > since:
+            self._phase("waiting", command, since, began - since)
+        self._phase("loading", "", began, line["seconds"])
+
+    def _phase_until_now(self, kind: str, line: Mapping[str, Any], seconds: Any) -> None:
+        name = self._names.get(line["address"], line["address"])
+        self._phase(kind, name, max(0.0, _number(line["at"]) - _number(seconds)), seconds)
 
     def _phase(
         self, kind: str, subject: str, began: Any, seconds: Any, libraries: Mapping[str, Any] | None = None

@@ -5,17 +5,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pivot_runtime.context import CommandContext
-from pivot_runtime.history import events
 from pivot_runtime.loading.loaded import Loaded
 
 if TYPE_CHECKING:
+    from pivot_runtime.history.events import ImportReporter
     from pivot_runtime.loading.host_client import SlowImports
 
 
 class ImportReports:
     """Makes the events of imports, by pipeline file."""
 
-    def __init__(self, context: CommandContext, report: events.ImportReporter) -> None:
+    def __init__(self, context: CommandContext, report: "ImportReporter") -> None:
         """Call ``report`` with each event."""
         self._root = context.project.root
         self._began = context.began
@@ -26,6 +26,8 @@ class ImportReports:
         """Return the callback for an import of a file, and after how many seconds it is called again."""
 
         def report(seconds: float, where: str, libraries: Mapping[str, float]) -> None:
+            from pivot_runtime.history import events  # lazy
+
             self._report(events.ImportSlow(self._name(file), seconds, where, libraries))
 
         return report, self._interval
@@ -34,6 +36,8 @@ class ImportReports:
         """Report the end of an import."""
         times = loaded.times
         if times is not None:
+            from pivot_runtime.history import events  # lazy
+
             began = max(0.0, times.began - self._began)
             self._report(events.PipelineImported(self._name(file), began, times.seconds, times.libraries))
 
