@@ -202,3 +202,23 @@ def test_the_user_may_have_a_module_named_resource(make: Callable[[str], Project
     project.replace("pipeline.py", "resource.NAME", "'x'")
     project.write("resource.py", "raise ValueError('not asked for')\n")
     assert project.pivot("repro", "--force").stdout.startswith("Done: 1 ran")
+
+
+def test_the_last_of_many_stages_run_like_the_first(make: Callable[[str], Project]) -> None:
+    """After some stages, the host makes functions immortal; each stage can still replace them, for itself alone."""
+    head = (
+        "import json\nfrom typing import Annotated\n\nimport pivot\nfrom pivot import Out\n"
+        "from pivot.loaders import Text\n\n"
+        'pipeline = pivot.Pipeline("p")\n'
+    )
+    stage = (
+        "\n\n@pipeline.register\n"
+        'def s{0}() -> Annotated[str, Out("{0}.txt", Text())]:\n'
+        "    text = json.dumps([{0}])\n    del json.dumps\n    json.loads = json.JSONEncoder = None\n    return text\n"
+    )
+    project = make(head + "".join(stage.format(number) for number in range(40)))
+    assert project.pivot("repro").stdout.startswith("Done: 40 ran")
+    assert [project.read(f"{number}.txt") for number in (0, 39)] == ["[0]", "[39]"]
+
+    project.replace("pipeline.py", "json.dumps([39])", "str(1 / 0)")
+    assert "ZeroDivisionError" in project.pivot("repro", code=1).stderr

@@ -12,12 +12,22 @@ from typing import Any, NamedTuple, NoReturn
 from pivot_fingerprint.observation import Observer
 from pivot_runtime.host.load import ImportedPipeline
 from pivot_runtime.processes import wire
+from pivot_runtime.processes.immortal import make_immortal
 from pivot_runtime.tracing.tracer import StageTracer
 from pivot_runtime.tracing.usage import TraceOptions
 from pivot_runtime.worker import stage_main
 
 _CHUNK = 1 << 16
 _SPARES = 8
+_MANY_FORKS = 32
+"""The number of forks after which it pays to make functions immortal."""
+_USED_BY_STAGES = (
+    *("pivot_runtime.worker.", "pivot_runtime.tracing.", "pivot_runtime.processes."),
+    *("pivot_fingerprint.runtime.", "pivot_fingerprint.observation", "pivot_core.loaders", "pivot_core.pipeline"),
+    *("pivot_core.stages.annotations", "json.", "threading", "_weakrefset", "random", "contextlib", "posixpath"),
+    *("pathlib.", "os", "codecs", "io"),
+)
+"""The modules, or all of a package, whose functions each process of a stage calls."""
 _FORKS_SECONDS = 0.01
 """The time after which no further process is forked in advance."""
 
@@ -116,6 +126,7 @@ class PreforkPool:
         self._spares: deque[SpareProcess] = deque()
         self._streams: stage_main.StandardStreams | None = None
         self._count = 0
+        self._immortal = False
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -146,6 +157,9 @@ class PreforkPool:
         """
         if self._spares:
             return
+        if not self._immortal and self._count > _MANY_FORKS:
+            self._immortal = True
+            make_immortal(self._imported.originals.values(_USED_BY_STAGES))
         began = time.monotonic()
         for _ in range(min(most, _SPARES)):
             if time.monotonic() - began > _FORKS_SECONDS:  # this process has much memory, so that a fork is slow

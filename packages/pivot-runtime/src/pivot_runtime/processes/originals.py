@@ -6,7 +6,7 @@ before and after the user's, never at the same time, and restores the originals 
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import is_
 from types import CodeType, ModuleType
 from typing import Any, Final
@@ -102,6 +102,15 @@ class Originals:
             found.append((now, tuple(values), tuple(values.values())))
         held = {name: self._modules[name] for name in modules if name in self._modules}
         return [*found, (sys.modules, tuple(held), tuple(held.values()))]
+
+    def values(self, modules: Iterable[str]) -> Iterator[object]:
+        """The modules of these names, and all values in them; a dot at the end stands for all modules of a package."""
+        names = frozenset(modules)
+        packages = tuple(name for name in names if name.endswith("."))
+        for name, (_, before) in self._names.items():
+            if name in names or name.startswith(packages):
+                yield self._modules[name]
+                yield from before.values()
 
     def restore_builtins(self) -> None:
         """Restore the built-in functions, which Pivot's own code uses and no fingerprint follows."""
