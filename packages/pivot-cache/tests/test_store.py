@@ -10,6 +10,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,66 @@ def test_bytes_that_the_store_has_are_not_written_again(store: ObjectStore, sour
 
     assert store.put(source) == first
     assert (store.directory.stat().st_mtime_ns, directory.stat().st_mtime_ns) == before
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda store, _: store.write_pending(),
+        lambda store, artifact: store.verified(artifact.digest),
+        lambda store, artifact: store.path_of(artifact.digest),
+        lambda store, artifact: store.has_all(artifact),
+        lambda store, artifact: store.persist(artifact),
+        lambda store, artifact: store.restore(artifact, store.directory.parent / "restored"),
+        lambda store, _: store.put_bytes(CONTENT),
+        lambda store, _: list(store.digests()),
+    ],
+)
+def test_an_object_that_may_wait_is_written_when_it_is_used(
+    store: ObjectStore, source: Path, use: Callable[[ObjectStore, Artifact], object]
+) -> None:
+    artifact = store.put(source, later=True)
+    assert artifact == Artifact(DIGEST, len(CONTENT))
+    assert not store.directory.exists()
+    source.write_bytes(b"edited meanwhile")
+
+    use(store, artifact)
+    assert list(store.digests()) == [DIGEST]
+    assert store.path_of(DIGEST).read_bytes() == CONTENT
+    assert [path.name for path in store.directory.iterdir()] == [DIGEST[:2]]
+
+
+def test_an_object_that_waits_is_kept_when_it_cannot_be_written(store: ObjectStore, source: Path) -> None:
+    store.directory.parent.write_bytes(b"in the way")
+    store.put(source, later=True)
+    for _ in range(2):
+        with pytest.raises(CacheError, match="cannot write to"):
+            store.write_pending()
+
+    store.directory.parent.unlink()
+    store.write_pending()
+    assert store.verified(DIGEST)
+
+
+def test_only_small_and_few_objects_wait(store: ObjectStore, tmp_path: Path) -> None:
+    """Else a stage with many outs would fill the memory."""
+    for number in range(300):
+        (tmp_path / str(number)).write_bytes(b"%d" % number)
+        store.put(tmp_path / str(number), later=True)
+    assert len(list(store.directory.glob("??/*"))) == 300 - 256
+    assert len(list(store.digests())) == 300
+    (tmp_path / "large").write_bytes(bytes(5000))
+    store.put(tmp_path / "large", later=True)
+    assert len(list(store.directory.glob("??/*"))) == 301
+
+
+def test_threads_that_use_one_waiting_object_find_it(store: ObjectStore, tmp_path: Path) -> None:
+    for number in range(50):
+        (tmp_path / str(number)).write_bytes(b"%d" % number)
+    artifacts = [store.put(tmp_path / str(number), later=True) for number in range(50)]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(store.has_all, reversed(artifacts)))
 
 
 def test_put_copies_where_blocks_cannot_be_shared(
