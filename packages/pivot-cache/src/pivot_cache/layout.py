@@ -43,6 +43,7 @@
 """
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import attrs
@@ -318,6 +319,10 @@ class Layout(Value):
     def artifact_path(self, path: ArtifactPath) -> str:
         """As `artifact`, but as text, for what is done for each stage."""
         return f"{self._prefix}{path}"
+
+    def artifact_paths(self, paths: Iterable[ArtifactPath]) -> list[str]:
+        """The absolute paths of artifacts, as text."""
+        return [f"{self._prefix}{path}" for path in paths]
 
 
 def lock_name(address: str) -> str:

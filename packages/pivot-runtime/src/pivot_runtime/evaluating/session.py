@@ -115,8 +115,8 @@ class Session:
 
     def prefetch(self, graph: Graph) -> None:
         """Read together what the stat cache knows of the deps and outs of a graph's stages."""
-        paths = (path for spec in graph.stages.values() for path in (*spec.deps, *(out.path for out in spec.outs)))
-        self.stores.files.prefetch(map(self.stores.layout.artifact_path, paths))
+        paths = [path for spec in graph.stages.values() for path in (*spec.deps, *(out.path for out in spec.outs))]
+        self.stores.files.prefetch(self.stores.layout.artifact_paths(paths))
 
     def artifact_at(self, path: ArtifactPath) -> Artifact | None:
         """Return the artifact at ``path`` now, or None.
