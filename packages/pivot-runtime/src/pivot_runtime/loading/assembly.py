@@ -480,8 +480,9 @@ def refuse_sources(graph: Graph, files: Iterable[Loaded], root: pathlib.Path) ->
         StageError: An out is a source file of a pipeline.
     """
     sources = {source for loaded in files for source, found in loaded.sources.items() if found}
+    prefix = os.path.join(root, "")
     for path, address in graph.producers.items():
-        if str(root / path) in sources:
+        if f"{prefix}{path}" in sources:
             spec = graph.stages[address]
             problem = f"its out {str(path)!r} is a source file of the pipeline"
             raise StageError(spec.name, spec.location, problem, hint="let it write to another path")

@@ -10,7 +10,7 @@ from pivot_cache.layout import Layout
 from pivot_core.digest import canonical_json
 from pivot_core.errors import PivotError
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath, is_within
+from pivot_core.paths import ArtifactPath, parent_names
 from pivot_runtime.definitions import source_import
 from pivot_runtime.loading.loaded import Loaded, LoadedStage
 
@@ -77,8 +77,9 @@ class CodeEdits:
         counts in the next run.
         """
         files = list(files)
-        outs = {out.path for _, loaded in files for stage in loaded.stages for out in stage.spec.outs}
-        written = [os.fspath(root / path) for path in outs]
+        prefix = os.path.join(root, "")
+        stages = (stage for _, loaded in files for stage in loaded.stages)
+        written = frozenset(f"{prefix}{out.path}" for stage in stages for out in stage.spec.outs)
         self._files = [_LoadedFile(root, file, loaded, overrides, written) for file, loaded in files]
 
     def edited(self, address: str) -> tuple[str, ...]:
@@ -98,7 +99,7 @@ class _LoadedFile:
         file: pathlib.Path,
         loaded: Loaded,
         overrides: Sequence[str],
-        written: Sequence[str],
+        written: frozenset[str],
     ) -> None:
         self._overrides = overrides
         self._root = root
@@ -134,7 +135,9 @@ class _LoadedFile:
     def _changes_since(self, loaded: Loaded) -> source_import.Changes:
         """The changes of the files that a load read, but for those that stages write."""
         read = {
-            file: found for file, found in loaded.read.items() if not any(is_within(file, out) for out in self._written)
+            file: found
+            for file, found in loaded.read.items()
+            if file not in self._written and self._written.isdisjoint(parent_names(file))
         }
         return source_import.Changes({**loaded.sources, **read})
 
