@@ -19,6 +19,16 @@ from pivot_core.digest import digest_bytes
 from pivot_core.paths import ArtifactPath
 
 
+@pytest.mark.parametrize("root", ["/", "/p", "/p/q"])
+def test_paths_as_text_are_those_of_the_path_objects(root: str) -> None:
+    layout, path = Layout(Path(root)), ArtifactPath("data/raw.csv")
+
+    assert layout.artifact_path(path) == str(layout.artifact(path))
+    assert layout.artifact_paths([path]) == [str(layout.artifact(path))]
+    assert layout.lock_path("main.train") == str(layout.stages_dir / "main.train.lock")
+    assert layout.log_file("main.train") == layout.logs_dir / "main.train.log"
+
+
 def test_the_layout_is_exactly_this() -> None:
     layout = Layout(Path("/p"))
 
