@@ -1,5 +1,6 @@
 """Files and directories in the workspace, created from objects: each file as a copy or as a link."""
 
+import contextlib
 import enum
 import errno
 import os
@@ -56,30 +57,57 @@ def materialize(
         CacheError: A link cannot be created.
         FileExistsError: The name exists.
     """
-    if mode is CheckoutMode.COPY or artifact.executable or not artifact.size:
-        _copy(objects, artifact, target)
+    if is_copied(artifact, mode):
+        copy = syscalls.create(target, _mode(artifact))
+        try:
+            _copy(objects, artifact, copy)
+        finally:
+            os.close(copy)
     else:
         _link(objects, artifact, target, display_path, mode)
 
 
-def _copy(objects: ObjectFiles, artifact: Artifact, target: Path | str) -> None:
+def is_copied(artifact: Artifact, mode: CheckoutMode) -> bool:
+    """Whether a file with this content is a copy of its object, and no link to it."""
+    return mode is CheckoutMode.COPY or artifact.executable or not artifact.size
+
+
+def write_copy(objects: ObjectFiles, artifact: Artifact, target: Path) -> None:
+    """Create or replace a file by a verified copy, without a directory for it alone.
+
+    Raises:
+        MissingObjectError: The object is missing.
+        CorruptObjectError: Its bytes are wrong; they have been moved to the quarantine.
+        OSError: The file cannot be written.
+    """
+    copy, temp = atomic.create_temporary(target.parent, _mode(artifact))
+    try:
+        _copy(objects, artifact, copy)
+        syscalls.rename(temp, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            syscalls.unlink(temp)
+        raise
+    finally:
+        os.close(copy)
+
+
+def _mode(artifact: Artifact) -> int:
+    return 0o777 if artifact.executable else 0o666
+
+
+def _copy(objects: ObjectFiles, artifact: Artifact, copy: int) -> None:
+    """Write the object to an empty open file."""
     digest = artifact.digest
     path = objects.path(digest)
     try:
         with open_artifact(path) as (source, status):
-            copy = syscalls.create(target, 0o777 if artifact.executable else 0o666)
-            try:
-                hashed = copy_bytes(source, copy, status.st_size)
-            finally:
-                os.close(copy)
-            if hashed.digest != digest:
+            if copy_bytes(source, copy, status.st_size).digest != digest:
                 raise CorruptObjectError(digest, quarantined=objects.quarantine(digest, status))
-    except FileNotFoundError as error:
-        if error.filename is not None:  # an error of the target, not of the object
-            raise
+    except FileNotFoundError:
         if not objects.restore_from_trash(digest):
             raise MissingObjectError(digest) from None
-        _copy(objects, artifact, target)
+        _copy(objects, artifact, copy)
 
 
 def _link(objects: ObjectFiles, artifact: Artifact, target: Path | str, display_path: Path, mode: CheckoutMode) -> None:

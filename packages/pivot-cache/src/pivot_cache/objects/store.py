@@ -25,7 +25,7 @@ from pivot_cache.files.atomic import staging
 from pivot_cache.files.hashing import Hashed, hash_descriptor, open_artifact
 from pivot_cache.files.shards import entries
 from pivot_cache.formats.tree import Tree
-from pivot_cache.objects.materialize import CheckoutMode, build, materialize, update
+from pivot_cache.objects.materialize import CheckoutMode, build, is_copied, materialize, update, write_copy
 from pivot_cache.objects.object_files import VERIFIED_NS, Digests, ObjectFiles
 from pivot_cache.state.scan import hash_tree
 from pivot_core.digest import digest_bytes
@@ -311,6 +311,10 @@ class ObjectStore:
         if tree is None and not self.exists(artifact.digest):
             raise MissingObjectError(artifact.digest)
 
+        if tree is None and not there and is_copied(artifact, mode):
+            with as_cache_errors("restore", target):
+                write_copy(self._objects, artifact, target)
+            return 1
         with as_cache_errors("restore", target), staging(target.parent) as place:
             if tree is None:
                 materialize(self._objects, artifact, place / "new", target, mode)
