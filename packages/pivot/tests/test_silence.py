@@ -5,7 +5,11 @@ import re
 import signal
 from collections.abc import Callable
 
+import pytest
 from harness import Project, environment
+
+from pivot_cli import app
+from pivot_cli.terminal import imports
 
 STAGE = """
 import pathlib, time
@@ -103,6 +107,19 @@ def test_a_slow_library_is_named_in_plain_output(make: Callable[[str], Project])
     assert imported["file"] == "pipeline.py"
     assert imported["seconds"] >= imported["libraries"]["slow_library"] >= 1.1
     assert 0 < imported["began"] < imported["began"] + imported["seconds"] <= imported["at"]
+
+
+def test_quiet_commands_say_nothing_of_imports(
+    make: Callable[[str], Project], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    project = make(STAGE)
+    monkeypatch.setattr(imports, "_SLOW_SECONDS", 0.0)
+    monkeypatch.chdir(project.root)
+    for command in ("status", "verify"):
+        assert app.run([command, "--no-snapshot"]) == (1 if command == "verify" else 0)
+        assert "note: imported pipeline.py in 0." in capfd.readouterr().err
+        assert app.run([command, "--no-snapshot", "--quiet"]) == 1
+        assert capfd.readouterr() == ("", "")
 
 
 def test_an_import_that_never_ends_says_where_it_is(make: Callable[[str], Project]) -> None:

@@ -12,6 +12,7 @@ import click
 from pivot_cache.errors import RAISE, SCARCE, CacheError
 from pivot_cli.terminal import console
 from pivot_core.errors import PivotError
+from pivot_core.progress import no_progress
 from pivot_runtime.context import CommandContext, Notice, Notices, StartupState
 from pivot_runtime.freshness import noop_cache
 
@@ -50,10 +51,12 @@ def config_store() -> "ConfigStore":
     return ConfigStore(working_directory(), os.environ)
 
 
-def command_context(overrides: tuple[str, ...] = (), *, quiet: bool = False) -> CommandContext:
+def command_context(
+    overrides: tuple[str, ...] = (), *, quiet: bool = False, report_imports: bool = True
+) -> CommandContext:
     """The context of the command line's command, with the values of parameters from its options.
 
-    Its notices are printed, unless it is ``quiet``.
+    Its notices are printed, unless it is ``quiet``, and also slow imports if ``report_imports``.
 
     Raises:
         PivotError: There is no project, or too few files may be open.
@@ -67,7 +70,7 @@ def command_context(overrides: tuple[str, ...] = (), *, quiet: bool = False) -> 
         began=began,
         use_snapshots=not invocation.meta.get(NO_SNAPSHOT, False),
         startup_state=StartupState(*beginning) if beginning else None,
-        on_import=_report_import,
+        on_import=_report_import if report_imports and not quiet else no_progress,
         notices=Notices() if quiet else Notices(_notice_reporter()),
     )
 

@@ -87,7 +87,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     if again and static:
         raise click.UsageError("--rerun imports the pipelines, which --static forbids")
     form = form or ("json" if as_json else "text")
-    context = command_context(overrides)
+    context = command_context(overrides, report_imports=not quiet)
     project = context.project
     named, percent = _sample(stages) if again else (stages, _WHOLE)
     with HashProgress(), note_stalls() if allow_missing and not quiet else contextlib.nullcontext():

@@ -201,7 +201,9 @@ class _Load:
         began = monotonic()
         with self._timer:
             definitions = read_definitions(self._file, self._root)
-        self._times = ImportTimes(began, monotonic() - began, self._timer.libraries())
+        seconds = monotonic() - began
+        with self._recorder.paused():
+            self._times = ImportTimes(began, seconds, self._timer.libraries())
         return definitions
 
     def _fingerprint_stages(self, definitions: Definitions) -> list[LoadedStage]:

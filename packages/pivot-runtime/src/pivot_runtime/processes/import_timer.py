@@ -2,22 +2,26 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from threading import get_ident
 from time import monotonic
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 _LEAST_SECONDS: Final = 0.001
 """Shorter imports do not count."""
 
 
-class _Running(NamedTuple):
-    """An import that has not ended: its module, its start, and the libraries that were imported within it."""
+class _Import:
+    """One import: its module, its start, its duration once it has ended, and the imports within it."""
 
-    name: str
-    began: float
-    libraries: dict[str, float]
+    __slots__ = ("began", "inner", "name", "seconds")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.began = monotonic()
+        self.seconds: float | None = None
+        self.inner: list[_Import] = []
 
 
 class ImportTimer:
@@ -30,8 +34,8 @@ class ImportTimer:
     def __init__(self, is_user_code: Callable[[str], bool]) -> None:
         """Measure nothing outside the block; ``is_user_code`` says whether a file has the user's code."""
         self._is_user_code = is_user_code
-        self._libraries: dict[str, float] = {}
-        self._running: list[_Running] = []
+        self._imports: list[_Import] = []
+        self._running: list[_Import] = []
         self._bootstrap: Any = sys.modules["_frozen_importlib"]
         self._original: Any = self._bootstrap._find_and_load  # noqa: SLF001
         self._timed = self._replacement()
@@ -51,13 +55,18 @@ class ImportTimer:
 
         A library is a top-level module; the libraries that it imports itself count for it.
         """
-        found, now = dict(self._libraries), monotonic()
-        for running in self._running:
-            if self._is_library(running.name):
-                _add(found, {_top_level(running.name): now - running.began})
-                break
-            _add(found, running.libraries)
+        found: dict[str, float] = {}
+        self._add(self._imports, found, monotonic())
         return found
+
+    def _add(self, imports: Iterable[_Import], found: dict[str, float], now: float) -> None:
+        for each in imports:
+            if self._is_library(each.name):
+                library = each.name.partition(".")[0]
+                seconds = now - each.began if each.seconds is None else each.seconds
+                found[library] = found.get(library, 0.0) + seconds
+            else:
+                self._add(each.inner, found, now)
 
     def _replacement(self) -> Callable[[str, Any], Any]:
         original, running, thread = self._original, self._running, get_ident()
@@ -65,11 +74,16 @@ class ImportTimer:
         def find_and_load(name: str, import_: Any) -> Any:
             if get_ident() != thread:
                 return original(name, import_)
-            running.append(_Running(name, monotonic(), {}))
+            outer = running[-1].inner if running else self._imports
+            outer.append(this := _Import(name))
+            running.append(this)
             try:
                 return original(name, import_)
             finally:
-                self._ended(running.pop())
+                running.pop()
+                this.seconds = monotonic() - this.began
+                if this.seconds < _LEAST_SECONDS:
+                    outer.remove(this)
 
         code = original.__code__
         find_and_load.__code__ = find_and_load.__code__.replace(
@@ -77,24 +91,8 @@ class ImportTimer:
         )
         return find_and_load
 
-    def _ended(self, ended: _Running) -> None:
-        seconds = monotonic() - ended.began
-        if seconds >= _LEAST_SECONDS:
-            library = self._is_library(ended.name)
-            found = {_top_level(ended.name): seconds} if library else ended.libraries
-            _add(self._running[-1].libraries if self._running else self._libraries, found)
-
     def _is_library(self, name: str) -> bool:
         file = None
         with contextlib.suppress(Exception):  # any object may take the place of a module
             file = sys.modules[name].__dict__.get("__file__")
         return isinstance(file, str) and not self._is_user_code(file)
-
-
-def _top_level(name: str) -> str:
-    return name.partition(".")[0]
-
-
-def _add(to: dict[str, float], found: Mapping[str, float]) -> None:
-    for name, seconds in found.items():
-        to[name] = to.get(name, 0.0) + seconds
