@@ -1,11 +1,11 @@
 """The errors of the cache: damaged state, unreadable or unwritable files, missing objects."""
 
-import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from types import TracebackType
 from typing import ClassVar
 
 from pivot_core.errors import PivotError
@@ -205,10 +205,22 @@ def _user(number: int) -> str:
         return str(number)
 
 
-@contextlib.contextmanager
-def as_cache_errors(action: str, path: Path | str) -> Iterator[None]:
+class _CacheErrors:
+    """The context of `as_cache_errors`: a class, since a run enters it several times for each stage."""
+
+    __slots__ = ("_action", "_path")
+
+    def __init__(self, action: str, path: Path | str) -> None:
+        self._action, self._path = action, path
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+        if isinstance(error, OSError):
+            raise cache_error(self._action, Path(self._path), error) from error
+
+
+def as_cache_errors(action: str, path: Path | str) -> AbstractContextManager[None]:
     """Turn any `OSError` of the block into a `CacheError` that names ``path``."""
-    try:
-        yield
-    except OSError as error:
-        raise cache_error(action, Path(path), error) from error
+    return _CacheErrors(action, path)

@@ -1,7 +1,8 @@
 """Digests: 128 bits of xxh3 as 32 lowercase hex digits, over bytes or over canonical JSON."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from json import JSONEncoder
+from json.encoder import encode_basestring_ascii
 from typing import Final
 
 import xxhash
@@ -42,6 +43,8 @@ class _Encoder(JSONEncoder):
     default, encode, iterencode = JSONEncoder.default, JSONEncoder.encode, JSONEncoder.iterencode
 
 
+_encode_text: Final[Callable[[str], str]] = encode_basestring_ascii
+"""The function that the encoder calls, for the many texts that are no part of another value."""
 _encode = _Encoder(sort_keys=True, separators=(",", ":")).encode
 
 
@@ -51,4 +54,4 @@ def canonical_json(value: object) -> str:
     Raises:
         TypeError: The value contains something without a JSON form.
     """
-    return _encode(value)
+    return _encode_text(value) if type(value) is str else _encode(value)

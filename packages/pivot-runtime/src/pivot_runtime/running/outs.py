@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import os
-import pathlib
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -154,13 +153,13 @@ class RecordFlusher:
         self._clock = clock
         self._since = since
         self._artifacts: set[Artifact] = set()
-        self._files: set[pathlib.Path] = set()
+        self._files: set[str] = set()
 
-    def add(self, record: RunRecord, outs: Iterable[OutSpec], lock: pathlib.Path) -> None:
+    def add(self, record: RunRecord, outs: Iterable[OutSpec], lock: str) -> None:
         """A record was written, and a lock file that names it."""
         if self._wanted:
             self._artifacts.update(record.outs[out.path] for out in outs if out.cache)
-            self._files |= {lock, self._stores.runs.file(record.key)}
+            self._files |= {lock, os.fspath(self._stores.runs.file(record.key))}
 
     def flush_if_due(self) -> None:
         """Flush, if the last time is long ago.
@@ -181,7 +180,7 @@ class RecordFlusher:
             from pivot_cache.files import durable  # lazy
 
             self._stores.store.persist(*self._artifacts)
-            durable.flush_files([file for file in self._files if file.exists()])
+            durable.flush_files([file for file in self._files if os.path.exists(file)])
             self._artifacts.clear()
             self._files.clear()
             self._since = self._clock()

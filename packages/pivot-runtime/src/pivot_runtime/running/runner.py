@@ -412,7 +412,7 @@ class Runner:
     def _commit(self, address: str, observation: Observation, record: RunRecord) -> None:
         inputs = attrs.evolve(observation.inputs, observed=record.observed)
         lock = StageLock(inputs, record.outs, self._session.stages[address].libraries)
-        lock_file.write(file := self._layout.lock_file(address), lock)
+        lock_file.write(file := self._layout.lock_path(address), lock)
         if self._flusher is None:
             from pivot_runtime.running.outs import RecordFlusher  # lazy
 
