@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from source_projects import HEAD, Sources
 
 from pivot_core.errors import PivotError
-from pivot_runtime.loading.host_client import ForkServer, load_in
+from pivot_runtime.loading.fork_server import ForkServer
+from pivot_runtime.loading.host_client import load_in
 from pivot_runtime.loading.loaded import Loaded, LoadedStage
 from pivot_runtime.loading.snapshot import Snapshots
 

@@ -35,6 +35,7 @@
       assigned.json                     -     environment variables that pipelines assign
       stages.json                       -     the stages of each pipeline, for completion
       threads.json                      -     the pipelines that start threads
+      libraries.json                    -     the libraries that each pipeline imports
       noop_cache/                       -     answers to commands that found nothing to do
       rerun/<pid>/                      -     the copy of the project in which a command runs stages once more
       warm.record                       -     locked by the process that waits for the next command
@@ -260,6 +261,11 @@ class Layout(Value):
     def threads_file(self) -> Path:
         """The pipelines that start threads when they are imported."""
         return self.database_dir / "threads.json"
+
+    @property
+    def libraries_file(self) -> Path:
+        """The libraries that each pipeline imports."""
+        return self.database_dir / "libraries.json"
 
     @property
     def rerun_dir(self) -> Path:

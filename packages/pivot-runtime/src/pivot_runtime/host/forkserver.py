@@ -1,8 +1,10 @@
-"""The fork server: a process that has imported Pivot and no user code, and forks hosts."""
+"""The fork server: a process that has imported Pivot and perhaps libraries, but no user code, and forks hosts."""
 
+import atexit
 import fcntl
 import gc
 import os
+import pathlib
 import signal
 import socket
 import sys
@@ -11,6 +13,8 @@ from collections.abc import Sequence
 
 from pivot_runtime.definitions import source_import
 from pivot_runtime.host import server
+from pivot_runtime.host.library_process import SharedLibraries
+from pivot_runtime.libraries.preload import LeftOut
 from pivot_runtime.processes import clean_fork, live_threads, parent_death, process_tree, wire
 
 _LINE_FD = wire.COMMANDS_FD
@@ -20,7 +24,7 @@ _PID_BYTES = 8
 def main(coordinator: int, *, guard: bool) -> None:
     """Fork a host for each pair of descriptors that the command sends, until the command closes its end.
 
-    The arguments are as for `host.server.main`.
+    Before that, the command may send a list of libraries to import. The arguments are as for `host.server.main`.
     """
     if guard:
         os.set_inheritable(wire.GUARD_FD, False)
@@ -28,12 +32,12 @@ def main(coordinator: int, *, guard: bool) -> None:
     line = taken_line()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the command sees the end of a host by the pipes
     source_import.user_code_predicate()  # cached for all hosts
-    gc.collect()
-    gc.freeze()  # the collectors of the hosts neither walk nor copy shared objects
     if sys.platform == "linux":  # elsewhere it would take a thread, and the end of the connection does the same
         parent_death.die_with(coordinator)
+    _freeze()
     with line:
         serve(line, guard=guard)
+    atexit._clear()  # noqa: SLF001  # the functions that libraries registered are for the end of the hosts
 
 
 def taken_line() -> socket.socket:
@@ -43,13 +47,23 @@ def taken_line() -> socket.socket:
     return line
 
 
-def serve(line: socket.socket, *, guard: bool) -> None:
-    """Fork a host for each pair of descriptors, until the command closes its end."""
+def _freeze() -> None:
+    gc.collect()
+    gc.freeze()  # the collectors of the hosts neither walk nor copy shared objects
+
+
+def serve(line: socket.socket, *, guard: bool, shared: SharedLibraries | None = None) -> None:
+    """Fork a host for each pair of descriptors, with ``shared`` libraries, until the command closes its end."""
     hosts: set[int] = set()
     while True:
         request, fds, _, _ = socket.recv_fds(line, 1, 2)
         if not request:
             return
+        if request == wire.PRELOAD:
+            shared = _preload(line)
+            if shared is None:
+                return
+            continue
         if request == wire.END_LEFTOVERS:
             process_tree.end_leftovers(hosts & process_tree.children())
             line.send(bytes(_PID_BYTES))
@@ -60,11 +74,32 @@ def serve(line: socket.socket, *, guard: bool) -> None:
             server_pid = os.getpid()
             pid = os.fork()
             if pid == 0:
-                _become_host(line, fds, server_pid, guard=guard)
+                _become_host(line, fds, server_pid, shared, guard=guard, quiet=request == wire.QUIET_HOST)
         for fd in fds:
             os.close(fd)
         hosts.add(pid)
         line.send(pid.to_bytes(_PID_BYTES))
+
+
+def _preload(line: socket.socket) -> SharedLibraries | None:
+    """Import the libraries that the command asks for; None if that has made this process useless."""
+    size = int.from_bytes(line.recv(wire.SIZE_BYTES, socket.MSG_WAITALL))
+    asked = wire.loads(line.recv(size, socket.MSG_WAITALL).decode())
+    shared = SharedLibraries(
+        pathlib.Path(asked["root"]), pathlib.Path(asked["file"]), source_import.user_code_predicate()
+    )
+    handling = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        left_out = shared.preload(asked["names"], lambda name: wire.send(line.fileno(), {"starting": name}))
+    except Exception as error:  # noqa: BLE001  # of an unusual library: the hosts import it themselves
+        left_out = LeftOut(asked["names"][-1], f"{type(error).__name__}: {error}")
+    if left_out is not None:
+        wire.send(line.fileno(), {"left out": left_out.name, "reason": left_out.reason, "lasting": left_out.lasting})
+        return None
+    signal.signal(signal.SIGCHLD, handling)
+    _freeze()
+    wire.send(line.fileno(), {"ready": True})
+    return shared
 
 
 def _spawn_host(fds: Sequence[int], *, guard: bool) -> int:
@@ -88,7 +123,9 @@ def _spawn_host(fds: Sequence[int], *, guard: bool) -> int:
             os.close(fd)
 
 
-def _become_host(line: socket.socket, fds: list[int], server_pid: int, *, guard: bool) -> None:
+def _become_host(
+    line: socket.socket, fds: list[int], server_pid: int, shared: SharedLibraries | None, *, guard: bool, quiet: bool
+) -> None:
     status = 1
     try:
         os.setpgid(0, 0)
@@ -101,7 +138,12 @@ def _become_host(line: socket.socket, fds: list[int], server_pid: int, *, guard:
         for fd, number in zip(moved, (wire.COMMANDS_FD, wire.EVENTS_FD), strict=True):
             os.dup2(fd, number)
             os.close(fd)
-        server.main(server_pid, guard=guard)
+        if quiet:
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            for number in (1, 2):
+                os.dup2(nothing, number)
+            os.close(nothing)
+        server.main(server_pid, guard=guard, shared=shared)
         status = 0
     except BaseException:  # noqa: BLE001  # it would return into the code of the fork server
         traceback.print_exc()

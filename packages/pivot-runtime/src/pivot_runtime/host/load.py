@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import attrs
 
 from pivot_cache.layout import Layout
+from pivot_core.discovery import put_on_path
 from pivot_core.errors import PivotError
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import StageSpec, base_of
@@ -26,8 +27,9 @@ from pivot_runtime.definitions.code_cache import CodeCache
 from pivot_runtime.definitions.pipeline_file import Definitions, read_definitions
 from pivot_runtime.definitions.shell_code import ShellInputs
 from pivot_runtime.host import environ_changes, load_failure
-from pivot_runtime.host.load_recorder import LoadRecorder
+from pivot_runtime.host.library_process import LoadStart, SharedLibraries
 from pivot_runtime.host.outline_cache import OutlineCache
+from pivot_runtime.libraries.preloaded import ImportRequests
 from pivot_runtime.loading.loaded import ImportTimes, Loaded, LoadedStage, Steady, stage_of, to_plain
 from pivot_runtime.processes import live_threads
 from pivot_runtime.processes.import_timer import ImportTimer
@@ -112,20 +114,27 @@ def load(
     overrides: Iterable[str],
     is_user_code: Callable[[str], bool],
     timer: ImportTimer,
+    shared: SharedLibraries | None = None,
 ) -> tuple[dict[str, Any], ImportedPipeline | None]:
     """Import a pipeline file and fingerprint its stages, once in this process; ``timer`` measures the import.
 
     Returns the answer for the command, and the live stages where its ``event`` is ``loaded``. Other events are
-    ``refused`` (a definition is wrong), ``broken`` (the user's module raised something) and ``moved`` (a source was
-    edited during the load).
+    ``refused`` (a definition is wrong), ``broken`` (the user's module raised something), ``moved`` (a source was
+    edited during the load) and ``unshared`` (with the ``shared`` libraries, its import might differ from one without).
 
     Afterwards the garbage collector leaves alone everything that exists, including in forked processes, where it would
     copy the memory that it visits.
     """
+    if shared is not None:
+        changed = shared.changed()
+        unfit = changed or shared.unfit(root, file)
+        if unfit is not None:
+            return _unshared(unfit, outdated=changed is not None), None
+    start = LoadStart(root, is_user_code) if shared is None else shared.start
     collects = gc.isenabled()
     gc.disable()
     try:
-        return _Load(root, file, [Override.parse(text) for text in overrides], is_user_code, timer).run()
+        return _Load(root, file, [Override.parse(text) for text in overrides], is_user_code, timer, start).run()
     finally:
         gc.freeze()
         if collects:
@@ -142,15 +151,17 @@ class _Load:
         overrides: list[Override],
         is_user_code: Callable[[str], bool],
         timer: ImportTimer,
+        start: LoadStart,
     ) -> None:
         self._root, self._file, self._overrides = root, file, overrides
         self._is_user_code = is_user_code
         self._timer = timer
         self._times: ImportTimes | None = None
         self._layout = Layout(root)
-        self._originals = Originals()
-        own = (*source_import.own_directories(), str(self._layout.database_dir), str(self._layout.cache_dir))
-        self._recorder = LoadRecorder(is_user_code, own)
+        self._originals, self._recorder = start.originals, start.recorder
+        self._requests = ImportRequests(is_user_code, start.libraries)
+        if start.libraries is not None:
+            self._recorder.random_calls.listener = self._requests.called
         self._random_state = RandomState()
         self._fingerprinter = Fingerprinter(
             is_user_code=is_user_code,
@@ -165,6 +176,13 @@ class _Load:
         self._manifests: dict[str, Manifest] = {}
 
     def run(self) -> tuple[dict[str, Any], ImportedPipeline | None]:
+        answer, imported = self._run()
+        requests = self._requests
+        if requests.refused:
+            return _unshared(requests.refused, requests.refused_name, requests.refused_file), None
+        return answer, imported
+
+    def _run(self) -> tuple[dict[str, Any], ImportedPipeline | None]:
         process = os.getpid()
         cache = CodeCache(self._layout.compiled_dir)
         source_import.import_from_source(self._is_user_code, self._sources, cache, self._recorder.watch)
@@ -176,6 +194,8 @@ class _Load:
                 self._originals.restore_builtins()
                 if os.getpid() != process:
                     stage_main.end_fork()  # a fork of the user's ends where its import ends
+                if self._requests.unused:
+                    return _unshared("not imported", self._requests.unused[0]), None
                 stages = self._fingerprint_stages(definitions)
         except PivotError as error:
             self._originals.restore()
@@ -195,11 +215,17 @@ class _Load:
         if source_import.Changes({**self._sources, **loaded.read}).find():
             return {"event": "moved"}, None
         times = None if self._times is None else self._times.to_plain()
-        return {"event": "loaded", **to_plain(loaded), "times": times}, self._imported(replacements)
+        answer = {"event": "loaded", **to_plain(loaded), "times": times, **self._imports()}
+        return answer, self._imported(replacements)
+
+    def _imports(self) -> dict[str, Any]:
+        """The libraries that the import asked for and loaded, for imports in advance."""
+        return {"asked": self._requests.libraries(), "libraries": self._requests.loaded()}
 
     def _import(self) -> Definitions:
+        put_on_path(self._file, self._root)  # the requests are compared with the state of the process after this
         began = monotonic()
-        with self._timer:
+        with self._timer, self._requests:
             definitions = read_definitions(self._file, self._root)
         seconds = monotonic() - began
         with self._recorder.paused():
@@ -211,7 +237,8 @@ class _Load:
         resolver = params.ParamResolver(pipelines, self._file, root=self._root, overrides=self._overrides)
         commands = shell_code.all_shell_inputs(pipelines, base=base, root=root)
         self._sources |= {**definitions.sources, **resolver.sources}
-        self._assigned = environ_changes.changed_digests(*self._recorder.environments(), self._layout.assigned_file)
+        with self._recorder.paused():  # this writes a file beside others, which it lists
+            self._assigned = environ_changes.changed_digests(*self._recorder.environments(), self._layout.assigned_file)
         stages = []
         for pipeline in pipelines:
             for spec in pipeline.specs(base=base, root=root):
@@ -268,6 +295,10 @@ class _Load:
             self._originals,
             replacements,
         )
+
+
+def _unshared(reason: str, name: str = "", file: str = "", *, outdated: bool = False) -> dict[str, Any]:
+    return {"event": "unshared", "reason": reason, "name": name, "file": file, "outdated": outdated}
 
 
 def _declared_variables(spec: StageSpec, stage: Stage) -> dict[str, str]:

@@ -5,7 +5,7 @@ import os
 import site
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from threading import active_count, get_ident, local
 from types import CodeType, ModuleType, TracebackType
 from typing import Any, Final, Self
@@ -73,7 +73,7 @@ class LoadRecorder:
         self._opened: dict[str, tuple[str, int]] = {}
         self._written: set[str] = set()
         self.sources: dict[str, str] = {}
-        self._searches = ModuleSearches(self._is_installed, self.paused)
+        self._searches = ModuleSearches(self.is_installed, self.paused)
         self.random_calls = RandomCalls(self.unrecorded)
         self._probes = OsProbes(self._probed_by_user)
         self._paused = local()
@@ -102,6 +102,18 @@ class LoadRecorder:
         self._probes.stop()
         if active_count() > 1:
             self.unrecorded["it leaves threads running"] = None
+
+    def resume(self, unsearched: Collection[str] = ()) -> None:
+        """Continue in a forked process, whose directories and variables may be others by now.
+
+        It does not search modules in the ``unsearched`` ones.
+        """
+        self._environment = dict(os.environ)
+        self._searches.look_again(unsearched)
+
+    def recorded(self, fact: Fact) -> None:
+        """Add a fact, unless there is one about the same subject."""
+        self._facts.setdefault((fact.kind, fact.subject), fact.value)
 
     def watch(self, code: CodeType) -> None:
         """Observe the calls of a user's module while it is imported."""
@@ -234,9 +246,10 @@ class LoadRecorder:
         return Fact(kind, name, environment_digest(kind, name, self._environment, self._salt))
 
     def _counts(self, full: str) -> bool:
-        return not full.startswith(_PSEUDO) and "/__pycache__" not in full and not self._is_installed(full)
+        return not full.startswith(_PSEUDO) and "/__pycache__" not in full and not self.is_installed(full)
 
-    def _is_installed(self, full: str) -> bool:
+    def is_installed(self, full: str) -> bool:
+        """Whether a path is in a directory of Python, of installed packages or of Pivot."""
         return full.startswith(self._installed) or "/site-packages/" in full
 
     def _extension_modules(self) -> Iterator[str]:
@@ -258,26 +271,38 @@ class OsProbes:
         self._originals: dict[str, Any] = {}
         self._replacements: dict[str, Any] = {}
         self._modules: frozenset[str] = frozenset()
+        self._bound: list[tuple[dict[str, Any], str, str]] = []
+        self._seen: set[int] = set()
 
     def start(self) -> None:
-        """Replace the functions."""
+        """Replace the functions, also where modules had imported a replacement by name before `stop`."""
         self._modules = frozenset(sys.modules)
         for name, kind in self._KINDS:
             self._originals[name] = getattr(os, name)
-            self._replacements[name] = self._replacement(self._originals[name], kind)
+            self._replacements.setdefault(name, self._replacement(self._originals[name], kind))
             setattr(os, name, self._replacements[name])
+        for namespace, name, function in self._bound:
+            if namespace.get(name) is self._originals[function]:
+                namespace[name] = self._replacements[function]
 
     def stop(self) -> None:
         """Put the functions back, also in modules that have imported a replacement by name."""
         names = {id(function): name for name, function in self._replacements.items()}
+        for namespace, name, function in self._bound:
+            if namespace.get(name) is self._replacements[function]:
+                namespace[name] = self._originals[function]
         for name, function in self._replacements.items():
             if getattr(os, name) is function:  # else user code has replaced it in turn
                 setattr(os, name, self._originals[name])
         for imported, module in list(sys.modules.items()):
-            if imported not in self._modules and isinstance(module, ModuleType):
+            if imported in self._modules or id(module) in self._seen:
+                continue
+            if isinstance(module, ModuleType):
+                self._seen.add(id(module))
                 for name, value in list(vars(module).items()):
                     if id(value) in names:
                         setattr(module, name, self._originals[names[id(value)]])
+                        self._bound.append((vars(module), name, names[id(value)]))
 
     def _replacement(self, original: Callable[..., Any], kind: str) -> Callable[..., Any]:
         def probe(path: Any, *arguments: Any, **options: Any) -> Any:
@@ -368,6 +393,15 @@ class ModuleSearches:
             content = self._content(path)
             if not isinstance(content, str) and f"{name}/" in content:  # a package, or a directory without code
                 self._content(os.path.join(path, name))
+
+    def look_again(self, unsearched: Collection[str]) -> None:
+        """List the directories that are not installed again; forget the ``unsearched`` ones."""
+        listed = [path for path, content in self._contents.items() if not isinstance(content, str)]
+        for path in listed:
+            del self._contents[path]
+        for path in listed:
+            if path not in unsearched:
+                self._content(path)
 
     def facts(self) -> list[Fact]:
         """The facts that determine where each of these modules is found, if anywhere."""

@@ -16,6 +16,7 @@ from pivot_core.pipeline import Pipeline
 from pivot_fingerprint import register_encoder
 from pivot_fingerprint.observation import LiveCode
 from pivot_runtime.definitions import source_import
+from pivot_runtime.host.library_process import SharedLibraries
 from pivot_runtime.host.load import ImportedPipeline, load
 from pivot_runtime.host.stage_runs import StageRuns
 from pivot_runtime.processes import current_line, parent_death, wire
@@ -23,10 +24,11 @@ from pivot_runtime.processes.import_timer import ImportTimer
 from pivot_runtime.tracing import environ
 
 
-def main(coordinator: int, *, guard: bool) -> None:
+def main(coordinator: int, *, guard: bool, shared: SharedLibraries | None = None) -> None:
     """Serve the command, whose pid is ``coordinator``, until it closes its end; then end every running stage.
 
     ``guard``: this process was given the project's guard, which is released when all that hold it have ended.
+    ``shared``: the libraries that it has from the fork server.
     """
     # A decorator `@pipeline.register` names the pipeline, which holds all stages; none of them depends on the others.
     register_encoder(Pipeline, lambda pipeline: pipeline.name)
@@ -37,7 +39,7 @@ def main(coordinator: int, *, guard: bool) -> None:
     gc.freeze()  # the collector neither walks Pivot's own objects nor copies them in forked children
     faulthandler.enable(file=2)  # in a stage, a crash leaves its traceback in the log
     try:
-        Host(coordinator, own).serve()
+        Host(coordinator, own, shared).serve()
     except OSError as error:  # the machine has run out of files or memory, which is no bug of Pivot
         sys.stderr.write(f"error: {error.strerror}, in the process that runs your stages\n")
 
@@ -45,9 +47,10 @@ def main(coordinator: int, *, guard: bool) -> None:
 class Host:
     """The server: answers requests for a load, and then for stage runs."""
 
-    def __init__(self, coordinator: int, own: tuple[int, ...]) -> None:
+    def __init__(self, coordinator: int, own: tuple[int, ...], shared: SharedLibraries | None) -> None:
         self._coordinator = coordinator
         self._own = own
+        self._shared = shared
         self._commands = wire.MessageReader(wire.COMMANDS_FD)
         self._is_user_code = source_import.user_code_predicate()
         self._live_code = LiveCode(self._is_user_code)
@@ -113,7 +116,7 @@ class Host:
         answering = current_line.answering(message["root"], self._is_user_code, wire.EVENTS_FD, timer.libraries)
         # During a load nothing reads the pipe, so its end would go unnoticed.
         with parent_death.dying_with(self._coordinator), answering:
-            answer, self._imported = load(root, file, message["overrides"], self._is_user_code, timer)
+            answer, self._imported = load(root, file, message["overrides"], self._is_user_code, timer, self._shared)
         wire.send(wire.EVENTS_FD, answer)
 
 

@@ -137,6 +137,7 @@ def assemble(context: CommandContext, options: LoadOptions | None = None) -> Ass
         index_missing = not context.project.layout.known_stages_file.exists()
         if options.static_loader is None and (loader.imported or index_missing):
             _remember(context.project, loader.files)
+            loader.loaded_together()
         if overrides:
             check(overrides, _parameters(loader.files))
         assembly = assembled(context.project.root, loader.files, own=count)
@@ -309,25 +310,15 @@ class _Loader:
 
         return LazyHost(loaded, lambda: self._load(file), process)
 
-    def _start_host(self, *, many: bool = False) -> "HostClient":
+    def _start_host(self, file: pathlib.Path, together: Sequence[pathlib.Path] = ()) -> "HostClient":
         if self._starter is None:
             from pivot_runtime.loading.host_pool import HostStarter  # lazy
 
-            options = self._options
-            guard = options.guard if self._context.host_pool is None else None
-            warm = None
-            if self._context.settings.warm:
-                from pivot_runtime.warm.fork_server import WarmForkServer  # lazy
-
-                warm = WarmForkServer.of(self._context, quiet=options.quiet, held=guard, may_start=options.starts_warm)
-            self._starter = HostStarter(
-                quiet=options.quiet,
-                guard=guard,
-                warm=warm,
-                startup_state=self._context.startup_state,
-                may_start=self._static_loader is None,
+            options, may_start = self._options, self._static_loader is None
+            self._starter = HostStarter.of_command(
+                self._context, options.guard, quiet=options.quiet, may_start=may_start, starts_warm=options.starts_warm
             )
-        return self._starter.host(many=many)
+        return self._starter.host(file, together, self._import_reports.slow(file))
 
     def _import(self, file: pathlib.Path) -> LoadedFile:
         if self._static_loader is not None:
@@ -339,12 +330,14 @@ class _Loader:
         from pivot_runtime.loading import host_client  # lazy
 
         slow = self._import_reports.slow(file)
-        loaded, host = host_client.load_in(self._start_host, self._root, file, slow, self._overrides)
+        loaded, host = host_client.load_in(lambda: self._start_host(file), self._root, file, slow, self._overrides)
         self._import_reports.ended(file, loaded)
         return loaded, host
 
     def _take(self, file: pathlib.Path, loaded: Loaded, host: "HostClient") -> LoadedFile:
         self.imported = True
+        if self._starter is not None:
+            self._starter.loaded(file, loaded, host)
         loaded = self._snapshots.keep(file, self._overrides, loaded)
         check = None if loaded.trace is None else load_trace.check(loaded.trace, self._context.environment, {})
         if check is not None:
@@ -372,7 +365,7 @@ class _Loader:
             for file in unknown:
                 if len(waiting) == most:
                     self._take_first(waiting)
-                waiting.append((file, self._start_host(many=len(unknown) > 1)))
+                waiting.append((file, self._start_host(file, unknown)))
                 waiting[-1][1].ask_to_load(self._root, file, self._overrides)
             while waiting:
                 self._take_first(waiting)
@@ -403,6 +396,11 @@ class _Loader:
             known = len(self.files)
             for path in self._open_deps(new):
                 self._search(path)
+
+    def loaded_together(self) -> None:
+        """Note the files, whose libraries the next command may import for all."""
+        if self._starter is not None:
+            self._starter.loaded_together([each.file for each in self.files])
 
     def broken(self, graph: Graph) -> Iterator[BrokenPipeline]:
         """Yield the pipelines that could not be loaded, with the deps of the graph that they may write."""

@@ -27,7 +27,6 @@ _ATTEMPTS = 5
 _SLOW_SECONDS = 1.0
 _WHERE_SECONDS = 0.5
 _PATIENCE_SECONDS = 2.0
-_PID_BYTES = 8
 
 
 type OnSlowImport = Callable[[float, str, Mapping[str, float]], None]
@@ -37,7 +36,11 @@ type SlowImports = tuple[OnSlowImport, float]
 """A callback, called after one second, and the seconds after which it is called again; then after twice as many, and so
 on. 0 means never again."""
 
-_NO_REPORT: SlowImports = (no_progress, 0.0)
+NO_REPORT: SlowImports = (no_progress, 0.0)
+
+
+def _ignore(_: Mapping[str, Any]) -> None:
+    pass
 
 
 class HostClient:
@@ -46,6 +49,8 @@ class HostClient:
     Attributes:
         pid: The pid of its process, which leads a process group.
         events: The descriptor that becomes readable when the host has sent something.
+        asked: The modules of libraries that the user's code imported during the load, in this order.
+        libraries: The libraries that were loaded, by top-level module.
         end_leftovers: Ends the processes that it left when it was killed, where these are no descendants of this
             process.
     """
@@ -56,6 +61,8 @@ class HostClient:
         *,
         child: bool,
         end_leftovers: Callable[[], None] = lambda: None,
+        waited: Mapping[str, float] | None = None,
+        unshared: Callable[[Mapping[str, Any]], None] = _ignore,
     ) -> None:
         """Start a host.
 
@@ -63,10 +70,12 @@ class HostClient:
             start: Starts the process, given its ends of the two pipes; returns its pid.
             child: The process is a child of this process.
             end_leftovers: See above.
+            waited: The seconds that this process waited for imports of libraries in advance.
+            unshared: Called with the answer of a host that cannot use the libraries of its fork server.
         """
         self.end_leftovers = end_leftovers
-        theirs_in, self._commands = map(_above_target, os.pipe())
-        self.events, theirs_out = map(_above_target, os.pipe())
+        theirs_in, self._commands = map(above_target, os.pipe())
+        self.events, theirs_out = map(above_target, os.pipe())
         try:
             self.pid = start(theirs_in, theirs_out)
         except BaseException:
@@ -79,6 +88,10 @@ class HostClient:
         self._lines = wire.MessageReader(self.events)
         self._pending: list[dict[str, Any]] = []
         self._open = True
+        self._waited = waited or {}
+        self._unshared = unshared
+        self.asked: tuple[str, ...] = ()
+        self.libraries: tuple[str, ...] = ()
         self._child = child
         self._asked = time.monotonic()
         self._pidfd = None if child else process_tree.pidfd_of(self.pid)
@@ -92,8 +105,8 @@ class HostClient:
         """
 
         def start(theirs_in: int, theirs_out: int) -> int:
-            given = ((theirs_in, wire.COMMANDS_FD), (theirs_out, wire.EVENTS_FD), *_held(guard))
-            return _begin("pivot_runtime.host.server", given, quiet=quiet, startup_state=startup_state)
+            given = ((theirs_in, wire.COMMANDS_FD), (theirs_out, wire.EVENTS_FD), *held(guard))
+            return begin_process("pivot_runtime.host.server", given, quiet=quiet, startup_state=startup_state)
 
         return cls(start, child=True)
 
@@ -128,10 +141,12 @@ class HostClient:
         self,
         root: pathlib.Path,
         file: pathlib.Path,
-        slow: SlowImports = _NO_REPORT,
+        slow: SlowImports = NO_REPORT,
         overrides: Sequence[str] = (),
     ) -> Loaded | None:
-        """Import a pipeline; return None if its sources were edited meanwhile, so that a new host must try again.
+        """Import a pipeline; return None if a new host must try again, since its sources were edited meanwhile.
+
+        It must also try again, without shared libraries, if ``unshared`` was called.
 
         ``slow`` is called if that takes long. Of ``overrides``, those of parameters of its stages count.
 
@@ -166,13 +181,23 @@ class HostClient:
         match answer["event"]:
             case "loaded":
                 loaded, times = from_plain(answer), answer["times"]
-                return attrs.evolve(loaded, times=None if times is None else ImportTimes.from_plain(times))
+                self.asked, self.libraries = tuple(answer["asked"]), tuple(answer["libraries"])
+                return attrs.evolve(loaded, times=None if times is None else self._times(ImportTimes.from_plain(times)))
             case "moved":
+                return None
+            case "unshared":
+                self._unshared(answer)
                 return None
             case "refused":
                 raise PivotError(answer["message"], hint=answer["hint"])
             case _:
                 raise LoadError(answer["message"], traceback=answer["traceback"], hint=answer["hint"])
+
+    def _times(self, times: ImportTimes) -> ImportTimes:
+        """Add the time that this process waited for imports in advance."""
+        total = sum(self._waited.values())
+        libraries = {**self._waited, **times.libraries}
+        return ImportTimes(began=times.began - total, seconds=times.seconds + total, libraries=libraries)
 
     def _answer(self, slow: OnSlowImport, interval: float) -> dict[str, Any]:
         until = _SLOW_SECONDS if interval else math.inf
@@ -258,67 +283,19 @@ class HostClient:
         )
 
 
-def _above_target(fd: int) -> int:
-    """Move a descriptor to a number that is not used in the host."""
+def above_target(fd: int) -> int:
+    """Move a descriptor to a number that no process of Pivot is given a descriptor by; return it."""
     moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, wire.GUARD_FD + 1)
     os.close(fd)
     return moved
 
 
-def _held(guard: int | None) -> tuple[tuple[int, int], ...]:
+def held(guard: int | None) -> tuple[tuple[int, int], ...]:
+    """Return the descriptor of the guard, if there is one, with its number in the processes of Pivot."""
     return () if guard is None else ((guard, wire.GUARD_FD),)
 
 
-class ForkServer:
-    """A process that has imported Pivot and no user code, from which hosts are forked quickly."""
-
-    def __init__(self, *, quiet: bool, guard: int | None = None, startup_state: StartupState | None = None) -> None:
-        """Start the process; the arguments are those of `HostClient.begin`."""
-        import socket  # lazy: one host alone needs no fork server
-
-        ours, theirs = socket.socketpair()
-        moved = _above_target(theirs.detach())
-        try:
-            self._pid = _begin(
-                "pivot_runtime.host.forkserver",
-                ((moved, wire.COMMANDS_FD), *_held(guard)),
-                quiet=quiet,
-                startup_state=startup_state,
-            )
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            os.close(moved)
-        self._line = ours
-
-    def host(self) -> HostClient:
-        """Return a new host.
-
-        Raises:
-            HostError: The process has ended.
-        """
-        return HostClient(self._fork, child=False)
-
-    def close(self) -> None:
-        """End the process; its hosts live on."""
-        self._line.close()
-        os.waitpid(self._pid, 0)
-
-    def _fork(self, theirs_in: int, theirs_out: int) -> int:
-        import socket  # lazy
-
-        try:
-            socket.send_fds(self._line, [wire.START_HOST], [theirs_in, theirs_out])
-            data = self._line.recv(_PID_BYTES)
-        except OSError:
-            data = b""
-        if not data:
-            raise HostError("the process that starts your pipelines' processes ended unexpectedly")
-        return int.from_bytes(data)
-
-
-def _begin(
+def begin_process(
     module: Literal["pivot_runtime.host.server", "pivot_runtime.host.forkserver"],
     given: Sequence[tuple[int, int]],
     *,
@@ -361,7 +338,7 @@ def load(
     file: pathlib.Path,
     *,
     quiet: bool = False,
-    slow: SlowImports = _NO_REPORT,
+    slow: SlowImports = NO_REPORT,
     overrides: Sequence[str] = (),
 ) -> tuple[Loaded, HostClient]:
     """Import a pipeline in a new host; return its content, and the host, which can run its stages.
@@ -376,7 +353,7 @@ def load_in(
     start: Callable[[], HostClient],
     root: pathlib.Path,
     file: pathlib.Path,
-    slow: SlowImports = _NO_REPORT,
+    slow: SlowImports = NO_REPORT,
     overrides: Sequence[str] = (),
 ) -> tuple[Loaded, HostClient]:
     """Import a pipeline as `load` does, in a host from ``start``; try again in another one if its sources were edited.

@@ -2,15 +2,19 @@
 
 import contextlib
 import pathlib
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Self
 
+from pivot_runtime.config.settings import WorkerStart
 from pivot_runtime.errors import HostError, ImportRequiredError, StaleSnapshotError
 from pivot_runtime.loading.loaded import Loaded
 from pivot_runtime.processes.startup_state import StartupState
 
 if TYPE_CHECKING:
-    from pivot_runtime.loading.host_client import ForkServer, HostClient
+    from pivot_runtime.context import CommandContext
+    from pivot_runtime.loading.fork_server import ForkServer
+    from pivot_runtime.loading.host_client import HostClient, SlowImports
+    from pivot_runtime.loading.library_processes import LibraryProcesses
     from pivot_runtime.warm.fork_server import WarmForkServer
 
 
@@ -25,10 +29,12 @@ class HostStarter:
         startup_state: StartupState | None = None,
         may_start: bool = True,
         warm: "WarmForkServer | None" = None,
+        libraries: "LibraryProcesses | None" = None,
     ) -> None:
-        """Start nothing yet, nor later unless ``may_start``; other arguments are those of `HostClient.begin`.
+        """Start nothing yet, nor later unless ``may_start``.
 
-        If there is one, ``warm`` is preferred.
+        If there is one, ``warm`` is preferred; ``libraries`` are the processes with libraries to use. The other
+        arguments are those of `HostClient.begin`.
         """
         self._warm = warm
         self._startup_state = startup_state
@@ -37,9 +43,33 @@ class HostStarter:
         self._may_start = may_start
         self._fork_server: ForkServer | None = None
         self._started = 0
+        self._libraries = libraries
 
-    def host(self, *, many: bool = False) -> "HostClient":
-        """Start and return a host; ``many`` means that there will be more.
+    @classmethod
+    def of_command(
+        cls, context: "CommandContext", guard: int | None, *, quiet: bool, may_start: bool, starts_warm: bool
+    ) -> Self:
+        """Return that of a command; a ``guard`` is not for hosts that outlive it."""
+        pool, warm, libraries = context.host_pool, None, None
+        held = guard if pool is None else None
+        if context.settings.warm:
+            from pivot_runtime.warm.fork_server import WarmForkServer  # lazy
+
+            warm = WarmForkServer.of(context, quiet=quiet, held=held, may_start=starts_warm)
+        if may_start and context.settings.worker_start is WorkerStart.FORK:
+            from pivot_runtime.loading.library_processes import LibraryProcesses  # lazy
+
+            libraries = LibraryProcesses(context.project.layout) if pool is None else pool.library_processes(context)
+        state = context.startup_state
+        return cls(quiet=quiet, guard=held, startup_state=state, may_start=may_start, warm=warm, libraries=libraries)
+
+    def host(
+        self,
+        file: pathlib.Path,
+        together: Sequence[pathlib.Path] = (),
+        slow: "SlowImports | None" = None,
+    ) -> "HostClient":
+        """Start and return a host for a pipeline file; ``together`` are the files that this command will import.
 
         Raises:
             ImportRequiredError: No host may be started.
@@ -51,17 +81,39 @@ class HostStarter:
         if self._warm is not None and self._warm.is_ready():
             with contextlib.suppress(HostError):  # it has ended, and others can do the same
                 return host_client.HostClient(self._warm.fork, child=False, end_leftovers=self._warm.end_leftovers)
+        if self._libraries is not None:
+            files = together or (self._libraries.together(file))
+            host = self._libraries.host(self.server, file, files, quiet=self._quiet, slow=slow or host_client.NO_REPORT)
+            if host is not None:
+                return host
         self._started += 1
-        if self._started == 1 and not many:
+        if self._started == 1 and len(together) <= 1:
             return host_client.HostClient.begin(quiet=self._quiet, guard=self._guard, startup_state=self._startup_state)
         if self._fork_server is None:
-            self._fork_server = host_client.ForkServer(
-                quiet=self._quiet, guard=self._guard, startup_state=self._startup_state
-            )
+            self._fork_server = self.server(quiet=self._quiet)
         return self._fork_server.host()
 
+    def server(self, *, quiet: bool = False) -> "ForkServer":
+        """Start and return a fork server."""
+        from pivot_runtime.loading import fork_server  # lazy: one host alone needs none
+
+        return fork_server.ForkServer(quiet=quiet, guard=self._guard, startup_state=self._startup_state)
+
+    def loaded(self, file: pathlib.Path, loaded: Loaded, host: "HostClient") -> None:
+        """Note the libraries that a host has imported, for the next import of its file."""
+        if self._libraries is not None:
+            seconds = 0.0 if loaded.times is None else sum(loaded.times.libraries.values())
+            self._libraries.known.imported(file, host.asked, host.libraries, seconds)
+
+    def loaded_together(self, files: Sequence[pathlib.Path]) -> None:
+        """Note that a command has loaded these files."""
+        if self._libraries is not None:
+            self._libraries.known.loaded_together(files)
+
     def close(self) -> None:
-        """End the fork server; its hosts live on."""
+        """End the fork server, and those with libraries unless they outlive the command; their hosts live on."""
+        if self._libraries is not None and not self._libraries.lasting:
+            self._libraries.close()
         if self._fork_server is not None:
             self._fork_server.close()
             self._fork_server = None
@@ -126,10 +178,15 @@ class LazyHost:
 
 
 class HostPool:
-    """Hosts that outlive a command, by pipeline file; each is kept as long as its load holds."""
+    """Hosts that outlive a command, by pipeline file; each is kept as long as its load holds.
+
+    Attributes:
+        libraries: The processes with libraries that outlive the command; None if the first command has none so far.
+    """
 
     def __init__(self) -> None:
         """Keep no hosts yet."""
+        self.libraries: LibraryProcesses | None = None
         self._hosts: dict[pathlib.Path, LazyHost] = {}
 
     def take(self, file: pathlib.Path, loaded: Loaded) -> LazyHost | None:
@@ -146,10 +203,25 @@ class HostPool:
             host.kept = True
             self._hosts[file] = host
 
+    def library_processes(self, context: "CommandContext") -> "LibraryProcesses":
+        """Return the processes with libraries, which are started when they are needed."""
+        if self.libraries is None:
+            from pivot_runtime.loading.library_processes import LibraryProcesses  # lazy
+
+            self.libraries = LibraryProcesses(context.project.layout, lasting=True)
+        return self.libraries
+
+    def prepare(self, context: "CommandContext") -> None:
+        """Begin to import, in processes of their own, the libraries of the files that have hosts."""
+        if context.settings.worker_start is WorkerStart.FORK:
+            self.library_processes(context).prepare(HostStarter(quiet=False).server, self._hosts)
+
     def close(self) -> None:
-        """End all hosts."""
+        """End all hosts, and the processes with libraries."""
         while self._hosts:
             _end(self._hosts.popitem()[1])
+        if self.libraries is not None:
+            self.libraries.close()
 
 
 def _end(host: LazyHost) -> None:

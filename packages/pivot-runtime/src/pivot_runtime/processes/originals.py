@@ -6,7 +6,7 @@ before and after the user's, never at the same time, and restores the originals 
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from operator import is_
 from types import CodeType, ModuleType
 from typing import Any, Final
@@ -111,6 +111,24 @@ class Originals:
             if name in names or name.startswith(packages):
                 yield self._modules[name]
                 yield from before.values()
+
+    def changed(self, concerns: Callable[[str], bool], expected: Container[str] = ()) -> str | None:
+        """Return the name of something that is not as it was recorded; None if all is.
+
+        Args:
+            concerns: Whether a module counts, by its name.
+            expected: Names, each as ``module.name``, that do not count.
+        """
+        for name, (now, before) in self._names.items():
+            if not concerns(name) or now == before:
+                continue
+            for attribute, value in before.items():
+                if now.get(attribute, _GONE) is not value and (_callable(value) or _type(value) in _KINDS):
+                    dotted = f"{name}.{attribute}"
+                    if dotted not in expected:
+                        return dotted
+        modules = (name for name, module in self._modules.items() if sys.modules.get(name) is not module)
+        return next((name for name in modules if concerns(name)), None)
 
     def restore_builtins(self) -> None:
         """Restore the built-in functions, which Pivot's own code uses and no fingerprint follows."""

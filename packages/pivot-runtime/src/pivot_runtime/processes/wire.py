@@ -10,6 +10,8 @@ COMMANDS_FD, EVENTS_FD, GUARD_FD = 3, 4, 5
 
 START_HOST, END_LEFTOVERS = b"h", b"l"
 """The requests to a fork server: to start a host, or to end the processes that killed hosts have left."""
+QUIET_HOST, PRELOAD, SIZE_BYTES = b"q", b"p", 8
+"""Further requests: to start a host whose output is dropped, and to import libraries, with a message after its size."""
 
 _CHUNK = 1 << 16
 

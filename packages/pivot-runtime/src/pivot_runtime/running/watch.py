@@ -155,6 +155,7 @@ class Watch:
         reads, for_command = self._look_reads, state.phase is WatchPhase.WAITING_FOR_COMMAND
         if not for_command:
             self._waiting(state.given_up)
+            self._pool.prepare(self._fresh())
         self._waiter.wait(
             directories(reads),
             lambda: bool(changed(reads)) or (for_command and not held(self._guard)),

@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import CodeType, ModuleType
 from typing import Any, Final
 
@@ -59,12 +59,14 @@ class RandomCalls:
         numbers: The numbers that `id` and `hash` returned, which are of this process only, each with the function's
             name and its argument or the type of that.
         possible: A function was called whose result differs in each process, which is not reported.
+        listener: Called with the place of each call, as code and offset, and the module of the function; may be None.
     """
 
     def __init__(self, unrecorded: dict[str, None]) -> None:
         """Add reports to ``unrecorded``, the reasons why a load cannot be kept."""
         self.numbers: dict[int, tuple[str, object]] = {}
         self.possible = False
+        self.listener: Callable[[CodeType, int, str], None] | None = None
         self._unrecorded = unrecorded
         self._tool: int | None = None
         self._watched: list[CodeType] = []
@@ -97,8 +99,10 @@ class RandomCalls:
             sys.monitoring.free_tool_id(self._tool)
             self._tool = None
 
-    def _on_call(self, _: CodeType, __: int, function: object, argument: object) -> None:
+    def _on_call(self, code: CodeType, offset: int, function: object, argument: object) -> None:
         with contextlib.suppress(Exception):  # methods of a user's object may fail
+            if self.listener is not None:
+                self.listener(code, offset, _module_of(function, _owner(function)))
             if function is id:
                 self._note_number(id(argument), ("id", type(argument)))
             elif function is hash and isinstance(argument, _HASHED):
@@ -123,11 +127,9 @@ def _belongs_to_process(function: object) -> bool:
 
 def _reason(function: object) -> str | None:
     """The reason why an import that calls this function cannot be kept; None if there is none."""
-    owner = getattr(function, "__self__", None)
-    if owner is None:  # a method in C is called by its descriptor
-        owner = getattr(function, "__objclass__", None)
-        if owner is not None and owner.__module__ == "datetime":  # methods of a given date are deterministic
-            return None
+    owner = _owner(function)
+    if owner is not None and owner is getattr(function, "__objclass__", None) and owner.__module__ == "datetime":
+        return None  # methods of a given date are deterministic
     module = _module_of(function, owner)
     package = module.partition(".")[0]
     if package in _UNAUDITED:
@@ -138,6 +140,12 @@ def _reason(function: object) -> str | None:
     if name == "strftime" and package == "time":
         return TIME
     return next((reason for reason, names in _FUNCTIONS.items() if name in names), None)
+
+
+def _owner(function: object) -> Any:
+    """The object that a method is called on; the class of a method in C, which is called by its descriptor."""
+    owner = getattr(function, "__self__", None)
+    return getattr(function, "__objclass__", None) if owner is None else owner
 
 
 def _module_of(function: object, owner: Any) -> str:

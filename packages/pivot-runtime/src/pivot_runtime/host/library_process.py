@@ -1,0 +1,126 @@
+"""The libraries that a fork server has imported for its hosts, with all that these imports depended on."""
+
+import os
+import pathlib
+import sys
+from collections.abc import Callable, Iterable
+from types import ModuleType
+
+from pivot_cache.layout import Layout
+from pivot_core.discovery import put_on_path
+from pivot_runtime.definitions import source_import
+from pivot_runtime.freshness import load_trace
+from pivot_runtime.host.load_recorder import LoadRecorder
+from pivot_runtime.libraries.preload import LeftOut, Preload
+from pivot_runtime.libraries.preloaded import PreloadedLibraries
+from pivot_runtime.processes.originals import Originals
+from pivot_runtime.processes.process_state import ProcessState
+
+
+class LoadStart:
+    """The records of a load from its start, before any user code or library is imported.
+
+    Attributes:
+        originals: The functions of Python and Pivot.
+        recorder: The recorder of the load.
+        libraries: Libraries that were imported in advance; None if there are none.
+    """
+
+    def __init__(self, root: pathlib.Path, is_user_code: Callable[[str], bool]) -> None:
+        """Record the state of this process."""
+        layout = Layout(root)
+        own = (*source_import.own_directories(), str(layout.database_dir), str(layout.cache_dir))
+        self.originals = Originals()
+        self.recorder = LoadRecorder(is_user_code, own)
+        self.libraries: PreloadedLibraries | None = None
+
+
+class SharedLibraries:
+    """The libraries of a fork server; each host takes over their `start`.
+
+    Attributes:
+        start: The start of each load.
+    """
+
+    def __init__(self, root: pathlib.Path, file: pathlib.Path, is_user_code: Callable[[str], bool]) -> None:
+        """Import nothing yet; the libraries will be imported as a host of ``file`` does."""
+        self._root, self._file = root, file
+        self._is_user_code = is_user_code
+        self._path = tuple(sys.path)
+        self.start = LoadStart(root, is_user_code)
+        self._trace = load_trace.LoadTrace((), (), "", "")
+        self._keeps_directory = False
+
+    def preload(self, names: Iterable[str], starting: Callable[[str], object]) -> LeftOut | None:
+        """Import these modules, calling ``starting`` before each; return one that cannot be imported in advance."""
+        recorder, libraries = self.start.recorder, PreloadedLibraries()
+        os.chdir(self._file.parent)
+        sys.argv[:] = [str(self._file)]
+        put_on_path(self._file, self._root)
+        state = ProcessState.now()
+        with recorder:
+            preload = Preload(libraries, self._is_user_code, recorder.threads, recorder.unrecorded)
+            left_out = preload.run(names, starting)
+            libraries.finish()
+        if left_out is not None:
+            return left_out
+        libraries.hide()
+        state.restore()
+        self.start.libraries = libraries
+        self._trace = recorder.trace({})
+        self._keeps_directory = self._is_directory_kept()
+        sys.path[:] = self._path
+        return None
+
+    def changed(self) -> str | None:
+        """Return something that the imports depended on and that has changed; None if there is nothing."""
+        broken = load_trace.check(self._trace, dict(os.environ), {}).broken
+        return None if broken is None else broken.subject or broken.kind
+
+    def unfit(self, root: pathlib.Path, file: pathlib.Path) -> str | None:
+        """Return why a host of this file cannot use these libraries; prepare it and return None if it can."""
+        libraries, recorder = self.start.libraries, self.start.recorder
+        if libraries is None or root != self._root:
+            return "other project"
+        for directory in {file.parent, root}:
+            if load_trace.listing(str(directory), libraries.searched):
+                return f"modules in {directory}"
+        if file.parent != self._file.parent:
+            if self._keeps_directory:
+                return "other directory"
+            reason = self._move(str(self._file.parent), str(file.parent))
+            if reason is not None:
+                return reason
+        for place in [each for each in sys.path_importer_cache if not recorder.is_installed(f"{each}/")]:
+            del sys.path_importer_cache[place]
+        recorder.resume({str(self._file.parent)} - {str(file.parent), str(root)})
+        return None
+
+    def _move(self, before: str, now: str) -> str | None:
+        """Record for the host's directory what was recorded for that of the fork server; return why it differs."""
+        own = {str(self._root), before}
+        for fact in self._trace.facts:
+            inside = fact.subject == before or fact.subject.startswith(f"{before}/")
+            if not inside or fact.kind == load_trace.MTIME or (fact.kind == load_trace.MODULES and fact.subject in own):
+                continue
+            there = now + fact.subject[len(before) :]
+            if fact.kind in (load_trace.FILE, load_trace.MODULES) or (
+                load_trace.of_path(fact.kind, there) != fact.value
+            ):
+                return f"other directory: {fact.subject}"
+            self.start.recorder.recorded(load_trace.Fact(fact.kind, there, fact.value))
+        return None
+
+    def _is_directory_kept(self) -> bool:
+        """Whether a module has the name of the current directory, or a path in it, as a value."""
+        directory = str(self._file.parent)
+        libraries = self.start.libraries
+        modules = [module for each in (libraries.imports if libraries else ()) for module in each.modules.values()]
+        values = (
+            value for module in modules if isinstance(module, ModuleType) for value in list(vars(module).values())
+        )
+        paths = (str(value) for value in values if isinstance(value, str | pathlib.PurePath))
+        return any(
+            path == directory or (path.startswith(f"{directory}/") and not self.start.recorder.is_installed(path))
+            for path in paths
+        )
