@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from pivot_runtime.definitions import source_import
 from pivot_runtime.host import server
 from pivot_runtime.host.library_process import SharedLibraries
-from pivot_runtime.libraries.preload import LeftOut
 from pivot_runtime.processes import clean_fork, live_threads, parent_death, process_tree, wire
 
 _LINE_FD = wire.COMMANDS_FD
@@ -83,6 +82,8 @@ def serve(line: socket.socket, *, guard: bool, shared: SharedLibraries | None = 
 
 def _preload(line: socket.socket) -> SharedLibraries | None:
     """Import the libraries that the command asks for; None if that has made this process useless."""
+    from pivot_runtime.libraries.preload import LeftOut  # lazy
+
     size = int.from_bytes(line.recv(wire.SIZE_BYTES, socket.MSG_WAITALL))
     asked = wire.loads(line.recv(size, socket.MSG_WAITALL).decode())
     shared = SharedLibraries(

@@ -5,16 +5,18 @@ import pathlib
 import sys
 from collections.abc import Callable, Iterable
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from pivot_cache.layout import Layout
 from pivot_core.discovery import put_on_path
 from pivot_runtime.definitions import source_import
 from pivot_runtime.freshness import load_trace
 from pivot_runtime.host.load_recorder import LoadRecorder
-from pivot_runtime.libraries.preload import LeftOut, Preload
-from pivot_runtime.libraries.preloaded import PreloadedLibraries
 from pivot_runtime.processes.originals import Originals
-from pivot_runtime.processes.process_state import ProcessState
+
+if TYPE_CHECKING:
+    from pivot_runtime.libraries.preload import LeftOut
+    from pivot_runtime.libraries.preloaded import PreloadedLibraries
 
 
 class LoadStart:
@@ -51,8 +53,12 @@ class SharedLibraries:
         self._trace = load_trace.LoadTrace((), (), "", "")
         self._keeps_directory = False
 
-    def preload(self, names: Iterable[str], starting: Callable[[str], object]) -> LeftOut | None:
+    def preload(self, names: Iterable[str], starting: Callable[[str], object]) -> "LeftOut | None":
         """Import these modules, calling ``starting`` before each; return one that cannot be imported in advance."""
+        from pivot_runtime.libraries.preload import Preload  # lazy: most hosts have no such libraries
+        from pivot_runtime.libraries.preloaded import PreloadedLibraries  # lazy
+        from pivot_runtime.processes.process_state import ProcessState  # lazy
+
         recorder, libraries = self.start.recorder, PreloadedLibraries()
         os.chdir(self._file.parent)
         sys.argv[:] = [str(self._file)]

@@ -29,7 +29,7 @@ from pivot_runtime.definitions.shell_code import ShellInputs
 from pivot_runtime.host import environ_changes, load_failure
 from pivot_runtime.host.library_process import LoadStart, SharedLibraries
 from pivot_runtime.host.outline_cache import OutlineCache
-from pivot_runtime.libraries.preloaded import ImportRequests
+from pivot_runtime.libraries.import_requests import ImportRequests
 from pivot_runtime.loading.loaded import ImportTimes, Loaded, LoadedStage, Steady, stage_of, to_plain
 from pivot_runtime.processes import live_threads
 from pivot_runtime.processes.import_timer import ImportTimer
