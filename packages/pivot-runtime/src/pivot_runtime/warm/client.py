@@ -13,7 +13,7 @@ from pivot_cache.layout import Layout
 from pivot_runtime.processes import process_tree
 from pivot_runtime.warm import conditions, endpoint, messages
 
-ANSWER_SECONDS: Final = 0.5
+ANSWER_SECONDS: Final = 2.0
 """The time within which the warm process must have answered; otherwise a command goes on without it."""
 _END_SECONDS: Final = 2.0
 
