@@ -70,10 +70,9 @@ def _prepared(layout: Layout, installation: Installation) -> "Server":
         CannotServeError: This process cannot fork hosts.
         EndpointError: There can be no socket.
     """
-    held = conditions(sys.path)
-    if held is None:
+    if conditions(sys.path) is None:
         raise CannotServeError("the control group of this process cannot be seen")
-    warm = Warm(held, dict(os.environ), installation)
+    warm = Warm(tuple(sys.path), dict(os.environ), installation)
     importlib.import_module("pivot_runtime.host.forkserver")
     parent_death.prepare()
     source_import.user_code_predicate()  # cached for all hosts

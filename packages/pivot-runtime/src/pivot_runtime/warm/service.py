@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 from pivot_runtime.processes import clean_fork, process_tree, wire
 from pivot_runtime.warm import messages
-from pivot_runtime.warm.conditions import SESSION_VARIABLES, Conditions, difference, different_variables
+from pivot_runtime.warm.conditions import SESSION_VARIABLES, conditions, difference, different_variables
 from pivot_runtime.warm.installation import Installation
 
 _REQUEST_SECONDS: Final = 2.0
@@ -23,12 +23,12 @@ class Warm(NamedTuple):
     """The warm process, as a command may use it.
 
     Attributes:
-        conditions: Its conditions.
+        path: The module search path that it began with.
         environment: Its environment variables.
         installation: The code that it has imported.
     """
 
-    conditions: Conditions
+    path: tuple[str, ...]
     environment: Mapping[str, str]
     installation: Installation
 
@@ -73,7 +73,8 @@ class Service:
         """Why this command must not be served; None if it may be."""
         if len(fds) != (_MOST_FDS if message["guard"] else _MOST_FDS - 1):
             return "a descriptor is missing"
-        differs = difference(self._warm.conditions, message["conditions"])
+        own = conditions(self._warm.path)  # of now, since a process can be moved, for one to another control group
+        differs = "control group" if own is None else difference(own, message["conditions"])
         if differs is not None:
             return f"another {differs}"
         names = different_variables(self._warm.environment, message["environment"])
