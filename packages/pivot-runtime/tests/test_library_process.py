@@ -71,7 +71,7 @@ class Server:
     def __init__(self, project: Sources, names: Sequence[str], name: str = "pipeline.py") -> None:
         self.project = project
         self.answers: list[Mapping[str, Any]] = []
-        self.server = ForkServer(quiet=True)
+        self.server = ForkServer.begin(quiet=True)
         self.server.preload(project.root, project.root / name, names)
 
     def __enter__(self) -> Self:

@@ -64,9 +64,10 @@ class WarmProject:
         found: dict[str, Any] = json.loads(self.pivot("warm", "status", "--json").stdout)
         return found
 
-    def waiting(self) -> int:
-        """The pid of the process once it waits."""
-        until(lambda: self.status()["state"] == "waiting")
+    def waiting(self, library: "Installed | None" = None) -> int:
+        """The pid of the process once it waits, with a library."""
+        libraries = [] if library is None else ["slow_library"]
+        until(lambda: (found := self.status())["state"] == "waiting" and found["libraries"] == libraries)
         return int(self.status()["pid"])
 
     def imports(self, *arguments: str, **options: Any) -> list[int]:
@@ -100,6 +101,45 @@ def alive(pid: int) -> bool:
 def until_ended(pid: int) -> None:
     """Wait for the end of another process."""
     until(lambda: not alive(pid))
+
+
+LIBRARY = """\
+import os, time
+
+end = time.monotonic() + 0.11
+while time.monotonic() < end:
+    pass
+with open(os.environ["COUNTED"], "a") as file:
+    file.write("imported\\n")
+VALUE = "one"
+"""
+
+
+class Installed:
+    """An installed library that is slow to import, and counts its imports."""
+
+    def __init__(self, place: pathlib.Path) -> None:
+        self.site = place / "site-packages"
+        self.site.mkdir()
+        self.install(LIBRARY)
+        self._counted = place / "counted"
+        self.environment = {"PYTHONPATH": str(self.site), "COUNTED": str(self._counted)}
+
+    def install(self, text: str) -> None:
+        """Install a version, as package managers do: with a new directory entry."""
+        (self.site / "new.py").write_text(text)
+        (self.site / "new.py").rename(self.site / "slow_library.py")
+
+    def count(self) -> int:
+        """How often it was imported since the last call."""
+        count = len(self._counted.read_text().splitlines()) if self._counted.exists() else 0
+        self._counted.unlink(missing_ok=True)
+        return count
+
+
+@pytest.fixture
+def library(tmp_path: pathlib.Path) -> Installed:
+    return Installed(tmp_path)
 
 
 @pytest.fixture
@@ -191,6 +231,7 @@ CHAIN = """\
 from typing import Annotated
 
 import pivot
+import slow_library
 
 pipeline = pivot.Pipeline("chain")
 
@@ -208,16 +249,59 @@ def first() -> Annotated[str, pivot.Out("first.txt", pivot.loaders.Text())]:
 def second(
     text: Annotated[str, pivot.Dep("first.txt", pivot.loaders.Text())],
 ) -> Annotated[str, pivot.Out("second.txt", pivot.loaders.Text())]:
-    print("second runs")
+    print("second runs", slow_library.VALUE)
     if text == "broken":
         raise ValueError(text)
     return text * 2
 """
 
 
-def test_results_are_the_same(warm: WarmProject, tmp_path: pathlib.Path) -> None:
+def test_libraries_are_imported_before_the_command(warm: WarmProject, library: Installed) -> None:
+    """Once for all commands, until another version is installed; nobody waits for that import."""
+    env = library.environment
+    using = PIPELINE.replace("import pivot", "import pivot\nimport slow_library").replace('"x"', "slow_library.VALUE")
+    warm.project.write("pipeline.py", using)
+    warm.imports(env=env)
+    pid = warm.waiting(library)
+    assert library.count() == len(("by the command", "by the process"))
+    for word in ("two", "three"):
+        warm.project.write("pipeline.py", using.replace("slow_library.VALUE", f"slow_library.VALUE + '{word}'"))
+        warm.pivot("repro", env=env)
+        assert warm.project.read("out.txt") == f"one{word}"
+        assert pid in json.loads(warm.project.read("ancestors.json"))
+        assert library.count() == 0
+    assert warm.waiting(library) == pid
+    assert pid in warm.imports(env=env)
+
+    library.install(LIBRARY.replace('"one"', '"two"'))
+    warm.pivot("repro", "--force", env=env)
+    assert warm.project.read("out.txt") == "twothree"
+    until_ended(pid)
+    assert warm.waiting(library) != pid
+    assert library.count() == len(("by the command", "by the process"))
+
+    warm.project.write("pipeline.py", PIPELINE)  # without the library
+    pid = warm.waiting(library)
+    assert pid not in warm.imports(env=env)
+    assert warm.waiting() != pid, "it waits for what the pipeline needs now"
+
+
+def test_a_library_that_cannot_be_imported_before(warm: WarmProject, library: Installed) -> None:
+    """It keeps a thread, so the process must not have it; the command imports it."""
+    thread = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+    library.install(LIBRARY + thread)
+    warm.project.write("pipeline.py", PIPELINE.replace("import pivot", "import pivot\nimport slow_library"))
+    warm.imports(env=library.environment)
+    pid = warm.waiting()
+    assert pid in warm.imports(env=library.environment)
+    assert warm.status()["libraries"] == []
+
+
+def test_results_are_the_same(warm: WarmProject, library: Installed) -> None:
     """Outs, lock files, output and history of a run, an edit, a failure and an edit back."""
-    pid = warm.warmed()
+    warm.project.write("pipeline.py", CHAIN)
+    warm.pivot("repro", env=library.environment)
+    pid = warm.waiting(library)
     told: dict[str, list[Any]] = {"off": [], "on": []}
     for mode, seen in told.items():
         warm.pivot("config", "set", "warm", mode)
@@ -228,13 +312,16 @@ def test_results_are_the_same(warm: WarmProject, tmp_path: pathlib.Path) -> None
         shutil.rmtree(warm.root / ".pivot/cache")
         for word, code in (("one", 0), ("two", 0), ("broken", 1), ("two", 0)):
             warm.project.write("pipeline.py", CHAIN.replace('return "one"', f'return "{word}"'))
-            done = warm.pivot("repro", "--show-output", code=code)
+            done = warm.pivot("repro", "--show-output", code=code, env=library.environment)
             seen.append([without_times(line) for line in (*done.stdout.splitlines(), *done.stderr.splitlines())])
             seen += [file.read_text() for file in sorted(warm.root.glob("*.txt"))]
             seen += [file.read_text() for file in sorted(warm.root.glob(".pivot/stages/*"))]
-        seen.append(without_times(warm.pivot("show").stdout))
+        for run in json.loads(warm.pivot("history", "--json").stdout)["runs"]:
+            kept = ("name", "state", "reasons", "changes", "problem", "undeclared")
+            stages = json.loads(warm.pivot("show", str(run["run"]), "--json").stdout)["stages"]
+            seen.append([run["command"], run["counts"], *({key: stage[key] for key in kept} for stage in stages)])
     assert told["on"] == told["off"]
-    assert warm.waiting() == pid
+    assert warm.waiting(library) == pid
 
 
 def without_times(text: str) -> str:

@@ -64,6 +64,8 @@ def stop(*, as_json: bool) -> int:
 def _status_text(found: WarmStatus) -> str:
     """Describe the process in one line, and the setting in another if it is off."""
     lines = [f"{_process(found)}{f': {found.reason}' if found.reason else ''}"]
+    if found.libraries:
+        lines.append(f"Imported: {', '.join(found.libraries)}")
     if not found.enabled:
         lines.append("The setting 'warm' is off: commands neither start nor use such a process")
     return formats.one_per_line(lines)
@@ -92,5 +94,6 @@ def _status_json(found: WarmStatus) -> dict[str, Any]:
         "pid": found.pid,
         "idle_seconds": found.idle_seconds,
         "commands": found.commands,
+        "libraries": list(found.libraries),
         "reason": found.reason,
     }

@@ -10,15 +10,17 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from pivot_runtime.errors import HostError
 from pivot_runtime.loading import host_client
 from pivot_runtime.loading.host_client import NO_REPORT, OnSlowImport, SlowImports, above_target, begin_process, held
 from pivot_runtime.processes import wire
 from pivot_runtime.processes.startup_state import StartupState
+from pivot_runtime.warm.client import WarmLine
 
 _SLOW_SECONDS = 1.0
+_LEFTOVERS_SECONDS = 5.0
 _PID_BYTES = 8
 
 
@@ -39,14 +41,33 @@ class PreloadError(Exception):
 
 
 class ForkServer:
-    """A process that has imported Pivot and no user code, from which hosts are forked quickly."""
+    """A process that has imported Pivot and no user code, from which hosts are forked quickly.
 
-    def __init__(self, *, quiet: bool, guard: int | None = None, startup_state: StartupState | None = None) -> None:
+    Attributes:
+        pid: The process.
+        preloaded: It has imported libraries in advance, so that `preload` must not be called.
+        outdated: Something that the imports in advance depended on has changed.
+    """
+
+    def __init__(self, line: socket.socket, pid: int, warm: WarmLine | None = None) -> None:
+        """Use a process that has been started, or one that the ``warm`` process has forked for this command."""
+        self.pid = pid
+        self.preloaded = warm is not None
+        self.outdated = False
+        self._warm = warm
+        self._line = line
+        self._answers = wire.MessageReader(line.fileno())
+        self._queue: list[dict[str, Any]] = []
+        self._starting = ""
+        self._ready = True
+
+    @classmethod
+    def begin(cls, *, quiet: bool, guard: int | None = None, startup_state: StartupState | None = None) -> Self:
         """Start the process; the arguments are those of `HostClient.begin`."""
         ours, theirs = socket.socketpair()
         moved = above_target(theirs.detach())
         try:
-            self.pid = begin_process(
+            pid = begin_process(
                 "pivot_runtime.host.forkserver",
                 ((moved, wire.COMMANDS_FD), *held(guard)),
                 quiet=quiet,
@@ -57,11 +78,7 @@ class ForkServer:
             raise
         finally:
             os.close(moved)
-        self._line = ours
-        self._answers = wire.MessageReader(ours.fileno())
-        self._queue: list[dict[str, Any]] = []
-        self._starting = ""
-        self._ready = True
+        return cls(ours, pid)
 
     def preload(self, root: pathlib.Path, file: pathlib.Path, names: Sequence[str]) -> None:
         """Begin to import libraries, as a host of ``file`` does; `host` waits for the end of that."""
@@ -96,15 +113,27 @@ class ForkServer:
                 raise HostError("the process that starts your pipelines' processes ended unexpectedly")
             return int.from_bytes(data)
 
-        return host_client.HostClient(fork, child=False, waited=waited, unshared=unshared)
+        end_leftovers = self._end_leftovers if self._warm is not None else lambda: None
+        return host_client.HostClient(fork, child=False, end_leftovers=end_leftovers, waited=waited, unshared=unshared)
 
     def close(self) -> None:
         """End the process; its hosts live on."""
+        if self._warm is not None:
+            self._warm.close()
+            return
         self._line.close()
         if not self._ready:  # it may be busy for long
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
+
+    def _end_leftovers(self) -> None:
+        """End the processes that killed hosts have left, which are descendants of a fork server that is no child."""
+        with contextlib.suppress(OSError):
+            self._line.settimeout(_LEFTOVERS_SECONDS)
+            self._line.send(wire.END_LEFTOVERS)
+            self._line.recv(_PID_BYTES)
+            self._line.settimeout(None)
 
     def _wait_for_libraries(self, slow: OnSlowImport, interval: float) -> dict[str, float]:
         """Wait for the end of their imports; return the seconds that this took for each of them."""

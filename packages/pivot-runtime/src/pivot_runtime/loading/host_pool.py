@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pivot_runtime.loading.fork_server import ForkServer
     from pivot_runtime.loading.host_client import HostClient, SlowImports
     from pivot_runtime.loading.library_processes import LibraryProcesses
-    from pivot_runtime.warm.fork_server import WarmForkServer
+    from pivot_runtime.warm.command import WarmProcess
 
 
 class HostStarter:
@@ -28,7 +28,7 @@ class HostStarter:
         guard: int | None = None,
         startup_state: StartupState | None = None,
         may_start: bool = True,
-        warm: "WarmForkServer | None" = None,
+        warm: "WarmProcess | None" = None,
         libraries: "LibraryProcesses | None" = None,
     ) -> None:
         """Start nothing yet, nor later unless ``may_start``.
@@ -44,6 +44,9 @@ class HostStarter:
         self._fork_server: ForkServer | None = None
         self._started = 0
         self._libraries = libraries
+        self._file: pathlib.Path | None = None
+        self._warm_servers: list[ForkServer] = []
+        self._warm_server: ForkServer | None = None
 
     @classmethod
     def of_command(
@@ -53,9 +56,9 @@ class HostStarter:
         pool, warm, libraries = context.host_pool, None, None
         held = guard if pool is None else None
         if context.settings.warm:
-            from pivot_runtime.warm.fork_server import WarmForkServer  # lazy
+            from pivot_runtime.warm.command import WarmProcess  # lazy
 
-            warm = WarmForkServer.of(context, quiet=quiet, held=held, may_start=starts_warm)
+            warm = WarmProcess.of(context, quiet=quiet, held=held, may_start=starts_warm)
         if may_start and context.settings.worker_start is WorkerStart.FORK:
             from pivot_runtime.loading.library_processes import LibraryProcesses  # lazy
 
@@ -78,14 +81,17 @@ class HostStarter:
             raise ImportRequiredError
         from pivot_runtime.loading import host_client  # lazy
 
-        if self._warm is not None and self._warm.is_ready():
-            with contextlib.suppress(HostError):  # it has ended, and others can do the same
-                return host_client.HostClient(self._warm.fork, child=False, end_leftovers=self._warm.end_leftovers)
+        self._file = self._file or file
         if self._libraries is not None:
             files = together or (self._libraries.together(file))
             host = self._libraries.host(self.server, file, files, quiet=self._quiet, slow=slow or host_client.NO_REPORT)
             if host is not None:
                 return host
+        if self._warm is not None and self._warm_server is None:
+            self._warm_server = self._of_warm(())
+        if self._warm_server is not None:
+            with contextlib.suppress(HostError):  # it has ended, and others can do the same
+                return self._warm_server.host()
         self._started += 1
         if self._started == 1 and len(together) <= 1:
             return host_client.HostClient.begin(quiet=self._quiet, guard=self._guard, startup_state=self._startup_state)
@@ -93,11 +99,22 @@ class HostStarter:
             self._fork_server = self.server(quiet=self._quiet)
         return self._fork_server.host()
 
-    def server(self, *, quiet: bool = False) -> "ForkServer":
-        """Start and return a fork server."""
+    def server(self, names: tuple[str, ...] = (), *, quiet: bool = False) -> "ForkServer":
+        """Start and return a fork server; if possible, one that has imported the modules of these names."""
         from pivot_runtime.loading import fork_server  # lazy: one host alone needs none
 
-        return fork_server.ForkServer(quiet=quiet, guard=self._guard, startup_state=self._startup_state)
+        found = self._of_warm(names) if names else None
+        return found or fork_server.ForkServer.begin(quiet=quiet, guard=self._guard, startup_state=self._startup_state)
+
+    def _of_warm(self, names: tuple[str, ...]) -> "ForkServer | None":
+        """Return a fork server of the warm process that has imported these modules."""
+        line = None if self._warm is None else self._warm.line(names)
+        if line is None:
+            return None
+        from pivot_runtime.loading import fork_server  # lazy
+
+        self._warm_servers.append(fork_server.ForkServer(line.line, line.pid, line))
+        return self._warm_servers[-1]
 
     def loaded(self, file: pathlib.Path, loaded: Loaded, host: "HostClient") -> None:
         """Note the libraries that a host has imported, for the next import of its file."""
@@ -117,8 +134,14 @@ class HostStarter:
         if self._fork_server is not None:
             self._fork_server.close()
             self._fork_server = None
-        if self._warm is not None:
-            self._warm.finish()
+        if self._warm_server is not None:
+            self._warm_server.close()
+            self._warm_server = None
+        if self._warm is not None and self._file is not None:
+            names = () if self._libraries is None else self._libraries.next_names(self._file)
+            outdated = any(server.outdated for server in self._warm_servers)
+            self._warm.finish(self._file, names, outdated=outdated)
+            self._file = None
 
 
 class LazyHost:

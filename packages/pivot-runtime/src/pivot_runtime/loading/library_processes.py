@@ -16,7 +16,8 @@ _ATTEMPTS: Final = 3
 _MOST: Final = 3
 """The fork servers that are kept, each with other libraries."""
 
-type StartServer = Callable[[], "ForkServer"]
+type StartServer = Callable[[tuple[str, ...]], "ForkServer"]
+"""Starts a fork server for some modules, which has imported them already if it is ``preloaded``."""
 
 
 class LibraryProcesses:
@@ -39,6 +40,11 @@ class LibraryProcesses:
     def together(self, file: pathlib.Path) -> Sequence[pathlib.Path]:
         """Return the files for which the libraries of this one are imported: those that are loaded in one command."""
         return (file,) if self.lasting else self.known.together(file)
+
+    def next_names(self, file: pathlib.Path) -> tuple[str, ...]:
+        """Return the modules that the next command imports in advance if it must import a file again."""
+        files = self.together(file)
+        return self.known.names(file) if len(files) == 1 else self.known.common(files)
 
     def host(
         self, start: StartServer, file: pathlib.Path, files: Sequence[pathlib.Path], *, quiet: bool, slow: "SlowImports"
@@ -89,14 +95,17 @@ class LibraryProcesses:
     def _server(self, start: StartServer, file: pathlib.Path, names: tuple[str, ...]) -> "ForkServer":
         server = self._servers.get(names)
         if server is None:
-            server = self._servers[names] = start()
-            server.preload(self._root, file, names)
+            server = self._servers[names] = start(names)
+            if not server.preloaded:
+                server.preload(self._root, file, names)
         return server
 
     def _unshare(self, file: pathlib.Path, names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], None]:
         def unshared(answer: Mapping[str, Any]) -> None:
             self._unshared.add(file)
             if answer["outdated"] or not names:
+                if names in self._servers:
+                    self._servers[names].outdated = True
                 self._end(names)
             elif answer["name"]:
                 self.known.refuse(file, answer["name"], answer["file"])

@@ -16,6 +16,8 @@ from pivot_runtime.warm import conditions, endpoint, messages
 ANSWER_SECONDS: Final = 2.0
 """The time within which the warm process must have answered; otherwise a command goes on without it."""
 _END_SECONDS: Final = 2.0
+OTHER_LIBRARIES: Final = "other libraries"
+"""The reason of a warm process that has imported other libraries than a command needs."""
 
 
 class WarmLine(NamedTuple):
@@ -46,12 +48,14 @@ class Request(NamedTuple):
     Attributes:
         environment: Its environment variables.
         path: The module search path of a new interpreter.
+        names: The modules that the hosts must have imported in advance.
         quiet: Drop the output of hosts.
         guard: The descriptor of the project's guard, which the hosts hold as well.
     """
 
     environment: Mapping[str, str]
     path: Sequence[str]
+    names: tuple[str, ...]
     quiet: bool
     guard: int | None
 
@@ -72,6 +76,7 @@ def request(layout: Layout, wanted: Request) -> WarmLine | str | None:
         "op": "serve",
         "conditions": own,
         "environment": dict(wanted.environment),
+        "names": wanted.names,
         "arguments": [sys.argv, sys.orig_argv],
         "guard": wanted.guard is not None,
     }

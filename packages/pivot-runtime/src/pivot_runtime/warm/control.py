@@ -28,6 +28,7 @@ class WarmStatus(Value):
         pid: The process; None if there is none.
         idle_seconds: For how long no command has used it.
         commands: The number of commands that use it now.
+        libraries: The libraries that it has imported.
         reason: Why there is none, or why a command starts none, if that is known.
     """
 
@@ -36,6 +37,7 @@ class WarmStatus(Value):
     pid: int | None = None
     idle_seconds: float | None = None
     commands: int = 0
+    libraries: tuple[str, ...] = ()
     reason: str = ""
 
 
@@ -51,9 +53,8 @@ def warm_status(context: CommandContext) -> WarmStatus:
         return WarmStatus(enabled, WarmState.STARTING, pid)
     answer = client.ask_status(layout)
     if isinstance(answer, dict):
-        return WarmStatus(
-            enabled, WarmState.WAITING, pid, float(answer.get("idle", 0.0)), int(answer.get("commands", 0))
-        )
+        idle, commands = float(answer.get("idle", 0.0)), int(answer.get("commands", 0))
+        return WarmStatus(enabled, WarmState.WAITING, pid, idle, commands, tuple(answer.get("libraries", ())))
     return WarmStatus(enabled, WarmState.SILENT, pid, reason=answer or "")
 
 

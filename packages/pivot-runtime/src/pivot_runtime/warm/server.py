@@ -8,17 +8,19 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pivot_cache.layout import Layout
 from pivot_runtime.definitions import source_import
+from pivot_runtime.libraries.known_imports import KnownImports
 from pivot_runtime.processes import clean_fork, live_threads, parent_death
-from pivot_runtime.warm import memory
+from pivot_runtime.warm import memory, starting
 from pivot_runtime.warm.conditions import conditions
 from pivot_runtime.warm.endpoint import EndpointError, WarmSocket, is_own_peer
 from pivot_runtime.warm.installation import Installation
 from pivot_runtime.warm.record import WarmRecord
 from pivot_runtime.warm.service import Service, Warm
+from pivot_runtime.warm.starting import Libraries
 
 IDLE_SECONDS: Final = 600.0
 """The time after which it ends if no command uses it."""
@@ -29,9 +31,10 @@ _FIRST_FD: Final = 3
 _FDS: Final = 1 << 20
 
 
-def main(root: str) -> None:
+def main(root: str, file: str, names: tuple[str, ...]) -> None:
     """Become the warm process of a project: detach from the command, prepare, and serve until there is a reason to end.
 
+    The arguments are the project and the values of a `starting.Libraries`.
     Nothing that the command has opened is kept, least of all its output, for whose end its caller waits.
     """
     began = time.time_ns()
@@ -46,44 +49,79 @@ def main(root: str) -> None:
     signal.alarm(_PREPARATION_SECONDS)  # an import that never ends
     record.write({"state": "starting"})
     clean_fork.replace_streams()
+    environment = dict(os.environ)
     try:
-        server = _prepared(layout, Installation(began))
+        server = _prepared(layout, Installation(began), Libraries(file, names))
+    except LibraryLeftOutError as error:
+        KnownImports(layout).leave_out(error.name, error.reason)
+        rest = tuple(name for name in names if not f"{name}.".startswith(f"{error.name}."))
+        words = [*sys.orig_argv[:-1], starting.code(root, Libraries(file, rest))]
+        os.execve(sys.executable, words, environment)  # noqa: S606  # this very program, with fewer libraries
     except (CannotServeError, EndpointError) as error:
         record.write({"state": "failed", "reason": str(error)})
-        clean_fork.end(1)
+        os._exit(1)
     signal.alarm(0)
     os.chdir("/")  # so that it keeps no directory of the user in use
     record.write({"state": "waiting"})
     reason = server.serve()
     record.write({"state": "ended", "reason": reason})
-    clean_fork.end(0)
+    os._exit(0)  # the functions that libraries registered for the end are for that of hosts
 
 
 class CannotServeError(Exception):
     """This process cannot fork hosts; the text says why."""
 
 
-def _prepared(layout: Layout, installation: Installation) -> "Server":
+class LibraryLeftOutError(Exception):
+    """A library cannot be imported in advance, and this process has tried.
+
+    Attributes:
+        name: The module.
+        reason: Why.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+        self.reason = reason
+
+
+def _prepared(layout: Layout, installation: Installation, libraries: Libraries) -> "Server":
     """Import what hosts need, and return the server.
 
     Raises:
+        LibraryLeftOutError: This process must not be used any more.
         CannotServeError: This process cannot fork hosts.
         EndpointError: There can be no socket.
     """
     if conditions(sys.path) is None:
         raise CannotServeError("the control group of this process cannot be seen")
-    warm = Warm(tuple(sys.path), dict(os.environ), installation)
+    path, environment = tuple(sys.path), dict(os.environ)
     importlib.import_module("pivot_runtime.host.forkserver")
     parent_death.prepare()
     source_import.user_code_predicate()  # cached for all hosts
+    shared = _imported(layout, libraries) if libraries.names else None
+    warm = Warm(path, environment, installation, libraries.names, shared)
     if live_threads.count() > 1:
         raise CannotServeError("a library keeps threads running")
-    changed = installation.changed()
-    if changed is not None:
-        raise CannotServeError(changed)
     gc.collect()
     gc.freeze()  # the collectors of the hosts neither walk nor copy shared objects
     return Server(WarmSocket(layout), installation, warm)
+
+
+def _imported(layout: Layout, libraries: Libraries) -> Any:
+    """Import libraries in advance, and return them.
+
+    Raises:
+        LibraryLeftOutError: This is not possible with one of them.
+    """
+    shared = importlib.import_module("pivot_runtime.host.library_process").SharedLibraries(
+        layout.root, Path(libraries.file), source_import.user_code_predicate()
+    )
+    left_out = shared.preload(libraries.names, lambda _: None)
+    if left_out is not None:
+        raise LibraryLeftOutError(left_out.name, left_out.reason)
+    return shared
 
 
 class Server:
@@ -100,6 +138,9 @@ class Server:
         """Serve until there is a reason to end, and return that."""
         poll = select.poll()
         poll.register(self._listener.socket.fileno(), select.POLLIN)
+        reason = self._installation.changed()
+        if reason is not None:
+            return reason
         while True:
             ready = poll.poll(_LOOK_SECONDS * 1000)
             self._reap()

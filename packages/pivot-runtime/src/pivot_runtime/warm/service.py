@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 from pivot_runtime.processes import clean_fork, process_tree, wire
 from pivot_runtime.warm import messages
+from pivot_runtime.warm.client import OTHER_LIBRARIES
 from pivot_runtime.warm.conditions import SESSION_VARIABLES, conditions, difference, different_variables
 from pivot_runtime.warm.installation import Installation
 
@@ -26,11 +27,15 @@ class Warm(NamedTuple):
         path: The module search path that it began with.
         environment: Its environment variables.
         installation: The code that it has imported.
+        names: The modules that it has imported in advance.
+        shared: The libraries of which they are; None without any.
     """
 
     path: tuple[str, ...]
     environment: Mapping[str, str]
     installation: Installation
+    names: tuple[str, ...]
+    shared: Any
 
 
 class Service:
@@ -67,7 +72,8 @@ class Service:
             os._exit(status)
 
     def _status(self) -> dict[str, Any]:
-        return {"event": "status", "commands": self._commands, "idle": self._idle}
+        libraries = sorted({name.partition(".")[0] for name in self._warm.names})
+        return {"event": "status", "commands": self._commands, "idle": self._idle, "libraries": libraries}
 
     def _refusal(self, message: Mapping[str, Any], fds: list[int]) -> str | None:
         """Why this command must not be served; None if it may be."""
@@ -80,7 +86,10 @@ class Service:
         names = different_variables(self._warm.environment, message["environment"])
         if names:
             return f"other environment variables: {', '.join(names[:3])}"
-        return self._warm.installation.changed()
+        changed = self._warm.installation.changed()
+        if changed is not None:
+            return changed
+        return None if tuple(message["names"]) == self._warm.names else OTHER_LIBRARIES
 
     def _serve(self, line: socket.socket, message: Mapping[str, Any], fds: list[int]) -> None:
         """Become the fork server of the command."""
@@ -107,6 +116,6 @@ class Service:
             own.settimeout(_REQUEST_SECONDS)
             messages.send(own, {"event": "ready", "pid": os.getpid()})
             own.settimeout(None)
-            forkserver.serve(own, guard=bool(guard))
+            forkserver.serve(own, guard=bool(guard), shared=self._warm.shared)
         if guard:
             os.close(wire.GUARD_FD)

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from pivot_cache.layout import Layout
 from pivot_runtime.processes import process_tree
@@ -34,20 +34,36 @@ def why_not(layout: Layout, environment: Mapping[str, str]) -> str | None:
     return "not inside a stage of Pivot" if _is_inside_a_stage() else None
 
 
-def start(layout: Layout) -> None:
+class Libraries(NamedTuple):
+    """The libraries that the process imports in advance.
+
+    Attributes:
+        file: The absolute path of a pipeline file; they are imported as its host does.
+        names: The modules; none means that it has imported Pivot only.
+    """
+
+    file: str
+    names: tuple[str, ...]
+
+
+def start(layout: Layout, libraries: Libraries) -> None:
     """Start the process, unless one lives, or one could not serve a short time ago; nothing is waited for."""
     held, lives = record.read(layout)
     if lives or (held is not None and held.get("state") == "failed" and record.age(layout) < _AGAIN_SECONDS):
         return
     from subprocess import _args_from_interpreter_flags  # type: ignore[attr-defined]  # lazy
 
-    # Without the current directory, but with the flags of the command, which user code and its programs may see.
-    path = "" if sys.flags.safe_path else "import sys; del sys.path[0]; "
-    code = f"{path}from {_MODULE} import main; main({str(layout.root)!r})"
-    words = [sys.executable, *_args_from_interpreter_flags(), "-c", code]
+    # With the flags of the command, since user code and its programs may see them.
+    words = [sys.executable, *_args_from_interpreter_flags(), "-c", code(str(layout.root), libraries)]
     nothing = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
     with contextlib.suppress(OSError):  # then the next command takes as long as this one
         os.posix_spawn(words[0], words, os.environ, file_actions=nothing, setsid=True)
+
+
+def code(root: str, libraries: Libraries) -> str:
+    """Return the code of the process, which must not import modules from the current directory."""
+    path = "" if sys.flags.safe_path else "import sys; del sys.path[0]; "
+    return f"{path}from {_MODULE} import main; main({root!r}, {libraries.file!r}, {libraries.names!r})"
 
 
 def end(layout: Layout) -> int | None:
