@@ -184,6 +184,7 @@ LEFT_OUT = {
     "a program": ("import subprocess\nsubprocess.run('true')\n", "its import cannot be recorded"),
     "output": ("print('hello')\n", "it prints"),
     "an open file": ("import os\nFILE = open(os.devnull)\n", "it keeps files open"),
+    "a temporary directory": ("import tempfile\nDIRECTORY = tempfile.mkdtemp()\n", "names of temporary files"),
     "an error": ("raise ValueError('broken')\n", "its import fails: ValueError"),
     "the end of the process": ("import os\nos._exit(1)\n", "its import ends the process"),
     "a signal": ("import signal\nsignal.signal(signal.SIGTERM, lambda *_: None)\n", "signals"),

@@ -14,6 +14,8 @@ from pivot_cache.layout import Layout
 from pivot_runtime.warm import conditions, endpoint, memory, messages, record
 from pivot_runtime.warm.endpoint import EndpointError, WarmSocket
 from pivot_runtime.warm.installation import Installation
+from pivot_runtime.warm.server import Server
+from pivot_runtime.warm.service import Warm
 
 
 @pytest.fixture
@@ -149,6 +151,14 @@ def test_variables_of_the_session_may_differ() -> None:
     one = {"HOME": "/h", "PWD": "/a", "SHLVL": "1", "ONE": "1"}
     assert conditions.different_variables(one, {"HOME": "/h", "OLDPWD": "/b", "COLUMNS": "8", "ONE": "1"}) == []
     assert conditions.different_variables(one, {"HOME": "/x", "TWO": "2"}) == ["HOME", "ONE", "TWO"]
+
+
+def test_it_ends_if_no_command_comes(layout: Layout) -> None:
+    installation = Installation(1 << 62)
+    warm = Warm(tuple(sys.path), dict(os.environ), installation, (), None)
+
+    assert Server(WarmSocket(layout), installation, warm, 0.01).serve() == "no command came for ten minutes"
+    assert not layout.warm_socket_file.exists()
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,16 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pivot_runtime.errors import HostError
 from pivot_runtime.loading import host_client
 from pivot_runtime.loading.host_client import NO_REPORT, OnSlowImport, SlowImports, above_target, begin_process, held
 from pivot_runtime.processes import wire
 from pivot_runtime.processes.startup_state import StartupState
-from pivot_runtime.warm.client import WarmLine
+
+if TYPE_CHECKING:
+    from pivot_runtime.warm.client import WarmLine
 
 _SLOW_SECONDS = 1.0
 _LEFTOVERS_SECONDS = 5.0
@@ -49,7 +51,7 @@ class ForkServer:
         outdated: Something that the imports in advance depended on has changed.
     """
 
-    def __init__(self, line: socket.socket, pid: int, warm: WarmLine | None = None) -> None:
+    def __init__(self, line: socket.socket, pid: int, warm: "WarmLine | None" = None) -> None:
         """Use a process that has been started, or one that the ``warm`` process has forked for this command."""
         self.pid = pid
         self.preloaded = warm is not None

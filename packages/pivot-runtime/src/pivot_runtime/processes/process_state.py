@@ -183,9 +183,17 @@ def _others() -> Iterable[tuple[str, Any]]:
     tempfile: Any = sys.modules.get(_TEMPFILE)
     if tempfile is not None:
         yield "temporary files", tempfile.tempdir
+    yield "names of temporary files", _temporary_names(tempfile)
     socket: Any = sys.modules.get(_SOCKET)
     if socket is not None:
         yield "timeout", socket.getdefaulttimeout()
+
+
+def _temporary_names(tempfile: Any) -> Any:
+    """The generator of their names: such a file belongs to one process, which often removes it at its end."""
+    names = None if tempfile is None else tempfile._name_sequence  # noqa: SLF001
+    generator = getattr(names, "_rng", None)
+    return None if generator is None else generator.getstate()
 
 
 def _held() -> Mapping[bytes, bytes]:

@@ -127,7 +127,10 @@ def _imported(layout: Layout, libraries: Libraries) -> Any:
 class Server:
     """Accepts commands, and looks now and then whether it should end."""
 
-    def __init__(self, listener: WarmSocket, installation: Installation, warm: Warm) -> None:
+    def __init__(
+        self, listener: WarmSocket, installation: Installation, warm: Warm, idle_seconds: float = IDLE_SECONDS
+    ) -> None:
+        self._idle_seconds = idle_seconds
         self._listener = listener
         self._installation = installation
         self._warm = warm
@@ -142,7 +145,7 @@ class Server:
         if reason is not None:
             return reason
         while True:
-            ready = poll.poll(_LOOK_SECONDS * 1000)
+            ready = poll.poll(min(_LOOK_SECONDS, self._idle_seconds) * 1000)
             self._reap()
             if ready:
                 self._accept()
@@ -175,8 +178,8 @@ class Server:
             return "the project is gone"
         if self._serving:
             return None
-        if time.monotonic() - self._idle_since > IDLE_SECONDS:
-            return "idle"
+        if time.monotonic() - self._idle_since > self._idle_seconds:
+            return "no command came for ten minutes"
         if memory.is_scarce():
             return "memory is scarce"
         return self._installation.changed()
