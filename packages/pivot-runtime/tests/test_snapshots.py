@@ -147,7 +147,7 @@ edits = st.one_of(
 @pytest.fixture(scope="module")
 def server() -> Iterator[ForkServer]:
     """The process from which the hosts are forked; a new interpreter for each takes longer than the load."""
-    begun = ForkServer(quiet=True)
+    begun = ForkServer.begin(quiet=True)
     yield begun
     begun.close()
 
