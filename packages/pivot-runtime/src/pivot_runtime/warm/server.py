@@ -1,5 +1,6 @@
 """The warm process: waits for commands, and forks a fork server for each of them."""
 
+import contextlib
 import gc
 import importlib
 import os
@@ -29,6 +30,7 @@ _PREDECESSOR_SECONDS: Final = 5.0
 _PREPARATION_SECONDS: Final = 600
 _FIRST_FD: Final = 3
 _FDS: Final = 1 << 20
+_THREADS: Final = "a library keeps threads running"
 
 
 def main(root: str, file: str, names: tuple[str, ...]) -> None:
@@ -103,7 +105,7 @@ def _prepared(layout: Layout, installation: Installation, libraries: Libraries) 
     shared = _imported(layout, libraries) if libraries.names else None
     warm = Warm(path, environment, installation, libraries.names, shared)
     if live_threads.count() > 1:
-        raise CannotServeError("a library keeps threads running")
+        raise CannotServeError(_THREADS)
     gc.collect()
     gc.freeze()  # the collectors of the hosts neither walk nor copy shared objects
     return Server(WarmSocket(layout), installation, warm)
@@ -139,19 +141,25 @@ class Server:
 
     def serve(self) -> str:
         """Serve until there is a reason to end, and return that."""
+        self._listener.socket.setblocking(False)
+        try:
+            return self._installation.changed() or self._serve()
+        finally:
+            self._listener.close()
+
+    def _serve(self) -> str:
         poll = select.poll()
         poll.register(self._listener.socket.fileno(), select.POLLIN)
-        reason = self._installation.changed()
-        if reason is not None:
-            return reason
         while True:
             ready = poll.poll(min(_LOOK_SECONDS, self._idle_seconds) * 1000)
             self._reap()
+            if live_threads.count() > 1:  # a process with threads is never forked
+                return _THREADS
             if ready:
-                self._accept()
+                with contextlib.suppress(OSError):  # the other side is gone, or there are too many files or processes
+                    self._accept()
             reason = self._reason_to_end()
             if reason is not None:
-                self._listener.close()
                 return reason
 
     def _accept(self) -> None:
