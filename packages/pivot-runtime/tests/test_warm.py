@@ -14,8 +14,6 @@ from pivot_cache.layout import Layout
 from pivot_runtime.warm import conditions, endpoint, memory, messages, record
 from pivot_runtime.warm.endpoint import EndpointError, WarmSocket
 from pivot_runtime.warm.installation import Installation
-from pivot_runtime.warm.server import Server
-from pivot_runtime.warm.service import Warm
 
 
 @pytest.fixture
@@ -153,11 +151,25 @@ def test_variables_of_the_session_may_differ() -> None:
     assert conditions.different_variables(one, {"HOME": "/x", "TWO": "2"}) == ["HOME", "ONE", "TWO"]
 
 
-def test_it_ends_if_no_command_comes(layout: Layout) -> None:
-    installation = Installation(1 << 62)
-    warm = Warm(tuple(sys.path), dict(os.environ), installation, (), None)
+WAITING = """
+import os, pathlib, sys
+from pivot_cache.layout import Layout
+from pivot_runtime.warm.endpoint import WarmSocket
+from pivot_runtime.warm.installation import Installation
+from pivot_runtime.warm.server import Server
+from pivot_runtime.warm.service import Warm
 
-    assert Server(WarmSocket(layout), installation, warm, 0.01).serve() == "no command came for ten minutes"
+installation = Installation(1 << 62)
+warm = Warm(tuple(sys.path), dict(os.environ), installation, (), None)
+print(Server(WarmSocket(Layout(pathlib.Path(sys.argv[1]))), installation, warm, 0.01).serve())
+"""
+
+
+def test_it_ends_if_no_command_comes(layout: Layout) -> None:
+    words = [sys.executable, "-c", WAITING, layout.root]
+    done = subprocess.run(words, check=True, capture_output=True, text=True, timeout=60)
+
+    assert done.stdout == "no command came for ten minutes\n"
     assert not layout.warm_socket_file.exists()
 
 
