@@ -351,7 +351,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server,
         project.write("mine.py", "import warning\nVALUE = 2\n")
         names = ["base", "big", "package", "package.part", "setting", "warning", "reading"]
         with Server(project, names) as shared:
-            fresh = ForkServer(quiet=True)
+            fresh = ForkServer.begin(quiet=True)
             yield shared, fresh
             fresh.close()
 

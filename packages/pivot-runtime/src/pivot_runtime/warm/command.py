@@ -9,7 +9,7 @@ from pivot_runtime.context import CommandContext
 from pivot_runtime.project import guard
 from pivot_runtime.warm import client, starting
 from pivot_runtime.warm.client import OTHER_LIBRARIES, WarmLine
-from pivot_runtime.warm.starting import Libraries
+from pivot_runtime.warm.starting import WarmLibraries
 
 
 class WarmProcess:
@@ -76,4 +76,4 @@ class WarmProcess:
             return
         if self._served is not None or any(reason is not None for reason in self._refusals.values()):
             starting.end(layout)
-        starting.start(layout, Libraries(str(file), names))
+        starting.start(layout, WarmLibraries(str(file), names))

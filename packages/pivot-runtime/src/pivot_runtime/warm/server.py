@@ -21,7 +21,7 @@ from pivot_runtime.warm.endpoint import EndpointError, WarmSocket, is_own_peer
 from pivot_runtime.warm.installation import Installation
 from pivot_runtime.warm.record import WarmRecord
 from pivot_runtime.warm.service import Service, Warm
-from pivot_runtime.warm.starting import Libraries
+from pivot_runtime.warm.starting import WarmLibraries
 
 IDLE_SECONDS: Final = 600.0
 """The time after which it ends if no command uses it."""
@@ -36,7 +36,7 @@ _THREADS: Final = "a library keeps threads running"
 def main(root: str, file: str, names: tuple[str, ...]) -> None:
     """Become the warm process of a project: detach from the command, prepare, and serve until there is a reason to end.
 
-    The arguments are the project and the values of a `starting.Libraries`.
+    The arguments are the project and the values of a `starting.WarmLibraries`.
     Nothing that the command has opened is kept, least of all its output, for whose end its caller waits.
     """
     began = time.time_ns()
@@ -53,11 +53,11 @@ def main(root: str, file: str, names: tuple[str, ...]) -> None:
     clean_fork.replace_streams()
     environment = dict(os.environ)
     try:
-        server = _prepared(layout, Installation(began), Libraries(file, names))
+        server = _prepared(layout, Installation(began), WarmLibraries(file, names))
     except LibraryLeftOutError as error:
         KnownImports(layout).leave_out(error.name, error.reason)
         rest = tuple(name for name in names if not f"{name}.".startswith(f"{error.name}."))
-        words = [*sys.orig_argv[:-1], starting.code(root, Libraries(file, rest))]
+        words = [*sys.orig_argv[:-1], starting.code(root, WarmLibraries(file, rest))]
         os.execve(sys.executable, words, environment)  # noqa: S606  # this very program, with fewer libraries
     except (CannotServeError, EndpointError) as error:
         record.write({"state": "failed", "reason": str(error)})
@@ -88,7 +88,7 @@ class LibraryLeftOutError(Exception):
         self.reason = reason
 
 
-def _prepared(layout: Layout, installation: Installation, libraries: Libraries) -> "Server":
+def _prepared(layout: Layout, installation: Installation, libraries: WarmLibraries) -> "Server":
     """Import what hosts need, and return the server.
 
     Raises:
@@ -111,7 +111,7 @@ def _prepared(layout: Layout, installation: Installation, libraries: Libraries) 
     return Server(WarmSocket(layout), installation, warm)
 
 
-def _imported(layout: Layout, libraries: Libraries) -> Any:
+def _imported(layout: Layout, libraries: WarmLibraries) -> Any:
     """Import libraries in advance, and return them.
 
     Raises:

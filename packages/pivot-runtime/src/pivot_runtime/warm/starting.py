@@ -34,7 +34,7 @@ def why_not(layout: Layout, environment: Mapping[str, str]) -> str | None:
     return "not inside a stage of Pivot" if _is_inside_a_stage() else None
 
 
-class Libraries(NamedTuple):
+class WarmLibraries(NamedTuple):
     """The libraries that the process imports in advance.
 
     Attributes:
@@ -46,7 +46,7 @@ class Libraries(NamedTuple):
     names: tuple[str, ...]
 
 
-def start(layout: Layout, libraries: Libraries) -> None:
+def start(layout: Layout, libraries: WarmLibraries) -> None:
     """Start the process, unless one lives, or one could not serve a short time ago; nothing is waited for."""
     held, lives = record.read(layout)
     if lives or (held is not None and held.get("state") == "failed" and record.age(layout) < _AGAIN_SECONDS):
@@ -60,7 +60,7 @@ def start(layout: Layout, libraries: Libraries) -> None:
         os.posix_spawn(words[0], words, os.environ, file_actions=nothing, setsid=True)
 
 
-def code(root: str, libraries: Libraries) -> str:
+def code(root: str, libraries: WarmLibraries) -> str:
     """Return the code of the process, which must not import modules from the current directory."""
     path = "" if sys.flags.safe_path else "import sys; del sys.path[0]; "
     return f"{path}from {_MODULE} import main; main({root!r}, {libraries.file!r}, {libraries.names!r})"
