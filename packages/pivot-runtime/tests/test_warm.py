@@ -166,7 +166,7 @@ print(Server(WarmSocket(Layout(pathlib.Path(sys.argv[1]))), installation, warm, 
 
 
 def test_it_ends_if_no_command_comes(layout: Layout) -> None:
-    words = [sys.executable, "-c", WAITING, layout.root]
+    words = [sys.executable, "-c", WAITING, str(layout.root)]
     done = subprocess.run(words, check=True, capture_output=True, text=True, timeout=60)
 
     assert done.stdout == "no command came for ten minutes\n"
