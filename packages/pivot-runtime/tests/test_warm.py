@@ -160,7 +160,7 @@ from pivot_runtime.warm.server import Server
 from pivot_runtime.warm.service import Warm
 
 installation = Installation(1 << 62)
-warm = Warm(tuple(sys.path), dict(os.environ), installation, (), None)
+warm = Warm(tuple(sys.path), dict(os.environ), installation, "", (), None)
 print(Server(WarmSocket(Layout(pathlib.Path(sys.argv[1]))), installation, warm, 0.01).serve())
 """
 

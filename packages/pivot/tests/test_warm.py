@@ -286,6 +286,26 @@ def test_libraries_are_imported_before_the_command(warm: WarmProject, library: I
     assert warm.waiting() != pid, "it waits for what the pipeline needs now"
 
 
+def test_a_library_that_keeps_its_directory(warm: WarmProject, library: Installed) -> None:
+    """The process is then of use in one directory only: that of the last command."""
+    library.install(LIBRARY + "HERE = os.getcwd()\nVALUE = os.path.basename(HERE)\n")
+    using = PIPELINE.replace("import pivot", "import pivot\nimport slow_library").replace('"x"', "slow_library.VALUE")
+    warm.project.write("pipeline.py", using)
+    warm.project.write("sub/pipeline.py", using.replace('("p")', '("sub")'))
+    warm.imports(env=library.environment)
+    pid = warm.waiting(library)
+    assert pid in warm.imports(env=library.environment)
+    warm.imports(env=library.environment, cwd="sub")
+    until_ended(pid)
+    pid = warm.waiting(library)
+    library.count()
+    warm.project.write("sub/pipeline.py", using.replace('("p")', '("sub")') + "\n\nX = 1\n")
+    warm.imports("--force", env=library.environment, cwd="sub")
+    assert pid in json.loads(warm.project.read("sub/ancestors.json"))
+    assert library.count() == 0
+    assert (warm.project.read("out.txt"), warm.project.read("sub/out.txt")) == (warm.root.name, "sub")
+
+
 def test_a_library_that_cannot_be_imported_before(warm: WarmProject, library: Installed) -> None:
     """It keeps a thread, so the process must not have it; the command imports it."""
     thread = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"

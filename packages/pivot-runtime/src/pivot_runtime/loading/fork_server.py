@@ -49,6 +49,7 @@ class ForkServer:
         pid: The process.
         preloaded: It has imported libraries in advance, so that `preload` must not be called.
         outdated: Something that the imports in advance depended on has changed.
+        unfit: A pipeline could not use them for another reason than its own imports, such as its directory.
     """
 
     def __init__(self, line: socket.socket, pid: int, warm: "WarmLine | None" = None) -> None:
@@ -56,6 +57,7 @@ class ForkServer:
         self.pid = pid
         self.preloaded = warm is not None
         self.outdated = False
+        self.unfit = False
         self._warm = warm
         self._line = line
         self._answers = wire.MessageReader(line.fileno())

@@ -139,8 +139,10 @@ class HostStarter:
             self._warm_server = None
         if self._warm is not None and self._file is not None:
             names = () if self._libraries is None else self._libraries.next_names(self._file)
-            outdated = any(server.outdated for server in self._warm_servers)
-            self._warm.finish(self._file, names, outdated=outdated)
+            outdated, unfit = (
+                any(getattr(each, name) for each in self._warm_servers) for name in ("outdated", "unfit")
+            )
+            self._warm.finish(self._file, names, outdated=outdated, unfit=unfit)
             self._file = None
 
 

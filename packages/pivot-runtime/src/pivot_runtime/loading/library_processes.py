@@ -103,9 +103,11 @@ class LibraryProcesses:
     def _unshare(self, file: pathlib.Path, names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], None]:
         def unshared(answer: Mapping[str, Any]) -> None:
             self._unshared.add(file)
+            server = self._servers.get(names)
+            if server is not None:
+                server.outdated = server.outdated or answer["outdated"]
+                server.unfit = server.unfit or not answer["name"]
             if answer["outdated"] or not names:
-                if names in self._servers:
-                    self._servers[names].outdated = True
                 self._end(names)
             elif answer["name"]:
                 self.known.refuse(file, answer["name"], answer["file"])

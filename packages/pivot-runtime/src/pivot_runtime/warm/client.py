@@ -26,10 +26,12 @@ class WarmLine(NamedTuple):
     Attributes:
         line: The socket for the requests.
         pid: The fork server.
+        file: The pipeline file for whose hosts the libraries were imported.
     """
 
     line: socket.socket
     pid: int
+    file: str
 
     def close(self) -> None:
         """End the fork server, and wait until it has ended; its hosts live on."""
@@ -86,7 +88,7 @@ def request(layout: Layout, wanted: Request) -> WarmLine | str | None:
         answer, _ = messages.receive(line, max(0.0, until - time.monotonic()))
         if answer.get("event") == "ready":
             line.settimeout(None)
-            return WarmLine(line, int(answer["pid"]))
+            return WarmLine(line, int(answer["pid"]), str(answer["file"]))
         reason = str(answer.get("reason", ""))
     except (OSError, ValueError, KeyError, messages.MessageError):
         reason = "it does not answer"

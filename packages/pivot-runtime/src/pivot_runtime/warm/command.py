@@ -34,6 +34,7 @@ class WarmProcess:
         self._may_start = may_start
         self._refusals: dict[tuple[str, ...], str | None] = {}
         self._served: tuple[str, ...] | None = None
+        self._file = ""
 
     @classmethod
     def of(cls, context: CommandContext, *, quiet: bool, held: int | None, may_start: bool) -> "WarmProcess | None":
@@ -54,20 +55,22 @@ class WarmProcess:
         if not isinstance(answer, WarmLine):
             self._refusals[names] = answer
             return None
-        self._served = names
+        self._served, self._file = names, answer.file
         if self._guard is not None:
             guard.note_relative(self._guard, answer.pid)
         return answer
 
-    def finish(self, file: pathlib.Path, names: tuple[str, ...], *, outdated: bool) -> None:
+    def finish(self, file: pathlib.Path, names: tuple[str, ...], *, outdated: bool, unfit: bool) -> None:
         """Start the process for the next command, unless one waits with what that will need.
 
         Args:
             file: The pipeline file that the next command is expected to import.
             names: The modules to import in advance for it.
-            outdated: The modules that it had imported have changed.
+            outdated: Something that its imports depended on has changed.
+            unfit: A pipeline could not use its imports.
         """
-        if not self._may_start or (self._served == names and not outdated):
+        useless = outdated or (unfit and self._file != str(file))
+        if not self._may_start or (self._served == names and not useless):
             return
         if not names and self._served is None and OTHER_LIBRARIES in self._refusals.values():
             return  # it waits for the commands that need libraries

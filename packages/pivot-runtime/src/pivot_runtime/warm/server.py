@@ -103,7 +103,7 @@ def _prepared(layout: Layout, installation: Installation, libraries: WarmLibrari
     parent_death.prepare()
     source_import.user_code_predicate()  # cached for all hosts
     shared = _imported(layout, libraries) if libraries.names else None
-    warm = Warm(path, environment, installation, libraries.names, shared)
+    warm = Warm(path, environment, installation, libraries.file, libraries.names, shared)
     if live_threads.count() > 1:
         raise CannotServeError(_THREADS)
     gc.collect()

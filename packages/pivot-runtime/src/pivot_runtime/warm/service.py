@@ -27,6 +27,7 @@ class Warm(NamedTuple):
         path: The module search path that it began with.
         environment: Its environment variables.
         installation: The code that it has imported.
+        file: The pipeline file for whose hosts it has imported libraries.
         names: The modules that it has imported in advance.
         shared: The libraries of which they are; None without any.
     """
@@ -34,6 +35,7 @@ class Warm(NamedTuple):
     path: tuple[str, ...]
     environment: Mapping[str, str]
     installation: Installation
+    file: str
     names: tuple[str, ...]
     shared: Any
 
@@ -114,7 +116,7 @@ class Service:
         forkserver = importlib.import_module("pivot_runtime.host.forkserver")
         with forkserver.taken_line() as own:
             own.settimeout(_REQUEST_SECONDS)
-            messages.send(own, {"event": "ready", "pid": os.getpid()})
+            messages.send(own, {"event": "ready", "pid": os.getpid(), "file": self._warm.file})
             own.settimeout(None)
             forkserver.serve(own, guard=bool(guard), shared=self._warm.shared)
         if guard:
