@@ -315,8 +315,8 @@ class RunEnded(Value):
     Attributes:
         seconds: The time since the command began.
         complete: Every stage is up to date.
-        recording: When writing the records and lock files of stages, or flushing them to the disk, took long: the start
-            in seconds after the command's, and the duration.
+        recording: When writing small outs, records and lock files of stages, or flushing them to the disk, took long:
+            the start in seconds after the command's, and the duration.
     """
 
     seconds: float
