@@ -1,6 +1,7 @@
 """Recorder of the code that runs in a process and its children, with one callback for the first run of each code."""
 
 import contextlib
+import importlib
 import os
 import sys
 import weakref
@@ -19,7 +20,8 @@ from pivot_fingerprint.user_code import Predicate, cached, default_is_user_code
 
 _DISABLE = sys.monitoring.DISABLE
 _MAINS = frozenset({"__main__", "__mp_main__"})
-_IMPORTER = "<frozen importlib._bootstrap>"
+_IMPORTER = vars(importlib._bootstrap)  # noqa: SLF001
+"""The globals of the code that runs the body of an imported module."""
 _SCOPES = ("<generic parameters of ", "__annotate__")  # they evaluate annotations, which do not count
 _MANY_CALLS = 1000  # calls of one function during an import, after which it counts as called outside it
 _OPTIMIZED = 1  # `inspect.CO_OPTIMIZED`, which all functions have, and no class or module
@@ -388,7 +390,8 @@ def _importing(frame: FrameType | None) -> str:
     """The innermost module whose import called this; empty if there is none."""
     while frame is not None:
         caller = frame.f_back
-        if frame.f_code.co_name == MODULE and caller is not None and caller.f_code.co_filename == _IMPORTER:
+        # First what is no audit event: reading `f_code` calls the hooks, for each frame of each function that runs.
+        if caller is not None and caller.f_globals is _IMPORTER and frame.f_code.co_name == MODULE:
             return str(frame.f_globals.get("__name__", ""))
         frame = caller
     return ""
