@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from types import CodeType
 from typing import Any
 
-from pivot_cache.files.signatures import settles_at, stat_signature
+from pivot_cache.files.signatures import settles_at
 from pivot_core.digest import digest_bytes
 from pivot_runtime.definitions.code_cache import CodeCache
 
@@ -152,7 +152,7 @@ class Changes:
     def __init__(self, seen: Mapping[str, str]) -> None:
         """Watch the files of ``seen``, which maps to the digest of the imported bytes, or to `ABSENT`."""
         self._seen = seen
-        self._verified: dict[str, str] = {}
+        self._verified: dict[str, tuple[int, ...]] = {}
 
     def find(self) -> list[str]:
         """The files that have changed, disappeared or appeared."""
@@ -163,7 +163,8 @@ class Changes:
             return os.path.isfile(file) and os.access(file, os.R_OK)  # a dangling link still counts as absent
         try:
             status = os.stat(file)
-            signature = stat_signature(status)
+            # No text: the files of a large project are looked at after each stage.
+            signature = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
             if self._verified.get(file) == signature:
                 return False
             now = time.time_ns()
