@@ -64,9 +64,9 @@ class Host:
         """Answer commands and report ended stages until the command is gone."""
         try:
             while not self._commands.closed:
-                self._wait()
+                ready = self._wait()
                 if self._runs is not None:
-                    self._runs.reap()
+                    self._runs.reap(ready)
                 if self._stopping and (self._runs is None or not self._runs.processes):
                     self._stopping = False
                     wire.send(wire.EVENTS_FD, {"event": "stopped"})
@@ -76,8 +76,11 @@ class Host:
             if self._runs is not None:
                 self._runs.kill()
 
-    def _wait(self) -> None:
-        """Wait until a stage's process needs attention, and obey the commands that come in meanwhile."""
+    def _wait(self) -> frozenset[int]:
+        """Wait until a stage's process may need attention, and obey the commands that come in meanwhile.
+
+        Returns the descriptors that are readable.
+        """
         poll = select.poll()
         poll.register(wire.COMMANDS_FD, select.POLLIN)
         processes = self._runs.processes if self._runs is not None else ()
@@ -85,10 +88,11 @@ class Host:
             for fd in process.fds():
                 poll.register(fd, select.POLLIN)
         patience = min((each for process in processes if (each := process.patience()) is not None), default=None)
-        for fd, _ in poll.poll(None if patience is None else patience * 1000):
-            if fd == wire.COMMANDS_FD:
-                for message in self._commands.receive():
-                    self._obey(message)
+        ready = frozenset(fd for fd, _ in poll.poll(None if patience is None else patience * 1000))
+        if wire.COMMANDS_FD in ready:
+            for message in self._commands.receive():
+                self._obey(message)
+        return ready
 
     def _obey(self, message: Mapping[str, Any]) -> None:
         match message["op"]:

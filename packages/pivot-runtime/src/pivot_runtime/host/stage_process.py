@@ -178,6 +178,12 @@ class StageProcess:
         moments = [each for each in (self._limits.next, polled) if each is not None]
         return min(_LONGEST_SECONDS, max(0.0, min(moments) - now)) if moments else None
 
+    def needs_attention(self, ready: frozenset[int]) -> bool:
+        """Whether there is something to do now that these descriptors are readable."""
+        if self.end is not None or self._pidfd is None or not ready.isdisjoint(self.fds()):
+            return True
+        return self._limits.next is not None and self._limits.next <= time.monotonic()
+
     def read(self) -> list[str]:
         """Take in its reports and its output; returns the complete lines if it streams."""
         before: object = self

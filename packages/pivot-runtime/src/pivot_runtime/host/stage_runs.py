@@ -92,10 +92,14 @@ class StageRuns:
         self.processes.append(process)
         _report("started", number, pid=process.pid, threads=threads if threads is None else list(threads))
 
-    def reap(self) -> None:
-        """Report new output, end runs that are overdue, and report the runs that have ended."""
+    def reap(self, ready: frozenset[int]) -> None:
+        """Report new output, end runs that are overdue, and report the runs that have ended.
+
+        ``ready`` are the descriptors that are readable.
+        """
         # A process that ends now comes first: what it leaves running must not count for a run that ended before.
-        for process in sorted(self.processes, key=lambda each: each.end is not None):
+        waiting = [process for process in self.processes if process.needs_attention(ready)]
+        for process in sorted(waiting, key=lambda each: each.end is not None):
             _report_output(process, process.read())
             process.check_time()
             end = process.reap(self._known(process))
@@ -105,7 +109,8 @@ class StageRuns:
             self.processes.remove(process)
             self._unrelated |= process.leftovers.unkillable
             outcome = self._outcome(process, end)
-            shutil.rmtree(process.spool, ignore_errors=True)
+            if os.path.isdir(process.spool):
+                shutil.rmtree(process.spool, ignore_errors=True)
             cost = {"seconds": end.seconds, "usage": end.usage}
             _report("finished", process.number, left=process.leftovers.ended, **cost, **outcome)
             self._prefork()
