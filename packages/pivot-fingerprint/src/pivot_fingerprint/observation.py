@@ -8,7 +8,7 @@ from typing import Self
 from pivot_fingerprint.manifest import Entry
 from pivot_fingerprint.runtime.live_code import LiveCode
 from pivot_fingerprint.runtime.observed import Observed, Ran
-from pivot_fingerprint.runtime.recorder import Recorder
+from pivot_fingerprint.runtime.recorder import Recorder, UserFiles
 from pivot_fingerprint.runtime.start_file import Companion
 from pivot_fingerprint.runtime.uncovered import ObservedEntry, UncoveredCode
 from pivot_fingerprint.sources.source_digest import digest, parsed
@@ -23,6 +23,7 @@ __all__ = [
     "ObservedEntry",
     "Observer",
     "Ran",
+    "UserFiles",
     "recheck",
     "source_digest",
     "uncovered",
@@ -44,13 +45,20 @@ class Observer:
         spool: A directory of this observer alone, created on demand, for the records of children: forked
             processes, those of `multiprocessing`, and Python programs. Without it, children are not
             observed, and `Observed.incomplete` reports that.
+        files: What is known of the user's files, with the same root and predicate, by which observers of
+            several processes need not look again at each.
     """
 
     def __init__(
-        self, *, root: Path, is_user_code: Callable[[str], bool] | None = None, spool: Path | None = None
+        self,
+        *,
+        root: Path,
+        is_user_code: Callable[[str], bool] | None = None,
+        spool: Path | None = None,
+        files: UserFiles | None = None,
     ) -> None:
         directory = os.fspath(spool) if spool is not None else None
-        self._recorder = Recorder(os.fspath(root), is_user_code or default_is_user_code, directory)
+        self._recorder = Recorder(os.fspath(root), is_user_code or default_is_user_code, directory, files=files)
 
     def prepare(self) -> None:
         """Prepare the observation in a process that will fork the process to observe.

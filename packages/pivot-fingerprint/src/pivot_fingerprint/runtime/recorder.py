@@ -34,11 +34,38 @@ _GARBLED = "what a child wrote cannot be read"
 _STARTED = "a Python program was started: what ran in it was not observed"
 
 
+class UserFiles:
+    """The files with code of the user below a root: observers of several processes can share what is known of them."""
+
+    def __init__(self, root: str, is_user_code: Predicate) -> None:
+        self.root = real_path(root)
+        self.is_user = cached(is_user_code)
+        self._known: dict[str, str | None] = {}
+
+    def find(self, filename: str) -> str | None:
+        """The path of a user's file relative to the root; None for any other file."""
+        if filename not in self._known:
+            file = os.path.abspath(filename)
+            user = not filename.startswith("<") and self.is_user(file)
+            relative = os.path.relpath(real_path(file), self.root).replace(os.sep, "/") if user else None
+            self._known[filename] = relative
+        return self._known[filename]
+
+
 class Recorder:
     """The code that has run since `start`, in memory; in children, line by line in a file of the spool directory."""
 
-    def __init__(self, root: str, is_user_code: Predicate, spool: str | None, *, trusted: bool = True) -> None:
-        self.root = real_path(root)
+    def __init__(
+        self,
+        root: str,
+        is_user_code: Predicate,
+        spool: str | None,
+        *,
+        trusted: bool = True,
+        files: UserFiles | None = None,
+    ) -> None:
+        self.files = files or UserFiles(root, is_user_code)
+        self.root = self.files.root
         self.spool = os.path.abspath(spool) if spool is not None else None
         self.companion: Companion | None = None
         self.predicate = is_user_code
@@ -46,8 +73,6 @@ class Recorder:
         self.reasons: set[str] = set()
         self.ran: set[Ran] = set()
         self.file = ""  # in a child: the file of its records
-        self._is_user = cached(is_user_code)
-        self._user_files: dict[str, str | None] = {}
         self._calls_during_import: dict[Ran, int] = {}
         self._disabled: list[weakref.ref[CodeType]] = []
         self._before: frozenset[str] | None = None
@@ -57,7 +82,7 @@ class Recorder:
         """Prepare `start`, in a process that will fork the observed process."""
         self._before = _module_names()
         _watch_forks()
-        monitoring_tool.prepare_tool(self._is_user)
+        monitoring_tool.prepare_tool(self.files.is_user)
 
     def start(self) -> None:
         """Start the observation."""
@@ -107,7 +132,7 @@ class Recorder:
 
     def record(self, code: CodeType, frame: FrameType) -> object:
         """Record the code if it is the user's; the result disables its next runs where they are irrelevant."""
-        relative = self.user_file(code.co_filename)
+        relative = self.files.find(code.co_filename)
         if relative is None:
             launched = _LAUNCHERS.get(code.co_qualname)
             return launched(self, frame) if launched is not None else _DISABLE
@@ -127,15 +152,6 @@ class Recorder:
         self._disabled.append(weakref.ref(code))
         return _DISABLE
 
-    def user_file(self, filename: str) -> str | None:
-        """The path of a user's file relative to the root; None for any other file."""
-        if filename not in self._user_files:
-            file = os.path.abspath(filename)
-            user = not filename.startswith("<") and self._is_user(file)
-            relative = os.path.relpath(real_path(file), self.root).replace(os.sep, "/") if user else None
-            self._user_files[filename] = relative
-        return self._user_files[filename]
-
     def add(self, ran: Ran) -> None:
         """Record a function or module that ran."""
         if ran not in self.ran:
@@ -154,7 +170,7 @@ class Recorder:
         now = _module_names()
         for name in () if now is before else sorted(now - before - _MAINS):
             file = getattr(sys.modules[name], "__dict__", {}).get("__file__")
-            relative = self.user_file(file) if isinstance(file, str) else None
+            relative = self.files.find(file) if isinstance(file, str) else None
             if relative is None or relative.endswith(".pyc"):
                 continue
             if relative.endswith((".py", ".pyw")):
@@ -203,7 +219,7 @@ class Recorder:
                 parsed = _parse_line(line)
                 if isinstance(parsed, str):
                     reasons.add(parsed)
-                elif not name.endswith(_UNSURE) or self._is_user(
+                elif not name.endswith(_UNSURE) or self.files.is_user(
                     os.path.normpath(os.path.join(self.root, parsed.file))
                 ):
                     ran.add(parsed)
@@ -306,9 +322,9 @@ def start_in_child(
     recorder = Recorder(root, is_user_code, spool, trusted=predicate is not None)
     recorder.companion = companion_in_child
     recorder.enter_child()
-    recorder.user_file(os.path.join(root, MODULE))  # imports by the predicate must not call the predicate again
+    recorder.files.find(os.path.join(root, MODULE))  # imports by the predicate must not call the predicate again
     recorder.start()
-    _import_from_source(recorder.user_file)
+    _import_from_source(recorder.files.find)
     if companion_in_child is not None:
         getattr(import_module(companion_in_child.module), companion_in_child.function)(*companion_in_child.arguments)
     return recorder.active

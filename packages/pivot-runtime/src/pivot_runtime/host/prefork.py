@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
-from pivot_fingerprint.observation import Observer
+from pivot_fingerprint.observation import Observer, UserFiles
 from pivot_runtime.host.load import ImportedPipeline
 from pivot_runtime.processes import wire
 from pivot_runtime.processes.immortal import make_immortal
@@ -123,6 +123,7 @@ class PreforkPool:
         """Nothing is forked yet; ``spools`` is the directory for observations of the processes that stages start."""
         self._imported = imported
         self._spools = spools
+        self._files = UserFiles(imported.root, imported.is_user_code)
         self._spares: deque[SpareProcess] = deque()
         self._streams: stage_main.StandardStreams | None = None
         self._count = 0
@@ -179,6 +180,11 @@ class PreforkPool:
         finally:
             os.close(theirs)
 
+    def expect(self, files: Iterable[str]) -> None:
+        """Look at files of the user, relative to the root, whose code later stages may execute too."""
+        for file in files:
+            self._files.find(f"{self._imported.root}/{file}")
+
     def held(self) -> tuple[int, ...]:
         """The descriptors that no other process must keep open."""
         return tuple(fd for process, jobs in self._spares for fd in (process.result, process.output, jobs))
@@ -201,7 +207,8 @@ class PreforkPool:
             inherited = (*held, *self.held(), pipes.result, pipes.output)
             fds = stage_main.WorkerFds(pipes.output_writer, pipes.result_writer, inherited, os.getpid())
             # Before the fork, since memory that the child writes to is copied.
-            observer = Observer(root=self._imported.root, is_user_code=self._imported.is_user_code, spool=spool)
+            imported = self._imported
+            observer = Observer(root=imported.root, is_user_code=imported.is_user_code, spool=spool, files=self._files)
             observer.prepare()
             if self._streams is None:
                 with contextlib.suppress(OSError):  # the user's module may have closed a standard descriptor

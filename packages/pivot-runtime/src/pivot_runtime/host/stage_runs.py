@@ -175,7 +175,9 @@ class StageRuns:
             return _failed(f"it ran longer than its timeout of {limit:g} s", "its log shows where it was")
         message = process.message
         if message is not None and message["ok"]:
-            return _observations(message, self._imported.manifests[process.address], self._imported.root)
+            observed = Observed.from_json(message["ran"])
+            self._pool.expect({one.file for one in observed.ran})
+            return _observations(observed, message, self._imported.manifests[process.address], self._imported.root)
         return message or _crashed(end.status)
 
 
@@ -198,9 +200,8 @@ def _remove_stale(spools: str) -> None:
                 shutil.rmtree(os.path.join(spools, name), ignore_errors=True)
 
 
-def _observations(message: Mapping[str, Any], manifest: Manifest, root: str) -> dict[str, Any]:
+def _observations(observed: Observed, message: Mapping[str, Any], manifest: Manifest, root: str) -> dict[str, Any]:
     """The message of a run that succeeded; of the code that ran, it keeps what the manifest lacks."""
-    observed = Observed.from_json(message["ran"])
     entries = uncovered(observed, manifest, root=root)
     return {
         "ok": True,
