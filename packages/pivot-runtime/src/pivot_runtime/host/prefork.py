@@ -106,10 +106,14 @@ class SpareProcess(NamedTuple):
     process: StartedProcess
     jobs: int
 
-    def close(self) -> None:
-        """End it."""
+    def kill(self) -> None:
+        """Let it end; `close` waits for that."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """End it."""
+        self.kill()
         os.waitpid(self.process.pid, 0)
         for fd in (self.process.result, self.process.output, self.jobs):
             os.close(fd)
@@ -154,7 +158,8 @@ class PreforkPool:
     def prepare(self, held: Collection[int], most: int) -> None:
         """Fork processes for the next jobs, at most ``most``, unless some wait already.
 
-        Several are forked at once, since after each fork this process copies all memory that it writes to.
+        Several are forked at once, since after each fork this process copies all memory that it writes to; but not more
+        than were forked so far, since often only one or two stages run.
         """
         if self._spares:
             return
@@ -162,7 +167,7 @@ class PreforkPool:
             self._immortal = True
             make_immortal(self._imported.originals.values(_USED_BY_STAGES))
         began = time.monotonic()
-        for _ in range(min(most, _SPARES)):
+        for _ in range(min(most, _SPARES, self._count)):
             if time.monotonic() - began > _FORKS_SECONDS:  # this process has much memory, so that a fork is slow
                 break
             try:
@@ -190,7 +195,9 @@ class PreforkPool:
         return tuple(fd for process, jobs in self._spares for fd in (process.result, process.output, jobs))
 
     def close(self) -> None:
-        """End the processes that wait."""
+        """End the processes that wait, all at once."""
+        for spare in self._spares:
+            spare.kill()
         while self._spares:
             self._spares.popleft().close()
 
