@@ -61,7 +61,7 @@ def late():
     return 1
 """
 SCRIPT = """
-import os, sys
+import gc, os, sys
 {first}
 from pivot_fingerprint import Observer
 from pivot_fingerprint.observation import LiveCode
@@ -73,6 +73,7 @@ if {live}:
 sys.path.insert(0, root)
 import pipeline
 pipeline.PLAIN = {plain}
+gc.freeze()
 observer = Observer(root=root, is_user_code=is_user, spool=root + "/spool")
 if {live}:
     live.prepare()
@@ -123,10 +124,18 @@ def test_library_code_gets_no_events(write: Callable[[str], Path]) -> None:
     assert done.stdout.startswith("False "), done.stdout
 
 
+def begin(code: LiveCode, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "addaudithook", lambda _: None)
+        code.begin()
+
+
 @pytest.fixture
-def live() -> Iterator[LiveCode]:
+def live(monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveCode]:
     """Live code whose hook is called by the test alone, as the interpreter would."""
-    yield LiveCode(lambda file: file == USERS)
+    code = LiveCode(lambda file: file == USERS)
+    begin(code, monkeypatch)
+    yield code
     for tool in monitoring_tool._ready:
         MONITORING.set_events(tool, 0)
         MONITORING.free_tool_id(tool)
@@ -186,9 +195,8 @@ def test_of_libraries_only_what_starts_programs_is_watched(live: LiveCode, monke
     module = types.ModuleType("popen_other")
     module.Popen = popen  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "library.popen_other", module)
-    monkeypatch.setattr(sys, "addaudithook", lambda _: None)
-    live.begin()
-    assert subprocess.Popen._execute_child.__code__ in live._noted  # type: ignore[attr-defined]
+    begin(live, monkeypatch)
+    assert subprocess.Popen._execute_child.__code__ in live._noted.values()  # type: ignore[attr-defined]
     text = "class Popen:\n    def _launch(self):\n        pass\n    def other(self):\n        pass\n"
     code = compile(text, "/library/popen_new.py", "exec")
     live._on_event("exec", (code,))
@@ -202,18 +210,26 @@ def test_of_libraries_only_what_starts_programs_is_watched(live: LiveCode, monke
     }
 
 
-def test_suspended_generators_of_the_user_need_one_more_event(live: LiveCode) -> None:
-    held = eval(compile("(each for each in range(2))", USERS, "eval"))
-    next(held)
+@pytest.mark.parametrize(
+    ("text", "needed"),
+    [("def f():\n    yield 1\nheld = f()\nnext(held)", True), ("held = (each for each in [1])\nnext(held)", False)],
+)
+def test_suspended_generators_of_the_user_need_one_more_event(live: LiveCode, text: str, *, needed: bool) -> None:
+    code = compile(text, USERS, "exec")
+    live._on_event("exec", (code,))
+    exec(code, {})
     live.prepare()
 
-    assert MONITORING.get_events(monitoring_tool._ready[0]) == MONITORING.events.PY_THROW
+    assert MONITORING.get_events(monitoring_tool._ready[0]) == (MONITORING.events.PY_THROW if needed else 0)
+    assert live._on_yield(code, 0, None) is MONITORING.DISABLE
 
 
-def test_without_a_tool_nothing_is_watched(live: LiveCode, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_tool_nothing_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(monitoring_tool, "TOOL_IDS", ())
-    live.prepare()
+    live = LiveCode()
+    begin(live, monkeypatch)
     live._on_event("exec", (some.__code__.replace(co_filename=USERS),))
+    live.prepare()
 
     assert monitoring_tool._ready == []
 
