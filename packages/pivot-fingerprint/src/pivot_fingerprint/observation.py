@@ -45,8 +45,8 @@ class Observer:
         spool: A directory of this observer alone, created on demand, for the records of children: forked
             processes, those of `multiprocessing`, and Python programs. Without it, children are not
             observed, and `Observed.incomplete` reports that.
-        files: What is known of the user's files, with the same root and predicate, by which observers of
-            several processes need not look again at each.
+        files: The user's files for the same root and predicate, if several observers share them, so that they
+            look at each file once.
     """
 
     def __init__(
