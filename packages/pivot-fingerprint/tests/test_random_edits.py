@@ -131,7 +131,7 @@ def test_kept_results_never_change_a_manifest(
                 source_file._FILES.clear()
                 expected = manifests(lambda stage: fingerprint(stage, root=root))
                 source_file._FILES.clear()
-                with Fingerprinter(memo=memo, root=root) as fingerprinter:
+                with Fingerprinter(memo=memo, root=root, kept_as="stages") as fingerprinter:
                     assert manifests(fingerprinter.fingerprint) == expected
             counted.add(str(expected))
 

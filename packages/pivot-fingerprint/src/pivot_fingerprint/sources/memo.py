@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from json import JSONDecoder, JSONEncoder
 from typing import Any, Protocol
 
@@ -17,9 +17,10 @@ from pivot_fingerprint.syntax.statement_acts import Act
 
 __pivot_module__ = "pivot_fingerprint"
 
-_FORMAT = 4  # version of the bytes: raise it with every change of their content or format
+_FORMAT = 5  # version of the bytes: raise it with every change of their content or format
 _MARK = f"pivot-fingerprint {SCHEMA} {_FORMAT} {sys.version_info.major}.{sys.version_info.minor}\n".encode()
 _CHECK = 16
+_HEADS = 3  # the lines before those of the effects
 
 
 class _Encoder(JSONEncoder):
@@ -63,8 +64,11 @@ def memo_key(content: bytes, kind: str = "") -> bytes:
 def pack_outline(outline: TreeOutline, key: bytes) -> bytes:
     """An outline with all its forms as bytes: first what every walk needs, then a line for each form."""
     whole, lambdas, tops = outline.whole_form(), outline.lambdas(), range(len(outline.tops))
-    head = [outline.tops, outline.bindings, outline.stars, outline.effects, lambdas, outline.imports, outline.acts]
-    lines: list[object] = [head, form_to_json(whole)]
+    lines: list[object] = [
+        [outline.effects, outline.imports, outline.acts],
+        [outline.tops, outline.bindings, outline.stars, lambdas],
+        form_to_json(whole),
+    ]
     lines += [[piece.text, piece.refs, piece.issues, sorted(piece.reads)] for piece in outline.effect_pieces()]
     lines += [form_to_json(outline.lambda_form(number)) for number in range(len(lambdas))]
     lines += [form_to_json(outline.top_form(number)) for number in tops]
@@ -74,8 +78,18 @@ def pack_outline(outline: TreeOutline, key: bytes) -> bytes:
 
 def pack(lines: Iterable[object], key: bytes) -> bytes:
     """Plain data as bytes, one item a line, with a checksum over the key and the data."""
-    payload = "\n".join(_encode(line) for line in lines).encode()
+    return seal(map(encode_line, lines), key)
+
+
+def seal(lines: Iterable[bytes], key: bytes) -> bytes:
+    """Encoded lines as bytes, with a checksum over the key and the data."""
+    payload = b"\n".join(lines)
     return xxh3_128_digest(key + payload) + payload
+
+
+def encode_line(data: object) -> bytes:
+    """Plain data as one line."""
+    return _encode(data).encode()
 
 
 def decode_line(line: bytes) -> Any:
@@ -100,17 +114,39 @@ class MemoOutline:
     """An outline from a memo's bytes, whose lines are decoded when they are needed."""
 
     def __init__(self, lines: Sequence[bytes]) -> None:
-        tops, bindings, stars, effects, lambdas, imports, acts = decode_line(lines[0])
-        self.tops = [_site(raw) for raw in tops]
-        self.bindings = {name: [_binding(raw) for raw in several] for name, several in bindings.items()}
-        self.stars = [Import(*raw) for raw in stars]
+        effects, imports, acts = decode_line(lines[0])
         self.effects = [Effect(line, end, root, tuple(attrs)) for line, end, root, attrs in effects]
         self.imports = [Import(*raw) for raw in imports]
         self.acts = [_act(raw) for raw in acts]
-        self._lambdas = [_site(raw) for raw in lambdas]
         self._lines = lines
-        self._after_effects = 2 + len(effects)
-        self._after_lambdas = self._after_effects + len(lambdas)
+        self._after_effects = _HEADS + len(effects)
+
+    @cached_property
+    def _definitions(self) -> Any:
+        return self._line(1)
+
+    @cached_property
+    def tops(self) -> list[Site]:
+        """The definitions at the top."""
+        return [_site(raw) for raw in self._definitions[0]]
+
+    @cached_property
+    def bindings(self) -> dict[str, list[Binding]]:
+        """The statements at the top by the names that they bind."""
+        return {name: [_binding(raw) for raw in several] for name, several in self._definitions[1].items()}
+
+    @cached_property
+    def stars(self) -> list[Import]:
+        """The star imports."""
+        return [Import(*raw) for raw in self._definitions[2]]
+
+    @cached_property
+    def _lambdas(self) -> list[Site]:
+        return [_site(raw) for raw in self._definitions[3]]
+
+    @cached_property
+    def _after_lambdas(self) -> int:
+        return self._after_effects + len(self._lambdas)
 
     def _line(self, number: int) -> Any:
         return decode_line(self._lines[number])
@@ -133,11 +169,11 @@ class MemoOutline:
 
     def effects_form(self, numbers: list[int]) -> Form:
         """The form of some of the effects together."""
-        return joined([_piece(self._line(2 + number)) for number in numbers])
+        return joined([_piece(self._line(_HEADS + number)) for number in numbers])
 
     def whole_form(self) -> Form:
         """The form of the module's whole text."""
-        return form_from_json(self._line(1))
+        return form_from_json(self._line(_HEADS - 1))
 
 
 def form_to_json(form: Form) -> object:

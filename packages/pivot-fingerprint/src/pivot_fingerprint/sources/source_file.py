@@ -1,13 +1,15 @@
 """Source files as they are on disk: read once, parsed only if necessary, with the place of each function."""
 
 from bisect import bisect_right
+from functools import cached_property
 from types import CodeType
 
 from pivot_fingerprint.disk import Disk
 from pivot_fingerprint.sources.memo import Memo, memo_key, pack_outline, unpack_outline
 from pivot_fingerprint.syntax.form import Form
-from pivot_fingerprint.syntax.outline import Outline, Site, Top, TopPlace
+from pivot_fingerprint.syntax.outline import Binding, Outline, Site, Top, TopPlace
 from pivot_fingerprint.syntax.parsed import Parsed, TreeOutline
+from pivot_fingerprint.syntax.scopes import Import
 
 _LAMBDA = "<lambda>"
 
@@ -21,17 +23,35 @@ class SourceFile:
         self.memo: Memo | None = None
         self._parsed: Parsed | None = None
         self.outline: Outline = kept if kept is not None else TreeOutline(self.parsed)
-        self.bindings = self.outline.bindings
-        self.stars = self.outline.stars
-        self.tops = [Top(number, site) for number, site in enumerate(self.outline.tops)]
-        self._sorted = sorted(self.tops, key=lambda top: top.site.first)
-        self._starts = [top.site.first for top in self._sorted]
         self._forms: dict[Top, Form] = {}
         self._sites: dict[Top, list[Site]] = {}
         self._named: dict[str, list[Top]] | None = None
         self._lambdas: dict[int, list[TopPlace]] | None = None
         self._lambda_forms: dict[int, Form] = {}
         self._whole: Form | None = None
+
+    @property
+    def bindings(self) -> dict[str, list[Binding]]:
+        """The statements at the top by the names that they bind."""
+        return self.outline.bindings
+
+    @property
+    def stars(self) -> list[Import]:
+        """The star imports."""
+        return self.outline.stars
+
+    @cached_property
+    def tops(self) -> list[Top]:
+        """The definitions at the top."""
+        return [Top(number, site) for number, site in enumerate(self.outline.tops)]
+
+    @cached_property
+    def _sorted(self) -> list[Top]:
+        return sorted(self.tops, key=lambda top: top.site.first)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [top.site.first for top in self._sorted]
 
     @property
     def parsed(self) -> Parsed:

@@ -65,10 +65,22 @@ class Effect(NamedTuple):
 class Outline(Protocol):
     """The outline of a file; numbers are positions in its lists."""
 
-    tops: list[Site]
-    bindings: dict[str, list[Binding]]
-    stars: list[Import]
     imports: list[Import]  # everything that statements at the top import
+
+    @property
+    def tops(self) -> list[Site]:
+        """The definitions at the top."""
+        ...
+
+    @property
+    def bindings(self) -> dict[str, list[Binding]]:
+        """The statements at the top by the names that they bind."""
+        ...
+
+    @property
+    def stars(self) -> list[Import]:
+        """The star imports."""
+        ...
 
     @property
     def acts(self) -> list[Act]:

@@ -34,8 +34,11 @@ def gather(
     roots: Sequence[Draft],
     walk: DraftWalk,
     name_libraries: Callable[[Iterable[str]], Mapping[str, Library]],
-) -> Manifest:
-    """The manifest of everything that is reachable from the roots; it does not depend on earlier walks."""
+) -> tuple[Manifest, Mapping[Draft, DraftFacts]]:
+    """The manifest of everything that is reachable from the roots, and the facts behind it.
+
+    It does not depend on earlier walks.
+    """
     reached = _reach(roots, walk)
     facts = {
         draft: walk.facts(draft) for entry in reached.via for draft in (entry, *reached.live_objects.get(entry, ()))
@@ -69,7 +72,7 @@ def gather(
         for each in (facts[entry], *live_objects):
             libraries |= each.found.libraries
             edges += [Unresolved(*issue, key) for issue in each.found.issues]
-    return Manifest(entries, tuple(edges), name_libraries(libraries))
+    return Manifest(entries, tuple(edges), name_libraries(libraries)), facts
 
 
 def _reach(roots: Sequence[Draft], walk: DraftWalk) -> Reached:

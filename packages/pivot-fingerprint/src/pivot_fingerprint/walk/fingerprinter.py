@@ -24,6 +24,7 @@ from pivot_fingerprint.values.builtin_types import take_apart, take_builtin_apar
 from pivot_fingerprint.values.encoder import Encoded, Encoder, Parts, UnencodableError
 from pivot_fingerprint.walk.closure import gather
 from pivot_fingerprint.walk.drafts import CodeTask, Draft, DraftFacts, Drafts, EntrySpan, Findings, NamesTask, ValueTask
+from pivot_fingerprint.walk.kept_manifests import KeptManifests
 from pivot_fingerprint.walk.libraries import Libraries
 from pivot_fingerprint.walk.resolve import Resolver
 
@@ -54,6 +55,8 @@ class Fingerprinter:
             counts as. It may grow between two calls.
         listener: Records all reads and look-ups on disk, so that a caller can check whether they would have the same
             results now.
+        kept_as: The name under which the memo keeps the manifests, at the end of the context, for the next process.
+            There, a function needs no walk if nothing has changed that its walk depended on.
     """
 
     def __init__(
@@ -64,7 +67,10 @@ class Fingerprinter:
         memo: Memo | None = None,
         chance: Mapping[int, object] | None = None,
         listener: Listener | None = None,
+        kept_as: str | None = None,
     ) -> None:
+        self._memo, self._kept_as = memo, kept_as
+        self._kept: KeptManifests | None = None
         self._root = os.fspath(root) if root is not None else None
         self._modules = Modules(cached(is_user_code or default_is_user_code), self._root, Sources(memo, Disk(listener)))
         self._libraries = Libraries(self._modules)
@@ -81,6 +87,8 @@ class Fingerprinter:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: types.TracebackType | None
     ) -> None:
         self._paused.close()
+        if self._kept is not None and kind is None:
+            self._kept.save()
 
     def fingerprint(self, func: Callable[..., object], values: Mapping[str, object] | None = None) -> Manifest:
         """Everything that a function depends on: code and values, each as an entry with a digest.
@@ -95,7 +103,23 @@ class Fingerprinter:
         if not callable(func):
             raise NotCallableError(func)
         with _collector_paused():
-            return self._manifest(self._walk_of(func), func, values or {})
+            walk = self._walk_of(func)
+            kept = self._kept_manifests(walk)
+            given = walk.value_drafts(values or {})
+            known = {key: walk.facts(draft) for key, draft in given.items()} if kept is not None else {}
+            manifest = kept.find(func, known, self._libraries.of) if kept is not None else None
+            if manifest is None:
+                manifest, facts = gather(walk.roots(func, given), walk, self._libraries.of)
+                if kept is not None:
+                    kept.add(func, given, facts, manifest)
+            return manifest
+
+    def _kept_manifests(self, walk: "_Walk") -> KeptManifests | None:
+        if self._memo is None or self._kept_as is None or self._root is None:
+            return None
+        if self._kept is None:
+            self._kept = walk.kept_manifests(self._memo, f"{self._root}\0{self._kept_as}")
+        return self._kept
 
     def _walk_of(self, func: Callable[..., object]) -> "_Walk":
         inner = _innermost(func)
@@ -106,11 +130,6 @@ class Fingerprinter:
         if walk is None:
             walk = self._walks[base] = _Walk(self._modules, PortablePaths(base), self._chance)
         return walk
-
-    def _manifest(self, walk: "_Walk", func: Callable[..., object], values: Mapping[str, object]) -> Manifest:
-        roots = [walk.root_draft(func, _innermost(func))]
-        roots += [walk.value_draft(key, values[key]) for key in sorted(values)]
-        return gather(roots, walk, self._libraries.of)
 
     def unstable_values(
         self, func: Callable[..., object], values: Mapping[str, object] | None = None
@@ -132,7 +151,8 @@ class Fingerprinter:
             plain = self._walk_of(func)
             if self._unstable_walk is None or self._unstable_walk.of is not plain:
                 self._unstable_walk = _Walk(self._modules, plain.places, self._chance, of=plain)
-            manifest = self._manifest(self._unstable_walk, func, values or {})
+            roots = self._unstable_walk.roots(func, self._unstable_walk.value_drafts(values or {}))
+            manifest, _ = gather(roots, self._unstable_walk, self._libraries.of)
             keys = sorted(manifest.keys() & self._unstable_walk.left_out.keys())
             digests: dict[str, str] = {}
             for key, entry in sorted(manifest.items()):  # several entries with one key are numbered
@@ -214,7 +234,15 @@ class _Walk:
         self._inlined: dict[int, tuple[str, Findings]] = {}
         self._afresh = False
 
-    def root_draft(self, func: Callable[..., object], inner: object) -> Draft:
+    def roots(self, func: Callable[..., object], values: Mapping[str, Draft]) -> list[Draft]:
+        """The drafts where the walk from a function and some values begins."""
+        return [self._root_draft(func, _innermost(func)), *values.values()]
+
+    def kept_manifests(self, memo: Memo, name: str) -> KeptManifests:
+        """The manifests under a name in a memo, to be compared with this walk."""
+        return KeptManifests(memo, name, self._modules, self._resolver, self.facts)
+
+    def _root_draft(self, func: Callable[..., object], inner: object) -> Draft:
         """The draft where the walk begins: a plain function or class is its own entry, other callables are in one."""
         parts = self._code.describe(func)
         if parts is not None and parts.entry is not None and not parts.children and not parts.tag:
@@ -254,11 +282,12 @@ class _Walk:
             self._parts[key] = parts_of(self.left_out[key][1], self.encoded) if room else {}
         return self._parts[key]
 
-    def value_draft(self, key: str, value: object) -> Draft:
-        """The draft of an additional value under its own key."""
-        draft = Draft(key, EntrySpan())
-        draft.tasks.append(ValueTask("value", value))
-        return draft
+    def value_drafts(self, values: Mapping[str, object]) -> dict[str, Draft]:
+        """The drafts of additional values, each under its own key."""
+        drafts = {key: Draft(key, EntrySpan()) for key in sorted(values)}
+        for key, draft in drafts.items():
+            draft.tasks.append(ValueTask("value", values[key]))
+        return drafts
 
     def facts(self, draft: Draft) -> DraftFacts:
         """The content of a draft and its targets, computed once."""

@@ -65,6 +65,10 @@ class LibraryState:
             found += [(draft, self._entry(module, library, lines[library])) for library in lines]
         return sorted(found, key=lambda pair: pair[1].key)
 
+    def acts_with(self, module: Module) -> bool:
+        """Whether a module, or any that it imports, acts on a library."""
+        return bool(self._acting.of(module))
+
     def _starts(self, facts: Mapping[Draft, DraftFacts]) -> dict[Module, Draft]:
         """The modules of entries and those that their code imports, each with the first entry that leads to it."""
         starts: dict[Module, Draft] = {}

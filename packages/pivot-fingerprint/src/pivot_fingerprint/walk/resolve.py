@@ -68,6 +68,14 @@ class Resolver:
         self._found = before
         return lines
 
+    def tokens(self, module: Module, ref: Ref, found: Findings) -> list[Token] | None:
+        """The tokens of a name in a module; None if there is an issue with it."""
+        before, self._found = self._found, found
+        said = self._issue_count
+        tokens = self._tokens(module, ref)
+        self._found = before
+        return tokens if self._issue_count == said else None
+
     def _note(self, tokens: list[Token]) -> list[str]:
         """The texts of tokens, sorted; their targets are recorded."""
         names = set()

@@ -169,6 +169,7 @@ class _Load:
             memo=OutlineCache(self._layout.outlines_dir),
             chance=self._recorder.random_calls.numbers,
             listener=self._recorder,
+            kept_as=str(file),
         )
         self._sources: dict[str, str] = {}
         self._assigned: dict[str, str] = {}
