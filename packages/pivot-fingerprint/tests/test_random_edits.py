@@ -1,14 +1,14 @@
 """After any edits of any project, the results of earlier versions lead to the manifest of a walk without them."""
 
 import importlib
-import itertools
-import os
 import shutil
+import string
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -47,6 +47,18 @@ STATEMENTS = (
     "import json, string",
     "# a remark {n}",
     "if {n}: VALUE += 1",
+    "def f(x): return abs(len(x)) + math.sqrt({n})",
+    "def g(x): return f(x) + {before}.g(x) + VALUE",
+    "def h(x): return g(x) + {before}.f({n})",
+    "VALUE = int(os.environ.get('RANDOM_EDITS', '{n}'))",
+    "{before}.f = f",
+    "{before}.g.__defaults__ = ({n},)",
+    "{before}.f.mark = {n}",
+    "globals()['len'] = max",
+    "f.__code__ = g.__code__",
+    "string.mark = {n}",
+    "def f(x): return string.capwords(str(x)) + str(abs({n}))",
+    "{before}.abs = max",
 )
 FIRST = """
 import functools
@@ -72,15 +84,23 @@ runner = Runner()
 def one(x): return {last}.f(x), h(x)
 def two(x): return {last}.g(x), {last}.VALUE
 def three(x): return runner(x), {last}
+def four(x): return {last}.g(x)
 """
 
-lines = st.lists(st.tuples(st.sampled_from(STATEMENTS), st.integers(1, 3)), max_size=5)
-versions = st.lists(st.dictionaries(st.sampled_from(MODULES), lines, min_size=1, max_size=3), min_size=2, max_size=4)
+SIMPLE = tuple(each for each in STATEMENTS if each.startswith(("def", "VALUE", "#", "import")))
+SIMPLE_LINES = st.lists(st.tuples(st.sampled_from(SIMPLE), st.integers(1, 3)), max_size=5)
+LINES = st.lists(st.tuples(st.sampled_from(STATEMENTS), st.integers(1, 3)), max_size=5)
+EDITS = st.dictionaries(st.sampled_from(MODULES), SIMPLE_LINES | LINES, min_size=1, max_size=2)
+VERSIONS = st.lists(st.tuples(EDITS, st.sampled_from(["1", "2"])), min_size=2, max_size=5)
 
 
 def text(content: list[tuple[str, int]], before: str) -> str:
     """A module; what it does not define comes from the module before."""
-    head = f"import {before}\nfrom {before} import twice, f, g, h, K, VALUE, STATE\n" if before else FIRST
+    head = (
+        f"import math, os, string, {before}\nfrom {before} import twice, f, g, h, K, VALUE, STATE\n"
+        if before
+        else FIRST
+    )
     written = [line.format(n=number, before=before or "functools") for line, number in content if before]
     return head + "".join(f"{each}\n" for each in written)
 
@@ -106,35 +126,42 @@ class Memo(dict[bytes, bytes]):
 
 def manifests(take: Callable[[Any], Manifest]) -> list[object]:
     pipeline = importlib.import_module("pipeline")
-    return [take(each).to_json() for each in (pipeline.one, pipeline.two, pipeline.three)]
+    return [take(each).to_json() for each in (pipeline.one, pipeline.two, pipeline.three, pipeline.four)]
 
 
 def test_kept_results_never_change_a_manifest(
-    tmp_path: Path, importable: Callable[[Path], AbstractContextManager[None]]
+    tmp_path: Path, importable: Callable[[Path], AbstractContextManager[None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    numbers, memo, counted = itertools.count(), Memo(), set()
+    root, memo, counted = tmp_path / "checkout", Memo(), set()
+    known = vars(string).copy()
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(versions)
-    def check(edits: list[dict[str, list[tuple[str, int]]]]) -> None:
-        root = tmp_path / f"checkout{next(numbers)}"
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(VERSIONS)
+    def check(edits: list[tuple[dict[str, list[tuple[str, int]]], str]]) -> None:
         project: dict[str, list[tuple[str, int]]] = {}
-        for edit in edits:
+        for edit, value in edits:
+            monkeypatch.setenv("RANDOM_EDITS", value)
             project |= edit
             project = {file: content for file, content in project.items() if content}  # without content, it is deleted
             write(root, project)
+            vars(string).clear()
+            vars(string).update(known)
             with importable(root):
                 try:
                     importlib.import_module("pipeline")
                 except Exception:  # noqa: BLE001 - a project that cannot be imported has no stages
                     continue
-                source_file._FILES.clear()
+                forget()
                 expected = manifests(lambda stage: fingerprint(stage, root=root))
-                source_file._FILES.clear()
+                forget()
                 with Fingerprinter(memo=memo, root=root, kept_as="stages") as fingerprinter:
                     assert manifests(fingerprinter.fingerprint) == expected
             counted.add(str(expected))
 
     check()
     assert len(counted) > 10
-    assert os.listdir(tmp_path)
+
+
+def forget() -> None:
+    """Forget the files that this process has read, like a new process."""
+    source_file._FILES.clear()

@@ -43,8 +43,9 @@ class Memo(Protocol):
     """A store of bytes by key: a table, a directory, a dict. It may drop any entry.
 
     A key is 16 bytes and stands for the content of one file, the `SCHEMA`, the minor version of Python and one of the
-    results of the text, so that an entry never becomes wrong. Returned content is checked: bytes that are damaged, or
-    were stored under another key, are computed and stored again. Exceptions of `get` and `put` are not caught.
+    results of the text, so that an entry never becomes wrong; or for the name of kept manifests, each of which is
+    compared with the current code before it counts. Returned content is checked: bytes that are damaged, or were
+    stored under another key, are computed and stored again. Exceptions of `get` and `put` are not caught.
     """
 
     def get(self, key: bytes, /) -> bytes | None:

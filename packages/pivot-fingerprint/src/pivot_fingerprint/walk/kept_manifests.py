@@ -4,7 +4,7 @@ import builtins
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FunctionType, ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from xxhash import xxh3_128_hexdigest
 
@@ -96,7 +96,7 @@ class KeptManifests:
             return None
         self._stages[place] = line
         for home in homes:
-            self._keep_module(home)
+            self._keep_module(self._modules.of(sys.modules[home]))
         return Manifest({key: Entry(*entry) for key, *entry in entries}, (), libraries(names))
 
     def add(
@@ -107,19 +107,19 @@ class KeptManifests:
         manifest: Manifest,
     ) -> None:
         """Keep a manifest for the next process if its walk, with these facts, was simple enough to be checked there."""
-        function = self._function(func)
-        if function is None or len(manifest) != len(facts) or f"func:{function.module}:{function.name}" not in manifest:
-            return
-        own = frozenset(values.values())
+        function, own = self._function(func), frozenset(values.values())
+        entries = [draft for draft in facts if draft.owner is None]
+        if function is None or len({draft.key for draft in entries}) < len(entries):
+            return  # the names of some entries depend on all others
         if not all(self._is_simple(draft, each) for draft, each in facts.items() if draft not in own):
             return
         if any(_leads_further(facts[draft]) for draft in own):
             return
-        homes = sorted({draft.module.name for draft in facts if draft.module is not None})
-        for home in homes:
-            self._keep_module(home)
+        homes = {draft.module.name: draft.module for draft in facts if draft.module is not None}
+        for module in homes.values():
+            self._keep_module(module)
         content = [
-            homes,
+            sorted(homes),
             sorted({name for each in facts.values() for name in each.found.libraries}),
             [[key, *entry] for key, entry in manifest.items()],
         ]
@@ -150,26 +150,29 @@ class KeptManifests:
         return known
 
     def _examine(self, draft: Draft, facts: DraftFacts) -> bool:
-        module, found = draft.module, facts.found
-        if draft.owner is not None or draft.also or draft.fixed or draft.issues or len(draft.tasks) != 1:
+        if draft.also or draft.fixed or draft.issues:
             return False
-        if found.imports or found.issues or found.reads or found.reads_of:
-            return False
+        if draft.owner is not None:  # a function with defaults
+            return draft.base == draft.owner.key and not _leads_further(facts)
+        module, task = draft.module, draft.tasks[0] if len(draft.tasks) == 1 else None
         if module is None or self._live(module.name) is not module or self._resolver.library_state.acts_with(module):
             return False
-        task = draft.tasks[0]
         if isinstance(task, ValueTask):
             return not _leads_further(facts)
-        if not isinstance(task, CodeTask) or task.lenient or not draft.key.startswith("func:"):
+        return isinstance(task, CodeTask) and draft.key.startswith("func:") and self._notes(module, task, facts.found)
+
+    def _notes(self, module: Module, task: CodeTask, found: Findings) -> bool:
+        """Note what all names in a function lead to; whether that can be checked later."""
+        if task.lenient or found.imports or found.issues or found.reads or found.reads_of:
             return False
         decorators = [ref._replace(weak=True) for each in task.form.signatures for ref in each.decorators]
-        return self._keep_module(module.name) and all(self._note(module, ref) for ref in (*task.form.refs, *decorators))
+        refs = (*task.form.refs, *decorators)
+        self._keep_module(module)
+        return all(self._note(module, ref) for ref in refs)
 
     def _note(self, module: Module, ref: Ref) -> bool:
         """Note what a name in a module leads to; whether that can be checked later."""
-        if not isinstance(ref.root, str):
-            return False
-        key = (ref.root, ref.attrs, ref.weak)
+        key = (cast("str", ref.root), ref.attrs, ref.weak)  # code with imports is not simple
         refs = self._records[module.name].refs
         if key not in refs:
             led = self._led(module, key)
@@ -182,42 +185,43 @@ class KeptManifests:
         """What a name leads to, as plain data; None if that cannot be checked later."""
         function = self._named_function(module, key)
         tokens = self._resolver.tokens(module, Ref(key[0], key[1], 0, key[2]), Findings())
-        if tokens is None:
-            return None
         if function is not None:
-            entry: Any = tokens[0].entry if len(tokens) == 1 and not isinstance(tokens[0], str) else None
+            entry: Any = tokens[0].entry if tokens and not isinstance(tokens[0], str) else None
+            if entry is None or tokens is None or len(tokens) > 1 or tokens[0] is not entry.parts:
+                return None
             place = (f"func:{function.module}:{function.name}", function.line)
-            same = entry is not None and tokens[0] is entry.parts and (entry.key, entry.span.start) == place
-            return list(function) if same else None
+            return list(function) if (entry.key, entry.span.start) == place else None
         if not tokens and _is_builtin(module, key[0]):
             return 0
-        return self._texts(tokens)
+        drafts = [token.entry for token in tokens or () if not isinstance(token, str)]
+        drafts += [draft.owner for draft in drafts if draft.owner is not None]
+        return self._texts(tokens) if all(self._is_simple(draft, self._facts(draft)) for draft in drafts) else None
 
-    def _texts(self, tokens: Sequence[Any]) -> list[list[str]] | None:
-        """Names of libraries, and the keys of values with their digests; None for anything else."""
-        texts = []
+    def _texts(self, tokens: Sequence[Any] | None) -> list[list[Any]] | None:
+        """Names of libraries, and the places of values and functions with the digests of the values; else None."""
+        if tokens is None:
+            return None
+        texts: list[list[Any]] = []
         for token in tokens:
             if isinstance(token, str):
                 texts.append([token])
                 continue
             draft = token.entry
             facts = self._facts(draft)
-            if token is not draft.parts or not draft.key.startswith("const:") or not self._is_simple(draft, facts):
+            is_value = draft.owner is not None or draft.key.startswith("const:")
+            if token is not draft.parts or not is_value or _leads_further(facts):
                 return None
-            texts.append([draft.key, facts.digest(_NOTHING), draft.module.name])
+            home = (draft.owner or draft).module
+            texts.append([draft.key, draft.base, home.name, draft.span.start, facts.digest(_NOTHING)])
         return texts
 
-    def _keep_module(self, name: str) -> bool:
-        """Note a module, with what is known of it from before if its content is the same; whether that is possible."""
-        if name not in self._records:
-            module = self._live(name)
-            content = self._modules.sources.disk.read(module.file or "", keep=True) if module is not None else None
-            if module is None or content is None:
-                return False
-            refs = self._before[name].refs if self._holds(name) else {}
-            record = _ModuleRecord(module.file or "", module.entry_file, xxh3_128_hexdigest(content), dict(refs))
-            self._records[name] = record
-        return True
+    def _keep_module(self, module: Module) -> None:
+        """Note a module, with what is known of it from before if that still holds."""
+        if module.name not in self._records:
+            file = module.file or ""
+            digest = xxh3_128_hexdigest(self._modules.sources.disk.read(file, keep=True) or b"")
+            refs = dict(self._before[module.name].refs) if self._holds(module.name) else {}
+            self._records[module.name] = _ModuleRecord(file, module.entry_file, digest, refs)
 
     # Whether it is still so
 
@@ -244,10 +248,9 @@ class KeptManifests:
         if led == 0:
             return _is_builtin(module, key[0])
         if led and isinstance(led[0], str):
-            function = self._named_function(module, key)
-            return function is not None and list(function) == led
+            return bool(self._named_function(module, key) == tuple(led))
         tokens = self._resolver.tokens(module, Ref(key[0], key[1], 0, key[2]), Findings())
-        return tokens is not None and self._texts(tokens) == led
+        return self._texts(tokens) == led
 
     # Functions
 

@@ -1,0 +1,253 @@
+"""A kept manifest counts again only if nothing has changed that its walk depended on; see also `test_random_edits`."""
+
+import importlib
+import math
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from pivot_fingerprint import Fingerprinter, Manifest, fingerprint
+from pivot_fingerprint.sources import source_file
+from pivot_fingerprint.sources.memo import decode_line, encode_line, memo_key, seal, unpack
+
+MARK = "0" * 32
+PROJECT = {
+    "pipeline.py": """
+import math, sys, functools, helpers, other
+from helpers import scale
+RATE = 3
+def deco(function): return function
+def local(x): return x * RATE + abs(x)
+@deco
+def stage(x) -> int: return local(scale(x)) + helpers.shift(x) + math.sqrt(x) + helpers.TABLE["a"] + __name__
+""",
+    "helpers.py": """
+import os
+TABLE = {"a": os.environ.get("KEPT_MANIFESTS", "1")}
+def scale(x, factor=2): return x * factor
+def shift(x): return x + 1
+""",
+    "other.py": "import sys, helpers\nUNUSED = 1\n",
+}
+
+
+class Memo(dict[bytes, bytes]):
+    def put(self, key: bytes, content: bytes) -> None:
+        self[key] = content
+
+
+class Project:
+    """A project whose stage is fingerprinted in one process after the other."""
+
+    def __init__(self, root: Path, importable: Callable[[Path], AbstractContextManager[None]]) -> None:
+        self.root, self.memo = root, Memo()
+        self._importable = importable
+        for name, text in PROJECT.items():
+            self.write(name, text)
+
+    def write(self, name: str, text: str) -> None:
+        self.root.mkdir(exist_ok=True)
+        (self.root / name).write_text(text)
+
+    def add(self, name: str, text: str) -> None:
+        self.write(name, f"{(self.root / name).read_text()}{text}\n")
+
+    def manifest(self, values: dict[str, object] | None = None, **options: object) -> Manifest:
+        """The manifest in a new process, with the memo."""
+        source_file._FILES.clear()
+        with (
+            self._importable(self.root),
+            Fingerprinter(memo=self.memo, root=self.root, **{"kept_as": "name", **options}) as fingerprinter,  # type: ignore[arg-type]
+        ):
+            return fingerprinter.fingerprint(importlib.import_module("pipeline").stage, values)
+
+    def walked(self, values: dict[str, object] | None = None) -> Manifest:
+        """The manifest of a walk."""
+        source_file._FILES.clear()
+        with self._importable(self.root):
+            return fingerprint(importlib.import_module("pipeline").stage, root=self.root, values=values)
+
+    def mark(self) -> None:
+        """Put another digest into all entries of kept manifests."""
+        key = memo_key(f"{self.root}\0name".encode(), "manifests")
+        lines = unpack(self.memo.get(key), key) or [encode_line([[], []])]
+        marked = [
+            encode_line([*kept, [[entry, MARK, *rest] for entry, _, *rest in entries]])
+            for *kept, entries in map(decode_line, lines[1:])
+        ]
+        self.memo[key] = seal([lines[0], *marked], key)
+
+    def reuses(self, values: dict[str, object] | None = None) -> bool:
+        """Whether the kept manifest is used; either way, the result is that of a walk."""
+        before = self.memo.copy()
+        expected = self.walked(values)
+        assert self.manifest(values) == expected
+        self.memo.clear()
+        self.memo.update(before)
+        self.mark()
+        marked = self.manifest(values)
+        self.memo.clear()
+        self.memo.update(before)
+        return {entry.digest for entry in marked.values()} == {MARK}
+
+
+@pytest.fixture
+def project(tmp_path: Path, importable: Callable[[Path], AbstractContextManager[None]]) -> Iterator[Project]:
+    known = vars(math).copy()
+    yield Project(tmp_path / "checkout", importable)
+    vars(math).clear()
+    vars(math).update(known)
+
+
+@pytest.mark.parametrize("edit", ["", "UNUSED = 2", "def more(x): return x", "import string"])
+def test_a_manifest_is_used_again_after_edits_elsewhere(project: Project, edit: str) -> None:
+    project.manifest()
+    project.add("other.py", edit)
+    assert project.reuses()
+    project.manifest()
+    assert project.reuses()
+
+
+@pytest.mark.parametrize(
+    ("file", "edit"),
+    [
+        ("helpers.py", "def shift(x): return x + 2"),
+        ("helpers.py", "def more(x): return x"),  # lines may have moved
+        ("pipeline.py", "RATE = 4"),
+        ("other.py", "helpers.TABLE['a'] = 2"),
+        ("other.py", "helpers.TABLE = {'b': 2}"),
+        ("other.py", "helpers.TABLE = math = 'text'"),
+        ("other.py", "helpers.TABLE = helpers.shift"),
+        ("other.py", "helpers.TABLE = [helpers.shift]"),
+        ("other.py", "del helpers.TABLE"),
+        ("other.py", "helpers.shift = helpers.scale"),
+        ("other.py", "helpers.shift = lambda x: x"),
+        ("other.py", "helpers.shift.__code__ = helpers.more.__code__"),
+        ("other.py", "helpers.shift.__defaults__ = (3,)"),
+        ("other.py", "helpers.scale.__defaults__ = (3,)"),
+        ("other.py", "helpers.shift.mark = 1"),
+        ("other.py", "class Sub(type(sys)): pass\nhelpers.__class__ = Sub"),
+        ("other.py", "sys.modules['pipeline'].abs = max"),
+        ("other.py", "import cmath\nsys.modules['pipeline'].math = cmath"),
+        ("other.py", "sys.modules['pipeline'].helpers = math = None"),
+        ("other.py", "import math\nmath.mark = 1"),
+        ("other.py", "del sys.modules['helpers']"),
+    ],
+)
+def test_a_manifest_is_made_again_if_something_changed_that_it_depends_on(
+    project: Project, file: str, edit: str
+) -> None:
+    project.add("helpers.py", "def more(x): return -x")
+    project.manifest()
+    assert project.reuses()
+    project.add(file, edit)
+    assert not project.reuses()
+
+
+def test_values_from_the_environment_are_taken_again(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.manifest()
+    monkeypatch.setenv("KEPT_MANIFESTS", "2")
+    assert not project.reuses()
+
+
+def test_a_moved_module_is_another_one(project: Project) -> None:
+    project.manifest()
+    (project.root / "helpers").mkdir()
+    (project.root / "helpers.py").rename(project.root / "helpers/__init__.py")
+    assert not project.reuses()
+
+
+def test_the_given_values_count(project: Project) -> None:
+    project.manifest({"value": [1, 2]})
+    assert project.reuses({"value": [1, 2]})
+    assert not project.reuses({"value": [1, 3]})
+    assert not project.reuses()
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        "class K: pass\ndef stage(x): return K",
+        "def stage(x, y=1): return x",
+        "def stage(x):\n    import helpers as late\n    return late.shift(x)",
+        "def stage(x): return eval(x)",
+        "def stage(x): return helpers",
+        "def stage(x): return missing",
+        "def stage(x): return stage.__doc__",
+        "TABLE = [local]\ndef stage(x): return TABLE",
+        "TABLE = (each for each in ())\ndef stage(x): return TABLE",
+        "@functools.cache\ndef stage(x): return x",
+        "math.mark = 1\ndef stage(x): return math.sqrt(x)",
+        "def first(x, y=1): return x\nsecond = first\ndef first(x, y=1): return x\ndef stage(x): return first, second",
+        "def first(x): return x\nsecond = first\ndef first(x): return x\ndef stage(x): return first, second",
+        "def make():\n    def inner(x): return x\n    return inner\nstage = make()",
+        "stage = functools.partial(local)",
+        "type Alias = int\ndef stage(x): return Alias",
+        "exec('def made(x): return x')\ndef stage(x): return made",
+        "with open(other.__file__, 'w'): pass\ndef stage(x): return other.given(x)",
+    ],
+)
+def test_manifests_of_other_walks_are_not_kept(project: Project, definition: str) -> None:
+    project.add("other.py", "def given(x): return x")
+    project.add("pipeline.py", definition)
+    project.manifest()
+    assert not project.reuses()
+
+
+def test_a_manifest_with_code_in_a_given_value_is_not_kept(project: Project) -> None:
+    project.add("other.py", "def given(x): return x")
+
+    def values() -> dict[str, object]:
+        return {"value": importlib.import_module("other").given}
+
+    for edit in ("", "def given(x): return -x"):
+        project.add("other.py", edit)
+        source_file._FILES.clear()
+        with project._importable(project.root):
+            stage = importlib.import_module("pipeline").stage
+            with Fingerprinter(memo=project.memo, root=project.root, kept_as="name") as fingerprinter:
+                kept = fingerprinter.fingerprint(stage, values())
+            assert kept == fingerprint(stage, root=project.root, values=values())
+
+
+@pytest.mark.parametrize("options", [{"kept_as": None}, {"root": None}, {"memo": None}])
+def test_nothing_is_kept_without_a_name_a_root_or_a_memo(project: Project, options: dict[str, object]) -> None:
+    key = memo_key(f"{project.root}\0name".encode(), "manifests")
+    source_file._FILES.clear()
+    with project._importable(project.root):
+        given = {"memo": project.memo, "root": project.root, "kept_as": "name"} | options
+        with Fingerprinter(**given) as fingerprinter:  # type: ignore[arg-type]
+            fingerprinter.fingerprint(importlib.import_module("pipeline").stage)
+    assert key not in project.memo
+
+
+def test_nothing_is_kept_after_an_error(project: Project) -> None:
+    def fail() -> None:
+        with Fingerprinter(memo=project.memo, root=project.root, kept_as="name") as fingerprinter:
+            fingerprinter.fingerprint(importlib.import_module("pipeline").stage)
+            raise ZeroDivisionError
+
+    with project._importable(project.root), pytest.raises(ZeroDivisionError):
+        fail()
+    assert not project.reuses()
+
+
+def test_damaged_manifests_are_made_again(project: Project) -> None:
+    project.manifest()
+    key = memo_key(f"{project.root}\0name".encode(), "manifests")
+    project.memo[key] = b"damaged"
+    assert project.manifest() == project.walked()
+    assert project.memo[key] != b"damaged"
+
+
+def test_only_a_change_is_written(project: Project) -> None:
+    project.manifest()
+    key = memo_key(f"{project.root}\0name".encode(), "manifests")
+    written = project.memo[key]
+    project.manifest()
+    assert project.memo[key] is written
+    project.add("helpers.py", "# lines may have moved")
+    project.manifest()
+    assert project.memo[key] != written
