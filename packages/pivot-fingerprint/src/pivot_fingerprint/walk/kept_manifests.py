@@ -248,9 +248,9 @@ class KeptManifests:
         if led == 0:
             return _is_builtin(module, key[0])
         if led and isinstance(led[0], str):
-            return bool(self._named_function(module, key) == tuple(led))
+            return self._named_function(module, key) == tuple(led)
         tokens = self._resolver.tokens(module, Ref(key[0], key[1], 0, key[2]), Findings())
-        return self._texts(tokens) == led
+        return bool(self._texts(tokens) == led)
 
     # Functions
 
