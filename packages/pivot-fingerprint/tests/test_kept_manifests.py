@@ -101,12 +101,23 @@ def project(tmp_path: Path, importable: Callable[[Path], AbstractContextManager[
     vars(math).update(known)
 
 
+@pytest.mark.parametrize("file", PROJECT)
 @pytest.mark.parametrize("edit", ["", "UNUSED = 2", "def more(x): return x", "import string"])
-def test_a_manifest_is_used_again_after_edits_elsewhere(project: Project, edit: str) -> None:
+def test_a_manifest_is_used_again_after_edits_elsewhere(project: Project, file: str, edit: str) -> None:
     project.manifest()
-    project.add("other.py", edit)
+    for _ in range(2):
+        project.add(file, edit)
+        assert project.reuses()
+        project.manifest()
+
+
+@pytest.mark.parametrize("file", PROJECT)
+def test_lines_may_move(project: Project, file: str) -> None:
+    project.manifest()
+    project.write(file, f"# more\n\n{(project.root / file).read_text()}")
     assert project.reuses()
     project.manifest()
+    project.write("helpers.py", (project.root / "helpers.py").read_text().replace("x + 1", "(\n    x + 1)"))
     assert project.reuses()
 
 
@@ -114,7 +125,9 @@ def test_a_manifest_is_used_again_after_edits_elsewhere(project: Project, edit: 
     ("file", "edit"),
     [
         ("helpers.py", "def shift(x): return x + 2"),
-        ("helpers.py", "def more(x): return x"),  # lines may have moved
+        ("helpers.py", "if True:\n    def shift(x): return x + 1"),
+        ("helpers.py", "TABLE = {'a': 1}"),
+        ("pipeline.py", "def abs(x): return x"),
         ("pipeline.py", "RATE = 4"),
         ("other.py", "helpers.TABLE['a'] = 2"),
         ("other.py", "helpers.TABLE = {'b': 2}"),
@@ -170,6 +183,8 @@ def test_the_given_values_count(project: Project) -> None:
     "definition",
     [
         "class K: pass\ndef stage(x): return K",
+        "class K: pass\nvalue = K()\ndef stage(x): return value",
+        "def stage(x): return x\ndef stage(x): return -x",
         "def stage(x, y=1): return x",
         "def stage(x):\n    import helpers as late\n    return late.shift(x)",
         "def stage(x): return eval(x)",
@@ -191,6 +206,7 @@ def test_the_given_values_count(project: Project) -> None:
 )
 def test_manifests_of_other_walks_are_not_kept(project: Project, definition: str) -> None:
     project.add("other.py", "def given(x): return x")
+    project.write("pipeline.py", PROJECT["pipeline.py"].replace("def stage", "def before"))
     project.add("pipeline.py", definition)
     project.manifest()
     assert not project.reuses()
@@ -248,6 +264,6 @@ def test_only_a_change_is_written(project: Project) -> None:
     written = project.memo[key]
     project.manifest()
     assert project.memo[key] is written
-    project.add("helpers.py", "# lines may have moved")
+    project.add("helpers.py", "def shift(x): return x")
     project.manifest()
     assert project.memo[key] != written

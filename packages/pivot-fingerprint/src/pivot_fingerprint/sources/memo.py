@@ -17,7 +17,7 @@ from pivot_fingerprint.syntax.statement_acts import Act
 
 __pivot_module__ = "pivot_fingerprint"
 
-_FORMAT = 5  # version of the bytes: raise it with every change of their content or format
+_FORMAT = 6  # version of the bytes: raise it with every change of their content or format
 _MARK = f"pivot-fingerprint {SCHEMA} {_FORMAT} {sys.version_info.major}.{sys.version_info.minor}\n".encode()
 _CHECK = 16
 _HEADS = 3  # the lines before those of the effects

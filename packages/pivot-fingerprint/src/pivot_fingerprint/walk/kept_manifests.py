@@ -12,8 +12,9 @@ from pivot_fingerprint.manifest import Entry, Library, Manifest
 from pivot_fingerprint.object_ids import id_of
 from pivot_fingerprint.sources.memo import Memo, decode_line, encode_line, memo_key, seal, unpack
 from pivot_fingerprint.sources.modules import Module, Modules
-from pivot_fingerprint.syntax.form import Ref
-from pivot_fingerprint.walk.drafts import CodeTask, Draft, DraftFacts, Findings, ValueTask
+from pivot_fingerprint.syntax.form import Form, Ref
+from pivot_fingerprint.syntax.outline import Top
+from pivot_fingerprint.walk.drafts import CodeTask, Draft, DraftFacts, EntrySpan, Findings, ValueTask
 from pivot_fingerprint.walk.resolve import Resolver
 
 _MISSING = object()
@@ -28,7 +29,22 @@ class _Function(NamedTuple):
 
     module: str
     name: str
+
+
+class _Definition(NamedTuple):
+    """The `def` of a function at the top of a module, which binds its name there alone.
+
+    Attributes:
+        line: Its line.
+        start: The line where it begins, decorators included.
+        end: Its last line.
+        digest: The digest of everything in it that counts, without the lines.
+    """
+
     line: int
+    start: int
+    end: int
+    digest: str
 
 
 class _ModuleRecord(NamedTuple):
@@ -38,12 +54,14 @@ class _ModuleRecord(NamedTuple):
         file: Its absolute path.
         entry_file: The path in entries.
         digest: The digest of its content.
+        functions: The functions that are in kept manifests, by name.
         refs: What each name in its functions led to: nothing, a function, or texts with the digests of values.
     """
 
     file: str
     entry_file: str | None
     digest: str
+    functions: dict[str, _Definition]
     refs: dict[_RefKey, Any]
 
 
@@ -51,8 +69,8 @@ class KeptManifests:
     """The manifests under one name in a memo.
 
     A manifest is kept if its walk met nothing but functions as their `def` made them, names of libraries, and values
-    that contain no code of the user. It counts again if the files of all these functions have the same content, each
-    name in these leads to the same function or library, and each value, encoded again, has the same digest.
+    that contain no code of the user. It counts again if all these functions are the same, each name in them leads to
+    the same function or library, and each value, encoded again, has the same digest.
     """
 
     def __init__(
@@ -68,12 +86,20 @@ class KeptManifests:
         known, stages = decode_line(head)
         self._before = {
             module: _ModuleRecord(
-                file, entry_file, digest, {(root, tuple(attrs), weak): led for root, attrs, weak, led in refs}
+                file,
+                entry_file,
+                digest,
+                {name: _Definition(*each) for name, each in functions.items()},
+                {(root, tuple(attrs), weak): led for root, attrs, weak, led in refs},
             )
-            for module, file, entry_file, digest, refs in known
+            for module, file, entry_file, digest, functions, refs in known
         }
         self._stages_before = dict(zip(stages, lines, strict=True))
         self._holding: dict[str, bool] = {}
+        self._same_content: dict[str, bool] = {}
+        self._edited: dict[str, dict[str, _Definition | None]] = {}
+        self._spans: dict[str, EntrySpan] = {}
+        self._tops: dict[Module, dict[str, Top | None]] = {}
         self._functions: dict[int, tuple[FunctionType, _Function | None]] = {}
         self._records: dict[str, _ModuleRecord] = {}
         self._stages: dict[str, bytes] = {}
@@ -94,10 +120,29 @@ class KeptManifests:
         homes, names, entries = decode_line(line)
         if not all(map(self._holds, homes)) or any(map(_leads_further, values.values())):
             return None
+        if not self._edited.keys().isdisjoint(homes):
+            moved = [self._moved(*entry) for entry in entries]
+            entries = [entry for entry in moved if entry is not None]
+            if len(entries) < len(moved):
+                return None
+            line = encode_line([homes, names, entries])
         self._stages[place] = line
         for home in homes:
             self._keep_module(self._modules.of(sys.modules[home]))
         return Manifest({key: Entry(*entry) for key, *entry in entries}, (), libraries(names))
+
+    def _moved(self, key: str, digest: str, file: str | None, *rest: Any) -> list[Any] | None:
+        """The same entry with its present lines; None if its function was edited."""
+        kind, _, place = key.partition(":")
+        home, _, name = place.rpartition(":")
+        if home not in self._edited:
+            return [key, digest, file, *rest]
+        span: EntrySpan | _Definition | None = self._spans.get(key)
+        if kind == "func":
+            span = self._edited[home][name]
+            if span is not None and span.digest != self._before[home].functions[name].digest:
+                span = None
+        return None if span is None else [key, digest, file, span.line, span.end, span.start, rest[-1]]
 
     def add(
         self,
@@ -132,7 +177,7 @@ class KeptManifests:
         used = {home for line in self._stages.values() for home in decode_line(line)[0]}
         head = [
             [
-                [name, *record[:3], [[*key, led] for key, led in record.refs.items()]]
+                [name, *record[:4], [[*key, led] for key, led in record.refs.items()]]
                 for name, record in self._records.items()
                 if name in used
             ],
@@ -159,15 +204,19 @@ class KeptManifests:
             return False
         if isinstance(task, ValueTask):
             return not _leads_further(facts)
-        return isinstance(task, CodeTask) and draft.key.startswith("func:") and self._notes(module, task, facts.found)
+        if not isinstance(task, CodeTask) or not draft.key.startswith("func:") or draft.home is None:
+            return False
+        definition = self._definition(module, draft.home[1])
+        return definition is not None and self._notes(module, definition, draft.home[1], task, facts.found)
 
-    def _notes(self, module: Module, task: CodeTask, found: Findings) -> bool:
-        """Note what all names in a function lead to; whether that can be checked later."""
+    def _notes(self, module: Module, definition: _Definition, name: str, task: CodeTask, found: Findings) -> bool:
+        """Note a function and what all names in it lead to; whether that can be checked later."""
         if task.lenient or found.imports or found.issues or found.reads or found.reads_of:
             return False
         decorators = [ref._replace(weak=True) for each in task.form.signatures for ref in each.decorators]
         refs = (*task.form.refs, *decorators)
         self._keep_module(module)
+        self._records[module.name].functions[name] = definition
         return all(self._note(module, ref) for ref in refs)
 
     def _note(self, module: Module, ref: Ref) -> bool:
@@ -186,11 +235,8 @@ class KeptManifests:
         function = self._named_function(module, key)
         tokens = self._resolver.tokens(module, Ref(key[0], key[1], 0, key[2]), Findings())
         if function is not None:
-            entry: Any = tokens[0].entry if tokens and not isinstance(tokens[0], str) else None
-            if entry is None or tokens is None or len(tokens) > 1 or tokens[0] is not entry.parts:
-                return None
-            place = (f"func:{function.module}:{function.name}", function.line)
-            return list(function) if (entry.key, entry.span.start) == place else None
+            keys = [_key_of(token) for token in tokens or ()]
+            return list(function) if keys == [f"func:{function.module}:{function.name}"] else None
         if not tokens and _is_builtin(module, key[0]):
             return 0
         drafts = [token.entry for token in tokens or () if not isinstance(token, str)]
@@ -212,16 +258,24 @@ class KeptManifests:
             if token is not draft.parts or not is_value or _leads_further(facts):
                 return None
             home = (draft.owner or draft).module
-            texts.append([draft.key, draft.base, home.name, draft.span.start, facts.digest(_NOTHING)])
+            texts.append([draft.key, draft.base, home.name, facts.digest(_NOTHING)])
+            self._spans[draft.key] = draft.span
         return texts
 
     def _keep_module(self, module: Module) -> None:
         """Note a module, with what is known of it from before if that still holds."""
         if module.name not in self._records:
-            file = module.file or ""
-            digest = xxh3_128_hexdigest(self._modules.sources.disk.read(file, keep=True) or b"")
-            refs = dict(self._before[module.name].refs) if self._holds(module.name) else {}
-            self._records[module.name] = _ModuleRecord(file, module.entry_file, digest, refs)
+            functions, refs = {}, {}
+            if self._holds(module.name):
+                before = self._before[module.name]
+                known = self._edited.get(module.name, before.functions)
+                functions = {name: each for name, each in known.items() if each is not None}
+                refs = dict(before.refs)
+            record = _ModuleRecord(module.file or "", module.entry_file, self._content_digest(module), functions, refs)
+            self._records[module.name] = record
+
+    def _content_digest(self, module: Module) -> str:
+        return xxh3_128_hexdigest(self._modules.sources.disk.read(module.file or "", keep=True) or b"")
 
     # Whether it is still so
 
@@ -237,9 +291,8 @@ class KeptManifests:
         record, module = self._before.get(name), self._live(name)
         if record is None or module is None or (module.file, module.entry_file) != (record.file, record.entry_file):
             return False
-        content = self._modules.sources.disk.read(record.file, keep=True)
-        if content is None or xxh3_128_hexdigest(content) != record.digest:
-            return False
+        if not self._is_same(module):
+            self._edited[name] = {function: self._definition(module, function) for function in record.functions}
         if self._resolver.library_state.acts_with(module) or self._resolver.effects(module) is not None:
             return False
         return all(self._is_as_before(module, key, led) for key, led in record.refs.items())
@@ -281,8 +334,42 @@ class KeptManifests:
         module = self._live(str(namespace.get("__name__")))
         if module is None or module.namespace is not namespace or module.file != code.co_filename:
             return None
-        same = namespace.get(code.co_name) is function and code.co_name != "<lambda>"
-        return _Function(module.name, code.co_name, code.co_firstlineno) if same else None
+        if namespace.get(code.co_name) is not function or code.co_firstlineno != self._start(module, code.co_name):
+            return None
+        return _Function(module.name, code.co_name)
+
+    def _is_same(self, module: Module) -> bool:
+        """Whether a module has the same content as when its manifests were kept."""
+        same = self._same_content.get(module.name)
+        if same is None:
+            before = self._before.get(module.name)
+            same = before is not None and before.digest == self._content_digest(module)
+            self._same_content[module.name] = same
+        return same
+
+    def _start(self, module: Module, name: str) -> int | None:
+        """The line where the only `def` of a name in a module begins."""
+        known = self._before[module.name].functions.get(name) if self._is_same(module) else None
+        if known is not None:
+            return known.start
+        top = self._site(module, name)
+        return top.site.first if top is not None else None
+
+    def _site(self, module: Module, name: str) -> Top | None:
+        """The only definition of a name at the top of a module, if it is a function."""
+        tops = self._tops.get(module)
+        if tops is None:
+            tops = self._tops[module] = {}
+            for top in module.source.tops if module.source is not None else ():
+                tops[top.site.name] = None if top.site.name in tops or top.site.kind != "func" else top
+        return tops.get(name)
+
+    def _definition(self, module: Module, name: str) -> _Definition | None:
+        """The only definition of a function at the top of a module."""
+        top = self._site(module, name)
+        if top is None or module.source is None:
+            return None
+        return _Definition(top.site.line, top.site.first, top.site.end, _form_digest(module.source.form(top)))
 
     def _live(self, name: str) -> Module | None:
         """An imported module of the user with a source file."""
@@ -296,13 +383,28 @@ class KeptManifests:
 def _place(function: _Function, values: Mapping[str, DraftFacts]) -> str:
     """The name under which the manifest of a function with these values is kept."""
     digests = "".join(f" {key} {each.digest(_NOTHING)}" for key, each in values.items())
-    return f"{function.module}:{function.name}:{function.line}{digests}"
+    return f"{function.module}:{function.name}{digests}"
+
+
+def _form_digest(form: Form) -> str:
+    """The digest of everything in a function that counts, besides its docstring, without lines."""
+    read = [each for each in form.signatures if each.decorators]  # by decorators of libraries
+    forms = [form, *(each.form for each in read)]
+    uses = [*(each.refs for each in forms), *(each.decorators for each in read)]
+    refs = [(str(ref.root), ref.attrs, ref.weak) for several in uses for ref in several]
+    text = repr([[each.digest for each in forms], refs, len(form.issues), sorted(form.reads)])
+    return xxh3_128_hexdigest(text.encode("utf-8", "surrogatepass"))
 
 
 def _leads_further(facts: DraftFacts) -> bool:
     """Whether a value has code in it, or cannot be followed."""
     found = facts.found
     return bool(found.drafts or found.imports or found.issues or found.reads or found.reads_of)
+
+
+def _key_of(token: Any) -> str:
+    """The key of the entry that a token stands for; empty for any other token."""
+    return token.entry.key if not isinstance(token, str) and token is token.entry.parts else ""
 
 
 def _is_builtin(module: Module, name: str) -> bool:
