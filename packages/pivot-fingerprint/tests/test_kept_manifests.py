@@ -138,6 +138,7 @@ def test_lines_may_move(project: Project, file: str) -> None:
         ("other.py", "helpers.shift = helpers.scale"),
         ("other.py", "helpers.shift = lambda x: x"),
         ("other.py", "helpers.shift.__code__ = helpers.more.__code__"),
+        ("other.py", "helpers.shift.__code__ = helpers.inside().__code__"),
         ("other.py", "helpers.shift.__defaults__ = (3,)"),
         ("other.py", "helpers.scale.__defaults__ = (3,)"),
         ("other.py", "helpers.shift.mark = 1"),
@@ -153,9 +154,30 @@ def test_a_manifest_is_made_again_if_something_changed_that_it_depends_on(
     project: Project, file: str, edit: str
 ) -> None:
     project.add("helpers.py", "def more(x): return -x")
+    project.add("helpers.py", "def inside():\n    def shift(x): return -x\n    return shift")
     project.manifest()
     assert project.reuses()
     project.add(file, edit)
+    assert not project.reuses()
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("helpers.py", "x + 1", "x + 2"),
+        ("helpers.py", "shift(x)", "shift(x, y=1)"),
+        ("helpers.py", "factor=2", "factor=3"),
+        ("helpers.py", "x * factor", "x ** factor"),
+        ("helpers.py", "return x + 1", "return TABLE"),
+        ("pipeline.py", "RATE = 3", "RATE = 4"),
+        ("pipeline.py", "local(scale(x))", "local(x)"),
+        ("pipeline.py", "@deco\n", ""),
+        ("pipeline.py", "return function", "return lambda x: function(x)"),
+    ],
+)
+def test_edited_functions_are_walked(project: Project, file: str, old: str, new: str) -> None:
+    project.manifest()
+    project.write(file, f"# lines move\n{PROJECT[file].replace(old, new, 1)}")
     assert not project.reuses()
 
 
