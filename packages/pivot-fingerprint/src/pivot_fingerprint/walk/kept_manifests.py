@@ -55,7 +55,7 @@ class _ModuleRecord(NamedTuple):
         entry_file: The path in entries.
         digest: The digest of its content.
         functions: The functions that are in kept manifests, by name.
-        refs: What each name in its functions led to: nothing, a function, or texts with the digests of values.
+        refs: The targets of each name in its functions: nothing, a function, or texts with the digests of values.
     """
 
     file: str
@@ -76,7 +76,7 @@ class KeptManifests:
     def __init__(
         self, memo: Memo, name: str, modules: Modules, resolver: Resolver, facts: Callable[[Draft], DraftFacts]
     ) -> None:
-        """Read what is kept under a name."""
+        """Read the manifests under a name."""
         self._memo = memo
         self._facts = facts
         self._key = memo_key(name.encode("utf-8", "surrogateescape"), "manifests")
@@ -185,7 +185,7 @@ class KeptManifests:
         ]
         self._memo.put(self._key, seal([encode_line(head), *self._stages.values()], self._key))
 
-    # What a walk met
+    # Walks of this process
 
     def _is_simple(self, draft: Draft, facts: DraftFacts) -> bool:
         """Whether an entry is a function, or a value, that can be checked later; notes what its names lead to."""
@@ -210,7 +210,7 @@ class KeptManifests:
         return definition is not None and self._notes(module, definition, draft.home[1], task, facts.found)
 
     def _notes(self, module: Module, definition: _Definition, name: str, task: CodeTask, found: Findings) -> bool:
-        """Note a function and what all names in it lead to; whether that can be checked later."""
+        """Note a function and the targets of all names in it; whether they can be checked later."""
         if task.lenient or found.imports or found.issues or found.reads or found.reads_of:
             return False
         decorators = [ref._replace(weak=True) for each in task.form.signatures for ref in each.decorators]
@@ -220,7 +220,7 @@ class KeptManifests:
         return all(self._note(module, ref) for ref in refs)
 
     def _note(self, module: Module, ref: Ref) -> bool:
-        """Note what a name in a module leads to; whether that can be checked later."""
+        """Note the targets of a name in a module; whether they can be checked later."""
         key = (cast("str", ref.root), ref.attrs, ref.weak)  # code with imports is not simple
         refs = self._records[module.name].refs
         if key not in refs:
@@ -231,7 +231,7 @@ class KeptManifests:
         return True
 
     def _led(self, module: Module, key: _RefKey) -> Any:
-        """What a name leads to, as plain data; None if that cannot be checked later."""
+        """The targets of a name as plain data; None if they cannot be checked later."""
         function = self._named_function(module, key)
         tokens = self._resolver.tokens(module, Ref(key[0], key[1], 0, key[2]), Findings())
         if function is not None:
@@ -277,7 +277,7 @@ class KeptManifests:
     def _content_digest(self, module: Module) -> str:
         return xxh3_128_hexdigest(self._modules.sources.disk.read(module.file or "", keep=True) or b"")
 
-    # Whether it is still so
+    # Comparison with the last process
 
     def _holds(self, name: str) -> bool:
         """Whether everything that walks depended on in a module is as before."""
