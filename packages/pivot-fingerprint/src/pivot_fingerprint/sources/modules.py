@@ -111,6 +111,7 @@ class Modules:
         self._made: dict[int, Module] = {}
         self._static: dict[str, Module | None] = {}
         self._files: dict[tuple[str, str | None], str | None] = {}
+        self._directories: dict[str, str] = {}
 
     def of(self, module: ModuleType) -> Module:
         """The module of an imported module object."""
@@ -278,11 +279,21 @@ class Modules:
         if not file:
             return None
         if self._root is not None:
-            relative = os.path.relpath(real_path(file), self._root)
+            relative = os.path.relpath(self._real_path(file), self._root)
             if not relative.startswith(os.pardir) and not os.path.isabs(relative):
                 return relative.replace(os.sep, "/")
         base = import_base(file, module)
         return os.path.relpath(file, base).replace(os.sep, "/") if base else os.path.basename(file)
+
+    def _real_path(self, file: str) -> str:
+        """A path without symbolic links; each directory is looked at once."""
+        directory, name = os.path.split(file)
+        if not name or os.path.islink(file):
+            return real_path(file)
+        real = self._directories.get(directory)
+        if real is None:
+            real = self._directories[directory] = real_path(directory)
+        return os.path.join(real, name)
 
     def base_of(self, module: Module) -> str | None:
         """The directory from which a module was imported."""

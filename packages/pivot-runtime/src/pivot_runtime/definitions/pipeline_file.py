@@ -6,7 +6,7 @@ import os
 import pathlib
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -15,11 +15,13 @@ from pivot_core.digest import digest_bytes
 from pivot_core.discovery import DECLARED_FILE, import_pipeline, put_on_path
 from pivot_core.errors import DefinitionError, suggest
 from pivot_core.pipeline import Pipeline, Registration
-from pivot_core.pivot_yaml.declare import Declaration, DeclarationError, read_declarations
 from pivot_core.spec import Location, StageError, base_of
 from pivot_core.stages.command import make_command
 from pivot_core.values import Value
 from pivot_runtime.errors import EngineError, ImportRequiredError, YamlError
+
+if TYPE_CHECKING:
+    from pivot_core.pivot_yaml.declare import Declaration
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -46,6 +48,7 @@ def read_definitions(file: pathlib.Path, root: pathlib.Path, *, imports: bool = 
         if not imports:
             raise ImportRequiredError
         return Definitions(import_pipeline(file, root=root))
+    from pivot_core.pivot_yaml.declare import DeclarationError, read_declarations  # lazy
     from pivot_runtime.definitions import yaml_document  # lazy
 
     name = str(file.relative_to(root))
@@ -75,7 +78,7 @@ def read_definitions(file: pathlib.Path, root: pathlib.Path, *, imports: bool = 
     return Definitions((pipeline,), {os.fspath(file): digest_bytes(content)})
 
 
-def _add(pipeline: Pipeline, stage: Declaration, file: pathlib.Path) -> None:
+def _add(pipeline: Pipeline, stage: "Declaration", file: pathlib.Path) -> None:
     location = Location(str(file), stage.location.line)
     given = Registration(
         stage.name,
@@ -100,7 +103,7 @@ def _add(pipeline: Pipeline, stage: Declaration, file: pathlib.Path) -> None:
     pipeline.add(given)
 
 
-def _function(stage: Declaration, location: Location) -> Any:
+def _function(stage: "Declaration", location: Location) -> Any:
     """Import the function of a stage."""
     name, colon, attribute = (stage.python or "").partition(":")
     if not colon or not attribute or not all(part.isidentifier() for part in name.split(".")):
@@ -128,7 +131,7 @@ def _function(stage: Declaration, location: Location) -> Any:
     return found
 
 
-def _module(name: str, stage: Declaration, location: Location) -> ModuleType:
+def _module(name: str, stage: "Declaration", location: Location) -> ModuleType:
     """Import a module; its exceptions are passed on with a note."""
     try:
         return importlib.import_module(name)
@@ -148,7 +151,7 @@ def _module(name: str, stage: Declaration, location: Location) -> ModuleType:
         raise
 
 
-def _refuse_shadowed(name: str, module: ModuleType, stage: Declaration, location: Location) -> None:
+def _refuse_shadowed(name: str, module: ModuleType, stage: "Declaration", location: Location) -> None:
     """Raise an error if a module of the same name hides the file beside the pipeline."""
     beside = os.path.join(os.path.dirname(location.file), *name.split(".")) + ".py"
     imported = getattr(module, "__file__", None) or "the interpreter"
@@ -161,7 +164,7 @@ def _refuse_shadowed(name: str, module: ModuleType, stage: Declaration, location
         )
 
 
-def _importing(module: str, stage: Declaration) -> str:
+def _importing(module: str, stage: "Declaration") -> str:
     return f"while importing {module!r} for stage {stage.name!r}"
 
 

@@ -12,7 +12,7 @@ import xxhash
 
 from pivot_cache.errors import CacheError
 from pivot_cache.files import atomic, safe_read
-from pivot_cache.files.signatures import boot_id
+from pivot_cache.files.signatures import boot_id, stat_signature
 from pivot_core.digest import digest_secret
 from pivot_core.values import Value
 from pivot_runtime.freshness import load_trace
@@ -48,11 +48,12 @@ class Snapshots:
         """Use a directory, which the first `keep` creates, and check traces against an environment."""
         self._directory = directory
         self._environment = environment
+        self._last: tuple[str, dict[str, Any] | None] | None = None
 
     def find(self, file: pathlib.Path, overrides: Sequence[str]) -> Snapshot | None:
         """Return the snapshot of ``file`` with these parameters, if nothing that it depends on has changed."""
         place = self._place(file, overrides)
-        kept = _read(place)
+        kept = self._read(place)
         if kept is None or kept["of"] != os.fspath(file) or kept["unrecorded"]:
             return None
         rested = load_trace.LoadTrace.from_plain(kept["loaded"]["trace"])
@@ -70,7 +71,7 @@ class Snapshots:
         if found.trace is None:
             return found
         place = self._place(file, overrides)
-        found, known = self._settled(_read(place), file, found)
+        found, known = self._settled(self._read(place), file, found)
         content = {
             "of": os.fspath(file),
             "unrecorded": list(found.unrecorded),
@@ -100,6 +101,16 @@ class Snapshots:
         """Delete the snapshot of a file."""
         with contextlib.suppress(OSError):
             self._place(file, overrides).unlink()
+
+    def _read(self, place: pathlib.Path) -> dict[str, Any] | None:
+        """The stored snapshot, parsed once for both `find` and `keep`."""
+        try:
+            version = f"{place} {stat_signature(os.stat(place))}"
+        except OSError:
+            return None
+        if self._last is None or self._last[0] != version:
+            self._last = version, _read(place)
+        return self._last[1]
 
     def _place(self, file: pathlib.Path, overrides: Sequence[str]) -> pathlib.Path:
         name = os.fsencode(file)
