@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pivot_fingerprint import Fingerprinter, Manifest, fingerprint
+from pivot_fingerprint import Fingerprinter, Manifest, disk, fingerprint
 from pivot_fingerprint.sources import source_file
 from pivot_fingerprint.sources.memo import decode_line, encode_line, memo_key, seal, unpack
 
@@ -31,6 +31,11 @@ def shift(x): return x + 1
 """,
     "other.py": "import sys, helpers\nUNUSED = 1\n",
 }
+
+
+def key_of(root: Path) -> bytes:
+    """The key of the manifests that a project keeps."""
+    return memo_key(f"{root}\0name\0{disk.own_version()}".encode(), "manifests")
 
 
 class Memo(dict[bytes, bytes]):
@@ -71,7 +76,7 @@ class Project:
 
     def mark(self) -> None:
         """Put another digest into all entries of kept manifests."""
-        key = memo_key(f"{self.root}\0name".encode(), "manifests")
+        key = key_of(self.root)
         lines = unpack(self.memo.get(key), key) or [encode_line([[], []])]
         marked = [
             encode_line([*kept, [[entry, MARK, *rest] for entry, _, *rest in entries]])
@@ -252,7 +257,7 @@ def test_a_manifest_with_code_in_a_given_value_is_not_kept(project: Project) -> 
 
 @pytest.mark.parametrize("options", [{"kept_as": None}, {"root": None}, {"memo": None}])
 def test_nothing_is_kept_without_a_name_a_root_or_a_memo(project: Project, options: dict[str, object]) -> None:
-    key = memo_key(f"{project.root}\0name".encode(), "manifests")
+    key = key_of(project.root)
     source_file._FILES.clear()
     with project._importable(project.root):
         given = {"memo": project.memo, "root": project.root, "kept_as": "name"} | options
@@ -274,7 +279,7 @@ def test_nothing_is_kept_after_an_error(project: Project) -> None:
 
 def test_damaged_manifests_are_made_again(project: Project) -> None:
     project.manifest()
-    key = memo_key(f"{project.root}\0name".encode(), "manifests")
+    key = key_of(project.root)
     project.memo[key] = b"damaged"
     assert project.manifest() == project.walked()
     assert project.memo[key] != b"damaged"
@@ -282,10 +287,26 @@ def test_damaged_manifests_are_made_again(project: Project) -> None:
 
 def test_only_a_change_is_written(project: Project) -> None:
     project.manifest()
-    key = memo_key(f"{project.root}\0name".encode(), "manifests")
+    key = key_of(project.root)
     written = project.memo[key]
     project.manifest()
     assert project.memo[key] is written
     project.add("helpers.py", "def shift(x): return x")
     project.manifest()
     assert project.memo[key] != written
+
+
+def test_another_version_of_this_package_keeps_its_own_manifests(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.manifest()
+    (tmp_path / "package/__pycache__").mkdir(parents=True)
+    (tmp_path / "package/__pycache__/more.pyc").touch()
+    (tmp_path / "package/more.py").touch()
+    import pivot_fingerprint
+
+    before = disk.own_version()
+    monkeypatch.setattr(pivot_fingerprint, "__path__", [*pivot_fingerprint.__path__, str(tmp_path / "package")])
+    assert "more.pyc" not in disk.own_version()
+    assert disk.own_version() != before
+    assert not project.reuses()

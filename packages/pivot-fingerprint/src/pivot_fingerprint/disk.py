@@ -106,9 +106,31 @@ class Disk:
         return any(os.path.isdir(os.path.join(base, *name.split("."))) for base in places)
 
 
+def own_version() -> str:
+    """The names, sizes and times of this package's source files; they differ where it may compute something else."""
+    found: list[tuple[str, int, int]] = []
+    for place in sys.modules[__name__.partition(".")[0]].__path__:
+        for directory, inside, names in os.walk(place):
+            inside[:] = [name for name in inside if name != "__pycache__"]
+            states = [(os.path.join(directory, name), os.stat(os.path.join(directory, name))) for name in names]
+            found += [(path, state.st_size, state.st_mtime_ns) for path, state in states]
+    return repr(sorted(found))
+
+
 def real_path(path: str) -> str:
     """A path without symbolic links, to be compared or shown."""
     return os.path.realpath(path)
+
+
+def real_file(file: str, directories: dict[str, str]) -> str:
+    """The path of a file without symbolic links; the paths of ``directories`` without links are known, or added."""
+    directory, name = os.path.split(file)
+    if os.path.islink(file):
+        return real_path(file)
+    real = directories.get(directory)
+    if real is None:
+        real = directories[directory] = real_path(directory)
+    return os.path.join(real, name)
 
 
 def distributions() -> "Mapping[str, list[Distribution]]":

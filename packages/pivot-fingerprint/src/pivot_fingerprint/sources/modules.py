@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-from pivot_fingerprint.disk import INIT, real_path
+from pivot_fingerprint.disk import INIT, real_file, real_path
 from pivot_fingerprint.object_ids import id_of
 from pivot_fingerprint.sources.source_file import SourceFile, Sources
 from pivot_fingerprint.syntax.parsed import literal_binding
@@ -279,21 +279,11 @@ class Modules:
         if not file:
             return None
         if self._root is not None:
-            relative = os.path.relpath(self._real_path(file), self._root)
+            relative = os.path.relpath(real_file(file, self._directories), self._root)
             if not relative.startswith(os.pardir) and not os.path.isabs(relative):
                 return relative.replace(os.sep, "/")
         base = import_base(file, module)
         return os.path.relpath(file, base).replace(os.sep, "/") if base else os.path.basename(file)
-
-    def _real_path(self, file: str) -> str:
-        """A path without symbolic links; each directory is looked at once."""
-        directory, name = os.path.split(file)
-        if not name or os.path.islink(file):
-            return real_path(file)
-        real = self._directories.get(directory)
-        if real is None:
-            real = self._directories[directory] = real_path(directory)
-        return os.path.join(real, name)
 
     def base_of(self, module: Module) -> str | None:
         """The directory from which a module was imported."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 
 from xxhash import xxh3_128_hexdigest
 
+from pivot_fingerprint.disk import own_version
 from pivot_fingerprint.manifest import Entry, Library, Manifest
 from pivot_fingerprint.object_ids import id_of
 from pivot_fingerprint.sources.memo import Memo, decode_line, encode_line, memo_key, seal, unpack
@@ -79,7 +80,7 @@ class KeptManifests:
         """Read the manifests under a name."""
         self._memo = memo
         self._facts = facts
-        self._key = memo_key(name.encode("utf-8", "surrogateescape"), "manifests")
+        self._key = memo_key(f"{name}\0{own_version()}".encode("utf-8", "surrogateescape"), "manifests")
         self._modules = modules
         self._resolver = resolver
         head, *lines = unpack(memo.get(self._key), self._key) or [encode_line([[], []])]
@@ -103,6 +104,7 @@ class KeptManifests:
         self._functions: dict[int, tuple[FunctionType, _Function | None]] = {}
         self._records: dict[str, _ModuleRecord] = {}
         self._stages: dict[str, bytes] = {}
+        self._used: set[str] = set()
         self._simple: dict[Draft, bool] = {}
 
     def find(
@@ -127,6 +129,7 @@ class KeptManifests:
                 return None
             line = encode_line([homes, names, entries])
         self._stages[place] = line
+        self._used.update(homes)
         for home in homes:
             self._keep_module(self._modules.of(sys.modules[home]))
         return Manifest({key: Entry(*entry) for key, *entry in entries}, (), libraries(names))
@@ -163,6 +166,7 @@ class KeptManifests:
         homes = {draft.module.name: draft.module for draft in facts if draft.module is not None}
         for module in homes.values():
             self._keep_module(module)
+        self._used.update(homes)
         content = [
             sorted(homes),
             sorted({name for each in facts.values() for name in each.found.libraries}),
@@ -174,12 +178,11 @@ class KeptManifests:
         """Put the manifests of this process into the memo."""
         if self._stages == self._stages_before and self._records == self._before:
             return
-        used = {home for line in self._stages.values() for home in decode_line(line)[0]}
         head = [
             [
                 [name, *record[:4], [[*key, led] for key, led in record.refs.items()]]
                 for name, record in self._records.items()
-                if name in used
+                if name in self._used
             ],
             list(self._stages),
         ]
