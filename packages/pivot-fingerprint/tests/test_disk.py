@@ -12,6 +12,7 @@ import pytest
 
 import pivot_fingerprint
 from pivot_fingerprint import Fingerprinter, register_encoder
+from pivot_fingerprint.disk import real_file
 from pivot_fingerprint.values.builtin_types import _ENCODERS
 
 PLACE = Path(pivot_fingerprint.__file__).parent
@@ -186,3 +187,15 @@ def test_a_pipe_is_not_a_file(stage: Callable[[], object], tmp_path: Path) -> No
 
     assert heard.files["rules.txt"] is None
     assert "the file 'rules.txt' that its `code_deps` name cannot be read" in {e.reason for e in manifest.unresolved}
+
+
+def test_files_and_directories_may_be_links(tmp_path: Path) -> None:
+    (tmp_path / "place").mkdir()
+    (tmp_path / "place/file").touch()
+    (tmp_path / "link").symlink_to("place")
+    (tmp_path / "place/other").symlink_to("file")
+    known: dict[str, str] = {}
+
+    for name in ("place/file", "link/file", "place/other", "link/other", "link/absent"):
+        path = os.fspath(tmp_path / name)
+        assert real_file(path, known) == os.path.realpath(path)
