@@ -132,8 +132,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
         yield importlib.import_module("session_pipeline")
     finally:
         sys.path.remove(os.fspath(root))
-        for name in set(sys.modules) - before:
-            del sys.modules[name]
+        for name in set(sys.modules) - before:  # other tests import libraries meanwhile
+            if os.fspath(root) in str(getattr(sys.modules[name], "__file__", "")):
+                del sys.modules[name]
 
 
 STAGES = [line.split()[1].partition("(")[0] for line in PROJECT.splitlines() if line.startswith("def s_")]
