@@ -167,6 +167,7 @@ def test_commands_share_one_process(warm: WarmProject) -> None:
 
     assert warm.pivot("warm", "stop").stdout == f"Ended process {pid}\n"
     assert not alive(pid)
+    assert not (warm.root / ".pivot/state.db/warm.socket").exists()
     assert warm.pivot("warm", "stop").stdout == "No process waited for the next command\n"
     assert warm.pivot("warm", "status").stdout == "No process waits for the next command\n"
 
@@ -430,7 +431,7 @@ def test_what_is_in_its_place(warm: WarmProject) -> None:
     assert pid in warm.imports()
     warm.pivot("warm", "stop")
 
-    place.unlink()
+    place.unlink(missing_ok=True)
     place.mkdir()
     warm.imports()
     until(lambda: "cannot be created" in warm.status()["reason"])

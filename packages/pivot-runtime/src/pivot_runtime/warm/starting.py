@@ -79,10 +79,21 @@ def end(layout: Layout) -> int | None:
             until = time.monotonic() + _END_SECONDS
             while record.read(layout)[1] and time.monotonic() < until:
                 time.sleep(_POLL_SECONDS)
+            _remove_socket(layout)
     finally:
         if pidfd is not None:
             os.close(pidfd)
     return pid
+
+
+def _remove_socket(layout: Layout) -> None:
+    """Remove the socket that nobody listens at, since not every tool that copies a project can copy it."""
+    with contextlib.suppress(OSError):  # another process has begun meanwhile, and the socket is its own
+        held = record.WarmRecord(layout, 0)
+        try:
+            layout.warm_socket_file.unlink(missing_ok=True)
+        finally:
+            held.close()
 
 
 def _kill(pid: int, pidfd: int | None) -> None:
