@@ -1,11 +1,14 @@
 """Projects of source files, loaded by a real host."""
 
+import atexit
+import functools
 import os
 import pathlib
 from collections.abc import Mapping
 
 from pivot_runtime.context import CommandContext
-from pivot_runtime.loading import host_client
+from pivot_runtime.loading.fork_server import ForkServer
+from pivot_runtime.loading.host_client import HostClient, load_in
 from pivot_runtime.loading.loaded import Loaded, LoadedStage
 from pivot_runtime.project.project import init
 
@@ -51,7 +54,7 @@ class Sources:
 
     def load(self, name: str = "pipeline.py") -> Loaded:
         """Load in a host that is gone afterwards."""
-        loaded, host = host_client.load(self.root, self.root / name, quiet=True)
+        loaded, host = load_in(new_host, self.root, self.root / name)
         host.close()
         return loaded
 
@@ -61,3 +64,20 @@ class Sources:
     def imported(self) -> set[str]:
         """The user's files that a load imports, by name."""
         return {pathlib.Path(file).name for file, digest in self.load().sources.items() if digest}
+
+
+def new_host() -> HostClient:
+    """A new host, forked from one process for all tests unless the environment is another than its own."""
+    server, environ = _server()
+    return server.host() if environ == _environment() else HostClient.begin(quiet=True)
+
+
+@functools.cache
+def _server() -> tuple[ForkServer, dict[str, str]]:
+    server = ForkServer.begin(quiet=True)
+    atexit.register(server.close)
+    return server, _environment()
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}

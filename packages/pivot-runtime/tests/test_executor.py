@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
+from inline_executor import InlineExecutor
 from processes import alive, wait_until
 from source_projects import Sources
 
@@ -16,7 +17,6 @@ from pivot_core.discovery import import_pipeline
 from pivot_runtime.errors import HostError
 from pivot_runtime.executors.base import Executor, Failure, Finished
 from pivot_runtime.executors.host_executor import HostExecutor
-from pivot_runtime.executors.in_process import InlineExecutor
 from pivot_runtime.loading import host_client
 
 PIPELINE = """

@@ -5,15 +5,12 @@ import os
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Iterator
 
-import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from source_projects import HEAD, Sources
+from source_projects import HEAD, Sources, new_host
 
 from pivot_core.errors import PivotError
-from pivot_runtime.loading.fork_server import ForkServer
 from pivot_runtime.loading.host_client import load_in
 from pivot_runtime.loading.loaded import Loaded, LoadedStage
 from pivot_runtime.loading.snapshot import Snapshots
@@ -144,17 +141,9 @@ edits = st.one_of(
 )
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[ForkServer]:
-    """The process from which the hosts are forked; a new interpreter for each takes longer than the load."""
-    begun = ForkServer.begin(quiet=True)
-    yield begun
-    begun.close()
-
-
-def load(server: ForkServer, root: pathlib.Path, file: pathlib.Path) -> Loaded | None:
+def load(root: pathlib.Path, file: pathlib.Path) -> Loaded | None:
     try:
-        loaded, host = load_in(server.host, root, file)
+        loaded, host = load_in(new_host, root, file)
     except PivotError:
         return None
     host.close()
@@ -174,9 +163,7 @@ def stages(loaded: Loaded | None) -> tuple[LoadedStage, ...] | None:
 )
 @example(False, [], [Edit("", "a", False, "def go(): return 1\n"), Edit("sub/", "a", False, "def go(): return 2\n")])
 @example(True, [Edit("", "a", False, "def go(): return 1\n")], [Edit("sub/", "a", False, "def go(): return 2\n")])
-def test_a_snapshot_says_what_a_load_says(
-    server: ForkServer, declared: bool, before: list[Edit], after: list[Edit]
-) -> None:
+def test_a_snapshot_says_what_a_load_says(declared: bool, before: list[Edit], after: list[Edit]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         root = pathlib.Path(directory).resolve() / "project"
         Sources(root, {"sub/pivot.yaml": DECLARED} if declared else {"sub/pipeline.py": PIPELINE})
@@ -189,7 +176,7 @@ def test_a_snapshot_says_what_a_load_says(
         for edit in (nothing, *after):
             edit.make(root)
             found = snapshots.find(file, ())
-            loaded = load(server, root, file)
+            loaded = load(root, file)
             assert loaded is not None or not declared, "nothing is imported but what no edit touches"
             if found is not None:
                 assert found.loaded.stages == stages(loaded), edit
@@ -197,5 +184,5 @@ def test_a_snapshot_says_what_a_load_says(
                 snapshots.keep(file, (), loaded)
         elsewhere = root.with_name("elsewhere")
         shutil.copytree(root, elsewhere, ignore=shutil.ignore_patterns("state.db"))
-        copied = load(server, elsewhere, elsewhere / file.relative_to(root))
+        copied = load(elsewhere, elsewhere / file.relative_to(root))
         assert stages(copied) == stages(loaded)

@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Annotated, Any
 
+from inline_executor import InlineExecutor
+
 from pivot_cache.formats import lock_file
 from pivot_cache.layout import Layout
 from pivot_core.loaders import Text
@@ -16,7 +18,6 @@ from pivot_runtime.context import CommandContext
 from pivot_runtime.evaluating.evaluate import Evaluation
 from pivot_runtime.evaluating.session import open_session
 from pivot_runtime.executors.base import Executor, Finished
-from pivot_runtime.executors.in_process import InlineExecutor
 from pivot_runtime.history import events
 from pivot_runtime.loading.assembly import Assembly, LoadedFile, assembled
 from pivot_runtime.loading.loaded import Loaded, LoadedStage

@@ -1,4 +1,4 @@
-"""Executors in the process of the command, for debuggers, profilers, coverage tools and tests."""
+"""The executor in the process of the command, for debuggers, profilers and coverage tools."""
 
 import contextlib
 import os
@@ -160,28 +160,3 @@ def _umask() -> int:
 def _open(stream: TextIO, number: int) -> TextIO:
     """A standard stream, even if a stage has closed it."""
     return open(number, "w", errors="backslashreplace", closefd=False) if stream.closed else stream
-
-
-class InlineExecutor(Immediate):
-    """Runs stages in this process, one after the other; their output is not captured."""
-
-    def __init__(self, stages: Mapping[str, tuple[Stage, pathlib.Path]]) -> None:
-        """Take the live stages by address, each with the absolute path of its directory."""
-        super().__init__()
-        self._stages = stages
-
-    def start(self, address: str, log: pathlib.Path) -> None:
-        """See `Executor.start`; returns after the end of the stage."""
-        stage, directory = self._stages[address]
-        began = time.monotonic()
-        log.touch()
-        before = pathlib.Path.cwd()
-        failure = None
-        os.chdir(directory)
-        try:
-            execute(stage)
-        except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever a stage raises is its result
-            failure = Failure(**describe_failure(error))
-        finally:
-            os.chdir(before)
-        self._finished.append(Finished(address, time.monotonic() - began, failure))
