@@ -109,3 +109,19 @@ def test_no_process_is_left_behind(tmp_path: pathlib.Path, monkeypatch: pytest.M
             CommandContext(Project(tmp_path, tmp_path), os.environ), LoadOptions(all_pipelines=True, force_import=True)
         )
     assert len(ended) == 4
+
+
+def test_other_work_is_done_once_while_pipelines_are_imported(tmp_path: pathlib.Path) -> None:
+    init(tmp_path)
+    write(tmp_path, "a", {"one": ("a/x.txt", ["b/y.txt"])})
+    write(tmp_path, "b", {"two": ("b/y.txt", [])})
+    done: list[str] = []
+
+    def load() -> None:
+        context = CommandContext(Project(tmp_path, tmp_path / "a"), os.environ)
+        assemble(context, LoadOptions(while_importing=lambda: done.append("work"))).close()
+
+    load()
+    assert done == ["work"]
+    load()
+    assert done == ["work"], "nothing is imported"

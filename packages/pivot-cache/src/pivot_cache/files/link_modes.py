@@ -1,6 +1,7 @@
-"""The kinds of links that work between two directories, tested once."""
+"""How files are created from objects, and the kinds of links that work between two directories, tested once."""
 
 import contextlib
+import enum
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,6 +10,19 @@ from pivot_cache.files import syscalls
 from pivot_cache.files.atomic import staging
 
 REFLINK, HARDLINK, SYMLINK = "reflink", "hardlink", "symlink"
+
+
+class CheckoutMode(enum.Enum):
+    """How a file in the workspace is created from an object.
+
+    A copy shares blocks with the object if the file system supports it, and can be edited without harm. A link takes no
+    space and is read-only. Since all hard links of a file have the same mode, executable files are copied in every
+    mode; so are empty files, for which a link saves nothing.
+    """
+
+    COPY = "copy"
+    HARDLINK = "hardlink"
+    SYMLINK = "symlink"
 
 
 def probe(objects: Path, workspace: Path) -> Mapping[str, bool]:

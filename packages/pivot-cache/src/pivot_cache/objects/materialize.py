@@ -1,7 +1,6 @@
 """Files and directories in the workspace, created from objects: each file as a copy or as a link."""
 
 import contextlib
-import enum
 import errno
 import os
 import shutil
@@ -12,6 +11,7 @@ from pathlib import Path
 from pivot_cache.errors import CacheError, CorruptObjectError, MissingObjectError
 from pivot_cache.files import atomic, syscalls
 from pivot_cache.files.hashing import open_artifact
+from pivot_cache.files.link_modes import CheckoutMode
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects.object_files import MODE, ObjectFiles, copy_bytes
 from pivot_core.lock import Artifact
@@ -24,19 +24,6 @@ _NOT_LINKABLE = {
 }
 _WAYS_OUT = "use `--checkout-mode copy`, or set `cache.checkout_mode` to copy"
 _NAMES = {"hardlink": "hard link", "symlink": "symbolic link"}
-
-
-class CheckoutMode(enum.Enum):
-    """How a file in the workspace is created from an object.
-
-    A copy shares blocks with the object if the file system supports it, and can be edited without harm. A link takes no
-    space and is read-only. Since all hard links of a file have the same mode, executable files are copied in every
-    mode; so are empty files, for which a link saves nothing.
-    """
-
-    COPY = "copy"
-    HARDLINK = "hardlink"
-    SYMLINK = "symlink"
 
 
 def materialize(

@@ -23,9 +23,10 @@ from pivot_cache.errors import (
 from pivot_cache.files import syscalls
 from pivot_cache.files.atomic import staging
 from pivot_cache.files.hashing import Hashed, hash_descriptor, open_artifact
+from pivot_cache.files.link_modes import CheckoutMode
 from pivot_cache.files.shards import entries
 from pivot_cache.formats.tree import Tree
-from pivot_cache.objects.materialize import CheckoutMode, build, is_copied, materialize, update, write_copy
+from pivot_cache.objects.materialize import build, is_copied, materialize, update, write_copy
 from pivot_cache.objects.object_files import VERIFIED_NS, Digests, ObjectFiles
 from pivot_cache.state.scan import hash_tree
 from pivot_core.digest import digest_bytes

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from pivot_cache.objects.store import CheckoutMode
+from pivot_cache.files.link_modes import CheckoutMode
 from pivot_core.errors import suggest
 from pivot_runtime.config.settings import Fsync, Settings, Strictness, VersionPolicy, WorkerStart
 from pivot_runtime.errors import ConfigError

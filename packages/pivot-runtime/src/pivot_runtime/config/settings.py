@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pivot_cache.files.link_modes import CheckoutMode
 from pivot_cache.files.safe_read import read_regular
 from pivot_cache.layout import DEFAULT_CACHE
-from pivot_cache.objects.store import CheckoutMode
 from pivot_runtime.errors import ConfigError
 
 if TYPE_CHECKING:

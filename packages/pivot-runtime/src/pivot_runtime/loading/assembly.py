@@ -108,6 +108,7 @@ class LoadOptions(Value):
         on_import: Called with the events of imports; by default, that of the context is called.
         guard: The project's guard, which the hosts hold as well.
         starts_warm: With `warm: on`, start the process that waits for the next command.
+        while_importing: Called once, when the first host has been started, to do other work while that imports.
     """
 
     all_pipelines: bool = False
@@ -118,6 +119,7 @@ class LoadOptions(Value):
     on_import: "ImportReporter | None" = None
     guard: int | None = None
     starts_warm: bool = False
+    while_importing: Callable[[], object] = lambda: None
 
 
 def assemble(context: CommandContext, options: LoadOptions | None = None) -> Assembly:
@@ -318,6 +320,9 @@ class _Loader:
             self._starter = HostStarter.of_command(
                 self._context, options.guard, quiet=options.quiet, may_start=may_start, starts_warm=options.starts_warm
             )
+            host = self._starter.host(file, together, self._import_reports.slow(file))
+            self._options.while_importing()
+            return host
         return self._starter.host(file, together, self._import_reports.slow(file))
 
     def _import(self, file: pathlib.Path) -> LoadedFile:

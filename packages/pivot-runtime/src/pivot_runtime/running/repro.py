@@ -1,28 +1,39 @@
 """`pivot repro`: skip, restore or run every stage that the targets depend on, and record it."""
 
 import contextlib
+import importlib
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from pivot_core.values import Value
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import StaleSnapshotError
-from pivot_runtime.evaluating.session import Session, open_session
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.history.journal import Journal
 from pivot_runtime.loading.assembly import Assembly, LoadOptions, load_pipelines
 from pivot_runtime.project.guard import guarded
-from pivot_runtime.running.runner import Runner, RunResult
 
 if TYPE_CHECKING:
+    from pivot_runtime.evaluating.session import Session
     from pivot_runtime.executors.base import Debugger, Executor
     from pivot_runtime.running.edit_detection import CodeEdits
+    from pivot_runtime.running.runner import RunResult  # noqa: TC004  # named below for type checkers only
 
 __all__ = ["RunOptions", "RunResult", "repro"]
+
+_RUNNING: Final = (
+    "sqlite3",
+    "pivot_runtime.running.runner",
+    "pivot_runtime.running.outs",
+    "pivot_runtime.running.edit_detection",
+    "pivot_runtime.executors.strict_io",
+    "pivot_runtime.executors.host_executor",
+)
+"""Modules that are needed only after the load, and imported while another process imports the pipeline."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -65,7 +76,7 @@ def repro(
     options: RunOptions | None = None,
     command: str = "pivot repro",
     report: Reporter = no_report,
-) -> RunResult:
+) -> "RunResult":
     """Make the targets, and all that they depend on, true.
 
     Raises:
@@ -87,7 +98,7 @@ def _repro(  # as `repro`
     report: Reporter,
     *,
     force_import: bool,
-) -> RunResult:
+) -> "RunResult":
     layout = context.project.layout
     teller, report = report, Journal(layout, command, report, began=context.began)
     with (
@@ -101,9 +112,10 @@ def _repro(  # as `repro`
                 on_import=report,
                 guard=guard,
                 starts_warm=not options.in_process,
+                while_importing=_import_running,
             ),
         ) as assembly,
-        open_session(context, assembly) as session,
+        _open_session(context, assembly) as session,
     ):
         report(events.PipelinesLoaded(began - context.began, time.monotonic() - began))
         if assembly.broken:
@@ -120,12 +132,25 @@ def _repro(  # as `repro`
         def executor() -> "Executor":
             return _make_executor(assembly, session, options, teller)
 
+        from pivot_runtime.running.runner import Runner  # lazy
+
         result = Runner(session, graph, executor, code_edits, options=options, report=report).drive()
         result.load_traces = assembly.load_traces
         return result
 
 
-def _make_executor(assembly: Assembly, session: Session, options: RunOptions, report: Reporter) -> "Executor":
+def _import_running() -> None:
+    for name in _RUNNING:
+        importlib.import_module(name)
+
+
+def _open_session(context: CommandContext, assembly: Assembly) -> contextlib.AbstractContextManager["Session"]:
+    from pivot_runtime.evaluating.session import open_session  # lazy
+
+    return open_session(context, assembly)
+
+
+def _make_executor(assembly: Assembly, session: "Session", options: RunOptions, report: Reporter) -> "Executor":
     """The executor that the options and the configuration select; with `show_output`, it reports the stages' output."""
     from pivot_runtime.executors.strict_io import StrictIO  # lazy
 
