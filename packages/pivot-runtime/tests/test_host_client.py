@@ -215,7 +215,8 @@ def test_a_busy_host_can_be_killed(project: Sources) -> None:
 
 def test_nothing_is_left_open(project: Sources) -> None:
     before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
-    project.load()
+    _, host = host_client.load(project.root, project.root / "pipeline.py", quiet=True)
+    host.close()
     after = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
 
     assert after == before
