@@ -117,7 +117,8 @@ LIBRARIES = {
     "big": "import base, json.tool\nfrom os import stat\nVALUE = base.VALUE\ndef f(x): return x\n",
     "base": "VALUE = 1\nREGISTRY = {}\n",
     "setting": "import os\nos.environ.setdefault('SETTING', 'on')\nos.environ.pop('REMOVED', None)\nimport base\n",
-    "warning": "import warnings\nwarnings.filterwarnings('ignore', message='told by this library')\n",
+    "warning": "import warnings\nwarnings.filterwarnings('ignore', message='told by this library')\n"
+    "warnings.simplefilter('always', ImportWarning, append=True)\n",
     "finding": "import sys\nclass Finder:\n    def find_spec(self, *_): return None\nsys.meta_path.append(Finder())\n",
     "reading": "import os\nVALUE = os.environ.get('READ_BY_IT', '') + str(os.path.exists('optional.cfg'))\n",
     "drawing": "import random\nVALUE = random.random()\n",
@@ -132,7 +133,7 @@ EQUAL = {
     "a part of a package": "import package.part\nUSED = package.part.big.VALUE\n",
     "a part from a package": "from package import part\nUSED = part.big.VALUE\n",
     "a variable that is set": "import setting\nimport os\nUSED = os.environ['SETTING']\n",
-    "a filter": "import warnings\nimport warning\nUSED = len(warnings.filters)\n",
+    "filters": "import warnings\nimport warning\nUSED = str(warnings.filters)\n",
     "a finder": "import sys\nimport finding\nUSED = [type(each).__name__ for each in sys.meta_path[1:]][-1]\n",
     "a variable that is read": "import reading\nUSED = reading.VALUE\n",
     "random numbers": "import drawing\nUSED = 1\n",

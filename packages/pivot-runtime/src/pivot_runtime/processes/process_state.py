@@ -31,14 +31,16 @@ class StateChanges(NamedTuple):
 
     Attributes:
         environment: The variables that it sets; None for one that it removes.
-        filters: The filters that it puts before the others of `warnings`.
+        filters_before: The filters that it puts before the others of `warnings`.
+        filters_after: Those that it puts after them.
         finders_before: The finders that it puts at the start of `sys.meta_path`.
         finders_after: The finders that it puts at its end.
         random_words: The number of words that it takes from the generator of random numbers.
     """
 
     environment: Mapping[bytes, bytes | None] = {}
-    filters: tuple[Any, ...] = ()
+    filters_before: tuple[Any, ...] = ()
+    filters_after: tuple[Any, ...] = ()
     finders_before: tuple[Any, ...] = ()
     finders_after: tuple[Any, ...] = ()
     random_words: int = 0
@@ -55,8 +57,8 @@ class StateChanges(NamedTuple):
                 os.environ[os.fsdecode(name)] = os.fsdecode(value)
             else:
                 os.environ.pop(os.fsdecode(name), None)
-        if self.filters:
-            _set_filters((*self.filters, *warnings.filters))
+        if self.filters_before or self.filters_after:
+            _set_filters((*self.filters_before, *warnings.filters, *self.filters_after))
         if self.finders_before or self.finders_after:
             sys.meta_path[:] = [*self.finders_before, *sys.meta_path, *self.finders_after]
         for _ in range(self.random_words):
@@ -125,7 +127,7 @@ class ProcessState(NamedTuple):
             return str(found)
         filters = _inserted(self.filters, after.filters)
         finders = _inserted(self.finders, after.finders)
-        if filters is None or filters[1]:
+        if filters is None:
             return "filters"
         if finders is None:
             return "finders"
@@ -135,7 +137,7 @@ class ProcessState(NamedTuple):
         names = self.environment.keys() | after.environment.keys()
         changed = {name for name in names if self.environment.get(name) != after.environment.get(name)}
         environment = {name: after.environment.get(name) for name in sorted(changed)}
-        return StateChanges(environment, filters[0], *finders, words)
+        return StateChanges(environment, *filters, *finders, words)
 
 
 def _words_between(before: tuple[Any, ...], after: tuple[Any, ...]) -> int | None:
