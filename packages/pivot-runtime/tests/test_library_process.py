@@ -101,6 +101,7 @@ def assert_same(shared: Loaded | None, alone: Loaded) -> None:
     assert shared is not None
     assert shared == alone
     assert facts(shared) == facts(alone)
+    assert {subject for _, subject, _ in facts(alone) if "<" in subject} == set()  # the names of code in no file
     assert shared.trace is not None
     assert alone.trace is not None
     assert set(shared.trace.requested) == set(alone.trace.requested)
@@ -192,6 +193,24 @@ LEFT_OUT = {
     "a place to search": ("import sys\nsys.path.append('/elsewhere')\n", "path"),
     "a module of the user": ("import mine\n", "it imports modules of the user"),
 }
+
+
+@pytest.mark.parametrize(("action", "shared"), [("default", True), ("error", False)])
+@pytest.mark.parametrize("through", ["", "import mine\n"], ids=["directly", "through a module of the user"])
+def test_filters_of_a_library_that_is_not_shared(
+    project: Sources, installed: Installed, action: str, shared: bool, through: str
+) -> None:
+    """Only an error could make another import of a later one."""
+    outer = f"import inner, warnings\nwarnings.simplefilter('{action}', ImportWarning, append=True)\n"
+    inner = "import warnings\nwarnings.simplefilter('default', UnicodeWarning)\n"
+    installed(**LIBRARIES, outer=outer, inner=inner)
+    project.write("mine.py", "import outer\n")
+    project.write("pipeline.py", f"import base\n{through or 'import outer'}\nimport big\nUSED = 1\n" + STAGE)
+    with Server(project, ["base", "big"]) as server:
+        loaded = server.load()
+        assert (loaded is not None) == shared
+        if shared:
+            assert_same(loaded, project.load())
 
 
 @pytest.mark.parametrize(("text", "reason"), LEFT_OUT.values(), ids=LEFT_OUT.keys())

@@ -1,6 +1,7 @@
 """The imports of library modules by user code, while a pipeline is loaded."""
 
 import sys
+import warnings
 from collections.abc import Callable
 from threading import get_ident
 from types import CodeType, FrameType, ModuleType, TracebackType
@@ -53,6 +54,7 @@ class ImportRequests:
         self._touched = ""
         self._compared: tuple[CodeType | None, int] = (None, 0)
         self._others = 0
+        self._running: list[str] = []
         self._before = frozenset(sys.modules)
 
     def __enter__(self) -> Self:
@@ -76,12 +78,12 @@ class ImportRequests:
 
     def libraries(self) -> list[str]:
         """Return those of the names that are modules of libraries now."""
-        return [name for name in self.names if is_library(name, self._is_user_code)]
+        return [name for name in self.names if is_library(name, self._is_of_user)]
 
     def loaded(self) -> list[str]:
         """Return the names of all top-level modules of libraries in this process, without those that Pivot imports."""
         tops = [name for name in list(sys.modules) if "." not in name and name not in self._before]
-        return [name for name in tops if is_library(name, self._is_user_code)]
+        return [name for name in tops if is_library(name, self._is_of_user)]
 
     def called(self, code: CodeType, offset: int, module: str) -> None:
         """Note a call by user code of a function of a module.
@@ -102,11 +104,7 @@ class ImportRequests:
                 parts = name.split(".")
                 names.update(dict.fromkeys(".".join(parts[: end + 1]) for end in range(len(parts))))
             if preloaded is None or preloaded.place(name) is None:
-                found = original(name, import_)
-                self._others += not is_python(name) or self._is_user_code(
-                    getattr(found, "__file__", None) or "<built-in>"
-                )
-                return found
+                return self._import(lambda: original(name, import_), name)
             parent = name.rpartition(".")[0]
             if parent and parent not in sys.modules:
                 import_(parent)
@@ -117,6 +115,30 @@ class ImportRequests:
             co_filename=code.co_filename, co_name=code.co_name, co_firstlineno=code.co_firstlineno
         )
         return find_and_load
+
+    def _import(self, load: Callable[[], Any], name: str) -> Any:
+        """Import a module that is not shared, and expect the filters that a library adds to those of `warnings`."""
+        preloaded = self._preloaded
+        if preloaded is None:
+            return load()
+        before = tuple(warnings.filters)
+        self._running.append(name)
+        try:
+            found = load()
+        finally:
+            self._running.pop()
+        file = getattr(found, "__file__", None)
+        self._others += not is_python(name) or self._is_of_user(file)
+        if (
+            before != tuple(warnings.filters)
+            and self._is_library(name)
+            and not any(map(self._is_library, self._running))
+        ):
+            preloaded.expect_filters(before)
+        return found
+
+    def _is_library(self, name: str) -> bool:
+        return is_library(name, self._is_of_user)
 
     def _take(self, preloaded: "PreloadedLibraries", name: str) -> ModuleType:
         place = preloaded.place(name)  # its package may have shown it

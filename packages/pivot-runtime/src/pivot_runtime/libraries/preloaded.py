@@ -1,6 +1,7 @@
 """Libraries that this process imported in advance, hidden from user code until that imports them itself."""
 
 import sys
+import warnings
 from collections.abc import Collection, Iterable, Mapping
 from types import ModuleType
 from typing import Any, Final, NamedTuple
@@ -112,6 +113,20 @@ class PreloadedLibraries:
     def begin(self) -> None:
         """Expect the current state of the process at the next import, except for changes by these libraries."""
         self._state = ProcessState.now()
+
+    def expect_filters(self, before: tuple[Any, ...]) -> None:
+        """Expect the current filters of `warnings`, which another library has added to those of ``before``.
+
+        The import of a library does not depend on which warnings are shown, but on which are errors.
+        """
+        if self._state.filters != before:
+            return
+        expected = self._state._replace(filters=tuple(warnings.filters))
+        added = self._state.changes(expected)
+        if isinstance(added, StateChanges) and all(
+            action != "error" for action, *_ in (*added.filters_before, *added.filters_after)
+        ):
+            self._state = expected
 
     def take(self, place: int, name: str, called: str, *, compare: bool) -> None:
         """Show an import because code in this process imports the module ``name`` of it now.
