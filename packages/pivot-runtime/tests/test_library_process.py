@@ -116,7 +116,9 @@ def asked(project: Sources, name: str = "pipeline.py") -> tuple[str, ...]:
 
 LIBRARIES = {
     "big": "import base, json.tool\nfrom os import stat\nVALUE = base.VALUE\ndef f(x): return x\n",
-    "base": "VALUE = 1\nREGISTRY = {}\n",
+    "base": "VALUE = 1\nREGISTRY = {}\n"
+    "def change():\n    import os, big\n    os.environ['READ_BY_IT'] = 'x'\n    import reading\n",
+    "changing": "import big, os\nos.environ['READ_BY_IT'] = 'x'\nimport reading\n",
     "setting": "import os\nos.environ.setdefault('SETTING', 'on')\nos.environ.pop('REMOVED', None)\nimport base\n",
     "warning": "import warnings\nwarnings.filterwarnings('ignore', message='told by this library')\n"
     "warnings.simplefilter('always', ImportWarning, append=True)\n",
@@ -241,6 +243,9 @@ UNSHARED = {
     "a call for its effect": "import big\nbig.f(1)\nimport reading\n",
     "swallowed": "import os\nos.environ['READ_BY_IT'] = 'x'\n"
     "try:\n    import reading\nexcept BaseException:\n    pass\n",
+    "a library that is not shared": "import changing\n",
+    "text that is executed": 'exec(\'import base, os; os.environ["READ_BY_IT"] = "x"; import reading\')\n',
+    "a function of a library": "import base\nY = base.change()\n",
     "no import": "",
 }
 
@@ -324,6 +329,7 @@ STATEMENTS = (
         "import warnings; warnings.simplefilter('error')",
         "import base.nothing",
     ),
+    *("import changing", "import base; Z = base.change()", "exec('import base, big, reading')"),
     *("import big; big.f(1)", "import big; Y = big.f(1)", "import base; base.VALUE = 7", "def f(): import base"),
     *("import random; random.seed(1)", "import sys; SEEN = 'base' in sys.modules", "import json; json.dumps = print"),
 )

@@ -53,6 +53,7 @@ class ImportRequests:
         self._replacement: Any = None
         self._touched = ""
         self._compared: tuple[CodeType | None, int] = (None, 0)
+        self._is_first = True
         self._others = 0
         self._running: list[str] = []
         self._before = frozenset(sys.modules)
@@ -151,17 +152,19 @@ class ImportRequests:
         return sys.modules[name]
 
     def _only_imported(self) -> bool:
-        """Whether the user's code has done nothing but import shared libraries since the last call."""
-        frame = self._asking_frame()
-        code, position = (None, 0) if frame is None else (frame.f_code, frame.f_lasti)
-        (before, start), self._compared = self._compared, (code, position)
+        """Whether the user's code asks itself, and has only imported shared libraries since the last call."""
+        frame = _outside_import_system(sys._getframe(2))  # noqa: SLF001  # from the frame of the replacement on
         others, self._others = self._others, 0
-        if code is None or others or start > position:
+        (before, start), self._compared = self._compared, (None, 0)
+        if frame is None or not self._is_of_user(frame.f_code.co_filename):  # other code, which may have done anything
+            self._is_first = False
             return False
-        if before is None and frame is not None:  # the module that is imported first, which nothing has run before
-            is_first = self._asking_frame(frame.f_back) is None
-            return is_first and _are_imports(code, 0, position)
-        return before is code and _are_imports(code, start, position)
+        code, position = frame.f_code, frame.f_lasti
+        self._compared = code, position
+        is_first, self._is_first = self._is_first and self._asking_frame(frame.f_back) is None, False
+        if others or not (is_first or before is code) or start > position:
+            return False
+        return _are_imports(code, start, position + 2)
 
     def _asking_frame(self, frame: FrameType | None = None) -> FrameType | None:
         frame = frame or sys._getframe(1)  # noqa: SLF001
@@ -174,9 +177,15 @@ class ImportRequests:
         return isinstance(file, str) and not file.startswith("<") and self._is_user_code(file)
 
     def _is_asked_by_user(self, frame: FrameType | None) -> bool:
-        while frame is not None and _is_of_import_system(frame):
-            frame = frame.f_back
+        frame = _outside_import_system(frame)
         return frame is not None and self._is_of_user(frame.f_code.co_filename)
+
+
+def _outside_import_system(frame: FrameType | None) -> FrameType | None:
+    """The frame that made an import."""
+    while frame is not None and _is_of_import_system(frame):
+        frame = frame.f_back
+    return frame
 
 
 def _is_of_import_system(frame: FrameType) -> bool:
