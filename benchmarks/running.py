@@ -41,11 +41,13 @@ from pivot_core.pipeline import Pipeline
 from pivot_fingerprint import register_encoder
 from pivot_runtime.definitions import source_import
 from pivot_runtime.host.load import load
+from pivot_runtime.processes.import_timer import ImportTimer
 
 register_encoder(Pipeline, lambda pipeline: pipeline.name)
 gc.freeze()
 root = pathlib.Path.cwd()
-answer, imported = load(root, root / "pipeline.py", [], source_import.user_code_predicate())
+is_user_code = source_import.user_code_predicate()
+answer, imported = load(root, root / "pipeline.py", [], is_user_code, ImportTimer(is_user_code))
 assert answer["event"] == "loaded"
 del answer
 best = used = 1.0
