@@ -33,35 +33,7 @@ DOIT = pathlib.Path(sys.executable).with_name("doit")
 WAYS = {"plain": [sys.executable, "plain.py"], "doit": [str(DOIT)], "pivot": [PIVOT, "repro"]}
 LONG, SHORT = 500, 100
 FUNCTIONS = 20
-
-# The process that forks the stages, as far as its memory is concerned.
-FORKS = """
-import gc, os, pathlib, time
-from pivot_core.pipeline import Pipeline
-from pivot_fingerprint import register_encoder
-from pivot_runtime.definitions import source_import
-from pivot_runtime.host.load import load
-from pivot_runtime.processes.import_timer import ImportTimer
-
-register_encoder(Pipeline, lambda pipeline: pipeline.name)
-gc.freeze()
-root = pathlib.Path.cwd()
-is_user_code = source_import.user_code_predicate()
-answer, imported = load(root, root / "pipeline.py", [], is_user_code, ImportTimer(is_user_code))
-assert answer["event"] == "loaded"
-del answer
-best = used = 1.0
-for _ in range(10):
-    began, before = time.perf_counter(), os.times()
-    for _ in range(50):
-        pid = os.fork()
-        if pid == 0:
-            os._exit(0)
-        os.waitpid(pid, 0)
-    best = min(best, (time.perf_counter() - began) / 50)
-    used = min(used, (sum(os.times()[:4]) - sum(before[:4])) / 50)
-print(best, used)
-"""
+FORKS = str(pathlib.Path(__file__).with_name("_forks.py"))
 
 
 class Shape(NamedTuple):
@@ -123,7 +95,7 @@ class Floor(NamedTuple):
 
 def floor(project: pathlib.Path, rounds: int) -> Floor:
     imported = min(timed([sys.executable, "-c", "import pipeline"], project).clock for _ in range(rounds))
-    done = subprocess.run([sys.executable, "-c", FORKS], cwd=project, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, FORKS], cwd=project, capture_output=True, text=True, check=True)
     fork = Cost(*map(float, done.stdout.split()))
     return Floor(imported, fork, copy_and_hash(project))
 
