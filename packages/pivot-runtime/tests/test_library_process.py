@@ -394,7 +394,13 @@ class TestAnotherDirectory:
 
     @pytest.fixture(autouse=True)
     def libraries(self, project: Sources, installed: Installed) -> None:
-        installed(**LIBRARIES, keeping="import os\nHERE = os.getcwd()\n", listing="import os\nos.listdir('.')\n")
+        installed(
+            **LIBRARIES,
+            keeping="import os, pathlib\nHERE, PLACE = os.getcwd(), pathlib.Path.cwd()\n",
+            inside="import os\nFILE = os.path.abspath('some.cfg')\n",
+            passed="import os\nHERE = os.environ['HERE']\n",
+            listing="import os\nos.listdir('.')\n",
+        )
         project.write("pipeline.py", "import big\nUSED = 1\n" + STAGE)
 
     def write(self, project: Sources, name: str) -> None:
@@ -418,7 +424,24 @@ class TestAnotherDirectory:
         with Server(project, ["reading"]) as server:
             assert server.load("sub/pipeline.py") is None
 
-    @pytest.mark.parametrize("name", ["keeping", "listing"])
+    def test_a_library_that_keeps_the_directory(self, project: Sources) -> None:
+        """It has that of the host, and `changed` sees only what the user's code changes then."""
+        self.write(project, "keeping; import big; HERE = keeping.HERE, keeping.PLACE")
+        file = project.root / "sub/pipeline.py"
+        file.write_text(file.read_text().replace("USED = 1", "USED = HERE"))
+        with Server(project, ["keeping", "big"]) as server:
+            assert_same(server.load("sub/pipeline.py"), project.load("sub/pipeline.py"))
+
+    def test_a_library_that_keeps_a_variable_of_the_same_value(
+        self, project: Sources, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HERE", str(project.root))
+        self.write(project, "passed")
+        with Server(project, ["passed"]) as server:
+            assert server.load("sub/pipeline.py") is None
+            assert_same(server.load(), project.load())
+
+    @pytest.mark.parametrize("name", ["inside", "listing"])
     def test_libraries_that_look_at_the_directory(self, project: Sources, name: str) -> None:
         self.write(project, name)
         with Server(project, [name]) as server:

@@ -82,6 +82,17 @@ def imported(project: Project, *arguments: str, **environment: str) -> bool:
     return "IMPORTED" in project.pivot(*arguments, env=environment, code=None).stderr
 
 
+def test_a_search_for_distributions_depends_on_no_other_file(project: Project) -> None:
+    """Libraries ask for versions as they are imported, and the directory of the project is searched for them, too."""
+    project.write("pipeline.py", "import importlib.metadata\nfound = importlib.metadata.version('click')\n" + PIPELINE)
+    project.pivot("repro")
+    project.write("note.txt", "")
+    assert not imported(project, "status")
+
+    (project.root / "click-0.1.dist-info").mkdir()
+    assert imported(project, "status")
+
+
 def test_unchanged_pipelines_are_not_imported(project: Project) -> None:
     for command in ("status", "repro", "list", "verify", "dag", "repro --dry-run", "fingerprint", "repro two"):
         assert not imported(project, *command.split()), command

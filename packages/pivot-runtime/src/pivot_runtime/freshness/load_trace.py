@@ -22,10 +22,15 @@ TYPE: Final = "type"
 """Whether a path is a file, a directory or absent."""
 NAMES: Final = "names"
 """The entries of a listed directory, and which of them are directories."""
+DISTRIBUTIONS: Final = "distributions"
+"""The entries of a directory that describe installed distributions."""
 MODULES: Final = "modules"
 """The entries of a directory with user code that an import of one of the requested names could find."""
 MTIME: Final = "stamp"
 """The modification time of a directory of installed packages, or of a file that configures Python."""
+
+
+_DISTRIBUTIONS: Final = (".dist-info", ".egg-info", "egg-info")
 
 
 class Fact(NamedTuple):
@@ -169,6 +174,16 @@ def names(path: str) -> str:
     return _digest("\0".join(found))
 
 
+def distributions(path: str) -> str:
+    """Return the value of `DISTRIBUTIONS` for a directory."""
+    held = listing(path)
+    return ABSENT if held is None else _digest("\0".join(sorted(filter(_is_distribution, held))))
+
+
+def _is_distribution(name: str) -> bool:
+    return name.lower().rstrip("/").endswith(_DISTRIBUTIONS)
+
+
 def modules(path: str, asked: Collection[str]) -> str:
     """Return the value of `MODULES` for a directory."""
     held = listing(path, asked)
@@ -215,5 +230,6 @@ _VALUES: Final[Mapping[str, Callable[[str], str]]] = {
     LINK: link,
     TYPE: type_of,
     NAMES: names,
+    DISTRIBUTIONS: distributions,
     MTIME: mtime,
 }

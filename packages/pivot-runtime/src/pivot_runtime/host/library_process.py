@@ -4,7 +4,6 @@ import os
 import pathlib
 import sys
 from collections.abc import Callable, Iterable
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from pivot_cache.layout import Layout
@@ -15,6 +14,7 @@ from pivot_runtime.host.load_recorder import LoadRecorder
 from pivot_runtime.processes.originals import Originals
 
 if TYPE_CHECKING:
+    from pivot_runtime.libraries.kept_directory import KeptDirectory
     from pivot_runtime.libraries.preload import LeftOut
     from pivot_runtime.libraries.preloaded import PreloadedLibraries
 
@@ -51,7 +51,7 @@ class SharedLibraries:
         self._path = tuple(sys.path)
         self.start = LoadStart(root, is_user_code)
         self._trace = load_trace.LoadTrace((), (), "", "")
-        self._keeps_directory = False
+        self._kept: KeptDirectory | None = None
 
     def preload(self, names: Iterable[str], starting: Callable[[str], object]) -> "LeftOut | None":
         """Import these modules, calling ``starting`` before each; return one that cannot be imported in advance."""
@@ -74,7 +74,7 @@ class SharedLibraries:
         state.restore()
         self.start.libraries = libraries
         self._trace = recorder.trace({})
-        self._keeps_directory = self._is_directory_kept()
+        self._kept = self._kept_directory(libraries)
         sys.path[:] = self._path
         return None
 
@@ -92,11 +92,12 @@ class SharedLibraries:
             if load_trace.listing(str(directory), libraries.searched):
                 return f"modules in {directory}"
         if file.parent != self._file.parent:
-            if self._keeps_directory:
+            if self._kept is None:
                 return "other directory"
             reason = self._move(str(self._file.parent), str(file.parent))
             if reason is not None:
                 return reason
+            libraries.replace(self._kept.values, str(file.parent))
         for place in [each for each in sys.path_importer_cache if not recorder.is_installed(f"{each}/")]:
             del sys.path_importer_cache[place]
         recorder.resume({str(self._file.parent)} - {str(file.parent), str(root)})
@@ -117,16 +118,11 @@ class SharedLibraries:
             self.start.recorder.recorded(load_trace.Fact(fact.kind, there, fact.value))
         return None
 
-    def _is_directory_kept(self) -> bool:
-        """Whether a module has the name of the current directory, or a path in it, as a value."""
-        directory = str(self._file.parent)
-        libraries = self.start.libraries
-        modules = [module for each in (libraries.imports if libraries else ()) for module in each.modules.values()]
-        values = (
-            value for module in modules if isinstance(module, ModuleType) for value in list(vars(module).values())
-        )
-        paths = (str(value) for value in values if isinstance(value, str | pathlib.PurePath))
-        return any(
-            path == directory or (path.startswith(f"{directory}/") and not self.start.recorder.is_installed(path))
-            for path in paths
-        )
+    def _kept_directory(self, libraries: "PreloadedLibraries") -> "KeptDirectory | None":
+        """The values that are the current directory; None if others may depend on it."""
+        from pivot_runtime.libraries.kept_directory import KeptDirectory  # lazy
+
+        modules = [module for each in libraries.imports for module in each.modules.values()]
+        modules += [module for name, module in sys.modules.items() if name != "sys"]
+        kept = KeptDirectory(modules, str(self._file.parent), self.start.recorder.is_installed)
+        return kept if kept.is_movable and not kept.depends_on(self._trace.facts, os.environ) else None

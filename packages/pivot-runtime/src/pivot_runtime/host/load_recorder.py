@@ -42,6 +42,9 @@ _PSEUDO: Final = ("/proc/", "/sys/", "/dev/")
 _FILES_READ_BY_START: Final = ("pyvenv.cfg",)
 _IMPORT_SYSTEM: Final = frozenset({"_frozen_importlib_external", "importlib._bootstrap_external"})
 
+_METADATA: Final = frozenset({"importlib.metadata", "importlib_metadata"})
+"""The modules that look for installed distributions in each directory on the module search path."""
+
 
 class LoadRecorder:
     """A context manager around a load; afterwards, `trace` has the facts that it depended on.
@@ -155,7 +158,7 @@ class LoadRecorder:
             self._opening(args[0], args[1], args[2])
         elif event in ("os.listdir", "os.scandir"):
             if not _is_import_system(2):
-                self._path(load_trace.NAMES, "." if args[0] is None else args[0])
+                self._path(_kind_of_listing(2), "." if args[0] is None else args[0])
         elif event == "_thread.start_joinable_thread":
             self.threads.note(args[0])
         elif event in _UNSEEN and get_ident() == self._thread:
@@ -318,6 +321,13 @@ class OsProbes:
 def _is_import_system(depth: int) -> bool:
     """Whether the frame at this depth is of the import system, whose searches `ModuleSearches` records."""
     return sys._getframe(depth).f_globals.get("__name__") in _IMPORT_SYSTEM  # noqa: SLF001
+
+
+def _kind_of_listing(depth: int) -> str:
+    """The kind of the fact that the frame at this depth depends on, which lists a directory."""
+    caller = sys._getframe(depth)  # noqa: SLF001
+    of_metadata = caller.f_globals.get("__name__") in _METADATA and caller.f_code.co_name == "children"
+    return load_trace.DISTRIBUTIONS if of_metadata else load_trace.NAMES
 
 
 def _facts_asked(kind: str, options: Mapping[str, Any]) -> tuple[str, ...]:

@@ -32,6 +32,12 @@ class Namespaces:
                 values = [value for each, value in now.items() if each not in _PASSED_OVER]
                 self._containers[name] = list(_containers(values, _DEPTH, seen))
 
+    def expect(self, namespace: dict[str, Any], name: str) -> None:
+        """Expect the current value of a name in a namespace."""
+        for now, before in self._modules.values():
+            if now is namespace:
+                before[name] = namespace[name]
+
     def changed(self, names: Iterable[str]) -> str | None:
         """Return the first of the named modules whose values are others now; None if there is none.
 

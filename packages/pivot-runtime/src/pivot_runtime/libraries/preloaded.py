@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any, Final, NamedTuple
 
 from pivot_runtime.libraries.import_requests import DifferentImportError
+from pivot_runtime.libraries.kept_directory import KeptValue
 from pivot_runtime.libraries.namespaces import Namespaces
 from pivot_runtime.libraries.origin import is_python
 from pivot_runtime.processes.originals import Originals
@@ -109,6 +110,13 @@ class PreloadedLibraries:
         every = [module for each in self.imports for module in each.modules.values()]
         modules = [module for module in every if isinstance(module, ModuleType)]
         self._originals, self._namespaces = Originals(), Namespaces(modules)
+
+    def replace(self, values: Iterable[KeptValue], directory: str) -> None:
+        """Put another directory in the place of the one in which the imports were made, and expect these values."""
+        for namespace, name, kind in values:
+            namespace[name] = kind(directory)
+            if self._namespaces is not None:
+                self._namespaces.expect(namespace, name)
 
     def begin(self) -> None:
         """Expect the current state of the process at the next import, except for changes by these libraries."""
