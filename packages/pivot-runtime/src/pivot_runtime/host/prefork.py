@@ -155,8 +155,8 @@ class PreforkPool:
                 return spare.process
         return self._fork(held, job)
 
-    def prepare(self, held: Collection[int], most: int) -> None:
-        """Fork processes for the next jobs, at most ``most``, unless some wait already.
+    def prepare(self, held: Collection[int], most: int, is_asked: Callable[[], bool]) -> None:
+        """Fork processes for the next jobs, at most ``most``, unless some wait already, or until ``is_asked``.
 
         Several are forked at once, since after each fork this process copies all memory that it writes to; but not more
         than were forked so far, since often only one or two stages run.
@@ -169,6 +169,8 @@ class PreforkPool:
         began = time.monotonic()
         for _ in range(min(most, _SPARES, self._count)):
             if time.monotonic() - began > _FORKS_SECONDS:  # this process has much memory, so that a fork is slow
+                break
+            if self._spares and is_asked():  # the next stage need not wait for the processes of later ones
                 break
             try:
                 self._spares.append(self._fork_spare(held))

@@ -4,6 +4,7 @@ import contextlib
 import gc
 import os
 import pathlib
+import select
 import shutil
 import signal
 from collections.abc import Iterable, Mapping
@@ -159,7 +160,7 @@ class StageRuns:
     def _prefork(self) -> None:
         """Fork processes for the next stages while the command stores the outs of the last."""
         if not self._always_spawn and not self._threads():
-            self._pool.prepare(self._held(), len(self._imported.stages) - len(self._started))
+            self._pool.prepare(self._held(), len(self._imported.stages) - len(self._started), _is_asked)
 
     def _known(self, process: StageProcess) -> set[int]:
         """The children of this process that one run has not left: all others are its leftovers."""
@@ -179,6 +180,13 @@ class StageRuns:
             self._pool.expect({one.file for one in observed.ran})
             return _observations(observed, message, self._imported.manifests[process.address], self._imported.root)
         return message or _crashed(end.status)
+
+
+def _is_asked() -> bool:
+    """Whether the command has sent something."""
+    poll = select.poll()
+    poll.register(wire.COMMANDS_FD, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _report(event: str, number: int, **details: Any) -> None:
