@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - projects as texts
 
 import importlib
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -87,6 +88,27 @@ def test_a_distribution_without_a_record(take: Take, install: Callable[..., Path
     assert take("import fakemod\ndef stage(x):\n    return fakemod.f()\n").libraries == {
         "Fake-Egg": Library("1.5", ("fakemod.f",))
     }
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        "Metadata-Version: 2.1\nName: fake-dist\nVersion: 1.5\nDescription: x\n Name: other\n\nName: other\nVersion: 2\n",
+        "name:fake-dist\nVERSION: \t1.5",
+        "Name: fake-dist\nVersion:\n 1.5\n",
+        "Name: fake-dist\nName: other\nVersion: 1.5\n",
+    ],
+)
+def test_name_and_version_are_those_of_a_parser_of_all_metadata(
+    take: Take, install: Callable[..., Path], metadata: str
+) -> None:
+    site = install("fake-dist", {"fakelib.py": "def f(): pass\n"})
+    (site / "fake_dist-1.5.dist-info" / "METADATA").write_text(metadata)
+    (parsed,) = (each for each in importlib.metadata.distributions(path=[str(site)]))
+
+    libraries = take("import fakelib\ndef stage(x):\n    return fakelib.f()\n").libraries
+    assert libraries == {parsed.metadata["Name"]: Library(parsed.version, ("fakelib.f",))}
+    assert parsed.metadata["Name"] == "fake-dist"
 
 
 def test_a_distribution_that_is_named_like_another_ones_module(take: Take, install: Callable[..., Path]) -> None:

@@ -1,6 +1,7 @@
 """Access to the disk: all reads and look-ups of a fingerprint go through here, so that a listener can record them."""
 
 import os
+import re
 import stat
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 __pivot_module__ = "pivot_fingerprint"
 
 INIT = "__init__"
+_TOP = re.compile(r"^[^/,.\n]+", re.MULTILINE)
+_HEADER = re.compile(r"^(name|version):[ \t]*(.*)\n(?![ \t])", re.MULTILINE | re.IGNORECASE)
+"""A header of one line."""
 
 
 class Listener(Protocol):
@@ -150,8 +154,19 @@ def top_level_names(distribution: "Distribution") -> set[str]:
     if text:
         return set(text.split())
     record = distribution.read_text("RECORD")
-    paths = record.splitlines() if record is not None else map(str, distribution.files or ())
-    return {path.partition("/")[0].partition(",")[0].partition(".")[0] for path in paths}
+    if record is None:
+        record = "\n".join(map(str, distribution.files or ()))
+    return set(_TOP.findall(record))
+
+
+def name_and_version(distribution: "Distribution") -> tuple[str, str]:
+    """The name and version of a distribution, read without parsing its description like an e-mail."""
+    head = (distribution.read_text("METADATA") or "").partition("\n\n")[0]
+    headers = [(key.lower(), value) for key, value in _HEADER.findall(f"{head}\n")]
+    match sorted(headers):
+        case [("name", name), ("version", version)]:
+            return name, version
+    return distribution.metadata["Name"], distribution.version
 
 
 def distribution(name: str) -> "Distribution | None":

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from pivot_fingerprint.disk import INIT, distribution, distributions, real_path, top_level_names
+from pivot_fingerprint.disk import INIT, distribution, distributions, name_and_version, real_path, top_level_names
 from pivot_fingerprint.manifest import Library
 from pivot_fingerprint.sources.modules import Modules
 
@@ -65,7 +65,7 @@ class Libraries:
         if known is None:
             chosen = several[:1] if len(several) == 1 else [each for each in several if self._holds(each, module)]
             if chosen:
-                known = (chosen[0].metadata["Name"], chosen[0].version)
+                known = name_and_version(chosen[0])
             else:
                 version = vars(sys.modules[top]).get("__version__") if top in sys.modules else None
                 known = (top, version if isinstance(version, str) else _UNKNOWN)
@@ -82,7 +82,7 @@ class Libraries:
             else:
                 if self._index is None:
                     self._index = distributions()
-                names = {each.metadata["Name"] for each in self._index.get(top, ())}
+                names = {name_and_version(each)[0] for each in self._index.get(top, ())}
                 found = [distribution(name) for name in sorted(names)]
                 known = [each for each in found if each is not None]
             self._by_top[top] = known
