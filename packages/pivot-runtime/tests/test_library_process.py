@@ -201,6 +201,22 @@ LEFT_OUT = {
     "a signal": ("import signal\nsignal.signal(signal.SIGTERM, lambda *_: None)\n", "signals"),
     "a place to search": ("import sys\nsys.path.append('/elsewhere')\n", "path"),
     "a module of the user": ("import mine\n", "it imports modules of the user"),
+    "a way to start processes": (
+        "import multiprocessing\nmultiprocessing.set_start_method('spawn', force=True)\n",
+        "processes",
+    ),
+    "a handler": ("import logging\nlogging.basicConfig()\n", "logging"),
+    "a timeout": ("import socket\nsocket.setdefaulttimeout(5)\n", "timeout"),
+    "a limit of another module": ("import csv\ncsv.field_size_limit(1 << 20)\n", "fields of tables"),
+    "a precision": ("import decimal\ndecimal.getcontext().prec = 50\n", "decimal numbers"),
+    "a precision for threads": ("import decimal\ndecimal.DefaultContext.prec = 50\n", "decimal numbers"),
+    "a stack size": ("import threading\nthreading.stack_size(1 << 20)\n", "stack size"),
+    "symbols for other libraries": (
+        "import os, sys\nsys.setdlopenflags(os.RTLD_NOW | os.RTLD_GLOBAL)\n",
+        "libraries in C",
+    ),
+    "a timer": ("import signal\nsignal.setitimer(signal.ITIMER_VIRTUAL, 3600)\n", "timers"),
+    "a built-in name": ("import builtins\nbuiltins.another = 1\n", "builtins"),
 }
 
 

@@ -1,5 +1,6 @@
 """The state of this process that the import of a library may depend on, or change."""
 
+import builtins
 import contextlib
 import gc
 import os
@@ -24,6 +25,15 @@ _SIGNAL: Final = "_signal"
 _WORD: Final = 32
 _MOST_WORDS: Final = 100
 _TEMPFILE: Final = "tempfile"
+_CSV: Final = "_csv"
+_DECIMAL: Final = "_decimal"
+_TIMERS: Final = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
+_NO_TIMER: Final = (0.0, 0.0)
+_NO_LOGGING: Final = (30, (), 0)
+"""The level of warnings, no handlers, and nothing disabled."""
+_FIELD_SIZE: Final = 131072
+_DECIMAL_CONTEXT: Final = (28, "ROUND_HALF_EVEN", -999999, 999999, 1, 0)
+"""As Python makes them."""
 
 
 class StateChanges(NamedTuple):
@@ -175,20 +185,46 @@ def _others() -> Iterable[tuple[str, Any]]:
     yield "mask", _mask()
     if hasattr(os, "sched_getaffinity"):
         yield "processors", tuple(sorted(os.sched_getaffinity(0)))
+    yield "builtins", len(vars(builtins))
+    yield "libraries in C", sys.getdlopenflags()
+    yield "small numbers", sys.float_info.min / 2  # zero where a library in C has switched them off
+    yield "stack size", threading.stack_size()
+    yield "timers", tuple(signal.getitimer(each) != _NO_TIMER for each in _TIMERS)  # no fork has them
+    yield from _others_in_modules()
+
+
+def _others_in_modules() -> Iterable[tuple[str, Any]]:
+    """The state in modules that may not be imported yet."""
     logging: Any = sys.modules.get(_LOGGING)
     if logging is not None:
         root = logging.getLogger()
-        yield "logging", (root, root.level, tuple(root.handlers), root.manager.disable, logging.getLoggerClass())
+        yield "loggers", (root, logging.getLoggerClass())
+        yield "logging", (root.level, tuple(root.handlers), root.manager.disable)
+    else:
+        yield "logging", _NO_LOGGING
     multiprocessing: Any = sys.modules.get(_MULTIPROCESSING)
-    if multiprocessing is not None:
-        yield "processes", multiprocessing._default_context._actual_context  # noqa: SLF001
+    yield "processes", None if multiprocessing is None else multiprocessing._default_context._actual_context  # noqa: SLF001
+    csv: Any = sys.modules.get(_CSV)
+    yield "fields of tables", _FIELD_SIZE if csv is None else csv.field_size_limit()
+    yield "decimal numbers", tuple(_decimal_contexts())
     tempfile: Any = sys.modules.get(_TEMPFILE)
     if tempfile is not None:
         yield "temporary files", tempfile.tempdir
     yield "names of temporary files", _temporary_names(tempfile)
     socket: Any = sys.modules.get(_SOCKET)
-    if socket is not None:
-        yield "timeout", socket.getdefaulttimeout()
+    yield "timeout", None if socket is None else socket.getdefaulttimeout()
+
+
+def _decimal_contexts() -> Iterable[tuple[Any, ...]]:
+    """The contexts of decimal numbers that are not as Python makes them."""
+    decimal: Any = sys.modules.get(_DECIMAL)
+    if decimal is None:
+        return
+    for each in (decimal.DefaultContext, *copy_context().values()):
+        if type(each) is decimal.Context:
+            held = each.prec, each.rounding, each.Emin, each.Emax, each.capitals, each.clamp
+            if held != _DECIMAL_CONTEXT:
+                yield held
 
 
 def _temporary_names(tempfile: Any) -> Any:
