@@ -104,8 +104,16 @@ class ImportRequests:
             if name not in names and self._is_asked_by_user(sys._getframe(1)):  # noqa: SLF001
                 parts = name.split(".")
                 names.update(dict.fromkeys(".".join(parts[: end + 1]) for end in range(len(parts))))
-            if preloaded is None or preloaded.place(name) is None:
-                return self._import(lambda: original(name, import_), name)
+            if preloaded is None:
+                return original(name, import_)
+            if preloaded.place(name) is None:  # without a frame of Pivot, which a traceback would show
+                before = self._begin(name)
+                try:
+                    found = original(name, import_)
+                finally:
+                    self._running.pop()
+                self._end(name, found, before, preloaded)
+                return found
             parent = name.rpartition(".")[0]
             if parent and parent not in sys.modules:
                 import_(parent)
@@ -117,17 +125,13 @@ class ImportRequests:
         )
         return find_and_load
 
-    def _import(self, load: Callable[[], Any], name: str) -> Any:
-        """Import a module that is not shared, and expect the filters that a library adds to those of `warnings`."""
-        preloaded = self._preloaded
-        if preloaded is None:
-            return load()
-        before = tuple(warnings.filters)
+    def _begin(self, name: str) -> tuple[Any, ...]:
+        """Note that a module that is not shared is imported; returns the filters of `warnings`."""
         self._running.append(name)
-        try:
-            found = load()
-        finally:
-            self._running.pop()
+        return tuple(warnings.filters)
+
+    def _end(self, name: str, found: Any, before: tuple[Any, ...], preloaded: "PreloadedLibraries") -> None:
+        """Note that it has been imported, and expect the filters that a library has added to those of ``before``."""
         file = getattr(found, "__file__", None)
         self._others += not is_python(name) or self._is_of_user(file)
         if (
@@ -136,7 +140,6 @@ class ImportRequests:
             and not any(map(self._is_library, self._running))
         ):
             preloaded.expect_filters(before)
-        return found
 
     def _is_library(self, name: str) -> bool:
         return is_library(name, self._is_of_user)
