@@ -11,6 +11,7 @@ from pivot_core.spec import OutSpec
 from pivot_runtime.errors import HostError, LoadError
 from pivot_runtime.loading import host_client
 from pivot_runtime.loading.host_client import HostClient
+from pivot_runtime.loading.host_pool import HostPool, LazyHost
 
 STAGE = """
 def stage(x: Annotated[str, Dep("in.txt", Text())]) -> Annotated[str, Out("out.txt", Text())]:
@@ -211,6 +212,26 @@ def test_a_busy_host_can_be_killed(project: Sources) -> None:
 
     with pytest.raises(ProcessLookupError):
         os.kill(host.pid, 0)
+
+
+def test_a_host_that_is_let_go_is_not_used_and_has_ended_when_the_next_is_kept(project: Sources) -> None:
+    file, pool = project.root / "pipeline.py", HostPool()
+    loaded, process = host_client.load(project.root, file)
+    pool.put(file, host := LazyHost(loaded, lambda: pytest.fail("it is loaded"), process))
+    assert pool.take(file, loaded) is host
+
+    pool.let_go(file)
+    assert pool.take(file, loaded) is None
+    again, other = host_client.load(project.root, file)
+    pool.put(file, LazyHost(again, lambda: pytest.fail("it is loaded"), other))
+    with pytest.raises(ProcessLookupError):
+        os.kill(process.pid, 0)
+    assert pool.take(file, loaded) is not None
+
+    pool.let_go(file)
+    pool.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(other.pid, 0)
 
 
 def test_nothing_is_left_open(project: Sources) -> None:

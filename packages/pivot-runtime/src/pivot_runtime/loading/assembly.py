@@ -328,8 +328,14 @@ class _Loader:
     def _import(self, file: pathlib.Path) -> LoadedFile:
         if self._static_loader is not None:
             return self._add(file, self._static_loader(file))
+        self._let_go(file)
         loaded, host = self._load(file)
         return self._take(file, loaded, host)
+
+    def _let_go(self, file: pathlib.Path) -> None:
+        """Let the previous host of a file end while another one imports it."""
+        if self._context.host_pool is not None:
+            self._context.host_pool.let_go(file)
 
     def _load(self, file: pathlib.Path) -> "tuple[Loaded, HostClient]":
         from pivot_runtime.loading import host_client  # lazy
@@ -370,6 +376,7 @@ class _Loader:
             for file in unknown:
                 if len(waiting) == most:
                     self._take_first(waiting)
+                self._let_go(file)
                 waiting.append((file, self._start_host(file, unknown)))
                 waiting[-1][1].ask_to_load(self._root, file, self._overrides)
             while waiting:

@@ -272,9 +272,13 @@ class HostClient:
 
     def kill(self) -> None:
         """End a host that may be busy in the user's code."""
+        self.begin_to_end()
+        self.close()
+
+    def begin_to_end(self) -> None:
+        """Kill a host without waiting for its end; `close` does that, and must be next."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        self.close()
 
     def _gone(self) -> HostError:
         return HostError(

@@ -151,6 +151,7 @@ class LazyHost:
 
     Attributes:
         kept: A `HostPool` keeps it, and ends it.
+        ending: It must not be used any more.
     """
 
     def __init__(
@@ -170,6 +171,7 @@ class LazyHost:
         self._load = load
         self._process = process
         self.kept = False
+        self.ending = False
 
     def process(self) -> "HostClient":
         """Return the process; start it if necessary.
@@ -199,7 +201,16 @@ class LazyHost:
     def kill(self) -> None:
         """Kill the process, which may be busy in user code, unless a `HostPool` keeps it."""
         if self._process is not None and not self.kept:
-            self._process.kill()
+            if self.ending:
+                self._process.close()
+            else:
+                self._process.kill()
+
+    def begin_to_end(self) -> None:
+        """Kill the process without waiting for its end; `close` and `kill` wait for it."""
+        if self._process is not None and not self.ending:
+            self._process.begin_to_end()
+        self.ending = True
 
 
 class HostPool:
@@ -217,7 +228,13 @@ class HostPool:
     def take(self, file: pathlib.Path, loaded: Loaded) -> LazyHost | None:
         """Return the host that has loaded exactly this from the file, if there is one."""
         host = self._hosts.get(file)
-        return host if host is not None and host.is_of(loaded) else None
+        return host if host is not None and not host.ending and host.is_of(loaded) else None
+
+    def let_go(self, file: pathlib.Path) -> None:
+        """Begin to end the host of a file that is imported again; `put` and `close` wait for its end."""
+        host = self._hosts.get(file)
+        if host is not None:
+            host.begin_to_end()
 
     def put(self, file: pathlib.Path, host: LazyHost) -> None:
         """Keep a host, and end the file's previous one."""
