@@ -239,6 +239,14 @@ def test_manifests_of_other_walks_are_not_kept(project: Project, definition: str
     assert not project.reuses()
 
 
+def test_long_chains_and_circles_of_functions_with_defaults_are_walked(project: Project) -> None:
+    chain = "".join(f"def f{number}(x, y=1): return f{number + 1}(x)\n" for number in range(300))
+    project.add("pipeline.py", f"{chain}def f300(x, y=1): return around(x)\ndef around(x, y=1): return f299, around")
+    project.write("pipeline.py", (project.root / "pipeline.py").read_text().replace("def stage", "def before"))
+    project.add("pipeline.py", "def stage(x): return f0(x)")
+    assert not project.reuses()
+
+
 def test_a_manifest_with_code_in_a_given_value_is_not_kept(project: Project) -> None:
     project.add("other.py", "def given(x): return x")
 

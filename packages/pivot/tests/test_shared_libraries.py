@@ -116,7 +116,7 @@ def test_watch_imports_libraries_once_for_all_rounds(
     project.replace("pipeline.py", '"x"', "mine.VALUE")
     project.write("mine.py", "VALUE = 'x'\n")
     if found == "known":
-        project.pivot("repro")
+        project.pivot("repro", env=counted.environment)
         assert counted.take() == 1
     with contextlib.closing(Watching(project)) as watching:
         watching.round()

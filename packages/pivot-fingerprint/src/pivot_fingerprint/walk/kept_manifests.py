@@ -20,6 +20,8 @@ from pivot_fingerprint.walk.resolve import Resolver
 
 _MISSING = object()
 _NOTHING: frozenset[str] = frozenset()
+_DEEPEST = 40
+"""The length of a chain of entries that is followed; the manifest of a longer one is not kept."""
 
 type _RefKey = tuple[str, tuple[str, ...], bool]
 """A name that code uses, the attributes taken from it, and whether it may be unbound."""
@@ -106,6 +108,7 @@ class KeptManifests:
         self._stages: dict[str, bytes] = {}
         self._used: set[str] = set()
         self._simple: dict[Draft, bool] = {}
+        self._depth = 0
 
     def find(
         self,
@@ -194,7 +197,11 @@ class KeptManifests:
         """Whether an entry is a function, or a value, that can be checked later; notes what its names lead to."""
         known = self._simple.get(draft)
         if known is None:
-            known = self._simple[draft] = self._examine(draft, facts)
+            known = self._simple[draft] = False  # the answer for code that leads back to itself
+            if self._depth < _DEEPEST:
+                self._depth += 1
+                known = self._simple[draft] = self._examine(draft, facts)
+                self._depth -= 1
         return known
 
     def _examine(self, draft: Draft, facts: DraftFacts) -> bool:
