@@ -310,6 +310,31 @@ def test_what_the_libraries_depended_on_counts(
     assert answer["reason"] == str(project.root / "optional.cfg")
 
 
+def test_a_library_that_is_edited_where_it_is_installed(project: Sources, installed: Installed) -> None:
+    """Its directory does not change then."""
+    installed(package__in____init__="", package__in__part="VALUE = 1\n")
+    project.write("pipeline.py", "import package.part\nUSED = package.part.VALUE\n" + STAGE)
+    with Server(project, ["package", "package.part"]) as server:
+        before = server.load()
+        installed(package__in__part="VALUE = 2\n")
+        assert server.load() is None
+        (answer,) = server.answers
+
+    assert before is not None
+    assert answer["outdated"]
+    assert answer["reason"].endswith("package/part.py")
+
+
+def test_a_library_that_is_edited_while_it_is_imported(project: Sources, installed: Installed) -> None:
+    installed(big="import os, time\nos.utime(__file__, ns=(time.time_ns(), time.time_ns()))\n")
+    project.write("pipeline.py", "import big\nUSED = 1\n" + STAGE)
+    with Server(project, ["big"]) as server:
+        assert server.load() is None
+        (answer,) = server.answers
+
+    assert answer["outdated"]
+
+
 def test_a_module_of_the_user_with_the_name_of_an_optional_library(project: Sources, installed: Installed) -> None:
     """It would be imported by the library."""
     installed(**LIBRARIES)

@@ -1,15 +1,19 @@
 """The libraries that a fork server has imported for its hosts, with all that these imports depended on."""
 
+import contextlib
 import os
 import pathlib
 import sys
+import time
 from collections.abc import Callable, Iterable
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from pivot_cache.layout import Layout
 from pivot_core.discovery import put_on_path
 from pivot_runtime.definitions import source_import
 from pivot_runtime.freshness import load_trace
+from pivot_runtime.freshness.stamps import stamp
 from pivot_runtime.host.load_recorder import LoadRecorder
 from pivot_runtime.processes.originals import Originals
 
@@ -52,6 +56,7 @@ class SharedLibraries:
         self.start = LoadStart(root, is_user_code)
         self._trace = load_trace.LoadTrace((), (), "", "")
         self._kept: KeptDirectory | None = None
+        self._files: dict[str, str] = {}
 
     def preload(self, names: Iterable[str], starting: Callable[[str], object]) -> "LeftOut | None":
         """Import these modules, calling ``starting`` before each; return one that cannot be imported in advance."""
@@ -63,7 +68,7 @@ class SharedLibraries:
         os.chdir(self._file.parent)
         sys.argv[:] = [str(self._file)]
         put_on_path(self._file, self._root)
-        state = ProcessState.now()
+        state, began = ProcessState.now(), time.time_ns()
         with recorder:
             preload = Preload(libraries, self._is_user_code, recorder.threads, recorder.unrecorded)
             left_out = preload.run(names, starting)
@@ -74,6 +79,7 @@ class SharedLibraries:
         state.restore()
         self.start.libraries = libraries
         self._trace = recorder.trace({})
+        self._files = _stamps_since(began, libraries)
         self._kept = self._kept_directory(libraries)
         sys.path[:] = self._path
         return None
@@ -81,7 +87,9 @@ class SharedLibraries:
     def changed(self) -> str | None:
         """Return something that the imports depended on and that has changed; None if there is nothing."""
         broken = load_trace.check(self._trace, dict(os.environ), {}).broken
-        return None if broken is None else broken.subject or broken.kind
+        if broken is not None:
+            return broken.subject or broken.kind
+        return next((file for file, at in self._files.items() if stamp(file) != at), None)
 
     def unfit(self, root: pathlib.Path, file: pathlib.Path) -> str | None:
         """Return why a host of this file cannot use these libraries; prepare it and return None if it can."""
@@ -126,3 +134,23 @@ class SharedLibraries:
         modules += [module for name, module in sys.modules.items() if name != "sys"]
         kept = KeptDirectory(modules, str(self._file.parent), self.start.recorder.is_installed)
         return kept if kept.is_movable and not kept.depends_on(self._trace.facts, os.environ) else None
+
+
+def _stamps_since(began: int, libraries: "PreloadedLibraries") -> dict[str, str]:
+    """The files of the modules with their stamps; a file that was edited meanwhile counts as changed.
+
+    The recorder has noted only the directories of installed libraries, in which a user may also edit a file.
+    """
+    found: dict[str, str] = {}
+    for each in libraries.imports:
+        for module in each.modules.values():
+            file = vars(module).get("__file__") if isinstance(module, ModuleType) else None
+            if isinstance(file, str) and file not in found:
+                found[file] = "" if began <= _edited(file) <= time.time_ns() else stamp(file)
+    return found
+
+
+def _edited(file: str) -> int:
+    with contextlib.suppress(OSError):
+        return os.stat(file).st_mtime_ns
+    return 0
