@@ -153,6 +153,21 @@ def test_files_that_were_parsed_before_are_stored_too(stages: list[Callable[...,
     assert later == memo
 
 
+def test_processes_that_read_ahead_share_the_work(stages: list[Callable[..., object]]) -> None:
+    plain = taken(stages, None)
+    files = [str(sys.modules[name].__file__) for name in ("pipeline", "helpers", "table")]
+    memo = Kept()
+    for part in ([files[0]], files[1:]):
+        source_file._FILES.clear()
+        Fingerprinter(memo=memo).read_ahead(part)
+    known = dict(memo)
+
+    assert len(known) == 3
+    assert taken(stages, memo) == plain
+    assert known.items() <= memo.items()
+    assert memo.puts == len(memo)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
