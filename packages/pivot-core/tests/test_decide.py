@@ -116,6 +116,20 @@ def test_keys_are_equal_exactly_where_all_lines_but_the_observed_are(left: Input
     assert (left.key() == right.key()) == (known_before_a_run[0] == known_before_a_run[1])
 
 
+@st.composite
+def alike(draw: st.DrawFn) -> tuple[Inputs, Inputs]:
+    """Two inputs that differ in few facts, or in none."""
+    one, other = draw(inputs), draw(inputs)
+    differing = draw(st.sets(st.sampled_from([field.name for field in attrs.fields(Inputs) if field.init]), max_size=1))
+    return one, attrs.evolve(one, **{name: getattr(other, name) for name in differing})
+
+
+@given(alike())
+def test_quick_comparison_is_that_of_the_lines(pair: tuple[Inputs, Inputs]) -> None:
+    left, right = pair
+    assert left.same_lines(right) == (facts(left) == facts(right))
+
+
 @given(inputs)
 def test_order_and_place_do_not_count(one: Inputs) -> None:
     """Neither the order in which things were found nor moving lines changes a key."""
@@ -132,6 +146,7 @@ def test_order_and_place_do_not_count(one: Inputs) -> None:
 
     assert moved.key() == one.key()
     assert list(moved.lines()) == list(one.lines())
+    assert moved.same_lines(one)
 
 
 @given(inputs)

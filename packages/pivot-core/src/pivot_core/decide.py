@@ -151,6 +151,8 @@ def _changes(lock: StageLock | None, now: Observation) -> tuple[FactChange, ...]
 
 
 def _input_changes(before: Inputs, now: Observation) -> list[FactChange]:
+    if before.same_lines(now.inputs):
+        return []
     old = _by_fact(before)
     new = _by_fact(now.inputs)
     unknown = (

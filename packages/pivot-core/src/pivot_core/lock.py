@@ -104,6 +104,19 @@ class Inputs(Value):
         ]
         return lines
 
+    def same_lines(self, other: "Inputs") -> bool:
+        """Whether the other's schema and `lines` are equal, without building them; most stages of a run are unchanged."""
+        return (
+            self.schema == other.schema
+            and _same_digests(self.code, other.code)
+            and _same_digests(self.observed, other.observed)
+            and _same_digests(self.deps, other.deps)
+            and self.library_versions == other.library_versions
+            and self.env == other.env
+            and _by_path(self.outs) == _by_path(other.outs)
+            and (not (self.params or other.params) or canonical_json(self.params) == canonical_json(other.params))
+        )
+
     def key(self) -> str:
         """The inputs key: equal if and only if the schema and all lines are equal.
 
@@ -119,6 +132,20 @@ class Inputs(Value):
             )
             object.__setattr__(self, "_key", key)
         return self._key
+
+
+def _same_digests(one: Mapping[Any, CodeEntry | Artifact], other: Mapping[Any, CodeEntry | Artifact]) -> bool:
+    if len(one) != len(other):
+        return False
+    for key, entry in one.items():
+        found = other.get(key)
+        if found is None or found.digest != entry.digest:
+            return False
+    return True
+
+
+def _by_path(outs: Sequence[OutSpec]) -> list[OutSpec]:
+    return sorted(outs, key=lambda spec: spec.path) if len(outs) > 1 else list(outs)
 
 
 @attrs.frozen(eq=False, repr=False)

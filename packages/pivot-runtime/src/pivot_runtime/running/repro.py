@@ -1,7 +1,9 @@
 """`pivot repro`: skip, restore or run every stage that the targets depend on, and record it."""
 
 import contextlib
+import gc
 import importlib
+import sys
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
@@ -140,8 +142,11 @@ def _repro(  # as `repro`
 
 
 def _import_running() -> None:
+    if all(name in sys.modules for name in _RUNNING):
+        return
     for name in _RUNNING:
         importlib.import_module(name)
+    gc.freeze()  # the collector need not walk all modules again and again while the stages become objects
 
 
 def _open_session(context: CommandContext, assembly: Assembly) -> contextlib.AbstractContextManager["Session"]:
