@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pivot_core.errors import PivotError
 from pivot_runtime.context import CommandContext
 from pivot_runtime.loading import host_client
-from pivot_runtime.loading.assembly import LoadOptions, assemble
+from pivot_runtime.loading.assembly import LoadOptions, assemble, load_pipelines
 from pivot_runtime.project.project import Project, init
 
 HEAD = """\
@@ -125,3 +125,30 @@ def test_other_work_is_done_once_while_pipelines_are_imported(tmp_path: pathlib.
     assert done == ["work"]
     load()
     assert done == ["work"], "nothing is imported"
+
+
+def test_a_load_is_stored_at_the_end_of_the_block_whatever_ends_it(tmp_path: pathlib.Path) -> None:
+    init(tmp_path)
+    write(tmp_path, "a", {"one": ("a/x.txt", [])})
+    context = CommandContext(Project(tmp_path, tmp_path / "a"), os.environ)
+    with pytest.raises(KeyboardInterrupt), load_pipelines(context):
+        raise KeyboardInterrupt
+    imported: list[str] = []
+    with load_pipelines(context, LoadOptions(while_importing=lambda: imported.append("again"))):
+        assert not imported
+
+
+def test_other_work_during_a_load_is_given_the_stages_of_the_last_one(tmp_path: pathlib.Path) -> None:
+    init(tmp_path)
+    given: list[list[str]] = []
+
+    def load() -> None:
+        options = LoadOptions(while_loading=lambda addresses, _: given.append(list(addresses)))
+        assemble(CommandContext(Project(tmp_path, tmp_path / "a"), os.environ), options).close()
+
+    write(tmp_path, "a", {"one": ("a/x.txt", [])})
+    load()
+    load()
+    write(tmp_path, "a", {"one": ("a/x.txt", []), "two": ("a/y.txt", [])})
+    load()
+    assert given == [[], ["p_a.one"]]

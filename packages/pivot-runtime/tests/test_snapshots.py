@@ -182,6 +182,7 @@ def test_a_snapshot_says_what_a_load_says(declared: bool, before: list[Edit], af
                 assert found.loaded.stages == stages(loaded), edit
             if loaded is not None:
                 snapshots.keep(file, (), loaded)
+                snapshots.write()
         elsewhere = root.with_name("elsewhere")
         shutil.copytree(root, elsewhere, ignore=shutil.ignore_patterns("state.db"))
         copied = load(elsewhere, elsewhere / file.relative_to(root))

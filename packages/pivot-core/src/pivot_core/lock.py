@@ -105,7 +105,7 @@ class Inputs(Value):
         return lines
 
     def same_lines(self, other: "Inputs") -> bool:
-        """Whether the other's schema and `lines` are equal, without building them; most stages of a run are unchanged."""
+        """Whether the other's schema and `lines` are equal; they are not built, since most stages are unchanged."""
         return (
             self.schema == other.schema
             and _same_digests(self.code, other.code)

@@ -10,6 +10,7 @@ import attrs
 
 from pivot_cache.layout import Layout
 from pivot_core.errors import PivotError
+from pivot_core.lock import StageLock
 from pivot_core.paths import STATE_DIR
 from pivot_core.progress import no_progress
 from pivot_core.values import Value
@@ -81,6 +82,7 @@ class CommandContext(Value):
         on_import: Called with the events of imports.
         read_set: The paths that the command has read or inspected.
         notices: The problems that the command has reported.
+        parsed_locks: Locks that were parsed before they are needed, by the bytes of their files.
     """
 
     project: Project
@@ -93,6 +95,7 @@ class CommandContext(Value):
     on_import: "ImportReporter" = attrs.field(default=no_progress, eq=False, repr=False)
     read_set: ReadSet = attrs.field(factory=ReadSet, eq=False, repr=False)
     notices: Notices = attrs.field(factory=Notices, eq=False, repr=False)
+    parsed_locks: dict[bytes, StageLock] = attrs.field(factory=dict, eq=False, repr=False)
 
     @classmethod
     def find(cls, cwd: pathlib.Path, environment: Mapping[str, str]) -> Self:

@@ -47,12 +47,15 @@ _HINT = "`pivot repro` writes it again; or `git checkout` the file"
 _HINT_NEWER = "upgrade Pivot, or delete the file and run `pivot repro`"
 
 
-def read(file: Path | str, name: str | None = None) -> StageLock | None:
+def read(
+    file: Path | str, name: str | None = None, parsed: Mapping[bytes, StageLock] | None = None
+) -> StageLock | None:
     """The content of a lock file; None if the file does not exist, or if a merge or a power cut has emptied it.
 
     Args:
         file: The lock file.
         name: The name used in errors; by default the path.
+        parsed: Locks that `parse` has returned, by the bytes.
 
     Raises:
         NewerFormatError: Only a newer Pivot can read it.
@@ -65,7 +68,8 @@ def read(file: Path | str, name: str | None = None) -> StageLock | None:
         return None
     except OSError as error:
         raise LockFileError(name, f"it cannot be read: {error.strerror or error}", hint=_HINT) from error
-    return parse(data, name) if data else None
+    known = parsed.get(data) if parsed else None
+    return known or (parse(data, name) if data else None)
 
 
 def parse(data: bytes, name: str) -> StageLock:

@@ -1,9 +1,10 @@
 """Lock files as commands read and write them, with reports of damaged ones and of ones that git ignores."""
 
 import contextlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from pivot_cache.errors import CacheError, LockFileError, NewerFormatError, as_cache_errors
+from pivot_cache.files import safe_read
 from pivot_cache.formats import lock_file
 from pivot_cache.layout import lock_name, stage_addresses
 from pivot_core.lock import StageLock
@@ -23,7 +24,7 @@ def read(context: CommandContext, address: str) -> StageLock | None:
     file = project.layout.lock_path(address)
     context.read_set.look(file)
     try:
-        return lock_file.read(file, file)
+        return lock_file.read(file, file, context.parsed_locks)
     except NewerFormatError:
         raise
     except LockFileError as error:
@@ -31,6 +32,17 @@ def read(context: CommandContext, address: str) -> StageLock | None:
         where = f" ({error.field})" if error.field else ""
         context.notices.add(Notice(f"{text}: {error.problem}{where}", error.hint))
         return None
+
+
+def read_ahead(context: CommandContext, addresses: Iterable[str], is_wanted: Callable[[], bool]) -> None:
+    """Parse lock files, as long as that is wanted; `read` parses one again only if its bytes are others then."""
+    for address in addresses:
+        if not is_wanted():
+            return
+        file = context.project.layout.lock_path(address)
+        with contextlib.suppress(OSError, LockFileError):  # `read` reports what is wrong
+            data = safe_read.read_regular(file)
+            context.parsed_locks[data] = lock_file.parse(data, file)
 
 
 def retire(context: CommandContext, addresses: Collection[str], writers: Mapping[ArtifactPath, str]) -> None:

@@ -1,5 +1,6 @@
 """`pivot status`: the verdict on each stage and its reasons; changes nothing."""
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,7 +11,7 @@ from pivot_core.decide import Reason, Verdict
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
-from pivot_runtime.artifacts import records
+from pivot_runtime.artifacts import lock_files, records
 from pivot_runtime.artifacts.tracked import TrackedFile, TrackedState, states
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import BrokenPipeline
@@ -128,7 +129,10 @@ def status(context: CommandContext, targets: Iterable[str] = (), options: Status
     """
     options = options or StatusOptions()
     load_options = LoadOptions(
-        all_pipelines=options.all_pipelines, quiet=options.quiet, may_be_empty=lambda: records.read_tracked(context)
+        all_pipelines=options.all_pipelines,
+        quiet=options.quiet,
+        may_be_empty=lambda: records.read_tracked(context),
+        while_loading=functools.partial(lock_files.read_ahead, context),
     )
     with load_pipelines(context, load_options) as assembly:
         assembly.close()

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Self
 import attrs
 
 from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE, all_pipelines, find_pipeline, pipelines_above
-from pivot_core.errors import DiscoveryError, GraphError, PivotError
+from pivot_core.errors import DiscoveryError, PivotError
 from pivot_core.graph import Graph, refuse_undeclared
 from pivot_core.paths import ArtifactPath, parent_names, touches
-from pivot_core.spec import Location, StageError
 from pivot_core.stages.param_overrides import Override, OverrideTarget, check
 from pivot_core.values import Value
 from pivot_runtime.context import CommandContext
@@ -23,7 +22,7 @@ from pivot_runtime.freshness import load_trace
 from pivot_runtime.freshness.load_trace import LoadTrace
 from pivot_runtime.loading import stage_index
 from pivot_runtime.loading.import_reports import ImportReports
-from pivot_runtime.loading.loaded import Loaded, LoadedStage
+from pivot_runtime.loading.loaded import Loaded, LoadedStage, refuse_same_names, refuse_sources
 from pivot_runtime.loading.snapshot import Snapshots
 from pivot_runtime.project.ignore import ignored
 from pivot_runtime.project.project import Project
@@ -89,8 +88,14 @@ class Assembly(Value):
     def _homes(self) -> Mapping[str, LoadedFile]:
         return {stage.spec.address: each for each in self.files for stage in each.loaded.stages}
 
+    def store(self) -> None:
+        """Store the loads for the next command, if that has not been done."""
+        if self.loader is not None:
+            self.loader.snapshots.write()
+
     def close(self) -> None:
-        """End all hosts."""
+        """Store the loads, and end all hosts."""
+        self.store()
         if self.loader is not None:
             self.loader.close()
 
@@ -109,6 +114,8 @@ class LoadOptions(Value):
         guard: The project's guard, which the hosts hold as well.
         starts_warm: With `warm: on`, start the process that waits for the next command.
         while_importing: Called once, when the first host has been started, to do other work while that imports.
+        while_loading: Called once after that, with the addresses of the stages that the last loads found, to do other
+            work as long as the second argument returns True: nothing has been loaded yet.
     """
 
     all_pipelines: bool = False
@@ -120,6 +127,7 @@ class LoadOptions(Value):
     guard: int | None = None
     starts_warm: bool = False
     while_importing: Callable[[], object] = lambda: None
+    while_loading: Callable[[Iterable[str], Callable[[], bool]], object] = lambda _, __: None
 
 
 def assemble(context: CommandContext, options: LoadOptions | None = None) -> Assembly:
@@ -130,7 +138,12 @@ def assemble(context: CommandContext, options: LoadOptions | None = None) -> Ass
         LoadError: One of the command's own pipelines cannot be imported.
         PivotError: There is no pipeline, a definition is wrong, or two pipelines contradict each other.
     """
-    options = options or LoadOptions()
+    assembly = _assemble(context, options or LoadOptions())
+    assembly.store()
+    return assembly
+
+
+def _assemble(context: CommandContext, options: LoadOptions) -> Assembly:
     overrides = [Override.parse(text) for text in context.overrides]
     with _Loader(context, options) as loader:
         loader.load_all(_files(context, options))
@@ -149,8 +162,8 @@ def assemble(context: CommandContext, options: LoadOptions | None = None) -> Ass
 
 @contextlib.contextmanager
 def load_pipelines(context: CommandContext, options: LoadOptions | None = None) -> Iterator[Assembly]:
-    """Load pipelines as `assemble` does, and end their hosts at the end of the block."""
-    assembly = assemble(context, options)
+    """Load pipelines as `assemble` does; at the end of the block, `Assembly.store` the loads and end the hosts."""
+    assembly = _assemble(context, options or LoadOptions())
     try:
         yield assembly
     finally:
@@ -245,7 +258,7 @@ class _Loader:
         self._options = options
         self._starter: HostStarter | None = None
         self._hosts: dict[pathlib.Path, LazyHost] = {}
-        self._snapshots = Snapshots(context.project.layout.snapshots_dir, context.environment)
+        self.snapshots = Snapshots(context.project.layout.snapshots_dir, context.environment)
         self._use_snapshots = not options.force_import and context.use_snapshots and context.settings.snapshot
         self._errors: dict[pathlib.Path, PivotError] = {}
         self._tried: set[pathlib.Path] = set()
@@ -256,6 +269,7 @@ class _Loader:
 
     def __exit__(self, *_: object) -> None:
         if not self._released:
+            self.snapshots.write()
             for host in self._hosts.values():
                 host.kill()
             if self._starter is not None:
@@ -289,7 +303,7 @@ class _Loader:
         """Return a file whose last load still holds, or None."""
         if not self._use_snapshots:
             return None
-        found = self._snapshots.find(file, self._overrides)
+        found = self.snapshots.find(file, self._overrides)
         if found is None:
             return None
         self._context.read_set.add(found.check.stamps)
@@ -349,7 +363,7 @@ class _Loader:
         self.imported = True
         if self._starter is not None:
             self._starter.loaded(file, loaded, host)
-        loaded = self._snapshots.keep(file, self._overrides, loaded)
+        loaded = self.snapshots.keep(file, self._overrides, loaded)
         check = None if loaded.trace is None else load_trace.check(loaded.trace, self._context.environment, {})
         if check is not None:
             self._context.read_set.add(check.stamps)
@@ -379,6 +393,8 @@ class _Loader:
                 self._let_go(file)
                 waiting.append((file, self._start_host(file, unknown)))
                 waiting[-1][1].ask_to_load(self._root, file, self._overrides)
+                if len(waiting) == min(most, len(unknown)) and not self.imported:
+                    self._work_meanwhile([file for file, _ in waiting], waiting[0][1])
             while waiting:
                 self._take_first(waiting)
         finally:
@@ -386,6 +402,11 @@ class _Loader:
                 host.kill()
         place = {file: number for number, file in enumerate(files)}
         self.files.sort(key=lambda each: place[each.file])
+
+    def _work_meanwhile(self, files: Sequence[pathlib.Path], first: "HostClient") -> None:
+        """Let the command do other work until the ``first`` of the hosts has something to say."""
+        last = (address for file in files for address in self.snapshots.known_addresses(file, self._overrides))
+        self._options.while_loading(last, lambda: not first.has_spoken())
 
     def _take_first(self, waiting: "collections.deque[tuple[pathlib.Path, HostClient]]") -> None:
         """Take the result of the first waiting host."""
@@ -462,37 +483,3 @@ def _parameters(files: Iterable[LoadedFile]) -> list[OverrideTarget]:
         for each in files
         for stage in each.loaded.stages
     ]
-
-
-def refuse_same_names(files: Iterable[tuple[pathlib.Path, Loaded]], root: pathlib.Path) -> None:
-    """Refuse two files with one pipeline name, since the name is the first half of the stages' addresses.
-
-    Raises:
-        GraphError: Two files have the same pipeline name.
-    """
-    homes: dict[str, tuple[pathlib.Path, Location]] = {}
-    for own, loaded in files:
-        for stage in loaded.stages:
-            here = (own, stage.spec.location)
-            home = homes.setdefault(stage.spec.pipeline, here)
-            if home[0] != own:
-                first, second = (f"in {file.relative_to(root)} ({place})" for file, place in (home, here))
-                raise GraphError(
-                    f"two pipelines have the name {stage.spec.pipeline!r}: {first} and {second}",
-                    hint="rename one of them: pivot.Pipeline(...), or 'pipeline' in a pivot.yaml",
-                )
-
-
-def refuse_sources(graph: Graph, files: Iterable[Loaded], root: pathlib.Path) -> None:
-    """Refuse stages that would overwrite the imported code.
-
-    Raises:
-        StageError: An out is a source file of a pipeline.
-    """
-    sources = {source for loaded in files for source, found in loaded.sources.items() if found}
-    prefix = os.path.join(root, "")
-    for path, address in graph.producers.items():
-        if f"{prefix}{path}" in sources:
-            spec = graph.stages[address]
-            problem = f"its out {str(path)!r} is a source file of the pipeline"
-            raise StageError(spec.name, spec.location, problem, hint="let it write to another path")

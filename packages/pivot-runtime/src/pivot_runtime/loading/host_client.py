@@ -137,6 +137,10 @@ class HostClient:
         if self._lines.closed:
             raise self._gone()
 
+    def has_spoken(self) -> bool:
+        """Whether the host has sent something that was not received, or has ended."""
+        return process_tree.readable_within(self.events, 0.0)
+
     def load(
         self,
         root: pathlib.Path,

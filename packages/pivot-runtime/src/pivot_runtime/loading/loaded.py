@@ -1,13 +1,17 @@
 """Result of a load: the stages of a pipeline file and the code that they depend on, as plain data."""
 
-from collections.abc import Mapping
+import os
+import pathlib
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
+from pivot_core.errors import GraphError
+from pivot_core.graph import Graph
 from pivot_core.lock import CodeEntry, LibraryUse, UnresolvedCode
 from pivot_core.paths import ArtifactPath
-from pivot_core.spec import Location, OutSpec, StageSpec
+from pivot_core.spec import Location, OutSpec, StageError, StageSpec
 from pivot_core.values import Value
 from pivot_runtime.freshness.load_trace import LoadTrace
 
@@ -242,3 +246,37 @@ def stage_of(spec: StageSpec, manifest: "Manifest", params: Mapping[str, Any], e
 
 def _location(file: str | None, line: int | None) -> Location | None:
     return None if file is None else Location(file, line or 0)
+
+
+def refuse_same_names(files: Iterable[tuple[pathlib.Path, Loaded]], root: pathlib.Path) -> None:
+    """Refuse two files with one pipeline name, since the name is the first half of the stages' addresses.
+
+    Raises:
+        GraphError: Two files have the same pipeline name.
+    """
+    homes: dict[str, tuple[pathlib.Path, Location]] = {}
+    for own, loaded in files:
+        for stage in loaded.stages:
+            here = (own, stage.spec.location)
+            home = homes.setdefault(stage.spec.pipeline, here)
+            if home[0] != own:
+                first, second = (f"in {file.relative_to(root)} ({place})" for file, place in (home, here))
+                raise GraphError(
+                    f"two pipelines have the name {stage.spec.pipeline!r}: {first} and {second}",
+                    hint="rename one of them: pivot.Pipeline(...), or 'pipeline' in a pivot.yaml",
+                )
+
+
+def refuse_sources(graph: Graph, files: Iterable[Loaded], root: pathlib.Path) -> None:
+    """Refuse stages that would overwrite the imported code.
+
+    Raises:
+        StageError: An out is a source file of a pipeline.
+    """
+    sources = {source for loaded in files for source, found in loaded.sources.items() if found}
+    prefix = os.path.join(root, "")
+    for path, address in graph.producers.items():
+        if f"{prefix}{path}" in sources:
+            spec = graph.stages[address]
+            problem = f"its out {str(path)!r} is a source file of the pipeline"
+            raise StageError(spec.name, spec.location, problem, hint="let it write to another path")

@@ -1,10 +1,11 @@
 """Snapshots: the last load of each pipeline file, used while its load trace holds."""
 
 import contextlib
+import functools
 import json
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -16,14 +17,14 @@ from pivot_cache.files.signatures import boot_id, stat_signature
 from pivot_core.digest import digest_secret
 from pivot_core.values import Value
 from pivot_runtime.freshness import load_trace
-from pivot_runtime.freshness.load_trace import Fact, TraceCheck
+from pivot_runtime.freshness.load_trace import Fact, LoadTrace, TraceCheck
 from pivot_runtime.loading import loaded
 from pivot_runtime.loading.loaded import Loaded
 
 if TYPE_CHECKING:
     from pivot_runtime.loading.varying_values import Known
 
-_FORMAT: Final = 6
+_FORMAT: Final = 7
 _MOST: Final = 500
 """The most snapshots; with more, the older half is deleted."""
 
@@ -41,69 +42,123 @@ class Snapshot(Value):
     check: TraceCheck
 
 
+class _Kept:
+    """A stored snapshot; most are only asked whether they hold, so each part is parsed when it is needed.
+
+    Attributes:
+        facts: The facts by which it holds or not.
+    """
+
+    def __init__(self, text: bytes) -> None:
+        facts, self._known, self._loaded = text.split(b"\n")
+        self.facts: Mapping[str, Any] = json.loads(facts)
+
+    @property
+    def trace(self) -> LoadTrace:
+        return LoadTrace.from_plain(self.facts["trace"])
+
+    @functools.cached_property
+    def known(self) -> "Known":
+        from pivot_runtime.loading.varying_values import Known  # lazy
+
+        return Known.from_plain(json.loads(self._known))
+
+    def loaded(self) -> Loaded:
+        """Its load; there is none if facts are missing."""
+        return loaded.from_plain({**json.loads(self._loaded), "trace": self.facts["trace"]})
+
+    def with_stamps(self, stamps: Mapping[str, str]) -> bytes:
+        """Its text, with the stamps that its files have during this boot of the machine."""
+        return _text({**self.facts, "boot": boot_id(), "stamps": dict(stamps)}, self._known, self._loaded)
+
+
+def _text(facts: Mapping[str, Any], known: bytes, loaded: bytes) -> bytes:
+    return b"\n".join([_json(facts), known, loaded])
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
 class Snapshots:
     """The snapshots of a project; if they cannot be written, each load imports the pipeline."""
 
     def __init__(self, directory: pathlib.Path, environment: Mapping[str, str]) -> None:
-        """Use a directory, which the first `keep` creates, and check traces against an environment."""
+        """Use a directory, which the first `write` creates, and check traces against an environment."""
         self._directory = directory
         self._environment = environment
-        self._last: tuple[str, dict[str, Any] | None] | None = None
+        self._last: tuple[str, _Kept | None] | None = None
+        self._unwritten: dict[pathlib.Path, Callable[[], bytes]] = {}
 
     def find(self, file: pathlib.Path, overrides: Sequence[str]) -> Snapshot | None:
         """Return the snapshot of ``file`` with these parameters, if nothing that it depends on has changed."""
         place = self._place(file, overrides)
         kept = self._read(place)
-        if kept is None or kept["of"] != os.fspath(file) or kept["unrecorded"]:
+        if kept is None or kept.facts["of"] != os.fspath(file) or kept.facts["unrecorded"]:
             return None
-        rested = load_trace.LoadTrace.from_plain(kept["loaded"]["trace"])
         # After a power cut, a file may have its old stamp and other content: each is read once after a restart.
-        stamps = kept["stamps"] if kept.get("boot") == boot_id() else {}
-        check = load_trace.check(rested, self._environment, stamps)
+        stamps = kept.facts["stamps"] if kept.facts.get("boot") == boot_id() else {}
+        check = load_trace.check(kept.trace, self._environment, stamps)
         if check.broken is not None:
             return None
+        try:
+            found = kept.loaded()
+        except RecursionError:
+            return None
         if any(stamps.get(path) != stamped for path, stamped in check.unchanged.items()):
-            self._write(place, kept | {"boot": boot_id(), "stamps": dict(check.unchanged)})
-        return Snapshot(loaded.from_plain(kept["loaded"]), check)
+            self._write(place, kept.with_stamps(check.unchanged))
+        return Snapshot(found, check)
+
+    def known_addresses(self, file: pathlib.Path, overrides: Sequence[str]) -> Collection[str]:
+        """Return the addresses of the stages that the last load of ``file`` found; none if it is not known."""
+        kept = self._read(self._place(file, overrides))
+        return () if kept is None or kept.facts["of"] != os.fspath(file) else kept.known.codes.keys()
 
     def keep(self, file: pathlib.Path, overrides: Sequence[str], found: Loaded) -> Loaded:
-        """Store the result of a load, or why it cannot be stored; return it with the values that count as before."""
+        """Note the result of a load, or why it cannot be stored; return it with the values that count as before.
+
+        `write` stores it.
+        """
         if found.trace is None:
             return found
-        place = self._place(file, overrides)
+        place, trace = self._place(file, overrides), found.trace.to_plain()
+        if place in self._unwritten:
+            self.write()
         found, known = self._settled(self._read(place), file, found)
-        content = {
-            "of": os.fspath(file),
-            "unrecorded": list(found.unrecorded),
-            "stamps": {},
-            "loaded": None if found.unrecorded else loaded.to_plain(found),
-            "trace": found.trace.to_plain() if found.trace is not None and found.unrecorded else None,
-            "known": known.to_plain(),
-        }
-        self._write(place, content)
+        unrecorded = list(found.unrecorded)
+        facts = {"of": os.fspath(file), "unrecorded": unrecorded, "stamps": {}, "trace": trace}
+
+        def text() -> bytes:
+            plain = None if unrecorded else loaded.to_plain(attrs.evolve(found, trace=None))
+            return _text(facts, _json(known.to_plain()), _json(plain))
+
+        self._unwritten[place] = text
         return found
 
-    def _settled(self, kept: Mapping[str, Any] | None, file: pathlib.Path, found: Loaded) -> tuple[Loaded, "Known"]:
+    def write(self) -> None:
+        """Store what `keep` has noted, which takes long: stages need not wait for it."""
+        while self._unwritten:
+            place, text = self._unwritten.popitem()
+            self._write(place, text())
+
+    def _settled(self, kept: _Kept | None, file: pathlib.Path, found: Loaded) -> tuple[Loaded, "Known"]:
         from pivot_runtime.loading import varying_values  # lazy
 
-        if kept is None or kept["of"] != os.fspath(file):
+        if kept is None or kept.facts["of"] != os.fspath(file):
             return varying_values.settle(found, varying_values.Known(), holds=lambda: False, inputs_hold=lambda: False)
-        rested = load_trace.LoadTrace.from_plain(kept["trace"] or kept["loaded"]["trace"])
-        inputs = rested._replace(facts=tuple(fact for fact in rested.facts if not _is_source(fact)))
-        return varying_values.settle(
-            found,
-            varying_values.Known.from_plain(kept["known"]),
-            holds=lambda: load_trace.check(rested, self._environment, {}).broken is None,
-            inputs_hold=lambda: load_trace.check(inputs, self._environment, {}).broken is None,
-        )
 
-    def forget(self, file: pathlib.Path, overrides: Sequence[str]) -> None:
-        """Delete the snapshot of a file."""
-        with contextlib.suppress(OSError):
-            self._place(file, overrides).unlink()
+        rested = kept.trace
 
-    def _read(self, place: pathlib.Path) -> dict[str, Any] | None:
-        """The stored snapshot, parsed once for both `find` and `keep`."""
+        def holds(trace: LoadTrace) -> bool:
+            return load_trace.check(trace, self._environment, {}).broken is None
+
+        def inputs_hold() -> bool:
+            return holds(rested._replace(facts=tuple(fact for fact in rested.facts if not _is_source(fact))))
+
+        return varying_values.settle(found, kept.known, holds=lambda: holds(rested), inputs_hold=inputs_hold)
+
+    def _read(self, place: pathlib.Path) -> _Kept | None:
+        """The stored snapshot, read once for both `find` and `keep`."""
         try:
             version = f"{place} {stat_signature(os.stat(place))}"
         except OSError:
@@ -116,8 +171,7 @@ class Snapshots:
         name = os.fsencode(file)
         return self._directory / (xxhash.xxh3_64_hexdigest(name) + _sealed(overrides, name))
 
-    def _write(self, place: pathlib.Path, content: Mapping[str, Any]) -> None:
-        text = json.dumps(content, separators=(",", ":")).encode()
+    def _write(self, place: pathlib.Path, text: bytes) -> None:
         with contextlib.suppress(OSError, CacheError):
             self._directory.parent.mkdir(exist_ok=True)  # its parent exists in every project
             self._directory.mkdir(exist_ok=True)
@@ -137,19 +191,13 @@ def _sealed(overrides: Sequence[str], salt: bytes) -> str:
     return f"-{digest_secret('\0'.join(overrides), salt)}"
 
 
-def _read(place: pathlib.Path) -> dict[str, Any] | None:
+def _read(place: pathlib.Path) -> _Kept | None:
     """Return the stored snapshot; None if it does not exist, is damaged, or has another format."""
     try:
         head, _, text = safe_read.read_regular(place).partition(b"\n")
     except OSError:
         return None
-    if f"{head.decode(errors='replace')}\n".encode() != _head(text):
-        return None
-    try:
-        kept: dict[str, Any] = json.loads(text)
-    except RecursionError:
-        return None
-    return kept
+    return _Kept(text) if f"{head.decode(errors='replace')}\n".encode() == _head(text) else None
 
 
 def _head(text: bytes) -> bytes:

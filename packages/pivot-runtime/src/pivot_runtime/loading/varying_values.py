@@ -119,7 +119,9 @@ def _changed(stage: LoadedStage, before: Codes) -> list[str]:
 
 
 def _as_before(stage: LoadedStage, digests: Mapping[str, str]) -> LoadedStage:
-    """Return the stage with these digests of its entries."""
+    """Return the stage with these digests of its entries; the same one if it has them."""
+    if all(digests.get(key, entry.digest) == entry.digest for key, entry in stage.code.items()):
+        return stage
     code: dict[str, CodeEntry] = {
         key: attrs.evolve(entry, digest=digests[key]) if digests.get(key, entry.digest) != entry.digest else entry
         for key, entry in stage.code.items()
@@ -129,8 +131,9 @@ def _as_before(stage: LoadedStage, digests: Mapping[str, str]) -> LoadedStage:
 
 def _as_in_state(stage: LoadedStage, states: Mapping[str, Mapping[str, str]]) -> LoadedStage:
     """Return the stage with the digests that its values had with the current state of the code that computes them."""
-    now = stage.steady.digests if stage.steady is not None else {}
-    found = {key: states.get(key, {}).get(state) for key, state in now.items()}
+    if stage.steady is None:
+        return stage
+    found = {key: states.get(key, {}).get(state) for key, state in stage.steady.digests.items()}
     return _as_before(stage, {key: digest for key, digest in found.items() if digest is not None})
 
 

@@ -1,6 +1,7 @@
 """`pivot repro`: skip, restore or run every stage that the targets depend on, and record it."""
 
 import contextlib
+import functools
 import gc
 import importlib
 import sys
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from pivot_core.values import Value
+from pivot_runtime.artifacts import lock_files
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import StaleSnapshotError
 from pivot_runtime.history import events
@@ -29,6 +31,7 @@ __all__ = ["RunOptions", "RunResult", "repro"]
 
 _RUNNING: Final = (
     "sqlite3",
+    "pivot_runtime.loading.varying_values",
     "pivot_runtime.running.runner",
     "pivot_runtime.running.outs",
     "pivot_runtime.running.edit_detection",
@@ -115,6 +118,7 @@ def _repro(  # as `repro`
                 guard=guard,
                 starts_warm=not options.in_process,
                 while_importing=_import_running,
+                while_loading=functools.partial(lock_files.read_ahead, context),
             ),
         ) as assembly,
         _open_session(context, assembly) as session,
@@ -136,7 +140,8 @@ def _repro(  # as `repro`
 
         from pivot_runtime.running.runner import Runner  # lazy
 
-        result = Runner(session, graph, executor, code_edits, options=options, report=report).drive()
+        runner = Runner(session, graph, executor, code_edits, options=options, report=report)
+        result = runner.drive(meanwhile=assembly.store)
         result.load_traces = assembly.load_traces
         return result
 
