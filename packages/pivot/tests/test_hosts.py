@@ -151,6 +151,17 @@ def test_a_host_costs_no_interpreter(make: Callable[[str], Project]) -> None:
     assert reported(project, "repro")["argv"][-1] == "repro"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every host is an interpreter of its own")
+@pytest.mark.skipif(os.process_cpu_count() == 1, reason="with one processor, it would only take the command's time")
+def test_a_run_forks_its_host_before_the_command_imports_its_modules(make: Callable[[str], Project]) -> None:
+    project = make(REPORTING)
+    project.write("click.py", "")
+    project.replace("pipeline.py", '"argv": sys.argv', '"argv": "gettext" in sys.modules')
+
+    assert reported(project, "list", "--no-snapshot")["argv"], "click has imported it"
+    assert not reported(project, "repro", "--no-snapshot")["argv"]
+
+
 def test_the_command_may_have_been_a_module(make: Callable[[str], Project]) -> None:
     """`python -m` puts the current directory on the path of the command, and not of the user's code."""
     project = make(REPORTING)

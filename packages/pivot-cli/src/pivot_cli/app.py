@@ -5,13 +5,16 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
 from pivot_cli import help_texts
 from pivot_cli.exit_codes import exit_code
 from pivot_cli.terminal import console
+
+if TYPE_CHECKING:
+    from pivot_runtime.processes.early_fork import EarlyFork
 
 type Commands = Mapping[str, tuple[str, str]]
 """By command name: the module whose ``command`` it is, and the first line of its help."""
@@ -51,8 +54,9 @@ COMMANDS: Final[Commands] = {
     "warm": ("pivot_cli.commands.warm", "Inspect and end the process that waits for the next command."),
 }
 
-type Beginning = tuple[frozenset[str], tuple[str, ...]]
-"""The modules that this process had imported when it began, and the import path of a new interpreter."""
+type Beginning = tuple[frozenset[str], tuple[str, ...], tuple[int, int, int]]
+"""The modules that this process had imported when it began; the import path and the thresholds of the garbage collector
+of a new interpreter."""
 
 
 class Invocation(NamedTuple):
@@ -61,10 +65,12 @@ class Invocation(NamedTuple):
     Attributes:
         began: Its time, by the monotonic clock in seconds.
         beginning: The state of this process then; None if it is another program's, which must not be forked.
+        early_fork: A process that was forked then, to import the user's code.
     """
 
     began: float
     beginning: Beginning | None
+    early_fork: "EarlyFork | None" = None
 
 
 class SuggestingGroup(click.Group):
@@ -152,12 +158,18 @@ def cli() -> None:
     """Change your code; Pivot knows what to run."""
 
 
-def run(arguments: list[str], beginning: Beginning | None = None, began: float | None = None) -> int:
+def run(
+    arguments: list[str],
+    beginning: Beginning | None = None,
+    began: float | None = None,
+    early_fork: "EarlyFork | None" = None,
+) -> int:
     """Parse the arguments and run the command; every way to end becomes an exit code.
 
-    With ``beginning``, this process may be forked to import the user's code. The command ``began`` then, or just now.
+    With ``beginning``, this process may be forked to import the user's code; ``early_fork`` is such a fork. The command
+    ``began`` then, or just now.
     """
-    invocation = Invocation(time.monotonic() if began is None else began, beginning)
+    invocation = Invocation(time.monotonic() if began is None else began, beginning, early_fork)
     try:
         with cli.make_context("pivot", list(arguments), obj=invocation) as context:
             outcome: Any = cli.invoke(context)

@@ -63,13 +63,13 @@ def command_context(
     """
     require_descriptors()
     invocation = click.get_current_context()
-    began, beginning = invocation.obj
+    began, beginning, early_fork = invocation.obj
     return attrs.evolve(
         CommandContext.find(working_directory(), os.environ),
         overrides=overrides,
         began=began,
         use_snapshots=not invocation.meta.get(NO_SNAPSHOT, False),
-        startup_state=StartupState(*beginning) if beginning else None,
+        startup_state=StartupState(*beginning)._replace(early_fork=early_fork) if beginning else None,
         on_import=_report_import if report_imports and not quiet else no_progress,
         notices=Notices() if quiet else Notices(_notice_reporter()),
     )

@@ -8,14 +8,23 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pivot_cli.app import Beginning
+    from pivot_runtime.processes.early_fork import EarlyFork
+
 _INTERRUPTED = 130
 _COMPLETE = "_PIVOT_COMPLETE"
 """The environment variable through which a shell requests completions."""
 _OFTEN_THE_SAME = ("repro", "status")
 """The commands whose output may be cached."""
+_RUNNING = ("repro", "run")
+"""The commands that run stages."""
+_WITHOUT_HOST = frozenset({"-n", "--dry-run", "--in-process", "--pdb"})
+"""The options with which they run none in another process."""
 _REQUESTS_FOR_HELP = ("-h", "--help")
 _STARTED_AT = 19
 """The index of the start among the fields of a process after its name, in ticks since the machine's start."""
+_OBJECTS_TO_COLLECT = 100_000
+"""The new objects after which the garbage collector looks for unreachable ones."""
 _LONGEST_START_NS = 1_000_000_000
 """A process that is older when Python begins was another program before, such as a shell that called `exec`."""
 
@@ -40,12 +49,7 @@ def main(arguments: "Sequence[str] | None" = None) -> None:
         elif arguments is None and (known := _print_cached_answer(given, began)) is not None:
             code = known
         else:
-            beginning = _initial_state() if arguments is None else None
-            from pivot_cli.app import run  # lazy
-
-            code = run(given, beginning, began / 1e9)
-            if arguments is None:
-                _end_soon()
+            code = _run(given, began, own_process=arguments is None)
         sys.stdout.flush()
     except KeyboardInterrupt:
         code = _INTERRUPTED
@@ -57,6 +61,42 @@ def main(arguments: "Sequence[str] | None" = None) -> None:
         sys.stderr.write(f"error: cannot write the output: {error.strerror}\n")
         code = 3
     sys.exit(code)
+
+
+def _run(given: "list[str]", began: int, *, own_process: bool) -> int:
+    """Run a command; return its exit code."""
+    if not own_process:
+        from pivot_cli.app import run  # lazy
+
+        return run(given, None, began / 1e9)
+    beginning = _initial_state()
+    _collect_seldom()
+    early_fork = _fork_early(given, beginning)
+    try:
+        from pivot_cli.app import run  # lazy
+
+        code = run(given, beginning, began / 1e9, early_fork)
+    finally:
+        if early_fork is not None:
+            early_fork.close()
+    _end_soon()
+    return code
+
+
+def _fork_early(given: "Sequence[str]", beginning: "Beginning") -> "EarlyFork | None":
+    """Fork a process for the user's code if this command will probably need one, since nothing cached answered it."""
+    if not given or given[0] not in _RUNNING or not _WITHOUT_HOST.isdisjoint(given):
+        return None
+    from pivot_runtime.freshness import noop_cache  # lazy
+
+    try:
+        root = noop_cache.root()
+    except FileNotFoundError:  # the command says so
+        return None
+    from pivot_runtime.processes.early_fork import EarlyFork  # lazy
+    from pivot_runtime.processes.startup_state import StartupState  # lazy
+
+    return EarlyFork.begin(StartupState(*beginning), root)
 
 
 def _start_of_process(now: int) -> int:
@@ -82,10 +122,12 @@ def _begin_again_in_utf8() -> None:
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # this very command
 
 
-def _initial_state() -> "tuple[frozenset[str], tuple[str, ...]]":
-    """Return the imported modules that are not Pivot's, and the import path of a new interpreter."""
+def _initial_state() -> "Beginning":
+    """Return the imported modules that are not Pivot's, and what a new interpreter begins with."""
+    import gc  # lazy
+
     others = frozenset(name for name in sys.modules if not name.startswith("pivot_cli"))
-    return others, tuple(sys.path if sys.flags.safe_path else sys.path[1:])
+    return others, tuple(sys.path if sys.flags.safe_path else sys.path[1:]), gc.get_threshold()
 
 
 def _text_without_parsing(given: "Sequence[str]") -> str | None:
@@ -128,6 +170,13 @@ def _open_standard_streams() -> None:
         reconfigure = getattr(stream, "reconfigure", None)  # a test may have installed another stream
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+
+
+def _collect_seldom() -> None:
+    """Keep the garbage collector from traversing what is imported, which stays."""
+    import gc  # lazy
+
+    gc.set_threshold(_OBJECTS_TO_COLLECT)
 
 
 def _end_soon() -> None:

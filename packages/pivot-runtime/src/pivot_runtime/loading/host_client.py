@@ -3,7 +3,6 @@
 import collections
 import contextlib
 import fcntl
-import importlib
 import math
 import os
 import pathlib
@@ -311,6 +310,10 @@ def begin_process(
     startup_state: StartupState | None,
 ) -> int:
     """Start a process that runs the ``main`` of a module; ``given`` are descriptors and their numbers there."""
+    if startup_state is not None and startup_state.early_fork is not None:
+        pid = startup_state.early_fork.become(module, given, quiet=quiet)
+        if pid is not None:
+            return pid
     guard = wire.GUARD_FD in [number for _, number in given]
     if startup_state is None or not can_fork():
         command = f"from {module} import main; main({os.getpid()}, guard={guard})"
@@ -321,7 +324,7 @@ def begin_process(
     coordinator = os.getpid()
 
     def serve() -> None:
-        importlib.import_module(module).main(coordinator, guard=guard)
+        clean_fork.serve(module, coordinator, guard=guard, startup_state=startup_state)
 
     return clean_fork.fork(serve, given, quiet=quiet, startup_state=startup_state)
 

@@ -50,12 +50,12 @@ class LibraryProcesses:
         self, start: StartServer, file: pathlib.Path, files: Sequence[pathlib.Path], *, quiet: bool, slow: "SlowImports"
     ) -> "HostClient | None":
         """Return a host of ``file`` with the libraries that all ``files`` import; None if there are none."""
-        from pivot_runtime.loading.fork_server import PreloadError  # lazy
-
         for _ in range(_ATTEMPTS):
             names = self._names(file, files)
             if not names and not (self.lasting and names in self._servers):
                 return None
+            from pivot_runtime.loading.fork_server import PreloadError  # lazy
+
             server = self._server(start, file, names)
             try:
                 return server.host(quiet=quiet, slow=slow, unshared=self._unshare(file, names))

@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import fcntl
 import gc
+import importlib
 import importlib.machinery
 import os
 import signal
@@ -80,6 +81,14 @@ def _become(
         traceback.print_exc()
     finally:
         end(status)
+
+
+def serve(module: str, coordinator: int, *, guard: bool, startup_state: StartupState) -> None:
+    """Import a module of Pivot and call its ``main``, in a process that was forked here from ``coordinator``."""
+    main = importlib.import_module(module).main
+    gc.freeze()
+    gc.set_threshold(*startup_state.thresholds)  # the command has others
+    main(coordinator, guard=guard)
 
 
 def replace_descriptors(given: Sequence[tuple[int, int]], *, quiet: bool) -> None:

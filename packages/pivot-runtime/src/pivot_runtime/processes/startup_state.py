@@ -2,7 +2,10 @@
 
 import os
 import sys
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from pivot_runtime.processes.early_fork import EarlyFork
 
 _PLATFORM = "linux"  # elsewhere system libraries may not be used after a fork without exec
 _THREADS = "/proc/self/task"
@@ -14,10 +17,14 @@ class StartupState(NamedTuple):
     Attributes:
         modules: The names of the imported modules, without the command's own.
         path: The module search path of a new interpreter, without the command's own directory.
+        thresholds: Those of a new interpreter's garbage collector.
+        early_fork: A process that was forked then, if there is one.
     """
 
     modules: frozenset[str]
     path: tuple[str, ...]
+    thresholds: tuple[int, int, int]
+    early_fork: "EarlyFork | None" = None
 
 
 def can_fork() -> bool:
