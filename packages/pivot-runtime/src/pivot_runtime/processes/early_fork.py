@@ -61,7 +61,10 @@ class EarlyFork:
             importlib.import_module(name)
         if Layout(pathlib.Path(root)).warm_socket_file.exists():
             return None
-        return cls(startup_state)
+        try:
+            return cls(startup_state)
+        except OSError:  # no more processes or descriptors
+            return None
 
     def become(self, module: str, given: Sequence[tuple[int, int]], *, quiet: bool) -> int | None:
         """Let the process run the ``main`` of a module, and return its pid; None if it has been used, or has ended.
