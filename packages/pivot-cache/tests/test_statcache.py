@@ -45,6 +45,21 @@ def test_a_settled_file_is_hashed_once(database: Path, path: Path, hashed: list[
     assert len(hashed) == 1
 
 
+def test_a_long_read_is_announced(database: Path, path: Path) -> None:
+    long: list[str] = []
+    with StatCache(database, clock=in_an_hour) as cache:
+        cache.before_long_read = lambda: long.append("read")
+        cache.artifact(path)
+        assert not long
+        path.write_bytes(bytes(1 << 20))
+        cache.artifact(path)
+        assert len(long) == 1
+        cache.artifact(path)
+        assert len(long) == 1, "its digest is known"
+        cache.artifact(path.parent)
+        assert len(long) == 2
+
+
 def test_an_edit_is_seen(database: Path, path: Path) -> None:
     with StatCache(database, clock=in_an_hour) as cache:
         assert cache.artifact(path) == of(b"one")

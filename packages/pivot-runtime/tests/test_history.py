@@ -279,3 +279,39 @@ def test_an_error_is_described() -> None:
 
     line = event_json.to_json(events.PipelinesBroken((BrokenPipeline("a/pipeline.py", PivotError("no"), ()),)), 0)
     assert line["broken"] == [{"file": "a/pipeline.py", "error": "no", "may_write": []}]
+
+
+def test_a_patient_reporter_keeps_the_order() -> None:
+    told: list[events.Event] = []
+    report = events.PatientReporter(told.append)
+    given = [events.StageCached(f"p.{number}") for number in range(5)]
+    report(given[0])
+    report.hold()
+    report(given[1])
+    report.hold()
+    report(given[2])
+    assert told == given[:1]
+    report.release()
+    assert told == given[:3]
+    report.release()
+    report(given[3])
+    assert told == given[:4]
+
+
+def test_a_patient_reporter_tells_each_event_once_even_if_that_fails() -> None:
+    told: list[events.Event] = []
+
+    def fail_once(event: events.Event) -> None:
+        told.append(event)
+        if len(told) == 1:
+            raise BrokenPipeError
+
+    report = events.PatientReporter(fail_once)
+    given = [events.StageCached(f"p.{number}") for number in range(3)]
+    report.hold()
+    for event in given:
+        report(event)
+    with pytest.raises(BrokenPipeError):
+        report.release()
+    report.release()
+    assert told == given

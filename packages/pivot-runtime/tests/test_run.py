@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from workshop import Deferred, Workshop, parts_of
 
 from pivot_cache.errors import CacheError
+from pivot_cache.files import hashing
 from pivot_cache.objects.store import VERIFIED_NS
 from pivot_core.decide import Reason, Verdict
 from pivot_core.digest import digest_bytes
@@ -90,6 +91,29 @@ def test_events_of_a_first_run(chain: Workshop) -> None:
     ]
     assert chain.events[0] == events.RunStarted({"p.a": "a", "p.b": "b", "p.c": "c"}, ("p.a", "p.b"))
     assert [event.decision.reasons for event in chain.told(events.StageStarted)] == [(Reason.NEVER_RUN,)] * 2
+
+
+def test_a_stage_that_ran_is_reported_before_the_next_one_reads_much(tmp_path: pathlib.Path) -> None:
+    shop = Workshop(tmp_path)
+    shop.write("data", "1")
+    shop.copying("a", "data", "small")
+
+    def b(
+        small: Annotated[str, Dep("small", Text())], much: Annotated[str, Dep("much", Text())]
+    ) -> Annotated[str, Out("end", Text())]:
+        return small + much[:1]
+
+    shop.add("b", b)
+    shop.write("much", "x" * (1 << 20))
+    seen: list[list[type]] = []
+
+    def reading(read: int, more: int) -> None:
+        if more >= 1 << 20:
+            seen.append([type(event) for event in shop.events])
+
+    with hashing.report_progress(reading):
+        shop.run()
+    assert seen[0] == [events.RunStarted, events.StageStarted, events.StageRan]
 
 
 def test_second_run_does_nothing(done: Workshop) -> None:

@@ -89,7 +89,7 @@ class Inputs(Value):
     _key: str = attrs.field(default="", init=False, eq=False, repr=False)
 
     def lines(self) -> list[InputLine]:
-        """All facts except the schema, sorted within their kind; key and explanation share this only walk."""
+        """All facts except the schema, sorted within their kind; key and explanation share this walk."""
         lines = [InputLine("code", key, entry.digest, entry.location) for key, entry in sorted(self.code.items())]
         lines += [
             InputLine("observed", key, entry.digest, entry.location) for key, entry in sorted(self.observed.items())

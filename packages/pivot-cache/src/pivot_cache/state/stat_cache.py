@@ -42,6 +42,7 @@ class StatCache:
     Attributes:
         walked: For each directory passed to `artifact`, by path: its signature, and the time after which any change
             gives it another one, in ns since the epoch.
+        before_long_read: Called before `artifact` reads a directory or a large file.
 
     Several threads may use one; it belongs to the process that created it, and not to its forks. Several processes may
     use the same file.
@@ -66,6 +67,7 @@ class StatCache:
         self._gone: set[bytes] = set()
         self._read: dict[bytes, Row | None] = {}
         self.walked: dict[str, tuple[str, int]] = {}
+        self.before_long_read: Callable[[], object] = lambda: None
 
     def __enter__(self) -> Self:
         return self
@@ -92,10 +94,14 @@ class StatCache:
             raise ArtifactError(path, problem, hint=cache_error("read", path, error).hint) from error
         try:
             if stat.S_ISDIR(status.st_mode):
+                self.before_long_read()
                 return self._directory(Path(path))
             if not stat.S_ISREG(status.st_mode):
                 check_regular(path, status)
-            return self._known(path, status) or self._hash(path)
+            known = self._known(path, status)
+            if known is None and status.st_size >= _LARGE:
+                self.before_long_read()
+            return known or self._hash(path)
         except FileNotFoundError:
             return None
 

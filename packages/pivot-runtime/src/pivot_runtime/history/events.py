@@ -1,5 +1,6 @@
 """Events that a command reports while it works. A reporter prints or records them; this package prints nothing."""
 
+import collections
 import time
 from collections.abc import Callable, Mapping
 
@@ -377,3 +378,30 @@ def report_waiting(report: Reporter) -> Callable[[int, str, float | None], None]
 
 def no_report(_: Event) -> None:
     """A reporter that drops every event."""
+
+
+class PatientReporter:
+    """A reporter that may hold events back for a moment, and then passes them on in their order."""
+
+    def __init__(self, report: Reporter) -> None:
+        """Pass events on to ``report``."""
+        self._report = report
+        self._held: collections.deque[Event] | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Pass an event on, or hold it back."""
+        if self._held is None:
+            self._report(event)
+        else:
+            self._held.append(event)
+
+    def hold(self) -> None:
+        """Hold events back, for as short as starting a stage takes, which comes first: `release` must follow."""
+        if self._held is None:
+            self._held = collections.deque()
+
+    def release(self) -> None:
+        """Pass on all events that were held back."""
+        while self._held:
+            self._report(self._held.popleft())
+        self._held = None

@@ -24,7 +24,7 @@ from pivot_runtime.evaluating.evaluate import StageView, observe, with_variables
 from pivot_runtime.evaluating.session import Session, has_stash
 from pivot_runtime.freshness.load_trace import LoadTrace
 from pivot_runtime.history import events, logs
-from pivot_runtime.history.events import Reporter
+from pivot_runtime.history.events import PatientReporter, Reporter
 from pivot_runtime.processes.cpu_count import default_jobs
 
 if TYPE_CHECKING:
@@ -137,7 +137,10 @@ class Runner:
         self._used_executor: Executor | None = None
         self._make_code_edits = code
         self._options = options
-        self._report = report
+        self._report = report = PatientReporter(report)
+        # Where inputs are fetched, or stages run in this process, each event is reported immediately.
+        self._may_hold = not (options.in_process or options.pull)
+        session.stores.files.before_long_read = report.release
         capacities = session.stores.settings.resources
         upstream = {address: graph.upstream[address] for address in graph.stages}
         needs = resource_needs(graph.stages.values(), capacities)
@@ -146,6 +149,7 @@ class Runner:
         self._began = time.monotonic()
         self._inputs = _input_fetcher(session, graph, report) if options.pull else None
         self._view: StageView = session if self._inputs is None else self._inputs.view
+        self._begun: set[str] = set()
         self._running: dict[str, _StageRun] = {}
         self._unrecorded: list[tuple[str, Observation, RunRecord]] = []
         self._recached: list[ArtifactPath] = []
@@ -184,6 +188,7 @@ class Runner:
         """End what is running, at once if the user insists, and put everything back whatever comes."""
         try:
             if isinstance(error, KeyboardInterrupt):
+                self._report.release()
                 self._report(events.Interrupted(tuple(self._running)))
             if self._used_executor is not None:
                 self._used_executor.stop()
@@ -304,14 +309,16 @@ class Runner:
         self._outs.save_user_files(observation.outs, lock)
         spec = self._graph.stages[address]
         retries = 0 if self._options.in_process else spec.retries
-        self._running[address] = _StageRun(
-            lock, observation, decision, retries
-        )  # from here on its outs are to be put back
+        self._running[address] = _StageRun(lock, observation, decision, retries)  # from here on, put its outs back
         self._outs.stash(spec, lock)
         self._execute(address)
 
     def _execute(self, address: str) -> None:
         self._dep_edits.begin(address, self._running[address].observation.inputs.deps)
+        pipeline = self._graph.stages[address].pipeline
+        if pipeline not in self._begun:  # it may have to be imported
+            self._begun.add(pipeline)
+            self._report.release()
         self._executor.start(address, self._log(address))
 
     def _end(self, finished: "Finished") -> None:
@@ -331,6 +338,8 @@ class Runner:
             return
         observation, variables = with_variables(run.observation, self._session.stages[address], finished.seen.variables)
         self._unrecorded.append((address, observation, RunRecord(observation.inputs.key(), outs, finished.observed)))
+        if self._may_hold:
+            self._report.hold()
         ran = events.StageRan(address, run.decision, seconds, finished.incomplete, usage, variables, run.storing)
         self._settle(address, StageOutcome.RAN, ran)
 
@@ -376,6 +385,7 @@ class Runner:
 
     def _record(self) -> None:
         """Record what has ended; what depends on it may have started already, but cannot have been recorded before."""
+        self._report.release()
         if self._unrecorded:
             self._session.store.write_pending()
         while self._unrecorded:
@@ -398,6 +408,7 @@ class Runner:
         self._record()
 
     def _restore(self, address: str, lock: StageLock | None, observation: Observation, record: RunRecord) -> None:
+        self._report.release()
         stores = self._session.stores
         plan = checkout.compare(record.outs, {path: stores.look(path) for path in record.outs})
         if self._inputs is not None:
