@@ -6,7 +6,7 @@ import shutil
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
 from pivot_fingerprint.observation import Observer, UserFiles
@@ -28,8 +28,10 @@ _USED_BY_STAGES = (
     *("pathlib.", "os", "codecs", "io"),
 )
 """The modules, or all of a package, whose functions each process of a stage calls."""
-_FORKS_SECONDS = 0.01
-"""The time after which no further process is forked in advance."""
+_FEW = 1
+"""The number of waiting processes at which more are forked."""
+_SLOW_SECONDS = 0.005
+"""The time of a fork, in a process with much memory, from which only one process waits."""
 
 type Job = Mapping[str, Any]
 """The stage to run, `address`, and the `watching`, `declared` and `assigned` of its `StageTracer`."""
@@ -131,6 +133,9 @@ class PreforkPool:
         self._spares: deque[SpareProcess] = deque()
         self._streams: stage_main.StandardStreams | None = None
         self._count = 0
+        self._started = 0
+        self._is_filling = False
+        self._is_quick = True
         self._immortal = False
 
     @property
@@ -144,6 +149,7 @@ class PreforkPool:
         Raises:
             OSError: The system lacks something for one more process.
         """
+        self._started += 1
         while self._spares:
             spare = self._spares.popleft()
             try:
@@ -155,27 +161,28 @@ class PreforkPool:
                 return spare.process
         return self._fork(held, job)
 
-    def prepare(self, held: Collection[int], most: int, is_asked: Callable[[], bool]) -> None:
-        """Fork processes for the next jobs, at most ``most``, unless some wait already, or until ``is_asked``.
+    def prepare(self, held: Callable[[], Iterable[int]], stages: int) -> bool:
+        """Fork one process for a later job, if it pays; ``stages`` may still start. Returns whether it forked one.
 
-        Several are forked at once, since after each fork this process copies all memory that it writes to; but not more
-        than were forked so far, since often only one or two stages run.
+        After a fork, this process copies all memory that it writes to. So it forks until as many wait as pay, then none
+        until few are left.
         """
-        if self._spares:
-            return
         if not self._immortal and self._count > _MANY_FORKS:
             self._immortal = True
             make_immortal(self._imported.originals.values(_USED_BY_STAGES))
+        waiting = len(self._spares)
+        # Often only one or two stages run.
+        most = min(stages, self._started - 1, _SPARES if self._is_quick else 1)
+        self._is_filling = waiting < most and (self._is_filling or waiting <= _FEW)
+        if not self._is_filling:
+            return False
         began = time.monotonic()
-        for _ in range(min(most, _SPARES, self._count)):
-            if time.monotonic() - began > _FORKS_SECONDS:  # this process has much memory, so that a fork is slow
-                break
-            if self._spares and is_asked():  # the next stage need not wait for the processes of later ones
-                break
-            try:
-                self._spares.append(self._fork_spare(held))
-            except OSError:  # there are too many processes or files: `start` tries again
-                break
+        try:
+            self._spares.append(self._fork_spare(held()))
+        except OSError:  # there are too many processes or files: `start` tries again
+            return False
+        self._is_quick = time.monotonic() - began < _SLOW_SECONDS
+        return True
 
     def _fork_spare(self, held: Iterable[int]) -> SpareProcess:
         theirs, jobs = os.pipe()

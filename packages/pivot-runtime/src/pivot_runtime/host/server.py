@@ -79,7 +79,7 @@ class Host:
     def _wait(self) -> frozenset[int]:
         """Wait until a stage's process may need attention, and obey the commands that come in meanwhile.
 
-        Returns the descriptors that are readable.
+        Until then, processes for later stages are forked. Returns the descriptors that are readable.
         """
         poll = select.poll()
         poll.register(wire.COMMANDS_FD, select.POLLIN)
@@ -87,8 +87,13 @@ class Host:
         for process in processes:
             for fd in process.fds():
                 poll.register(fd, select.POLLIN)
-        patience = min((each for process in processes if (each := process.patience()) is not None), default=None)
-        ready = frozenset(fd for fd, _ in poll.poll(None if patience is None else patience * 1000))
+        found = poll.poll(0)
+        while not found and self._runs is not None and self._runs.prefork():
+            found = poll.poll(0)
+        if not found:
+            patience = min((each for process in processes if (each := process.patience()) is not None), default=None)
+            found = poll.poll(None if patience is None else patience * 1000)
+        ready = frozenset(fd for fd, _ in found)
         if wire.COMMANDS_FD in ready:
             for message in self._commands.receive():
                 self._obey(message)

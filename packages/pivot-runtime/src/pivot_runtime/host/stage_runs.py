@@ -4,7 +4,6 @@ import contextlib
 import gc
 import os
 import pathlib
-import select
 import shutil
 import signal
 from collections.abc import Iterable, Mapping
@@ -114,7 +113,6 @@ class StageRuns:
                 shutil.rmtree(process.spool, ignore_errors=True)
             cost = {"seconds": end.seconds, "usage": end.usage}
             _report("finished", process.number, left=process.leftovers.ended, **cost, **outcome)
-            self._prefork()
 
     def interrupt(self) -> None:
         """Interrupt all runs, as Ctrl-C does."""
@@ -157,10 +155,11 @@ class StageRuns:
 
         return start_process(spawn, spool)
 
-    def _prefork(self) -> None:
-        """Fork processes for the next stages while the command stores the outs of the last."""
-        if not self._always_spawn and not self._threads():
-            self._pool.prepare(self._held(), len(self._imported.stages) - len(self._started), _is_asked)
+    def prefork(self) -> bool:
+        """Fork a process for a later stage while others run; returns whether it forked one, and may be called again."""
+        if not self.processes or self._always_spawn or self._threads():
+            return False
+        return self._pool.prepare(self._held, len(self._imported.stages) - len(self._started))
 
     def _known(self, process: StageProcess) -> set[int]:
         """The children of this process that one run has not left: all others are its leftovers."""
@@ -180,13 +179,6 @@ class StageRuns:
             self._pool.expect({one.file for one in observed.ran})
             return _observations(observed, message, self._imported.manifests[process.address], self._imported.root)
         return message or _crashed(end.status)
-
-
-def _is_asked() -> bool:
-    """Whether the command has sent something."""
-    poll = select.poll()
-    poll.register(wire.COMMANDS_FD, select.POLLIN)
-    return bool(poll.poll(0))
 
 
 def _report(event: str, number: int, **details: Any) -> None:
