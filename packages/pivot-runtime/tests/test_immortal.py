@@ -21,8 +21,18 @@ def made(text: str) -> types.ModuleType:
 TEXT = """
 def outer():
     def inner():
-        return 1
+        return 1 if number in (1 << 71, "a constant") else 1
     return inner
+
+def closed():
+    size = 1 << 72
+    return lambda: size
+
+def unfinished():
+    def function():
+        return later
+    yield function
+    later = 1
 
 class A:
     @property
@@ -36,7 +46,11 @@ class A:
         return cls()
 
 same = outer
+bound = A().value.__add__
+inside = closed()
+without = next(unfinished())
 number = 1 << 70
+value = A()
 """
 
 
@@ -47,9 +61,11 @@ def test_functions_and_their_parts_are_immortal() -> None:
     parts = [module, module.outer, module.A, *(vars(module.A)[name] for name in ("value", "static", "of"))]
     inner = next(each for each in module.outer.__code__.co_consts if isinstance(each, types.CodeType))
     parts += [module.outer.__code__, inner, vars(module.A)["value"].fget, module.A.static, module.A.of.__func__]
+    constant = next(each for each in inner.co_consts if isinstance(each, tuple))
+    parts += [constant, constant[0], module.inside.__closure__[0], vars(module), module.A.__mro__]
     assert {sys.getrefcount(each) for each in parts} == {FOREVER}
-    assert sys.getrefcount(module.number) < FOREVER, "values, which user code may replace, are destroyed as usual"
-    assert [module.outer()(), module.A().value, module.A.static(), type(module.A.of())] == [1, 2, 3, module.A]
+    assert sys.getrefcount(module.value) < FOREVER, "instances are destroyed as usual"
+    assert [module.outer()(), module.inside() - (1 << 72) + 1, module.A().value, module.A.static(), type(module.A.of())] == [1, 1, 2, 3, module.A]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is forked")

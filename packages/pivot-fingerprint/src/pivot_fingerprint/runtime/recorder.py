@@ -77,6 +77,8 @@ class Recorder:
         self._disabled: list[weakref.ref[CodeType]] = []
         self._before: frozenset[str] | None = None
         self._tool: int | None = None
+        self._around: FrameType | None = None  # the frame that starts the observation
+        self._importing_around = ""
 
     def prepare(self) -> None:
         """Prepare `start`, in a process that will fork the observed process."""
@@ -89,6 +91,9 @@ class Recorder:
         if self._before is None:
             self._before = _module_names()
             _watch_forks()
+        around = sys._getframe(1).f_back  # noqa: SLF001
+        self._importing_around = self._importing(around)
+        self._around = around
         self._tool = monitoring_tool.start(self.started, self.thrown)
         if self._tool is None:
             self.add_reason(_NO_TOOL)
@@ -98,6 +103,7 @@ class Recorder:
     def stop(self) -> None:
         """Stop the observation, and restore everything."""
         tool, self._tool = self._tool, None
+        self._around = None
         self.record_imports()
         if tool is None:
             return
@@ -139,7 +145,7 @@ class Recorder:
         name = code.co_name
         if name != MODULE and (not code.co_flags & _OPTIMIZED or name.startswith(_SCOPES)):
             return _DISABLE  # the body of a class is a part of the code around it
-        importing = "" if name == MODULE else _importing(frame)
+        importing = "" if name == MODULE else self._importing(frame)
         ran = Ran(
             relative, _module(frame.f_globals, code.co_filename), code.co_qualname, code.co_firstlineno, importing
         )
@@ -151,6 +157,16 @@ class Recorder:
         self.add(ran._replace(importing=""))
         self._disabled.append(weakref.ref(code))
         return _DISABLE
+
+    def _importing(self, frame: FrameType | None) -> str:
+        """The innermost module whose import called this; empty if there is none."""
+        while frame is not None and frame is not self._around:
+            caller = frame.f_back
+            # First what is no audit event: reading `f_code` calls the hooks, for each frame of each function that runs.
+            if caller is not None and caller.f_globals is _IMPORTER and frame.f_code.co_name == MODULE:
+                return str(frame.f_globals.get("__name__", ""))
+            frame = caller
+        return "" if frame is None else self._importing_around
 
     def add(self, ran: Ran) -> None:
         """Record a function or module that ran."""
@@ -400,17 +416,6 @@ def _in_child() -> None:
 
 def _path_for_program(words: list[str], env: object) -> str | None:
     return _active[-1].path_for_program(words, env) if _active else None
-
-
-def _importing(frame: FrameType | None) -> str:
-    """The innermost module whose import called this; empty if there is none."""
-    while frame is not None:
-        caller = frame.f_back
-        # First what is no audit event: reading `f_code` calls the hooks, for each frame of each function that runs.
-        if caller is not None and caller.f_globals is _IMPORTER and frame.f_code.co_name == MODULE:
-            return str(frame.f_globals.get("__name__", ""))
-        frame = caller
-    return ""
 
 
 def _module(namespace: dict[str, object], filename: str) -> str:

@@ -19,13 +19,18 @@ from pivot_runtime.worker import stage_main
 
 _CHUNK = 1 << 16
 _SPARES = 8
-_MANY_FORKS = 32
-"""The number of forks after which it pays to make functions immortal."""
+_SOME_STAGES, _MORE_STAGES = 8, 16
+"""The stages that have started, and that still may, when it pays to make functions immortal."""
 _USED_BY_STAGES = (
     *("pivot_runtime.worker.", "pivot_runtime.tracing.", "pivot_runtime.processes."),
-    *("pivot_fingerprint.runtime.", "pivot_fingerprint.observation", "pivot_core.loaders", "pivot_core.pipeline"),
-    *("pivot_core.stages.annotations", "json.", "threading", "_weakrefset", "random", "contextlib", "posixpath"),
-    *("pathlib.", "os", "codecs", "io"),
+    *("pivot_runtime.host.load", "pivot_runtime.host.prefork", "pivot_runtime.host.load_recorder"),
+    *("pivot_fingerprint.runtime.", "pivot_fingerprint.observation", "pivot_fingerprint.programs"),
+    *("pivot_fingerprint.user_code", "pivot_fingerprint.disk", "pivot_core.loaders", "pivot_core.pipeline"),
+    *("pivot_core.stages.", "pivot_core.values", "pivot_core.errors", "pivot_core.spec"),
+    *("json.", "pathlib.", "collections.", "importlib.", "encodings.", "builtins", "sys", "posix", "atexit"),
+    *("_collections_abc", "_frozen_importlib", "_weakrefset", "abc", "codecs", "contextlib", "ctypes", "enum"),
+    *("fcntl", "functools", "gc", "genericpath", "io", "logging", "os", "posixpath", "random", "re", "signal", "stat"),
+    *("threading", "traceback", "types", "weakref", "operator", "multiprocessing.util", "concurrent.futures.thread"),
 )
 """The modules, or all of a package, whose functions each process of a stage calls."""
 _FEW = 1
@@ -136,7 +141,7 @@ class PreforkPool:
         self._started = 0
         self._is_filling = False
         self._is_quick = True
-        self._immortal = False
+        self._is_immortal = False
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -167,15 +172,15 @@ class PreforkPool:
         After a fork, this process copies all memory that it writes to. So it forks until as many wait as pay, then none
         until few are left.
         """
-        if not self._immortal and self._count > _MANY_FORKS:
-            self._immortal = True
-            make_immortal(self._imported.originals.values(_USED_BY_STAGES))
         waiting = len(self._spares)
-        # Often only one or two stages run.
-        most = min(stages, self._started - 1, _SPARES if self._is_quick else 1)
+        most = min(stages, self._started - 1, _SPARES if self._is_quick else 1)  # often only one or two stages run
         self._is_filling = waiting < most and (self._is_filling or waiting <= _FEW)
         if not self._is_filling:
             return False
+        if not self._is_immortal and self._started >= _SOME_STAGES and stages >= _MORE_STAGES:
+            self._is_immortal = True
+            originals = self._imported.originals
+            make_immortal([*originals.values(_USED_BY_STAGES), *originals.compared])
         began = time.monotonic()
         try:
             self._spares.append(self._fork_spare(held()))

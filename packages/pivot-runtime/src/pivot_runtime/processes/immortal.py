@@ -3,25 +3,47 @@
 import ctypes
 import sys
 from collections.abc import Iterable, Iterator
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodDescriptorType, ModuleType, WrapperDescriptorType
+from types import (
+    BuiltinFunctionType,
+    CellType,
+    ClassMethodDescriptorType,
+    CodeType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+    WrapperDescriptorType,
+)
 from typing import Any, Final
 
 _KNOWN_VERSION: Final = (3, 13)
 """The version of CPython whose objects begin with a reference count of 32 bits, as `_count` assumes."""
-_METHODS: Final = (BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType)
+_ATTRIBUTES: Final = frozenset({str, tuple})
+"""The types of attributes of classes that no call uses."""
+_PLAIN: Final = frozenset(
+    {
+        *(str, bytes, int, float, complex, BuiltinFunctionType, ClassMethodDescriptorType),
+        *(GetSetDescriptorType, MemberDescriptorType, MethodDescriptorType, MethodWrapperType, WrapperDescriptorType),
+    }
+)
 
 
 def make_immortal(values: Iterable[object]) -> None:
-    """Make the modules, classes and functions among these values immortal, with their methods and code.
+    """Make the modules, classes and functions among these values immortal, with their methods, code and constants.
+
+    Other values are left alone, but for tuples, texts and numbers, which nobody notices.
 
     Python counts the references to an object in the object, so that a forked process that only calls a function copies
     the page that this is on. It never counts those to an immortal object (PEP 683); besides, that is never destroyed.
     This does nothing in interpreters whose objects may have another layout.
     """
     if _is_known():
-        forever = _count(None).value
+        forever, count_at = _count(None).value, ctypes.c_uint32.from_address
         for each in _with_parts(values):
-            _count(each).value = forever
+            count_at(id(each)).value = forever
 
 
 def _is_known() -> bool:
@@ -38,34 +60,39 @@ def _count(each: object) -> ctypes.c_uint32:
 
 def _with_parts(values: Iterable[object]) -> Iterator[object]:
     seen: set[int] = set()
-    for value in values:
+    pending = list(values)
+    while pending:
+        value: Any = pending.pop()
         if id(value) in seen:
             continue
         seen.add(id(value))
-        if isinstance(value, type):
-            yield value
-            for each in vars(value).values():
-                yield from _function(each)
-        elif isinstance(value, ModuleType):
-            yield value
-        else:
-            yield from _function(value)
-
-
-def _function(value: Any) -> Iterator[object]:
-    """A function, with its code and what wraps it as an attribute of a class; nothing for other values."""
-    if isinstance(value, property | staticmethod | classmethod):
+        kind = type(value)
+        if kind is FunctionType:
+            pending += (value.__code__, *(value.__closure__ or ()))
+        elif kind is CodeType:
+            pending += value.co_consts
+        elif kind is tuple or kind is frozenset:
+            pending += value
+        elif isinstance(value, type):
+            pending += (each for each in vars(value).values() if type(each) not in _ATTRIBUTES)
+            yield value.__mro__
+        elif kind is property:
+            pending.append(value.fget)
+        elif kind is staticmethod or kind is classmethod:
+            pending.append(value.__func__)
+        elif kind is CellType:
+            pending += _content(value)
+        elif kind is MethodType:
+            pending += (value.__func__, value.__self__)
+        elif kind is ModuleType:
+            yield vars(value)
+        elif kind not in _PLAIN:
+            continue
         yield value
-        value = value.fget if isinstance(value, property) else value.__func__
-    if isinstance(value, FunctionType):
-        yield value
-        yield from _nested(value.__code__)
-    elif isinstance(value, _METHODS):
-        yield value
 
 
-def _nested(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _nested(constant)
+def _content(cell: CellType) -> tuple[object, ...]:
+    try:
+        return (cell.cell_contents,)
+    except ValueError:
+        return ()

@@ -112,6 +112,11 @@ class Originals:
                 yield self._modules[name]
                 yield from before.values()
 
+    @property
+    def compared(self) -> tuple[object, ...]:
+        """The values that `restore_for_end` compares, in the form in which it does."""
+        return tuple(self._after_success)
+
     def changed(self, concerns: Callable[[str], bool], expected: Container[str] = ()) -> str | None:
         """Return the name of something that is not as it was recorded; None if all is.
 
