@@ -77,28 +77,30 @@ class Recorder:
         self._disabled: list[weakref.ref[CodeType]] = []
         self._before: frozenset[str] | None = None
         self._tool: int | None = None
-        self._around: FrameType | None = None  # the frame that starts the observation
+        self._around: FrameType | None = None
         self._importing_around = ""
 
     def prepare(self) -> None:
         """Prepare `start`, in a process that will fork the observed process."""
-        self._before = _module_names()
-        _watch_forks()
+        self._begin(sys._getframe(1).f_back)  # noqa: SLF001
         monitoring_tool.prepare_tool(self.files.is_user)
 
     def start(self) -> None:
         """Start the observation."""
         if self._before is None:
-            self._before = _module_names()
-            _watch_forks()
-        around = sys._getframe(1).f_back  # noqa: SLF001
-        self._importing_around = self._importing(around)
-        self._around = around
+            self._begin(sys._getframe(1).f_back)  # noqa: SLF001
         self._tool = monitoring_tool.start(self.started, self.thrown)
         if self._tool is None:
             self.add_reason(_NO_TOOL)
         else:
             _active.append(self)
+
+    def _begin(self, around: FrameType | None) -> None:
+        """Note the modules and the import from before the observation, which begins in the frame ``around``."""
+        self._before = _module_names()
+        _watch_forks()
+        self._importing_around = self._importing(around)
+        self._around = around
 
     def stop(self) -> None:
         """Stop the observation, and restore everything."""
