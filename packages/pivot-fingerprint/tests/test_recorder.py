@@ -75,7 +75,9 @@ def test_a_function_called_by_an_import_stays_enabled_for_a_while(load: Callable
 
 
 def test_an_observation_that_an_import_starts_belongs_to_that_import(load: Callable[..., Any]) -> None:
-    observing = "def observe():\n    sys.recorder.start()\n    f()\n    (lambda: f())()\n    sys.recorder.stop()\nobserve()\n"
+    observing = (
+        "def observe():\n    sys.recorder.start()\n    f()\n    (lambda: f())()\n    sys.recorder.stop()\nobserve()\n"
+    )
     module, recorder = load(SELF + observing)
 
     assert {ran.importing for ran in recorder.ran if ran.qualname == "f"} == {"pipeline"}

@@ -65,7 +65,13 @@ def test_functions_and_their_parts_are_immortal() -> None:
     parts += [constant, constant[0], module.inside.__closure__[0], vars(module), module.A.__mro__]
     assert {sys.getrefcount(each) for each in parts} == {FOREVER}
     assert sys.getrefcount(module.value) < FOREVER, "instances are destroyed as usual"
-    assert [module.outer()(), module.inside() - (1 << 72) + 1, module.A().value, module.A.static(), type(module.A.of())] == [1, 1, 2, 3, module.A]
+    assert [
+        module.outer()(),
+        module.inside() - (1 << 72) + 1,
+        module.A().value,
+        module.A.static(),
+        type(module.A.of()),
+    ] == [1, 1, 2, 3, module.A]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is forked")

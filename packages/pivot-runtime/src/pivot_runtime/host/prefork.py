@@ -238,6 +238,7 @@ class PreforkPool:
             pid = os.fork()
             if pid == 0:
                 self._run(fds, observer, spool, job)
+            del observer  # it refers to this frame
             return pid
 
         process = start_process(fork, spool)
