@@ -2,7 +2,7 @@
 
 import ctypes
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import (
     BuiltinFunctionType,
     CellType,
@@ -21,20 +21,12 @@ from typing import Any, Final
 
 _KNOWN_VERSION: Final = (3, 13)
 """The version of CPython whose objects begin with a reference count of 32 bits, as `_count` assumes."""
-_ATTRIBUTES: Final = frozenset({str, tuple})
-"""The types of attributes of classes that no call uses."""
-_PLAIN: Final = frozenset(
-    {
-        *(str, bytes, int, float, complex, BuiltinFunctionType, ClassMethodDescriptorType),
-        *(GetSetDescriptorType, MemberDescriptorType, MethodDescriptorType, MethodWrapperType, WrapperDescriptorType),
-    }
-)
 
 
 def make_immortal(values: Iterable[object]) -> None:
     """Make the modules, classes and functions among these values immortal, with their methods, code and constants.
 
-    Other values are left alone, but for tuples, texts and numbers, which nobody notices.
+    So are texts, numbers, tuples and dictionaries, without the values in these; other objects are left alone.
 
     Python counts the references to an object in the object, so that a forked process that only calls a function copies
     the page that this is on. It never counts those to an immortal object (PEP 683); besides, that is never destroyed.
@@ -62,37 +54,44 @@ def _with_parts(values: Iterable[object]) -> Iterator[object]:
     seen: set[int] = set()
     pending = list(values)
     while pending:
-        value: Any = pending.pop()
-        if id(value) in seen:
-            continue
-        seen.add(id(value))
-        kind = type(value)
-        if kind is FunctionType:
-            pending += (value.__code__, *(value.__closure__ or ()))
-        elif kind is CodeType:
-            pending += value.co_consts
-        elif kind is tuple or kind is frozenset:
-            pending += value
-        elif isinstance(value, type):
-            pending += (each for each in vars(value).values() if type(each) not in _ATTRIBUTES)
-            yield value.__mro__
-        elif kind is property:
-            pending.append(value.fget)
-        elif kind is staticmethod or kind is classmethod:
-            pending.append(value.__func__)
-        elif kind is CellType:
-            pending += _content(value)
-        elif kind is MethodType:
-            pending += (value.__func__, value.__self__)
-        elif kind is ModuleType:
-            yield vars(value)
-        elif kind not in _PLAIN:
-            continue
-        yield value
+        value = pending.pop()
+        if id(value) not in seen:
+            seen.add(id(value))
+            parts = _PARTS.get(type(value)) or (_of_class if isinstance(value, type) else None)
+            if parts is not None:
+                pending += parts(value)
+                yield value
 
 
-def _content(cell: CellType) -> tuple[object, ...]:
+def _of_class(value: Any) -> list[object]:
+    return [value.__mro__, *(each for each in vars(value).values() if type(each) not in (str, tuple))]
+
+
+def _in_cell(cell: CellType) -> tuple[object, ...]:
     try:
         return (cell.cell_contents,)
-    except ValueError:
+    except ValueError:  # it is empty
         return ()
+
+
+_PARTS: Final[Mapping[type, Callable[[Any], Iterable[object]]]] = {
+    CellType: _in_cell,
+    CodeType: lambda code: code.co_consts,
+    FunctionType: lambda function: (function.__code__, *(function.__closure__ or ())),
+    MethodType: lambda method: (method.__func__, method.__self__),
+    ModuleType: lambda module: (vars(module),),
+    classmethod: lambda method: (method.__func__,),
+    frozenset: lambda values: values,
+    property: lambda attribute: (attribute.fget,),
+    staticmethod: lambda function: (function.__func__,),
+    tuple: lambda values: values,
+    **dict.fromkeys(
+        (
+            *(BuiltinFunctionType, ClassMethodDescriptorType, GetSetDescriptorType, MemberDescriptorType),
+            *(MethodDescriptorType, MethodWrapperType, WrapperDescriptorType),
+            *(bytes, complex, dict, float, int, str),
+        ),
+        lambda _: (),
+    ),
+}
+"""The parts of each kind of value that becomes immortal; the values in a dictionary do not."""
