@@ -403,15 +403,19 @@ def test_a_stage_takes_no_longer_because_nobody_listens() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 def test_children_that_wait_for_a_stage_may_be_killed(hosted: Bench) -> None:
-    """They are forked when a stage has ended, and are used one after the other; whatever is left ends with the host."""
+    """They are forked while the second stage runs, and are used one after the other; the host ends with all of them."""
     assert isinstance(hosted.executor, HostExecutor)
+    os.mkfifo(hosted.root / "go")
     assert hosted.run("good").failure is None
+    hosted.start("waits_for_go")
     (host,) = hosted.executor._hosts
     children = pathlib.Path(f"/proc/{host.pid}/task/{host.pid}/children")
-    while not (waiting := children.read_text().split()):
+    while len(pids := children.read_text().split()) < 2:
         os.sched_yield()
-    os.kill(int(waiting[0]), signal.SIGKILL)
-    wait_until(lambda: not alive(int(waiting[0])))  # else it may still be given a stage
+    os.kill(int(pids[1]), signal.SIGKILL)
+    wait_until(lambda: not alive(int(pids[1])))  # else it may still be given a stage
+    (hosted.root / "go").write_text("")
+    assert hosted.executor.wait().failure is None
 
     assert [hosted.run(name).failure for name in ("both", "silent", "moves")] == [None] * 3
     assert (hosted.root / "moved.txt").exists()
