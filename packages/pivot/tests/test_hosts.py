@@ -84,6 +84,22 @@ def stage() -> Annotated[str, pivot.Out("out.txt", pivot.loaders.Text())]:
 """
 
 
+UNWRITTEN = """\
+from typing import Annotated
+
+import pivot
+
+pipeline = pivot.Pipeline("p")
+later = open("later.txt", "w")
+
+
+@pipeline.register
+def stage() -> Annotated[str, pivot.Out("out.txt", pivot.loaders.Text())]:
+    later.write("written at the end")
+    return "x"
+"""
+
+
 def reported(project: Project, *arguments: str, **options: Any) -> dict[str, Any]:
     """The user's module's view when the command imported it."""
     (project.root / "found.json").unlink(missing_ok=True)
@@ -184,6 +200,21 @@ def test_a_profiler_of_the_command_does_not_profile_the_host(make: Callable[[str
     subprocess.run(command, cwd=project.root, stdin=subprocess.DEVNULL, check=True, timeout=60)
 
     assert json.loads(project.read("found.json"))["profiler"] is None
+
+
+def test_a_profiler_of_the_command_sees_its_end(make: Callable[[str], Project]) -> None:
+    project = make("")
+    command = [sys.executable, "-P", "-m", "cProfile", "-o", "profile", "-m", "pivot_cli", "--version"]
+    subprocess.run(command, cwd=project.root, stdin=subprocess.DEVNULL, check=True, timeout=60)
+
+    assert (project.root / "profile").stat().st_size > 0
+
+
+def test_the_objects_of_stages_end_with_the_interpreter_that_runs_them(make: Callable[[str], Project]) -> None:
+    project = make(UNWRITTEN)
+    project.pivot("repro", "--in-process")
+
+    assert project.read("later.txt") == "written at the end"
 
 
 def test_a_fork_that_comes_back_from_the_import_ends_there(make: Callable[[str], Project]) -> None:

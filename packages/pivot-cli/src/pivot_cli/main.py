@@ -7,6 +7,7 @@ import time
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NoReturn
 
     from pivot_cli.app import Beginning
     from pivot_runtime.processes.early_fork import EarlyFork
@@ -23,6 +24,10 @@ _WITHOUT_HOST = frozenset({"-n", "--dry-run", "--in-process", "--pdb"})
 _REQUESTS_FOR_HELP = ("-h", "--help")
 _STARTED_AT = 19
 """The index of the start among the fields of a process after its name, in ticks since the machine's start."""
+_IN_PROCESS = "pivot_runtime.executors.in_process"
+"""The module that runs stages in this process, whose objects then end with the interpreter."""
+_TOOL_IDS = 6
+"""The number of tools that `sys.monitoring` supports."""
 _OBJECTS_TO_COLLECT = 100_000
 """The new objects after which the garbage collector looks for unreachable ones."""
 _LONGEST_START_NS = 1_000_000_000
@@ -60,6 +65,8 @@ def main(arguments: "Sequence[str] | None" = None) -> None:
         _forget_output()
         sys.stderr.write(f"error: cannot write the output: {error.strerror}\n")
         code = 3
+    if arguments is None and not _is_observed():
+        _end(code)
     sys.exit(code)
 
 
@@ -79,7 +86,6 @@ def _run(given: "list[str]", began: int, *, own_process: bool) -> int:
     finally:
         if early_fork is not None:
             early_fork.close()
-    _end_soon()
     return code
 
 
@@ -179,11 +185,28 @@ def _collect_seldom() -> None:
     gc.set_threshold(_OBJECTS_TO_COLLECT)
 
 
-def _end_soon() -> None:
-    """Keep the interpreter from traversing all imported objects at exit."""
-    import gc  # lazy
+def _is_observed() -> bool:
+    """Whether a profiler, a debugger or user code in this process waits for the end of the interpreter."""
+    tools = (sys.monitoring.get_tool(tool) for tool in range(_TOOL_IDS))
+    return (
+        sys.flags.interactive != 0
+        or sys.getprofile() is not None
+        or sys.gettrace() is not None
+        or any(tool is not None for tool in tools)
+        or _IN_PROCESS in sys.modules
+    )
 
-    gc.freeze()
+
+def _end(code: int) -> "NoReturn":
+    """End this process as an interpreter does, without destroying all objects, which takes time."""
+    try:
+        for module, name in (("threading", "_shutdown"), ("atexit", "_run_exitfuncs")):  # as multiprocessing does
+            if module in sys.modules:
+                getattr(sys.modules[module], name)()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+    finally:
+        os._exit(code)
 
 
 def _forget_output() -> None:

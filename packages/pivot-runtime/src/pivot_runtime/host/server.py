@@ -103,10 +103,10 @@ class Host:
         match message["op"]:
             case "load":
                 self._load(message)
+            case "prepare" if self._imported is not None:
+                self._prepared(self._imported)
             case "run" if self._imported is not None:
-                if self._runs is None:
-                    self._runs = StageRuns(self._imported, self._own, self._live_code)
-                self._runs.start(
+                self._prepared(self._imported).start(
                     message["id"],
                     message["address"],
                     message["log"],
@@ -118,6 +118,11 @@ class Host:
                 self._stopping = True
                 if self._runs is not None:
                     self._runs.interrupt()
+
+    def _prepared(self, imported: ImportedPipeline) -> StageRuns:
+        if self._runs is None:
+            self._runs = StageRuns(imported, self._own, self._live_code)
+        return self._runs
 
     def _load(self, message: Mapping[str, Any]) -> None:
         root, file = pathlib.Path(message["root"]), pathlib.Path(message["file"])

@@ -112,8 +112,8 @@ class LoadOptions(Value):
         static_loader: Called instead of an import, with a file without a snapshot; returns its content.
         on_import: Called with the events of imports; by default, that of the context is called.
         guard: The project's guard, which the hosts hold as well.
-        starts_warm: With `warm: on`, start the process that waits for the next command.
-        while_importing: Called once, when the first host has been started, to do other work while that imports.
+        runs_stages: The command runs stages in the hosts; with `warm: on`, it starts the process for the next command.
+        while_importing: Called once, when the first host has begun to import, to do other work meanwhile.
         while_loading: Called once after that, with the addresses of the stages that the last loads found, to do other
             work as long as the second argument returns True: nothing has been loaded yet.
     """
@@ -125,7 +125,7 @@ class LoadOptions(Value):
     static_loader: Callable[[pathlib.Path], Loaded] | None = None
     on_import: "ImportReporter | None" = None
     guard: int | None = None
-    starts_warm: bool = False
+    runs_stages: bool = False
     while_importing: Callable[[], object] = lambda: None
     while_loading: Callable[[Iterable[str], Callable[[], bool]], object] = lambda _, __: None
 
@@ -332,11 +332,8 @@ class _Loader:
 
             options, may_start = self._options, self._static_loader is None
             self._starter = HostStarter.of_command(
-                self._context, options.guard, quiet=options.quiet, may_start=may_start, starts_warm=options.starts_warm
+                self._context, options.guard, quiet=options.quiet, may_start=may_start, starts_warm=options.runs_stages
             )
-            host = self._starter.host(file, together, self._import_reports.slow(file))
-            self._options.while_importing()
-            return host
         return self._starter.host(file, together, self._import_reports.slow(file))
 
     def _import(self, file: pathlib.Path) -> LoadedFile:
@@ -393,6 +390,10 @@ class _Loader:
                 self._let_go(file)
                 waiting.append((file, self._start_host(file, unknown)))
                 waiting[-1][1].ask_to_load(self._root, file, self._overrides)
+                if self._options.runs_stages:
+                    waiting[-1][1].prepare()
+                if file == unknown[0]:
+                    self._options.while_importing()
                 if len(waiting) == min(most, len(unknown)) and not self.imported:
                     self._work_meanwhile([file for file, _ in waiting], waiting[0][1])
             while waiting:

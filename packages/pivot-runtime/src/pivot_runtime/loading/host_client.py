@@ -170,6 +170,14 @@ class HostClient:
         self._asked = time.monotonic()
         self.send({"op": "load", "root": str(root), "file": str(file), "overrides": list(overrides)})
 
+    def prepare(self) -> None:
+        """Let the host prepare for stage runs as soon as it has answered `ask_to_load`.
+
+        Raises:
+            HostError: The host died.
+        """
+        self.send({"op": "prepare"})
+
     def loaded(self, slow: OnSlowImport = no_progress, interval: float = 0.0) -> Loaded | None:
         """Wait for the answer to `ask_to_load`; if the user interrupts that, report the current line of user code."""
         try:

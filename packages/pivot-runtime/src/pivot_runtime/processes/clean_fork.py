@@ -86,6 +86,7 @@ def _become(
 def serve(module: str, coordinator: int, *, guard: bool, startup_state: StartupState) -> None:
     """Import a module of Pivot and call its ``main``, in a process that was forked here from ``coordinator``."""
     main = importlib.import_module(module).main
+    sys.path_importer_cache.clear()  # directories of the user may have changed
     gc.freeze()
     gc.set_threshold(*startup_state.thresholds)  # the command has others
     main(coordinator, guard=guard)
@@ -156,7 +157,6 @@ def _remove_modules(startup_state: StartupState) -> None:
     main.__builtins__ = sys.modules["builtins"]
     sys.modules["__main__"] = main
     sys.path[:] = startup_state.path
-    sys.path_importer_cache.clear()  # directories may have changed
 
 
 def end(status: int) -> NoReturn:

@@ -116,7 +116,7 @@ def _repro(  # as `repro`
                 force_import=force_import,
                 on_import=report,
                 guard=guard,
-                starts_warm=not options.in_process,
+                runs_stages=not options.in_process,
                 while_importing=_import_running,
                 while_loading=functools.partial(lock_files.read_ahead, context),
             ),
