@@ -12,7 +12,7 @@ import pytest
 
 import pivot_fingerprint
 from pivot_fingerprint import Fingerprinter, register_encoder
-from pivot_fingerprint.disk import real_file
+from pivot_fingerprint.disk import Disk, real_file
 from pivot_fingerprint.values.builtin_types import _ENCODERS
 
 PLACE = Path(pivot_fingerprint.__file__).parent
@@ -199,3 +199,7 @@ def test_files_and_directories_may_be_links(tmp_path: Path) -> None:
     for name in ("place/file", "link/file", "place/other", "link/other", "link/absent"):
         path = os.fspath(tmp_path / name)
         assert real_file(path, known) == os.path.realpath(path)
+
+
+def test_a_file_is_read_to_its_end_whatever_its_size_is_said_to_be() -> None:
+    assert Disk().read("/proc/self/cmdline") == Path("/proc/self/cmdline").read_bytes() != b""

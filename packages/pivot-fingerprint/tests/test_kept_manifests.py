@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,18 @@ class Memo(dict[bytes, bytes]):
         self[key] = content
 
 
+class ReadMemo(Memo):
+    """A memo that notes the keys that are looked up."""
+
+    def __init__(self, content: Memo) -> None:
+        super().__init__(content)
+        self.read: set[bytes] = set()
+
+    def get(self, key: bytes, default: Any = None) -> Any:
+        self.read.add(key)
+        return super().get(key, default)
+
+
 class Project:
     """A project whose stage is fingerprinted in one process after the other."""
 
@@ -78,11 +91,12 @@ class Project:
         """Put another digest into all entries of kept manifests."""
         key = key_of(self.root)
         lines = unpack(self.memo.get(key), key) or [encode_line([[], []])]
+        first = 1 + len(decode_line(lines[0])[0])
         marked = [
             encode_line([*kept, [[entry, MARK, *rest] for entry, _, *rest in entries]])
-            for *kept, entries in map(decode_line, lines[1:])
+            for *kept, entries in map(decode_line, lines[first:])
         ]
-        self.memo[key] = seal([lines[0], *marked], key)
+        self.memo[key] = seal([*lines[:first], *marked], key)
 
     def reuses(self, values: dict[str, object] | None = None) -> bool:
         """Whether the kept manifest is used; either way, the result is that of a walk."""
@@ -291,6 +305,33 @@ def test_damaged_manifests_are_made_again(project: Project) -> None:
     project.memo[key] = b"damaged"
     assert project.manifest() == project.walked()
     assert project.memo[key] != b"damaged"
+
+
+def test_files_whose_outlines_are_not_read_lead_to_those_that_act_on_libraries(project: Project) -> None:
+    project.write("quiet.py", "import inner\ndef used(x): return x\n")
+    project.write("inner.py", "import os\n")
+    project.write("pipeline.py", "import math, quiet\ndef stage(x): return quiet.used(math.sqrt(x))\n")
+    project.manifest()
+    assert project.reuses()
+    project.write("inner.py", "import math\nmath.tau = 6\n")
+    assert not project.reuses()
+    assert "effects:inner:math" in project.manifest()
+    project.write("inner.py", "import os\n")
+    assert "effects:inner:math" not in project.manifest()
+    assert project.reuses()
+
+
+def test_reading_ahead_skips_files_that_do_nothing_else(project: Project) -> None:
+    project.write("quiet.py", "import os\n")
+    project.write("pipeline.py", "import quiet\ndef stage(x): return x\n")
+    expected = project.manifest()
+    memo = ReadMemo(project.memo)
+    source_file._FILES.clear()
+    with Fingerprinter(memo=memo, root=project.root, kept_as="name") as fingerprinter:
+        fingerprinter.read_ahead([str(project.root / name) for name in ("quiet.py", "pipeline.py", "other.py")])
+    assert memo_key((project.root / "quiet.py").read_bytes()) not in memo.read
+    assert memo_key((project.root / "other.py").read_bytes()) in memo.read
+    assert project.manifest() == expected
 
 
 def test_only_a_change_is_written(project: Project) -> None:

@@ -7,6 +7,10 @@ import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib.machinery import ModuleSpec, PathFinder
+from os import close, read
+from os import lstat as get_link_status
+from os import open as open_file
+from os import stat as get_status  # user code, and recorders of its calls, may replace the functions of the module
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
 __pivot_module__ = "pivot_fingerprint"
 
 INIT = "__init__"
+_CHUNK = 1 << 24
 _TOP = re.compile(r"^[^/,.\n]+", re.MULTILINE)
 _HEADER = re.compile(r"^(name|version):[ \t]*(.*)\n(?![ \t])", re.MULTILINE | re.IGNORECASE)
 """A header of one line."""
@@ -129,8 +134,11 @@ def real_path(path: str) -> str:
 def real_file(file: str, directories: dict[str, str]) -> str:
     """The path of a file without symbolic links; the paths of ``directories`` without links are known, or added."""
     directory, name = os.path.split(file)
-    if os.path.islink(file):
-        return real_path(file)
+    try:
+        if stat.S_ISLNK(get_link_status(file).st_mode):
+            return real_path(file)
+    except (OSError, ValueError):
+        pass  # it does not exist
     real = directories.get(directory)
     if real is None:
         real = directories[directory] = real_path(directory)
@@ -185,7 +193,7 @@ _FILES: "dict[str, tuple[tuple[int, ...], bytes]]" = {}
 
 def _read(path: str, *, keep: bool) -> bytes | None:
     try:
-        found = os.stat(path)
+        found = get_status(path)
         # As `pivot_cache.files.signatures.stat_signature`, of which this package knows nothing.
         signature = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
         known = _FILES.get(path)
@@ -193,12 +201,23 @@ def _read(path: str, *, keep: bool) -> bytes | None:
             return known[1]
         if not stat.S_ISREG(found.st_mode):  # a pipe may have no end
             return None
-        with open(path, "rb", buffering=0) as file:
-            content = file.read()
+        content = _content(path, found.st_size)
     except (OSError, ValueError):
         return None
     if known is not None and known[1] == content:
         content = known[1]
     if keep:
         _FILES[path] = (signature, content)
+    return content
+
+
+def _content(path: str, size: int) -> bytes:
+    """The content of a file, which had this size."""
+    file = open_file(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        content = read(file, size + 1)
+        while more := read(file, _CHUNK):
+            content += more
+    finally:
+        close(file)
     return content

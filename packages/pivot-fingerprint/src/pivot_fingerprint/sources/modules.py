@@ -50,6 +50,12 @@ class Module:
         return self._source[0]
 
     @property
+    def imports_if_quiet(self) -> list[Import] | None:
+        """Everything that the module imports, if it is known that the statements at its top act on nothing."""
+        python = self._sources is not None and self.file is not None and self.file.endswith((".py", ".pyw"))
+        return self._sources.imports_of_quiet(self.file) if python else None  # type: ignore[union-attr,arg-type]
+
+    @property
     def public(self) -> str | None:
         """The name by which a library's module counts instead of its own: its `__pivot_module__`.
 
@@ -279,9 +285,9 @@ class Modules:
         if not file:
             return None
         if self._root is not None:
-            relative = os.path.relpath(real_file(file, self._directories), self._root)
-            if not relative.startswith(os.pardir) and not os.path.isabs(relative):
-                return relative.replace(os.sep, "/")
+            real, inside = real_file(file, self._directories), os.path.join(self._root, "")
+            if real.startswith(inside) and not real.startswith(os.pardir, len(inside)):
+                return real[len(inside) :].replace(os.sep, "/")
         base = import_base(file, module)
         return os.path.relpath(file, base).replace(os.sep, "/") if base else os.path.basename(file)
 

@@ -6,6 +6,7 @@ from types import CodeType
 
 from pivot_fingerprint.disk import Disk
 from pivot_fingerprint.sources.memo import Memo, memo_key, pack_outline, unpack_outline
+from pivot_fingerprint.sources.quiet_files import QuietFiles
 from pivot_fingerprint.syntax.form import Form
 from pivot_fingerprint.syntax.outline import Binding, Outline, Site, Top, TopPlace
 from pivot_fingerprint.syntax.parsed import Parsed, TreeOutline
@@ -149,6 +150,7 @@ class Sources:
 
     def __init__(self, memo: Memo | None = None, disk: Disk | None = None) -> None:
         self.disk = disk or Disk()
+        self.quiet: QuietFiles | None = None
         self._memo = memo
         self._known: dict[str, SourceFile | None] = {}
 
@@ -158,6 +160,11 @@ class Sources:
             self._known[path] = self._read(path)
         return self._known[path]
 
+    def imports_of_quiet(self, path: str) -> list[Import] | None:
+        """Everything that a file imports, if it is known that nothing else happens at its top."""
+        content = self.disk.read(path, keep=True) if self.quiet is not None else None
+        return None if content is None or self.quiet is None else self.quiet.imports(content)
+
     def _read(self, path: str) -> SourceFile | None:
         content = self.disk.read(path, keep=True)
         if content is None:
@@ -166,6 +173,8 @@ class Sources:
         source = known[1] if known is not None and known[0] is content else _load(path, content, self._memo)
         if source is not None and self._memo is not None and source.memo is not self._memo:
             source = _packed(source, self._memo)
+        if source is not None and self.quiet is not None:
+            self.quiet.add(content, source.outline)
         _FILES[path] = (content, source)
         return source
 

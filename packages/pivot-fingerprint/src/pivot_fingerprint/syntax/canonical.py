@@ -1,14 +1,23 @@
 """Canonical form of syntax trees: a digest and the used names, without positions, comments and spelling."""
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from pivot_fingerprint.object_ids import id_of
 from pivot_fingerprint.syntax.form import Form, Issue, Piece, Ref, Signature, joined, scalar
 from pivot_fingerprint.syntax.names import Names
-from pivot_fingerprint.syntax.node_fields import NODE, NODES, SCALAR, TEXTS, plan
+from pivot_fingerprint.syntax.node_fields import (
+    NODE,
+    NODES,
+    OPERATOR,
+    OPERATOR_TEXTS,
+    OPERATORS,
+    STATEMENTS,
+    TEXTS,
+    plan,
+)
 from pivot_fingerprint.syntax.scopes import COMPREHENSIONS, Scope, is_import_call, literal_import, parameters
 
 _DYNAMIC = {
@@ -18,6 +27,8 @@ _DYNAMIC = {
 }
 _MAYBE_SILENT = frozenset({ast.Expr, ast.AnnAssign, ast.Pass})
 _BY_NAME = frozenset({"getattr", "hasattr", "setattr", "delattr"})
+_LOAD = ast.Load
+_SPECIAL = _DYNAMIC.keys() | _BY_NAME | {"import_module", "__import__"}
 READING = {"__doc__": "docs", "__annotations__": "signatures", "__annotate__": "signatures"}
 
 
@@ -55,11 +66,14 @@ def is_silent(node: ast.AST) -> bool:
     return type(node) is ast.Pass
 
 
-class _Writer:
-    """Writer of the text in order; a handler that is a generator yields each child where its text belongs.
+type _Pending = Iterable[ast.AST | str]
+"""What belongs behind the text so far: nodes, and text between them."""
 
-    The generators are on an explicit stack instead of calling each other, since code may nest deeper than
-    the interpreter's limit.
+
+class _Writer:
+    """Writer of the text in order; a handler writes what precedes the first child that it leaves to others.
+
+    What is left is on an explicit stack, since code may nest deeper than the interpreter's limit.
     """
 
     def __init__(self, *, walrus: bool) -> None:
@@ -82,61 +96,73 @@ class _Writer:
             tuple(self.signatures),
         )
 
-    def run(self, nodes: Iterable[ast.AST]) -> None:
-        stack: list[Iterator[ast.AST]] = [iter(nodes)]
-        handlers, generic = _HANDLERS, self.generic
+    def run(self, nodes: _Pending) -> None:
+        stack: list[Iterator[ast.AST | str]] = [iter(nodes)]
+        handlers, generic, write = _HANDLERS, self.generic, self.out.append
         while stack:
             for node in stack[-1]:
-                handler = handlers.get(node.__class__)
-                inside = generic(node) if handler is None else handler(self, node)
+                kind = node.__class__
+                if kind is str:
+                    write(node)  # type: ignore[arg-type]
+                    continue
+                handler = handlers.get(kind)
+                inside = generic(node) if handler is None else handler(self, node)  # type: ignore[arg-type]
                 if inside is not None:
-                    stack.append(inside)
+                    stack.append(iter(inside))
                     break
             else:
                 stack.pop()
 
-    def generic(self, node: ast.AST) -> Iterator[ast.AST]:
+    def generic(self, node: ast.AST) -> _Pending | None:
         """Write a node by the fields of its class."""
-        write, leaves = self.out.append, _LEAVES
         title, table = plan(node.__class__)
-        write(title)
+        put = self.out.append
+        put(title)
         values = node.__dict__  # faster than an attribute at a time
+        rest: list[Any] = []
         for name, prefix, kind in table:
             value = values.get(name)
             if value is None:
                 continue
             if kind == NODE:
-                leaf = leaves.get(value.__class__)
-                write(prefix)
-                if leaf is None:
-                    yield value
-                else:
+                put(prefix)
+                leaf = _LEAVES.get(value.__class__)
+                if leaf is not None and not rest:
                     leaf(self, value)
-            elif kind == SCALAR:
-                if value not in (0, -1):  # the defaults of `level`, `is_async`, `conversion` and `simple`
-                    write(f"{prefix}{scalar(value)}")
-            elif not value:
-                continue
-            elif kind == TEXTS:
-                write(prefix + ",".join(value))
-            elif kind == NODES or not all(map(is_silent, value)):
-                write(prefix)
-                yield from self.many(value)
-        write(")")
+                else:
+                    put = rest.append
+                    put(value)
+            elif kind in (NODES, STATEMENTS):
+                if value and (kind == NODES or not all(map(is_silent, value))):
+                    put(prefix)
+                    self.several(value, rest)
+                    put = (rest or self.out).append
+            else:
+                put(_plain_text(prefix, kind, value))
+        put(")")
+        return rest or None
 
-    def many(self, nodes: Iterable[ast.AST | None]) -> Iterator[ast.AST]:
-        """Write a list of nodes, without statements that do nothing."""
-        write, leaves = self.out.append, _LEAVES
-        write("[")
+    def several(self, nodes: Iterable[Any], rest: list[Any]) -> None:
+        """Write nodes without statements that do nothing; all from the first one with children on go to ``rest``."""
+        for node in nodes:
+            kind = node.__class__
+            leaf = _LEAVES.get(kind)
+            if leaf is not None and not rest:
+                leaf(self, node)
+            elif kind not in _MAYBE_SILENT or not is_silent(node):
+                rest.append("-" if node is None else node)
+        (rest or self.out).append("]")
+
+    def many(self, nodes: Sequence[ast.AST | None]) -> Iterator[ast.AST | str]:
+        """A list of nodes, without statements that do nothing."""
+        yield "["
         for node in nodes:
             kind = node.__class__
             if node is None:
-                write("-")
-            elif kind in leaves:
-                leaves[kind](self, node)
+                yield "-"
             elif kind not in _MAYBE_SILENT or not is_silent(node):
                 yield node
-        write("]")
+        yield "]"
 
     def read(self, root: ast.AST, attrs: tuple[str, ...]) -> None:
         """Record reads of docstrings and annotations of unknown objects; these do not count otherwise."""
@@ -147,9 +173,10 @@ class _Writer:
     # Nodes with special rules
 
     def name(self, node: ast.Name) -> None:
-        if node.ctx.__class__ is ast.Load:
-            self.names.use(node.id, (), node.lineno)
-        self.out.append(f"(Name {node.id})")
+        name = node.id
+        if node.ctx.__class__ is _LOAD:
+            self.names.use(name, (), node.lineno)
+        self.out.append(f"(Name {name})")
 
     def constant(self, node: ast.Constant) -> None:
         self.out.append(scalar(node.value))
@@ -157,10 +184,7 @@ class _Writer:
     def singleton(self, node: ast.MatchSingleton) -> None:
         self.out.append(f"(MatchSingleton {scalar(node.value)})")
 
-    def operator(self, node: ast.AST) -> None:
-        self.out.append(f"({node.__class__.__name__})")
-
-    def attribute(self, node: ast.Attribute) -> Iterator[ast.AST] | None:
+    def attribute(self, node: ast.Attribute) -> _Pending | None:
         root, attrs = _chain(node)
         self.read(root, attrs)
         if "__subclasses__" in attrs:
@@ -175,14 +199,16 @@ class _Writer:
         if target is not None:
             self.assigned.add(id_of(root))
             self.names.add(Ref(target, attrs, node.lineno))
-        return self.attribute_of(root, attrs)
-
-    def attribute_of(self, root: ast.AST, attrs: tuple[str, ...]) -> Iterator[ast.AST]:
         self.out.append(f"(Attribute .{'.'.join(attrs)} ")
-        yield root
-        self.out.append(")")
+        return (root, ")")
 
-    def call(self, node: ast.Call) -> Iterator[ast.AST]:
+    def call(self, node: ast.Call) -> _Pending | None:
+        func = node.func
+        name = func.id if isinstance(func, ast.Name) else func.attr if isinstance(func, ast.Attribute) else ""
+        return self.special_call(node) if name in _SPECIAL else self.generic(node)
+
+    def special_call(self, node: ast.Call) -> _Pending | None:
+        """A call by whose name the code may depend on more than it says."""
         func = node.func
         if isinstance(func, ast.Name) and (func.id in _DYNAMIC or func.id in _BY_NAME):
             if self.names.is_local(func.id):
@@ -201,7 +227,7 @@ class _Writer:
                 self.names.add(Ref(target, (), node.lineno))
         return self.generic(node)
 
-    def by_name(self, node: ast.Call, func: str) -> Iterator[ast.AST] | None:
+    def by_name(self, node: ast.Call, func: str) -> _Pending | None:
         """`getattr(x, "literal")` depends on `x.literal` alone."""
         subject, name = node.args[0], node.args[1]
         root, attrs = _chain(subject)
@@ -214,15 +240,10 @@ class _Writer:
             return None
         self.names.use(root.id, (*attrs, name.value), node.lineno)
         self.names.use(func, (), node.lineno)
-        return self.literal_attribute(node, f"{func} {'.'.join((root.id, *attrs))} {scalar(name.value)}")
+        self.out.append(f"(by name {func} {'.'.join((root.id, *attrs))} {scalar(name.value)} ")
+        return (*self.many(node.args[2:]), *self.many(node.keywords), ")")
 
-    def literal_attribute(self, node: ast.Call, text: str) -> Iterator[ast.AST]:
-        self.out.append(f"(by name {text} ")
-        yield from self.many(node.args[2:])
-        yield from self.many(node.keywords)
-        self.out.append(")")
-
-    def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Iterator[ast.AST]:
+    def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Iterator[ast.AST | str]:
         args = node.args
         every = parameters(args)
         scope = Scope(self.names.scope)
@@ -264,13 +285,13 @@ class _Writer:
                 refs += [Ref(target, attrs, node.lineno) for target in self.names.meanings(root.id)]
         return tuple(refs)
 
-    def assign(self, node: ast.Assign) -> Iterator[ast.AST]:
+    def assign(self, node: ast.Assign) -> _Pending | None:
         """`m = importlib.import_module("x")` makes `m` an import: only the names that are taken from it count."""
         if self.names.scope is not None and any(isinstance(target, ast.Name) for target in node.targets):
             self.assigned.add(id_of(node.value))
         return self.generic(node)
 
-    def class_(self, node: ast.ClassDef) -> Iterator[ast.AST]:
+    def class_(self, node: ast.ClassDef) -> Iterator[ast.AST | str]:
         self.docs.append(_docstring(node))
         outside = Scope(self.names.scope)
         for parameter in node.type_params:
@@ -292,7 +313,7 @@ class _Writer:
         self.out.append("[")
         for statement in node.body:
             if fields and isinstance(statement, ast.AnnAssign):
-                yield from self.generic(statement)
+                yield from self.generic(statement) or ()
             elif not is_silent(statement):
                 yield statement
         self.out.append("]")
@@ -300,15 +321,13 @@ class _Writer:
         self.names.leave(before)
         self.out.append(")")
 
-    def annotated(self, node: ast.AnnAssign) -> Iterator[ast.AST]:
+    def annotated(self, node: ast.AnnAssign) -> _Pending:
         """An annotated assignment without the annotation (without a value, it is no assignment: see `is_silent`)."""
-        self.out.append("(Assign targets=[")
-        yield node.target
-        self.out.append("] value=")
-        yield from [node.value] if node.value else []
-        self.out.append(")")
+        return ("(Assign targets=[", node.target, "] value=", *([node.value] if node.value else []), ")")
 
-    def comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> Iterator[ast.AST]:
+    def comprehension(
+        self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+    ) -> Iterator[ast.AST | str]:
         scope = Scope(self.names.scope)
         for each in node.generators:
             scope.collect([each.target])
@@ -326,7 +345,7 @@ class _Writer:
         self.names.leave(outer)
         self.out.append(")")
 
-    def joined(self, node: ast.JoinedStr) -> Iterator[ast.AST]:
+    def joined(self, node: ast.JoinedStr) -> Iterator[ast.AST | str]:
         self.out.append("(JoinedStr ")
         text = ""
         for value in node.values:
@@ -338,6 +357,18 @@ class _Writer:
             text = ""
             yield value
         self.out.append(f"{scalar(text)})" if text else ")")
+
+
+def _plain_text(prefix: str, kind: int, value: Any) -> str:
+    """The text of a field without nodes; empty if it has its default."""
+    if kind == OPERATOR:
+        return prefix + OPERATOR_TEXTS[value.__class__]
+    if kind == OPERATORS:
+        return f"{prefix}{''.join([OPERATOR_TEXTS[each.__class__] for each in value])}]"
+    if kind == TEXTS:
+        return prefix + ",".join(value) if value else ""
+    # the defaults of `level`, `is_async`, `conversion` and `simple`
+    return f"{prefix}{scalar(value)}" if value not in (0, -1) else ""
 
 
 def _shape(args: ast.arguments) -> str:
@@ -379,13 +410,8 @@ _LEAVES: dict[type[ast.AST | None], Callable[[_Writer, Any], None]] = {
     ast.Name: _Writer.name,
     ast.Constant: _Writer.constant,
     ast.MatchSingleton: _Writer.singleton,
-    **{
-        kind: _Writer.operator
-        for base in (ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
-        for kind in base.__subclasses__()
-    },
 }
-_HANDLERS: dict[type[ast.AST | None], Callable[[_Writer, Any], Iterator[ast.AST] | None]] = {
+_HANDLERS: dict[type[Any], Callable[[_Writer, Any], _Pending | None]] = {
     **_LEAVES,
     ast.Attribute: _Writer.attribute,
     ast.Call: _Writer.call,

@@ -9,7 +9,11 @@ from typing import Any, get_args, get_origin
 _DROPPED = frozenset({"ctx", "type_comment", "kind", "type_ignores"})
 _PLAIN = (ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
 
-NODE, NODES, STATEMENTS, TEXTS, SCALAR = range(5)
+NODE, NODES, STATEMENTS, TEXTS, SCALAR, OPERATOR, OPERATORS = range(7)
+
+OPERATOR_TEXTS = {kind: f"({kind.__name__})" for base in _PLAIN for kind in base.__subclasses__()}
+"""The text of each operator, by its class."""
+_LISTS = frozenset({NODES, STATEMENTS, OPERATORS})
 
 
 def _once[T](make: Callable[[Any], T]) -> Callable[[Any], T]:
@@ -21,7 +25,8 @@ def plan(kind: Any) -> tuple[str, tuple[tuple[str, str, int], ...]]:
     """The text of nodes of a class: the title, then each field with its prefix and kind."""
     types = _types(kind)
     names = [name for name in sorted(kind._fields) if name not in _DROPPED]
-    return f"({kind.__name__}", tuple((name, f" {name}=", _kind(types[name])) for name in names)
+    kinds = {name: _kind(types[name]) for name in names}
+    return f"({kind.__name__}", tuple((name, f" {name}={'[' * (kinds[name] in _LISTS)}", kinds[name]) for name in names)
 
 
 @_once
@@ -69,6 +74,8 @@ def blocks(node: ast.AST) -> list[ast.AST]:
 def _kind(annotation: Any) -> int:
     """The kind of a field, by its type in `ast`."""
     inner = _inner(annotation)
+    if issubclass(inner, _PLAIN):
+        return OPERATORS if get_origin(annotation) is list else OPERATOR
     if get_origin(annotation) is not list:
         return NODE if issubclass(inner, ast.AST) else SCALAR
     if not issubclass(inner, ast.AST):

@@ -63,19 +63,19 @@ def take_apart(value: object, *, owned: bool) -> Parts:  # noqa: PLR0911 - each 
         encode = _ENCODERS.get(base)
         if encode is not None:
             try:
-                return Parts("encoded", (kind, encode(value)))
+                return Parts("encoded", (kind, encode(value)), made=True)
             except Exception as error:
                 raise UnencodableError(f"the encoder of {_name(base)} failed: {error!r}") from error
     known = _KNOWN.get(kind)
     if known is not None:
         return known(value)
     if any(_OWN_FORM in base.__dict__ for base in kind.__mro__):
-        return Parts("encoded", (kind, _declared_form(value, kind)))
+        return Parts("encoded", (kind, _declared_form(value, kind)), made=True)
     if isinstance(value, enum.Enum):
         return Parts("enum", (kind, value._name_, value._value_))
     special = arrays.take_apart(value) or _by_module(value, kind)
     if special is not None:
-        return special
+        return special._replace(made=True)
     if owned:
         return _instance(value, kind, "user")
     return _foreign(value, kind)
@@ -143,13 +143,14 @@ def _foreign(value: Any, kind: Any) -> Parts:
     except Exception as error:
         raise UnencodableError(f"a value of type {_name(kind)} has no canonical form") from error
     if isinstance(reduced, str) and _is_global(value, kind, reduced):
-        return Parts("named", (kind, reduced))
+        return Parts("named", (kind, reduced), made=True)
     if not isinstance(reduced, tuple) or len(reduced) < 2:  # noqa: PLR2004 - pickle's protocol
         raise UnencodableError(f"a value of type {_name(kind)} has no canonical form")
     if kind.__reduce_ex__ is object.__reduce_ex__ and kind.__reduce__ is object.__reduce__:
         state = [_without_copies(each) if isinstance(each, dict) else _listed(each) for each in reduced[2:]]
-        return Parts("instance", (kind, *reduced[1:2], *state), boundary="library")
-    return Parts("rebuilt", (kind, *reduced[:2], *(_listed(each) for each in reduced[2:])), boundary="library")
+        return Parts("instance", (kind, *reduced[1:2], *state), boundary="library", made=True)
+    rest = (_listed(each) for each in reduced[2:])
+    return Parts("rebuilt", (kind, *reduced[:2], *rest), boundary="library", made=True)
 
 
 def _is_global(value: object, kind: type, name: str) -> bool:

@@ -28,6 +28,7 @@ class Parts(NamedTuple):
     issue: str = ""  # a reason why it cannot be followed
     heavy: bool = False  # large even with few parts
     lost: bool = False  # its content does not count
+    made: bool = False  # code of its class made the parts, and may make others at each look
 
 
 class UnencodableError(Exception):
@@ -106,7 +107,7 @@ class Encoder:
         """
         run = _Encoding(self, afresh=afresh)
         token = run.encode(value)
-        if run.library and _Encoding(self, afresh=True).encode(value) != token:
+        if run.library and run.made and _Encoding(self, afresh=True).encode(value) != token:
             token = _UNSTABLE
             issue = f"a value that holds a {run.library} differs at each look"
             run.log.append(Parts("", issue=issue, lost=True))
@@ -155,6 +156,7 @@ class _Encoding:
         self.count = 0
         self.heavy = 0  # the number of open heavy values
         self.library = ""  # the first library's object of all
+        self.made = False  # whether any parts may differ at each look
         self.limit: int | None = None  # the count at which the outermost open library's object is given up
 
     def encode(self, value: object) -> str:
@@ -184,7 +186,10 @@ class _Encoding:
         try:
             parts, tag = self.encoder.parts_and_tag(value)
         except UnencodableError as error:
+            self.made = True
             return self._give_up(str(error))
+        if parts.made:
+            self.made = True
         if parts.entry is not None or parts.code is not None or parts.issue or tag.startswith("lib "):
             self.log.append(parts)
         if self.limit is not None and self.count > self.limit:

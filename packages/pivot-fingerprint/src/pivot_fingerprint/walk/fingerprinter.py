@@ -17,6 +17,7 @@ from pivot_fingerprint.manifest import Manifest, Unresolved
 from pivot_fingerprint.object_ids import id_of
 from pivot_fingerprint.sources.memo import Memo
 from pivot_fingerprint.sources.modules import Modules, PortablePaths
+from pivot_fingerprint.sources.quiet_files import QuietFiles
 from pivot_fingerprint.sources.source_file import Sources
 from pivot_fingerprint.syntax.form import Form
 from pivot_fingerprint.user_code import cached, default_is_user_code
@@ -72,7 +73,10 @@ class Fingerprinter:
         self._memo, self._kept_as = memo, kept_as
         self._kept: KeptManifests | None = None
         self._root = os.fspath(root) if root is not None else None
-        self._modules = Modules(cached(is_user_code or default_is_user_code), self._root, Sources(memo, Disk(listener)))
+        sources = Sources(memo, Disk(listener))
+        self._modules = Modules(cached(is_user_code or default_is_user_code), self._root, sources)
+        if memo is not None and kept_as is not None and root is not None:
+            sources.quiet = QuietFiles(memo, f"{self._root}\0{kept_as}")
         self._libraries = Libraries(self._modules)
         self._chance = chance if chance is not None else {}
         self._walks: dict[str | None, _Walk] = {}
@@ -89,6 +93,8 @@ class Fingerprinter:
         self._paused.close()
         if self._kept is not None and kind is None:
             self._kept.save()
+        if self._modules.sources.quiet is not None and kind is None:
+            self._modules.sources.quiet.save()
 
     def read_ahead(self, files: Iterable[str]) -> None:
         """Read the files of imported modules now, in this order, and put into the memo what their texts give.
@@ -98,9 +104,11 @@ class Fingerprinter:
         Args:
             files: The absolute path of each file, as its module names it.
         """
+        sources = self._modules.sources
         with _collector_paused():
             for file in files:
-                self._modules.sources.read(file)
+                if sources.imports_of_quiet(file) is None:
+                    sources.read(file)
 
     def fingerprint(self, func: Callable[..., object], values: Mapping[str, object] | None = None) -> Manifest:
         """Everything that a function depends on: code and values, each as an entry with a digest.

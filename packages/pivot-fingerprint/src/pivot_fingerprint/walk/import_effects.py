@@ -36,6 +36,8 @@ class ImportEffects:
         return known[1]
 
     def _library_effects(self, module: Module, tokens: Tokens) -> Draft | None:
+        if module.imports_if_quiet is not None:
+            return None
         source = module.source
         numbers = [
             number

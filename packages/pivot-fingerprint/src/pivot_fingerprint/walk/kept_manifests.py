@@ -20,6 +20,7 @@ from pivot_fingerprint.walk.resolve import Resolver
 
 _MISSING = object()
 _NOTHING: frozenset[str] = frozenset()
+_new = tuple.__new__  # of named tuples, without a call in Python for each
 _DEEPEST = 40
 """The length of a chain of entries that is followed; the manifest of a longer one is not kept."""
 
@@ -58,13 +59,15 @@ class _ModuleRecord(NamedTuple):
         entry_file: The path in entries.
         digest: The digest of its content.
         functions: The functions that are in kept manifests, by name.
-        refs: The targets of each name in its functions: nothing, a function, or texts with the digests of values.
+        own: The names in them that lead to functions of these names in the same module.
+        refs: The targets of all other names: nothing (0), a function, or texts with the digests of values.
     """
 
     file: str
     entry_file: str | None
     digest: str
     functions: dict[str, _Definition]
+    own: set[str]
     refs: dict[_RefKey, Any]
 
 
@@ -86,24 +89,17 @@ class KeptManifests:
         self._modules = modules
         self._resolver = resolver
         head, *lines = unpack(memo.get(self._key), self._key) or [encode_line([[], []])]
-        known, stages = decode_line(head)
-        self._before = {
-            module: _ModuleRecord(
-                file,
-                entry_file,
-                digest,
-                {name: _Definition(*each) for name, each in functions.items()},
-                {(root, tuple(attrs), weak): led for root, attrs, weak, led in refs},
-            )
-            for module, file, entry_file, digest, functions, refs in known
-        }
-        self._stages_before = dict(zip(stages, lines, strict=True))
+        homes, stages = decode_line(head)
+        self._modules_before: dict[str, bytes] = dict(zip(homes, lines, strict=False))
+        self._stages_before: dict[str, bytes] = dict(zip(stages, lines[len(homes) :], strict=True))
+        self._before: dict[str, _ModuleRecord] = {}
         self._holding: dict[str, bool] = {}
         self._same_content: dict[str, bool] = {}
         self._edited: dict[str, dict[str, _Definition | None]] = {}
         self._spans: dict[str, EntrySpan] = {}
         self._tops: dict[Module, dict[str, Top | None]] = {}
         self._functions: dict[int, tuple[FunctionType, _Function | None]] = {}
+        self._homes: dict[int, tuple[Module | None, Mapping[str, _Definition]]] = {}
         self._records: dict[str, _ModuleRecord] = {}
         self._stages: dict[str, bytes] = {}
         self._used: set[str] = set()
@@ -134,8 +130,9 @@ class KeptManifests:
         self._stages[place] = line
         self._used.update(homes)
         for home in homes:
-            self._keep_module(self._modules.of(sys.modules[home]))
-        return Manifest({key: Entry(*entry) for key, *entry in entries}, (), libraries(names))
+            if home not in self._records:
+                self._keep_module(self._modules.of(sys.modules[home]))
+        return Manifest({key: _new(Entry, entry) for key, *entry in entries}, (), libraries(names))
 
     def _moved(self, key: str, digest: str, file: str | None, *rest: Any) -> list[Any] | None:
         """The same entry with its present lines; None if its function was edited."""
@@ -179,17 +176,17 @@ class KeptManifests:
 
     def save(self) -> None:
         """Put the manifests of this process into the memo."""
-        if self._stages == self._stages_before and self._records == self._before:
-            return
-        head = [
-            [
-                [name, *record[:4], [[*key, led] for key, led in record.refs.items()]]
-                for name, record in self._records.items()
-                if name in self._used
-            ],
-            list(self._stages),
-        ]
-        self._memo.put(self._key, seal([encode_line(head), *self._stages.values()], self._key))
+        modules = {name: self._line_of(name) for name in self._records if name in self._used}
+        if self._stages != self._stages_before or modules != self._modules_before:
+            head = encode_line([list(modules), list(self._stages)])
+            self._memo.put(self._key, seal([head, *modules.values(), *self._stages.values()], self._key))
+
+    def _line_of(self, name: str) -> bytes:
+        """The record of a module as a line."""
+        record = self._records[name]
+        if record is self._before.get(name):
+            return self._modules_before[name]
+        return encode_line([*record[:4], sorted(record.own), [[*key, led] for key, led in record.refs.items()]])
 
     # Walks of this process
 
@@ -226,18 +223,22 @@ class KeptManifests:
         decorators = [ref._replace(weak=True) for each in task.form.signatures for ref in each.decorators]
         refs = (*task.form.refs, *decorators)
         self._keep_module(module)
-        self._records[module.name].functions[name] = definition
+        if self._records[module.name].functions.get(name) != definition:
+            self._own_record(module).functions[name] = definition
         return all(self._note(module, ref) for ref in refs)
 
     def _note(self, module: Module, ref: Ref) -> bool:
         """Note the targets of a name in a module; whether they can be checked later."""
         key = (cast("str", ref.root), ref.attrs, ref.weak)  # code with imports is not simple
-        refs = self._records[module.name].refs
-        if key not in refs:
+        record = self._records[module.name]
+        if key not in record.refs and (key[1] or key[0] not in record.own):
             led = self._led(module, key)
             if led is None:
                 return False
-            refs[key] = led
+            if not key[1] and led == (module.name, key[0]):
+                self._own_record(module).own.add(key[0])
+            else:
+                self._own_record(module).refs[key] = led
         return True
 
     def _led(self, module: Module, key: _RefKey) -> Any:
@@ -246,7 +247,7 @@ class KeptManifests:
         tokens = self._resolver.tokens(module, Ref(key[0], key[1], 0, key[2]), Findings())
         if function is not None:
             keys = [_key_of(token) for token in tokens or ()]
-            return list(function) if keys == [f"func:{function.module}:{function.name}"] else None
+            return function if keys == [f"func:{function.module}:{function.name}"] else None
         if not tokens and _is_builtin(module, key[0]):
             return 0
         drafts = [token.entry for token in tokens or () if not isinstance(token, str)]
@@ -274,15 +275,27 @@ class KeptManifests:
 
     def _keep_module(self, module: Module) -> None:
         """Note a module, with what is known of it from before if that still holds."""
-        if module.name not in self._records:
-            functions, refs = {}, {}
-            if self._holds(module.name):
-                before = self._before[module.name]
-                known = self._edited.get(module.name, before.functions)
-                functions = {name: each for name, each in known.items() if each is not None}
-                refs = dict(before.refs)
-            record = _ModuleRecord(module.file or "", module.entry_file, self._content_digest(module), functions, refs)
+        name = module.name
+        if name in self._records:
+            return
+        record = _ModuleRecord(module.file or "", module.entry_file, self._content_digest(module), {}, set(), {})
+        if self._holds(name):
+            before = self._before[name]
+            if name not in self._edited:
+                record = before
+            else:
+                record.functions.update({name: each for name, each in self._edited[name].items() if each is not None})
+                record.own.update(before.own)
+                record.refs.update(before.refs)
+        self._records[name] = record
+
+    def _own_record(self, module: Module) -> _ModuleRecord:
+        """The record of a module, which may be changed."""
+        record = self._records[module.name]
+        if record is self._before.get(module.name):
+            record = record._replace(functions={**record.functions}, own={*record.own}, refs={**record.refs})
             self._records[module.name] = record
+        return record
 
     def _content_digest(self, module: Module) -> str:
         return xxh3_128_hexdigest(self._modules.sources.disk.read(module.file or "", keep=True) or b"")
@@ -298,20 +311,58 @@ class KeptManifests:
         return known
 
     def _check(self, name: str) -> bool:
-        record, module = self._before.get(name), self._live(name)
+        record, module = self._record_before(name), self._live(name)
         if record is None or module is None or (module.file, module.entry_file) != (record.file, record.entry_file):
             return False
         if not self._is_same(module):
             self._edited[name] = {function: self._definition(module, function) for function in record.functions}
         if self._resolver.library_state.acts_with(module) or self._resolver.effects(module) is not None:
             return False
-        return all(self._is_as_before(module, key, led) for key, led in record.refs.items())
+        unchanged = self._unchanged(module, record) if self._is_same(module) else frozenset()
+        changed = [(name, (), False) for name in record.own - unchanged]
+        return all(self._named_function(module, key) == (name, key[0]) for key in changed) and all(
+            self._is_as_before(module, key, led) for key, led in record.refs.items()
+        )
+
+    @staticmethod
+    def _unchanged(module: Module, record: _ModuleRecord) -> frozenset[str]:
+        """The functions of a module with the same content that are as their `def` made them, as `_as_defined` says."""
+        namespace = module.namespace or {}
+        return frozenset(
+            [
+                name
+                for name, definition in record.functions.items()
+                if type(function := namespace.get(name)) is FunctionType
+                and (code := function.__code__).co_firstlineno == definition.start
+                and code.co_name == name
+                and code.co_filename == record.file
+                and function.__globals__ is namespace
+                and not (function.__defaults__ or function.__kwdefaults__ or function.__closure__ or function.__dict__)
+            ]
+        )
+
+    def _record_before(self, name: str) -> _ModuleRecord | None:
+        """The record of a module in the last process."""
+        if name not in self._before and name in self._modules_before:
+            file, entry_file, digest, functions, own, refs = decode_line(self._modules_before[name])
+            self._before[name] = _ModuleRecord(
+                file,
+                entry_file,
+                digest,
+                {name: _new(_Definition, each) for name, each in functions.items()},
+                {*own},
+                {
+                    (root, tuple(attrs), weak): _new(_Function, led) if led and led[0].__class__ is str else led
+                    for root, attrs, weak, led in refs
+                },
+            )
+        return self._before.get(name)
 
     def _is_as_before(self, module: Module, key: _RefKey, led: Any) -> bool:
+        if led.__class__ is _Function:
+            return self._named_function(module, key) == led
         if led == 0:
             return _is_builtin(module, key[0])
-        if led and isinstance(led[0], str):
-            return self._named_function(module, key) == tuple(led)
         tokens = self._resolver.tokens(module, Ref(key[0], key[1], 0, key[2]), Findings())
         return bool(self._texts(tokens) == led)
 
@@ -341,27 +392,35 @@ class KeptManifests:
         code, namespace = function.__code__, function.__globals__
         if function.__defaults__ or function.__kwdefaults__ or function.__closure__ or function.__dict__:
             return None
+        name = code.co_name
+        module, definitions = self._homes.get(id_of(namespace)) or self._home(namespace)
+        if module is None or module.file != code.co_filename or namespace.get(name) is not function:
+            return None
+        start = definitions[name].start if name in definitions else self._start(module, name)
+        return _Function(module.name, name) if code.co_firstlineno == start else None
+
+    def _home(self, namespace: dict[str, Any]) -> tuple[Module | None, Mapping[str, _Definition]]:
+        """The imported module with these globals, and the definitions in it that are known from before."""
         module = self._live(str(namespace.get("__name__")))
-        if module is None or module.namespace is not namespace or module.file != code.co_filename:
-            return None
-        if namespace.get(code.co_name) is not function or code.co_firstlineno != self._start(module, code.co_name):
-            return None
-        return _Function(module.name, code.co_name)
+        if module is not None and module.namespace is not namespace:
+            module = None
+        definitions: Mapping[str, _Definition] = {}
+        if module is not None and self._is_same(module):
+            definitions = self._before[module.name].functions
+        self._homes[id_of(namespace)] = module, definitions
+        return module, definitions
 
     def _is_same(self, module: Module) -> bool:
         """Whether a module has the same content as when its manifests were kept."""
         same = self._same_content.get(module.name)
         if same is None:
-            before = self._before.get(module.name)
+            before = self._record_before(module.name)
             same = before is not None and before.digest == self._content_digest(module)
             self._same_content[module.name] = same
         return same
 
     def _start(self, module: Module, name: str) -> int | None:
         """The line where the only `def` of a name in a module begins."""
-        known = self._before[module.name].functions.get(name) if self._is_same(module) else None
-        if known is not None:
-            return known.start
         top = self._site(module, name)
         return top.site.first if top is not None else None
 

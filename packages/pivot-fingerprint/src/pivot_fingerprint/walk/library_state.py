@@ -98,7 +98,10 @@ class LibraryState:
         return acts, list(dict.fromkeys(self._imported_at(module)))
 
     def _imported_at(self, module: Module) -> Iterator[Module]:
-        for target in module.source.outline.imports if module.source is not None else ():
+        imports = module.imports_if_quiet
+        if imports is None:
+            imports = module.source.outline.imports if module.source is not None else []
+        for target in imports:
             name = module.absolute(target)
             yield from self._slices.with_packages(name)
             home = self._modules.named(name) if target.name is not None else None
@@ -116,6 +119,8 @@ class LibraryState:
         known = self._known_acts.get(module)
         if known is None:
             known = self._known_acts[module] = []
+            if module.imports_if_quiet is not None:
+                return known
             acts = [act for act in (module.source.outline.acts if module.source is not None else ()) if act.top is None]
             for act in acts:
                 names = self._libraries(module, act)

@@ -6,12 +6,14 @@ import importlib.util
 import marshal
 import os
 import site
+import stat
 import struct
 import sysconfig
 import time
 import warnings
 from _thread import _count as started_threads
 from collections.abc import Callable, Mapping
+from os import lstat  # a recorder of the user's calls may replace the function of the module
 from types import CodeType
 from typing import Any
 
@@ -36,6 +38,7 @@ def user_code_predicate() -> Callable[[str], bool]:
     """
     prefixes = tuple(f"{os.path.realpath(path)}{os.sep}" for path in (*installed_directories(), *own_directories()))
     known: dict[str, bool] = {}
+    directories: dict[str, str] = {}
     # Cached, since each stage's process checks the same few files, and resolving their links takes longer than a tiny
     # stage.
     own = tuple(os.path.join(path, "") for path in own_directories())
@@ -46,7 +49,7 @@ def user_code_predicate() -> Callable[[str], bool]:
             return False
         verdict = known.get(file)
         if verdict is None:
-            real = os.path.realpath(file)
+            real = _real_path(file, directories)
             verdict = (
                 not file.startswith("<") and not real.startswith(prefixes) and _INSTALLED.isdisjoint(real.split(os.sep))
             )
@@ -54,6 +57,22 @@ def user_code_predicate() -> Callable[[str], bool]:
         return verdict
 
     return is_user_code
+
+
+def _real_path(file: str, directories: dict[str, str]) -> str:
+    """The path of a file without symbolic links; ``directories`` keeps the paths of directories without links."""
+    directory, _, name = file.rpartition(os.sep)
+    if not os.path.isabs(file) or name in ("", os.curdir, os.pardir):
+        return os.path.realpath(file)
+    try:
+        if stat.S_ISLNK(lstat(file).st_mode):
+            return os.path.realpath(file)
+    except (OSError, ValueError):
+        return os.path.realpath(file)
+    real = directories.get(directory)
+    if real is None:
+        real = directories[directory] = os.path.realpath(directory)
+    return os.path.join(real, name)
 
 
 def installed_directories() -> set[str]:
@@ -136,6 +155,7 @@ def _remove_misleading(source: str, code: CodeType) -> None:
     """Remove a ``.pyc`` with other code that Python would accept: processes that a stage starts read it."""
     try:
         cached = importlib.util.cache_from_source(source)
+        lstat(cached)  # most have none, which this says fastest
         with open(cached, "rb") as file:
             header, body = file.read(16), file.read()
         status = os.stat(source)

@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import CodeType, ModuleType
 from typing import Any, Final
 
@@ -86,9 +86,11 @@ class RandomCalls:
                 return
             monitoring.use_tool_id(self._tool, "pivot load")
             monitoring.register_callback(self._tool, monitoring.events.CALL, self._on_call)
-        for each in _nested(code):
+        codes = [code]
+        for each in codes:
+            codes += [constant for constant in each.co_consts if constant.__class__ is CodeType]
             monitoring.set_local_events(self._tool, each, monitoring.events.CALL)
-            self._watched.append(each)
+        self._watched += codes
 
     def stop(self) -> None:
         """Observe no more."""
@@ -157,10 +159,3 @@ def _module_of(function: object, owner: Any) -> str:
     if isinstance(module, str):
         return module
     return type(owner).__module__ if owner is not None else ""
-
-
-def _nested(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _nested(constant)
