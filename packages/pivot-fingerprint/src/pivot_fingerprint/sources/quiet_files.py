@@ -1,4 +1,4 @@
-"""Files whose statements at the top act on nothing: what they import, kept together, so that no outline is read."""
+"""The imports of files whose statements at the top act on nothing, kept together, so that no outline is read."""
 
 from xxhash import xxh3_128_hexdigest
 
@@ -11,7 +11,7 @@ class QuietFiles:
     """The imports of such files by content, under one name in a memo."""
 
     def __init__(self, memo: Memo, name: str) -> None:
-        """Read what the last process kept."""
+        """Read the imports that the last process kept."""
         self._memo = memo
         self._key = memo_key(name.encode("utf-8", "surrogateescape"), "quiet files")
         lines = unpack(memo.get(self._key), self._key)
@@ -32,6 +32,6 @@ class QuietFiles:
             self._now[xxh3_128_hexdigest(content)] = outline.imports
 
     def save(self) -> None:
-        """Put what this process has used into the memo."""
+        """Put the imports that this process has used into the memo."""
         if self._now.keys() != self._before.keys():
             self._memo.put(self._key, pack([self._now], self._key))

@@ -67,7 +67,7 @@ def is_silent(node: ast.AST) -> bool:
 
 
 type _Pending = Iterable[ast.AST | str]
-"""What belongs behind the text so far: nodes, and text between them."""
+"""The nodes that belong behind the text so far, and text between them."""
 
 
 class _Writer:
