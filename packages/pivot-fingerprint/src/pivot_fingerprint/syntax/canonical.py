@@ -73,7 +73,7 @@ type _Pending = Iterable[ast.AST | str]
 class _Writer:
     """Writer of the text in order; a handler writes what precedes the first child that it leaves to others.
 
-    What is left is on an explicit stack, since code may nest deeper than the interpreter's limit.
+    The rest is on an explicit stack, since code may nest deeper than the interpreter's limit.
     """
 
     def __init__(self, *, walrus: bool) -> None:
