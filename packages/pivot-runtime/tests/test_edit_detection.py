@@ -1,10 +1,14 @@
 """Edits of a stage's code since it was loaded."""
 
+import os
 import pathlib
 
+import attrs
 import pytest
 from source_projects import Sources
 
+from pivot_runtime.freshness import load_trace
+from pivot_runtime.loading.assembly import LoadedFile
 from pivot_runtime.running.edit_detection import CodeEdits
 
 PIPELINE = """
@@ -36,9 +40,16 @@ def project(tmp_path: pathlib.Path) -> Sources:
     return Sources(tmp_path / "project", {"pipeline.py": PIPELINE, "helpers.py": "def shared(x):\n    return x\n"})
 
 
+def loaded_file(project: Sources, name: str) -> LoadedFile:
+    """A load, with the stamps of the files that it read."""
+    loaded = project.load(name)
+    assert loaded.trace is not None
+    return LoadedFile(project.root / name, loaded, load_trace.check(loaded.trace, os.environ, {}).unchanged)
+
+
 @pytest.fixture
 def edits(project: Sources) -> CodeEdits:
-    return CodeEdits(project.root, [(project.root / "pipeline.py", project.load())])
+    return CodeEdits(project.root, [loaded_file(project, "pipeline.py")])
 
 
 def edited(edits: CodeEdits) -> set[str]:
@@ -47,6 +58,16 @@ def edited(edits: CodeEdits) -> set[str]:
 
 def test_nothing_edited(edits: CodeEdits) -> None:
     assert edited(edits) == set()
+
+
+def test_a_stamp_counts_only_for_the_content_that_was_loaded(project: Sources) -> None:
+    before = project.load()
+    helpers = project.root / "helpers.py"
+    helpers.write_text("def shared(x):\n    return x + x\n")
+    now = loaded_file(project, "pipeline.py")
+    mixed = attrs.evolve(before, trace=now.loaded.trace)
+    edits = CodeEdits(project.root, [LoadedFile(now.file, mixed, now.stamps)])
+    assert edited(edits) == {"one", "two"}
 
 
 @pytest.mark.parametrize(
@@ -136,7 +157,7 @@ stages:
 
 def test_edits_of_declarations_and_named_code_change_dependent_stages(tmp_path: pathlib.Path) -> None:
     project = Sources(tmp_path / "project", {"pivot.yaml": DECLARED, "two.sh": "echo 2\n"})
-    edits = CodeEdits(project.root, [(project.root / "pivot.yaml", project.load("pivot.yaml"))])
+    edits = CodeEdits(project.root, [loaded_file(project, "pivot.yaml")])
     assert edited(edits) == set()
 
     (project.root / "params.yaml").write_text("one: {n: 2}\n")  # made while a stage runs

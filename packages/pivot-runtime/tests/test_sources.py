@@ -20,6 +20,7 @@ import pivot_fingerprint
 import pivot_runtime
 from pivot_core.digest import digest_bytes
 from pivot_runtime.definitions.source_import import ABSENT, Changes, user_code_predicate
+from pivot_runtime.freshness.stamps import stamp
 
 STAGE = """
 import {module}
@@ -193,6 +194,14 @@ def test_edits_are_found_again_and_again(module: pathlib.Path) -> None:
     assert (changes.find(), changes.find()) == ([str(module)], [str(module)])
     module.write_text("x = 1\n")
     assert changes.find() == []
+
+
+def test_files_with_the_stamp_of_their_content_are_not_read(module: pathlib.Path) -> None:
+    changes = Changes({str(module): "another digest"}, {str(module): stamp(str(module))})
+
+    assert changes.find() == []
+    module.write_text("x = 2\n")
+    assert changes.find() == [str(module)]
 
 
 def test_deleted_files_are_found(module: pathlib.Path) -> None:

@@ -102,7 +102,7 @@ class Workshop:
                 session,
                 session.graph.select(session.graph.ancestors(session.resolve(targets))),
                 lambda: wrap(InlineExecutor(stages)),
-                lambda: CodeEdits(self.root, [(each.file, each.loaded) for each in assembly.files]),
+                lambda: CodeEdits(self.root, assembly.files),
                 options=RunOptions(**{"jobs": 1, **options}),
                 report=self.events.append,
             ).drive()

@@ -169,10 +169,13 @@ def _remove_misleading(source: str, code: CodeType) -> None:
 class Changes:
     """Finds the recorded files whose bytes differ from the imported ones; reads only files that may have changed."""
 
-    def __init__(self, seen: Mapping[str, str]) -> None:
-        """Watch the files of ``seen``, which maps to the digest of the imported bytes, or to `ABSENT`."""
+    def __init__(self, seen: Mapping[str, str], stamps: Mapping[str, str] | None = None) -> None:
+        """Watch the files of ``seen``, which maps to the digest of the imported bytes, or to `ABSENT`.
+
+        ``stamps`` are those that files have as long as they have these bytes.
+        """
         self._seen = seen
-        self._verified: dict[str, tuple[int, ...]] = {}
+        self._verified = {file: tuple(map(int, stamp.split())) for file, stamp in (stamps or {}).items()}
 
     def find(self) -> list[str]:
         """The files that have changed, disappeared or appeared."""
@@ -183,8 +186,9 @@ class Changes:
             return os.path.isfile(file) and os.access(file, os.R_OK)  # a dangling link still counts as absent
         try:
             status = os.stat(file)
-            # No text: the files of a large project are looked at after each stage.
-            signature = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+            # The numbers of a stamp, without its text: the files of a large project are looked at after each stage.
+            times, place = (status.st_ctime_ns, status.st_mtime_ns), (status.st_ino, status.st_dev, status.st_mode)
+            signature = (*times, status.st_size, *place)
             if self._verified.get(file) == signature:
                 return False
             now = time.time_ns()

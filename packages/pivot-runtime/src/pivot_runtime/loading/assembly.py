@@ -37,10 +37,17 @@ _PIPELINE_FILES = (PIPELINE_FILE, DECLARED_FILE)
 
 @attrs.frozen(eq=False, repr=False)
 class LoadedFile(Value):
-    """One pipeline file and its content."""
+    """One pipeline file and its content.
+
+    Attributes:
+        file: The file.
+        loaded: Its content.
+        stamps: The stamps that files have as long as they are as the load read them.
+    """
 
     file: pathlib.Path
     loaded: Loaded
+    stamps: Mapping[str, str] = attrs.field(factory=dict, eq=False, repr=False)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -307,9 +314,15 @@ class _Loader:
         if found is None:
             return None
         self._context.read_set.add(found.check.stamps)
-        return self._add(file, found.loaded)
+        return self._add(file, found.loaded, check=found.check)
 
-    def _add(self, file: pathlib.Path, loaded: Loaded, process: "HostClient | None" = None) -> LoadedFile:
+    def _add(
+        self,
+        file: pathlib.Path,
+        loaded: Loaded,
+        process: "HostClient | None" = None,
+        check: load_trace.TraceCheck | None = None,
+    ) -> LoadedFile:
         pool = self._context.host_pool
         host = pool.take(file, loaded) if pool is not None and process is None else None
         if host is None and (pool is not None or process is not None):
@@ -318,7 +331,7 @@ class _Loader:
             self._hosts[file] = host
             if pool is not None:
                 pool.put(file, host)
-        self.files.append(LoadedFile(file, loaded))
+        self.files.append(LoadedFile(file, loaded, {} if check is None else check.unchanged))
         return self.files[-1]
 
     def _new_host(self, file: pathlib.Path, loaded: Loaded, process: "HostClient | None" = None) -> "LazyHost":
@@ -360,13 +373,12 @@ class _Loader:
         self.imported = True
         if self._starter is not None:
             self._starter.loaded(file, loaded, host)
-        loaded = self.snapshots.keep(file, self._overrides, loaded)
-        check = None if loaded.trace is None else load_trace.check(loaded.trace, self._context.environment, {})
+        loaded, check = self.snapshots.keep(file, self._overrides, loaded)
         if check is not None:
             self._context.read_set.add(check.stamps)
         if check is None or check.broken is not None or loaded.unrecorded:
             self._context.read_set.mark_incomplete("an import depends on something that no stamp shows")
-        return self._add(file, loaded, host)
+        return self._add(file, loaded, host, check)
 
     def load_all(self, files: Sequence[pathlib.Path]) -> None:
         """Load many files, about as many at a time as there are processors.

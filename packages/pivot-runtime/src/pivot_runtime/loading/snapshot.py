@@ -24,7 +24,7 @@ from pivot_runtime.loading.loaded import Loaded
 if TYPE_CHECKING:
     from pivot_runtime.loading.varying_values import Known
 
-_FORMAT: Final = 7
+_FORMAT: Final = 8
 _MOST: Final = 500
 """The most snapshots; with more, the older half is deleted."""
 
@@ -57,6 +57,23 @@ class _Kept:
     def trace(self) -> LoadTrace:
         return LoadTrace.from_plain(self.facts["trace"])
 
+    @property
+    def stamps(self) -> Mapping[str, str]:
+        """The stamps that its files have as long as they are unchanged.
+
+        After a power cut, a file may have its old stamp and other content: each is read once after a restart.
+        """
+        stamps: Mapping[str, str] = self.facts["stamps"] if self.facts["boot"] == boot_id() else {}
+        return stamps
+
+    def stamps_of(self, trace: LoadTrace) -> Mapping[str, str]:
+        """The stamps of files that had the same content when another load read them."""
+        stamps = self.stamps
+        contents = {fact.subject: fact.value for fact in self.trace.facts if fact.kind == load_trace.FILE}
+        same = (fact for fact in trace.facts if fact.kind == load_trace.FILE)
+        same = (fact for fact in same if contents.get(fact.subject) == fact.value and fact.subject in stamps)
+        return {fact.subject: stamps[fact.subject] for fact in same}
+
     @functools.cached_property
     def known(self) -> "Known":
         from pivot_runtime.loading.varying_values import Known  # lazy
@@ -67,9 +84,13 @@ class _Kept:
         """Its load; there is none if facts are missing."""
         return loaded.from_plain({**json.loads(self._loaded), "trace": self.facts["trace"]})
 
-    def with_stamps(self, stamps: Mapping[str, str]) -> bytes:
-        """Its text, with the stamps that its files have during this boot of the machine."""
-        return _text({**self.facts, "boot": boot_id(), "stamps": dict(stamps)}, self._known, self._loaded)
+    def with_stamps(self, check: TraceCheck) -> bytes:
+        """Its text, with the stamps of the files that were found unchanged."""
+        return _text({**self.facts, **_stamps(check)}, self._known, self._loaded)
+
+
+def _stamps(check: TraceCheck) -> dict[str, Any]:
+    return {"boot": boot_id(), "stamps": dict(check.unchanged)}
 
 
 def _text(facts: Mapping[str, Any], known: bytes, loaded: bytes) -> bytes:
@@ -96,8 +117,7 @@ class Snapshots:
         kept = self._read(place)
         if kept is None or kept.facts["of"] != os.fspath(file) or kept.facts["unrecorded"]:
             return None
-        # After a power cut, a file may have its old stamp and other content: each is read once after a restart.
-        stamps = kept.facts["stamps"] if kept.facts.get("boot") == boot_id() else {}
+        stamps = kept.stamps
         check = load_trace.check(kept.trace, self._environment, stamps)
         if check.broken is not None:
             return None
@@ -106,7 +126,7 @@ class Snapshots:
         except RecursionError:
             return None
         if any(stamps.get(path) != stamped for path, stamped in check.unchanged.items()):
-            self._write(place, kept.with_stamps(check.unchanged))
+            self._write(place, kept.with_stamps(check))
         return Snapshot(found, check)
 
     def known_addresses(self, file: pathlib.Path, overrides: Sequence[str]) -> Collection[str]:
@@ -114,26 +134,29 @@ class Snapshots:
         kept = self._read(self._place(file, overrides))
         return () if kept is None or kept.facts["of"] != os.fspath(file) else kept.known.codes.keys()
 
-    def keep(self, file: pathlib.Path, overrides: Sequence[str], found: Loaded) -> Loaded:
-        """Note the result of a load, or why it cannot be stored; return it with the values that count as before.
+    def keep(self, file: pathlib.Path, overrides: Sequence[str], found: Loaded) -> tuple[Loaded, TraceCheck | None]:
+        """Note the result of a load, or why it cannot be stored, which `write` stores.
 
-        `write` stores it.
+        Returns:
+            The load, with the values that count as before; and the result of checking its trace, if it has one.
         """
-        if found.trace is None:
-            return found
-        place, trace = self._place(file, overrides), found.trace.to_plain()
+        trace, place = found.trace, self._place(file, overrides)
+        if trace is None:
+            return found, None
         if place in self._unwritten:
             self.write()
-        found, known = self._settled(self._read(place), file, found)
+        before = self._read(place)
+        check = load_trace.check(trace, self._environment, {} if before is None else before.stamps_of(trace))
+        found, known = self._settled(before, file, found)
         unrecorded = list(found.unrecorded)
-        facts = {"of": os.fspath(file), "unrecorded": unrecorded, "stamps": {}, "trace": trace}
+        facts = {"of": os.fspath(file), "unrecorded": unrecorded, "trace": trace.to_plain(), **_stamps(check)}
 
         def text() -> bytes:
             plain = None if unrecorded else loaded.to_plain(attrs.evolve(found, trace=None))
             return _text(facts, _json(known.to_plain()), _json(plain))
 
         self._unwritten[place] = text
-        return found
+        return found, check
 
     def write(self) -> None:
         """Store what `keep` has noted, which takes long: stages need not wait for it."""

@@ -4,6 +4,7 @@ import os
 import pathlib
 import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from pivot_cache.files import walk
 from pivot_cache.layout import Layout
@@ -12,7 +13,11 @@ from pivot_core.errors import PivotError
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath, parent_names
 from pivot_runtime.definitions import source_import
+from pivot_runtime.freshness.load_trace import FILE
 from pivot_runtime.loading.loaded import Loaded, LoadedStage
+
+if TYPE_CHECKING:
+    from pivot_runtime.loading.assembly import LoadedFile
 
 type _Mark = tuple[object, ...]
 """Another one each time that a file is written, or replaced."""
@@ -68,19 +73,17 @@ def _file_mark(status: os.stat_result) -> _Mark:
 class CodeEdits:
     """Edits of code and parameters since the pipelines were loaded."""
 
-    def __init__(
-        self, root: pathlib.Path, files: Iterable[tuple[pathlib.Path, Loaded]], overrides: Sequence[str] = ()
-    ) -> None:
-        """``files`` are pipeline files and what was loaded from them, with ``overrides``.
+    def __init__(self, root: pathlib.Path, files: "Iterable[LoadedFile]", overrides: Sequence[str] = ()) -> None:
+        """``files`` were loaded with ``overrides``.
 
         A stage that writes its outs edits nothing, though the fingerprint of another stage may depend on them: that
         counts in the next run.
         """
         files = list(files)
         prefix = os.path.join(root, "")
-        stages = (stage for _, loaded in files for stage in loaded.stages)
+        stages = (stage for each in files for stage in each.loaded.stages)
         written = frozenset(f"{prefix}{out.path}" for stage in stages for out in stage.spec.outs)
-        self._files = [_LoadedFile(root, file, loaded, overrides, written) for file, loaded in files]
+        self._files = [_LoadedStages(root, each, overrides, written) for each in files]
 
     def edited(self, address: str) -> tuple[str, ...]:
         """The edited facts of a stage: manifest keys, parameters, or files that cannot be loaded any more.
@@ -90,23 +93,16 @@ class CodeEdits:
         return next((each.edited(address) for each in self._files if each.has(address)), ())
 
 
-class _LoadedFile:
-    """A pipeline file, its stages as they were loaded, and as they are since the last edit."""
+class _LoadedStages:
+    """The stages of a pipeline file as they were loaded, and as they are since the last edit."""
 
-    def __init__(
-        self,
-        root: pathlib.Path,
-        file: pathlib.Path,
-        loaded: Loaded,
-        overrides: Sequence[str],
-        written: frozenset[str],
-    ) -> None:
+    def __init__(self, root: pathlib.Path, of: "LoadedFile", overrides: Sequence[str], written: frozenset[str]) -> None:
         self._overrides = overrides
         self._root = root
-        self._file = file
-        self._loaded = {stage.spec.address: stage for stage in loaded.stages}
+        self._file = of.file
+        self._loaded = {stage.spec.address: stage for stage in of.loaded.stages}
         self._written = written
-        self._changes = self._changes_since(loaded)
+        self._changes = self._changes_since(of.loaded, of.stamps)
         self._now = self._loaded
 
     def has(self, address: str) -> bool:
@@ -122,7 +118,7 @@ class _LoadedFile:
             except PivotError:
                 return tuple(self._relative(file) for file in files)
             host.close()
-            self._changes = self._changes_since(loaded)
+            self._changes = self._changes_since(loaded, {})
             self._now = {stage.spec.address: stage for stage in loaded.stages}
         before, now = self._loaded[address], self._now.get(address)
         if now is before:
@@ -132,14 +128,20 @@ class _LoadedFile:
         facts, new = _facts(before), _facts(now)
         return tuple(sorted(key for key in facts.keys() | new.keys() if facts.get(key) != new.get(key)))
 
-    def _changes_since(self, loaded: Loaded) -> source_import.Changes:
-        """The changes of the files that a load read, but for those that stages write."""
+    def _changes_since(self, loaded: Loaded, stamps: Mapping[str, str]) -> source_import.Changes:
+        """The changes of the files that a load read, but for those that stages write.
+
+        ``stamps`` are those of files whose content is that of the trace.
+        """
         read = {
             file: found
             for file, found in loaded.read.items()
             if file not in self._written and self._written.isdisjoint(parent_names(file))
         }
-        return source_import.Changes({**loaded.sources, **read})
+        seen = {**loaded.sources, **read}
+        facts = () if loaded.trace is None else loaded.trace.facts
+        same = [fact.subject for fact in facts if fact.kind == FILE and seen.get(fact.subject) == fact.value]
+        return source_import.Changes(seen, {file: stamps[file] for file in same if file in stamps})
 
     def _relative(self, file: str) -> str:
         """As the user would write it, where it is in the project."""

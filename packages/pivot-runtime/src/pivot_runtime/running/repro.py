@@ -132,8 +132,7 @@ def _repro(  # as `repro`
         def code_edits() -> "CodeEdits":
             from pivot_runtime.running.edit_detection import CodeEdits  # lazy
 
-            files = [(each.file, each.loaded) for each in assembly.files]
-            return CodeEdits(context.project.root, files, context.overrides)
+            return CodeEdits(context.project.root, assembly.files, context.overrides)
 
         def executor() -> "Executor":
             return _make_executor(assembly, session, options, teller)
