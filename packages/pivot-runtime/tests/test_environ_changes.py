@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from pivot_runtime.definitions.params import secret_digest
-from pivot_runtime.host.environ_changes import changed_digests, named_by
+from pivot_runtime.fingerprints.environ_changes import changed_digests, named_by
 
 
 def test_only_what_is_not_as_it_was(tmp_path: pathlib.Path) -> None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from pivot_cache.layout import Layout
 from pivot_core.discovery import put_on_path
 from pivot_runtime.definitions import source_import
+from pivot_runtime.fingerprints.load_recorder import LoadRecorder
 from pivot_runtime.freshness import load_trace
 from pivot_runtime.freshness.stamps import stamp
-from pivot_runtime.host.load_recorder import LoadRecorder
 from pivot_runtime.processes.originals import Originals
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import os
 import pathlib
 import random
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -14,27 +14,24 @@ import attrs
 from pivot_cache.layout import Layout
 from pivot_core.discovery import put_on_path
 from pivot_core.errors import PivotError
-from pivot_core.paths import ArtifactPath
-from pivot_core.spec import StageSpec, base_of
-from pivot_core.stages.annotations import Dep, Out
-from pivot_core.stages.command import KEY
+from pivot_core.spec import base_of
 from pivot_core.stages.param_overrides import Override
 from pivot_core.stages.stage import Stage
 from pivot_core.values import Value
-from pivot_fingerprint import SCHEMA, Fingerprinter, Manifest
+from pivot_fingerprint import SCHEMA
 from pivot_runtime.definitions import params, shell_code, source_import
 from pivot_runtime.definitions.code_cache import CodeCache
 from pivot_runtime.definitions.pipeline_file import Definitions, read_definitions
-from pivot_runtime.definitions.shell_code import ShellInputs
-from pivot_runtime.host import environ_changes, load_failure
+from pivot_runtime.fingerprints import environ_changes, parallel
+from pivot_runtime.fingerprints.encoded_stages import EncodedStages
+from pivot_runtime.fingerprints.stage_fingerprints import DeclaredStage, StageFingerprints
+from pivot_runtime.host import load_failure
 from pivot_runtime.host.library_process import LoadStart, SharedLibraries
-from pivot_runtime.host.outline_cache import OutlineCache
 from pivot_runtime.libraries.import_requests import ImportRequests
-from pivot_runtime.loading.loaded import ImportTimes, Loaded, LoadedStage, Steady, stage_of, to_plain
-from pivot_runtime.processes import live_threads
+from pivot_runtime.loading.loaded import ImportTimes, Loaded, to_plain
+from pivot_runtime.processes import live_threads, wire
 from pivot_runtime.processes.import_timer import ImportTimer
 from pivot_runtime.processes.originals import Originals, Replacements
-from pivot_runtime.tracing.random_calls import RandomCalls
 from pivot_runtime.worker import stage_main
 
 _NUMPY_UNTOUCHED = 623
@@ -85,7 +82,7 @@ class ImportedPipeline(Value):
         overrides: The texts of the parameter overrides.
         is_user_code: Whether code in a file is the user's.
         stages: The live stages, by address.
-        manifests: By address, the fingerprint of the stage's code.
+        fingerprints: The fingerprints of the stages' code.
         sources: By absolute path, the digest of each file that the load read.
         assigned: By name, a digest of each environment variable that the import set.
         threads: The places where the user's code started threads.
@@ -99,7 +96,7 @@ class ImportedPipeline(Value):
     overrides: tuple[str, ...]
     is_user_code: Callable[[str], bool]
     stages: Mapping[str, LiveStage]
-    manifests: Mapping[str, Manifest]
+    fingerprints: EncodedStages
     sources: Mapping[str, str]
     assigned: Mapping[str, str]
     threads: live_threads.ThreadStarts
@@ -163,18 +160,9 @@ class _Load:
         if start.libraries is not None:
             self._recorder.random_calls.listener = self._requests.called
         self._random_state = RandomState()
-        self._fingerprinter = Fingerprinter(
-            is_user_code=is_user_code,
-            root=root,
-            memo=OutlineCache(self._layout.outlines_dir),
-            chance=self._recorder.random_calls.numbers,
-            listener=self._recorder,
-            kept_as=str(file),
-        )
         self._sources: dict[str, str] = {}
         self._assigned: dict[str, str] = {}
         self._stages: dict[str, LiveStage] = {}
-        self._manifests: dict[str, Manifest] = {}
 
     def run(self) -> tuple[dict[str, Any], ImportedPipeline | None]:
         answer, imported = self._run()
@@ -190,14 +178,14 @@ class _Load:
         os.chdir(self._file.parent)
         sys.argv[:] = [str(self._file)]
         try:
-            with self._recorder, self._fingerprinter:
+            with self._recorder:
                 definitions = self._import()
                 self._originals.restore_builtins()
                 if os.getpid() != process:
                     stage_main.end_fork()  # a fork of the user's ends where its import ends
                 if self._requests.unused:
                     return _unshared("not imported", self._requests.unused[0]), None
-                stages = self._fingerprint_stages(definitions)
+                stages = self._fingerprinted(self._declare(definitions))
         except PivotError as error:
             self._originals.restore()
             failure = load_failure.wrong_definition(error, self._root, self._is_user_code)
@@ -212,12 +200,14 @@ class _Load:
             return {"event": "broken", **failure}, None
         replacements = self._originals.restore()
         self._random_state.imported()
-        loaded = self._loaded(stages)
+        if stages is None:
+            return {"event": "moved"}, None
+        loaded = self._loaded()
         if source_import.Changes({**self._sources, **loaded.read}).find():
             return {"event": "moved"}, None
         times = None if self._times is None else self._times.to_plain()
-        answer = {"event": "loaded", **to_plain(loaded), "times": times, **self._imports()}
-        return answer, self._imported(replacements)
+        own = {**to_plain(loaded), "stages": wire.Encoded(stages.array), "assigned": self._assigned}
+        return {"event": "loaded", **own, "times": times, **self._imports()}, self._imported(replacements, stages)
 
     def _imports(self) -> dict[str, Any]:
         """The libraries that the import asked for and loaded, for imports in advance."""
@@ -233,7 +223,8 @@ class _Load:
             self._times = ImportTimes(began, seconds, self._timer.libraries())
         return definitions
 
-    def _fingerprint_stages(self, definitions: Definitions) -> list[LoadedStage]:
+    def _declare(self, definitions: Definitions) -> list[DeclaredStage]:
+        """The stages with their parameters; notes them as live stages."""
         pipelines, base, root = definitions.pipelines, base_of(self._file, self._root), str(self._root)
         resolver = params.ParamResolver(pipelines, self._file, root=self._root, overrides=self._overrides)
         commands = shell_code.all_shell_inputs(pipelines, base=base, root=root)
@@ -245,50 +236,43 @@ class _Load:
             for spec in pipeline.specs(base=base, root=root):
                 stage, values = resolver.stage(pipeline.stages[spec.name], pipeline.name)
                 command = commands.get(spec.address)
-                if command is None:
-                    stages.append(self._function(spec, stage, values))
-                else:
+                if command is not None:
                     stage = attrs.evolve(stage, func=attrs.evolve(stage.func, created=str(command.record)))
-                    stages.append(self._command(spec, stage, values, command))
+                    self._sources |= command.sources
+                stages.append(DeclaredStage(spec, stage, values, command))
                 self._stages[spec.address] = LiveStage(stage, str(self._root / spec.base))
         return stages
 
-    def _function(self, spec: StageSpec, stage: Stage, values: Mapping[str, Any]) -> LoadedStage:
-        """A stage that is a Python function."""
+    def _fingerprinted(self, stages: Sequence[DeclaredStage]) -> EncodedStages | None:
+        """The stages with their fingerprints; None if a file was edited meanwhile."""
+        recorder = self._recorder
+        made = StageFingerprints(self._root, self._file, recorder, self._is_user_code, self._assigned)
+        if parallel.is_worthwhile(stages) and not self._threads():
+            return parallel.encoded(stages, made, recorder, lambda: not self._requests.refused)
+        return made.encoded(stages)
+
+    def _threads(self) -> tuple[str, ...]:
+        """The threads that prevent a fork, in words."""
+        replaced = self._originals.changed("_thread".__eq__)
         with self._recorder.paused():
-            manifest, steady = _fingerprint(
-                self._fingerprinter,
-                stage,
-                spec.base,
-                self._root,
-                is_user_code=self._is_user_code,
-                random_calls=self._recorder.random_calls,
+            return live_threads.describe_others(
+                self._recorder.threads, str(self._root), () if replaced is None else (replaced,)
             )
-        self._manifests[spec.address] = manifest
-        loaded = stage_of(spec, manifest, values, _declared_variables(spec, stage))
-        return attrs.evolve(loaded, assigned=self._assigned, steady=steady)
 
-    def _command(self, spec: StageSpec, stage: Stage, values: Mapping[str, Any], command: ShellInputs) -> LoadedStage:
-        """A stage that is a shell command."""
-        self._sources |= command.sources
-        self._manifests[spec.address] = command.manifest
-        env = environ_changes.named_by(command.texts[KEY], self._assigned) | _declared_variables(spec, stage)
-        loaded = stage_of(attrs.evolve(spec, named=command.named), command.manifest, values, env)
-        return attrs.evolve(loaded, assigned=self._assigned, texts=command.texts)
-
-    def _loaded(self, stages: Iterable[LoadedStage]) -> Loaded:
+    def _loaded(self) -> Loaded:
+        """The load without its stages."""
         trace = self._recorder.trace(self._sources)
         read = {file: found for file, found in self._recorder.sources.items() if file not in self._sources}
-        return Loaded(SCHEMA, tuple(stages), self._sources, trace, tuple(self._recorder.unrecorded), read)
+        return Loaded(SCHEMA, (), self._sources, trace, tuple(self._recorder.unrecorded), read)
 
-    def _imported(self, replacements: Replacements) -> ImportedPipeline:
+    def _imported(self, replacements: Replacements, stages: EncodedStages) -> ImportedPipeline:
         return ImportedPipeline(
             str(self._root),
             str(self._file),
             tuple(each.text for each in self._overrides),
             self._is_user_code,
             self._stages,
-            self._manifests,
+            stages,
             self._sources,
             self._assigned,
             self._recorder.threads,
@@ -300,42 +284,3 @@ class _Load:
 
 def _unshared(reason: str, name: str = "", file: str = "", *, outdated: bool = False) -> dict[str, Any]:
     return {"event": "unshared", "reason": reason, "name": name, "file": file, "outdated": outdated}
-
-
-def _declared_variables(spec: StageSpec, stage: Stage) -> dict[str, str]:
-    return params.variables(stage, spec.address) if stage.env else {}
-
-
-def _fingerprint(
-    fingerprinter: Fingerprinter,
-    stage: Stage,
-    base: str,
-    root: pathlib.Path,
-    *,
-    is_user_code: Callable[[str], bool],
-    random_calls: RandomCalls,
-) -> tuple[Manifest, Steady | None]:
-    """The manifest of a stage, and the digests of its values if these may differ at each import.
-
-    Args:
-        fingerprinter: The fingerprinter of this process, which has imported the stage.
-        stage: The stage.
-        base: The directory of its pipeline, relative to the root.
-        root: The project's root.
-        is_user_code: Whether code in a file is the user's.
-        random_calls: The calls of the import whose results differ each time.
-    """
-
-    def resolved(declared: Dep | Out) -> str | list[str]:
-        paths = [str(ArtifactPath.resolve(path, base=base, root=str(root))) for path in declared.paths]
-        return paths[0] if isinstance(declared.path, str) else paths
-
-    # The paths too, since they say which file is loaded for which parameter.
-    values: dict[str, object] = {f"loader:{name}": (resolved(dep), dep.loader) for name, dep in stage.deps.items()}
-    values |= {f"writer:{key}": (resolved(out), out.loader) for key, out in stage.outs.items()}
-    values |= {f"previous:{name}": (resolved(out), out.loader) for name, out in stage.previous.items()}
-    values |= params.behaviour(stage, is_user_code)
-    manifest = fingerprinter.fingerprint(stage.func, values)
-    if not random_calls.may_differ:
-        return manifest, None
-    return manifest, Steady(*fingerprinter.unstable_values(stage.func, values))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pivot_cache.layout import Layout
-from pivot_fingerprint import Manifest
+from pivot_fingerprint import Entry
 from pivot_fingerprint.observation import LiveCode, Observed, uncovered
 from pivot_runtime.definitions.reimport import declared
 from pivot_runtime.history.logs import RunLog
@@ -177,7 +177,9 @@ class StageRuns:
         if message is not None and message["ok"]:
             observed = Observed.from_json(message["ran"])
             self._pool.expect({one.file for one in observed.ran})
-            return _observations(observed, message, self._imported.manifests[process.address], self._imported.root)
+            return _observations(
+                observed, message, self._imported.fingerprints.entries(process.address), self._imported.root
+            )
         return message or _crashed(end.status)
 
 
@@ -200,7 +202,9 @@ def _remove_stale(spools: str) -> None:
                 shutil.rmtree(os.path.join(spools, name), ignore_errors=True)
 
 
-def _observations(observed: Observed, message: Mapping[str, Any], manifest: Manifest, root: str) -> dict[str, Any]:
+def _observations(
+    observed: Observed, message: Mapping[str, Any], manifest: Mapping[str, Entry], root: str
+) -> dict[str, Any]:
     """The message of a run that succeeded; of the code that ran, it keeps what the manifest lacks."""
     entries = uncovered(observed, manifest, root=root)
     return {

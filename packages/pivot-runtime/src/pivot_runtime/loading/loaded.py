@@ -137,36 +137,38 @@ def to_plain(loaded: Loaded) -> dict[str, Any]:
     """Return a load as data for JSON, without its times."""
     return {
         "schema": loaded.schema,
-        "stages": [
-            {
-                "name": stage.spec.name,
-                "pipeline": stage.spec.pipeline,
-                "base": stage.spec.base,
-                "location": _from_location(stage.spec.location),
-                "deps": list(stage.spec.deps),
-                "outs": [[out.path, out.facts()] for out in stage.spec.outs],
-                "mutex": list(stage.spec.mutex),
-                "resources": dict(stage.spec.resources),
-                "named": list(stage.spec.named),
-                "timeout": stage.spec.timeout,
-                "retries": stage.spec.retries,
-                "code": {key: [entry.digest, _from_location(entry.location)] for key, entry in stage.code.items()},
-                "unresolved": [[edge.reason, _from_location(edge.location)] for edge in stage.unresolved],
-                "libraries": {name: [use.version, list(use.names)] for name, use in stage.libraries.items()},
-                "via": dict(stage.via),
-                "spans": {key: list(span) for key, span in stage.spans.items()},
-                "params": dict(stage.params),
-                "env": dict(stage.env),
-                "texts": dict(stage.texts),
-                "steady": stage.steady and stage.steady.to_plain(),
-            }
-            for stage in loaded.stages
-        ],
+        "stages": [stage_to_plain(stage) for stage in loaded.stages],
         "sources": dict(loaded.sources),
         "trace": None if loaded.trace is None else loaded.trace.to_plain(),
         "unrecorded": list(loaded.unrecorded),
         "read": dict(loaded.read),
         "assigned": dict(loaded.stages[0].assigned) if loaded.stages else {},  # the same for all stages of one file
+    }
+
+
+def stage_to_plain(stage: LoadedStage) -> dict[str, Any]:
+    """Return a stage as data for JSON, without the variables that the import has set, which all stages share."""
+    return {
+        "name": stage.spec.name,
+        "pipeline": stage.spec.pipeline,
+        "base": stage.spec.base,
+        "location": _from_location(stage.spec.location),
+        "deps": list(stage.spec.deps),
+        "outs": [[out.path, out.facts()] for out in stage.spec.outs],
+        "mutex": list(stage.spec.mutex),
+        "resources": dict(stage.spec.resources),
+        "named": list(stage.spec.named),
+        "timeout": stage.spec.timeout,
+        "retries": stage.spec.retries,
+        "code": {key: [entry.digest, _from_location(entry.location)] for key, entry in stage.code.items()},
+        "unresolved": [[edge.reason, _from_location(edge.location)] for edge in stage.unresolved],
+        "libraries": {name: [use.version, list(use.names)] for name, use in stage.libraries.items()},
+        "via": dict(stage.via),
+        "spans": {key: list(span) for key, span in stage.spans.items()},
+        "params": dict(stage.params),
+        "env": dict(stage.env),
+        "texts": dict(stage.texts),
+        "steady": stage.steady and stage.steady.to_plain(),
     }
 
 

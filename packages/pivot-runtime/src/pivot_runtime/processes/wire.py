@@ -14,6 +14,7 @@ QUIET_HOST, PRELOAD, SIZE_BYTES = b"q", b"p", 8
 """Further requests: to start a host whose output is dropped, and to import libraries, with a message after its size."""
 
 _CHUNK = 1 << 16
+_EMPTY = 2
 
 
 class _Encoder(JSONEncoder):
@@ -32,13 +33,26 @@ dumps, loads = _Encoder().encode, _Decoder().decode
 """As `json.dumps` and `json.loads`, unaffected by user code that replaces these."""
 
 
+class Encoded:
+    """A value of a message that is JSON already; it is on one line."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+
 def send(fd: int, message: dict[str, Any]) -> None:
-    """Write one message whole.
+    """Write one message, some of whose values may be `Encoded`, whole.
 
     Raises:
         BrokenPipeError: The reader is gone.
     """
-    view = memoryview(dumps(message).encode() + b"\n")
+    encoded = {key: value.content for key, value in message.items() if type(value) is Encoded}
+    content = dumps(
+        {key: value for key, value in message.items() if key not in encoded} if encoded else message
+    ).encode()
+    for key, value in encoded.items():
+        content = b"%s%s%s: %s}" % (content[:-1], b", " if len(content) > _EMPTY else b"", dumps(key).encode(), value)
+    view = memoryview(content + b"\n")
     while view:
         view = view[write(fd, view) :]
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from threading import active_count, get_ident, local
 from types import CodeType, ModuleType, TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from pivot_core.digest import digest_bytes
 from pivot_fingerprint.programs import inherited_environment, track_putenv
@@ -44,6 +44,59 @@ _IMPORT_SYSTEM: Final = frozenset({"_frozen_importlib_external", "importlib._boo
 
 _METADATA: Final = frozenset({"importlib.metadata", "importlib_metadata"})
 """The modules that look for installed distributions in each directory on the module search path."""
+
+
+class Findings(NamedTuple):
+    """What a recorder has found, as far as it grows while fingerprints are made.
+
+    Attributes:
+        facts: By kind and subject, the value of each fact.
+        sources: See `LoadRecorder`.
+        opened: By path, the stamp of each file that was opened, and when.
+        written: The files that were opened to write.
+        unrecorded: See `LoadRecorder`.
+        asked: See `ModuleSearches`.
+        contents: By directory, the names in it, or its time of change.
+    """
+
+    facts: Mapping[tuple[str, str], str]
+    sources: Mapping[str, str]
+    opened: Mapping[str, tuple[str, int]]
+    written: Collection[str]
+    unrecorded: Collection[str]
+    asked: Collection[str]
+    contents: Mapping[str, str | frozenset[str]]
+
+    def since(self, before: "Findings") -> "Findings":
+        """Return only what was not found before."""
+        return Findings(
+            {key: value for key, value in self.facts.items() if key not in before.facts},
+            {path: digest for path, digest in self.sources.items() if path not in before.sources},
+            {path: opening for path, opening in self.opened.items() if path not in before.opened},
+            [path for path in self.written if path not in before.written],
+            [reason for reason in self.unrecorded if reason not in before.unrecorded],
+            [name for name in self.asked if name not in before.asked],
+            {path: content for path, content in self.contents.items() if path not in before.contents},
+        )
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the findings as data for JSON."""
+        contents = {path: each if isinstance(each, str) else sorted(each) for path, each in self.contents.items()}
+        return {**self._asdict(), "facts": [[*key, value] for key, value in self.facts.items()], "contents": contents}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> "Findings":
+        """Return the findings of such data."""
+        return cls(
+            **{
+                **plain,
+                "facts": {(kind, subject): value for kind, subject, value in plain["facts"]},
+                "opened": {path: (found, at) for path, (found, at) in plain["opened"].items()},
+                "contents": {
+                    path: each if isinstance(each, str) else frozenset(each) for path, each in plain["contents"].items()
+                },
+            }
+        )
 
 
 class LoadRecorder:
@@ -118,6 +171,26 @@ class LoadRecorder:
         """Add a fact, unless there is one about the same subject."""
         self._facts.setdefault((fact.kind, fact.subject), fact.value)
 
+    def findings(self) -> Findings:
+        """Return what was found so far, for the recorder of the process that has forked this one."""
+        contents = dict(self._searches.contents)
+        own = (dict(self._facts), dict(self.sources), dict(self._opened), set(self._written))
+        return Findings(*own, tuple(self.unrecorded), set(self._searches.asked), contents)
+
+    def add(self, found: Findings) -> bool:
+        """Add the findings of a process that this one has forked; return whether they agree with its own."""
+        agree = all(self._facts.get(key, value) == value for key, value in found.facts.items()) and all(
+            self.sources.get(path, content) == content for path, content in found.sources.items()
+        )
+        self._facts = {**found.facts, **self._facts}
+        self.sources = {**found.sources, **self.sources}
+        self._opened = {**found.opened, **self._opened}
+        self._written.update(found.written)
+        self.unrecorded.update(dict.fromkeys(found.unrecorded))
+        self._searches.asked.update(found.asked)
+        self._searches.contents = {**found.contents, **self._searches.contents}
+        return agree
+
     def watch(self, code: CodeType) -> None:
         """Observe the calls of a user's module while it is imported."""
         if self._active:
@@ -161,7 +234,7 @@ class LoadRecorder:
                 self._path(_kind_of_listing(2), "." if args[0] is None else args[0])
         elif event == "_thread.start_joinable_thread":
             self.threads.note(args[0])
-        elif event in _UNSEEN and get_ident() == self._thread:
+        elif event in _UNSEEN and get_ident() == self._thread and not self._is_paused():
             self.unrecorded[_UNSEEN[event]] = None
 
     def _opening(self, path: Any, mode: Any, flags: Any) -> None:
@@ -371,6 +444,7 @@ class ModuleSearches:
 
     Attributes:
         asked: The names of the modules that were looked for, without their packages.
+        contents: By directory, the names in it; its time of change if it is installed, or cannot be listed.
     """
 
     def __init__(
@@ -386,7 +460,7 @@ class ModuleSearches:
         self._is_installed = is_installed
         self._paused = paused
         self._absolute: dict[str, str] = {}
-        self._contents: dict[str, str | frozenset[str]] = {}
+        self.contents: dict[str, str | frozenset[str]] = {}
 
     def find_spec(self, fullname: str, path: Sequence[str] | None = None, _: ModuleType | None = None) -> None:
         """Record the search, and leave it to the other finders."""
@@ -406,9 +480,9 @@ class ModuleSearches:
 
     def look_again(self, unsearched: Collection[str]) -> None:
         """List the directories that are not installed again; forget the ``unsearched`` ones."""
-        listed = [path for path, content in self._contents.items() if not isinstance(content, str)]
+        listed = [path for path, content in self.contents.items() if not isinstance(content, str)]
         for path in listed:
-            del self._contents[path]
+            del self.contents[path]
         for path in listed:
             if path not in unsearched:
                 self._content(path)
@@ -420,14 +494,14 @@ class ModuleSearches:
             Fact(load_trace.MTIME, path, content)
             if isinstance(content, str)
             else Fact(load_trace.MODULES, path, load_trace.modules_of(content, self.asked))
-            for path, content in self._contents.items()
+            for path, content in self.contents.items()
         ]
 
     def _content(self, path: str) -> str | frozenset[str]:
         """The names in a directory; its time of change if it is installed, or cannot be listed."""
-        content = self._contents.get(path)
+        content = self.contents.get(path)
         if content is None:
             with self._paused():
                 listed = None if self._is_installed(f"{path}/") else load_trace.listing(path)
-                content = self._contents[path] = load_trace.mtime(path) if listed is None else frozenset(listed)
+                content = self.contents[path] = load_trace.mtime(path) if listed is None else frozenset(listed)
         return content

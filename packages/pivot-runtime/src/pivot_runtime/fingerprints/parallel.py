@@ -1,0 +1,136 @@
+"""Fingerprints of many stages, made side by side in forked processes.
+
+Besides being faster, this keeps the memory of the process that forks them small: syntax trees and all else that
+fingerprints need ends with the forked processes, and each process of a stage that is forked later copies less.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from os import _exit, fork, pipe, read, waitpid, write  # user code may replace those of the module
+from typing import NamedTuple
+
+from pivot_runtime.fingerprints.encoded_stages import EncodedStages
+from pivot_runtime.fingerprints.load_recorder import Findings, LoadRecorder
+from pivot_runtime.fingerprints.stage_fingerprints import DeclaredStage, StageFingerprints
+from pivot_runtime.processes import parent_death, wire
+from pivot_runtime.processes.cpu_count import default_jobs
+from pivot_runtime.worker import stage_main
+
+_MANY_STAGES = 64
+"""The number of stages whose fingerprints take longer than forking processes for them."""
+_MOST = 4
+_CHUNK = 1 << 16
+
+
+class _Part(NamedTuple):
+    """A process that makes some of the fingerprints.
+
+    Attributes:
+        stages: The stages.
+        name: The name under which their manifests are kept.
+        pid: Its pid; None if it could not be started.
+        reader: The descriptor that its result comes from.
+    """
+
+    stages: Sequence[DeclaredStage]
+    name: str
+    pid: int | None = None
+    reader: int = -1
+
+
+def is_worthwhile(stages: Sequence[DeclaredStage]) -> bool:
+    """Whether there are enough stages to fork processes for their fingerprints."""
+    return len(stages) >= _MANY_STAGES
+
+
+def encoded(
+    stages: Sequence[DeclaredStage],
+    fingerprints: StageFingerprints,
+    recorder: LoadRecorder,
+    is_reliable: Callable[[], bool] = lambda: True,
+) -> EncodedStages | None:
+    """The stages with their fingerprints, made in forked processes; this process must have no other thread.
+
+    None if a file was edited meanwhile, so that two processes have read different contents. The fingerprints of a
+    process that fails are made here, and so are those of one where ``is_reliable`` is false at its end. The
+    ``recorder`` of this process gets what it would have recorded.
+    """
+    parts = [_started(each, name, fingerprints, recorder, is_reliable) for each, name in _split(stages)]
+    results, agree = [], True
+    for part in parts:
+        result = _result(part)
+        if result is None:
+            results.append(fingerprints.encoded(part.stages, part.name))
+        else:
+            agree = recorder.add(result[0]) and agree
+            results.append(result[1])
+    return EncodedStages.joined(results) if agree else None
+
+
+def _split(stages: Sequence[DeclaredStage]) -> Iterator[tuple[Sequence[DeclaredStage], str]]:
+    """Split the stages into neighbours, which often use the same code."""
+    count = max(1, min(_MOST, default_jobs(), 2 * len(stages) // _MANY_STAGES))
+    for number in range(count):
+        begin, end = (len(stages) * each // count for each in (number, number + 1))
+        yield stages[begin:end], f"{number + 1}/{count}"
+
+
+def _started(
+    stages: Sequence[DeclaredStage],
+    name: str,
+    fingerprints: StageFingerprints,
+    recorder: LoadRecorder,
+    is_reliable: Callable[[], bool],
+) -> _Part:
+    stage_main.flush_streams()  # else both processes print what is in the buffers
+    try:
+        reader, writer = pipe()
+    except OSError:
+        return _Part(stages, name)
+    own = os.getpid()
+    before = recorder.findings()
+    try:
+        with recorder.paused():
+            pid = fork()
+    except OSError:
+        os.close(reader)
+        os.close(writer)
+        return _Part(stages, name)
+    if pid == 0:
+        try:
+            parent_death.die_with(own)
+            result = fingerprints.encoded(stages, name)
+            stage_main.flush_streams()
+            if is_reliable():
+                head = wire.dumps(recorder.findings().since(before).to_plain()).encode()
+                _write(writer, b"%d %s\n%s" % (len(result.text), head, result.text))
+        finally:
+            _exit(0)
+    os.close(writer)
+    return _Part(stages, name, pid, reader)
+
+
+def _result(part: _Part) -> tuple[Findings, EncodedStages] | None:
+    """What a process has recorded, and its stages; None if it has failed."""
+    if part.pid is None:
+        return None
+    content = bytearray()
+    while data := read(part.reader, _CHUNK):
+        content += data
+    os.close(part.reader)
+    with contextlib.suppress(ChildProcessError):  # the user's module may have set that nobody waits for children
+        waitpid(part.pid, 0)
+    head, _, text = bytes(content).partition(b"\n")
+    size, _, found = head.partition(b" ")
+    if not size or int(size) != len(text):
+        return None
+    return Findings.from_plain(wire.loads(found.decode())), EncodedStages(
+        [each.spec.address for each in part.stages], text
+    )
+
+
+def _write(fd: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[write(fd, view) :]

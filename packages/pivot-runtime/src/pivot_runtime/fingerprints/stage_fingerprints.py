@@ -1,0 +1,110 @@
+"""The fingerprint of each stage of a load: its code, with all that loads its deps and writes its outs."""
+
+import pathlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import attrs
+
+from pivot_cache.layout import Layout
+from pivot_core.paths import ArtifactPath
+from pivot_core.spec import StageSpec
+from pivot_core.stages.annotations import Dep, Out
+from pivot_core.stages.command import KEY
+from pivot_core.stages.stage import Stage
+from pivot_fingerprint import Fingerprinter, Manifest
+from pivot_runtime.definitions import params
+from pivot_runtime.definitions.shell_code import ShellInputs
+from pivot_runtime.fingerprints import environ_changes
+from pivot_runtime.fingerprints.encoded_stages import EncodedStages
+from pivot_runtime.fingerprints.load_recorder import LoadRecorder
+from pivot_runtime.fingerprints.outline_cache import OutlineCache
+from pivot_runtime.loading.loaded import LoadedStage, Steady, stage_of
+
+
+class DeclaredStage(NamedTuple):
+    """A stage of a load.
+
+    Attributes:
+        spec: Its declaration.
+        stage: The stage, with its parameters.
+        values: Its parameters by name, as plain data.
+        command: What its shell command depends on; None if it is a Python function.
+    """
+
+    spec: StageSpec
+    stage: Stage
+    values: Mapping[str, Any]
+    command: ShellInputs | None
+
+
+class StageFingerprints:
+    """Makes the fingerprints of stages, in the process that has imported them, or in one forked from it."""
+
+    def __init__(
+        self,
+        root: pathlib.Path,
+        file: pathlib.Path,
+        recorder: LoadRecorder,
+        is_user_code: Callable[[str], bool],
+        assigned: Mapping[str, str],
+    ) -> None:
+        """Make none yet.
+
+        Args:
+            root: The project's root.
+            file: The pipeline file.
+            recorder: The recorder of the load, which notes what the fingerprints depend on.
+            is_user_code: Whether code in a file is the user's.
+            assigned: By name, a digest of each environment variable that the import set.
+        """
+        self._root, self._file = root, file
+        self._recorder = recorder
+        self._is_user_code = is_user_code
+        self._assigned = assigned
+
+    def encoded(self, stages: Iterable[DeclaredStage], part: str = "") -> EncodedStages:
+        """These stages with their fingerprints.
+
+        Manifests are kept for the next load, where the same ``part`` of the pipeline finds them.
+        """
+        fingerprinter = Fingerprinter(
+            is_user_code=self._is_user_code,
+            root=self._root,
+            memo=OutlineCache(Layout(self._root).outlines_dir),
+            chance=self._recorder.random_calls.numbers,
+            listener=self._recorder,
+            kept_as=f"{self._file}\0{part}" if part else str(self._file),
+        )
+        with fingerprinter:
+            return EncodedStages.of(self._loaded(each, fingerprinter) for each in stages)
+
+    def _loaded(self, declared: DeclaredStage, fingerprinter: Fingerprinter) -> LoadedStage:
+        spec, stage, values, command = declared
+        env = params.variables(stage, spec.address) if stage.env else {}
+        if command is not None:
+            env = environ_changes.named_by(command.texts[KEY], self._assigned) | env
+            loaded = stage_of(attrs.evolve(spec, named=command.named), command.manifest, values, env)
+            return attrs.evolve(loaded, texts=command.texts)
+        with self._recorder.paused():
+            manifest, steady = self._fingerprint(spec, stage, fingerprinter)
+        return attrs.evolve(stage_of(spec, manifest, values, env), steady=steady)
+
+    def _fingerprint(
+        self, spec: StageSpec, stage: Stage, fingerprinter: Fingerprinter
+    ) -> tuple[Manifest, Steady | None]:
+        """The manifest of a stage, and the digests of its values if these may differ at each import."""
+
+        def resolved(declared: Dep | Out) -> str | list[str]:
+            paths = [str(ArtifactPath.resolve(path, base=spec.base, root=str(self._root))) for path in declared.paths]
+            return paths[0] if isinstance(declared.path, str) else paths
+
+        # The paths too, since they say which file is loaded for which parameter.
+        values: dict[str, object] = {f"loader:{name}": (resolved(dep), dep.loader) for name, dep in stage.deps.items()}
+        values |= {f"writer:{key}": (resolved(out), out.loader) for key, out in stage.outs.items()}
+        values |= {f"previous:{name}": (resolved(out), out.loader) for name, out in stage.previous.items()}
+        values |= params.behaviour(stage, self._is_user_code)
+        manifest = fingerprinter.fingerprint(stage.func, values)
+        if not self._recorder.random_calls.may_differ:
+            return manifest, None
+        return manifest, Steady(*fingerprinter.unstable_values(stage.func, values))
