@@ -5,8 +5,8 @@ import pathlib
 
 import pytest
 
-from pivot_runtime.fingerprints import outline_cache
-from pivot_runtime.fingerprints.outline_cache import OutlineCache
+from pivot_runtime.definitions import outline_cache
+from pivot_runtime.definitions.outline_cache import OutlineCache
 
 KEY, OTHER = bytes(range(16)), bytes(16)
 

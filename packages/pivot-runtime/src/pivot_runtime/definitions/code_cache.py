@@ -24,6 +24,9 @@ _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLO
 class CodeCache:
     """Compiled code by key, in a directory of the project; errors are ignored.
 
+    Attributes:
+        misses: How often code was kept since there was none.
+
     Code is only used from files that this user wrote in this directory on this machine: a file that arrived in another
     way, such as in an archive with the project, does not have the seal, and counts as absent.
     """
@@ -37,6 +40,7 @@ class CodeCache:
         self._machine = _machine_id()
         self._secret: bytes | None = None
         self._pruned = False
+        self.misses = 0
 
     def key(self, source: bytes, path: str) -> bytes:
         """The key of the code of a source file, in this interpreter with its options."""
@@ -67,6 +71,7 @@ class CodeCache:
 
     def put(self, key: bytes, code: CodeType) -> None:
         """Keep code under a key."""
+        self.misses += 1
         with contextlib.suppress(OSError, ValueError):
             for directory, mode in ((os.path.dirname(self._directory), 0o777), (self._directory, 0o700)):
                 with contextlib.suppress(FileExistsError):

@@ -17,8 +17,8 @@ from pivot_runtime.processes import parent_death, wire
 from pivot_runtime.processes.cpu_count import default_jobs
 from pivot_runtime.worker import stage_main
 
-_MANY_STAGES = 64
-"""The number of stages whose fingerprints take longer than forking processes for them."""
+_MANY_STAGES, _MANY_FILES = 64, 64
+"""The numbers of stages and of new files whose fingerprints take longer than forking processes for them."""
 _MOST = 4
 _CHUNK = 1 << 16
 
@@ -28,57 +28,62 @@ class _Part(NamedTuple):
 
     Attributes:
         stages: The stages.
+        files: Files to read first.
         name: The name under which their manifests are kept.
         pid: Its pid; None if it could not be started.
         reader: The descriptor that its result comes from.
     """
 
     stages: Sequence[DeclaredStage]
+    files: Sequence[str]
     name: str
     pid: int | None = None
     reader: int = -1
 
 
-def is_worthwhile(stages: Sequence[DeclaredStage]) -> bool:
-    """Whether there are enough stages to fork processes for their fingerprints."""
-    return len(stages) >= _MANY_STAGES
+def is_worthwhile(stages: Sequence[DeclaredStage], files: Sequence[str]) -> bool:
+    """Whether there are enough stages, or new files, to fork processes for their fingerprints."""
+    return len(stages) >= _MANY_STAGES or (len(files) >= _MANY_FILES and len(stages) > 1)
 
 
 def encoded(
     stages: Sequence[DeclaredStage],
+    files: Sequence[str],
     fingerprints: StageFingerprints,
     recorder: LoadRecorder,
     is_reliable: Callable[[], bool] = lambda: True,
 ) -> EncodedStages | None:
     """The stages with their fingerprints, made in forked processes; this process must have no other thread.
 
+    These first read the new ``files``, each some of them.
+
     None if a file was edited meanwhile, so that two processes have read different contents. The fingerprints of a
     process that fails are made here, and so are those of one where ``is_reliable`` is false at its end. The
     ``recorder`` of this process gets what it would have recorded.
     """
-    parts = [_started(each, name, fingerprints, recorder, is_reliable) for each, name in _split(stages)]
+    parts = [_started(part, fingerprints, recorder, is_reliable) for part in _split(stages, files)]
     results, agree = [], True
     for part in parts:
         result = _result(part)
         if result is None:
-            results.append(fingerprints.encoded(part.stages, part.name))
+            results.append(fingerprints.encoded(part.stages, part.name, part.files))
         else:
             agree = recorder.add(result[0]) and agree
             results.append(result[1])
     return EncodedStages.joined(results) if agree else None
 
 
-def _split(stages: Sequence[DeclaredStage]) -> Iterator[tuple[Sequence[DeclaredStage], str]]:
-    """Split the stages into neighbours, which often use the same code."""
-    count = max(1, min(_MOST, default_jobs(), 2 * len(stages) // _MANY_STAGES))
+def _split(stages: Sequence[DeclaredStage], files: Sequence[str]) -> Iterator[_Part]:
+    """Split the stages into neighbours, which often use the same code, and the files evenly."""
+    work = max(2 * len(stages) // _MANY_STAGES, 2 * len(files) // _MANY_FILES)
+    count = max(1, min(_MOST, default_jobs(), work, len(stages)))
     for number in range(count):
         begin, end = (len(stages) * each // count for each in (number, number + 1))
-        yield stages[begin:end], f"{number + 1}/{count}"
+        yield _Part(stages[begin:end], files[number::count], f"{number + 1}/{count}")
 
 
 def _started(
-    stages: Sequence[DeclaredStage],
-    name: str,
+    part: _Part,
     fingerprints: StageFingerprints,
     recorder: LoadRecorder,
     is_reliable: Callable[[], bool],
@@ -87,7 +92,7 @@ def _started(
     try:
         reader, writer = pipe()
     except OSError:
-        return _Part(stages, name)
+        return part
     own = os.getpid()
     before = recorder.findings()
     try:
@@ -96,11 +101,11 @@ def _started(
     except OSError:
         os.close(reader)
         os.close(writer)
-        return _Part(stages, name)
+        return part
     if pid == 0:
         try:
             parent_death.die_with(own)
-            result = fingerprints.encoded(stages, name)
+            result = fingerprints.encoded(part.stages, part.name, part.files)
             stage_main.flush_streams()
             if is_reliable():
                 head = wire.dumps(recorder.findings().since(before).to_plain()).encode()
@@ -108,7 +113,7 @@ def _started(
         finally:
             _exit(0)
     os.close(writer)
-    return _Part(stages, name, pid, reader)
+    return part._replace(pid=pid, reader=reader)
 
 
 def _result(part: _Part) -> tuple[Findings, EncodedStages] | None:

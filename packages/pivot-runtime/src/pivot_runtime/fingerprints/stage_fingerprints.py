@@ -14,11 +14,11 @@ from pivot_core.stages.command import KEY
 from pivot_core.stages.stage import Stage
 from pivot_fingerprint import Fingerprinter, Manifest
 from pivot_runtime.definitions import params
+from pivot_runtime.definitions.outline_cache import OutlineCache
 from pivot_runtime.definitions.shell_code import ShellInputs
 from pivot_runtime.fingerprints import environ_changes
 from pivot_runtime.fingerprints.encoded_stages import EncodedStages
 from pivot_runtime.fingerprints.load_recorder import LoadRecorder
-from pivot_runtime.fingerprints.outline_cache import OutlineCache
 from pivot_runtime.loading.loaded import LoadedStage, Steady, stage_of
 
 
@@ -63,10 +63,11 @@ class StageFingerprints:
         self._is_user_code = is_user_code
         self._assigned = assigned
 
-    def encoded(self, stages: Iterable[DeclaredStage], part: str = "") -> EncodedStages:
+    def encoded(self, stages: Iterable[DeclaredStage], part: str = "", files: Iterable[str] = ()) -> EncodedStages:
         """These stages with their fingerprints.
 
-        Manifests are kept for the next load, where the same ``part`` of the pipeline finds them.
+        Manifests are kept for the next load, where the same ``part`` of the pipeline finds them. Of the user's modules,
+        ``files`` are read first.
         """
         fingerprinter = Fingerprinter(
             is_user_code=self._is_user_code,
@@ -77,6 +78,8 @@ class StageFingerprints:
             kept_as=f"{self._file}\0{part}" if part else str(self._file),
         )
         with fingerprinter:
+            with self._recorder.paused():
+                fingerprinter.read_ahead(files)
             return EncodedStages.of(self._loaded(each, fingerprinter) for each in stages)
 
     def _loaded(self, declared: DeclaredStage, fingerprinter: Fingerprinter) -> LoadedStage:

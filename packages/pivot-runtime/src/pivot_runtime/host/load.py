@@ -5,8 +5,9 @@ import os
 import pathlib
 import random
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
+from types import CodeType
 from typing import Any, NamedTuple
 
 import attrs
@@ -24,6 +25,7 @@ from pivot_runtime.definitions.code_cache import CodeCache
 from pivot_runtime.definitions.pipeline_file import Definitions, read_definitions
 from pivot_runtime.fingerprints import environ_changes, parallel
 from pivot_runtime.fingerprints.encoded_stages import EncodedStages
+from pivot_runtime.fingerprints.imported_files import ImportedFiles
 from pivot_runtime.fingerprints.stage_fingerprints import DeclaredStage, StageFingerprints
 from pivot_runtime.host import load_failure
 from pivot_runtime.host.library_process import LoadStart, SharedLibraries
@@ -105,10 +107,30 @@ class ImportedPipeline(Value):
     replacements: Replacements
 
 
+class LoadRequest(NamedTuple):
+    """The request to load a pipeline.
+
+    Attributes:
+        root: The project's root.
+        file: The pipeline file.
+        overrides: The texts of the parameter overrides.
+        announces: Announce the user's modules to the command.
+    """
+
+    root: pathlib.Path
+    file: pathlib.Path
+    overrides: tuple[str, ...]
+    announces: bool
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> "LoadRequest":
+        """The request in a message."""
+        root, file = pathlib.Path(plain["root"]), pathlib.Path(plain["file"])
+        return cls(root, file, tuple(plain["overrides"]), plain["announces"])
+
+
 def load(
-    root: pathlib.Path,
-    file: pathlib.Path,
-    overrides: Iterable[str],
+    request: LoadRequest,
     is_user_code: Callable[[str], bool],
     timer: ImportTimer,
     shared: SharedLibraries | None = None,
@@ -124,14 +146,14 @@ def load(
     """
     if shared is not None:
         changed = shared.changed()
-        unfit = changed or shared.unfit(root, file)
+        unfit = changed or shared.unfit(request.root, request.file)
         if unfit is not None:
             return _unshared(unfit, outdated=changed is not None), None
-    start = LoadStart(root, is_user_code) if shared is None else shared.start
+    start = LoadStart(request.root, is_user_code) if shared is None else shared.start
     collects = gc.isenabled()
     gc.disable()
     try:
-        return _Load(root, file, [Override.parse(text) for text in overrides], is_user_code, timer, start).run()
+        return _Load(request, is_user_code, timer, start).run()
     finally:
         gc.freeze()
         if collects:
@@ -143,18 +165,19 @@ class _Load:
 
     def __init__(
         self,
-        root: pathlib.Path,
-        file: pathlib.Path,
-        overrides: list[Override],
+        request: LoadRequest,
         is_user_code: Callable[[str], bool],
         timer: ImportTimer,
         start: LoadStart,
     ) -> None:
-        self._root, self._file, self._overrides = root, file, overrides
+        self._root, self._file = request.root, request.file
+        self._overrides = [Override.parse(text) for text in request.overrides]
         self._is_user_code = is_user_code
         self._timer = timer
+        self._layout = Layout(self._root)
+        self._compiled = CodeCache(self._layout.compiled_dir)
+        self._imported_files = ImportedFiles(wire.EVENTS_FD if request.announces else None)
         self._times: ImportTimes | None = None
-        self._layout = Layout(root)
         self._originals, self._recorder = start.originals, start.recorder
         self._requests = ImportRequests(is_user_code, start.libraries)
         if start.libraries is not None:
@@ -162,6 +185,7 @@ class _Load:
         self._random_state = RandomState()
         self._sources: dict[str, str] = {}
         self._assigned: dict[str, str] = {}
+        self._misses = 0
         self._stages: dict[str, LiveStage] = {}
 
     def run(self) -> tuple[dict[str, Any], ImportedPipeline | None]:
@@ -173,13 +197,13 @@ class _Load:
 
     def _run(self) -> tuple[dict[str, Any], ImportedPipeline | None]:
         process = os.getpid()
-        cache = CodeCache(self._layout.compiled_dir)
-        source_import.import_from_source(self._is_user_code, self._sources, cache, self._recorder.watch)
+        source_import.import_from_source(self._is_user_code, self._sources, self._compiled, self._importing)
         os.chdir(self._file.parent)
         sys.argv[:] = [str(self._file)]
         try:
             with self._recorder:
                 definitions = self._import()
+                self._imported_files.end()
                 self._originals.restore_builtins()
                 if os.getpid() != process:
                     stage_main.end_fork()  # a fork of the user's ends where its import ends
@@ -208,6 +232,13 @@ class _Load:
         times = None if self._times is None else self._times.to_plain()
         own = {**to_plain(loaded), "stages": wire.Encoded(stages.array), "assigned": self._assigned}
         return {"event": "loaded", **own, "times": times, **self._imports()}, self._imported(replacements, stages)
+
+    def _importing(self, code: CodeType) -> None:
+        """Note the code of a module that is about to run for the first time."""
+        self._recorder.watch(code)
+        files = self._imported_files
+        files.add(code.co_filename, is_new=self._compiled.misses > self._misses)
+        self._misses = self._compiled.misses
 
     def _imports(self) -> dict[str, Any]:
         """The libraries that the import asked for and loaded, for imports in advance."""
@@ -247,8 +278,9 @@ class _Load:
         """The stages with their fingerprints; None if a file was edited meanwhile."""
         recorder = self._recorder
         made = StageFingerprints(self._root, self._file, recorder, self._is_user_code, self._assigned)
-        if parallel.is_worthwhile(stages) and not self._threads():
-            return parallel.encoded(stages, made, recorder, lambda: not self._requests.refused)
+        files = self._imported_files.files if self._imported_files.are_new else ()
+        if parallel.is_worthwhile(stages, files) and not self._threads():
+            return parallel.encoded(stages, files, made, recorder, lambda: not self._requests.refused)
         return made.encoded(stages)
 
     def _threads(self) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ import faulthandler
 import fcntl
 import gc
 import os
-import pathlib
 import select
 import sys
 import termios
@@ -17,7 +16,7 @@ from pivot_fingerprint import register_encoder
 from pivot_fingerprint.observation import LiveCode
 from pivot_runtime.definitions import source_import
 from pivot_runtime.host.library_process import SharedLibraries
-from pivot_runtime.host.load import ImportedPipeline, load
+from pivot_runtime.host.load import ImportedPipeline, LoadRequest, load
 from pivot_runtime.host.stage_runs import StageRuns
 from pivot_runtime.processes import current_line, parent_death, wire
 from pivot_runtime.processes.import_timer import ImportTimer
@@ -125,12 +124,11 @@ class Host:
         return self._runs
 
     def _load(self, message: Mapping[str, Any]) -> None:
-        root, file = pathlib.Path(message["root"]), pathlib.Path(message["file"])
         timer = ImportTimer(self._is_user_code)
         answering = current_line.answering(message["root"], self._is_user_code, wire.EVENTS_FD, timer.libraries)
         # During a load nothing reads the pipe, so its end would go unnoticed.
         with parent_death.dying_with(self._coordinator), answering:
-            answer, self._imported = load(root, file, message["overrides"], self._is_user_code, timer, self._shared)
+            answer, self._imported = load(LoadRequest.from_plain(message), self._is_user_code, timer, self._shared)
         wire.send(wire.EVENTS_FD, answer)
 
 

@@ -401,7 +401,7 @@ class _Loader:
                     self._take_first(waiting)
                 self._let_go(file)
                 waiting.append((file, self._start_host(file, unknown)))
-                waiting[-1][1].ask_to_load(self._root, file, self._overrides)
+                waiting[-1][1].ask_to_load(self._root, file, self._overrides, alone=len(unknown) == 1)
                 if self._options.runs_stages:
                     waiting[-1][1].prepare()
                 if file == unknown[0]:

@@ -19,6 +19,7 @@ from pivot_core.errors import PivotError
 from pivot_core.progress import no_progress
 from pivot_runtime.errors import HostError, LoadError
 from pivot_runtime.loading.loaded import ImportTimes, Loaded, from_plain
+from pivot_runtime.loading.read_ahead import ReadAhead
 from pivot_runtime.processes import process_tree, wire
 from pivot_runtime.processes.startup_state import StartupState, can_fork
 
@@ -92,6 +93,7 @@ class HostClient:
         self.asked: tuple[str, ...] = ()
         self.libraries: tuple[str, ...] = ()
         self._child = child
+        self._ahead: ReadAhead | None = None
         self._asked = time.monotonic()
         self._pidfd = None if child else process_tree.pidfd_of(self.pid)
 
@@ -158,17 +160,23 @@ class HostClient:
             PivotError: A definition in it is wrong.
             HostError: The host died.
         """
-        self.ask_to_load(root, file, overrides)
+        self.ask_to_load(root, file, overrides, alone=True)
         return self.loaded(*slow)
 
-    def ask_to_load(self, root: pathlib.Path, file: pathlib.Path, overrides: Sequence[str] = ()) -> None:
+    def ask_to_load(
+        self, root: pathlib.Path, file: pathlib.Path, overrides: Sequence[str] = (), *, alone: bool = False
+    ) -> None:
         """Begin a load; `loaded` returns the answer.
+
+        If no other host works meanwhile, but this one ``alone``, this process shares its work while it waits.
 
         Raises:
             HostError: The host died.
         """
         self._asked = time.monotonic()
-        self.send({"op": "load", "root": str(root), "file": str(file), "overrides": list(overrides)})
+        self._ahead = ReadAhead(root)
+        request = {"op": "load", "root": str(root), "file": str(file), "overrides": list(overrides)}
+        self.send({**request, "announces": alone and (os.process_cpu_count() or 1) > 1})
 
     def prepare(self) -> None:
         """Let the host prepare for stage runs as soon as it has answered `ask_to_load`.
@@ -232,9 +240,15 @@ class HostClient:
                     self._pending.remove(message)
                     return message
             left = until - time.monotonic()
+            if not waiting.poll(0) and left > 0 and self._ahead is not None and self._ahead.read_next():
+                continue
             if left <= 0 or not waiting.poll(None if left == math.inf else left * 1000):
                 return None
-            self._pending += self.receive()
+            for message in self.receive():
+                if message["event"] != "importing":
+                    self._pending.append(message)
+                elif self._ahead is not None:
+                    self._ahead.announced(message)
 
     def _progress(self) -> tuple[str, Mapping[str, float]]:
         """Return the line of user code that the host runs now, and the seconds of each library; empty if unknown."""
