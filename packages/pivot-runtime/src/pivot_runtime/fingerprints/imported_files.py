@@ -25,6 +25,7 @@ class ImportedFiles:
         self._to = to
         self._new = 0
         self._announced = 0
+        self._ended = False
 
     @property
     def are_new(self) -> bool:
@@ -32,7 +33,9 @@ class ImportedFiles:
         return self._new >= MANY_NEW
 
     def add(self, file: str, *, is_new: bool) -> None:
-        """Add a file, whose code is kept unless it ``is_new``."""
+        """Add a file, whose code is kept unless it ``is_new``; does nothing after `end`."""
+        if self._ended:
+            return
         self.files.append(file)
         self._new += is_new
         if self._to is not None and self.are_new and len(self.files) - self._announced >= _BATCH:
@@ -41,6 +44,7 @@ class ImportedFiles:
 
     def end(self) -> None:
         """Announce that no more will be imported, and that this process will read the rest itself."""
+        self._ended = True
         if self._announced and self._to is not None:
             wire.send(self._to, {"event": "importing", "files": None})
 

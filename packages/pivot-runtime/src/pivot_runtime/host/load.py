@@ -4,6 +4,7 @@ import gc
 import os
 import pathlib
 import random
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
@@ -36,6 +37,11 @@ from pivot_runtime.processes.import_timer import ImportTimer
 from pivot_runtime.processes.originals import Originals, Replacements
 from pivot_runtime.worker import stage_main
 
+_USED_BY_FORKS = frozenset(
+    {"_thread", "threading", "os", "posix", "posixpath", "time", "signal", "sys", "io", "json.decoder", "json.encoder"}
+)
+"""The modules whose functions Pivot uses to fork processes and to hear from them."""
+_REPLACED_BY_RECORDER = frozenset({"os.stat", "os.lstat", "os.access"})
 _NUMPY_UNTOUCHED = 623
 """The position of numpy's global generator before it is used or seeded."""
 
@@ -279,17 +285,18 @@ class _Load:
         recorder = self._recorder
         made = StageFingerprints(self._root, self._file, recorder, self._is_user_code, self._assigned)
         files = self._imported_files.files if self._imported_files.are_new else ()
-        if parallel.is_worthwhile(stages, files) and not self._threads():
+        if parallel.is_worthwhile(stages, files) and self._can_fork():
             return parallel.encoded(stages, files, made, recorder, lambda: not self._requests.refused)
         return made.encoded(stages)
 
-    def _threads(self) -> tuple[str, ...]:
-        """The threads that prevent a fork, in words."""
-        replaced = self._originals.changed("_thread".__eq__)
+    def _can_fork(self) -> bool:
+        """Whether a forked process would be like this one, and the user's code would not notice its end."""
+        if signal.getsignal(signal.SIGCHLD) is not signal.SIG_DFL:
+            return False
+        if self._originals.changed(_USED_BY_FORKS.__contains__, _REPLACED_BY_RECORDER) is not None:
+            return False
         with self._recorder.paused():
-            return live_threads.describe_others(
-                self._recorder.threads, str(self._root), () if replaced is None else (replaced,)
-            )
+            return not live_threads.describe_others(self._recorder.threads, str(self._root))
 
     def _loaded(self) -> Loaded:
         """The load without its stages."""
