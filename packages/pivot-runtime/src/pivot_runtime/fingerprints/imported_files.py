@@ -1,5 +1,6 @@
 """The files of the user's modules while they are imported, announced to the command, which reads them ahead."""
 
+import contextlib
 import select
 from typing import Final
 
@@ -39,20 +40,25 @@ class ImportedFiles:
         self.files.append(file)
         self._new += is_new
         if self._to is not None and self.are_new and len(self.files) - self._announced >= _BATCH:
-            self._announce(self.files[self._announced :])
+            self._announce(self._to, self.files[self._announced :])
             self._announced = len(self.files)
 
     def end(self) -> None:
         """Announce that no more will be imported, and that this process will read the rest itself."""
         self._ended = True
         if self._announced and self._to is not None:
-            wire.send(self._to, {"event": "importing", "files": None})
+            with contextlib.suppress(OSError):
+                wire.send(self._to, {"event": "importing", "files": None})
 
-    def _announce(self, files: list[str]) -> None:
+    def _announce(self, to: int, files: list[str]) -> None:
         """Announce files, unless the command is behind: this process must not wait for it."""
         waiting = select.poll()
+        waiting.register(to, select.POLLOUT)
         for begin in range(0, len(files), _BATCH):
             message = {"event": "importing", "files": files[begin : begin + _BATCH]}
-            waiting.register(self._to or 0, select.POLLOUT)
             if len(wire.dumps(message)) < _LARGEST and waiting.poll(0):
-                wire.send(self._to or 0, message)
+                try:
+                    wire.send(to, message)
+                except OSError:  # the user's module has closed the descriptor
+                    self._to = None
+                    break
