@@ -41,9 +41,9 @@ ODD = """
 import os
 
 class Odd:
-    def __reduce__(self):
+    def __pivot_fingerprint__(self):
         {act}
-        return (Odd, ())
+        return "odd"
 
 DONE = []
 VALUE = Odd()
