@@ -8,11 +8,12 @@ from collections.abc import Iterator
 import pytest
 from source_projects import Sources
 
+from pivot_runtime.definitions.read_ahead import ReadAhead
 from pivot_runtime.fingerprints.imported_files import MANY_NEW, ImportedFiles
-from pivot_runtime.fingerprints.load_recorder import Findings, LoadRecorder
+from pivot_runtime.fingerprints.load_findings import LoadFindings
+from pivot_runtime.fingerprints.load_recorder import LoadRecorder
 from pivot_runtime.loading import host_client
 from pivot_runtime.loading.loaded import Loaded
-from pivot_runtime.loading.read_ahead import ReadAhead
 from pivot_runtime.processes import wire
 
 COUNT = 70
@@ -56,7 +57,7 @@ def project(tmp_path: pathlib.Path) -> Sources:
 
 
 def loads(project: Sources) -> tuple[Loaded, Loaded]:
-    """What is loaded with forked processes, and without."""
+    """The loads with forked processes, and without."""
     forked = project.load()
     project.write("in_host", "yes")
     return forked, project.load()
@@ -134,7 +135,10 @@ def test_output_appears_once(project: Sources, capfd: pytest.CaptureFixture[str]
 
 
 def test_an_edit_between_two_readers_is_noticed() -> None:
-    recorders = Findings({}, {"/a.py": "1"}, {}, [], [], [], {}), Findings({}, {"/a.py": "2"}, {}, [], [], [], {})
+    recorders = (
+        LoadFindings({}, {"/a.py": "1"}, {}, [], [], [], {}),
+        LoadFindings({}, {"/a.py": "2"}, {}, [], [], [], {}),
+    )
     recorder = new_recorder()
 
     assert recorder.add(recorders[0])
@@ -142,7 +146,7 @@ def test_an_edit_between_two_readers_is_noticed() -> None:
 
 
 def test_findings_survive_the_way_between_processes() -> None:
-    found = Findings(
+    found = LoadFindings(
         {("type", "/a"): "1"},
         {"/a.py": "d"},
         {"/b": ("stamp", 3)},
@@ -153,7 +157,7 @@ def test_findings_survive_the_way_between_processes() -> None:
     )
     recorder, before = new_recorder(), new_recorder().findings()
 
-    assert recorder.add(Findings.from_plain(wire.loads(wire.dumps(found.to_plain()))))
+    assert recorder.add(LoadFindings.from_plain(wire.loads(wire.dumps(found.to_plain()))))
     assert recorder.findings().since(before) == found
 
 

@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from threading import active_count, get_ident, local
 from types import CodeType, ModuleType, TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 from pivot_core.digest import digest_bytes
 from pivot_fingerprint.programs import inherited_environment, track_putenv
 from pivot_runtime.definitions import source_import
+from pivot_runtime.fingerprints.load_findings import LoadFindings
 from pivot_runtime.freshness import load_trace
 from pivot_runtime.freshness.load_trace import Fact, LoadTrace
 from pivot_runtime.freshness.stamps import ABSENT, VARIABLE, VARIABLES, environment_digest, is_settled, stamp
@@ -44,59 +45,6 @@ _IMPORT_SYSTEM: Final = frozenset({"_frozen_importlib_external", "importlib._boo
 
 _METADATA: Final = frozenset({"importlib.metadata", "importlib_metadata"})
 """The modules that look for installed distributions in each directory on the module search path."""
-
-
-class Findings(NamedTuple):
-    """What a recorder has found, as far as it grows while fingerprints are made.
-
-    Attributes:
-        facts: By kind and subject, the value of each fact.
-        sources: See `LoadRecorder`.
-        opened: By path, the stamp of each file that was opened, and when.
-        written: The files that were opened to write.
-        unrecorded: See `LoadRecorder`.
-        asked: See `ModuleSearches`.
-        contents: By directory, the names in it, or its time of change.
-    """
-
-    facts: Mapping[tuple[str, str], str]
-    sources: Mapping[str, str]
-    opened: Mapping[str, tuple[str, int]]
-    written: Collection[str]
-    unrecorded: Collection[str]
-    asked: Collection[str]
-    contents: Mapping[str, str | frozenset[str]]
-
-    def since(self, before: "Findings") -> "Findings":
-        """Return only what was not found before."""
-        return Findings(
-            {key: value for key, value in self.facts.items() if key not in before.facts},
-            {path: digest for path, digest in self.sources.items() if path not in before.sources},
-            {path: opening for path, opening in self.opened.items() if path not in before.opened},
-            [path for path in self.written if path not in before.written],
-            [reason for reason in self.unrecorded if reason not in before.unrecorded],
-            [name for name in self.asked if name not in before.asked],
-            {path: content for path, content in self.contents.items() if path not in before.contents},
-        )
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return the findings as data for JSON."""
-        contents = {path: each if isinstance(each, str) else sorted(each) for path, each in self.contents.items()}
-        return {**self._asdict(), "facts": [[*key, value] for key, value in self.facts.items()], "contents": contents}
-
-    @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> "Findings":
-        """Return the findings of such data."""
-        return cls(
-            **{
-                **plain,
-                "facts": {(kind, subject): value for kind, subject, value in plain["facts"]},
-                "opened": {path: (found, at) for path, (found, at) in plain["opened"].items()},
-                "contents": {
-                    path: each if isinstance(each, str) else frozenset(each) for path, each in plain["contents"].items()
-                },
-            }
-        )
 
 
 class LoadRecorder:
@@ -171,13 +119,13 @@ class LoadRecorder:
         """Add a fact, unless there is one about the same subject."""
         self._facts.setdefault((fact.kind, fact.subject), fact.value)
 
-    def findings(self) -> Findings:
+    def findings(self) -> LoadFindings:
         """Return what was found so far, for the recorder of the process that has forked this one."""
         contents = dict(self._searches.contents)
         own = (dict(self._facts), dict(self.sources), dict(self._opened), set(self._written))
-        return Findings(*own, tuple(self.unrecorded), set(self._searches.asked), contents)
+        return LoadFindings(*own, tuple(self.unrecorded), set(self._searches.asked), contents)
 
-    def add(self, found: Findings) -> bool:
+    def add(self, found: LoadFindings) -> bool:
         """Add the findings of a process that this one has forked; return whether they agree with its own."""
         agree = all(self._facts.get(key, value) == value for key, value in found.facts.items()) and all(
             self.sources.get(path, content) == content for path, content in found.sources.items()

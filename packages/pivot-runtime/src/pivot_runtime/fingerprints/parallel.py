@@ -11,7 +11,8 @@ from os import _exit, fork, pipe, read, waitpid, write  # user code may replace 
 from typing import NamedTuple
 
 from pivot_runtime.fingerprints.encoded_stages import EncodedStages
-from pivot_runtime.fingerprints.load_recorder import Findings, LoadRecorder
+from pivot_runtime.fingerprints.load_findings import LoadFindings
+from pivot_runtime.fingerprints.load_recorder import LoadRecorder
 from pivot_runtime.fingerprints.stage_fingerprints import DeclaredStage, StageFingerprints
 from pivot_runtime.processes import parent_death, wire
 from pivot_runtime.processes.cpu_count import default_jobs
@@ -116,8 +117,8 @@ def _started(
     return part._replace(pid=pid, reader=reader)
 
 
-def _result(part: _Part) -> tuple[Findings, EncodedStages] | None:
-    """What a process has recorded, and its stages; None if it has failed."""
+def _result(part: _Part) -> tuple[LoadFindings, EncodedStages] | None:
+    """The findings and the stages of a process; None if it has failed."""
     if part.pid is None:
         return None
     content = bytearray()
@@ -130,7 +131,7 @@ def _result(part: _Part) -> tuple[Findings, EncodedStages] | None:
     size, _, found = head.partition(b" ")
     if not size or int(size) != len(text):
         return None
-    return Findings.from_plain(wire.loads(found.decode())), EncodedStages(
+    return LoadFindings.from_plain(wire.loads(found.decode())), EncodedStages(
         [each.spec.address for each in part.stages], text
     )
 

@@ -236,7 +236,7 @@ class _Load:
         if source_import.Changes({**self._sources, **loaded.read}).find():
             return {"event": "moved"}, None
         times = None if self._times is None else self._times.to_plain()
-        own = {**to_plain(loaded), "stages": wire.Encoded(stages.array), "assigned": self._assigned}
+        own = {**to_plain(loaded), "stages": wire.EncodedJSON(stages.array), "assigned": self._assigned}
         return {"event": "loaded", **own, "times": times, **self._imports()}, self._imported(replacements, stages)
 
     def _importing(self, code: CodeType) -> None:

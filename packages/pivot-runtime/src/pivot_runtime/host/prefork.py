@@ -23,7 +23,7 @@ _SOME_STAGES, _MORE_STAGES = 8, 16
 """The stages that have started, and that still may, when it pays to make functions immortal."""
 _USED_BY_STAGES = (
     *("pivot_runtime.worker.", "pivot_runtime.tracing.", "pivot_runtime.processes."),
-    *("pivot_runtime.host.load", "pivot_runtime.host.prefork", "pivot_runtime.host.load_recorder"),
+    *("pivot_runtime.host.load", "pivot_runtime.host.prefork", "pivot_runtime.fingerprints.load_recorder"),
     *("pivot_fingerprint.runtime.", "pivot_fingerprint.observation", "pivot_fingerprint.programs"),
     *("pivot_fingerprint.user_code", "pivot_fingerprint.disk", "pivot_core.loaders", "pivot_core.pipeline"),
     *("pivot_core.stages.", "pivot_core.values", "pivot_core.errors", "pivot_core.spec"),

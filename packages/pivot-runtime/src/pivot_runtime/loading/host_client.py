@@ -17,9 +17,9 @@ import attrs
 
 from pivot_core.errors import PivotError
 from pivot_core.progress import no_progress
+from pivot_runtime.definitions.read_ahead import ReadAhead
 from pivot_runtime.errors import HostError, LoadError
 from pivot_runtime.loading.loaded import ImportTimes, Loaded, from_plain
-from pivot_runtime.loading.read_ahead import ReadAhead
 from pivot_runtime.processes import process_tree, wire
 from pivot_runtime.processes.startup_state import StartupState, can_fork
 

@@ -33,7 +33,7 @@ dumps, loads = _Encoder().encode, _Decoder().decode
 """As `json.dumps` and `json.loads`, unaffected by user code that replaces these."""
 
 
-class Encoded:
+class EncodedJSON:
     """A value of a message that is JSON already; it is on one line."""
 
     def __init__(self, content: bytes) -> None:
@@ -41,12 +41,12 @@ class Encoded:
 
 
 def send(fd: int, message: dict[str, Any]) -> None:
-    """Write one message, some of whose values may be `Encoded`, whole.
+    """Write one message, some of whose values may be `EncodedJSON`, whole.
 
     Raises:
         BrokenPipeError: The reader is gone.
     """
-    encoded = {key: value.content for key, value in message.items() if type(value) is Encoded}
+    encoded = {key: value.content for key, value in message.items() if type(value) is EncodedJSON}
     content = dumps(
         {key: value for key, value in message.items() if key not in encoded} if encoded else message
     ).encode()
