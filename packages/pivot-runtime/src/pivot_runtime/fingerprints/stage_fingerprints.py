@@ -29,7 +29,7 @@ class DeclaredStage(NamedTuple):
         spec: Its declaration.
         stage: The stage, with its parameters.
         values: Its parameters by name, as plain data.
-        command: What its shell command depends on; None if it is a Python function.
+        command: The inputs of its shell command; None if it is a Python function.
     """
 
     spec: StageSpec
