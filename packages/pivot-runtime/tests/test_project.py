@@ -160,6 +160,6 @@ def test_kept_answers_are_of_the_project_that_a_command_finds(markers: list[str]
             with contextlib.suppress(PivotError):
                 found.append(str(find_root_without_links(directory)))
             with contextlib.suppress(FileNotFoundError):
-                answered.append(noop_cache.root())
+                answered.append(noop_cache._root())
 
     assert answered == found

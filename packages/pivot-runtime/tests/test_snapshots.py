@@ -13,7 +13,8 @@ from source_projects import HEAD, Sources, new_host
 from pivot_core.errors import PivotError
 from pivot_runtime.loading.host_client import load_in
 from pivot_runtime.loading.loaded import Loaded, LoadedStage
-from pivot_runtime.loading.snapshot import Snapshots
+from pivot_runtime.loading.snapshot import Snapshots, holds
+from pivot_runtime.project.project import Project
 
 MODULES = ("a", "b", "c", "kit", "kit.x", "kit.y", "kit.in.x", "space.x", "space.y", "json5")
 FILES = ("rules.txt", "sub/rules.txt")
@@ -175,7 +176,9 @@ def test_a_snapshot_says_what_a_load_says(declared: bool, before: list[Edit], af
         nothing = Edit("", "nothing", package=False, text=None)
         for edit in (nothing, *after):
             edit.make(root)
+            held = holds(Project.find(file.parent), os.environ)
             found = snapshots.find(file, ())
+            assert held == (found is not None)
             loaded = load(root, file)
             assert loaded is not None or not declared, "nothing is imported but what no edit touches"
             if found is not None:

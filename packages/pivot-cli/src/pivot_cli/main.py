@@ -17,10 +17,12 @@ _COMPLETE = "_PIVOT_COMPLETE"
 """The environment variable through which a shell requests completions."""
 _OFTEN_THE_SAME = ("repro", "status")
 """The commands whose output may be cached."""
-_RUNNING = ("repro", "run")
-"""The commands that run stages."""
-_WITHOUT_HOST = frozenset({"-n", "--dry-run", "--in-process", "--pdb"})
-"""The options with which they run none in another process."""
+_IMPORTING = ("repro", "run", "status")
+"""The commands that import a pipeline if it was edited, and are used most."""
+_WITHOUT_HOST = frozenset({"--in-process", "--pdb"})
+"""The options with which they need no host."""
+_WITHOUT_EDITS = frozenset({"-f", "--force", "--no-snapshot", "-a", "--all"})
+"""The options with which they probably need one though nothing was edited."""
 _REQUESTS_FOR_HELP = ("-h", "--help")
 _STARTED_AT = 19
 """The index of the start among the fields of a process after its name, in ticks since the machine's start."""
@@ -91,18 +93,29 @@ def _run(given: "list[str]", began: int, *, own_process: bool) -> int:
 
 def _fork_early(given: "Sequence[str]", beginning: "Beginning") -> "EarlyFork | None":
     """Fork a process for the user's code if this command will probably need one, since nothing cached answered it."""
-    if not given or given[0] not in _RUNNING or not _WITHOUT_HOST.isdisjoint(given):
-        return None
-    from pivot_runtime.freshness import noop_cache  # lazy
-
-    try:
-        root = noop_cache.root()
-    except FileNotFoundError:  # the command says so
+    if not given or given[0] not in _IMPORTING or not _WITHOUT_HOST.isdisjoint(given):
         return None
     from pivot_runtime.processes.early_fork import EarlyFork  # lazy
     from pivot_runtime.processes.startup_state import StartupState  # lazy
 
-    return EarlyFork.begin(StartupState(*beginning), root)
+    return EarlyFork.begin(StartupState(*beginning), lambda: _needs_host(given))
+
+
+def _needs_host(given: "Sequence[str]") -> bool:
+    """Return whether a command probably imports a pipeline, and no warm process waits for that."""
+    import pathlib  # lazy
+
+    from pivot_core.errors import PivotError  # lazy
+    from pivot_runtime.loading import snapshot  # lazy
+    from pivot_runtime.project.project import Project  # lazy
+
+    try:
+        project = Project.find(pathlib.Path.cwd())
+        if project.layout.warm_socket_file.exists():
+            return False
+        return not _WITHOUT_EDITS.isdisjoint(given) or not snapshot.holds(project, os.environ)
+    except (PivotError, OSError):  # the command reports it
+        return False
 
 
 def _start_of_process(now: int) -> int:

@@ -53,7 +53,7 @@ def find(arguments: "Sequence[str]", environment: "Mapping[str, str]", began: in
     """Return the cached answer to this command; ``began`` is its start, by `time.monotonic_ns`."""
     try:
         asked = _asked(arguments, environment)
-        with open(_file(root(), asked), "rb", opener=_at_once) as kept:
+        with open(_file(_root(), asked), "rb", opener=_at_once) as kept:
             fields = kept.read(_LARGEST).decode("utf-8", "surrogateescape").split("\0")
         if fields[0] != _HEAD or fields[1] != asked or fields[-1] != _HEAD:
             return None
@@ -111,7 +111,7 @@ def keep(  # each is one part of the file
     fields += [text for each in stamps.items() for text in each]
     fields += [text for each in variables for text in each]
     fields += [text for each in read_set.trees.items() for text in each]
-    _write(_file(root(), asked), "\0".join([*fields, _HEAD]).encode("utf-8", "surrogateescape"))
+    _write(_file(_root(), asked), "\0".join([*fields, _HEAD]).encode("utf-8", "surrogateescape"))
 
 
 def _write(file: str, content: bytes) -> None:
@@ -172,7 +172,7 @@ def _boot_id() -> str:
         return boot_id()
 
 
-def root() -> str:
+def _root() -> str:
     """Return the topmost directory with a `.pivot/` at or above the current one."""
     directory = os.getcwd()
     found = ""

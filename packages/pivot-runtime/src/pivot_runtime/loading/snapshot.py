@@ -15,11 +15,13 @@ from pivot_cache.errors import CacheError
 from pivot_cache.files import atomic, safe_read
 from pivot_cache.files.signatures import boot_id, stat_signature
 from pivot_core.digest import digest_secret
+from pivot_core.discovery import find_pipeline
 from pivot_core.values import Value
 from pivot_runtime.freshness import load_trace
 from pivot_runtime.freshness.load_trace import Fact, LoadTrace, TraceCheck
 from pivot_runtime.loading import loaded
 from pivot_runtime.loading.loaded import Loaded
+from pivot_runtime.project.project import Project
 
 if TYPE_CHECKING:
     from pivot_runtime.loading.varying_values import Known
@@ -225,3 +227,17 @@ def _read(place: pathlib.Path) -> _Kept | None:
 
 def _head(text: bytes) -> bytes:
     return f"pivot snapshot {_FORMAT} {xxhash.xxh3_128_hexdigest(text)}\n".encode()
+
+
+def holds(project: Project, environment: Mapping[str, str]) -> bool:
+    """Return whether the snapshot of the pipeline file of the project's current directory holds.
+
+    Raises:
+        DiscoveryError: There is no pipeline file.
+    """
+    file = find_pipeline(project.cwd, project.root)
+    kept = _read(project.layout.snapshots_dir / xxhash.xxh3_64_hexdigest(os.fsencode(file)))
+    if kept is None or kept.facts["of"] != os.fspath(file) or kept.facts["unrecorded"]:
+        return False
+    stamps = kept.facts["stamps"] if kept.facts.get("boot") == boot_id() else {}
+    return load_trace.check(kept.trace, environment, stamps).broken is None

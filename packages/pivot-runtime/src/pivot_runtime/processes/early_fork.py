@@ -4,13 +4,11 @@ import _socket
 import importlib
 import json
 import os
-import pathlib
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Self
 
-from pivot_cache.layout import Layout
 from pivot_runtime.processes import clean_fork, wire
 from pivot_runtime.processes.startup_state import StartupState, can_fork
 
@@ -50,19 +48,17 @@ class EarlyFork:
             theirs.close()
 
     @classmethod
-    def begin(cls, startup_state: StartupState, root: str) -> Self | None:
+    def begin(cls, startup_state: StartupState, is_needed: Callable[[], bool]) -> Self | None:
         """Import what command and host both need, and fork; return None where that would not make a command faster.
 
-        That is so with one processor, and where a warm process waits for the commands of the project at ``root``.
+        That is so with one processor, and where ``is_needed``, which is called after the imports, says so.
         """
         if sys.platform != "linux" or (os.process_cpu_count() or 1) == 1 or not can_fork():
             return None
         for name in _SHARED:
             importlib.import_module(name)
-        if Layout(pathlib.Path(root)).warm_socket_file.exists():
-            return None
         try:
-            return cls(startup_state)
+            return cls(startup_state) if is_needed() else None
         except OSError:  # no more processes or descriptors
             return None
 
