@@ -233,7 +233,7 @@ def test_a_file_that_is_no_longer_python_is_not_stored(write: Callable[[str], Pa
 def everything(outline: Outline) -> object:
     """Everything in an outline."""
     numbers = range(len(outline.tops))
-    forms = [outline.whole_form(), *(outline.top_form(number) for number in numbers)]
+    forms = [outline.top_form(number) for number in numbers]
     forms += [outline.lambda_form(number) for number in range(len(outline.lambdas()))]
     effects = list(range(len(outline.effects)))
     forms += [outline.effects_form(part) for part in (effects, effects[::2], effects[:1]) if part]
@@ -254,6 +254,21 @@ def test_an_outline_survives_the_memo(path: Path) -> None:
     assert kept is not None
     assert everything(kept) == expected
     assert pack_outline(TreeOutline(Parsed(content)), key) == pack_outline(outline, key)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_the_form_of_a_whole_text_survives_the_memo(path: Path) -> None:
+    memo = Kept()
+    plain, first, second = (source_file.SourceFile(str(path), path.read_bytes()) for _ in range(3))
+    first.memo = second.memo = memo
+
+    expected = plain.whole
+    for source in (first, second):
+        assert source.whole[:5] == expected[:5]
+        assert [(one.form, one.decorators) for one in source.whole.signatures] == [
+            (one.form, one.decorators) for one in expected.signatures
+        ]
+    assert memo.puts == 1
 
 
 def all_statements(source: source_file.SourceFile) -> object:

@@ -1,11 +1,11 @@
 """Memo of the statements at the top of a file and of the effects of its definitions."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
 from pivot_fingerprint.imports.statements import BodyEffects, Statement, Statements, body_effects, read_statements
-from pivot_fingerprint.sources.memo import Memo, decode_line, form_from_json, form_to_json, memo_key, pack, unpack
+from pivot_fingerprint.sources.memo import Memo, form_from_json, form_to_json
 from pivot_fingerprint.sources.source_file import SourceFile
 from pivot_fingerprint.syntax.name_changes import NameChange
 from pivot_fingerprint.syntax.scopes import Import
@@ -16,7 +16,7 @@ def statements_of(source: SourceFile) -> Statements:
     memo = source.memo
     if memo is None:
         return Statements(*read_statements(source.parsed), partial(_body, source))
-    imports, *every = _memoised(source, memo, "statements", lambda: _lines(source))
+    imports, *every = source.memoised(memo, "statements", lambda: _lines(source))
     return Statements([_statement(raw) for raw in every], _imports(imports), _Bodies(source, memo))
 
 
@@ -30,7 +30,7 @@ class _Bodies:
 
     def __call__(self, number: int) -> BodyEffects:
         if self._known is None:
-            self._known = _memoised(self._source, self._memo, "bodies", self._lines)
+            self._known = self._source.memoised(self._memo, "bodies", self._lines)
         assigns, changes, aliases, writes = self._known[number]
         return BodyEffects(frozenset(assigns), _changes(changes), aliases, writes)
 
@@ -43,16 +43,6 @@ class _Bodies:
 def _body(source: SourceFile, number: int) -> BodyEffects:
     refs = source.form(source.tops[number]).refs
     return body_effects(source.parsed.tops[number], frozenset(ref.root for ref in refs if isinstance(ref.root, str)))
-
-
-def _memoised(source: SourceFile, memo: Memo, kind: str, make: Callable[[], Iterable[object]]) -> list[Any]:
-    key = memo_key(source.content, kind)
-    lines = unpack(memo.get(key), key)
-    if lines is None:
-        made = pack(make(), key)
-        memo.put(key, made)
-        lines = unpack(made, key) or []
-    return [decode_line(line) for line in lines if line]
 
 
 def _lines(source: SourceFile) -> Iterable[object]:

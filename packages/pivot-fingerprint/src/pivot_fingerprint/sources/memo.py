@@ -17,10 +17,10 @@ from pivot_fingerprint.syntax.statement_acts import Act
 
 __pivot_module__ = "pivot_fingerprint"
 
-_FORMAT = 6  # version of the bytes: raise it with every change of their content or format
+_FORMAT = 7  # version of the bytes: raise it with every change of their content or format
 _MARK = f"pivot-fingerprint {SCHEMA} {_FORMAT} {sys.version_info.major}.{sys.version_info.minor}\n".encode()
 _CHECK = 16
-_HEADS = 3  # the lines before those of the effects
+_HEADS = 2  # the lines before those of the effects
 
 
 class _Encoder(JSONEncoder):
@@ -36,7 +36,7 @@ class _Decoder(JSONDecoder):
 
 
 _new = tuple.__new__  # of named tuples, without a call in Python for each
-_encode, _decode = _Encoder(separators=(",", ":")).encode, _Decoder().decode
+_encode, _decode = _Encoder(separators=(",", ":"), check_circular=False).encode, _Decoder().raw_decode
 
 
 class Memo(Protocol):
@@ -63,17 +63,19 @@ def memo_key(content: bytes, kind: str = "") -> bytes:
 
 
 def pack_outline(outline: TreeOutline, key: bytes) -> bytes:
-    """An outline with all its forms as bytes: first what every walk needs, then a line for each form."""
-    whole, lambdas, tops = outline.whole_form(), outline.lambdas(), range(len(outline.tops))
+    """An outline with its forms as bytes: first what every walk needs, then a line for each form.
+
+    The form of the whole text, which few walks need, is not in it.
+    """
+    lambdas, tops = outline.lambdas(), range(len(outline.tops))
     lines: list[object] = [
         [outline.effects, outline.imports, outline.acts],
         [outline.tops, outline.bindings, outline.stars, lambdas],
-        form_to_json(whole),
     ]
     lines += [[piece.text, piece.refs, piece.issues, sorted(piece.reads)] for piece in outline.effect_pieces()]
     lines += [form_to_json(outline.lambda_form(number)) for number in range(len(lambdas))]
     lines += [form_to_json(outline.top_form(number)) for number in tops]
-    lines += [outline.sites(number) for number in tops]
+    lines += [outline.sites(number)[1:] for number in tops]  # the first is the definition itself
     return pack(lines, key)
 
 
@@ -95,7 +97,7 @@ def encode_line(data: object) -> bytes:
 
 def decode_line(line: bytes) -> Any:
     """The plain data of one line."""
-    return _decode(line.decode())
+    return _decode(line.decode())[0]
 
 
 def unpack(content: bytes | None, key: bytes) -> list[bytes] | None:
@@ -158,7 +160,8 @@ class MemoOutline:
 
     def sites(self, number: int) -> list[Site]:
         """All functions, classes and lambdas in a definition, itself first."""
-        return [_site(raw) for raw in self._line(self._after_lambdas + len(self.tops) + number)]
+        inside = self._line(self._after_lambdas + len(self.tops) + number)
+        return [self.tops[number], *[_site(raw) for raw in inside]]
 
     def lambdas(self) -> list[Site]:
         """The lambdas outside any definition."""
@@ -171,10 +174,6 @@ class MemoOutline:
     def effects_form(self, numbers: list[int]) -> Form:
         """The form of some of the effects together."""
         return joined([_piece(self._line(_HEADS + number)) for number in numbers])
-
-    def whole_form(self) -> Form:
-        """The form of the module's whole text."""
-        return form_from_json(self._line(_HEADS - 1))
 
 
 def form_to_json(form: Form) -> object:

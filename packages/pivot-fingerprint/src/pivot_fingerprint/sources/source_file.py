@@ -1,15 +1,27 @@
 """Source files as they are on disk: read once, parsed only if necessary, with the place of each function."""
 
 from bisect import bisect_right
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from types import CodeType
+from typing import Any
 
 from pivot_fingerprint.disk import Disk
-from pivot_fingerprint.sources.memo import Memo, memo_key, pack_outline, unpack_outline
+from pivot_fingerprint.sources.memo import (
+    Memo,
+    decode_line,
+    form_from_json,
+    form_to_json,
+    memo_key,
+    pack,
+    pack_outline,
+    unpack,
+    unpack_outline,
+)
 from pivot_fingerprint.sources.quiet_files import QuietFiles
 from pivot_fingerprint.syntax.form import Form
 from pivot_fingerprint.syntax.outline import Binding, Outline, Site, Top, TopPlace
-from pivot_fingerprint.syntax.parsed import Parsed, TreeOutline
+from pivot_fingerprint.syntax.parsed import Parsed, TreeOutline, whole_form
 from pivot_fingerprint.syntax.scopes import Import
 
 _LAMBDA = "<lambda>"
@@ -77,8 +89,22 @@ class SourceFile:
     def whole(self) -> Form:
         """The canonical form of the whole file."""
         if self._whole is None:
-            self._whole = self.outline.whole_form()
+            if self.memo is None:
+                self._whole = whole_form(self.parsed)
+            else:
+                (raw,) = self.memoised(self.memo, "whole", lambda: [form_to_json(whole_form(self.parsed))])
+                self._whole = form_from_json(raw)
         return self._whole
+
+    def memoised(self, memo: Memo, kind: str, make: Callable[[], Iterable[object]]) -> list[Any]:
+        """Results of the file's text as plain data, from a memo, or made and put there."""
+        key = memo_key(self.content, kind)
+        lines = unpack(memo.get(key), key)
+        if lines is None:
+            made = pack(make(), key)
+            memo.put(key, made)
+            lines = unpack(made, key) or []
+        return [decode_line(line) for line in lines if line]
 
     def named(self, name: str) -> list[Top]:
         """The definitions of this name at the top of the module."""

@@ -85,22 +85,31 @@ def add_ref(known: Refs, ref: Ref) -> None:
 
 def sorted_refs(known: Refs) -> tuple[Ref, ...]:
     """All references, in an order that only depends on the text."""
-    return tuple(known[key] for key in sorted(known, key=lambda key: (str(key[0]), key[1])))
+    return tuple([known[key] for key in sorted(known, key=_place_of_ref)])
+
+
+def _place_of_ref(key: tuple[str | Import, tuple[str, ...]]) -> tuple[str, tuple[str, ...]]:
+    root, attrs = key
+    return (root if root.__class__ is str else str(root), attrs)
 
 
 def joined(pieces: Sequence[Piece]) -> Form:
     """The form of several pieces in order."""
-    text = "".join(piece.text for piece in pieces)
-    docs = "\0".join(doc for piece in pieces for doc in piece.docs)
-    refs = pieces[0].refs if len(pieces) == 1 else merged(ref for piece in pieces for ref in piece.refs)
+    if len(pieces) == 1:
+        text, docs, refs, issues, reads, signatures = pieces[0]
+        return Form(_digest(text), _digest("\0".join(docs)), refs, issues, reads, signatures)
     return Form(
-        xxh3_128_digest(text.encode("utf-8", "surrogatepass")),
-        xxh3_128_digest(docs.encode("utf-8", "surrogatepass")),
-        refs,
+        _digest("".join(piece.text for piece in pieces)),
+        _digest("\0".join(doc for piece in pieces for doc in piece.docs)),
+        merged(ref for piece in pieces for ref in piece.refs),
         tuple(issue for piece in pieces for issue in piece.issues),
         frozenset(kind for piece in pieces for kind in piece.reads),
         tuple(signature for piece in pieces for signature in piece.signatures),
     )
+
+
+def _digest(text: str) -> bytes:
+    return xxh3_128_digest(text.encode("utf-8", "surrogatepass"))
 
 
 def scalar(value: Any) -> str:

@@ -40,7 +40,8 @@ class Names:
                 weak = True  # in a class body, a name may be the class's or the module's
             current = False
             scope = scope.parent
-        if name not in _UNBOUND:
+        known = self._refs.get((name, attrs))
+        if (known is None or known.weak) and name not in _UNBOUND:
             self.add(Ref(name, attrs, line, weak))
 
     def is_local(self, name: str) -> bool:

@@ -111,7 +111,3 @@ class Outline(Protocol):
     def effects_form(self, numbers: list[int]) -> Form:
         """The form of some of the effects together."""
         ...
-
-    def whole_form(self) -> Form:
-        """The form of the module's whole text."""
-        ...

@@ -64,22 +64,20 @@ class TreeOutline:
         self._effects: list[tuple[ast.stmt, Effect]] | None = None
         self._lambdas: list[ast.Lambda] | None = None
         self._pieces: list[Piece] | None = None
-        self._forms: dict[ast.stmt, Form] = {}
 
     def top_form(self, number: int) -> Form:
         """The form of a definition at the top."""
-        top = self._parsed.tops[number]
-        return self._forms.get(top) or canonical([top], walrus=self._parsed.walrus)
+        return canonical([self._parsed.tops[number]], walrus=self._parsed.walrus)
 
     def sites(self, number: int) -> list[Site]:
         """All functions, classes and lambdas in a definition, itself first: level by level."""
         top = self._parsed.tops[number]
         inside = children if self._parsed.may_hold_lambda(top) else blocks
         level: list[ast.AST] = [top]
-        found: list[Site] = []
+        found = [self.tops[number]]
         while level:
-            found += [site_of(node) for node in level if node.__class__ in _NODES]  # type: ignore[arg-type]
             level = [child for node in level for child in inside(node)]
+            found += [site_of(node) for node in level if node.__class__ in _NODES]  # type: ignore[arg-type]
         return found
 
     @property
@@ -117,16 +115,6 @@ class TreeOutline:
         pieces = self.effect_pieces()
         return joined([pieces[number] for number in numbers])
 
-    def whole_form(self) -> Form:
-        """The form of the whole module, computed together with those of the definitions in it."""
-        body = [statement for statement in self._parsed.tree.body if not is_silent(statement)]
-        pieces = [piece([statement], walrus=self._parsed.walrus) for statement in body]
-        for statement, each in zip(body, pieces, strict=True):
-            if isinstance(statement, _DEFINITIONS):
-                self._forms[statement] = joined([each])
-        docs = ast.get_docstring(self._parsed.tree, clean=False)
-        return joined([*pieces, Piece("", (docs,) if docs else (), (), (), frozenset(), ())])
-
     def lambdas(self) -> list[Site]:
         """The lambdas outside any definition."""
         return [site_of(node) for node in self._lambda_nodes()]
@@ -143,6 +131,14 @@ class TreeOutline:
                     found |= dict.fromkeys(node for node in walk(statement) if isinstance(node, ast.Lambda))
             self._lambdas = list(found)
         return self._lambdas
+
+
+def whole_form(parsed: Parsed) -> Form:
+    """The form of the whole text of a module."""
+    body = [statement for statement in parsed.tree.body if not is_silent(statement)]
+    docs = ast.get_docstring(parsed.tree, clean=False)
+    given = Piece("", (docs,) if docs else (), (), (), frozenset(), ())
+    return joined([piece(body, walrus=parsed.walrus), given])
 
 
 def _may_hold(text: str, content: bytes | str) -> bool:

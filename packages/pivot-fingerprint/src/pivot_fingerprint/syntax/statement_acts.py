@@ -9,6 +9,7 @@ from pivot_fingerprint.syntax.scopes import Import
 
 type Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
+_CHANGING = frozenset({ast.Expr, ast.Assign, ast.Delete, ast.AugAssign, ast.AnnAssign})
 _SIMPLE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Expr, ast.Assign, ast.AnnAssign)
 
 
@@ -129,6 +130,8 @@ def is_type_checking(test: ast.expr) -> bool:
 
 def changed_expressions(statement: ast.stmt) -> list[ast.expr]:
     """The expressions whose values a statement may change: called ones, and those with assigned parts."""
+    if statement.__class__ not in _CHANGING:
+        return []
     if isinstance(statement, ast.Expr):
         return [statement.value] if isinstance(statement.value, ast.Call) else []
     targets: list[ast.expr] = []

@@ -10,6 +10,9 @@ _MOST = 24000
 """Files that are kept."""
 _LARGEST = 1 << 26
 """Bytes of a file that are read."""
+# A named pipe in the place of a file would block otherwise.
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class OutlineCache:
@@ -21,31 +24,33 @@ class OutlineCache:
     def __init__(self, directory: pathlib.Path) -> None:
         """Use a directory, which is created when something is first kept."""
         self._directory = directory
-        self._pruned = False
+        self._path = os.fspath(directory)
+        self._exists = False
 
     def get(self, key: bytes) -> bytes | None:
         """The content under a key, if it can be read."""
         try:
-            with open(self._file(key), "rb", buffering=0, opener=_open_nonblocking) as file:
-                return file.read(_LARGEST)
+            file = os.open(self._file(key), _READ)
+            try:
+                return os.read(file, min(os.fstat(file).st_size, _LARGEST))
+            finally:
+                os.close(file)
         except OSError:
             return None
 
     def put(self, key: bytes, content: bytes) -> None:
         """Keep a content under a key."""
         with contextlib.suppress(OSError):
-            self._directory.parent.mkdir(exist_ok=True)  # without its parents: a project must exist already
-            self._directory.mkdir(exist_ok=True)
-            if not self._pruned:
-                self._pruned = True
+            if not self._exists:
+                self._directory.parent.mkdir(exist_ok=True)  # without its parents: a project must exist already
+                self._directory.mkdir(exist_ok=True)
+                self._exists = True
                 drop_older_half(self._directory, _MOST)
-            with open(self._file(key), "wb", buffering=0, opener=_open_nonblocking) as file:
-                file.write(content)
+            file = os.open(self._file(key), _WRITE, 0o666)
+            try:
+                os.write(file, content)
+            finally:
+                os.close(file)
 
     def _file(self, key: bytes) -> str:
-        return os.path.join(self._directory, key.hex())
-
-
-def _open_nonblocking(file: str, flags: int) -> int:
-    """Open a file; a named pipe in its place would block otherwise."""
-    return os.open(file, flags | os.O_NONBLOCK, 0o666)
+        return os.path.join(self._path, key.hex())
