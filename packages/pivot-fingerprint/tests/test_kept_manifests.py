@@ -241,6 +241,7 @@ def test_the_given_values_count(project: Project) -> None:
         "def make():\n    def inner(x): return x\n    return inner\nstage = make()",
         "stage = functools.partial(local)",
         "type Alias = int\ndef stage(x): return Alias",
+        "old, gone = helpers.shift, sys.modules.pop('helpers')\nimport helpers\ndef stage(x): return old(x)",
         "exec('def made(x): return x')\ndef stage(x): return made",
         "with open(other.__file__, 'w'): pass\ndef stage(x): return other.given(x)",
     ],

@@ -111,9 +111,9 @@ def test_with_an_empty_memo_a_full_one_and_none(stages: list[Callable[..., objec
     plain = taken(stages, None)
 
     assert taken(stages, memo) == plain
-    assert memo.puts == len(memo) == 8
+    assert memo.puts == len(memo) == 9
     assert taken(stages, memo) == plain
-    assert memo.puts == 8
+    assert memo.puts == 9
     assert json.loads(plain[0])["libraries"] == {}
     assert {"func:late:f", "effects:pipeline:*", "module:helpers:*"} <= json.loads(plain[0])["entries"].keys()
 

@@ -29,6 +29,9 @@ class Plain:
 
 @utils.timed(2)
 def decorated(x):
+    if x < 0:
+        "Negative."
+        x = -x
     return TABLE["a"](x)
 
 def helper(x, y=1):
@@ -89,6 +92,8 @@ EDITS = {
     "the stage's docstring removed": ('    """Does it."""\n', ""),
     "a helper's docstring": ('"""Helps."""', '"""Helps more."""'),
     "a class's docstring": ('"""Says something."""', '"""Says more."""'),
+    "a text in a block": ('        "Negative."\n', "        ...\n        pass\n"),
+    "a text in a block removed": ('        "Negative."\n', ""),
     "a method's docstring": ('"""Runs."""', '"""Walks."""'),
     "a body that is a docstring": ('    """Only a docstring."""', "    pass"),
     "a body that is a docstring, as dots": ('    """Only a docstring."""', "    ..."),

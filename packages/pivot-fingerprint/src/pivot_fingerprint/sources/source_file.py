@@ -226,7 +226,8 @@ def _load(path: str, content: bytes, memo: Memo | None) -> SourceFile | None:
 def _packed(source: SourceFile, memo: Memo) -> SourceFile:
     """The same file with its outline from the bytes that are put into the memo: a tree takes a lot of memory."""
     key = memo_key(source.content)
-    packed = pack_outline(TreeOutline(source.parsed), key)
+    outline = source.outline if isinstance(source.outline, TreeOutline) else TreeOutline(source.parsed)
+    packed = pack_outline(outline, key)
     memo.put(key, packed)
     source = SourceFile(source.path, source.content, unpack_outline(packed, key))
     source.memo = memo

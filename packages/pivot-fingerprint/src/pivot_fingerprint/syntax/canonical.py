@@ -32,7 +32,7 @@ _SPECIAL = _DYNAMIC.keys() | _BY_NAME | {"import_module", "__import__"}
 READING = {"__doc__": "docs", "__annotations__": "signatures", "__annotate__": "signatures"}
 
 
-def canonical(nodes: Iterable[ast.AST], *, walrus: bool = True) -> Form:
+def canonical(nodes: "_Pending", *, walrus: bool = True) -> Form:
     """The form of statements or expressions at the top of a module.
 
     `walrus`: whether they may contain a `:=`; otherwise it is faster.
@@ -40,7 +40,7 @@ def canonical(nodes: Iterable[ast.AST], *, walrus: bool = True) -> Form:
     return joined([piece(nodes, walrus=walrus)])
 
 
-def piece(nodes: Iterable[ast.AST], *, walrus: bool = True) -> Piece:
+def piece(nodes: "_Pending", *, walrus: bool = True) -> Piece:
     """The form of statements or expressions as a piece that can be joined with others."""
     writer = _Writer(walrus=walrus)
     writer.run(nodes)
@@ -51,9 +51,9 @@ def annotations(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.AnnAssign) ->
     """The form of the annotations of a definition; names in them may be unbound."""
     if isinstance(node, ast.AnnAssign):
         return canonical([node.target, node.annotation])
-    nodes: list[ast.AST] = []
+    nodes: list[ast.AST | str] = []
     for arg in parameters(node.args):
-        nodes += [ast.Constant(arg.arg), arg.annotation] if arg.annotation is not None else []
+        nodes += [scalar(arg.arg), arg.annotation] if arg.annotation is not None else []
     return canonical(nodes if node.returns is None else [*nodes, node.returns])
 
 
@@ -261,7 +261,7 @@ class _Writer:
             scope.collect(node.body, walrus=self.walrus)
             if node.returns is not None or any(arg.annotation is not None for arg in every):
                 self.signatures.append(Signature(partial(annotations, node), self.decorators(decorators)))
-            if any(_last_name(each) == "no_fingerprint" for each in decorators):
+            if decorators and any(_last_name(each) == "no_fingerprint" for each in decorators):
                 body = []
         # Annotations of functions are left out: they have no effect unless something reads them (`Form.signatures`).
         self.out.append(f"{title} {_shape(args)} ")

@@ -9,7 +9,6 @@ from pivot_fingerprint.syntax.scopes import Import
 
 type Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
-_CHANGING = frozenset({ast.Expr, ast.Assign, ast.Delete, ast.AugAssign, ast.AnnAssign})
 _SIMPLE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Expr, ast.Assign, ast.AnnAssign)
 
 
@@ -130,15 +129,14 @@ def is_type_checking(test: ast.expr) -> bool:
 
 def changed_expressions(statement: ast.stmt) -> list[ast.expr]:
     """The expressions whose values a statement may change: called ones, and those with assigned parts."""
-    if statement.__class__ not in _CHANGING:
-        return []
     if isinstance(statement, ast.Expr):
         return [statement.value] if isinstance(statement.value, ast.Call) else []
-    targets: list[ast.expr] = []
     if isinstance(statement, ast.Assign | ast.Delete):
         targets = statement.targets
     elif isinstance(statement, ast.AugAssign | ast.AnnAssign):
         targets = [statement.target]
+    else:
+        return []
     return [target.value for target in targets if isinstance(target, ast.Attribute | ast.Subscript)]
 
 

@@ -47,13 +47,14 @@ def register_encoder[T](type_: type[T], encode: Callable[[T], object]) -> None:
 
 
 def take_builtin_apart(value: object) -> Parts | None:
-    """The parts of a value of a built-in type, as long as no encoder is registered."""
-    known = None if _ENCODERS else _KNOWN.get(type(value))
-    return None if known is None else known(value)
+    """The parts of a value of a built-in type without a registered encoder."""
+    kind = type(value)
+    known = _KNOWN.get(kind)
+    return known(value) if known is not None and _ENCODERS.keys().isdisjoint(kind.__mro__) else None
 
 
-def take_apart(value: object, *, owned: bool) -> Parts:  # noqa: PLR0911 - each return is a kind of value
-    """The parts of a value other than code; `owned`: its class is the user's own.
+def take_apart(value: object, *, owned: bool) -> Parts:
+    """The parts of a value other than code that `take_builtin_apart` leaves; `owned`: its class is the user's own.
 
     Raises:
         UnencodableError: The value has no canonical form.
@@ -66,9 +67,6 @@ def take_apart(value: object, *, owned: bool) -> Parts:  # noqa: PLR0911 - each 
                 return Parts("encoded", (kind, encode(value)), made=True)
             except Exception as error:
                 raise UnencodableError(f"the encoder of {_name(base)} failed: {error!r}") from error
-    known = _KNOWN.get(kind)
-    if known is not None:
-        return known(value)
     if any(_OWN_FORM in base.__dict__ for base in kind.__mro__):
         return Parts("encoded", (kind, _declared_form(value, kind)), made=True)
     if isinstance(value, enum.Enum):

@@ -9,7 +9,6 @@ from pivot_fingerprint.imports.slices import Slices
 from pivot_fingerprint.sources.modules import Module, Modules
 from pivot_fingerprint.syntax.form import Form, Ref
 from pivot_fingerprint.syntax.scopes import Import
-from pivot_fingerprint.syntax.statement_acts import Act
 from pivot_fingerprint.values.encoder import Parts
 from pivot_fingerprint.walk.drafts import Draft, DraftFacts, Drafts, EntrySpan
 from pivot_fingerprint.walk.import_effects import add_statements
@@ -122,22 +121,20 @@ class LibraryState:
             if module.imports_if_quiet is not None:
                 return known
             acts = [act for act in (module.source.outline.acts if module.source is not None else ()) if act.top is None]
+            changed = {chain: self._changed(module, *chain) for chain in {(act.root, act.attrs): None for act in acts}}
             for act in acts:
-                names = self._libraries(module, act)
-                if act.changes and names is not None:
-                    known += [_LibraryAct(act.line, name, is_known=not act.guarded) for name in names]
-                elif names is None:
-                    led = self._library_changes.of(module, act.root, act.attrs)
-                    known += [_LibraryAct(act.line, name, is_known=False) for name in _counted_libraries(led)]
+                names, itself = changed[act.root, act.attrs]
+                if act.changes or not itself:
+                    known += [_LibraryAct(act.line, name, is_known=itself and not act.guarded) for name in names]
         return known
 
-    def _libraries(self, module: Module, act: Act) -> list[str] | None:
-        """The libraries that an act changes; None if its target is the user's own."""
-        tokens = self._tokens(module, Ref(act.root, act.attrs, 0, weak=True))
+    def _changed(self, module: Module, root: str | Import, attrs: tuple[str, ...]) -> tuple[list[str], bool]:
+        """The libraries that an act on a chain of names changes, and whether it acts on them itself."""
+        tokens = self._tokens(module, Ref(root, attrs, 0, weak=True))
         names = [token[4:] for token in tokens if isinstance(token, str) and token.startswith("lib ")]
-        if len(names) < len(tokens):
-            return None
-        return _counted_libraries(names)
+        if len(names) < len(tokens):  # through code of the user
+            return _counted_libraries(self._library_changes.of(module, root, attrs)), False
+        return _counted_libraries(names), True
 
 
 def _counted_libraries(names: Iterable[str]) -> list[str]:
