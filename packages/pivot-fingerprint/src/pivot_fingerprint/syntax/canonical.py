@@ -153,16 +153,12 @@ class _Writer:
                 rest.append("-" if node is None else node)
         (rest or self.out).append("]")
 
-    def many(self, nodes: Sequence[ast.AST | None]) -> Iterator[ast.AST | str]:
+    def many(self, nodes: Sequence[ast.AST | None]) -> Sequence[ast.AST | str]:
         """A list of nodes, without statements that do nothing."""
-        yield "["
-        for node in nodes:
-            kind = node.__class__
-            if node is None:
-                yield "-"
-            elif kind not in _MAYBE_SILENT or not is_silent(node):
-                yield node
-        yield "]"
+        if not nodes:
+            return ("[]",)
+        counted = ["-" if node is None else node for node in nodes if node is None or not is_silent(node)]
+        return ("[", *counted, "]")
 
     def read(self, root: ast.AST, attrs: tuple[str, ...]) -> None:
         """Record reads of docstrings and annotations of unknown objects; these do not count otherwise."""
@@ -287,7 +283,8 @@ class _Writer:
 
     def assign(self, node: ast.Assign) -> _Pending | None:
         """`m = importlib.import_module("x")` makes `m` an import: only the names that are taken from it count."""
-        if self.names.scope is not None and any(isinstance(target, ast.Name) for target in node.targets):
+        called = node.value.__class__ is ast.Call and self.names.scope is not None
+        if called and any(isinstance(target, ast.Name) for target in node.targets):
             self.assigned.add(id_of(node.value))
         return self.generic(node)
 
@@ -373,6 +370,8 @@ def _plain_text(prefix: str, kind: int, value: Any) -> str:
 
 def _shape(args: ast.arguments) -> str:
     """The names of the parameters, by kind."""
+    if not (args.posonlyargs or args.vararg or args.kwonlyargs or args.kwarg):
+        return f"any:{','.join([arg.arg for arg in args.args])}" if args.args else ""
     return ";".join(
         f"{kind}:{','.join(arg.arg for arg in group)}"
         for kind, group in (
