@@ -12,7 +12,7 @@ import time
 from pivot_core.pipeline import Pipeline
 from pivot_fingerprint import register_encoder
 from pivot_runtime.definitions import source_import
-from pivot_runtime.host.load import load
+from pivot_runtime.host.load import LoadRequest, load
 from pivot_runtime.processes.import_timer import ImportTimer
 
 
@@ -22,7 +22,8 @@ def main() -> None:
     gc.freeze()
     root = pathlib.Path.cwd()
     is_user_code = source_import.user_code_predicate()
-    answer, imported = load(root, root / "pipeline.py", [], is_user_code, ImportTimer(is_user_code))
+    request = LoadRequest(root, root / "pipeline.py", overrides=(), announces=False)
+    answer, imported = load(request, is_user_code, ImportTimer(is_user_code))
     assert imported is not None
     del answer
     best = used = 1.0
