@@ -19,12 +19,21 @@ BEFORE = "import importlib\nplugin = importlib.import_module('plug' + 'in')\ndef
 DISPATCH = "def stage():\n    return globals()['ru' + 'n']()\n"
 
 
+class Kept:
+    """A memo in a dictionary."""
+
+    def __init__(self, entries: dict[bytes, bytes]) -> None:
+        self.get, self.put = entries.get, entries.__setitem__
+
+
 @pytest.fixture
 def gaps(write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Gaps:
     """The uncovered entries when `pipeline.stage()` of a project runs in this process."""
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
-    def gaps(project: str, *, before: Callable[[Path], object] | None = None) -> tuple[ObservedEntry, ...]:
+    def gaps(
+        project: str, *, before: Callable[[Path], object] | None = None, memo: dict[bytes, bytes] | None = None
+    ) -> tuple[ObservedEntry, ...]:
         root = write(project)
         monkeypatch.syspath_prepend(os.fspath(root))
         known = set(sys.modules)
@@ -35,7 +44,7 @@ def gaps(write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Gaps:
                 stage()
             if before is not None:
                 before(root)
-            return uncovered(observer.observed, manifest, root=root)
+            return uncovered(observer.observed, manifest, root=root, memo=None if memo is None else Kept(memo))
         finally:
             for name in set(sys.modules) - known:
                 del sys.modules[name]
@@ -283,3 +292,21 @@ def test_a_lambda_that_is_stored_elsewhere_counts_by_the_effects_of_its_module(g
     assert gaps(project + plugin.replace("lambda: K", "lambda: K + 1"))[1].digest != entries[1].digest
     after_another = gaps(project + plugin.replace("reg.R['one'] =", "pass; reg.R['one'] ="))
     assert [entry.key for entry in after_another] == ["const:plugin:K", "effects:plugin"]
+
+
+@pytest.mark.parametrize("decorator", ["", "@functools.cache\n"])
+def test_files_of_ordinary_code_are_not_read(gaps: Gaps, decorator: str) -> None:
+    memo: dict[bytes, bytes] = {}
+    source = f"import functools\ndef stage():\n    return helper()\n{decorator}def helper():\n    return 1\n"
+
+    assert gaps(source, memo=memo) == ()
+    assert memo == {}
+
+
+@pytest.mark.parametrize("project", [project for project, _ in TABLE.values()])
+def test_a_memo_changes_nothing(gaps: Gaps, project: str) -> None:
+    memo: dict[bytes, bytes] = {}
+    expected = gaps(project)
+
+    assert gaps(project, memo=memo) == expected
+    assert gaps(project, memo=memo) == expected

@@ -11,6 +11,7 @@ from pivot_fingerprint.runtime.observed import Observed, Ran
 from pivot_fingerprint.runtime.recorder import Recorder, UserFiles
 from pivot_fingerprint.runtime.start_file import Companion
 from pivot_fingerprint.runtime.uncovered import ObservedEntry, UncoveredCode
+from pivot_fingerprint.sources.memo import Memo
 from pivot_fingerprint.sources.source_digest import digest, parsed
 from pivot_fingerprint.user_code import default_is_user_code
 
@@ -87,7 +88,9 @@ class Observer:
         return self._recorder.observed()
 
 
-def uncovered(observed: Observed, manifest: Mapping[str, Entry], *, root: Path) -> tuple[ObservedEntry, ...]:
+def uncovered(
+    observed: Observed, manifest: Mapping[str, Entry], *, root: Path, memo: Memo | None = None
+) -> tuple[ObservedEntry, ...]:
     """The code that ran but is not in the manifest, sorted by key; nothing for ordinary code.
 
     Each function brings along the classes and constants of the project that it uses and the manifest
@@ -97,8 +100,9 @@ def uncovered(observed: Observed, manifest: Mapping[str, Entry], *, root: Path) 
         observed: The record of an `Observer` with this root.
         manifest: The result of `fingerprint` with this root, from before the run.
         root: The directory to which all files are relative.
+        memo: The store that a `Fingerprinter` has for the results of each file's text; by default, there is none.
     """
-    return UncoveredCode(observed.ran, manifest, os.fspath(root)).entries()
+    return UncoveredCode(observed.ran, manifest, os.fspath(root), memo).entries()
 
 
 def source_digest(text: bytes | str, qualname: str) -> str | None:

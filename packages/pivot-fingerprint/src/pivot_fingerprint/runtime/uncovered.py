@@ -12,6 +12,7 @@ from pivot_fingerprint.imports.computed_imports import TakenNames, may_look_up_m
 from pivot_fingerprint.manifest import Entry
 from pivot_fingerprint.runtime.observed import MODULE, Ran
 from pivot_fingerprint.sources import source_digest
+from pivot_fingerprint.sources.memo import Memo
 from pivot_fingerprint.sources.modules import Module, import_base
 from pivot_fingerprint.sources.source_file import SourceFile, Sources
 from pivot_fingerprint.syntax.canonical import canonical
@@ -42,6 +43,7 @@ class _KnownNames:
         self.names: set[str] = set()
         self.values: set[str] = set()
         self.lines: set[tuple[str, int | None]] = set()
+        self.starts: set[tuple[str, int | None]] = set()
         self.whole = False
 
     def covers(self, name: str) -> bool:
@@ -71,9 +73,9 @@ class _Lookup(NamedTuple):
 class UncoveredCode:
     """Comparison of the code that ran with a manifest; everything else is read from the files below the root."""
 
-    def __init__(self, ran: Sequence[Ran], manifest: Mapping[str, Entry], root: str) -> None:
+    def __init__(self, ran: Sequence[Ran], manifest: Mapping[str, Entry], root: str, memo: Memo | None = None) -> None:
         self._root = real_path(root)
-        self._sources = Sources()
+        self._sources = Sources(memo)
         self._ran = ran
         self._known: defaultdict[str, _KnownNames] = defaultdict(_KnownNames)
         self._files: dict[str, str | None] = {}
@@ -100,6 +102,8 @@ class UncoveredCode:
         known.whole = known.whole or kind == "module"
         known.names.add(name)
         known.lines.add((name, entry.line))
+        if kind == "func":
+            known.starts.add((name, entry.start))
         if kind == "const":
             known.values.add(name)
         if entry.file is not None:
@@ -199,6 +203,8 @@ class UncoveredCode:
 
     def _function(self, place: _ModuleFile, one: Ran) -> None:
         known = self._known[place.module]
+        if (one.qualname, one.line) in known.starts:  # ordinary code, whose file need not be read
+            return
         source = self._source(place.file)
         name = one.qualname.partition(".")[0]
         if known.whole or (name != one.qualname and one.qualname in known.names):

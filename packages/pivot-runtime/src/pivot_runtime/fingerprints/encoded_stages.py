@@ -41,8 +41,12 @@ class EncodedStages:
     def entries(self, address: str) -> Mapping[str, Entry]:
         """The entries of a stage's manifest, with their digests and places."""
         begin, end = self._places[address]
-        code = wire.loads(self.text[begin:end].decode())["code"]
-        return {key: Entry(digest, *(at or (None, None))) for key, (digest, at) in code.items()}
+        stage = wire.loads(self.text[begin:end].decode())
+        code, spans = stage["code"], stage["spans"]
+        return {
+            key: Entry(digest, *(at or (None, None)), *reversed(spans.get(key, ())))
+            for key, (digest, at) in code.items()
+        }
 
     @cached_property
     def _places(self) -> dict[str, tuple[int, int]]:

@@ -12,6 +12,7 @@ from typing import Any
 from pivot_cache.layout import Layout
 from pivot_fingerprint import Entry
 from pivot_fingerprint.observation import LiveCode, Observed, uncovered
+from pivot_runtime.definitions.outline_cache import OutlineCache
 from pivot_runtime.definitions.reimport import declared
 from pivot_runtime.history.logs import RunLog
 from pivot_runtime.host.load import ImportedPipeline
@@ -206,7 +207,8 @@ def _observations(
     observed: Observed, message: Mapping[str, Any], manifest: Mapping[str, Entry], root: str
 ) -> dict[str, Any]:
     """The message of a run that succeeded; of the code that ran, it keeps what the manifest lacks."""
-    entries = uncovered(observed, manifest, root=root)
+    memo = OutlineCache(Layout(pathlib.Path(root)).outlines_dir)
+    entries = uncovered(observed, manifest, root=root, memo=memo)
     return {
         "ok": True,
         "seen": message["seen"],
