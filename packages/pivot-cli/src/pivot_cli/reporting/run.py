@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pivot_cli import signals
 from pivot_cli.context import keep_answer
 from pivot_cli.reporting.notices import note_stalls
+from pivot_cli.reporting.run_lines import RunLines, summary
 from pivot_cli.terminal import console, formats
 from pivot_runtime.artifacts import lock_files
 from pivot_runtime.context import CommandContext
@@ -19,7 +20,6 @@ from pivot_runtime.running.repro import RunOptions, repro
 
 if TYPE_CHECKING:
     from pivot_cli.reporting.jsonl import JsonLines
-    from pivot_cli.reporting.run_lines import RunLines
 
 _LONGEST_COMMAND = 100
 
@@ -61,8 +61,9 @@ def run_reporter(
     Raises:
         StreamError: At the end, if some events could not be written.
     """
-    lines: RunLines | None = None  # its modules are imported for the first event, while another process works
     stream = _json_lines(command, began) if verbosity.jsonl else None
+    explain = verbosity.explain or verbosity.verbose
+    lines = RunLines(explain=explain, quiet=verbosity.quiet, costs=verbosity.verbose, output=output)
     reporters: list[Reporter] = [] if stream is None else [stream]
     with contextlib.ExitStack() as stack:
         if not shared and draws_live_view(verbosity):
@@ -71,22 +72,13 @@ def run_reporter(
             reporters.append(stack.enter_context(LiveView(project)))
 
         def report(event: events.Event) -> None:
-            nonlocal lines
             for reporter in reporters:
                 reporter(event)
-            lines = lines or _run_lines(verbosity, output=output)
             lines(event)
 
         yield report
     if stream is not None:
         stream.close()
-
-
-def _run_lines(verbosity: Verbosity, *, output: bool) -> "RunLines":
-    from pivot_cli.reporting.run_lines import RunLines  # lazy
-
-    explain = verbosity.explain or verbosity.verbose
-    return RunLines(explain=explain, quiet=verbosity.quiet, costs=verbosity.verbose, output=output)
 
 
 def _json_lines(command: str, began: float) -> "JsonLines":
@@ -118,8 +110,6 @@ def run_stages(
     with signals.raise_on_termination(), lock_files.reporting_ignored(context), reporter as report, stalls:
         result = repro(context, targets, options=options, command=command, report=report)
     if verbosity.summary:
-        from pivot_cli.reporting.run_lines import summary  # lazy
-
         console.data(summary(result))
     asked_again = not options.only_targets  # the cache of answers has no entries for `pivot run`
     if result.idle and asked_again and not (verbosity.jsonl or options.force or options.pull):

@@ -23,6 +23,12 @@ from pivot_runtime.processes.import_timer import ImportTimer
 from pivot_runtime.tracing import environ
 
 
+def prepare() -> None:
+    """Find the directories of this interpreter, which are the same for each pipeline."""
+    source_import.user_code_predicate()
+    environ.code_directories()
+
+
 def main(coordinator: int, *, guard: bool, shared: SharedLibraries | None = None) -> None:
     """Serve the command, whose pid is ``coordinator``, until it closes its end; then end every running stage.
 
@@ -51,10 +57,10 @@ class Host:
         self._own = own
         self._shared = shared
         self._commands = wire.MessageReader(wire.COMMANDS_FD)
+        prepare()  # here once, not in each stage's process
         self._is_user_code = source_import.user_code_predicate()
         self._live_code = LiveCode(self._is_user_code)
         self._live_code.begin()
-        environ.code_directories()  # found here once, not in each stage's process
         self._imported: ImportedPipeline | None = None
         self._runs: StageRuns | None = None
         self._stopping = False

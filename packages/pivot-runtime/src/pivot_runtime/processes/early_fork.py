@@ -92,7 +92,7 @@ class EarlyFork:
 
 def _wait(coordinator: int, startup_state: StartupState) -> None:
     """Import the host's modules, and become what the command wants; return when the command ends."""
-    importlib.import_module(_HOST)
+    importlib.import_module(_HOST).prepare()
     line = _socket.socket(fileno=_LINE_FD)
     message, found, _, _ = line.recvmsg(_LARGEST, _socket.CMSG_SPACE(_MOST_FDS * _FD_BYTES))
     if not message:

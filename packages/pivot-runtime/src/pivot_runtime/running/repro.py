@@ -31,12 +31,18 @@ __all__ = ["RunOptions", "RunResult", "repro"]
 
 _RUNNING: Final = (
     "sqlite3",
+    "pivot_runtime.loading.threads_at_import",
     "pivot_runtime.loading.varying_values",
     "pivot_runtime.running.runner",
     "pivot_runtime.running.outs",
     "pivot_runtime.running.edit_detection",
+    "pivot_runtime.artifacts.stash",
     "pivot_runtime.executors.strict_io",
     "pivot_runtime.executors.host_executor",
+    "pivot_runtime.history.event_json",
+    "pivot_runtime.evaluating.source_texts",
+    "pivot_cache.objects.ingest",
+    "pivot_cache.state.run_cache",
 )
 """Modules that are needed only after the load, and imported while another process imports the pipeline."""
 
