@@ -361,6 +361,22 @@ def test_stages_run_at_once(hosted: Bench) -> None:
     assert (last.address, last.failure) == ("p.waits_for_go", None)
 
 
+def test_other_work_is_done_once_while_a_stage_takes_long(project: Sources) -> None:
+    done: list[str] = []
+    os.mkfifo(project.root / "go")
+
+    def work() -> None:
+        done.append("work")
+        (project.root / "go").write_text("go")
+
+    _, host = host_client.load(project.root, project.root / "pipeline.py", quiet=True)
+    with host:
+        bench = Bench(project, HostExecutor(lambda _: host, when_idle=work))
+        assert bench.run("waits_for_go").failure is None
+        assert bench.run("good").failure is None
+    assert done == ["work"]
+
+
 def test_stop_ends_running_stages(hosted: Bench) -> None:
     hosted.start("waits")
     hosted.until("waiting")

@@ -241,3 +241,14 @@ def test_nothing_is_left_open(project: Sources) -> None:
     after = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
 
     assert after == before
+
+
+def test_a_host_may_be_told_to_end_before_it_is_waited_for(project: Sources) -> None:
+    _, host = host_client.load(project.root, project.root / "pipeline.py")
+    host.begin_to_close()
+    host.begin_to_close()
+    host.close()
+    host.close()
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(host.pid, 0)

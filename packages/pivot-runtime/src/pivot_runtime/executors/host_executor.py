@@ -21,6 +21,8 @@ from pivot_runtime.loading.host_client import HostClient
 from pivot_runtime.processes import process_tree
 from pivot_runtime.tracing.usage import ResourceUsage, TraceOptions, UsedFiles
 
+_MOMENT_SECONDS = 0.02
+
 
 class HostExecutor:
     """Runs each stage as a child of the warm host of its pipeline, by default as a fork."""
@@ -33,6 +35,7 @@ class HostExecutor:
         spawned: Callable[[str, tuple[str, ...]], None] = lambda *_: None,
         silent: tuple[float, Callable[[str, float, float], None]] = (0.0, lambda *_: None),
         *,
+        when_idle: Callable[[], object] | None = None,
         start: WorkerStart = WorkerStart.FORK,
         owns_children: bool = False,
     ) -> None:
@@ -45,6 +48,7 @@ class HostExecutor:
             spawned: Called with each stage that could not be forked, and the threads that prevented it.
             silent: The seconds of silence after which a running stage is reported, and the callback for that; 0 means
                 never.
+            when_idle: Called once, when nothing happens for a moment while stages run.
             start: How the process of a stage starts.
             owns_children: Whether this process has no other children, so that the stages' processes can be ended if a
                 host is killed.
@@ -54,6 +58,7 @@ class HostExecutor:
         self._on_output = on_output
         self._spawned = spawned
         self._silence, self._silent = Silence(silent[0]), silent[1]
+        self._when_idle = when_idle
         self._logs: dict[int, pathlib.Path] = {}
         self._fresh = start is WorkerStart.SPAWN
         self._owns_children = owns_children
@@ -146,18 +151,21 @@ class HostExecutor:
 
     def _speaking(self) -> list[HostClient]:
         """Wait until a host sends a message."""
-        if len(self._hosts) == 1 and self._silence.patience(0.0) is None:
+        if self._when_idle is None and len(self._hosts) == 1 and self._silence.patience(0.0) is None:
             return self._hosts[:]
         if self._poll is None:
             self._poll = select.poll()
             for host in self._hosts:
                 self._poll.register(host.events, select.POLLIN)
         while True:
-            patience = self._silence.patience(time.monotonic())
+            patience = self._silence.patience(time.monotonic()) if self._when_idle is None else _MOMENT_SECONDS
             found = self._poll.poll(None if patience is None else math.ceil(patience * 1000))
             if found:
                 ready = {fd for fd, _ in found}
                 return [host for host in self._hosts if host.events in ready]
+            if self._when_idle is not None:
+                self._when_idle()
+                self._when_idle = None
             for number, seconds, silent in self._silence.due(time.monotonic(), self._quiet):
                 self._silent(self._started[number], seconds, silent)
 

@@ -18,7 +18,6 @@ from pivot_core.stages.param_overrides import Override, OverrideTarget, check
 from pivot_core.values import Value
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import BrokenPipeline, HostError, ImportRequiredError, LoadError
-from pivot_runtime.freshness import load_trace
 from pivot_runtime.freshness.load_trace import LoadTrace
 from pivot_runtime.loading import stage_index
 from pivot_runtime.loading.import_reports import ImportReports
@@ -102,7 +101,6 @@ class Assembly(Value):
 
     def close(self) -> None:
         """Store the loads, and end all hosts."""
-        self.store()
         if self.loader is not None:
             self.loader.close()
 
@@ -288,11 +286,16 @@ class _Loader:
         return self
 
     def close(self) -> None:
-        """End all hosts and their starter."""
-        if self._starter is not None:
-            self._starter.close()
+        """End all hosts and their starter; store what they have loaded while they end."""
         for host in self._hosts.values():
-            host.close()
+            host.begin_to_close()
+        try:
+            self.snapshots.write()
+        finally:
+            if self._starter is not None:
+                self._starter.close()
+            for host in self._hosts.values():
+                host.close()
 
     def host_of(self, of: LoadedFile) -> "LazyHost":
         """Return the host that can run the stages of a file."""
@@ -314,16 +317,10 @@ class _Loader:
         if found is None:
             return None
         self._context.read_set.add(found.check.stamps)
-        return self._add(file, found.loaded, check=found.check)
+        return self._add(LoadedFile(file, found.loaded, found.check.unchanged))
 
-    def _add(
-        self,
-        file: pathlib.Path,
-        loaded: Loaded,
-        process: "HostClient | None" = None,
-        check: load_trace.TraceCheck | None = None,
-    ) -> LoadedFile:
-        pool = self._context.host_pool
+    def _add(self, each: LoadedFile, process: "HostClient | None" = None) -> LoadedFile:
+        file, loaded, pool = each.file, each.loaded, self._context.host_pool
         host = pool.take(file, loaded) if pool is not None and process is None else None
         if host is None and (pool is not None or process is not None):
             host = self._new_host(file, loaded, process)
@@ -331,8 +328,8 @@ class _Loader:
             self._hosts[file] = host
             if pool is not None:
                 pool.put(file, host)
-        self.files.append(LoadedFile(file, loaded, {} if check is None else check.unchanged))
-        return self.files[-1]
+        self.files.append(each)
+        return each
 
     def _new_host(self, file: pathlib.Path, loaded: Loaded, process: "HostClient | None" = None) -> "LazyHost":
         from pivot_runtime.loading.host_pool import LazyHost  # lazy
@@ -351,7 +348,7 @@ class _Loader:
 
     def _import(self, file: pathlib.Path) -> LoadedFile:
         if self._static_loader is not None:
-            return self._add(file, self._static_loader(file))
+            return self._add(LoadedFile(file, self._static_loader(file)))
         self._let_go(file)
         loaded, host = self._load(file)
         return self._take(file, loaded, host)
@@ -378,7 +375,7 @@ class _Loader:
             self._context.read_set.add(check.stamps)
         if check is None or check.broken is not None or loaded.unrecorded:
             self._context.read_set.mark_incomplete("an import depends on something that no stamp shows")
-        return self._add(file, loaded, host, check)
+        return self._add(LoadedFile(file, loaded, {} if check is None else check.unchanged), host)
 
     def load_all(self, files: Sequence[pathlib.Path]) -> None:
         """Load many files, about as many at a time as there are processors.

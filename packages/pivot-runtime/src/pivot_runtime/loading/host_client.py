@@ -262,6 +262,12 @@ class HostClient:
                 return found["place"], found["libraries"]
         return "", {}
 
+    def begin_to_close(self) -> None:
+        """Let the host end, with all that it runs; `close` waits for that, and must be next."""
+        if self._commands >= 0:
+            os.close(self._commands)
+            self._commands = -1
+
     def close(self) -> None:
         """End the host and all that it runs, and wait until it has ended.
 
@@ -269,7 +275,7 @@ class HostClient:
         """
         if self._open:  # may be called again
             self._open = False
-            os.close(self._commands)
+            self.begin_to_close()
             if self._child:
                 os.close(self.events)
                 if not process_tree.ends_within(self.pid, _PATIENCE_SECONDS):

@@ -193,6 +193,11 @@ class LazyHost:
         """Return whether its process has loaded, or must load, exactly this."""
         return loaded == self._expected
 
+    def begin_to_close(self) -> None:
+        """Let the process end, unless a `HostPool` keeps it; `close` waits for that."""
+        if self._process is not None and not self.kept:
+            self._process.begin_to_close()
+
     def close(self) -> None:
         """End the process and all that it runs, and wait for that, unless a `HostPool` keeps it."""
         if self._process is not None and not self.kept:

@@ -145,8 +145,7 @@ def _repro(  # as `repro`
 
         from pivot_runtime.running.runner import Runner  # lazy
 
-        runner = Runner(session, graph, executor, code_edits, options=options, report=report)
-        result = runner.drive(meanwhile=assembly.store)
+        result = Runner(session, graph, executor, code_edits, options=options, report=report).drive()
         result.load_traces = assembly.load_traces
         return result
 
@@ -197,6 +196,13 @@ def _make_executor(assembly: Assembly, session: "Session", options: RunOptions, 
         report(events.StageSilent(address, seconds, quiet))
 
     settings = session.stores.settings
-    output, silence = on_output if options.show_output else None, (float(settings.silence_seconds), silent)
-    start, owns_children = settings.worker_start, options.owns_children
-    return HostExecutor(assembly.host_of, watching, output, spawned, silence, start=start, owns_children=owns_children)
+    return HostExecutor(
+        assembly.host_of,
+        watching,
+        on_output if options.show_output else None,
+        spawned,
+        (float(settings.silence_seconds), silent),
+        when_idle=assembly.store,
+        start=settings.worker_start,
+        owns_children=options.owns_children,
+    )

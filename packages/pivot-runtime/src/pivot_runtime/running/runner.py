@@ -156,14 +156,14 @@ class Runner:
         self._recording: list[tuple[float, float]] = []
         self._result = RunResult()
 
-    def drive(self, meanwhile: Callable[[], object] = lambda: None) -> RunResult:
-        """Go on until every stage is done, failed or skipped; call ``meanwhile`` while stages run."""
+    def drive(self) -> RunResult:
+        """Go on until every stage is done, failed or skipped."""
         self._report(events.RunStarted(self._session.graph.short_names(), tuple(self._graph.stages)))
         if has_stash(self._layout):
             self._outs.put_back_leftovers()
         self._session.prefetch(self._graph)
         try:
-            self._loop(meanwhile)
+            self._loop()
         except BaseException as error:
             self._abandon(error)
             raise
@@ -251,7 +251,7 @@ class Runner:
             return 1
         return self._options.jobs or self._session.stores.settings.run_jobs or default_jobs()
 
-    def _loop(self, meanwhile: Callable[[], object]) -> None:
+    def _loop(self) -> None:
         while not self._plan.finished:
             while not self._running or len(self._running) < self._jobs:
                 address = self._plan.take()
@@ -260,7 +260,6 @@ class Runner:
                 self._begin(address)
             self._timed(self._record)
             if self._running:
-                meanwhile()
                 self._end(self._executor.wait())
         self._timed(self._record)
 
