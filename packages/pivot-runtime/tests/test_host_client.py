@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import sys
 
 import pytest
 from source_projects import Sources
@@ -200,6 +201,22 @@ def test_a_host_is_not_waited_for_as_long_as_its_threads_like(
 
     with pytest.raises(ProcessLookupError):
         os.kill(host.pid, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no children are listed")
+def test_a_prepared_host_has_forked_the_first_stage_and_ends_it(project: Sources) -> None:
+    host = HostClient.begin(quiet=True)
+    host.ask_to_load(project.root, project.root / "pipeline.py")
+    host.prepare()
+    assert host.loaded() is not None
+    listed = pathlib.Path(f"/proc/{host.pid}/task/{host.pid}/children")
+    while not (children := listed.read_text().split()):
+        assert os.waitid(os.P_PID, host.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None, "the host has died"
+    host.close()
+
+    assert len(children) == 1
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(children[0]), 0)
 
 
 def test_a_busy_host_can_be_killed(project: Sources) -> None:

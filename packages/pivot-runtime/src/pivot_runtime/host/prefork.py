@@ -173,7 +173,8 @@ class PreforkPool:
         until few are left.
         """
         waiting = len(self._spares)
-        most = min(stages, self._started - 1, _SPARES if self._is_quick else 1)  # often only one or two stages run
+        few = self._started - 1 if self._started else 1  # often only one or two stages run
+        most = min(stages, few, _SPARES if self._is_quick else 1)
         self._is_filling = waiting < most and (self._is_filling or waiting <= _FEW)
         if not self._is_filling:
             return False

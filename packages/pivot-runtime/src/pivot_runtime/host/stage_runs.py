@@ -157,8 +157,12 @@ class StageRuns:
         return start_process(spawn, spool)
 
     def prefork(self) -> bool:
-        """Fork a process for a later stage while others run; returns whether it forked one, and may be called again."""
-        if not self.processes or self._always_spawn or self._threads():
+        """Fork a process for the first stage, or for a later one while others run.
+
+        Returns whether it forked one, and may be called again.
+        """
+        idle = bool(self._started) and not self.processes
+        if idle or self._always_spawn or self._threads():
             return False
         return self._pool.prepare(self._held, len(self._imported.stages) - len(self._started))
 

@@ -16,6 +16,7 @@ from pivot_core.graph import Graph, refuse_undeclared
 from pivot_core.paths import ArtifactPath, parent_names, touches
 from pivot_core.stages.param_overrides import Override, OverrideTarget, check
 from pivot_core.values import Value
+from pivot_runtime.config.settings import WorkerStart
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import BrokenPipeline, HostError, ImportRequiredError, LoadError
 from pivot_runtime.freshness.load_trace import LoadTrace
@@ -265,6 +266,7 @@ class _Loader:
         self._hosts: dict[pathlib.Path, LazyHost] = {}
         self.snapshots = Snapshots(context.project.layout.snapshots_dir, context.environment)
         self._use_snapshots = not options.force_import and context.use_snapshots and context.settings.snapshot
+        self._forks_stages = options.runs_stages and context.settings.worker_start is WorkerStart.FORK
         self._errors: dict[pathlib.Path, PivotError] = {}
         self._tried: set[pathlib.Path] = set()
         self._released = False
@@ -399,7 +401,7 @@ class _Loader:
                 self._let_go(file)
                 waiting.append((file, self._start_host(file, unknown)))
                 waiting[-1][1].ask_to_load(self._root, file, self._overrides, alone=len(unknown) == 1)
-                if self._options.runs_stages:
+                if self._forks_stages:
                     waiting[-1][1].prepare()
                 if file == unknown[0]:
                     self._options.while_importing()

@@ -179,7 +179,7 @@ class HostClient:
         self.send({**request, "announces": alone and (os.process_cpu_count() or 1) > 1})
 
     def prepare(self) -> None:
-        """Let the host prepare for stage runs as soon as it has answered `ask_to_load`.
+        """Let the host prepare for stage runs, and fork the first, as soon as it has answered `ask_to_load`.
 
         Raises:
             HostError: The host died.
