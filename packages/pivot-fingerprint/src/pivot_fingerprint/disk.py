@@ -54,6 +54,7 @@ class Disk:
 
     def __init__(self, listener: Listener | None = None) -> None:
         self._listener = listener
+        self._reported: dict[str, bytes | None] = {}
 
     def read(self, path: str, *, keep: bool = False) -> bytes | None:
         """The current content of a file, or None if it cannot be read.
@@ -61,8 +62,10 @@ class Disk:
         `keep`: keep it in memory, and return the same object as long as the file does not change.
         """
         content = _read(path, keep=keep)
-        if self._listener is not None:
+        if self._listener is not None and (not keep or self._reported.get(path) is not content or content is None):
             self._listener.read(path, content)
+            if keep:
+                self._reported[path] = content
         return content
 
     def called(self) -> AbstractContextManager[object]:

@@ -4,7 +4,7 @@ import ast
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
@@ -19,7 +19,7 @@ from pivot_fingerprint.user_code import Predicate
 class Module:
     """One module: its name, its file, and its namespace if it has been imported."""
 
-    __slots__ = ("_source", "_sources", "entry_file", "file", "is_user", "name", "namespace", "package")
+    __slots__ = ("_quiet", "_source", "_sources", "entry_file", "file", "is_user", "name", "namespace", "package")
 
     def __init__(  # noqa: PLR0913 - a record
         self,
@@ -40,20 +40,27 @@ class Module:
         self.entry_file = entry_file  # the path in entries, never absolute
         self._sources = sources
         self._source: list[SourceFile | None] = []
+        self._quiet: list[list[Import] | None] = []
 
     @property
     def source(self) -> SourceFile | None:
         """The source file of the module, if there is one."""
         if not self._source:
-            python = self._sources is not None and self.file is not None and self.file.endswith((".py", ".pyw"))
-            self._source.append(self._sources.read(self.file) if python else None)  # type: ignore[union-attr,arg-type]
+            self._source.append(self._of_file(Sources.read))
         return self._source[0]
+
+    def _of_file[Result](self, get: Callable[[Sources, str], Result | None]) -> Result | None:
+        """The result for the module's file, if it is a source file."""
+        if self._sources is None or self.file is None or not self.file.endswith((".py", ".pyw")):
+            return None
+        return get(self._sources, self.file)
 
     @property
     def imports_if_quiet(self) -> list[Import] | None:
         """Everything that the module imports, if it is known that the statements at its top act on nothing."""
-        python = self._sources is not None and self.file is not None and self.file.endswith((".py", ".pyw"))
-        return self._sources.imports_of_quiet(self.file) if python else None  # type: ignore[union-attr,arg-type]
+        if not self._quiet:
+            self._quiet.append(self._of_file(Sources.imports_of_quiet))
+        return self._quiet[0]
 
     @property
     def public(self) -> str | None:
