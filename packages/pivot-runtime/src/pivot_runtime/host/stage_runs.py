@@ -43,6 +43,7 @@ class StageRuns:
         self._imported = imported
         self._own = tuple(own)
         self._started: set[str] = set()
+        self._answers: dict[int, tuple[Mapping[str, Any], dict[str, Any]]] = {}
         self._always_spawn = False
         parent_death.prepare()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the user's module may have changed it
@@ -103,6 +104,7 @@ class StageRuns:
         for process in sorted(waiting, key=lambda each: each.end is not None):
             _report_output(process, process.read())
             process.check_time()
+            self._answer(process)  # now, since the process takes some time to end after its report
             end = process.reap(self._known(process))
             if end is None:
                 continue
@@ -110,6 +112,7 @@ class StageRuns:
             self.processes.remove(process)
             self._unrelated |= process.leftovers.unkillable
             outcome = self._outcome(process, end)
+            self._answers.pop(process.number, None)
             if os.path.isdir(process.spool):
                 shutil.rmtree(process.spool, ignore_errors=True)
             cost = {"seconds": end.seconds, "usage": end.usage}
@@ -178,14 +181,21 @@ class StageRuns:
         if process.overdue:
             limit = self._imported.stages[process.address].stage.timeout
             return _failed(f"it ran longer than its timeout of {limit:g} s", "its log shows where it was")
-        message = process.message
-        if message is not None and message["ok"]:
-            observed = Observed.from_json(message["ran"])
+        return self._answer(process) or _crashed(end.status)
+
+    def _answer(self, process: StageProcess) -> dict[str, Any]:
+        """The message for the command about the last report of a process; empty if there is none."""
+        report = process.message
+        if report is None or not report["ok"]:
+            return report or {}
+        of, answer = self._answers.get(process.number, (None, {}))
+        if of is not report:
+            observed = Observed.from_json(report["ran"])
             self._pool.expect({one.file for one in observed.ran})
-            return _observations(
-                observed, message, self._imported.fingerprints.entries(process.address), self._imported.root
-            )
-        return message or _crashed(end.status)
+            manifest = self._imported.fingerprints.entries(process.address)
+            answer = _observations(observed, report, manifest, self._imported.root)
+            self._answers[process.number] = report, answer
+        return answer
 
 
 def _report(event: str, number: int, **details: Any) -> None:
