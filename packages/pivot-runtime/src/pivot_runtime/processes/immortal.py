@@ -39,7 +39,7 @@ def make_immortal(values: Iterable[object]) -> None:
 
 
 def _mark(values: tuple[object, ...]) -> None:
-    """Make these values immortal, without a look at each of their addresses, of which audit hooks would be told."""
+    """Make these values immortal; audit hooks are called at each look at an address, so this looks at one."""
     counts = (ctypes.POINTER(ctypes.c_uint32) * len(values)).from_address(id(values) + tuple.__basicsize__)
     forever = _count(None).value
     for count in counts:
@@ -98,7 +98,7 @@ def _in_cell(cell: CellType) -> tuple[object, ...]:
 _PARTS: Final[Mapping[type, Callable[[Any], Iterable[object]]]] = {
     CellType: _in_cell,
     CodeType: lambda code: code.co_consts,
-    FunctionType: _none,  # see `_with_parts`: audit hooks would be told of each look at its code
+    FunctionType: _none,  # see `_with_parts`: audit hooks are called at each look at its code
     MethodType: lambda method: (method.__func__, method.__self__),
     ModuleType: lambda module: (vars(module),),
     classmethod: lambda method: (method.__func__,),
