@@ -360,3 +360,82 @@ def test_another_version_of_this_package_keeps_its_own_manifests(
     assert "more.pyc" not in disk.own_version()
     assert disk.own_version() != before
     assert not project.reuses()
+
+
+PARTS = {
+    "pipeline.py": "import helpers\ndef one(x): return helpers.a(x)\ndef two(x): return helpers.b(x) + K\nK = 1\n",
+    "helpers.py": "def a(x): return low(x)\ndef b(x): return low(x) + 1\ndef low(x): return x\n",
+}
+
+
+@pytest.fixture
+def parts(project: Project) -> Project:
+    for name, text in PARTS.items():
+        project.write(name, text)
+    return project
+
+
+def in_parts(project: Project, *, between: Callable[[], object] = lambda: None) -> None:
+    """Fingerprint each of two stages as its own part, in a process of its own, and join both."""
+    for part in ("one", "two"):
+        source_file._FILES.clear()
+        with (
+            project._importable(project.root),
+            Fingerprinter(memo=project.memo, root=project.root, kept_as="name", part=part) as fingerprinter,
+        ):
+            fingerprinter.fingerprint(getattr(importlib.import_module("pipeline"), part))
+        between()
+    Fingerprinter.join_kept(project.memo, project.root, "name", ["one", "two"])
+
+
+def kept_stages(project: Project) -> set[str]:
+    """The stages whose kept manifests are used; in any case, the manifests are those of walks."""
+    project.mark()
+    source_file._FILES.clear()
+    with (
+        project._importable(project.root),
+        Fingerprinter(memo=project.memo, root=project.root, kept_as="name") as fingerprinter,
+    ):
+        module = importlib.import_module("pipeline")
+        found = {name: fingerprinter.fingerprint(getattr(module, name)) for name in ("one", "two")}
+        source_file._FILES.clear()
+        for name, manifest in found.items():
+            if {entry.digest for entry in manifest.values()} != {MARK}:
+                assert manifest == fingerprint(getattr(module, name), root=project.root)
+    return {name for name, manifest in found.items() if {entry.digest for entry in manifest.values()} == {MARK}}
+
+
+def test_parts_are_kept_together(parts: Project) -> None:
+    in_parts(parts)
+
+    assert kept_stages(parts) == {"one", "two"}
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "kept"),
+    [
+        ("helpers.py", "def a(x): return low(x)", "def a(x): return x", {"two"}),
+        ("helpers.py", "def b(x): return low(x) + 1", "def b(x): return 1", {"one"}),
+        ("helpers.py", "def low(x): return x", "def low(x): return [x]", set()),
+        ("pipeline.py", "K = 1", "K = 2", set()),
+    ],
+)
+def test_an_edit_after_parts(parts: Project, name: str, old: str, new: str, kept: set[str]) -> None:
+    in_parts(parts)
+    parts.write(name, PARTS[name].replace(old, new))
+
+    assert kept_stages(parts) == kept
+
+
+def test_files_edited_between_two_parts(parts: Project) -> None:
+    in_parts(parts, between=lambda: parts.write("helpers.py", PARTS["helpers.py"] + "def more(): pass\n"))
+
+    assert kept_stages(parts) == set()
+
+
+def test_a_lost_part_leaves_what_was_kept_before(parts: Project) -> None:
+    in_parts(parts)
+    before = parts.memo[key_of(parts.root)]
+    Fingerprinter.join_kept(parts.memo, parts.root, "name", ["one", "lost"])
+
+    assert parts.memo[key_of(parts.root)] == before

@@ -16,7 +16,7 @@ from pivot_runtime.loading import host_client
 from pivot_runtime.loading.loaded import Loaded
 from pivot_runtime.processes import wire
 
-COUNT = 70
+COUNT = 200
 STAGES = f"""
 import first, mode, second, value
 

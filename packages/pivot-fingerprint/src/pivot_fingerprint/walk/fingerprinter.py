@@ -25,7 +25,7 @@ from pivot_fingerprint.values.builtin_types import take_apart, take_builtin_apar
 from pivot_fingerprint.values.encoder import Encoded, Encoder, Parts, UnencodableError
 from pivot_fingerprint.walk.closure import gather
 from pivot_fingerprint.walk.drafts import CodeTask, Draft, DraftFacts, Drafts, EntrySpan, Findings, NamesTask, ValueTask
-from pivot_fingerprint.walk.kept_manifests import KeptManifests
+from pivot_fingerprint.walk.kept_manifests import KeptManifests, KeptName, join_parts
 from pivot_fingerprint.walk.libraries import Libraries
 from pivot_fingerprint.walk.resolve import Resolver
 
@@ -58,9 +58,11 @@ class Fingerprinter:
             results now.
         kept_as: The name under which the memo keeps the manifests, at the end of the context, for the next process.
             There, a function needs no walk if nothing has changed that its walk depended on.
+        part: The name of the part of the functions that this process fingerprints, while other processes with the same
+            modules do others; `join_kept` comes afterwards.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # one parameter per option
         self,
         *,
         is_user_code: Callable[[str], bool] | None = None,
@@ -69,8 +71,9 @@ class Fingerprinter:
         chance: Mapping[int, object] | None = None,
         listener: Listener | None = None,
         kept_as: str | None = None,
+        part: str = "",
     ) -> None:
-        self._memo, self._kept_as = memo, kept_as
+        self._memo, self._kept_as, self._part = memo, kept_as, part
         self._kept: KeptManifests | None = None
         self._root = os.fspath(root) if root is not None else None
         sources = Sources(memo, Disk(listener))
@@ -110,6 +113,18 @@ class Fingerprinter:
                 if sources.imports_of_quiet(file) is None:
                     sources.read(file)
 
+    @staticmethod
+    def join_kept(memo: Memo, root: str | os.PathLike[str], kept_as: str, parts: Iterable[str]) -> None:
+        """Keep the manifests of all parts together, for a process that does all or any part of them.
+
+        Args:
+            memo: The memo of the fingerprinters of the parts.
+            root: Their root.
+            kept_as: The name that they have in common.
+            parts: The names of all parts.
+        """
+        join_parts(memo, f"{os.fspath(root)}\0{kept_as}", parts)
+
     def fingerprint(self, func: Callable[..., object], values: Mapping[str, object] | None = None) -> Manifest:
         """Everything that a function depends on: code and values, each as an entry with a digest.
 
@@ -138,7 +153,7 @@ class Fingerprinter:
         if self._memo is None or self._kept_as is None or self._root is None:
             return None
         if self._kept is None:
-            self._kept = walk.kept_manifests(self._memo, f"{self._root}\0{self._kept_as}")
+            self._kept = walk.kept_manifests(self._memo, KeptName(f"{self._root}\0{self._kept_as}", self._part))
         return self._kept
 
     def _walk_of(self, func: Callable[..., object]) -> "_Walk":
@@ -258,7 +273,7 @@ class _Walk:
         """The drafts where the walk from a function and some values begins."""
         return [self._root_draft(func, _innermost(func)), *values.values()]
 
-    def kept_manifests(self, memo: Memo, name: str) -> KeptManifests:
+    def kept_manifests(self, memo: Memo, name: KeptName) -> KeptManifests:
         """The manifests under a name in a memo, to be compared with this walk."""
         return KeptManifests(memo, name, self._modules, self._resolver, self.facts)
 

@@ -33,6 +33,11 @@ class ImportedFiles:
         """Many of them had no kept code."""
         return self._new >= MANY_NEW
 
+    @property
+    def are_mostly_new(self) -> bool:
+        """More of them had no kept code than had some."""
+        return 2 * self._new > len(self.files)
+
     def add(self, file: str, *, is_new: bool) -> None:
         """Add a file, whose code is kept unless it ``is_new``; does nothing after `end`."""
         if self._ended:

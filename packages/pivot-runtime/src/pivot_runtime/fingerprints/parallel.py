@@ -11,16 +11,16 @@ from os import _exit, fork, pipe, read, waitpid, write  # user code may replace 
 from typing import NamedTuple
 
 from pivot_runtime.fingerprints.encoded_stages import EncodedStages
+from pivot_runtime.fingerprints.imported_files import ImportedFiles
 from pivot_runtime.fingerprints.load_findings import LoadFindings
 from pivot_runtime.fingerprints.load_recorder import LoadRecorder
 from pivot_runtime.fingerprints.stage_fingerprints import DeclaredStage, StageFingerprints
 from pivot_runtime.processes import parent_death, wire
-from pivot_runtime.processes.cpu_count import default_jobs
 from pivot_runtime.worker import stage_main
 
-_MANY_STAGES, _MANY_FILES = 64, 64
-"""The numbers of stages and of new files whose fingerprints take longer than forking processes for them."""
-_MOST = 4
+_MANY_STAGES, _MANY_FILES = 200, 64
+"""The numbers of stages and of modules whose fingerprints take longer than forking processes for them."""
+_PARTS = 2
 _CHUNK = 1 << 16
 
 
@@ -42,9 +42,10 @@ class _Part(NamedTuple):
     reader: int = -1
 
 
-def is_worthwhile(stages: Sequence[DeclaredStage], files: Sequence[str]) -> bool:
-    """Whether there are enough stages, or new files, to fork processes for their fingerprints."""
-    return len(stages) >= _MANY_STAGES or (len(files) >= _MANY_FILES and len(stages) > 1)
+def is_worthwhile(stages: Sequence[DeclaredStage], imported: ImportedFiles) -> bool:
+    """Whether there is enough to do to fork processes for it: many stages or modules, most of which are new."""
+    many = len(stages) >= _MANY_STAGES or len(imported.files) >= _MANY_FILES
+    return many and imported.are_mostly_new and len(stages) >= _PARTS
 
 
 def encoded(
@@ -63,7 +64,7 @@ def encoded(
     ``recorder`` of this process gets what it would have recorded.
     """
     parts = [_started(part, fingerprints, recorder, is_reliable) for part in _split(stages, files)]
-    results, agree = [], True
+    results, agree = list[EncodedStages](), True
     for part in parts:
         result = _result(part)
         if result is None:
@@ -71,16 +72,17 @@ def encoded(
         else:
             agree = recorder.add(result[0]) and agree
             results.append(result[1])
-    return EncodedStages.joined(results) if agree else None
+    if not agree:
+        return None
+    fingerprints.join_kept([part.name for part in parts])
+    return EncodedStages.joined(results)
 
 
 def _split(stages: Sequence[DeclaredStage], files: Sequence[str]) -> Iterator[_Part]:
     """Split the stages into neighbours, which often use the same code, and the files evenly."""
-    work = max(2 * len(stages) // _MANY_STAGES, 2 * len(files) // _MANY_FILES)
-    count = max(1, min(_MOST, default_jobs(), work, len(stages)))
-    for number in range(count):
-        begin, end = (len(stages) * each // count for each in (number, number + 1))
-        yield _Part(stages[begin:end], files[number::count], f"{number + 1}/{count}")
+    for number in range(_PARTS):
+        begin, end = (len(stages) * each // _PARTS for each in (number, number + 1))
+        yield _Part(stages[begin:end], files[number::_PARTS], str(number + 1))
 
 
 def _started(

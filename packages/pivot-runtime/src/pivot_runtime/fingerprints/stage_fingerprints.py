@@ -59,6 +59,7 @@ class StageFingerprints:
             assigned: By name, a digest of each environment variable that the import set.
         """
         self._root, self._file = root, file
+        self._memo = OutlineCache(Layout(root).outlines_dir)
         self._recorder = recorder
         self._is_user_code = is_user_code
         self._assigned = assigned
@@ -66,21 +67,27 @@ class StageFingerprints:
     def encoded(self, stages: Iterable[DeclaredStage], part: str = "", files: Iterable[str] = ()) -> EncodedStages:
         """These stages with their fingerprints.
 
-        Manifests are kept for the next load, where the same ``part`` of the pipeline finds them. Of the user's modules,
-        ``files`` are read first.
+        Manifests are kept for the next load; those of one ``part`` of the pipeline after `join_kept`. Of the user's
+        modules, ``files`` are read first.
         """
         fingerprinter = Fingerprinter(
             is_user_code=self._is_user_code,
             root=self._root,
-            memo=OutlineCache(Layout(self._root).outlines_dir),
+            memo=self._memo,
             chance=self._recorder.random_calls.numbers,
             listener=self._recorder,
-            kept_as=f"{self._file}\0{part}" if part else str(self._file),
+            kept_as=str(self._file),
+            part=part,
         )
         with fingerprinter:
             with self._recorder.paused():
                 fingerprinter.read_ahead(files)
             return EncodedStages.of(self._loaded(each, fingerprinter) for each in stages)
+
+    def join_kept(self, parts: Iterable[str]) -> None:
+        """Keep the manifests of all parts for the next load."""
+        with self._recorder.paused():
+            Fingerprinter.join_kept(self._memo, self._root, str(self._file), parts)
 
     def _loaded(self, declared: DeclaredStage, fingerprinter: Fingerprinter) -> LoadedStage:
         spec, stage, values, command = declared

@@ -285,7 +285,7 @@ class _Load:
         recorder = self._recorder
         made = StageFingerprints(self._root, self._file, recorder, self._is_user_code, self._assigned)
         files = self._imported_files.files if self._imported_files.are_new else ()
-        if parallel.is_worthwhile(stages, files) and self._can_fork():
+        if parallel.is_worthwhile(stages, self._imported_files) and self._can_fork():
             return parallel.encoded(stages, files, made, recorder, lambda: not self._requests.refused)
         return made.encoded(stages)
 
