@@ -25,7 +25,8 @@ from pivot_fingerprint.values.builtin_types import take_apart, take_builtin_apar
 from pivot_fingerprint.values.encoder import Encoded, Encoder, Parts, UnencodableError
 from pivot_fingerprint.walk.closure import gather
 from pivot_fingerprint.walk.drafts import CodeTask, Draft, DraftFacts, Drafts, EntrySpan, Findings, NamesTask, ValueTask
-from pivot_fingerprint.walk.kept_manifests import KeptManifests, KeptName, join_parts
+from pivot_fingerprint.walk.kept_manifests import KeptManifests
+from pivot_fingerprint.walk.kept_parts import KeptName, join_parts
 from pivot_fingerprint.walk.libraries import Libraries
 from pivot_fingerprint.walk.resolve import Resolver
 

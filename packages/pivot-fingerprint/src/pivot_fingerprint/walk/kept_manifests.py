@@ -2,20 +2,20 @@
 
 import builtins
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple, cast
 
 from xxhash import xxh3_128_hexdigest
 
-from pivot_fingerprint.disk import own_version
 from pivot_fingerprint.manifest import Entry, Library, Manifest
 from pivot_fingerprint.object_ids import id_of
-from pivot_fingerprint.sources.memo import Memo, decode_line, encode_line, memo_key, seal, unpack
+from pivot_fingerprint.sources.memo import Memo, decode_line, encode_line, unpack
 from pivot_fingerprint.sources.modules import Module, Modules
 from pivot_fingerprint.syntax.form import Form, Ref
 from pivot_fingerprint.syntax.outline import Top
 from pivot_fingerprint.walk.drafts import CodeTask, Draft, DraftFacts, EntrySpan, Findings, ValueTask
+from pivot_fingerprint.walk.kept_parts import KeptName, put
 from pivot_fingerprint.walk.resolve import Resolver
 
 _MISSING = object()
@@ -69,25 +69,6 @@ class _ModuleRecord(NamedTuple):
     functions: dict[str, _Definition]
     own: set[str]
     refs: dict[_RefKey, Any]
-
-
-class KeptName(NamedTuple):
-    """The name of manifests in a memo.
-
-    Attributes:
-        name: The name.
-        part: The part of the functions whose manifests are kept apart until `join_parts`; empty for all.
-    """
-
-    name: str
-    part: str = ""
-
-    def keys(self, parts: Iterable[str]) -> Iterator[bytes]:
-        """The key of the manifests of each part; an empty part stands for all."""
-        text = f"{self.name}\0{own_version()}"
-        for part in parts:
-            whole = f"{text}\0{part}" if part else text
-            yield memo_key(whole.encode("utf-8", "surrogateescape"), "manifests")
 
 
 class KeptManifests:
@@ -197,7 +178,7 @@ class KeptManifests:
         """Put the manifests of this process into the memo."""
         modules = {name: self._line_of(name) for name in self._records if name in self._used}
         if self._saved_as != self._key or self._stages != self._stages_before or modules != self._modules_before:
-            _put(self._memo, self._saved_as, modules, self._stages)
+            put(self._memo, self._saved_as, modules, self._stages)
 
     def _line_of(self, name: str) -> bytes:
         """The record of a module as a line."""
@@ -465,43 +446,6 @@ class KeptManifests:
         if module is None or module.name != name or not module.is_user:
             return None
         return module if module.file is not None and module.file.endswith(".py") else None
-
-
-def join_parts(memo: Memo, name: str, parts: Iterable[str]) -> None:
-    """Keep the manifests of several parts as one; each part is from a process with the same imported modules.
-
-    If the memo lacks a part, or files were edited meanwhile, the manifests from before remain.
-    """
-    whole, *keys = KeptName(name).keys(("", *parts))
-    modules, stages = dict[str, bytes](), dict[str, bytes]()
-    for key in keys:
-        lines = unpack(memo.get(key), key)
-        if lines is None:
-            return
-        homes, places = decode_line(lines[0])
-        for home, line in zip(homes, lines[1:], strict=False):
-            joined = _joined(modules.get(home, line), line)
-            if joined is None:
-                return
-            modules[home] = joined
-        stages.update(zip(places, lines[1 + len(homes) :], strict=True))
-    _put(memo, whole, modules, stages)
-
-
-def _joined(one: bytes, other: bytes) -> bytes | None:
-    """The records of a module from two parts as one; None if its file was edited in between."""
-    if one == other:
-        return one
-    first, second = decode_line(one), decode_line(other)
-    if first[:3] != second[:3]:
-        return None
-    refs = {encode_line(key): [*key, led] for *key, led in (*first[5], *second[5])}
-    return encode_line([*first[:3], first[3] | second[3], sorted({*first[4], *second[4]}), list(refs.values())])
-
-
-def _put(memo: Memo, key: bytes, modules: Mapping[str, bytes], stages: Mapping[str, bytes]) -> None:
-    head = encode_line([list(modules), list(stages)])
-    memo.put(key, seal([head, *modules.values(), *stages.values()], key))
 
 
 def _place(function: _Function, values: Mapping[str, DraftFacts]) -> str:
