@@ -4,7 +4,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pivot_fingerprint import Fingerprinter, Manifest, fingerprint, register_encoder
+from pivot_fingerprint.values import builtin_types
 
 settings.register_profile("quick", max_examples=60, deadline=None)
 settings.load_profile("quick")
@@ -329,3 +331,55 @@ def test_numbers_of_this_process_alone_count_by_what_they_stand_for() -> None:
 
     assert taken(1 << 40, ("hash", "a")) == taken(1 << 41, ("hash", "a"))
     assert taken(1 << 40, ("hash", "a")) != taken(1 << 40, ("hash", "b"))
+
+
+class Spot:
+    def __init__(self, place: int) -> None:
+        self.place = place
+
+
+class Following(Spot):
+    def __getattr__(self, name: str) -> object:
+        raise AttributeError(name)
+
+
+class Calls:
+    """A listener that counts the calls of code that describes a value."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def read(self, path: str, content: bytes | None) -> None:
+        pass
+
+    def searched(self, name: str, places: Sequence[str]) -> None:
+        pass
+
+    def probed(self, path: str) -> None:
+        pass
+
+    def called(self) -> AbstractContextManager[None]:
+        self.count += 1
+        return nullcontext()
+
+
+def test_an_encoder_counts_for_all_later_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builtin_types, "_ENCODERS", {})
+    fingerprinter = Fingerprinter(is_user_code=lambda file: file == __file__)
+
+    def digests() -> set[str]:
+        spots = {str(place): Spot(place) for place in range(3)}
+        manifest = fingerprinter.fingerprint(anchor, spots)
+        return {manifest[key].digest for key in spots}
+
+    assert len(digests()) == 3
+    register_encoder(Spot, lambda spot: spot.place > 5)
+    assert len(digests()) == 1
+
+
+@pytest.mark.parametrize(("kind", "count"), [(Spot, 1), (Following, 3)])
+def test_only_code_that_may_read_something_is_listened_to(kind: type[Spot], count: int) -> None:
+    listener = Calls()
+    fingerprinter = Fingerprinter(is_user_code=lambda file: file == __file__, listener=listener)
+    fingerprinter.fingerprint(anchor, {str(place): kind(place) for place in range(3)})
+    assert listener.count == count

@@ -50,7 +50,35 @@ def take_builtin_apart(value: object) -> Parts | None:
     """The parts of a value of a built-in type without a registered encoder."""
     kind = type(value)
     known = _KNOWN.get(kind)
-    return known(value) if known is not None and _ENCODERS.keys().isdisjoint(kind.__mro__) else None
+    return known(value) if known is not None and not _has_encoder(kind) else None
+
+
+def _has_encoder(kind: type) -> bool:
+    return not _ENCODERS.keys().isdisjoint(kind.__mro__)
+
+
+class Instances:
+    """Classes whose instances consist of their attributes, by which the next instance is taken apart at once."""
+
+    def __init__(self) -> None:
+        """None is known yet."""
+        self._boundaries: dict[type, str] = {}
+
+    def take_apart(self, value: object) -> Parts | None:
+        """The parts of an instance of such a class."""
+        kind = type(value)
+        boundary = self._boundaries.get(kind)
+        return None if boundary is None or _has_encoder(kind) else _instance(value, kind, boundary)
+
+    def add(self, kind: type, parts: Parts) -> None:
+        """Note the class of a value that was taken apart, if it is one and none of its own code runs for that."""
+        if parts.tag == "instance" and not parts.made and not _looks_attributes_up(kind):
+            self._boundaries[kind] = parts.boundary
+
+
+def _looks_attributes_up(kind: type) -> bool:
+    """Whether a class has its own code for look-ups of attributes."""
+    return any(not {"__getattribute__", "__getattr__"}.isdisjoint(vars(base)) for base in kind.__mro__[:-1])
 
 
 def take_apart(value: object, *, owned: bool) -> Parts:

@@ -21,7 +21,7 @@ from pivot_fingerprint.sources.quiet_files import QuietFiles
 from pivot_fingerprint.sources.source_file import Sources
 from pivot_fingerprint.syntax.form import Form
 from pivot_fingerprint.user_code import cached, default_is_user_code
-from pivot_fingerprint.values.builtin_types import take_apart, take_builtin_apart
+from pivot_fingerprint.values.builtin_types import Instances, take_apart, take_builtin_apart
 from pivot_fingerprint.values.encoder import Encoded, Encoder, Parts, UnencodableError
 from pivot_fingerprint.walk.closure import gather
 from pivot_fingerprint.walk.drafts import CodeTask, Draft, DraftFacts, Drafts, EntrySpan, Findings, NamesTask, ValueTask
@@ -267,6 +267,7 @@ class _Walk:
         self._resolver = Resolver(self._drafts, modules)
         self._code = self._resolver.code
         self._encoder = Encoder(self._take_apart, places.portable, self._title, chance)
+        self._instances = Instances()
         self._inlined: dict[int, tuple[str, Findings]] = {}
         self._afresh = False
 
@@ -403,18 +404,21 @@ class _Walk:
 
     def _take_apart(self, value: object) -> Parts:
         try:
-            parts = take_builtin_apart(value) or self._code.describe(value)
-            if parts is not None:
-                return parts
-            owned = self._code.owns(type(value))
-            with self._modules.sources.disk.called():
-                return take_apart(value, owned=owned)
+            parts = take_builtin_apart(value) or self._instances.take_apart(value) or self._code.describe(value)
+            return self._take_any_apart(value) if parts is None else parts
         except UnencodableError:
             raise
         except Exception as error:  # any error of an object's own methods
             kind = type(value)
             name = f"{kind.__module__}.{kind.__qualname__}"
             raise UnencodableError(f"a value of type {name} cannot be looked at: {type(error).__name__}") from error
+
+    def _take_any_apart(self, value: object) -> Parts:
+        owned = self._code.owns(type(value))
+        with self._modules.sources.disk.called():
+            parts = take_apart(value, owned=owned)
+        self._instances.add(type(value), parts)
+        return parts
 
 
 def _innermost(func: object) -> object:
