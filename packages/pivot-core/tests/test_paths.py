@@ -13,7 +13,7 @@ from pivot_core.paths import ArtifactPath, below, is_within, parents, touches
 
 ROOT = "/home/me/project"
 
-PARTS = st.sampled_from(["a", "b", "data", ".", "..", "", "é", ".pivot", " ", "~", "...", ".a"])
+PARTS = st.sampled_from(["a", "b", "A-9_b.c", "-", "a..", "é", ".", "..", "", ".pivot", " ", "~", "...", ".a"])
 DECLARED = st.lists(PARTS, min_size=1, max_size=6).map("/".join)
 BASES = st.sampled_from(["", "a", "a/b"])
 

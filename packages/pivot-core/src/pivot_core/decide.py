@@ -190,6 +190,8 @@ def _by_fact(inputs: Inputs) -> dict[tuple[str, str], InputLine]:
 
 
 def _out_changes(lock: StageLock, now: Observation) -> list[FactChange]:
+    if now.outs == lock.outs and not now.lost:
+        return []
     before = {out.path for out in lock.inputs.outs}
     changes = []
     for path in sorted(out.path for out in now.inputs.outs if out.path in before):

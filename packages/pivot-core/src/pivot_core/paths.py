@@ -2,6 +2,7 @@
 
 import os
 import posixpath
+import re
 from collections.abc import Iterator
 from typing import Self
 
@@ -12,6 +13,10 @@ STATE_DIR = ".pivot"
 
 RESERVED_DIRS = frozenset({".git", STATE_DIR})
 """The names of the directories of git and of Pivot, which contain no artifact."""
+
+_PART = "[A-Za-z0-9_-][A-Za-z0-9._-]*"
+_USUAL = re.compile(f"{_PART}(?:/{_PART})*").fullmatch
+"""Matches only paths in normal form, as most are: a lock or a tree may have very many."""
 
 
 class ArtifactPath(str):
@@ -32,6 +37,8 @@ class ArtifactPath(str):
         """
         if not isinstance(text, str):
             raise PathError(f"a path must be a string, not {type(text).__name__}")
+        if _USUAL(text):
+            return cls(text)
         _check_text(text)
         if posixpath.isabs(text) or posixpath.normpath(text) != text or text == "." or _escapes(text):
             raise PathError(f"{text!r} is not a normalised path inside the project")
