@@ -5,18 +5,23 @@ from typing import Any
 
 import attrs
 
+from pivot_core.code import CodeEntry, LibraryUse, UnresolvedCode
 from pivot_core.digest import canonical_json, digest_lines
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec
 from pivot_core.values import Value
 
-
-@attrs.frozen(eq=False, repr=False)
-class CodeEntry(Value):
-    """A part of the code that a stage depends on: the digest of its canonical form, and its location."""
-
-    digest: str
-    location: Location | None = None
+__all__ = [
+    "Artifact",
+    "CodeEntry",
+    "InputLine",
+    "Inputs",
+    "LibraryUse",
+    "Observation",
+    "RunRecord",
+    "StageLock",
+    "UnresolvedCode",
+]
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -36,14 +41,6 @@ class Artifact(Value):
     executable: bool = False
     tree: bool = False
     sha256: str = attrs.field(default="", eq=False)
-
-
-@attrs.frozen(eq=False, repr=False)
-class UnresolvedCode(Value):
-    """Code that a fingerprint could not follow: never hashed, always shown."""
-
-    reason: str
-    location: Location | None = None
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -146,14 +143,6 @@ def _same_digests(one: Mapping[Any, CodeEntry | Artifact], other: Mapping[Any, C
 
 def _by_path(outs: Sequence[OutSpec]) -> list[OutSpec]:
     return sorted(outs, key=lambda spec: spec.path) if len(outs) > 1 else list(outs)
-
-
-@attrs.frozen(eq=False, repr=False)
-class LibraryUse(Value):
-    """A library that a stage's code uses: its version, and the names used."""
-
-    version: str
-    names: tuple[str, ...] = ()
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -1,6 +1,5 @@
 """Typed parameters: `StageParams` and other classes with fields, their fields, and their instances."""
 
-import dataclasses
 import functools
 import types
 import typing
@@ -122,7 +121,7 @@ class Field(Value):
 
 def is_params(cls: Any) -> bool:
     """Whether a class has fields that can be parameters: a `StageParams`, attrs class, dataclass or pydantic model."""
-    return isinstance(cls, type) and (attrs.has(cls) or dataclasses.is_dataclass(cls) or is_model(cls))
+    return isinstance(cls, type) and (attrs.has(cls) or hasattr(cls, "__dataclass_fields__") or is_model(cls))
 
 
 @functools.cache
@@ -171,6 +170,8 @@ def default(cls: type, name: str) -> Any:
         if isinstance(found, cast("type[Any]", attrs.Factory)):
             return None if found.takes_self else found.factory()
         return None if found is attrs.NOTHING else found
+    import dataclasses  # lazy
+
     field = next(each for each in dataclasses.fields(cls) if each.name == name)
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
@@ -321,6 +322,8 @@ def _declared(cls: type) -> list[tuple[str, str, bool]]:
             for each in attrs.fields(cls)
             if each.init
         ]
+    import dataclasses  # lazy
+
     return [
         (each.name, each.name, each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING)
         for each in dataclasses.fields(cls)

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import pathlib
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +22,7 @@ from pivot_runtime.executors.base import Debugger, Failure, Finished, Immediate
 from pivot_runtime.history.logs import RunLog
 from pivot_runtime.loading.assembly import Assembly, LoadedFile
 from pivot_runtime.loading.loaded import LoadedStage
+from pivot_runtime.tracing.spool import remove_spool
 from pivot_runtime.tracing.tracer import StageTracer
 from pivot_runtime.tracing.usage import TraceOptions
 from pivot_runtime.worker import stage_main
@@ -92,7 +92,7 @@ class InProcessExecutor(Immediate):
                 execute(stage)
             observed = watched.observed
         finally:
-            shutil.rmtree(spool, ignore_errors=True)
+            remove_spool(spool)
         gaps = uncovered(observed, _manifest(self._stages[address]), root=self._root)
         entries = {gap.key: CodeEntry(gap.digest, Location(gap.file, gap.line)) for gap in gaps if gap.digest}
         seen = witness.used

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import time
 from collections import deque
@@ -13,6 +12,7 @@ from pivot_fingerprint.observation import Observer, UserFiles
 from pivot_runtime.host.load import ImportedPipeline
 from pivot_runtime.processes import wire
 from pivot_runtime.processes.immortal import make_immortal
+from pivot_runtime.tracing.spool import remove_spool
 from pivot_runtime.tracing.tracer import StageTracer
 from pivot_runtime.tracing.usage import TraceOptions
 from pivot_runtime.worker import stage_main
@@ -124,7 +124,7 @@ class SpareProcess(NamedTuple):
         os.waitpid(self.process.pid, 0)
         for fd in (self.process.result, self.process.output, self.jobs):
             os.close(fd)
-        shutil.rmtree(self.process.spool, ignore_errors=True)
+        remove_spool(self.process.spool)
 
 
 class PreforkPool:

@@ -4,7 +4,6 @@ import contextlib
 import gc
 import os
 import pathlib
-import shutil
 import signal
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -19,6 +18,7 @@ from pivot_runtime.host.load import ImportedPipeline
 from pivot_runtime.host.prefork import Job, PreforkPool, ProcessPipes, StartedProcess, start_process
 from pivot_runtime.host.stage_process import ProcessEnd, StageProcess
 from pivot_runtime.processes import live_threads, parent_death, process_tree, wire
+from pivot_runtime.tracing.spool import remove_spool
 from pivot_runtime.worker import spawned, stage_main
 
 _SILENT = "code that calls os._exit() ends it, code that closes other code's descriptors prevents its report"
@@ -114,7 +114,7 @@ class StageRuns:
             outcome = self._outcome(process, end)
             self._answers.pop(process.number, None)
             if os.path.isdir(process.spool):
-                shutil.rmtree(process.spool, ignore_errors=True)
+                remove_spool(process.spool)
             cost = {"seconds": end.seconds, "usage": end.usage}
             _report("finished", process.number, left=process.leftovers.ended, **cost, **outcome)
 
@@ -214,7 +214,7 @@ def _remove_stale(spools: str) -> None:
             try:
                 os.kill(int(name.partition("-")[0]), 0)
             except (ProcessLookupError, ValueError):
-                shutil.rmtree(os.path.join(spools, name), ignore_errors=True)
+                remove_spool(os.path.join(spools, name))
 
 
 def _observations(

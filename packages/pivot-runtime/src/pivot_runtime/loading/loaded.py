@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
+from pivot_core.code import CodeEntry, LibraryUse, UnresolvedCode
 from pivot_core.errors import GraphError
-from pivot_core.graph import Graph
-from pivot_core.lock import CodeEntry, LibraryUse, UnresolvedCode
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, StageError, StageSpec
 from pivot_core.values import Value
 from pivot_runtime.freshness.load_trace import LoadTrace
 
 if TYPE_CHECKING:
+    from pivot_core.graph import Graph
     from pivot_fingerprint import Manifest
 
 
@@ -269,7 +269,7 @@ def refuse_same_names(files: Iterable[tuple[pathlib.Path, Loaded]], root: pathli
                 )
 
 
-def refuse_sources(graph: Graph, files: Iterable[Loaded], root: pathlib.Path) -> None:
+def refuse_sources(graph: "Graph", files: Iterable[Loaded], root: pathlib.Path) -> None:
     """Refuse stages that would overwrite the imported code.
 
     Raises:

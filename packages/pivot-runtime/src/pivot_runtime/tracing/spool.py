@@ -14,6 +14,14 @@ UNSEEN: Final = "u"
 _SUFFIX: Final = ".io"
 
 
+def remove_spool(directory: str) -> None:
+    """Delete a spool, if there is one."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(directory):
+            os.unlink(os.path.join(directory, name))
+        os.rmdir(directory)
+
+
 class Spool:
     """A spool directory, as one process of the stage sees it; the stage's own process reads it and writes nothing.
 

@@ -4,7 +4,6 @@ import codecs
 import contextlib
 import os
 import re
-import shutil
 import signal
 import time
 from collections.abc import Iterable, Iterator
@@ -21,7 +20,13 @@ _STEP_SECONDS: Final = 0.001
 
 def available() -> bool:
     """Whether the program is on the PATH."""
-    return shutil.which(PROGRAM) is not None
+    return on_path(PROGRAM) is not None
+
+
+def on_path(program: str) -> str | None:
+    """Return the path of a program, as `shutil.which` does, whose import would take long."""
+    places = (os.path.join(directory, program) for directory in os.get_exec_path())
+    return next((place for place in places if os.path.isfile(place) and os.access(place, os.X_OK)), None)
 
 
 class Strace:
@@ -39,7 +44,7 @@ class Strace:
         Raises:
             TraceError: It is not installed, or may not trace.
         """
-        program = shutil.which(PROGRAM)
+        program = on_path(PROGRAM)
         if program is None:
             raise missing_error()
         parent_death.libc().prctl(_PR_SET_PTRACER, _ANYBODY, 0, 0, 0)  # else only an ancestor may trace

@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import shutil
 import signal
 from collections.abc import Mapping
 from typing import Any, Final
@@ -11,6 +10,7 @@ from pivot_core.spec import StageError
 from pivot_core.stages.command import PARAMS, Command, fill_in, values
 from pivot_core.stages.stage import Stage
 from pivot_runtime.definitions import shell_code
+from pivot_runtime.tracing.strace import on_path
 
 SHELL: Final = ("bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c")
 """Bash with options that end the text at the first command that fails, also inside a pipe."""
@@ -30,7 +30,7 @@ def run(stage: Stage, command: Command) -> Mapping[str, Any]:
     """
     text = fill_in(command.text, stage.deps, stage.outs, values(stage.values.get(PARAMS)))
     _make_directories(stage)
-    program = shutil.which(SHELL[0])
+    program = on_path(SHELL[0])
     if program is None:
         raise _error(stage, "bash, which runs commands, is not on the PATH", hint="install bash")
     record = pathlib.Path(command.created) if command.created else None
