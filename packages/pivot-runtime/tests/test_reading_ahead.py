@@ -46,6 +46,21 @@ def test_reading_ahead_ends_when_it_is_no_longer_wanted(context: CommandContext)
     assert (next(calls), list(context.parsed_locks.values())) == (2, [lock("a")])
 
 
+def test_what_was_read_ahead_is_used_once_and_not_kept(context: CommandContext) -> None:
+    lock_files.read_ahead(context, ADDRESSES, lambda: True)
+    (parsed,) = context.parsed_locks.values()
+    assert lock_files.read(context, "p.a") is parsed
+    assert not context.parsed_locks
+    assert lock_files.read(context, "p.a") == parsed
+
+
+def test_no_more_is_read_ahead_than_memory_allows(context: CommandContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock_file.write(context.project.layout.lock_file("p.b"), lock("b"))
+    monkeypatch.setattr(lock_files, "_MOST_AHEAD", 1)
+    lock_files.read_ahead(context, ADDRESSES, lambda: True)
+    assert list(context.parsed_locks.values()) == [lock("a")]
+
+
 @pytest.mark.parametrize("content", [b"", b"\0\0", b"{", b"\xff", b'{"format": 999}'])
 def test_what_is_wrong_with_a_lock_is_said_when_it_is_read(context: CommandContext, content: bytes) -> None:
     context.project.layout.lock_file("p.a").write_bytes(content)

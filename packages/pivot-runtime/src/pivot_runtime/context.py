@@ -82,7 +82,7 @@ class CommandContext(Value):
         on_import: Called with the events of imports.
         read_set: The paths that the command has read or inspected.
         notices: The problems that the command has reported.
-        parsed_locks: Locks that were parsed before they are needed, by the bytes of their files.
+        parsed_locks: Locks that were parsed before they are needed, by the bytes of their files, until they are used.
     """
 
     project: Project

@@ -24,7 +24,7 @@ present if it was computed. A dep has no executable bit, since no result depends
 
 import itertools
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from pathlib import Path
 
 from pivot_cache.errors import CacheError, LockFileError, NewerFormatError, as_cache_errors
@@ -48,14 +48,14 @@ _HINT_NEWER = "upgrade Pivot, or delete the file and run `pivot repro`"
 
 
 def read(
-    file: Path | str, name: str | None = None, parsed: Mapping[bytes, StageLock] | None = None
+    file: Path | str, name: str | None = None, parsed: MutableMapping[bytes, StageLock] | None = None
 ) -> StageLock | None:
     """The content of a lock file; None if the file does not exist, or if a merge or a power cut has emptied it.
 
     Args:
         file: The lock file.
         name: The name used in errors; by default the path.
-        parsed: Locks that `parse` has returned, by the bytes.
+        parsed: Locks that `parse` has returned, by the bytes; the one that is returned is removed.
 
     Raises:
         NewerFormatError: Only a newer Pivot can read it.
@@ -68,7 +68,7 @@ def read(
         return None
     except OSError as error:
         raise LockFileError(name, f"it cannot be read: {error.strerror or error}", hint=_HINT) from error
-    known = parsed.get(data) if parsed else None
+    known = parsed.pop(data, None) if parsed else None
     return known or (parse(data, name) if data else None)
 
 

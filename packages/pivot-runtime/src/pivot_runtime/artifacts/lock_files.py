@@ -13,6 +13,9 @@ from pivot_runtime.context import CommandContext, Notice
 from pivot_runtime.errors import GitSilentError
 from pivot_runtime.project.project import Project
 
+_MOST_AHEAD = 1 << 24
+"""The bytes after which no more lock files are read ahead, since parsed ones take several times as much memory."""
+
 
 def read(context: CommandContext, address: str) -> StageLock | None:
     """The record of a stage's last run; None if there was none, or if it is no longer readable.
@@ -36,13 +39,15 @@ def read(context: CommandContext, address: str) -> StageLock | None:
 
 def read_ahead(context: CommandContext, addresses: Iterable[str], is_wanted: Callable[[], bool]) -> None:
     """Parse lock files, as long as that is wanted; `read` parses one again only if its bytes are others then."""
+    left = _MOST_AHEAD
     for address in addresses:
-        if not is_wanted():
+        if left <= 0 or not is_wanted():
             return
         file = context.project.layout.lock_path(address)
         with contextlib.suppress(OSError, LockFileError):  # `read` reports what is wrong
             data = safe_read.read_regular(file)
             context.parsed_locks[data] = lock_file.parse(data, file)
+            left -= len(data)
 
 
 def retire(context: CommandContext, addresses: Collection[str], writers: Mapping[ArtifactPath, str]) -> None:
