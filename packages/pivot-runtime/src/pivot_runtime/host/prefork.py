@@ -35,8 +35,10 @@ _USED_BY_STAGES = (
 """The modules, or all of a package, whose functions each process of a stage calls."""
 _FEW = 1
 """The number of waiting processes at which more are forked."""
+_AT_ONCE = 2
+"""The number of processes that are forked before this process looks for other work."""
 _SLOW_SECONDS = 0.005
-"""The time of a fork, in a process with much memory, from which only one process waits."""
+"""The processor time of a fork, in a process with much memory, from which only one process waits."""
 
 type Job = Mapping[str, Any]
 """The stage to run, `address`, and the `watching`, `declared` and `assigned` of its `StageTracer`."""
@@ -167,7 +169,7 @@ class PreforkPool:
         return self._fork(held, job)
 
     def prepare(self, held: Callable[[], Iterable[int]], stages: int) -> bool:
-        """Fork one process for a later job, if it pays; ``stages`` may still start. Returns whether it forked one.
+        """Fork processes for later jobs, if that pays; ``stages`` may still start. Returns whether it forked any.
 
         After a fork, this process copies all memory that it writes to. So it forks until as many wait as pay, then none
         until few are left.
@@ -182,12 +184,13 @@ class PreforkPool:
             self._is_immortal = True
             originals = self._imported.originals
             make_immortal([*originals.values(_USED_BY_STAGES), *originals.compared])
-        began = time.monotonic()
         try:
-            self._spares.append(self._fork_spare(held()))
+            for _ in range(min(_AT_ONCE, most - waiting) if self._is_quick else 1):
+                began = time.process_time()
+                self._spares.append(self._fork_spare(held()))
+                self._is_quick = time.process_time() - began < _SLOW_SECONDS
         except OSError:  # there are too many processes or files: `start` tries again
             return False
-        self._is_quick = time.monotonic() - began < _SLOW_SECONDS
         return True
 
     def _fork_spare(self, held: Iterable[int]) -> SpareProcess:
