@@ -168,24 +168,29 @@ class PreforkPool:
                 return spare.process
         return self._fork(held, job)
 
-    def prepare(self, held: Callable[[], Iterable[int]], stages: int) -> bool:
-        """Fork processes for later jobs, if that pays; ``stages`` may still start. Returns whether it forked any.
+    def lacks(self, stages: int) -> bool:
+        """Whether it pays to fork processes for later jobs; ``stages`` may still start.
 
         After a fork, this process copies all memory that it writes to. So it forks until as many wait as pay, then none
         until few are left.
         """
-        waiting = len(self._spares)
-        few = self._started - 1 if self._started else 1  # often only one or two stages run
-        most = min(stages, few, _SPARES if self._is_quick else 1)
+        waiting, most = len(self._spares), self._most(stages)
         self._is_filling = waiting < most and (self._is_filling or waiting <= _FEW)
-        if not self._is_filling:
-            return False
+        return self._is_filling
+
+    def _most(self, stages: int) -> int:
+        """The number of processes that may wait."""
+        few = self._started - 1 if self._started else 1  # often only one or two stages run
+        return min(stages, few, _SPARES if self._is_quick else 1)
+
+    def prepare(self, held: Callable[[], Iterable[int]], stages: int) -> bool:
+        """Fork some of the processes that it `lacks`; returns whether it forked any."""
         if not self._is_immortal and self._started >= _SOME_STAGES and stages >= _MORE_STAGES:
             self._is_immortal = True
             originals = self._imported.originals
             make_immortal([*originals.values(_USED_BY_STAGES), *originals.compared])
         try:
-            for _ in range(min(_AT_ONCE, most - waiting) if self._is_quick else 1):
+            for _ in range(min(_AT_ONCE, self._most(stages) - len(self._spares))):
                 began = time.process_time()
                 self._spares.append(self._fork_spare(held()))
                 self._is_quick = time.process_time() - began < _SLOW_SECONDS

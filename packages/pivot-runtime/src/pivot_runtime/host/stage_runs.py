@@ -44,7 +44,7 @@ class StageRuns:
         self._own = tuple(own)
         self._started: set[str] = set()
         self._answers: dict[int, tuple[Mapping[str, Any], dict[str, Any]]] = {}
-        self._always_spawn = False
+        self._spawns = False
         parent_death.prepare()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the user's module may have changed it
         stage_main.reset_signals()
@@ -71,7 +71,6 @@ class StageRuns:
             spawn: Start it in a new interpreter even where a fork would do.
         """
         stage = self._imported.stages[address].stage
-        self._always_spawn = spawn
         self._started.add(address)
         counting = sorted(self._imported.assigned.keys() - stage.env)
         job = {
@@ -82,7 +81,7 @@ class StageRuns:
         }
         try:
             threads = None if spawn else self._threads()
-            importing = spawn or bool(threads)
+            importing = self._spawns = spawn or bool(threads)
             started = self._spawn(job) if importing else self._pool.start(job, self._held())
         except OSError as error:
             failure = _failed(f"its process cannot be started: {error.strerror}", "-j 1 needs the fewest at a time")
@@ -160,14 +159,14 @@ class StageRuns:
         return start_process(spawn, spool)
 
     def prefork(self) -> bool:
-        """Fork a process for the first stage, or for a later one while others run.
+        """Fork processes for the first stage, or for later ones while others run.
 
-        Returns whether it forked one, and may be called again.
+        Returns whether it forked any, and may be called again.
         """
-        idle = bool(self._started) and not self.processes
-        if idle or self._always_spawn or self._threads():
+        stages, idle = len(self._imported.stages) - len(self._started), bool(self._started) and not self.processes
+        if idle or self._spawns or not self._pool.lacks(stages) or self._threads():
             return False
-        return self._pool.prepare(self._held, len(self._imported.stages) - len(self._started))
+        return self._pool.prepare(self._held, stages)
 
     def _known(self, process: StageProcess) -> set[int]:
         """The children of this process that one run has not left: all others are its leftovers."""
