@@ -17,10 +17,9 @@ BEGIN = """
 import gc, json, os, signal, sys
 state = frozenset(sys.modules), tuple(sys.path), gc.get_threshold()
 os.process_cpu_count = lambda: 2
-NEEDED = True
 from pivot_runtime.processes.early_fork import EarlyFork
 from pivot_runtime.processes.startup_state import StartupState
-early_fork = EarlyFork.begin(StartupState(*state), lambda: NEEDED)
+early_fork = EarlyFork.begin(StartupState(*state))
 state = StartupState(*state, early_fork=early_fork)
 """
 LOAD = """
@@ -98,14 +97,9 @@ def test_a_host_does_not_need_it(project: Sources) -> None:
     assert output(BEGIN + kill + LOAD + NONE_LEFT, project.root) == "p.stage\nno child is left\n"
 
 
-def test_there_is_none_unless_it_is_needed(tmp_path: pathlib.Path) -> None:
-    script = BEGIN.replace("NEEDED = True", "NEEDED = False") + "print(early_fork)\n" + NONE_LEFT
-    assert output(script, tmp_path) == "None\nno child is left\n"
-
-
 def test_there_is_none_where_it_would_wait_for_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.process_cpu_count", lambda: 1)
-    assert early_fork.EarlyFork.begin(StartupState(frozenset(), (), (0, 0, 0)), lambda: True) is None
+    assert early_fork.EarlyFork.begin(StartupState(frozenset(), (), (0, 0, 0))) is None
 
 
 def test_user_code_is_imported_as_in_a_new_interpreter(project: Sources) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from harness import PIVOT, Project
 
+from pivot_cli.main import _needs_host
+
 REPORTING = """\
 import atexit, json, os, signal, sys
 from typing import Annotated
@@ -165,6 +167,25 @@ def test_a_host_costs_no_interpreter(make: Callable[[str], Project]) -> None:
     project.replace("pipeline.py", '"argv": sys.argv', '"argv": sys.orig_argv')
 
     assert reported(project, "repro")["argv"][-1] == "repro"
+
+
+def test_a_host_is_expected_where_the_last_load_does_not_hold(
+    make: Callable[[str], Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make(OTHER.replace("click.NAME", "'x'").replace("import click\n", ""))
+    monkeypatch.chdir(project.root)
+    assert _needs_host(["repro"]), "there is no load"
+    project.pivot("repro")
+    assert not _needs_host(["repro"])
+    assert _needs_host(["repro", "--force"])
+
+    project.replace("pipeline.py", "'x'", "'y'")
+    assert _needs_host(["status"])
+    project.write(".pivot/state.db/warm.socket", "")
+    assert not _needs_host(["status"])
+
+    (project.root / "pipeline.py").unlink()
+    assert not _needs_host(["repro"]), "the command reports it"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every host is an interpreter of its own")

@@ -93,12 +93,12 @@ def _run(given: "list[str]", began: int, *, own_process: bool) -> int:
 
 def _fork_early(given: "Sequence[str]", beginning: "Beginning") -> "EarlyFork | None":
     """Fork a process for the user's code if this command will probably need one, since nothing cached answered it."""
-    if not given or given[0] not in _IMPORTING or not _WITHOUT_HOST.isdisjoint(given):
+    if not given or given[0] not in _IMPORTING or not _WITHOUT_HOST.isdisjoint(given) or not _needs_host(given):
         return None
     from pivot_runtime.processes.early_fork import EarlyFork  # lazy
     from pivot_runtime.processes.startup_state import StartupState  # lazy
 
-    return EarlyFork.begin(StartupState(*beginning), lambda: _needs_host(given))
+    return EarlyFork.begin(StartupState(*beginning))
 
 
 def _needs_host(given: "Sequence[str]") -> bool:

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, Self
 
 from pivot_runtime.processes import clean_fork, wire
@@ -48,17 +48,14 @@ class EarlyFork:
             theirs.close()
 
     @classmethod
-    def begin(cls, startup_state: StartupState, is_needed: Callable[[], bool]) -> Self | None:
-        """Import what command and host both need, and fork; return None where that would not make a command faster.
-
-        That is so with one processor, and where ``is_needed``, which is called after the imports, says so.
-        """
+    def begin(cls, startup_state: StartupState) -> Self | None:
+        """Import what command and host both need, and fork; return None where that would not make a command faster."""
         if sys.platform != "linux" or (os.process_cpu_count() or 1) == 1 or not can_fork():
             return None
         for name in _SHARED:
             importlib.import_module(name)
         try:
-            return cls(startup_state) if is_needed() else None
+            return cls(startup_state)
         except OSError:  # no more processes or descriptors
             return None
 
