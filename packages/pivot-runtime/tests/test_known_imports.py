@@ -54,6 +54,18 @@ def test_imports_that_are_fast_are_not_worth_it(layout: Layout) -> None:
     assert imports.names(file) == ("quick",)
 
 
+def test_libraries_that_were_always_shared_are_worth_it(layout: Layout) -> None:
+    """A pipeline whose first import found the libraries of another one in its process."""
+    first, second, other = (pipeline(layout, f"{name}/pipeline.py") for name in ("first", "second", "other"))
+    imports = known(layout)
+    imports.imported(first, ["slow"], ["numpy", "slow"], 2.0)
+    imports.imported(second, ["slow", "quick"], ["slow", "numpy", "quick"], 0.0)
+    imports.imported(other, ["quick"], ["quick"], 0.0)
+
+    assert imports.names(second) == ("slow", "quick")
+    assert imports.names(other) == ()
+
+
 def test_nothing_is_written_for_a_pipeline_without_libraries(layout: Layout) -> None:
     file = pipeline(layout, "pipeline.py")
     imports = known(layout)

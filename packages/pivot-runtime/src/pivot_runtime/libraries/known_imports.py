@@ -73,8 +73,15 @@ class KnownImports:
         """
         known = self._of(file) or _new()
         asked, libraries = list(asked)[:_MOST], list(libraries)
-        kept = known["seconds"] if known["libraries"] == libraries else 0.0
-        self._set(file, {**known, "asked": asked, "libraries": libraries, "seconds": round(max(seconds, kept), 1)})
+        # Shared libraries took no time here, but would take at least as long as where some of them were imported.
+        held = set(libraries)
+        same = (
+            each
+            for each in self._all()["pipelines"].values()
+            if each["libraries"] and held.issuperset(each["libraries"])
+        )
+        seconds = max([seconds, *(each["seconds"] for each in same)])
+        self._set(file, {**known, "asked": asked, "libraries": libraries, "seconds": round(seconds, 1)})
 
     def loaded_together(self, files: Sequence[pathlib.Path]) -> None:
         """Note that a command has loaded these files, and write down all that is new."""
