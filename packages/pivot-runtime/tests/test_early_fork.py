@@ -39,7 +39,7 @@ except ChildProcessError:
 """
 STAGE = """
 import gc, sys
-print(gc.get_threshold(), sorted({"click", "gettext"} & sys.modules.keys()))
+print(gc.get_threshold(), sorted({"pathspec", "gettext"} & sys.modules.keys()))
 
 
 def stage() -> Annotated[str, Out("out.txt", Text())]:
@@ -104,7 +104,7 @@ def test_there_is_none_where_it_would_wait_for_the_command(monkeypatch: pytest.M
 
 def test_user_code_is_imported_as_in_a_new_interpreter(project: Sources) -> None:
     """Neither the command's collector nor its modules are to be seen."""
-    script = BEGIN.replace("early_fork = ", "gc.set_threshold(100_000)\nimport click\nearly_fork = ")
+    script = BEGIN.replace("early_fork = ", "gc.set_threshold(100_000)\nimport gettext, pathspec\nearly_fork = ")
     script += LOAD.replace("quiet=True", "quiet=False")
     command = [sys.executable, "-c", script.replace("{root!r}", repr(str(project.root)))]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
