@@ -433,6 +433,21 @@ def test_files_edited_between_two_parts(parts: Project) -> None:
     assert kept_stages(parts) == set()
 
 
+def test_parts_with_different_values_are_not_joined(parts: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are of two loads at once."""
+    values = iter("ab")
+    text = (
+        PARTS["pipeline.py"]
+        .replace("helpers.a(x)", "helpers.a(x) + K")
+        .replace("K = 1", "import os\nK = os.environ['K']")
+    )
+    parts.write("pipeline.py", text)
+    monkeypatch.setenv("K", next(values))
+    in_parts(parts, between=lambda: monkeypatch.setenv("K", next(values, "b")))
+
+    assert kept_stages(parts) == set()
+
+
 def test_a_lost_part_leaves_what_was_kept_before(parts: Project) -> None:
     in_parts(parts)
     before = parts.memo[key_of(parts.root)]

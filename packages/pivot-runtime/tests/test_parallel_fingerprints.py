@@ -109,6 +109,46 @@ def test_a_process_that_ends_early_is_replaced_by_the_host(project: Sources, act
     assert forked.stages == own.stages
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import random\nrandom.seed(3)\nVALUE = {'n': random.gauss}\n",
+        "import os\nVALUE = {'a': 1}\nos.register_at_fork(after_in_child=VALUE.clear)\n",
+        "from os import register_at_fork\nVALUE = {'a': 1}\nregister_at_fork(after_in_child=VALUE.clear)\n",
+        "import select\nVALUE = 1\ndel select.poll\n",
+        "import warnings\nVALUE = '\\d'\nwarnings.simplefilter('error')\n",
+    ],
+)
+def test_a_fork_does_not_show(project: Sources, text: str) -> None:
+    """What Python or the user does at a fork, what the user has replaced, and filters of warnings."""
+    project.write("value.py", text)
+    for number in range(40):
+        project.write(f"m{number}.py", f"def f(text): return text + '{number}'\n")
+    names = ", ".join(f"m{number}" for number in range(40))
+    project.replace("pipeline.py", "import first, mode, second, value", f"import first, mode, second, value, {names}")
+    forked, own = loads(project)
+
+    assert forked.stages == own.stages
+    assert any("value:VALUE" in key for key in forked.stages[0].code)
+
+
+def test_modules_imported_by_a_fingerprint_count(project: Sources) -> None:
+    project.write("value.py", ODD.format(act="import importlib; importlib.import_module('sc' + 'ale')"))
+    project.write("scale.py", "FACTOR = 1\n")
+    forked, own = loads(project)
+
+    assert forked.sources == own.sources
+    assert str(project.root / "scale.py") in forked.sources
+
+
+def test_disagreement_does_not_prevent_the_load(project: Sources) -> None:
+    """A fingerprint that changes what it depends on."""
+    act = "open('grows', 'a').write('x'); os.stat('grows')"
+    project.write("value.py", ODD.format(act=act))
+
+    assert len(project.load().stages) == COUNT
+
+
 def test_forks_may_fail(project: Sources) -> None:
     expected = project.load().stages
     project.write(

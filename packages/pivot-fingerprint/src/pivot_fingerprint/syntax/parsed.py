@@ -2,8 +2,10 @@
 
 import ast
 import re
+import warnings
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from pivot_fingerprint.syntax.canonical import canonical, is_silent, piece
 from pivot_fingerprint.syntax.form import Form, Piece, joined
@@ -20,11 +22,22 @@ _NODES = frozenset({*_DEFINITIONS, ast.Lambda})
 _SIMPLE = (*_DEFINITIONS, ast.Expr, ast.Assign, ast.AnnAssign, ast.Import, ast.ImportFrom)  # hold no statements
 
 
+def _parse(content: bytes | str) -> ast.Module:
+    """Parse a text without warnings, which the import issues, and which a filter of the user may turn into errors."""
+    filters: list[Any] = warnings.filters  # type: ignore[assignment]  # a list, whatever its declaration says
+    ignoring = ("ignore", None, Warning, None, 0)
+    filters.insert(0, ignoring)  # the functions of `warnings` would make warnings of the user appear again
+    try:
+        return ast.parse(content)
+    finally:
+        filters.remove(ignoring)
+
+
 class Parsed:
     """A syntax tree with its statements by the names that they bind."""
 
     def __init__(self, content: bytes | str) -> None:
-        self.tree = ast.parse(content)
+        self.tree = _parse(content)
         self.walrus = _may_hold(":=", content)
         self._lambda_lines = _lines_with("lambda", content)
         self.bindings: dict[str, list[ast.stmt]] = {}

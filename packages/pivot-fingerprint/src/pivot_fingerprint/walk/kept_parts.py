@@ -29,7 +29,7 @@ class KeptName(NamedTuple):
 def join_parts(memo: Memo, name: str, parts: Iterable[str]) -> None:
     """Keep the manifests of several parts as one; each part is from a process with the same imported modules.
 
-    If the memo lacks a part, or files were edited meanwhile, the manifests from before remain.
+    If the memo lacks a part, or the parts contradict each other, the manifests from before remain.
     """
     whole, *keys = KeptName(name).keys(("", *parts))
     modules, stages = dict[str, bytes](), dict[str, bytes]()
@@ -48,14 +48,15 @@ def join_parts(memo: Memo, name: str, parts: Iterable[str]) -> None:
 
 
 def _joined(one: bytes, other: bytes) -> bytes | None:
-    """The records of a module from two parts as one; None if its file was edited in between."""
+    """The records of a module from two parts as one; None if they differ in what both have."""
     if one == other:
         return one
     first, second = decode_line(one), decode_line(other)
-    if first[:3] != second[:3]:
+    refs = [{encode_line(key): [*key, led] for *key, led in each[5]} for each in (first, second)]
+    functions, targets = first[3] | second[3], refs[0] | refs[1]
+    if first[:3] != second[:3] or functions != second[3] | first[3] or targets != refs[1] | refs[0]:
         return None
-    refs = {encode_line(key): [*key, led] for *key, led in (*first[5], *second[5])}
-    return encode_line([*first[:3], first[3] | second[3], sorted({*first[4], *second[4]}), list(refs.values())])
+    return encode_line([*first[:3], functions, sorted({*first[4], *second[4]}), list(targets.values())])
 
 
 def put(memo: Memo, key: bytes, modules: Mapping[str, bytes], stages: Mapping[str, bytes]) -> None:

@@ -1,8 +1,7 @@
 """The files of the user's modules while they are imported, announced to the command, which reads them ahead."""
 
-import contextlib
-import select
-from typing import Final
+from select import POLLOUT, poll  # user code may replace those of the module
+from typing import Any, Final
 
 from pivot_runtime.processes import wire
 
@@ -52,18 +51,21 @@ class ImportedFiles:
         """Announce that no more will be imported, and that this process will read the rest itself."""
         self._ended = True
         if self._announced and self._to is not None:
-            with contextlib.suppress(OSError):
-                wire.send(self._to, {"event": "importing", "files": None})
+            self._send(self._to, {"event": "importing", "files": None})
 
     def _announce(self, to: int, files: list[str]) -> None:
         """Announce files, unless the command is behind: this process must not wait for it."""
-        waiting = select.poll()
-        waiting.register(to, select.POLLOUT)
+        waiting = poll()
+        waiting.register(to, POLLOUT)
         for begin in range(0, len(files), _BATCH):
             message = {"event": "importing", "files": files[begin : begin + _BATCH]}
             if len(wire.dumps(message)) < _LARGEST and waiting.poll(0):
-                try:
-                    wire.send(to, message)
-                except OSError:  # the user's module has closed the descriptor
-                    self._to = None
-                    break
+                self._send(to, message)
+
+    def _send(self, to: int, message: dict[str, Any]) -> None:
+        """Send a message, or none from now on if the user's module has closed the descriptor."""
+        if self._to is not None:
+            try:
+                wire.send(to, message)
+            except OSError:
+                self._to = None

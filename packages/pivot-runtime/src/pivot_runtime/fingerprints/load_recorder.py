@@ -127,8 +127,12 @@ class LoadRecorder:
 
     def add(self, found: LoadFindings) -> bool:
         """Add the findings of a process that this one has forked; return whether they agree with its own."""
-        agree = all(self._facts.get(key, value) == value for key, value in found.facts.items()) and all(
-            self.sources.get(path, content) == content for path, content in found.sources.items()
+        opened = {path: before for path, (before, _) in self._opened.items()}
+        agree = (
+            _agree(self._facts, found.facts)
+            and _agree(self.sources, found.sources)
+            and _agree(opened, {path: before for path, (before, _) in found.opened.items()})
+            and _agree(self._searches.contents, found.contents)
         )
         self._facts = {**found.facts, **self._facts}
         self.sources = {**found.sources, **self.sources}
@@ -282,6 +286,10 @@ class LoadRecorder:
             file = getattr(module, "__file__", None)
             if isinstance(file, str) and not file.endswith(".py") and self._is_user_code(file):
                 yield os.path.abspath(file)
+
+
+def _agree(one: Mapping[Any, object], other: Mapping[Any, object]) -> bool:
+    return all(one.get(key, value) == value for key, value in other.items())
 
 
 class OsProbes:

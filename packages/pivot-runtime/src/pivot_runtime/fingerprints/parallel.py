@@ -8,6 +8,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from os import _exit, fork, pipe, read, waitpid, write  # user code may replace those of the module
+from random import getstate, setstate
 from typing import NamedTuple
 
 from pivot_runtime.fingerprints.encoded_stages import EncodedStages
@@ -59,9 +60,9 @@ def encoded(
 
     These first read the new ``files``, each some of them.
 
-    None if a file was edited meanwhile, so that two processes have read different contents. The fingerprints of a
-    process that fails are made here, and so are those of one where ``is_reliable`` is false at its end. The
-    ``recorder`` of this process gets what it would have recorded.
+    None if two processes have read different contents, for instance of a file that was edited meanwhile. The
+    fingerprints of a process that fails are made here, and so are those of one where ``is_reliable`` is false at its
+    end. The ``recorder`` of this process gets what it would have recorded.
     """
     parts = [_started(part, fingerprints, recorder, is_reliable) for part in _split(stages, files)]
     results, agree = list[EncodedStages](), True
@@ -96,7 +97,7 @@ def _started(
         reader, writer = pipe()
     except OSError:
         return part
-    own = os.getpid()
+    own, state = os.getpid(), getstate()
     before = recorder.findings()
     try:
         with recorder.paused():
@@ -108,6 +109,7 @@ def _started(
     if pid == 0:
         try:
             parent_death.die_with(own)
+            setstate(state)  # Python seeds the generator anew in a fork, and values may be its methods
             result = fingerprints.encoded(part.stages, part.name, part.files)
             stage_main.flush_streams()
             if is_reliable():

@@ -79,10 +79,10 @@ class StageFingerprints:
             kept_as=str(self._file),
             part=part,
         )
-        with fingerprinter:
-            with self._recorder.paused():
-                fingerprinter.read_ahead(files)
-            return EncodedStages.of(self._loaded(each, fingerprinter) for each in stages)
+        with self._recorder.paused(), fingerprinter:
+            fingerprinter.read_ahead(files)
+            with self._recorder.called():
+                return EncodedStages.of(self._loaded(each, fingerprinter) for each in stages)
 
     def join_kept(self, parts: Iterable[str]) -> None:
         """Keep the manifests of all parts for the next load."""

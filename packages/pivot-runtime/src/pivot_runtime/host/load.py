@@ -26,6 +26,7 @@ from pivot_runtime.definitions.code_cache import CodeCache
 from pivot_runtime.definitions.pipeline_file import Definitions, read_definitions
 from pivot_runtime.fingerprints import environ_changes, parallel
 from pivot_runtime.fingerprints.encoded_stages import EncodedStages
+from pivot_runtime.fingerprints.fork_hooks import ForkHooks
 from pivot_runtime.fingerprints.imported_files import ImportedFiles
 from pivot_runtime.fingerprints.stage_fingerprints import DeclaredStage, StageFingerprints
 from pivot_runtime.host import load_failure
@@ -182,6 +183,7 @@ class _Load:
         self._timer = timer
         self._layout = Layout(self._root)
         self._compiled = CodeCache(self._layout.compiled_dir)
+        self._fork_hooks = ForkHooks(self._is_user_code)
         self._imported_files = ImportedFiles(wire.EVENTS_FD if request.announces else None)
         self._times: ImportTimes | None = None
         self._originals, self._recorder = start.originals, start.recorder
@@ -230,8 +232,6 @@ class _Load:
             return {"event": "broken", **failure}, None
         replacements = self._originals.restore()
         self._random_state.imported()
-        if stages is None:
-            return {"event": "moved"}, None
         loaded = self._loaded()
         if source_import.Changes({**self._sources, **loaded.read}).find():
             return {"event": "moved"}, None
@@ -253,7 +253,7 @@ class _Load:
     def _import(self) -> Definitions:
         put_on_path(self._file, self._root)  # the requests are compared with the state of the process after this
         began = monotonic()
-        with self._timer, self._requests:
+        with self._timer, self._requests, self._fork_hooks:
             definitions = read_definitions(self._file, self._root)
         seconds = monotonic() - began
         with self._recorder.paused():
@@ -280,18 +280,31 @@ class _Load:
                 self._stages[spec.address] = LiveStage(stage, str(self._root / spec.base))
         return stages
 
-    def _fingerprinted(self, stages: Sequence[DeclaredStage]) -> EncodedStages | None:
-        """The stages with their fingerprints; None if a file was edited meanwhile."""
+    def _fingerprinted(self, stages: Sequence[DeclaredStage]) -> EncodedStages:
+        """The stages with their fingerprints."""
         recorder = self._recorder
         made = StageFingerprints(self._root, self._file, recorder, self._is_user_code, self._assigned)
         files = self._imported_files.files if self._imported_files.are_new else ()
         if parallel.is_worthwhile(stages, self._imported_files) and self._can_fork():
-            return parallel.encoded(stages, files, made, recorder, lambda: not self._requests.refused)
+            found = parallel.encoded(stages, files, made, recorder, self._has_imported_no_more())
+            if found is not None:
+                return found
         return made.encoded(stages)
+
+    def _has_imported_no_more(self) -> Callable[[], bool]:
+        """Whether user code has imported nothing since this call, in this process or one that it forks."""
+        known, count = frozenset(sys.modules), len(self._sources)
+
+        def unchanged() -> bool:
+            files = (getattr(sys.modules[name], "__file__", None) for name in sys.modules.keys() - known)
+            new = any(isinstance(file, str) and self._is_user_code(file) for file in files)
+            return not new and len(self._sources) == count and not self._requests.refused
+
+        return unchanged
 
     def _can_fork(self) -> bool:
         """Whether a forked process would be like this one, and the user's code would not notice its end."""
-        if signal.getsignal(signal.SIGCHLD) is not signal.SIG_DFL:
+        if signal.getsignal(signal.SIGCHLD) is not signal.SIG_DFL or self._fork_hooks.registered:
             return False
         if self._originals.changed(_USED_BY_FORKS.__contains__, _REPLACED_BY_RECORDER) is not None:
             return False
