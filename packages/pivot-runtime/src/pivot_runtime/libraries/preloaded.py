@@ -13,8 +13,10 @@ from pivot_runtime.libraries.origin import is_python
 from pivot_runtime.processes.originals import Originals
 from pivot_runtime.processes.process_state import ProcessState, StateChanges
 
-_REPLACED: Final = frozenset({"_frozen_importlib._find_and_load", "importlib._bootstrap._find_and_load"})
-"""The function that `ImportRequests` replaces."""
+_REPLACED: Final = frozenset(
+    {"_frozen_importlib._find_and_load", "importlib._bootstrap._find_and_load", "os.register_at_fork"}
+)
+"""The functions that a load replaces while it imports."""
 _NUMPY_RANDOM: Final = "numpy.random"
 
 
