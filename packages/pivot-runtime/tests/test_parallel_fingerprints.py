@@ -120,7 +120,7 @@ def test_a_process_that_ends_early_is_replaced_by_the_host(project: Sources, act
     ],
 )
 def test_a_fork_does_not_show(project: Sources, text: str) -> None:
-    """What Python or the user does at a fork, what the user has replaced, and filters of warnings."""
+    """Neither functions called at forks, nor replaced functions, nor filters of warnings."""
     project.write("value.py", text)
     for number in range(40):
         project.write(f"m{number}.py", f"def f(text): return text + '{number}'\n")

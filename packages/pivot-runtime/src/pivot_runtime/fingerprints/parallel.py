@@ -109,7 +109,7 @@ def _started(
     if pid == 0:
         try:
             parent_death.die_with(own)
-            setstate(state)  # Python seeds the generator anew in a fork, and values may be its methods
+            setstate(state)  # Python seeds the generator again in a fork, and values may be its methods
             result = fingerprints.encoded(part.stages, part.name, part.files)
             stage_main.flush_streams()
             if is_reliable():
