@@ -87,6 +87,11 @@ def test_it_ends_when_it_is_not_needed(tmp_path: pathlib.Path) -> None:
     assert output(BEGIN + "early_fork.close()\nearly_fork.close()\n" + NONE_LEFT, tmp_path) == "no child is left\n"
 
 
+def test_its_end_may_be_ignored(tmp_path: pathlib.Path) -> None:
+    ignore = "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+    assert output(BEGIN + ignore + "early_fork.close()\n" + NONE_LEFT, tmp_path) == "no child is left\n"
+
+
 def test_it_ends_with_a_killed_command(tmp_path: pathlib.Path) -> None:
     """It would keep the output open."""
     assert output(BEGIN + "os.kill(os.getpid(), signal.SIGKILL)\n", tmp_path, code=-9) == ""

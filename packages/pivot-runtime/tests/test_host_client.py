@@ -2,9 +2,12 @@
 
 import os
 import pathlib
+import signal
+import subprocess
 import sys
 
 import pytest
+from processes import alive, wait_until
 from source_projects import Sources
 
 from pivot_core.errors import DiscoveryError, PivotError
@@ -19,6 +22,39 @@ def stage(x: Annotated[str, Dep("in.txt", Text())]) -> Annotated[str, Out("out.t
     return x
 
 pipeline.register(stage)
+"""
+
+LETTING_GO = """
+import pathlib, sys
+from pivot_runtime.loading import host_client
+from pivot_runtime.loading.host_pool import HostPool, LazyHost
+from pivot_runtime.processes import process_tree
+
+process_tree.adopt()
+file, pool = pathlib.Path(sys.argv[1], "pipeline.py"), HostPool()
+
+
+def prepared():
+    loaded, host = host_client.load(file.parent, file)
+    host.prepare()
+    while not pathlib.Path(f"/proc/{host.pid}/task/{host.pid}/children").read_text():
+        pass
+    return LazyHost(loaded, lambda: None, host), host
+
+
+def keep_next(*, let_go):
+    (before, old), (after, new) = prepared(), prepared()
+    pool.put(file, before)
+    if let_go:
+        pool.let_go(file)
+    pool.put(file, after)
+    print(process_tree.children() - {new.pid})
+    pool.close()
+    process_tree.end_leftovers(())
+
+
+keep_next(let_go=True)
+keep_next(let_go=False)
 """
 
 
@@ -249,6 +285,30 @@ def test_a_host_that_is_let_go_is_not_used_and_has_ended_when_the_next_is_kept(p
     pool.close()
     with pytest.raises(ProcessLookupError):
         os.kill(other.pid, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no descendants are adopted")
+def test_a_host_that_is_let_go_leaves_no_processes(project: Sources) -> None:
+    """The command adopts what a host leaves, and would keep it as a zombie."""
+    done = subprocess.run(
+        [sys.executable, "-c", LETTING_GO, project.root], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert (done.stdout, done.stderr) == ("frozenset()\n" * 2, "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no children are listed")
+def test_a_stuck_host_that_is_let_go_is_killed(project: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_client, "_PATIENCE_SECONDS", 0.1)
+    project.write("pipeline.py", "import subprocess\nchild = subprocess.Popen(['sleep', '300'])\n" + STAGE)
+    _, host = host_client.load(project.root, project.root / "pipeline.py")
+    (child,) = map(int, pathlib.Path(f"/proc/{host.pid}/task/{host.pid}/children").read_text().split())
+    os.kill(host.pid, signal.SIGSTOP)
+    host.begin_to_end()
+    host.close()
+
+    for pid in (host.pid, child):
+        wait_until(lambda pid=pid: not alive(pid))  # type: ignore[misc]
 
 
 def test_nothing_is_left_open(project: Sources) -> None:

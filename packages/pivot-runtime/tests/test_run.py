@@ -532,6 +532,36 @@ def test_failure_of_the_executor_puts_everything_back(done: Workshop) -> None:
     assert (done.read("middle"), done.read("aside"), done.locks()) == ("1a", "mine", before)
 
 
+def test_what_has_ended_is_recorded_although_nobody_reads_of_it(done: Workshop) -> None:
+    """The report of its end is held back until the next stage has started."""
+
+    class Interrupted(Deferred):
+        def wait(self) -> Finished:
+            if not self._started:
+                raise KeyboardInterrupt
+            return super().wait()
+
+        def start(self, address: str, log: pathlib.Path) -> None:
+            super().start(address, log)
+            if address == "p.b":
+                raise KeyboardInterrupt
+
+    def report(event: events.Event) -> None:
+        if isinstance(event, (events.StageRan, events.StageStarted)) and event.address in ("p.a", "p.b"):
+            reported.append(event)
+            if len(reported) > 1:
+                raise BrokenPipeError
+
+    reported: list[events.Event] = []
+    before = done.lock("a")
+    done.write("in", "2")
+    with pytest.raises(BrokenPipeError):
+        done.run(wrap=Interrupted, report=report)
+
+    assert done.lock("a") not in (None, before)
+    assert parts_of(done.run())["cached"] >= {"a"}
+
+
 def test_interruption_restores_everything_and_is_reported(done: Workshop) -> None:
     class Interrupted(Deferred):
         def wait(self) -> Finished:

@@ -91,6 +91,7 @@ class Workshop:
         self,
         *targets: str,
         wrap: Callable[[Executor], Executor] = lambda executor: executor,
+        report: events.Reporter | None = None,
         **options: Any,
     ) -> RunResult:
         """Run in this process, one stage at a time unless ``jobs`` says otherwise."""
@@ -104,7 +105,7 @@ class Workshop:
                 lambda: wrap(InlineExecutor(stages)),
                 lambda: CodeEdits(self.root, assembly.files),
                 options=RunOptions(**{"jobs": 1, **options}),
-                report=self.events.append,
+                report=report or self.events.append,
             ).drive()
 
     def evaluate(self) -> dict[str, Evaluation]:

@@ -1,5 +1,6 @@
 """The process that imports the user's code is as good as a new interpreter, however it came to be."""
 
+import gc
 import json
 import os
 import signal
@@ -102,6 +103,21 @@ def stage() -> Annotated[str, pivot.Out("out.txt", pivot.loaders.Text())]:
 """
 
 
+COLLECTED = """\
+import gc
+from typing import Annotated
+
+import pivot
+
+pipeline = pivot.Pipeline("p")
+
+
+@pipeline.register
+def stage() -> Annotated[str, pivot.Out("out.txt", pivot.loaders.Text())]:
+    return str(gc.get_threshold())
+"""
+
+
 def reported(project: Project, *arguments: str, **options: Any) -> dict[str, Any]:
     """The user's module's view when the command imported it."""
     (project.root / "found.json").unlink(missing_ok=True)
@@ -178,6 +194,9 @@ def test_a_host_is_expected_where_the_last_load_does_not_hold(
     project.pivot("repro")
     assert not _needs_host(["repro"])
     assert _needs_host(["repro", "--force"])
+    assert _needs_host(["repro", "-kf"])
+    for option in ("--watch", "-w", "-fw", "--in-process", "--pdb"):
+        assert not _needs_host(["repro", "--force", option]), "it would not be used"
 
     project.replace("pipeline.py", "'x'", "'y'")
     assert _needs_host(["status"])
@@ -236,6 +255,23 @@ def test_the_objects_of_stages_end_with_the_interpreter_that_runs_them(make: Cal
     project.pivot("repro", "--in-process")
 
     assert project.read("later.txt") == "written at the end"
+
+
+def test_the_collector_of_the_command_is_not_that_of_its_stages(make: Callable[[str], Project]) -> None:
+    project = make(COLLECTED)
+    project.pivot("repro", "--in-process")
+
+    assert project.read("out.txt") == str(gc.get_threshold())
+
+
+def test_a_command_may_be_started_by_a_program_that_ignores_its_children(make: Callable[[str], Project]) -> None:
+    project = make(OTHER.replace("click.NAME", "'x'").replace("import click\n", ""))
+    project.pivot("repro")
+    status = project.start("status", "--all", preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+    answer, told = status.communicate(timeout=60)
+
+    assert (status.returncode, told) == (0, "")
+    assert "cached" in answer
 
 
 def test_a_fork_that_comes_back_from_the_import_ends_there(make: Callable[[str], Project]) -> None:

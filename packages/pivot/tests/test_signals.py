@@ -51,6 +51,32 @@ def long(text: Annotated[str, Dep("first.txt", Text())]) -> Annotated[str, Out("
         pathlib.Path("unwound").touch()
 """
 
+ENDING = """\
+import os
+import pathlib
+import sys
+import time
+
+import pivot
+
+pipeline = pivot.Pipeline("p")
+
+
+class Last:
+    def __del__(self, exists=os.path.exists, open=open, sleep=time.sleep):
+        open("ending", "w").close()
+        while not exists("sent"):
+            sleep(0.01)
+
+
+@pipeline.register
+def stage() -> None:
+    sys.last = Last()
+    pathlib.Path("ready").touch()
+    while True:
+        time.sleep(0.01)
+"""
+
 DEADLINE = 60.0
 
 
@@ -244,6 +270,20 @@ def test_the_stage_is_killed(project: Project) -> None:
     running.assert_all_gone()
     assert project.read("long.txt") == "version 1"
     assert_as_before(project)
+
+
+def test_ctrl_c_again_while_the_interpreter_of_stages_ends(make: Callable[[str], Project]) -> None:
+    """The exit code is that of the first."""
+    project = make(ENDING)
+    process = project.start("repro", "--in-process")
+    wait_until((project.root / "ready").exists, "the stage has started")
+    process.send_signal(signal.SIGINT)
+    wait_until((project.root / "ending").exists, "objects are destroyed")
+    process.send_signal(signal.SIGINT)
+    (project.root / "sent").touch()
+
+    process.communicate(timeout=DEADLINE)
+    assert process.returncode == 130
 
 
 def test_ctrl_c_while_the_pipeline_is_imported(make: Callable[[str], Project]) -> None:

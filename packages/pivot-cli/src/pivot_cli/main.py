@@ -19,8 +19,8 @@ _OFTEN_THE_SAME = ("repro", "status")
 """The commands whose output may be cached."""
 _IMPORTING = ("repro", "run", "status")
 """The commands that import a pipeline if it was edited, and are used most."""
-_WITHOUT_HOST = frozenset({"--in-process", "--pdb"})
-"""The options with which they need no host."""
+_WITHOUT_HOST = frozenset({"--in-process", "--pdb", "-w", "--watch"})
+"""The options with which they need no host, or only hosts that outlive a run."""
 _WITHOUT_EDITS = frozenset({"-f", "--force", "--no-snapshot", "-a", "--all"})
 """The options with which they probably need one though nothing was edited."""
 _REQUESTS_FOR_HELP = ("-h", "--help")
@@ -67,7 +67,7 @@ def main(arguments: "Sequence[str] | None" = None) -> None:
         _forget_output()
         sys.stderr.write(f"error: cannot write the output: {error.strerror}\n")
         code = 3
-    if arguments is None and not _is_observed():
+    if arguments is None:
         _end(code)
     sys.exit(code)
 
@@ -79,6 +79,7 @@ def _run(given: "list[str]", began: int, *, own_process: bool) -> int:
 
         return run(given, None, began / 1e9)
     beginning = _initial_state()
+    _await_children()
     _collect_seldom()
     early_fork = _fork_early(given, beginning)
     try:
@@ -93,7 +94,7 @@ def _run(given: "list[str]", began: int, *, own_process: bool) -> int:
 
 def _fork_early(given: "Sequence[str]", beginning: "Beginning") -> "EarlyFork | None":
     """Fork a process for the user's code if this command will probably need one, since nothing cached answered it."""
-    if not given or given[0] not in _IMPORTING or not _WITHOUT_HOST.isdisjoint(given) or not _needs_host(given):
+    if not given or given[0] not in _IMPORTING or not _needs_host(given):
         return None
     from pivot_runtime.processes.early_fork import EarlyFork  # lazy
     from pivot_runtime.processes.startup_state import StartupState  # lazy
@@ -102,7 +103,10 @@ def _fork_early(given: "Sequence[str]", beginning: "Beginning") -> "EarlyFork | 
 
 
 def _needs_host(given: "Sequence[str]") -> bool:
-    """Return whether a command probably imports a pipeline, and no warm process waits for that."""
+    """Return whether a command probably imports a pipeline in a host of its own, and no warm process waits for that."""
+    options = {*given, *(f"-{letter}" for word in given if word[:1] == "-" != word[1:2] for letter in word[1:])}
+    if not _WITHOUT_HOST.isdisjoint(options):
+        return False
     import pathlib  # lazy
 
     from pivot_core.errors import PivotError  # lazy
@@ -113,7 +117,7 @@ def _needs_host(given: "Sequence[str]") -> bool:
         project = Project.find(pathlib.Path.cwd())
         if project.layout.warm_socket_file.exists():
             return False
-        return not _WITHOUT_EDITS.isdisjoint(given) or not snapshot.holds(project, os.environ)
+        return not _WITHOUT_EDITS.isdisjoint(options) or not snapshot.holds(project, os.environ)
     except (PivotError, OSError):  # the command reports it
         return False
 
@@ -191,6 +195,13 @@ def _open_standard_streams() -> None:
             reconfigure(errors="backslashreplace")
 
 
+def _await_children() -> None:
+    """Let this process learn how its children end, even if the program that started it ignored the ends of its own."""
+    import signal  # lazy
+
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
 def _collect_seldom() -> None:
     """Keep the garbage collector from traversing what is imported, which stays."""
     import gc  # lazy
@@ -211,15 +222,30 @@ def _is_observed() -> bool:
 
 
 def _end(code: int) -> "NoReturn":
-    """End this process as an interpreter does, without destroying all objects, which takes time."""
-    try:
-        for module, name in (("threading", "_shutdown"), ("atexit", "_run_exitfuncs")):  # as multiprocessing does
-            if module in sys.modules:
-                getattr(sys.modules[module], name)()
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-    finally:
-        os._exit(code)
+    """End this process as an interpreter does, if possible without destroying all objects, which takes time."""
+    if not _is_observed():
+        try:
+            _run_exit_functions()
+        finally:
+            os._exit(code)
+    if _IN_PROCESS in sys.modules and not sys.flags.interactive:
+        import signal  # lazy
+
+        try:
+            _run_exit_functions()
+        except KeyboardInterrupt:
+            code = _INTERRUPTED
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # it would replace the exit code, and the end is near
+    sys.exit(code)
+
+
+def _run_exit_functions() -> None:
+    """Wait for threads, and call what is registered for the end, as multiprocessing does."""
+    for module, name in (("threading", "_shutdown"), ("atexit", "_run_exitfuncs")):
+        if module in sys.modules:
+            getattr(sys.modules[module], name)()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
 
 
 def _forget_output() -> None:

@@ -1,6 +1,7 @@
 """The executor in the process of the command, for debuggers, profilers and coverage tools."""
 
 import contextlib
+import gc
 import os
 import pathlib
 import sys
@@ -52,6 +53,8 @@ class InProcessExecutor(Immediate):
         self._sources: dict[str, str] = {}
         self._imported: pathlib.Path | None = None
         self._live: ReimportedPipeline | None = None
+        if context.startup_state is not None:
+            gc.set_threshold(*context.startup_state.thresholds)  # the command has others
         source_import.import_from_source(self._is_user_code, self._sources)
         track_putenv()
 

@@ -6,6 +6,7 @@ import fcntl
 import gc
 import os
 import select
+import signal
 import sys
 import termios
 from collections.abc import Mapping
@@ -123,6 +124,12 @@ class Host:
                 self._stopping = True
                 if self._runs is not None:
                     self._runs.interrupt()
+            case "end":
+                if self._runs is not None:
+                    self._runs.kill()  # after this process, nobody would wait for them
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(os.getpid(), signal.SIGKILL)
+                os._exit(1)
 
     def _prepared(self, imported: ImportedPipeline) -> StageRuns:
         if self._runs is None:

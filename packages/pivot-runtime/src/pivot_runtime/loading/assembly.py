@@ -276,11 +276,13 @@ class _Loader:
 
     def __exit__(self, *_: object) -> None:
         if not self._released:
-            self.snapshots.write()
-            for host in self._hosts.values():
-                host.kill()
-            if self._starter is not None:
-                self._starter.close()
+            try:
+                self.snapshots.write()
+            finally:
+                for host in self._hosts.values():
+                    host.kill()
+                if self._starter is not None:
+                    self._starter.close()
 
     def release(self) -> Self:
         """Leave the hosts to the caller, who must `close` them."""

@@ -88,6 +88,7 @@ class HostClient:
         self._lines = wire.MessageReader(self.events)
         self._pending: list[dict[str, Any]] = []
         self._open = True
+        self._ends_group = False
         self._waited = waited or {}
         self._unshared = unshared
         self.asked: tuple[str, ...] = ()
@@ -265,8 +266,8 @@ class HostClient:
     def begin_to_close(self) -> None:
         """Let the host end, with all that it runs; `close` waits for that, and must be next."""
         if self._commands >= 0:
-            os.close(self._commands)
-            self._commands = -1
+            commands, self._commands = self._commands, -1
+            os.close(commands)
 
     def close(self) -> None:
         """End the host and all that it runs, and wait until it has ended.
@@ -279,12 +280,11 @@ class HostClient:
             if self._child:
                 os.close(self.events)
                 if not process_tree.ends_within(self.pid, _PATIENCE_SECONDS):
-                    os.kill(self.pid, signal.SIGKILL)
+                    self._kill()
                 os.waitpid(self.pid, 0)
             else:
                 if not self._others_child_ends(_PATIENCE_SECONDS):
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(self.pid, signal.SIGKILL)
+                    self._kill()
                     self._others_child_ends(_PATIENCE_SECONDS)
                 os.close(self.events)
                 if self._pidfd is not None:
@@ -302,14 +302,26 @@ class HostClient:
         return True
 
     def kill(self) -> None:
-        """End a host that may be busy in the user's code."""
-        self.begin_to_end()
+        """End a host that may be busy in the user's code; the processes that it has forked end a moment later."""
+        self._kill_group()
         self.close()
 
     def begin_to_end(self) -> None:
-        """Kill a host without waiting for its end; `close` does that, and must be next."""
+        """Let an idle host end as if it were killed, after all that it has forked; `close` waits, and must be next."""
+        self._ends_group = True
+        if self._commands >= 0:
+            with contextlib.suppress(HostError):
+                self.send({"op": "end"})
+
+    def _kill_group(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
+
+    def _kill(self) -> None:
+        if self._ends_group:
+            self._kill_group()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
 
     def _gone(self) -> HostError:
         return HostError(

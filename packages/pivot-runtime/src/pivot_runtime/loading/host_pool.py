@@ -212,7 +212,7 @@ class LazyHost:
                 self._process.kill()
 
     def begin_to_end(self) -> None:
-        """Kill the process without waiting for its end; `close` and `kill` wait for it."""
+        """Let the idle process end at once, without its exit handlers; `close` and `kill` wait for that."""
         if self._process is not None and not self.ending:
             self._process.begin_to_end()
         self.ending = True
@@ -246,7 +246,9 @@ class HostPool:
         before = self._hosts.get(file)
         if before is not host:
             if before is not None:
-                _end(before)
+                before.kept = False
+                before.begin_to_end()
+                before.close()
             host.kept = True
             self._hosts[file] = host
 
@@ -266,11 +268,8 @@ class HostPool:
     def close(self) -> None:
         """End all hosts, and the processes with libraries."""
         while self._hosts:
-            _end(self._hosts.popitem()[1])
+            host = self._hosts.popitem()[1]
+            host.kept = False
+            host.kill()
         if self.libraries is not None:
             self.libraries.close()
-
-
-def _end(host: LazyHost) -> None:
-    host.kept = False
-    host.kill()

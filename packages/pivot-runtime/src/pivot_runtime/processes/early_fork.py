@@ -1,6 +1,7 @@
 """An early fork: a process that imports what a host needs while the command finds out what to do."""
 
 import _socket
+import contextlib
 import importlib
 import json
 import os
@@ -83,8 +84,9 @@ class EarlyFork:
             return
         pid, self._pid = self._pid, None
         self._line.close()
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):  # someone else has waited for it
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
 
 
 def _wait(coordinator: int, startup_state: StartupState) -> None:

@@ -202,6 +202,7 @@ class Runner:
                     self._outs.put_back(self._graph.stages[address])
                 self._record_or_put_back()
                 self._flush()
+                self._report.release()
                 stopped = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
                 self._report(events.RunStopped(stopped))
 
@@ -258,9 +259,11 @@ class Runner:
                 if address is None:
                     break
                 self._begin(address)
+            self._report.release()
             self._timed(self._record)
             if self._running:
                 self._end(self._executor.wait())
+        self._report.release()
         self._timed(self._record)
 
     def _begin(self, address: str) -> None:
@@ -384,7 +387,6 @@ class Runner:
 
     def _record(self) -> None:
         """Record what has ended; what depends on it may have started already, but cannot have been recorded before."""
-        self._report.release()
         if self._unrecorded:
             self._session.store.write_pending()
         while self._unrecorded:
