@@ -9,6 +9,7 @@ from click_help import commands, file, printed
 
 from pivot_cli import app, help_texts
 from pivot_cli.main import main
+from pivot_cli.version import version_line
 
 WIDTH = 80
 
@@ -81,6 +82,20 @@ def test_help_is_the_same_in_each_width(
         main([*words, option])
 
     assert capsys.readouterr().out == printed(words, help_texts.width(), option)
+
+
+@pytest.mark.parametrize("given", [["-V"], ["help", "cache", "gc"]], ids=" ".join)
+def test_short_ways_need_no_parser(
+    given: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(app, "run", None)
+
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(given)
+
+    expected = {"-V": f"{version_line()}\n", "help": help_texts.find(["cache", "gc", "--help"])}
+    assert capsys.readouterr().out == expected[given[0]]
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,20 @@ DATA = """\
 # Commands whose start is nothing special.
 INSIDE = frozenset(
     {
-        *("cache", "checkout", "commit", "config", "dag", "doctor", "fetch", "fingerprint", "history", "init", "list"),
+        *(
+            "cache",
+            "checkout",
+            "commit",
+            "config",
+            "dag",
+            "doctor",
+            "fetch",
+            "fingerprint",
+            "help",
+            "history",
+            "init",
+            "list",
+        ),
         *("lock", "logs", "pull", "push", "remote", "repro", "run", "schema", "show", "status", "track", "untrack"),
         "verify",
     }

@@ -409,6 +409,7 @@ def test_debugging(make: Make) -> None:
     assert "(Pdb) local is 42" in debugged.stderr
     assert "(Pdb) 2\n" in debugged.stderr
     assert "stage 'second' failed: ValueError: 42" in debugged.stderr
+    assert debugged.stderr.count("Traceback") == 1
     assert project.read("second.txt") == "a!!"
 
     project.replace("helper.py", "raise ValueError(local)", "breakpoint()")

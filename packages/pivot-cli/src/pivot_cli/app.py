@@ -38,6 +38,7 @@ COMMANDS: Final[Commands] = {
     "pull": ("pivot_cli.commands.pull", "Download outs and tracked data from a remote, and restore them."),
     "push": ("pivot_cli.commands.push", "Upload outs and tracked data from the cache to a remote."),
     "verify": ("pivot_cli.commands.verify", "Verify that all stages are cached and their outs are available."),
+    "help": ("pivot_cli.commands.help", "Show the help of a command."),
     "init": ("pivot_cli.commands.init", "Make the current directory the root of a project."),
     "list": ("pivot_cli.commands.list", "List stages with their deps and outs, and where they are defined."),
     "lock": ("pivot_cli.commands.lock", "Merge lock files."),
@@ -138,6 +139,7 @@ def _show_version(ctx: click.Context, _: click.Parameter, value: bool) -> None: 
     epilog="Run 'pivot COMMAND --help' for the options of a command.",
 )
 @click.option(
+    "-V",
     "--version",
     is_flag=True,
     is_eager=True,
@@ -178,5 +180,5 @@ def run(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # each becomes an exit code
-        return exit_code(error)
+        return exit_code(error, arguments)
     return outcome if isinstance(outcome, int) else 0

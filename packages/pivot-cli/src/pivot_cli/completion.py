@@ -79,6 +79,20 @@ def target_candidates(typed: str) -> "list[CompletionItem]":
     return [*stages, CompletionItem(typed, type="file")]
 
 
+def remote_candidates(typed: str) -> "list[CompletionItem]":
+    """Return the configured remotes whose name begins with the typed text."""
+    from click.shell_completion import CompletionItem  # lazy
+
+    from pivot_cli.context import config_store  # lazy
+    from pivot_runtime.config.remotes import list_remotes  # lazy
+
+    try:
+        remotes = list_remotes(config_store().read())
+    except (PivotError, OSError):
+        return []
+    return [CompletionItem(each.name) for each in remotes if each.name.startswith(typed)]
+
+
 def _stages() -> list[str]:
     """Return the bare names where they are unambiguous, and all addresses."""
     from pivot_runtime.loading.stage_index import known  # lazy

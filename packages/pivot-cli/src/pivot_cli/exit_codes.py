@@ -3,6 +3,7 @@
 import errno
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import Final
 
 import click
@@ -14,13 +15,13 @@ from pivot_core.errors import PivotError
 _INTERRUPTED: Final = 130
 
 
-def exit_code(error: BaseException) -> int:
-    """Print the error that ended a command, and return its exit code."""
+def exit_code(error: BaseException, arguments: Sequence[str] = ()) -> int:
+    """Print the error that ended the command with these arguments, and return its exit code."""
     match error:
         case click.exceptions.Exit():
             code = error.exit_code
         case click.ClickException():
-            code = _misused(error)
+            code = _misused(error, arguments)
         case click.Abort() | KeyboardInterrupt():
             code = _interrupted(error)
         case PivotError():
@@ -40,15 +41,35 @@ def _interrupted(error: BaseException) -> int:
     return _INTERRUPTED
 
 
-def _misused(error: click.ClickException) -> int:
+def _misused(error: click.ClickException, arguments: Sequence[str]) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
         return error.exit_code
     console.error(error.format_message())
     context = error.ctx if isinstance(error, click.UsageError) else None
     if context is not None:
-        console.hint(f"{context.command_path} --help")
+        console.hint(_misplaced(error, context, arguments) or f"{context.command_path} --help")
     return error.exit_code
+
+
+def _misplaced(error: click.ClickException, context: click.Context, arguments: Sequence[str]) -> str:
+    """Return the command with an option of the group before it, if that was given behind it; otherwise nothing."""
+    root = context.find_root()
+    if not isinstance(error, click.NoSuchOption) or context is root:
+        return ""
+    for option in root.command.params:
+        if isinstance(option, click.Option) and error.option_name in option.opts:
+            end = len(error.option_name)
+            at = next((at for at, word in enumerate(arguments) if word[:end] == error.option_name), None)
+            if at is None:
+                return ""
+            length = 1 if option.is_flag or arguments[at] != error.option_name else 2
+            rest = [*arguments[:at], *arguments[at + length :]]
+            import shlex  # lazy
+
+            moved = shlex.join(["pivot", *arguments[at : at + length], *rest])
+            return f"{error.option_name!r} comes before the command: {moved}"
+    return ""
 
 
 def _reported(error: PivotError) -> int:

@@ -24,6 +24,8 @@ _WITHOUT_HOST = frozenset({"--in-process", "--pdb", "-w", "--watch"})
 _WITHOUT_EDITS = frozenset({"-f", "--force", "--no-snapshot", "-a", "--all"})
 """The options with which they probably need one though nothing was edited."""
 _REQUESTS_FOR_HELP = ("-h", "--help")
+_HELP = "help"
+"""The command that prints the help of another one."""
 _STARTED_AT = 19
 """The index of the start among the fields of a process after its name, in ticks since the machine's start."""
 _IN_PROCESS = "pivot_runtime.executors.in_process"
@@ -155,7 +157,7 @@ def _initial_state() -> "Beginning":
 
 def _text_without_parsing(given: "Sequence[str]") -> str | None:
     """Return the version or a help text; these need no parser, whose import would take most of the time."""
-    if given == ["--version"]:
+    if given in (["--version"], ["-V"]):
         from pivot_cli.version import version_line  # lazy
 
         return f"{version_line()}\n"
@@ -163,6 +165,10 @@ def _text_without_parsing(given: "Sequence[str]") -> str | None:
         from pivot_cli import help_texts  # lazy
 
         return help_texts.find(given)
+    if given and given[0] == _HELP:
+        from pivot_cli import help_texts  # lazy
+
+        return help_texts.find([*given[1:], _REQUESTS_FOR_HELP[0]])
     return None
 
 

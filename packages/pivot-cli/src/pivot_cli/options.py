@@ -25,6 +25,13 @@ def complete_targets(_: click.Context, __: click.Parameter, typed: str) -> "list
     return target_candidates(typed)
 
 
+def complete_remotes(_: click.Context, __: click.Parameter, typed: str) -> "list[CompletionItem]":
+    """Return the candidates for the half-typed name of a remote."""
+    from pivot_cli.completion import remote_candidates  # lazy
+
+    return remote_candidates(typed)
+
+
 targets = click.argument("targets", nargs=-1, metavar="[TARGETS]...", shell_complete=complete_targets)
 """Arguments: names or addresses of stages, or paths of outs."""
 
@@ -93,12 +100,15 @@ everywhere = click.option(
 )
 """Option: which settings file is meant."""
 
+quiet = click.option("-q", "--quiet", is_flag=True, help="Print only problems.")
+"""Option: whether to leave out what is no problem."""
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 """Option: output for programs."""
 
 _VERBOSITY: Final = (
     click.option("--explain", is_flag=True, help="Show in detail why each stage runs."),
-    click.option("-q", "--quiet", is_flag=True, help="Print only problems."),
+    quiet,
     click.option(
         "-v", "--verbose", is_flag=True, help="Same as --explain, and show the resources that each stage used."
     ),
@@ -112,7 +122,11 @@ def verbosity[F: Callable[..., Any]](command: F) -> F:
 
 
 remote = click.option(
-    "-r", "--remote", metavar="NAME", help="The remote to use.  [default: default_remote, or the only one]"
+    "-r",
+    "--remote",
+    metavar="NAME",
+    shell_complete=complete_remotes,
+    help="The remote to use.  [default: default_remote, or the only one]",
 )
 """Option: which remote."""
 

@@ -62,7 +62,7 @@ def add(name: str, url: str, *, default: bool, user: bool) -> None:
 
 
 @command.command("remove")
-@click.argument("name")
+@click.argument("name", shell_complete=options.complete_remotes)
 @options.everywhere
 def remove(name: str, *, user: bool) -> None:
     """Remove the remote NAME from the settings; its objects stay."""
@@ -72,7 +72,7 @@ def remove(name: str, *, user: bool) -> None:
 
 
 @command.command("rename")
-@click.argument("old")
+@click.argument("old", shell_complete=options.complete_remotes)
 @click.argument("new")
 @options.everywhere
 def rename(old: str, new: str, *, user: bool) -> None:

@@ -39,7 +39,7 @@ class Verbosity(NamedTuple):
 
 
 @contextlib.contextmanager
-def run_reporter(
+def run_reporter(  # noqa: PLR0913  # one parameter per option
     verbosity: Verbosity,
     command: str,
     project: Project,
@@ -47,6 +47,7 @@ def run_reporter(
     began: float,
     output: bool = False,
     shared: bool = False,
+    tracebacks: bool = True,
 ) -> Iterator[Reporter]:
     """Create the reporter of a run of ``command``; on a terminal it also draws the running stages.
 
@@ -57,13 +58,16 @@ def run_reporter(
         began: The start of the command, or of its round, by the monotonic clock.
         output: Whether the output of stages is shown immediately.
         shared: Whether the stages write to the terminal themselves, so that nothing may be drawn there.
+        tracebacks: Whether to print the tracebacks of failures.
 
     Raises:
         StreamError: At the end, if some events could not be written.
     """
     stream = _json_lines(command, began) if verbosity.jsonl else None
     explain = verbosity.explain or verbosity.verbose
-    lines = RunLines(explain=explain, quiet=verbosity.quiet, costs=verbosity.verbose, output=output)
+    lines = RunLines(
+        explain=explain, quiet=verbosity.quiet, costs=verbosity.verbose, output=output, tracebacks=tracebacks
+    )
     reporters: list[Reporter] = [] if stream is None else [stream]
     with contextlib.ExitStack() as stack:
         if not shared and draws_live_view(verbosity):
@@ -105,6 +109,7 @@ def run_stages(
         began=context.began,
         output=options.show_output,
         shared=options.in_process,
+        tracebacks=options.debugger is None,
     )
     stalls = note_stalls() if options.pull and not verbosity.quiet else contextlib.nullcontext()
     with signals.raise_on_termination(), lock_files.reporting_ignored(context), reporter as report, stalls:

@@ -43,7 +43,13 @@ class RunLines:
     """Prints a line for each event immediately, and one line for neighbouring cached stages."""
 
     def __init__(
-        self, *, explain: bool = False, quiet: bool = False, costs: bool = False, output: bool = False
+        self,
+        *,
+        explain: bool = False,
+        quiet: bool = False,
+        costs: bool = False,
+        output: bool = False,
+        tracebacks: bool = True,
     ) -> None:
         """Make the reporter of one run.
 
@@ -52,7 +58,9 @@ class RunLines:
             quiet: Whether to print only problems.
             costs: Whether to print the resources that each stage used.
             output: Whether the output of stages is shown immediately.
+            tracebacks: Whether to print the tracebacks of failures; a debugger shows them itself.
         """
+        self._tracebacks = tracebacks
         self._explain = explain
         self._quiet = quiet
         self._costs = costs
@@ -161,7 +169,7 @@ class RunLines:
 
     def _failed(self, event: events.StageFailed) -> None:
         self._line("FAILED", event.address, event.seconds, event.summary)
-        if event.detail:
+        if event.detail and self._tracebacks:
             console.stage_output(event.detail)
         if event.output and not self._output:
             console.text(

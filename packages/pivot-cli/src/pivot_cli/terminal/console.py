@@ -72,7 +72,7 @@ def _print(message: str) -> None:
         if _redirect_to is not None:
             _redirect_to(message)
         else:
-            click.echo(whole, err=True, nl=False)
+            click.echo(whole, err=True, nl=False, color=_forced_colours())
 
 
 @contextlib.contextmanager
@@ -93,7 +93,7 @@ def data(message: str) -> None:
     message = formats.escaped(message)
     whole = message if message.endswith("\n") or not message else f"{message}\n"
     _capture("out", whole, sys.stdout)
-    click.echo(whole, nl=False)
+    click.echo(whole, nl=False, color=_forced_colours())
 
 
 def line(message: str) -> None:
@@ -107,7 +107,7 @@ def captured() -> tuple[str, str] | None:
 
 
 def _capture(stream: str, line: str, to: IO[str]) -> None:
-    _captured.add(stream, click.unstyle(line) if should_strip_ansi(to) else line)
+    _captured.add(stream, click.unstyle(line) if should_strip_ansi(to, _forced_colours()) else line)
 
 
 def error(message: str) -> None:
@@ -152,8 +152,13 @@ def passing_note(message: str) -> None:
 
 def coloured(message: str, colour: str, *, bold: bool | None = None) -> str:
     """Return a text in a colour, unless the user or the terminal forbids colours or there is no terminal."""
-    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    plain = os.environ.get("NO_COLOR") or (os.environ.get("TERM") == "dumb" and not _forced_colours())
     return message if plain else click.style(message, fg=colour, bold=bold)
+
+
+def _forced_colours() -> bool | None:
+    """Return whether the user wants colours even where there is no terminal; None leaves it to the terminal."""
+    return True if os.environ.get("FORCE_COLOR") and not os.environ.get("NO_COLOR") else None
 
 
 def _marked(mark: str, message: str) -> None:

@@ -41,7 +41,7 @@ class InProcessExecutor(Immediate):
     def __init__(
         self, context: CommandContext, assembly: Assembly, watching: TraceOptions, debugger: Debugger | None = None
     ) -> None:
-        """``debugger`` receives the place in the user's code where a stage failed."""
+        """``debugger`` receives the place in the user's code where a stage failed, after its traceback is printed."""
         super().__init__()
         self._root = context.project.root
         self._overrides = [Override.parse(text) for text in context.overrides]
@@ -74,9 +74,10 @@ class InProcessExecutor(Immediate):
                     raise
                 failure = Failure(**describe_failure(error))
                 place = user_traceback(error)
-                if self._debugger is not None and place is not None:
+                if self._debugger is not None:
                     sys.stderr.write(f"{failure.detail or failure.summary}\n")
-                    self._debugger(place)
+                    if place is not None:
+                        self._debugger(place)
                 self._finished.append(Finished(address, time.monotonic() - began, failure))
             else:
                 self._finished.append(seen(time.monotonic() - began))

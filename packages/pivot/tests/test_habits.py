@@ -1,0 +1,64 @@
+"""Habits from other commands: help, versions, colours, quiet, completion, and options in the wrong place."""
+
+import pytest
+from harness import Project
+
+
+def test_help_as_a_command(empty: Project) -> None:
+    assert "\n  repro " in empty.pivot("help").stdout
+    assert empty.pivot("help", "cache", "gc").stdout == empty.pivot("cache", "gc", "--help").stdout
+    narrow = {"COLUMNS": "60"}
+    assert empty.pivot("help", "status", env=narrow).stdout == empty.pivot("status", "--help", env=narrow).stdout
+
+    assert "hint: pivot --help" in empty.pivot("help", "stats", code=2).stderr
+    assert "Did you mean status?" in empty.pivot("help", "stats", code=2).stderr
+    assert "'pivot status' has no commands" in empty.pivot("help", "status", "x", code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "moved"),
+    [
+        (["repro", "-C", "a b", "-n"], "pivot -C 'a b' repro -n"),
+        (["status", "--directory=x", "train"], "pivot --directory=x status train"),
+        (["cache", "gc", "-Cx"], "pivot -Cx cache gc"),
+        (["status", "-V"], "pivot -V status"),
+    ],
+)
+def test_options_of_the_group_after_the_command(empty: Project, given: list[str], moved: str) -> None:
+    assert f"comes before the command: {moved}\n" in empty.pivot(*given, code=2).stderr
+
+
+def test_colours_on_request(quick: Project) -> None:
+    assert "\x1b[32mran" in quick.pivot("repro", env={"FORCE_COLOR": "1", "TERM": "dumb"}).stderr
+    assert "\x1b[" in quick.pivot("repro", env={"FORCE_COLOR": "1"}).stderr
+    assert "\x1b[" in quick.pivot("repro", env={"FORCE_COLOR": "1"}).stderr, "as it was kept"
+    assert "\x1b[" not in quick.pivot("repro", env={"FORCE_COLOR": "1", "NO_COLOR": "1"}).stderr
+
+
+def test_a_quiet_init(empty: Project) -> None:
+    done = empty.pivot("init", "-q")
+    assert (done.stdout, done.stderr) == ("", "")
+    (empty.root / "inner").mkdir()
+    done = empty.pivot("init", "--quiet", cwd="inner")
+    assert done.stdout == ""
+    assert "warning: " in done.stderr
+
+
+def completed(project: Project, *words: str) -> list[str]:
+    """The candidates for the last word."""
+    line = {
+        "_PIVOT_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(("pivot", *words)),
+        "COMP_CWORD": str(len(words)),
+    }
+    done = project.pivot("--complete", env=line)
+    return [each.partition(",")[2] for each in done.stdout.splitlines()]
+
+
+def test_completion_of_remotes_and_of_commands_that_have_help(quick: Project) -> None:
+    quick.pivot("remote", "add", "origin", "s3://bucket/a")
+    quick.pivot("remote", "add", "backup", "s3://bucket/b")
+
+    assert completed(quick, "push", "-r", "o") == ["origin"]
+    assert completed(quick, "remote", "remove", "") == ["backup", "origin"]
+    assert completed(quick, "help", "cache", "g") == ["gc"]
