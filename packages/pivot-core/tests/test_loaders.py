@@ -1,13 +1,19 @@
 """A loader loads again whatever it saves, or refuses it; and nobody pays for a library they do not use."""
 
+import dataclasses
 import datetime as dt
+import enum
 import math
 import pathlib
 import pickle
 import subprocess
 import sys
-from typing import Any, assert_type
+import types
+import typing
+from collections.abc import Iterator
+from typing import Annotated, Any, assert_type
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +21,7 @@ from hypothesis import strategies as st
 from pivot_core import loaders
 from pivot_core.errors import LoaderError
 from pivot_core.loaders import CSV, JSON, JSONL, YAML, PathOnly, Pickle, Reader, Text, Writer
+from pivot_core.params import Secret
 
 ALL = [PathOnly(), Text(), JSON(), JSONL(), Pickle(), YAML(), CSV()]
 
@@ -150,6 +157,106 @@ def test_csv_without_rows_keeps_its_columns(pd: Any, file: pathlib.Path, index: 
     assert list(through(CSV(index=index), pd.DataFrame({"a": [], "b": []}), file).columns) == ["a", "b"]
 
 
+# -- values that are no JSON data themselves
+
+
+class Colour(enum.Enum):
+    RED = "red"
+    WHEN = dt.date(2024, 1, 2)
+    MANY = (1, 2)
+
+
+@dataclasses.dataclass
+class Point:
+    x: int
+    tags: tuple[str, ...] = ()
+    kind: typing.ClassVar[str] = "point"
+
+
+@attrs.frozen
+class Line:
+    start: Point
+    _width: float = 0.5
+
+
+@attrs.frozen
+class Login:
+    name: str
+    password: Annotated[str, Secret]
+
+
+class Model:
+    """As of pydantic, which has a method of its own for this."""
+
+    def model_dump(self) -> None:
+        pass
+
+
+class Tensor:
+    """As of torch: its types have no kind."""
+
+    __module__ = "torch"
+
+    def __init__(self, *values: float, shape: tuple[int, ...]) -> None:
+        self.values, self.shape, self.dtype = values, shape, object()
+
+    def item(self) -> float:
+        return self.values[0]
+
+    def __iter__(self) -> Iterator["Tensor"]:
+        return iter([Tensor(value, shape=()) for value in self.values])
+
+
+@pytest.mark.parametrize(
+    ("value", "data"),
+    [
+        (dt.date(2024, 1, 2), "2024-01-02"),
+        ({"a": [dt.datetime(2024, 1, 2, 3, tzinfo=dt.UTC)]}, {"a": ["2024-01-02T03:00:00+00:00"]}),
+        ([dt.time(3, 4), dt.timedelta(minutes=1, milliseconds=500)], ["03:04:00", 60.5]),
+        ({pathlib.Path("a/b"): pathlib.PurePosixPath("c")}, {"a/b": "c"}),
+        ([Colour.RED, Colour.WHEN, Colour.MANY], ["red", "2024-01-02", [1, 2]]),
+        ({Colour.RED: 1}, {"red": 1}),
+        (Point(1, ("a",)), {"x": 1, "tags": ["a"]}),
+        ({"line": Line(Point(1))}, {"line": {"start": {"x": 1, "tags": []}, "_width": 0.5}}),
+        (types.MappingProxyType({1: dt.date(2024, 1, 2)}), {"1": "2024-01-02"}),
+        ([Tensor(0.5, shape=()), Tensor(1, 2, shape=(2,))], [0.5, [1, 2]]),
+    ],
+)
+def test_json_of_values_of_other_types(file: pathlib.Path, value: object, data: object) -> None:
+    """They come back as the JSON data that they are written as, also within other values."""
+    assert through(JSON(), value, file) == data
+    assert through(JSONL(), [{"in": value}, 1], file) == [{"in": data}, 1]
+
+
+def test_json_of_scalars_and_arrays_of_numpy(pd: Any, file: pathlib.Path) -> None:
+    import numpy as np
+
+    scalars = [np.int64(3), np.float32(0.5), np.bool_(True), np.str_("é"), np.array(7), np.datetime64("2024-01-02")]
+    assert through(JSON(), scalars, file) == [3, 0.5, True, "é", 7, "2024-01-02"]
+    assert file.read_text(encoding="utf-8").splitlines()[1:4] == ["  3,", "  0.5,", "  true,"]
+    assert through(JSON(), {np.int64(1): np.timedelta64(2, "m"), "never": np.datetime64("NaT", "D")}, file) == {
+        "1": 120.0,
+        "never": None,
+    }
+    assert through(JSON(), np.array([[1, 2], [3, 4]]), file) == [[1, 2], [3, 4]]
+    assert through(JSON(), {"a": np.array(["2024-01-02", "NaT"], "M8[D]")}, file) == {"a": ["2024-01-02", None]}
+    assert through(JSON(), np.array([{"a": np.int8(1)}, "x"], object), file) == [{"a": 1}, "x"]
+    assert math.isnan(through(JSON(), [np.float32("nan")], file)[0])
+    assert refused(JSON(), {"a": np.complex128(1j)}, file).startswith("loaders.JSON() cannot keep 'a': ")
+    assert refused(JSON(), np.longdouble(1), file).endswith("JSON has no form for a longdouble")
+    assert refused(JSON(), [np.timedelta64(2, "M")], file).endswith("'[0]': '2 months' has no fixed length")
+
+
+def test_json_of_scalars_of_pandas(pd: Any, file: pathlib.Path) -> None:
+    scalars = [pd.Timestamp("2024-01-02 03:04"), pd.Timedelta("1min"), pd.Period("2024-01"), pd.NA, pd.NaT]
+    assert through(JSON(), scalars, file) == ["2024-01-02T03:04:00", 60.0, "2024-01", None, None]
+    assert "an Interval" in refused(JSON(), pd.Interval(0, 1), file)
+    file.unlink(missing_ok=True)
+    with pytest.raises(LoaderError, match="'a': JSON has no form for a DataFrame") as caught:
+        JSON().save({"a": pd.DataFrame()}, file)
+    assert "loaders.CSV()" in (caught.value.hint or "")
+
+
 # -- files as people write them
 
 
@@ -256,13 +363,56 @@ def test_jsonl_saves_items_only(file: pathlib.Path, value: object) -> None:
     assert refused(JSONL(), value, file) == f"loaders.JSONL() saves a list of values, not {type(value).__name__}"
 
 
-@pytest.mark.parametrize("value", [{"a": {1, 2}}, dt.date(2024, 1, 2), {(1, 2): 3}])
-def test_json_value_without_a_form_leaves_no_file(file: pathlib.Path, value: object) -> None:
+@pytest.mark.parametrize(
+    ("value", "said", "hint"),
+    [
+        ({"a": {1, 2}}, "'a': JSON has no form for a set", "sorted(...)"),
+        ({"a": [1, {"b c": frozenset[int]()}]}, "\"a[1]['b c']\": JSON has no form for a frozenset", "sorted(...)"),
+        ([b"x"], "'[0]': JSON has no form for a bytes", "loaders.Bytes()"),
+        (1j, "the value: JSON has no form for a complex", "loaders.Pickle()"),
+        ({"f": len}, "'f': JSON has no form for a builtin_function_or_method", "loaders.Pickle()"),
+        ({"k": Point}, "'k': JSON has no form for the class Point", "loaders.Pickle()"),
+        ([(each for each in "ab")], "'[0]': JSON has no form for a generator", "return a list"),
+        ({(1, 2): 3}, "the value: its key (1, 2) is no text", "a list of pairs"),
+        ({"a": {Colour.MANY: 3}}, "'a': its key <Colour.MANY: (1, 2)> is no text", "a list of pairs"),
+        ({dt.date(2024, 1, 2): 1, "2024-01-02": 2}, "the value: two of its keys are written as '2024-01-02'", "rename"),
+        ({"me": Login("me", "hunter2")}, "'me.password': it is a secret", "without it"),
+        (Login("me", "hunter2"), "'password': it is a secret", "without it"),
+        (Model(), "the value: JSON has no form for a Model", "model_dump(mode='json')"),
+    ],
+)
+def test_json_names_the_part_that_it_cannot_keep(file: pathlib.Path, value: object, said: str, hint: str) -> None:
     file.unlink(missing_ok=True)
 
-    with pytest.raises(TypeError):
+    with pytest.raises(LoaderError) as caught:
         JSON().save(value, file)
+    assert str(caught.value) == f"loaders.JSON() cannot keep {said}"
+    assert hint in (caught.value.hint or "")
     assert not file.exists()
+
+
+def test_json_of_values_that_contain_themselves_or_are_too_deep(file: pathlib.Path) -> None:
+    loop: dict[str, Any] = {"a": [1]}
+    loop["a"].append(loop)
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+
+    assert refused(JSON(), loop, file) == "loaders.JSON() cannot keep 'a[1]': it contains itself"
+    assert refused(JSON(), deep, file) == "loaders.JSON() cannot keep the value: it is nested too deeply"
+    assert through(JSON(), {"a": (shared := [dt.date(2024, 1, 2)]), "b": shared}, file)["b"] == ["2024-01-02"]
+
+
+def test_json_keys_that_cannot_be_sorted(file: pathlib.Path) -> None:
+    said = "loaders.JSON() cannot keep 'a': keys of different types cannot be sorted"
+
+    assert refused(JSON(sort_keys=True), {"a": {"b": 1, 2: 3}}, file) == said
+    assert through(JSON(sort_keys=True), {dt.date(2024, 1, 2): 1, "a": 2}, file) == {"2024-01-02": 1, "a": 2}
+
+
+def test_jsonl_names_the_item_and_the_part_that_it_cannot_keep(file: pathlib.Path) -> None:
+    with pytest.raises(LoaderError, match=r"loaders.JSONL\(\) cannot keep '\[1\].a'"):
+        JSONL().save([{"a": dt.date(2024, 1, 2)}, {"a": {1}}], file)
 
 
 def test_csv_saves_frames_only(pd: Any, file: pathlib.Path) -> None:

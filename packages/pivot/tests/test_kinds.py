@@ -268,3 +268,39 @@ def test_several_paths_in_one_parameter_and_one_value(make: Callable[[str], Proj
 
     project.replace("pipeline.py", "return texts[0] + texts[1], texts[1] + texts[0]", "return ('x',)")
     assert "takes a list or tuple of 2 values, one for each path, not 1 values" in project.pivot("repro", code=1).stderr
+
+
+SCORES = (
+    HEAD
+    + """\
+import dataclasses
+import datetime
+
+
+@dataclasses.dataclass
+class Scores:
+    when: datetime.date
+    model: pathlib.Path
+    parts: dict[str, object]
+
+
+@pipeline.register
+def score() -> Annotated[Scores, pivot.Metric("scores.json")]:
+    return Scores(datetime.date(2024, 1, 2), pathlib.Path("model.bin"), {"all": 0.5})
+"""
+)
+
+
+def test_a_metric_takes_a_dataclass_and_names_the_part_that_json_cannot_hold(make: Callable[[str], Project]) -> None:
+    project = make(SCORES)
+    assert repro(project) == {"score": "ran"}
+    assert json.loads(project.read("scores.json")) == {
+        "when": "2024-01-02",
+        "model": "model.bin",
+        "parts": {"all": 0.5},
+    }
+
+    project.replace("pipeline.py", '{"all": 0.5}', '{"all": {0.5}}')
+    said = project.pivot("repro", code=1).stderr
+    assert "loaders.JSON() cannot keep 'parts.all': JSON has no form for a set (while saving 'scores.json')" in said
+    assert "hint: return sorted(...), which is a list, or use loaders.Pickle()" in said

@@ -96,7 +96,9 @@ class Text(Value):
 class JSON(Value):
     """One JSON value in UTF-8; other Python types come back as the JSON type that they are written as.
 
-    For example, a tuple comes back as a list, and a number as a key comes back as text.
+    For example, a tuple or an array of numpy comes back as a list, a date or a path as text, an instance of a dataclass
+    or attrs class as a mapping, a duration as seconds, and a number as a key comes back as text. NaN and the infinities
+    are written as ``NaN`` and ``Infinity``, as Python does; this loader reads them, stricter readers of JSON do not.
     """
 
     indent: int | None = 2
@@ -107,15 +109,19 @@ class JSON(Value):
         return json.loads(path.read_bytes())
 
     def save(self, value: Any, path: pathlib.Path) -> None:
-        """Write ``value`` and a final newline."""
-        text = json.dumps(value, indent=self.indent, sort_keys=self.sort_keys, ensure_ascii=False)
+        """Write ``value`` and a final newline.
+
+        Raises:
+            LoaderError: JSON cannot hold a part of the value; it names the part.
+        """
+        text = _dumps(value, "JSON", indent=self.indent, sort_keys=self.sort_keys, ensure_ascii=False)
         # A lone surrogate, as in a file name that is not UTF-8, is written as a JSON escape.
         path.write_bytes((text + "\n").encode(errors="backslashreplace"))
 
 
 @attrs.frozen(eq=False, repr=False)
 class JSONL(Value):
-    """A list of JSON values, one on each line."""
+    """A list of JSON values, one on each line; as for `JSON`, other types come back as the JSON type."""
 
     sort_keys: bool = False
 
@@ -129,14 +135,14 @@ class JSONL(Value):
 
         Raises:
             LoaderError: The value is not iterable, or its items are probably not meant: the letters of a text, the keys
-                of a mapping.
+                of a mapping. Or JSON cannot hold a part of an item; it names the part.
         """
         items: object = value
         if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
             raise _misfit("JSONL", "a list of values", value)
         with path.open("w", encoding="utf-8") as file:
-            for item in items:
-                file.write(json.dumps(item, sort_keys=self.sort_keys) + "\n")
+            for at, item in enumerate(items):
+                file.write(_dumps(item, "JSONL", f"[{at}]", sort_keys=self.sort_keys) + "\n")
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -238,6 +244,17 @@ class CSV(Value):
     @property
     def _index(self) -> tuple[str, ...]:
         return (self.index,) if isinstance(self.index, str) else self.index or ()
+
+
+def _dumps(value: object, loader: str, where: str = "", *, sort_keys: bool, **options: Any) -> str:
+    """The JSON text of a value; what JSON has no form for is converted first."""
+    try:
+        return json.dumps(value, sort_keys=sort_keys, **options)
+    except (TypeError, ValueError, RecursionError):
+        from pivot_core.conversion.json_values import to_json_data  # lazy: most values are JSON data already
+
+        data = to_json_data(value, loader, where, sort_keys=sort_keys)
+        return json.dumps(data, sort_keys=sort_keys, **options)
 
 
 def _check_names(names: list[object]) -> None:
