@@ -7,7 +7,7 @@ import re
 from pivot_core.decide import Verdict
 from pivot_core.errors import PivotError
 from pivot_core.plan import Plan, State
-from pivot_runtime.running.runner import RunResult, StageOutcome
+from pivot_runtime.running.run_result import RunResult, StageOutcome
 from pivot_runtime.running.watch_states import (
     ChangedPaths,
     Debounce,

@@ -204,6 +204,12 @@ KEYS: tuple[Key, ...] = (
         one_of(VersionPolicy),
         "which part of a library's version counts for the stages whose code uses the library",
     ),
+    Key(
+        "git.ignore_outs",
+        "ignore_outs",
+        switch("true", "false"),
+        "whether an out that is stored in the cache is added to the `.gitignore` beside it when it is first recorded",
+    ),
     Key("remote.jobs", "remote_jobs", at_least(1), "how many files are transferred at once"),
     Key(
         "remote.read_only",

@@ -73,6 +73,7 @@ class Settings(NamedTuple):
     sha256: bool = False
     trash_days: int = 14
     default_remote: str | None = None
+    ignore_outs: bool = True
     library_versions: VersionPolicy = VersionPolicy.OFF
     remote_jobs: int = 20
     remote_timeout: float = 30

@@ -1,7 +1,9 @@
 """Adds and removes lines of a user's ``.gitignore``, and leaves everything else unchanged."""
 
+import os
 import pathlib
 import re
+import stat
 
 from pivot_cache.errors import as_cache_errors
 from pivot_cache.files import atomic, safe_read
@@ -12,15 +14,17 @@ _SPECIAL = re.compile(r"([\\*?\[\]])")
 
 
 def line_for(name: str) -> str:
-    """The line that ignores only this name in the file's directory."""
+    """The line that ignores only this name, or this path, in the file's directory."""
     escaped = _SPECIAL.sub(r"\\\1", name)
     if escaped.endswith(" "):  # which git would read as the end of the line
         escaped = f"{escaped[:-1]}\\ "
     return f"/{escaped}"
 
 
-def add(directory: pathlib.Path, name: str) -> bool:
-    """Ignore a name in its directory; False if the same line already ignores it.
+def add(directory: pathlib.Path, *names: str, durable: bool = True) -> tuple[str, ...]:
+    """Ignore names in their directory; returns those that no equal line has ignored before.
+
+    Without ``durable``, a power cut may lose a file that did not exist before.
 
     Raises:
         CacheError: The file cannot be read or written.
@@ -28,11 +32,28 @@ def add(directory: pathlib.Path, name: str) -> bool:
     file = directory / FILE
     with as_cache_errors("write", file):
         text = _text(file)
-        if line_for(name) in map(_bare, text.split("\n")):
-            return False
-        ending = "" if not text or text.endswith("\n") else "\n"
-        atomic.write_bytes(file, _bytes(f"{text}{ending}{line_for(name)}\n"), durable=True)
-    return True
+        there = set(map(_bare, text.split("\n")))
+        new = tuple(name for name in names if line_for(name) not in there)
+        if new:
+            ending = "" if not text or text.endswith("\n") else "\n"
+            lines = "".join(f"{line_for(name)}\n" for name in new)
+            atomic.write_bytes(file, _bytes(f"{text}{ending}{lines}"), durable=durable or bool(text))
+        return new
+
+
+def locked(directory: pathlib.Path) -> str:
+    """Why the file is not for Pivot to write; empty if it may be written.
+
+    A symbolic link would be replaced, and git does not follow it; nor does a file without permission to write mean
+    that another file may take its place.
+    """
+    try:
+        found = os.lstat(directory / FILE)
+    except OSError:
+        return ""
+    if not stat.S_ISREG(found.st_mode):
+        return "is a symbolic link" if stat.S_ISLNK(found.st_mode) else "is not a file"
+    return "" if found.st_mode & stat.S_IWUSR else "is read-only"
 
 
 def remove(directory: pathlib.Path, name: str) -> bool:

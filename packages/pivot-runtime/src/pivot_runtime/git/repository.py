@@ -1,5 +1,6 @@
 """The git repository around a project: the files that it tracks, and its merge driver for lock files."""
 
+import contextlib
 import os
 import pathlib
 import shlex
@@ -11,7 +12,7 @@ import attrs
 
 from pivot_cache.files.atomic import write_bytes
 from pivot_cache.layout import STAGES, lock_name
-from pivot_core.paths import STATE_DIR, touches
+from pivot_core.paths import STATE_DIR, parent_names, touches
 from pivot_core.values import Value
 from pivot_runtime.errors import GitSetupError, GitSilentError
 from pivot_runtime.git import calls
@@ -48,6 +49,55 @@ def tracks(root: pathlib.Path, path: str) -> bool:
     except OSError:
         return False
     return done.returncode == 0 and os.fsencode(path) in done.stdout.split(b"\0")
+
+
+_MOST_BYTES: Final = 1 << 16
+"""The most bytes of paths that are arguments of git; of more, all paths that git tracks are listed."""
+
+
+def tracked(root: pathlib.Path, paths: Sequence[str]) -> set[str]:
+    """The paths, among some of a project, that git tracks, or in which it tracks something; empty without an answer."""
+    if not paths or not calls.is_in_repository(root):
+        return set()
+    asked = paths if sum(map(len, paths)) < _MOST_BYTES else ()
+    try:
+        done = calls.run(root, "--literal-pathspecs", "ls-files", "-z", "--", *asked)
+    except OSError:
+        return set()
+    names = {os.fsdecode(name) for name in done.stdout.split(b"\0") if name}
+    return names.union(*map(parent_names, names)).intersection(paths)
+
+
+def index_file(root: pathlib.Path) -> pathlib.Path | None:
+    """The file in which git keeps the paths that it tracks; None if there is no repository around the project."""
+    for directory in (root, *root.parents):
+        place = directory / ".git"
+        if place.is_dir():
+            return place / "index"
+        with contextlib.suppress(OSError, ValueError):
+            return directory / place.read_text().strip().removeprefix("gitdir: ") / "index"
+    return None
+
+
+def unignored(root: pathlib.Path, paths: Sequence[str]) -> list[str]:
+    """The paths that no pattern ignores, whether git tracks them or not; a directory ends with a ``/``.
+
+    Paths that git does not see from the project are left out: behind symbolic links, in submodules and other
+    repositories.
+
+    Raises:
+        GitSilentError: Git does not answer.
+    """
+    if not paths or not calls.is_in_repository(root):
+        return []
+    seen = [path for path in paths if not _is_beyond(root, path.rstrip("/"))]
+    found = _check_ignore(root, seen, "--no-index")
+    return [path for path in seen if path not in found]
+
+
+def _is_beyond(root: pathlib.Path, path: str) -> bool:
+    between = [root / each for each in parent_names(path)]
+    return any(each.is_symlink() or (each / ".git").exists() for each in between)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -91,10 +141,10 @@ def ignored(root: pathlib.Path, paths: Sequence[str]) -> list[Ignored]:
     return given
 
 
-def _check_ignore(root: pathlib.Path, paths: Iterable[str]) -> dict[str, tuple[str, int, str]]:
+def _check_ignore(root: pathlib.Path, paths: Iterable[str], *options: str) -> dict[str, tuple[str, int, str]]:
     asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
     try:
-        with calls.start(root, "check-ignore", "-v", "-z", "--stdin", stderr=subprocess.DEVNULL) as asking:
+        with calls.start(root, "check-ignore", *options, "-v", "-z", "--stdin", stderr=subprocess.DEVNULL) as asking:
             try:
                 answer, _ = asking.communicate(asked, timeout=_PATIENCE_S)
             except subprocess.TimeoutExpired:

@@ -17,6 +17,7 @@ from pivot_core.errors import PivotError
 from pivot_core.paths import STATE_DIR
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
+from pivot_runtime.artifacts.outs_in_git import tracked
 from pivot_runtime.config import cache_dir
 from pivot_runtime.config.settings import Settings
 from pivot_runtime.context import CommandContext
@@ -195,6 +196,9 @@ def _pipelines(context: CommandContext, settings: Settings) -> Iterator[Finding]
     if not assembly.files:
         yield Finding(Level.SLOW, "pipelines", "there are none yet", "describe your stages in a pipeline.py")
     yield from _loads(context.project, assembly)
+    notice = tracked(context, (out for stage in assembly.stages.values() for out in stage.spec.outs))
+    if notice is not None:
+        yield Finding(Level.BAD, "git", notice.text, notice.hint)
     for broken in assembly.broken:
         yield Finding(Level.BAD, broken.file, str(broken.error), broken.error.hint)
     if not settings.snapshot:

@@ -12,6 +12,7 @@ from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files, records
+from pivot_runtime.artifacts.outs_in_git import report_tracked
 from pivot_runtime.artifacts.tracked import TrackedFile, TrackedState, states
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import BrokenPipeline
@@ -143,6 +144,7 @@ def status(context: CommandContext, targets: Iterable[str] = (), options: Status
         evaluations = evaluate(graph, session.stages, remote or session, schema=session.schema, force=options.force)
         sync_state = remote.sync_state() if remote is not None and options.remote == "all" else None
         names = session.graph.short_names()
+        report_tracked(context, (out for address in wanted for out in graph.stages[address].outs))
         stats = project_stats(context.project.layout).recall() if options.stats else {}
         return Status(
             stages=tuple(

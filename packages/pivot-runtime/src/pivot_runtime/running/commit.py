@@ -10,6 +10,7 @@ from pivot_core.lock import StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files
+from pivot_runtime.artifacts.outs_in_git import IgnoredOuts
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import NotAcceptedError
 from pivot_runtime.evaluating.evaluate import Evaluation
@@ -86,10 +87,13 @@ def accept(
                 stale[address] = evaluation
         for address, evaluation in stale.items():
             _check(names[address], evaluation, _changed_deps(session, evaluation), accepted=stale, force=force)
+        ignored_outs = IgnoredOuts(context, session.graph.stages)
         with lock_files.reporting_ignored(context):
             for address, evaluation in stale.items():
+                ignored_outs.before_recording(evaluation.stage.spec, evaluation.lock)
                 _record(session, evaluation, reason or "accepted without a run")
                 done.append(names[address])
+            ignored_outs.report_tracked()
             session.retire()
         return Accepted(tuple(done), tuple(unchanged))
 

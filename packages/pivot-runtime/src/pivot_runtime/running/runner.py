@@ -1,7 +1,6 @@
 """The runner: skips, restores or runs each stage of a graph, stores its outs and writes its lock."""
 
 import contextlib
-import enum
 import functools
 import pathlib
 import signal
@@ -22,12 +21,13 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.plan import Plan, resource_needs
 from pivot_runtime.evaluating.evaluate import StageView, observe, with_variables
 from pivot_runtime.evaluating.session import Session, has_stash
-from pivot_runtime.freshness.load_trace import LoadTrace
 from pivot_runtime.history import events, logs
 from pivot_runtime.history.events import PatientReporter, Reporter
 from pivot_runtime.processes.cpu_count import default_jobs
+from pivot_runtime.running.run_result import RunResult, StageOutcome
 
 if TYPE_CHECKING:
+    from pivot_runtime.artifacts.outs_in_git import IgnoredOuts
     from pivot_runtime.executors.base import Executor, Finished
     from pivot_runtime.executors.strict_io import StrictIO
     from pivot_runtime.running.edit_detection import CodeEdits, DepEdits
@@ -35,20 +35,11 @@ if TYPE_CHECKING:
     from pivot_runtime.running.repro import RunOptions
     from pivot_runtime.sharing.pull_inputs import InputFetcher
 
+__all__ = ["RunResult", "Runner", "StageOutcome"]
+
 _OUTPUT_LINES = 20
 _LONG_RECORDING_S = 0.01
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class StageOutcome(enum.Enum):
-    """The state in which a run leaves a stage that it has decided about; each value names a set of `RunResult`."""
-
-    CACHED = "cached"
-    RESTORED = "restored"
-    RAN = "ran"
-    TORN = "torn"
-    FAILED = "failed"
-    BLOCKED = "blocked"
 
 
 _CURRENT = frozenset({StageOutcome.CACHED, StageOutcome.RESTORED, StageOutcome.RAN})
@@ -70,50 +61,6 @@ class _StageRun:
         self.lock, self.observation, self.decision, self.retries = lock, observation, decision, retries
         self.storing = 0.0
         """The seconds in which its outs were stored."""
-
-
-@attrs.define
-class RunResult:
-    """The result of each stage, as addresses; each is in one of the sets.
-
-    Attributes:
-        cached: Nothing had to be done.
-        restored: Its outs came from the cache.
-        ran: It ran, and was recorded.
-        torn: It ran, but something it depends on changed meanwhile, so it was not recorded.
-        failed: It ended badly, or an input is missing.
-        tried: The key of the inputs with which each that failed was run.
-        blocked: It depends on one that failed.
-        unstarted: It could have run, but the run ended early.
-        seconds: The time from the start of the command to the end of the run.
-        load_traces: The facts that the loads depended on.
-    """
-
-    cached: set[str] = attrs.field(factory=set)
-    restored: set[str] = attrs.field(factory=set)
-    ran: set[str] = attrs.field(factory=set)
-    torn: set[str] = attrs.field(factory=set)
-    failed: set[str] = attrs.field(factory=set)
-    blocked: set[str] = attrs.field(factory=set)
-    unstarted: set[str] = attrs.field(factory=set)
-    tried: dict[str, str] = attrs.field(factory=dict)
-    seconds: float = 0.0
-    load_traces: tuple[LoadTrace, ...] = ()
-
-    def add(self, address: str, outcome: StageOutcome) -> None:
-        """Put a stage into the set of its outcome."""
-        stages: set[str] = getattr(self, outcome.value)
-        stages.add(address)
-
-    @property
-    def complete(self) -> bool:
-        """Every stage is now as its code and inputs want it."""
-        return not (self.failed or self.blocked or self.unstarted or self.torn)
-
-    @property
-    def idle(self) -> bool:
-        """Nothing had to be done to any stage."""
-        return self.complete and not (self.ran or self.restored)
 
 
 class Runner:
@@ -151,7 +98,7 @@ class Runner:
         self._view: StageView = session if self._inputs is None else self._inputs.view
         self._begun: set[str] = set()
         self._running: dict[str, _StageRun] = {}
-        self._unrecorded: list[tuple[str, Observation, RunRecord]] = []
+        self._unrecorded: list[tuple[str, StageLock | None, Observation, RunRecord]] = []
         self._recached: list[ArtifactPath] = []
         self._recording: list[tuple[float, float]] = []
         self._result = RunResult()
@@ -173,6 +120,8 @@ class Runner:
         if self._recached:
             self._report(events.OutsRecached(tuple(self._recached)))
         self._session.retire()
+        if self._flusher is not None:
+            self._ignored_outs.report_tracked()
         self._result.seconds = time.monotonic() - self._session.context.began
         self._report(events.RunEnded(self._result.seconds, self._result.complete, tuple(self._recording)))
         return self._result
@@ -223,6 +172,12 @@ class Runner:
         from pivot_runtime.running.outs import Outs  # lazy
 
         return Outs(self._session, self._report)
+
+    @functools.cached_property
+    def _ignored_outs(self) -> "IgnoredOuts":
+        from pivot_runtime.artifacts.outs_in_git import IgnoredOuts  # lazy
+
+        return IgnoredOuts(self._session.context, self._session.graph.stages)
 
     def _last_durations(self) -> Mapping[str, float]:
         from pivot_runtime.history.stage_stats import last_durations  # lazy
@@ -339,7 +294,8 @@ class Runner:
             self._settle(address, StageOutcome.TORN, events.StageInputsChanged(address, seconds, changed, usage))
             return
         observation, variables = with_variables(run.observation, self._session.stages[address], finished.seen.variables)
-        self._unrecorded.append((address, observation, RunRecord(observation.inputs.key(), outs, finished.observed)))
+        record = RunRecord(observation.inputs.key(), outs, finished.observed)
+        self._unrecorded.append((address, run.lock, observation, record))
         if self._may_hold:
             self._report.hold()
         ran = events.StageRan(address, run.decision, seconds, finished.incomplete, usage, variables, run.storing)
@@ -390,11 +346,11 @@ class Runner:
         if self._unrecorded:
             self._session.store.write_pending()
         while self._unrecorded:
-            address, observation, record = self._unrecorded.pop(0)
+            address, lock, observation, record = self._unrecorded.pop(0)
             self._outs.drop_stash(address)
             if not any(out.incremental for out in self._graph.stages[address].outs):
                 self._session.runs.put(record)
-            self._commit(address, observation, record)
+            self._commit(address, lock, observation, record)
         if self._flusher is not None:
             self._flusher.flush_if_due()
 
@@ -403,7 +359,7 @@ class Runner:
         try:
             self._session.store.write_pending()
         except CacheError:
-            for address, _, _ in self._unrecorded:
+            for address, *_ in self._unrecorded:
                 self._outs.put_back(self._graph.stages[address])
             self._unrecorded.clear()
         self._record()
@@ -420,9 +376,10 @@ class Runner:
         for out in self._graph.stages[address].outs:
             if self._outs.recache(out, record.outs):
                 self._recached.append(out.path)
-        self._commit(address, observation, record)
+        self._commit(address, lock, observation, record)
 
-    def _commit(self, address: str, observation: Observation, record: RunRecord) -> None:
+    def _commit(self, address: str, before: StageLock | None, observation: Observation, record: RunRecord) -> None:
+        self._ignored_outs.before_recording(self._graph.stages[address], before)
         inputs = attrs.evolve(observation.inputs, observed=record.observed)
         lock = StageLock(inputs, record.outs, self._session.stages[address].libraries)
         lock_file.write(file := self._layout.lock_path(address), lock)

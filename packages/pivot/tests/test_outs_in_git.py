@@ -1,0 +1,128 @@
+"""Cached outs stay out of git, and those that git tracks are named."""
+
+import os
+import subprocess
+from collections.abc import Callable
+
+import pytest
+from harness import Project
+
+PIPELINE = """\
+import pathlib
+from typing import Annotated, TypedDict
+
+import pivot
+from pivot.loaders import Text
+
+pipeline = pivot.Pipeline("p")
+
+
+class Outs(TypedDict):
+    inside: Annotated[str, pivot.Out("data/a.txt", Text())]
+    special: Annotated[str, pivot.Out("b*.txt", Text())]
+    known: Annotated[str, pivot.Out("known.log", Text())]
+    tracked: Annotated[str, pivot.Out("tracked.txt", Text())]
+    score: Annotated[int, pivot.Metric("score.json")]
+    report: Annotated[str, pivot.Out("report.md", Text(), cache=False)]
+
+
+@pipeline.register
+def first(text: Annotated[str, pivot.Dep("in.txt", Text())]) -> Outs:
+    return Outs(inside=text, special=text, known=text, tracked=text, score=1, report=text)
+
+
+@pipeline.register
+def second(
+    inside: Annotated[str, pivot.Dep("data/a.txt", Text())],
+) -> Annotated[dict[str, str], pivot.DirectoryOut("sub/parts", Text())]:
+    return {"k": inside}
+
+
+@pipeline.register
+def third(data: Annotated[pathlib.Path, pivot.Dep("data")]) -> Annotated[str, pivot.Out("names.txt", Text())]:
+    return " ".join(sorted(file.name for file in data.iterdir()))
+"""
+
+
+def git(project: Project, *arguments: str) -> str:
+    command = ["git", "-c", "user.name=n", "-c", "user.email=e@example.org", *arguments]
+    return subprocess.run(command, cwd=project.root, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def project(make: Callable[[str], Project], monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project in a git repository; nothing has run."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    project = make(PIPELINE)
+    project.write("in.txt", "text")
+    project.write(".gitignore", "*.log")
+    project.write("tracked.txt", "older")
+    git(project, "init", "-q")
+    git(project, "add", "-A")
+    git(project, "commit", "-q", "-m", "start")
+    return project
+
+
+def test_cached_outs_are_ignored_when_they_are_first_recorded(project: Project) -> None:
+    ran = project.pivot("repro").stderr
+    assert "note: git tracks tracked.txt, which Pivot stores in its cache\nhint: git rm --cached tracked.txt\n" in ran
+    # The line for data/a.txt is not in data/, which a stage reads.
+    assert project.read(".gitignore") == "*.log\n/b\\*.txt\n/data/a.txt\n/names.txt\n/tracked.txt\n"
+    assert project.read("sub/.gitignore") == "/parts\n"
+    assert project.read("names.txt") == "a.txt"
+    new = git(project, "status", "--porcelain", "--untracked-files=all").splitlines()
+    assert [line for line in new if ".pivot/" not in line] == [
+        " M .gitignore",
+        " M tracked.txt",
+        "?? report.md",
+        "?? score.json",
+        "?? sub/.gitignore",
+    ]  # nothing is staged
+
+    before = project.snapshot()
+    assert "git" not in project.pivot("repro").stderr
+    for _ in range(2):  # the second answer is a kept one
+        assert "hint: git rm --cached tracked.txt\n" in project.pivot("status").stderr
+    assert "git rm --cached tracked.txt" in project.pivot("doctor", code=None).stdout
+    git(project, "rm", "-q", "--cached", "tracked.txt")
+    assert "git" not in project.pivot("status").stderr
+    project.write(".gitignore", "*.log\n")  # whoever removes a line wants the out in git
+    project.write("in.txt", "other")
+    project.pivot("repro")
+    assert project.read(".gitignore") == "*.log\n"
+    assert before.keys() == project.snapshot().keys()
+    git(project, "add", "-A")
+    assert "--cached b*.txt" not in (told := project.pivot("status").stderr)
+    assert "git rm --cached 'b*.txt' data/a.txt names.txt tracked.txt, and add to .gitignore: /b\\*.txt /data" in told
+
+
+def test_files_that_pivot_may_not_write_are_left_alone(project: Project) -> None:
+    file, locks = project.root / ".gitignore", project.root / ".pivot/stages"
+    lines = "add the lines yourself: /b\\*.txt /data/a.txt"
+    for name in ("data/a.txt", "b*.txt", "known.log", "score.json", "report.md"):
+        project.write(name, "1")
+    file.chmod(0o444)
+    told = project.pivot("commit", "--force", "first").stderr
+    assert "note: .gitignore is read-only, so that git does not ignore the new outs\n" in told
+    assert f"hint: {lines} /names.txt /tracked.txt; or set git.ignore_outs to false\n" in told
+
+    for entry in locks.iterdir():
+        entry.unlink()
+    file.rename(project.root / "patterns")
+    file.symlink_to("patterns")
+    assert "note: .gitignore is a symbolic link, so" in (told := project.pivot("repro", "first").stderr)
+    assert f"hint: {lines} /known.log" in told  # git does not follow the link either
+
+    (locks / "p.first.lock").unlink()
+    told = project.pivot("repro", "first", env={"PIVOT_GIT_IGNORE_OUTS": "false"}).stderr
+    assert "restored" in told
+    assert "not ignore" not in told
+    (locks / "p.first.lock").unlink()
+    (project.root / ".git").rename(project.root / "away")
+    assert "git" not in project.pivot("repro", "first").stderr
+    assert project.read("patterns") == "*.log"
+    file.unlink()
+    (project.root / "away").rename(project.root / ".git")
+    (locks / "p.first.lock").unlink()
+    project.pivot("repro", "first")
+    assert "/data/a.txt\n" in file.read_text()
