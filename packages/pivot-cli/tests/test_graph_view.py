@@ -1,13 +1,11 @@
-"""Graphs as text, Mermaid, DOT, JSON and a page: exact where they are small, sound where they are not."""
+"""Graphs as text, Mermaid, DOT and JSON: exact where they are small, sound where they are not."""
 
-import html.parser
 import json
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_cli.views.graph import Drawing, Node, dot, drawing, drawing_json, mermaid, text
-from pivot_cli.views.graph_html import page
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, StageSpec
@@ -93,42 +91,6 @@ def test_a_deep_graph_needs_no_recursion() -> None:
     assert text(drawing(deep)).count("s") == 2000
 
 
-class Reader(html.parser.HTMLParser):
-    """Counts what is drawn, and notes what would be fetched."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: dict[str, int] = {}
-        self.fetched: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags[tag] = self.tags.get(tag, 0) + 1
-        self.fetched += [str(value) for name, value in attrs if name in {"src", "href", "xlink:href"}]
-
-
-def test_a_page_has_everything_and_fetches_nothing() -> None:
-    found = drawing(DIAMOND, stages=True, artifacts=True)
-    states = {"stage:p.load": "cached", "stage:p.join": "stale"}
-    written = page(found, states, 'my "project" <x>')
-    reader = Reader()
-    reader.feed(written)
-
-    assert reader.tags["g"] == len(found.nodes)
-    assert reader.tags["path"] == len(found.edges)
-    assert not reader.fetched
-    assert "http" not in written
-    assert "my &quot;project&quot; &lt;x&gt;" in written
-    assert "load: cached" in written
-    assert "join: stale" in written
-
-
-def test_a_page_shows_dollar_signs_as_they_are() -> None:
-    written = page(drawing(overview(spec("$edges", "", "1"))), {}, "$legend and $$")
-
-    assert "<title>$legend and $$</title>" in written
-    assert ">$edges</text>" in written
-
-
 @st.composite
 def graphs(draw: st.DrawFn) -> Overview:
     count = draw(st.integers(0, 12))
@@ -137,20 +99,6 @@ def graphs(draw: st.DrawFn) -> Overview:
         before = draw(st.sets(st.integers(0, number - 1), max_size=3)) if number else set()
         specs.append(spec(f"s{number}", " ".join(f"f{each}" for each in sorted(before)), f"f{number}"))
     return overview(*specs)
-
-
-@given(graphs())
-def test_no_two_nodes_of_a_page_overlap(found: Overview) -> None:
-    drawn = drawing(found, stages=True, artifacts=True)
-    boxes = []
-    for part in page(drawn, {}, "t").split("<rect ")[1:]:
-        values = dict(piece.split("=") for piece in part.split(">")[0].rstrip("/").split() if "=" in piece)
-        x, y, width, height = (float(values[name].strip('"')) for name in ("x", "y", "width", "height"))
-        boxes.append((x, y, x + width, y + height))
-    assert len(boxes) == len(drawn.nodes)
-    for index, one in enumerate(boxes):
-        for other in boxes[:index]:
-            assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
 
 
 @given(graphs())

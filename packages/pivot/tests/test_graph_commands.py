@@ -69,8 +69,8 @@ def test_dag(project: Project) -> None:
     assert len(json.loads(project.pivot("dag", "--format", "json").stdout)["edges"]) == 3
     project.pivot("repro", "b")
     page = project.pivot("dag", "--format", "html").stdout
-    assert "b: cached" in page
-    assert "train@small: stale" in page
+    assert '"label":"b","kind":"stage","state":"cached"' in page
+    assert '"label":"train@small","kind":"stage","state":"stale"' in page
 
 
 def test_targets_are_the_same_everywhere(project: Project) -> None:

@@ -11,7 +11,7 @@ from pivot_cli.reporting.notices import warn_of_broken
 from pivot_cli.terminal import console
 from pivot_cli.views import graph
 from pivot_runtime.context import CommandContext
-from pivot_runtime.inspecting.overview import overview
+from pivot_runtime.inspecting.overview import Overview, overview
 
 _EXAMPLES: Final = """\b
 Examples:
@@ -61,22 +61,20 @@ def command(
         case "json":
             console.data(json.dumps(graph.drawing_json(drawn), indent=2))
         case "html":
-            console.data(_page(context, targets, drawn, all_pipelines=all_pipelines))
+            start = "both" if artifacts and stages else "artifacts" if artifacts else "stages"
+            console.data(_page(context, targets, found, all_pipelines=all_pipelines, start=start))
         case _:
             console.data(graph.text(drawn) or "No stages are registered.\n")
     return 0
 
 
-def _page(context: CommandContext, targets: tuple[str, ...], drawn: graph.Drawing, *, all_pipelines: bool) -> str:
+def _page(
+    context: CommandContext, targets: tuple[str, ...], found: Overview, *, all_pipelines: bool, start: str
+) -> str:
     """Include the state of each stage, which the other formats do not need."""
-    from pivot_cli.views.graph_html import page  # lazy
-    from pivot_core.decide import Verdict  # lazy
+    from pivot_cli.pages.graph import details, graph_page  # lazy
     from pivot_runtime.inspecting.status import StatusOptions, status  # lazy
 
-    states = {}
-    for stage in status(context, targets, StatusOptions(all_pipelines=all_pipelines, with_upstream=True)).stages:
-        blocked = stage.evaluation.decision.verdict is Verdict.BLOCKED
-        state = "cached" if stage.cached else "blocked" if blocked else "stale"
-        address = stage.evaluation.stage.spec.address
-        states[address] = states[f"stage:{address}"] = state
-    return page(drawn, states, f"{context.project.root.name}: pivot dag")
+    options = StatusOptions(all_pipelines=all_pipelines, with_upstream=True, stats=True)
+    known = details(status(context, targets, options).stages)
+    return graph_page(found, known, f"{context.project.root.name}: pivot dag", start=start)
