@@ -43,6 +43,8 @@ EVENTS: list[events.Event] = [
     events.StageInputsChanged("shop.train", 1.23456789, ("train.py",), USAGE),
     events.StageFailed("shop.train", 1.5, "ValueError: no", "Traceback", "printed", "logs/train", "a way out", USAGE),
     events.StageBlocked("shop.train", "shop.a", (A,), {B: "a directory"}, (A,), {A: "no right to read it"}),
+    events.StagePlanned("shop.train", DECISION, ("shop.a",)),
+    events.PlanEnded(1.23456789, complete=False),
     events.UserFileSaved(A, "ab/cdef"),
     events.OutsRecached((A, B)),
     events.Interrupted(("shop.train",)),

@@ -1,5 +1,7 @@
 """Habits from other commands: help, versions, colours, quiet, completion, and options in the wrong place."""
 
+import json
+
 import pytest
 from harness import Project
 
@@ -62,3 +64,19 @@ def test_completion_of_remotes_and_of_commands_that_have_help(quick: Project) ->
     assert completed(quick, "push", "-r", "o") == ["origin"]
     assert completed(quick, "remote", "remove", "") == ["backup", "origin"]
     assert completed(quick, "help", "cache", "g") == ["gc"]
+
+
+def test_a_plan_as_lines_of_json(quick: Project) -> None:
+    """Each decision has a line, and nothing happens."""
+    before = quick.snapshot()
+    lines = [json.loads(line) for line in quick.pivot("repro", "--dry-run", "--jsonl").stdout.splitlines()]
+    assert [line["event"] for line in lines] == ["began", "run_started", *["stage_planned"] * 2, "plan_ended"]
+    assert lines[0]["command"] == "pivot repro --dry-run"
+    assert [line.get("action") for line in lines[2:4]] == ["run", "run"]
+    assert lines[3]["upstream"] == ["my_pipeline.preprocess"]
+    assert not lines[-1]["complete"]
+    assert quick.snapshot() == before
+
+    quick.pivot("repro")
+    *_, last = quick.pivot("repro", "-n", "--jsonl").stdout.splitlines()
+    assert json.loads(last)["complete"]

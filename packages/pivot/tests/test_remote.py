@@ -96,7 +96,8 @@ def test_what_is_selected(team: Team) -> None:
     )
     assert team.objects() == 0
     assert "1 transferred" in team.pivot("push", "preprocess")
-    assert "1 transferred" in team.pivot("push", "summary.json", "--jobs", "40")
+    done = json.loads(team.pivot("push", "summary.json", "--jobs", "40", "--json"))
+    assert done["objects"] == {"transferred": 1, "skipped": 0, "failed": 0, "missing": 0}
     mate = team.clone("mate")
     mate.write("summary.json", "mine")
     assert team.pivot("pull", "-n", project=mate, code=1) == (
@@ -109,7 +110,10 @@ def test_what_is_selected(team: Team) -> None:
     assert "Would restore 2 file(s)" in team.pivot("pull", "-n", "-f", project=mate)
     (mate.root / "summary.json").unlink()
     assert not (mate.root / "clean.json").exists()
-    assert "1 transferred" in team.pivot("fetch", "summary.json", project=mate)
+    planned = json.loads(team.pivot("pull", "-n", "--json", "clean.json", project=mate))
+    assert planned["fetch"]["planned"] == [{"path": "clean.json", "size": 129}]
+    assert planned["checkout"]["restored"] == ["clean.json"]
+    assert json.loads(team.pivot("fetch", "--json", "summary.json", project=mate))["complete"]
     assert not (mate.root / "summary.json").exists()
     assert team.pivot("checkout", "summary.json", project=mate) == "Restored 1 file(s)\n"
     assert "1 transferred, 0 skipped" in team.pivot("pull", "preprocess", "--checkout-mode", "symlink", project=mate)

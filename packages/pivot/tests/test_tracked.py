@@ -100,6 +100,65 @@ def test_a_directory_from_within(project: Project) -> None:
     assert project.read("data/.gitignore") == "*.tmp\n"
 
 
+def test_results_as_json(project: Project) -> None:
+    upper = project.read("upper.txt")
+    (tracked,) = project.json("track", "data/in.txt", "--json")["tracked"]
+    assert {key: value for key, value in tracked.items() if key not in ("digest", "dropped")} == {
+        "path": "data/in.txt",
+        "size": 3,
+        "directory": False,
+        "new": True,
+        "changed": True,
+    }
+
+    (project.root / "upper.txt").unlink()
+    project.write("last.txt", "mine")
+    done = project.json("checkout", "--json", code=1)
+    assert (done["complete"], done["files"], done["restored"]) == (False, 1, ["upper.txt"])
+    assert done["modified"] == [{"path": "last.txt", "only_here": []}]
+    done = project.json("checkout", "--json", "--force", "last.txt")
+    assert [each["path"] for each in done["saved"]] == ["last.txt"]
+    assert [each["path"] for each in project.json("checkout", "--kept", "--json")["kept"]] == ["last.txt"]
+    done = project.json("checkout", "--kept", "--json", "last.txt", "--force")
+    assert done == {"restored": [{"path": "last.txt", "files": 1}]}
+    project.pivot("checkout", "--force", "last.txt")
+
+    project.replace("pipeline.py", "text.upper()", "str(text).upper()")
+    assert project.json("commit", "--json") == {"accepted": ["shout", "last"], "unchanged": []}
+    assert project.read("upper.txt") == upper
+
+
+def test_relinking_what_is_there(project: Project) -> None:
+    """Files with the recorded content change their kind, and files of the user stay."""
+    project.write("mine.txt", "ABC")
+    project.pivot("track", "data/in.txt")
+    kinds = {"upper.txt": "ABC", "parts/a/1.txt": "abc", "parts/2.txt": "abcabc", "data/in.txt": "abc"}
+    before = project.read("metric.json")
+    done = project.pivot("checkout", "--checkout-mode", "symlink")
+    assert done.stdout == "Restored 0 file(s)\n"
+    assert "hint: --relink also creates 5 unchanged files in this way" in done.stderr
+    assert not (project.root / "upper.txt").is_symlink()
+
+    dry = project.pivot("checkout", "--checkout-mode", "symlink", "--relink", "-n").stdout
+    assert dry == "Would restore 0 file(s)\nWould relink 5 file(s)\n"
+    done = project.pivot("checkout", "--checkout-mode", "symlink", "--relink")
+    assert done.stdout == "Restored 0 file(s)\nRelinked 5 file(s)\n"
+    assert all((project.root / name).is_symlink() for name in kinds)
+    project.pivot("config", "set", "cache.checkout_mode", "hardlink")
+    assert project.json("checkout", "--relink", "--json")["relinked"] == 5
+    assert all((project.root / name).stat().st_nlink > 1 for name in kinds)
+    (project.root / "upper.txt").unlink()
+    (project.root / "upper.txt").symlink_to("mine.txt")
+    assert project.json("checkout", "--relink", "--checkout-mode", "copy", "--json")["relinked"] == 4
+    assert (project.root / "upper.txt").readlink().name == "mine.txt", "a link of the user is left alone"
+    (project.root / "upper.txt").unlink()
+    project.pivot("checkout")
+    assert {name: project.read(name) for name in kinds} == kinds
+    assert project.read("metric.json") == before
+    assert "up to date" in project.pivot("repro").stdout
+    assert "exclude each other" in project.pivot("checkout", "--relink", "--only-missing", code=2).stderr
+
+
 @pytest.mark.parametrize(
     ("names", "told"),
     [

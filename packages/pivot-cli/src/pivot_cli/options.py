@@ -78,6 +78,12 @@ checkout_mode = click.option(
 """Option: how files are created from objects; there is no fallback to another mode."""
 
 
+relink = click.option(
+    "--relink", is_flag=True, help="Create unchanged files again if they are not of this kind: copies or links."
+)
+"""Option: whether files that are as recorded become links or copies."""
+
+
 def mode_of(chosen: str | None) -> "CheckoutMode | None":
     """Return the requested mode, if any."""
     from pivot_runtime.artifacts.checkout import CheckoutMode  # lazy

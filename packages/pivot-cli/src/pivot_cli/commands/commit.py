@@ -1,5 +1,6 @@
 """`pivot commit`."""
 
+import json
 from typing import Final
 
 import click
@@ -28,7 +29,8 @@ Examples:
     help="Also accept stages whose data or parameters changed, or that have no recorded run.",
 )
 @options.overrides
-def command(stages: tuple[str, ...], *, overrides: tuple[str, ...], reason: str, force: bool) -> int:
+@options.as_json
+def command(stages: tuple[str, ...], *, overrides: tuple[str, ...], reason: str, force: bool, as_json: bool) -> int:
     """Accept the files in the workspace as results of the current code.
 
     Use it for stages whose code changed without changing their outs. Without STAGES, accept all stale stages. The
@@ -37,6 +39,9 @@ def command(stages: tuple[str, ...], *, overrides: tuple[str, ...], reason: str,
     context = command_context(overrides)
     with HashProgress():
         done = accept(context, stages, reason=reason, force=force, report=RunLines())
+    if as_json:
+        console.data(json.dumps({"accepted": list(done.names), "unchanged": list(done.unchanged)}, indent=2))
+        return 0
     for name in done.names:
         console.line(f"Accepted {name}")
     if not done.names:

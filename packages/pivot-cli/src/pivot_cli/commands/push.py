@@ -1,5 +1,6 @@
 """`pivot push`."""
 
+import json
 from typing import Final
 
 import click
@@ -7,7 +8,9 @@ import click
 from pivot_cli import options, signals
 from pivot_cli.context import command_context, least_exit_code
 from pivot_cli.reporting import transfers
+from pivot_cli.terminal import console
 from pivot_cli.terminal.progress import TransferProgress
+from pivot_cli.views import files
 from pivot_runtime.sharing.transfer import TransferOptions, push
 
 _EXAMPLES: Final = """\b
@@ -25,7 +28,8 @@ Examples:
 @options.transfers
 @options.refresh
 @click.option("--all-objects", is_flag=True, help="Push the whole cache, not only recorded objects.")
-def command(  # one parameter per option
+@options.as_json
+def command(  # noqa: PLR0913  # one parameter per option
     targets: tuple[str, ...],
     *,
     remote: str | None,
@@ -33,6 +37,7 @@ def command(  # one parameter per option
     jobs: int | None,
     refresh: bool,
     all_objects: bool,
+    as_json: bool,
 ) -> int:
     """Upload outs and tracked data from the cache to a remote.
 
@@ -45,5 +50,7 @@ def command(  # one parameter per option
             remote, jobs, dry_run=dry_run, refresh=refresh, all_objects=all_objects, progress=progress
         )
         moved = push(context, targets, transfer_options)
-    code = transfers.report_push(moved, context.project, dry_run=dry_run)
+    code = transfers.report_push(moved, context.project, dry_run=dry_run, silent=as_json)
+    if as_json:
+        console.data(json.dumps(files.transfer_json(moved, dry_run=dry_run), indent=2))
     return max(code, least_exit_code(context, targets))

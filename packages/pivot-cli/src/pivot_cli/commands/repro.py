@@ -10,7 +10,7 @@ import click
 from pivot_cli import options
 from pivot_cli.context import command_context
 from pivot_cli.reporting.notices import note_stalls, warn_of_broken
-from pivot_cli.reporting.run import Verbosity, run_stages
+from pivot_cli.reporting.run import Verbosity, command_line, run_stages
 from pivot_cli.terminal import console
 from pivot_runtime.running.repro import RunOptions
 
@@ -59,8 +59,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     if dry_run and watch:
         raise click.UsageError("--dry-run and --watch exclude each other")
     if dry_run:
-        in_full = verbosity["explain"] or verbosity["verbose"]
-        _print_plan(context, targets, all_pipelines=all_pipelines, force=force, in_full=in_full, pull=pull)
+        _print_plan(context, targets, Verbosity(**verbosity), all_pipelines=all_pipelines, force=force, pull=pull)
         return 0
     run_options = attrs.evolve(run_options, force=force, all_pipelines=all_pipelines, pull=pull)
     if watch:
@@ -72,22 +71,32 @@ def command(  # noqa: PLR0913  # one parameter per option
 
 
 def _print_plan(
-    context: "CommandContext", targets: Sequence[str], *, all_pipelines: bool, force: bool, in_full: bool, pull: bool
+    context: "CommandContext",
+    targets: Sequence[str],
+    verbosity: Verbosity,
+    *,
+    all_pipelines: bool,
+    force: bool,
+    pull: bool,
 ) -> None:
-    from pivot_cli.views.status import explanations, planned_runs  # lazy
     from pivot_runtime.inspecting.status import StatusOptions, status  # lazy
 
+    in_full = verbosity.explain or verbosity.verbose
+    wanted = StatusOptions(
+        all_pipelines=all_pipelines,
+        with_upstream=True,
+        force=force,
+        stats=in_full,
+        remote="all" if pull else "none",
+    )
     with note_stalls() if pull else contextlib.nullcontext():
-        planned = status(
-            context,
-            targets,
-            StatusOptions(
-                all_pipelines=all_pipelines,
-                with_upstream=True,
-                force=force,
-                stats=in_full,
-                remote="all" if pull else "none",
-            ),
-        )
+        planned = status(context, targets, wanted)
     warn_of_broken(planned.broken)
+    if verbosity.jsonl:
+        from pivot_cli.reporting.jsonl import write_plan  # lazy
+
+        write_plan(planned, command_line("pivot repro --dry-run", targets), began=context.began)
+        return
+    from pivot_cli.views.status import explanations, planned_runs  # lazy
+
     console.data(explanations(planned) if in_full else planned_runs(planned))

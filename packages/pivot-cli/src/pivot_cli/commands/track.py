@@ -1,9 +1,11 @@
 """`pivot track`."""
 
+import json
 from typing import Final
 
 import click
 
+from pivot_cli import options
 from pivot_cli.context import command_context
 from pivot_cli.reporting.run_lines import RunLines
 from pivot_cli.terminal import console
@@ -21,7 +23,8 @@ Examples:
 @click.command("track", epilog=_EXAMPLES)
 @click.argument("paths", nargs=-1, required=True, metavar="PATHS...")
 @click.option("-f", "--force", is_flag=True, help="Record directories even if some of their files were never fetched.")
-def command(paths: tuple[str, ...], *, force: bool) -> int:
+@options.as_json
+def command(paths: tuple[str, ...], *, force: bool, as_json: bool) -> int:
     """Track data files or directories that no stage writes.
 
     The command stores the content of each in the cache and its description in a small file beside it, PATH.pvt, which
@@ -30,5 +33,8 @@ def command(paths: tuple[str, ...], *, force: bool) -> int:
     context = command_context()
     with HashProgress():
         done = track(context, paths, force=force, report=RunLines())
-    console.data(files.track_text(done, context.project))
+    if as_json:
+        console.data(json.dumps({"tracked": files.track_json(done)}, indent=2))
+    else:
+        console.data(files.track_text(done, context.project))
     return 0

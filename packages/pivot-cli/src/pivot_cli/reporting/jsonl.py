@@ -4,10 +4,14 @@ import json
 import os
 import sys
 import time
-from typing import Any, ClassVar, TextIO
+from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
+from pivot_core.decide import Verdict
 from pivot_core.errors import PivotError
 from pivot_runtime.history import event_json, events
+
+if TYPE_CHECKING:
+    from pivot_runtime.inspecting.status import Status
 
 
 class StreamError(PivotError):
@@ -55,3 +59,23 @@ class JsonLines:
                 self._problem = error.strerror or str(error)
             if self._stream is sys.stdout:  # prevents another attempt to write the buffered text
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+
+
+def write_plan(planned: "Status", command: str, *, began: float) -> None:
+    """Write the plan of a dry run: its stages, the decision about each, and whether nothing would be done.
+
+    Raises:
+        StreamError: It could not be written.
+    """
+    stream = JsonLines(command, began=began)
+    if planned.broken:
+        stream(events.PipelinesBroken(planned.broken))
+    addresses = tuple(stage.evaluation.stage.spec.address for stage in planned.stages)
+    stream(events.RunStarted(planned.names, addresses))
+    for stage in planned.stages:
+        evaluation = stage.evaluation
+        upstream = tuple(evaluation.observation.upstream)
+        stream(events.StagePlanned(evaluation.stage.spec.address, evaluation.decision, upstream))
+    idle = all(stage.evaluation.decision.verdict is Verdict.UP_TO_DATE for stage in planned.stages)
+    stream(events.PlanEnded(time.monotonic() - began, complete=idle))
+    stream.close()

@@ -24,9 +24,11 @@ def fetch(context: CommandContext, targets: Sequence[str], options: TransferOpti
     return report
 
 
-def report_push(report: TransferReport, project: Project, *, dry_run: bool) -> int:
-    """Print the result of a push; return the exit code."""
+def report_push(report: TransferReport, project: Project, *, dry_run: bool, silent: bool = False) -> int:
+    """Print the result of a push, or only its problems if it is ``silent``; return the exit code."""
     _report_problems(report, project, _CACHE)
+    if silent:
+        return _exit_code(report)
     for path, size in report.planned.items():
         console.line(f"would push  {project.from_cwd(path)}  {formats.size(size)}")
     _report_counts("Would push to" if dry_run else "Pushed to", report, dry_run=dry_run)
@@ -35,9 +37,11 @@ def report_push(report: TransferReport, project: Project, *, dry_run: bool) -> i
     return _exit_code(report)
 
 
-def report_fetch(report: TransferReport, project: Project, *, dry_run: bool) -> int:
-    """Print the result of a fetch; return the exit code."""
+def report_fetch(report: TransferReport, project: Project, *, dry_run: bool, silent: bool = False) -> int:
+    """Print the result of a fetch, or only its problems if it is ``silent``; return the exit code."""
     _report_problems(report, project, repr(report.remote))
+    if silent:
+        return _exit_code(report)
     for path, size in report.planned.items():
         console.line(f"would fetch  {project.from_cwd(path)}  {formats.size(size)}")
     _report_counts("Would fetch from" if dry_run else "Fetched from", report, dry_run=dry_run)

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pivot_cli.terminal import formats
 from pivot_cli.views import phrases
@@ -13,16 +13,86 @@ if TYPE_CHECKING:
     from pivot_runtime.artifacts.checkout import CheckoutReport
     from pivot_runtime.artifacts.track import Tracked
     from pivot_runtime.project.project import Project
+    from pivot_runtime.sharing.transfer import TransferReport
 
 _MOST = 10
 
 
 def checkout_text(done: "CheckoutReport", project: "Project", *, dry_run: bool) -> str:
-    """Return ``Restored N file(s)``; for a dry run, also name the files."""
-    if not dry_run:
-        return f"Restored {done.files} file(s)\n"
-    lines = [f"would restore  {project.from_cwd(path)}" for path in done.paths]
-    return formats.one_per_line([*lines, f"Would restore {done.files} file(s)"])
+    """Return ``Restored N file(s)``, and how many were relinked; for a dry run, also name the files."""
+    verbs = ("Would restore", "Would relink") if dry_run else ("Restored", "Relinked")
+    lines = [f"would restore  {project.from_cwd(path)}" for path in done.paths] if dry_run else []
+    lines.append(f"{verbs[0]} {done.files} file(s)")
+    if done.relinked:
+        lines.append(f"{verbs[1]} {done.relinked} file(s)")
+    return formats.one_per_line(lines)
+
+
+def checkout_json(done: "CheckoutReport", *, dry_run: bool) -> dict[str, Any]:
+    """Return the result of a checkout as JSON."""
+    return {
+        "dry_run": dry_run,
+        "complete": done.complete,
+        "files": done.files,
+        "restored": [str(path) for path in done.paths],
+        "relinked": done.relinked,
+        "modified": [{"path": str(path), "only_here": list(inside)} for path, inside in done.modified.items()],
+        "missing": [str(path) for path in done.missing],
+        "failed": [{"path": str(path), "problem": problem} for path, problem in done.failed.items()],
+        "saved": [{"path": str(path), "digest": digest} for path, digest in done.kept.items()],
+    }
+
+
+def transfer_json(report: "TransferReport", *, dry_run: bool) -> dict[str, Any]:
+    """Return the result of a push or a fetch as JSON."""
+    outcome = report.outcome
+    return {
+        "remote": report.remote,
+        "dry_run": dry_run,
+        "complete": report.complete,
+        "objects": {
+            "transferred": len(outcome.transferred),
+            "skipped": len(outcome.present),
+            "failed": len(outcome.failed),
+            "missing": len(outcome.missing),
+        },
+        "planned": [{"path": str(path), "size": size} for path, size in report.planned.items()],
+        "failed": [{"path": str(path), "problem": str(error)} for path, error in report.failed.items()],
+        "missing": [str(path) for path in report.missing],
+        "stopped": None if outcome.stopped is None else str(outcome.stopped),
+        "runs": report.runs,
+    }
+
+
+def track_json(done: "Iterable[Tracked]") -> list[dict[str, Any]]:
+    """Return the tracked paths as JSON."""
+    return [
+        {
+            "path": str(each.path),
+            "digest": each.artifact.digest,
+            "size": each.artifact.size,
+            "directory": each.artifact.tree,
+            "new": each.new,
+            "changed": each.changed,
+            "dropped": list(each.dropped),
+        }
+        for each in done
+    ]
+
+
+def kept_json(found: "Sequence[KeptContent]") -> list[dict[str, Any]]:
+    """Return the saved files as JSON."""
+    return [
+        {
+            "path": str(each.path),
+            "digest": each.artifact.digest,
+            "size": each.artifact.size,
+            "directory": each.artifact.tree,
+            "time": each.at_ns / 1e9,
+            "command": each.by,
+        }
+        for each in found
+    ]
 
 
 def checkout_notes(done: "CheckoutReport", project: "Project") -> Iterator[str]:

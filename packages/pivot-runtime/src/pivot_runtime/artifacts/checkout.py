@@ -8,7 +8,7 @@ import attrs
 
 from pivot_cache.errors import CacheError, CorruptObjectError, MissingObjectError
 from pivot_cache.formats.tree import Tree
-from pivot_cache.objects import checkout
+from pivot_cache.objects import checkout, relink
 from pivot_cache.objects.store import CheckoutMode
 from pivot_cache.state.scan import leads_to_object
 from pivot_core.lock import Artifact
@@ -36,6 +36,7 @@ class CheckoutOptions(Value):
         force: Whether to overwrite content that exists nowhere else.
         only_missing: Whether to write only missing files, also inside directories.
         mode: How files are created from objects; None for the configured mode.
+        relink: Whether to create files again that have the recorded content, but were created in another way.
         dry_run: Whether to determine only what would be done.
         coming: For a dry run, the paths whose content the cache would have by then.
     """
@@ -43,6 +44,7 @@ class CheckoutOptions(Value):
     force: bool = False
     only_missing: bool = False
     mode: CheckoutMode | None = None
+    relink: bool = False
     dry_run: bool = False
     coming: Container[str] = ()
 
@@ -54,6 +56,8 @@ class CheckoutReport:
     Attributes:
         files: The number of files written.
         paths: The restored paths.
+        relinked: The number of files with the recorded content that were created again, as links or copies.
+        otherwise: The number of such files that were left as they are, if a mode was requested.
         modified: The paths that were left unchanged because their content, or that of these files in a directory,
             exists nowhere else.
         missing: The paths whose content the cache lacks.
@@ -65,6 +69,8 @@ class CheckoutReport:
 
     files: int = 0
     paths: list[ArtifactPath] = attrs.field(factory=list)
+    relinked: int = 0
+    otherwise: int = 0
     modified: dict[ArtifactPath, tuple[str, ...]] = attrs.field(factory=dict)
     missing: list[ArtifactPath] = attrs.field(factory=list)
     failed: dict[ArtifactPath, str] = attrs.field(factory=dict)
@@ -145,6 +151,8 @@ class _Checkout:
                 continue
             try:
                 self._one(path, artifact)
+                if path not in self._done.modified:
+                    self._relink(path, artifact)
             except (MissingObjectError, CorruptObjectError):
                 self._done.missing.append(path)
                 self._done.computed |= path not in self._tracked
@@ -180,6 +188,22 @@ class _Checkout:
         elif found is not None and self._is_arranged(path, artifact, found):
             self._keep(path, artifact)
         self._apply(path, plan)
+
+    def _relink(self, path: ArtifactPath, artifact: Artifact) -> None:
+        """Create files again that were not created in the requested way, or count them."""
+        file, store = self._stores.layout.artifact(path), self._stores.store
+        new = self._options.dry_run and path in self._done.paths
+        if not (self._options.relink or self._options.mode) or new or _is_user_link(file):
+            return
+        if self._options.relink and not self._options.dry_run:
+            checkout.check_place(self._stores.layout, path)
+            self._done.relinked += relink.relink(artifact, file, store, self._mode)
+            return
+        count = len(relink.differently_created(artifact, file, store, self._mode))
+        if self._options.relink:
+            self._done.relinked += count
+        else:
+            self._done.otherwise += count
 
     def _is_arranged(self, path: ArtifactPath, artifact: Artifact, found: Artifact) -> bool:
         """Whether files have names that no record has: the user may have sorted them."""

@@ -82,6 +82,8 @@ def _line(event: events.Event) -> tuple[str, dict[str, Any]]:  # noqa: C901, PLR
         case events.RunEnded(seconds=seconds, complete=complete, recording=recording):
             spans = [{"began": round(began, 6), "seconds": round(took, 6)} for began, took in recording]
             return "run_ended", {"seconds": round(seconds, 6), "complete": complete, "recording": spans}
+        case events.PlanEnded(seconds=seconds, complete=complete):
+            return "plan_ended", {"seconds": round(seconds, 6), "complete": complete}
         case events.RunStopped(reason=reason):
             return "run_stopped", {"reason": reason}
         case _:
@@ -102,10 +104,11 @@ type _OfStage = (
     | events.StageInputsChanged
     | events.StageFailed
     | events.StageBlocked
+    | events.StagePlanned
 )
 
 
-def _stage_line(event: _OfStage) -> tuple[str, dict[str, Any]]:  # noqa: C901, PLR0911  # as above
+def _stage_line(event: _OfStage) -> tuple[str, dict[str, Any]]:  # noqa: C901, PLR0911, PLR0912  # as above
     match event:
         case events.StageStarted(decision=decision):
             return "stage_started", _decision(decision)
@@ -121,6 +124,12 @@ def _stage_line(event: _OfStage) -> tuple[str, dict[str, Any]]:  # noqa: C901, P
                 **_usage(event.usage),
                 "variables": _texts(event.variables),
                 "storing": round(event.storing, 6),
+            }
+        case events.StagePlanned(decision=decision, upstream=upstream):
+            return "stage_planned", {
+                "action": decision.verdict.value,
+                **_decision(decision),
+                "upstream": _texts(upstream),
             }
         case events.StageUndeclared(found=found, fatal=fatal):
             return "stage_undeclared", {

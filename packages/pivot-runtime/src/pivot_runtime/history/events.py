@@ -332,6 +332,34 @@ class RunStopped(Value):
     reason: str
 
 
+@attrs.frozen(eq=False, repr=False)
+class StagePlanned(Value):
+    """A run would do this with a stage.
+
+    Attributes:
+        address: The stage.
+        decision: The decision and its reasons.
+        upstream: The stages before it that would run, or cannot run.
+    """
+
+    address: str
+    decision: Decision
+    upstream: tuple[str, ...] = ()
+
+
+@attrs.frozen(eq=False, repr=False)
+class PlanEnded(Value):
+    """All stages of a dry run are planned.
+
+    Attributes:
+        seconds: The time from the start of the command.
+        complete: Whether a run would have nothing to do.
+    """
+
+    seconds: float
+    complete: bool
+
+
 type Event = (
     WaitingForGuard
     | ImportSlow
@@ -355,6 +383,8 @@ type Event = (
     | StageInputsChanged
     | StageFailed
     | StageBlocked
+    | StagePlanned
+    | PlanEnded
     | UserFileSaved
     | OutsRecached
     | Interrupted
@@ -368,7 +398,7 @@ type ImportReporter = Callable[[ImportSlow | PipelineImported], None]
 
 def seconds_since(began: float, event: Event) -> float:
     """The seconds from a command's start to an event, which occurs now; the end of a run is when that says it was."""
-    return event.seconds if isinstance(event, RunEnded) else time.monotonic() - began
+    return event.seconds if isinstance(event, RunEnded | PlanEnded) else time.monotonic() - began
 
 
 def report_waiting(report: Reporter) -> Callable[[int, str, float | None], None]:
