@@ -1,5 +1,6 @@
 """Results that only a remote has count as here; no more is fetched than what a stage that runs reads."""
 
+import asyncio
 import pathlib
 import shutil
 from collections.abc import Callable, Iterable
@@ -153,7 +154,15 @@ def test_objects_lost_by_the_remote_fail_a_stage_and_are_computed_next_time(
     assert chain.read("d") == "text..."
 
 
-def test_a_remote_that_does_not_answer_fails_the_stage_with_the_way_out(chain: Workshop, remote: MemoryRemote) -> None:
+def test_a_remote_that_does_not_answer_fails_the_stage_with_the_way_out(
+    chain: Workshop, remote: MemoryRemote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once = asyncio.sleep
+
+    async def without_waiting(_: float) -> None:
+        await at_once(0)
+
+    monkeypatch.setattr(asyncio, "sleep", without_waiting)  # between the retries
     chain.run()
     pushed(chain, "b", "c", "d")
     chain.versions["third"] = 1
