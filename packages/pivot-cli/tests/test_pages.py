@@ -12,10 +12,12 @@ import pytest
 
 import pivot_cli.pages
 from pivot_cli.pages.graph import NodeDetail, graph_data, graph_page
+from pivot_cli.pages.timeline import timeline_page
 from pivot_cli.terminal import formats
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, StageSpec
+from pivot_runtime.history.history import PastRun, PastStage
 from pivot_runtime.inspecting.overview import Overview
 
 HOSTILE = "</script><script>owned = 1</script> $title & \u2028\x1b[31m\udcff"
@@ -92,6 +94,15 @@ def test_the_graph_page_is_self_contained_whatever_the_names() -> None:
     assert "$title" in text
     assert "Copyright (c) 2012-2014 Chris Pettitt" in text  # the licence of the library is in the page
     assert data_of(text)["nodes"][0]["facts"][0] == ["state", formats.one_line(HOSTILE)]
+
+
+def test_the_timeline_is_self_contained_whatever_the_names() -> None:
+    stage = PastStage(HOSTILE, HOSTILE, "failed", 0.0, 1.0, problem=HOSTILE)
+    text = timeline_page(PastRun(1, 0.0, HOSTILE, "not done", 1.0, (stage,)))
+
+    check(text)
+    assert "owned = 1</script>" not in text
+    assert text.count("&lt;script&gt;owned = 1&lt;/script&gt; $title") == 4  # in the titles and the table
 
 
 def test_the_values_of_the_graph_page() -> None:

@@ -162,6 +162,52 @@ def test_the_graph_of_a_project(make: Callable[[str], Project]) -> None:
     assert page.problems() == []
 
 
+ROWS = """() => {
+  // What overlaps in the rows of a timeline: a bar and its name belong together.
+  const found = [];
+  for (const rows of document.querySelectorAll(".rows")) {
+    const pairs = [...rows.querySelectorAll(".bar")].map(bar => {
+      const [one, two] = [bar, bar.nextElementSibling].map(each => each.getBoundingClientRect());
+      return {name: bar.nextElementSibling.textContent, top: one.top, from: Math.min(one.left, two.left),
+              to: Math.max(one.right, two.right)};
+    });
+    for (const [index, one] of pairs.entries()) {
+      if (one.from < inner.getBoundingClientRect().left || one.to > inner.getBoundingClientRect().right)
+        found.push(`clipped: ${one.name}`);
+      for (const other of pairs.slice(0, index))
+        if (one.top === other.top && one.from < other.to && other.from < one.to)
+          found.push(`${one.name} ${other.name}`);
+    }
+  }
+  return found;
+}"""
+
+
+def test_the_timeline_of_a_run(ran: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """Names are beside short bars and overlap nothing, loading is shown, and the user can zoom."""
+    window = browser()
+    file = tmp_path / "timeline.html"
+    file.write_text(Project(ran).pivot("show", "--format", "html").stdout)
+    for width, dark in (400, True), (1400, False):
+        page = window.open(file, width=width, dark=dark)
+        names = "[...document.querySelectorAll('.name')].map(name => name.textContent)"
+        assert {"loading", "importing pipeline.py", "preprocess", "summarize"} <= set(page.evaluate(names))
+        assert "2 ran" in page.text("#legend").split("\n")
+        assert page.evaluate(ROWS) == []
+        for _ in range(4):
+            page.press("+")
+            assert page.evaluate(ROWS) == []
+        assert page.evaluate("inner.clientWidth > 4 * chart.clientWidth")
+        page.press("0")
+        assert page.evaluate("inner.clientWidth === chart.clientWidth")
+        page.click(".bar[aria-label='importing pipeline.py: importing']")
+        assert page.evaluate("zoom > 1")
+        for _ in range(2):
+            page.press("ArrowLeft")
+        assert page.text("#tip").startswith("loading")
+        assert page.problems() == []
+
+
 def test_names_are_never_markup(tmp_path: pathlib.Path) -> None:
     window = browser()
     file = tmp_path / "graph.html"

@@ -31,7 +31,7 @@ Examples:
 def command(run: int | None, *, form: str, as_json: bool) -> int:
     """Show a run: its stages, the reasons, times and resources.
 
-    RUN is a number from 'pivot history', by default the newest. html prints one page without scripts; chrome-trace
+    RUN is a number from 'pivot history', by default the newest. html prints one self-contained page; chrome-trace
     prints a trace for Perfetto and chrome://tracing.
     """
     found = history.run(command_context().project, run)
@@ -39,9 +39,9 @@ def command(run: int | None, *, form: str, as_json: bool) -> int:
         case "json":
             text = json.dumps(run_json(found), indent=2)
         case "html":
-            from pivot_cli.views import timeline  # lazy
+            from pivot_cli.pages.timeline import timeline_page  # lazy
 
-            text = timeline.page(found)
+            text = timeline_page(found)
         case "chrome-trace":
             from pivot_cli.views import timeline  # lazy
 

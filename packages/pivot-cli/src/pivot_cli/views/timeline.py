@@ -1,29 +1,10 @@
-"""Formats a past run over time as a page without scripts or network, and as Trace Event JSON."""
+"""Puts the work of a past run over time into lanes, and formats it as Trace Event JSON; pure."""
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
-from pivot_cli.terminal import formats
-from pivot_cli.views import history, pages
+from pivot_cli.views import history
 from pivot_runtime.history.history import PastPhase, PastRun, PastStage
-
-if TYPE_CHECKING:
-    from pivot_runtime.tracing.usage import ResourceUsage
-
-_COLOURS = {
-    "ran": "#3b7a57",
-    "restored": "#4a7fb5",
-    "failed": "#b33a3a",
-    "inputs_changed": "#c08a2d",
-    "loading": "#6b5b95",
-    "importing": "#8e7cc3",
-    "fetching": "#4a7fb5",
-    "storing": "#4f7f8c",
-    "recording": "#6f97a3",
-}
-_OTHER = "#888888"
-_NARROWEST = 0.15
-"""Percent: Keeps the shortest bars visible."""
 
 
 class Bar(NamedTuple):
@@ -88,59 +69,6 @@ def _spans(run: PastRun) -> Iterable[tuple[float, float, PastStage]]:
             yield stage.began, max(stage.began, run.seconds), stage
         elif stage.seconds is not None:
             yield stage.began, stage.began + stage.seconds, stage
-
-
-def page(run: PastRun) -> str:
-    """Return one self-contained HTML page."""
-    bars = layout(run)
-    whole = max([run.seconds, *(bar.end for bar in bars)]) or 1.0
-    title = f"Run {run.number}: {run.command}, {history.began(run)}"
-    steps = [formats.seconds(whole * step / 4) if step else "0" for step in range(5)]
-    values = {
-        "title": pages.escape(title),
-        "result": pages.escape(f"{run.state}: {run.problem or history.counts(run)}, {formats.seconds(run.seconds)}"),
-        "height": str(max(1, lane_count(bars)) * 26),
-        "bars": "\n".join(_bar(bar, whole) for bar in bars),
-        "axis": "".join(f"<span>{step}</span>" for step in steps),
-        "rows": "\n".join(_rows(run)),
-    }
-    return pages.fill("timeline.html", values)
-
-
-def _bar(bar: Bar, whole: float) -> str:
-    left, width = 100 * bar.start / whole, max(_NARROWEST, 100 * (bar.end - bar.start) / whole)
-    tooltip = f"{bar.name}: {bar.state}, {formats.seconds(bar.end - bar.start)}. {bar.why}"
-    style = (
-        f"left:{left:.3f}%;width:{width:.3f}%;top:{2 + 26 * bar.lane}px;background:{_COLOURS.get(bar.state, _OTHER)}"
-    )
-    return f'<div class="bar" style="{style}" title="{pages.escape(tooltip)}">{pages.escape(bar.name)}</div>'
-
-
-def _rows(run: PastRun) -> Iterable[str]:
-    """Yield a row for each phase before the stages, and for each stage."""
-    for phase in run.phases:
-        if phase.kind in history.BEFORE_STAGES:
-            yield _row(phase.subject, phase.kind, phase.began, phase.seconds, history.libraries(phase))
-    for stage in _in_order(run.stages):
-        yield _row(stage.name, stage.state, stage.began, stage.seconds, history.why(stage), stage.usage)
-
-
-def _row(  # a cell each
-    name: str, state: str, began: float, seconds: float | None, why: str, usage: "ResourceUsage | None" = None
-) -> str:
-    numbers = (
-        formats.seconds(began),
-        "" if seconds is None else formats.seconds(seconds),
-        "" if usage is None else formats.seconds(usage.cpu),
-        "" if usage is None else formats.size(usage.memory),
-    )
-    cells = "".join(f'<td class="number">{number}</td>' for number in numbers)
-    name, state, why = map(pages.escape, (name, state, why))
-    return f"<tr><td>{name}</td><td>{state}</td>{cells}<td>{why}</td></tr>"
-
-
-def _in_order(stages: Sequence[PastStage]) -> list[PastStage]:
-    return sorted(stages, key=lambda stage: (stage.began, stage.address))
 
 
 def chrome_trace(run: PastRun) -> dict[str, Any]:
