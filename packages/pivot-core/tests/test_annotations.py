@@ -9,7 +9,7 @@ from pivot_core.errors import DefinitionError
 from pivot_core.loaders import JSON, Text
 from pivot_core.pipeline import Pipeline
 from pivot_core.spec import OutSpec
-from pivot_core.stages.annotations import Dep, DirectoryOut, IncrementalOut, Metric, Out
+from pivot_core.stages.annotations import Dep, DirectoryOut, IncrementalOut, Metric, Out, PlaceholderDep
 
 ANY: Any = Text  # the class, where an instance belongs
 NUMBER: Any = 1
@@ -42,12 +42,27 @@ def test_one_path_or_several(declared: Dep | Out, paths: tuple[str, ...], value:
         (lambda: Dep(["a", NUMBER]), "a path must be a string or a Path, not int"),
         (lambda: DirectoryOut(BYTES), "not bytes"),
         (lambda: Metric("m.json", ANY), r"the loader of Metric\('m.json'\) has no method save"),
+        (lambda: Metric("m/"), "a metric is a file"),
+        (lambda: Out(["a/", "b"], Text()), "names both files and directories: a/, b"),
+        (lambda: Dep("a", Text(), lazy=True), "no mapping of files"),
+        (lambda: Dep("a/", lazy=True), "no mapping of files"),
         (lambda: IncrementalOut("db", Text(), cache=False), "its next run starts from the content in the cache"),
     ],
 )
 def test_what_is_refused(declare: Any, told: str) -> None:
     with pytest.raises(DefinitionError, match=told):
         declare()
+
+
+def test_a_slash_at_its_end_makes_a_directory() -> None:
+    assert Out("a/").directory
+    assert Out(["a/", "b/"], Text()).directory
+    assert DirectoryOut(["a/", "b"]).directory
+    assert IncrementalOut("a/", Text()).directory
+    assert not Out("a/b", Text()).directory
+    assert Dep(["a/", "b/"], Text(), lazy=True).loads_files("a/")
+    assert not Dep("a/").loads_files("a/")
+    assert PlaceholderDep(Text(), lazy=True).lazy
 
 
 class Outs(TypedDict):

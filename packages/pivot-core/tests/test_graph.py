@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pivot_core.errors import GraphError
-from pivot_core.graph import Graph, refuse_undeclared
+from pivot_core.graph import Graph, refuse_contradictions
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, StageError, StageSpec
 
@@ -253,11 +253,24 @@ def test_stage_that_reads_what_it_writes() -> None:
 def test_a_path_that_a_command_names_and_another_stage_writes_is_declared() -> None:
     writer = stage("writer", [], ["data"])
     reader = attrs.evolve(stage("reader", [], ["x.csv"]), named=(ArtifactPath("data/a.csv"), ArtifactPath("x.csv")))
-    refuse_undeclared(Graph.build([reader]))
+    refuse_contradictions(Graph.build([reader]))
 
     with pytest.raises(StageError, match=r"names 'data/a\.csv', which stage 'p\.writer' writes") as refused:
-        refuse_undeclared(Graph.build([writer, reader]))
+        refuse_contradictions(Graph.build([writer, reader]))
     assert refused.value.hint == "add it to the stage's deps"
+
+
+def test_a_dep_inside_a_file_is_refused() -> None:
+    reader = stage("reader", ["model/weights", "other/x", "model", "y"], line=5)
+
+    refuse_contradictions(
+        Graph.build([attrs.evolve(stage("a"), outs=(OutSpec(ArtifactPath("model"), directory=True),)), reader])
+    )
+    with pytest.raises(
+        StageError, match=r"reads 'model/weights', but 'model', which 'writer' \(pipeline\.py:2\)"
+    ) as refused:
+        refuse_contradictions(Graph.build([stage("writer", outs=["model"], line=2), reader]))
+    assert refused.value.hint == "if it is a directory, declare it with a / at its end: pivot.Out('model/', ...)"
 
 
 def test_a_stage_is_shown_by_its_name_where_no_other_pipeline_has_it() -> None:

@@ -52,6 +52,21 @@ def test_variants_are_stages_with_paths_of_their_own() -> None:
     assert isinstance(pipeline.stages["train@big"].deps["data"].loader, Text)
 
 
+def listed(
+    parts: Annotated[dict[str, str], PlaceholderDep(Text(), lazy=True)],
+) -> Annotated[dict[str, str], Out("parts/", Text())]:
+    return parts
+
+
+def test_a_directory_stays_one_under_another_path() -> None:
+    pipeline = Pipeline("demo")
+    pipeline.register(listed, deps={"parts": "in/"}, outs={"return": "out"})
+    (spec,) = pipeline.specs(base="", root="/p")
+
+    assert [(out.path, out.directory) for out in spec.outs] == [("out", True)]
+    assert pipeline.stages["listed"].deps["parts"].lazy
+
+
 def test_several_paths_may_take_the_place_of_one() -> None:
     pipeline = Pipeline("demo")
     pipeline.register(single, deps={"data": ["a", "b"]})

@@ -93,6 +93,16 @@ class Graph(Value):
         )
 
 
+def refuse_contradictions(graph: Graph) -> None:
+    """Refuse declarations that contradict each other.
+
+    Raises:
+        StageError: Two do, as `refuse_undeclared` and `refuse_inside_files` say.
+    """
+    refuse_undeclared(graph)
+    refuse_inside_files(graph)
+
+
 def refuse_undeclared(graph: Graph) -> None:
     """A path that a command names and another stage writes must be a dep, or the order of the two would be undefined.
 
@@ -110,6 +120,30 @@ def refuse_undeclared(graph: Graph) -> None:
                         f"its command names {str(path)!r}, which stage {writer!r} writes, but it does not declare that",
                         hint="add it to the stage's deps",
                     )
+
+
+def refuse_inside_files(graph: Graph) -> None:
+    """A dep may not be inside an out that is declared as a file: the stage that writes it would run, and then fail.
+
+    Raises:
+        StageError: It is.
+    """
+    for spec in graph.stages.values():
+        for dep in spec.deps:
+            if dep in graph.producers or "/" not in dep:
+                continue
+            around = next((each for each in parents(dep) if each in graph.producers), None)
+            if around is None:
+                continue
+            writer = graph.stages[graph.producers[around]]
+            if not any(out.directory for out in writer.outs if out.path == around):
+                declared = f"{around.relative_to(writer.base)}/"
+                raise StageError(
+                    spec.name,
+                    spec.location,
+                    f"it reads {str(dep)!r}, but {str(around)!r}, which {_cite(writer)} writes, is declared as a file",
+                    hint=f"if it is a directory, declare it with a / at its end: pivot.Out({declared!r}, ...)",
+                )
 
 
 class _PathTree:

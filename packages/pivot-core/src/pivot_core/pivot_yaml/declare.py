@@ -246,6 +246,8 @@ def _out(raw: str | list[str] | Mapping[str, Any], at: Path) -> Out:
     path = facts["path"]
     paths = [path] if isinstance(path, str) else path
     directory = facts.get("directory", all(each.endswith("/") for each in paths))
+    if not directory:
+        path = path.rstrip("/") if isinstance(path, str) else [each.rstrip("/") for each in path]
     try:
         return (DirectoryOut if directory else Out)(path, cache=facts.get("cache", True))
     except DefinitionError as error:

@@ -65,11 +65,14 @@ class Dep(_Several):
     Attributes:
         path: Relative to the directory of the stage's ``pipeline.py``; a list or tuple of paths
             makes the parameter's value a list or tuple, each item loaded from its path.
-        loader: Turns the file into the parameter's value.
+        loader: Turns the file into the parameter's value. For a path that ends with a ``/``, it loads each file of the
+            directory, and the value is a mapping by relative path; with `PathOnly`, the value is the path itself.
+        lazy: Load a file of such a mapping only when the stage gets it from the mapping, again each time.
     """
 
     path: str | tuple[str, ...] | list[str] = attrs.field(converter=_path_or_paths)
     loader: Reader[Any] = attrs.field(factory=PathOnly)
+    lazy: bool = attrs.field(default=False, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         self._check_paths()
@@ -78,6 +81,15 @@ class Dep(_Several):
                 f"the loader of Dep({self.path!r}) has no method load(path): {_describe_loader(self.loader)}",
                 hint=_call_hint(self.loader),
             )
+        if self.lazy and self.path and not all(self.loads_files(path) for path in self.paths):
+            raise DefinitionError(
+                f"Dep({self.path!r}, lazy=True): its value is no mapping of files, which could be loaded later",
+                hint="end the path of a directory with a /, and name a loader, as in Dep('parts/', Text(), lazy=True)",
+            )
+
+    def loads_files(self, path: str) -> bool:
+        """Whether the value of one of its paths is a mapping of files."""
+        return path.endswith("/") and not isinstance(self.loader, PathOnly)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -89,7 +101,7 @@ class PlaceholderDep(Dep):
 
 @attrs.frozen(eq=False, repr=False)
 class Out(_Several):
-    """A file that a stage writes.
+    """A file that a stage writes, or, if its path ends with a ``/``, a directory, as with `DirectoryOut`.
 
     Attributes:
         path: Relative to the directory of the stage's ``pipeline.py``; a list or tuple of paths takes as many values,
@@ -98,7 +110,6 @@ class Out(_Several):
         cache: Whether its content is stored in the cache; otherwise it is for git, and only hashed.
     """
 
-    directory: ClassVar[bool] = False
     incremental: ClassVar[bool] = False
 
     path: str | tuple[str, ...] | list[str] = attrs.field(converter=_path_or_paths)
@@ -118,6 +129,16 @@ class Out(_Several):
                 f"{type(self).__name__}({self.path!r}, cache=False): its next run starts from the content in the cache",
                 hint="remove cache=False",
             )
+        if len({path.endswith("/") for path in self.paths}) > 1 and not isinstance(self, DirectoryOut):
+            raise DefinitionError(
+                f"{type(self).__name__} names both files and directories: {', '.join(self.paths)}",
+                hint="end all of its paths with a /, or none",
+            )
+
+    @property
+    def directory(self) -> bool:
+        """Whether it is a directory, or, for several paths, whether each of them is one."""
+        return self.paths[0].endswith("/")
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -126,6 +147,11 @@ class Metric(Out):
 
     loader: Writer[Any] = attrs.field(factory=JSON)
     cache: bool = attrs.field(default=False, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        if self.directory:
+            raise DefinitionError(f"Metric({self.path!r}): a metric is a file", hint="remove the / at its end")
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -136,7 +162,10 @@ class DirectoryOut(Out):
     relative paths to values, and the directory contains nothing else.
     """
 
-    directory: ClassVar[bool] = True
+    @property
+    def directory(self) -> bool:
+        """Always true."""
+        return True
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 
 from pivot_core.errors import DefinitionError, suggest
-from pivot_core.stages.annotations import Dep, PlaceholderDep
+from pivot_core.stages.annotations import Dep, Out, PlaceholderDep
 from pivot_core.stages.signature import StageSignature
 
 
@@ -19,7 +19,7 @@ def with_paths(signature: StageSignature, deps: Mapping[str, Any], outs: Mapping
     _refuse_unknown("deps", "a parameter with a Dep", deps, signature.deps)
     _refuse_unknown("outs", "an out", outs, signature.outs)
     new_deps = {name: _dep(name, dep, deps) for name, dep in signature.deps.items()}
-    new_outs = {key: attrs.evolve(out, path=outs[key]) if key in outs else out for key, out in signature.outs.items()}
+    new_outs = {key: _out(out, outs[key]) if key in outs else out for key, out in signature.outs.items()}
     moved: dict[str, str] = {}
     for key in outs:
         old, new = signature.outs[key].paths, new_outs[key].paths
@@ -32,9 +32,17 @@ def with_paths(signature: StageSignature, deps: Mapping[str, Any], outs: Mapping
     return signature._replace(deps=new_deps, outs=new_outs, previous=previous)
 
 
+def _out(out: Out, path: Any) -> Out:
+    """The same out with other paths; a directory stays one."""
+    moved: Out = attrs.evolve(out, path=path)
+    if out.directory and not moved.directory:
+        moved = attrs.evolve(moved, path=moved.like([f"{each}/" for each in moved.paths]))
+    return moved
+
+
 def _dep(name: str, dep: Dep, deps: Mapping[str, Any]) -> Dep:
     if name in deps:
-        return Dep(deps[name], dep.loader)
+        return Dep(deps[name], dep.loader, lazy=dep.lazy)
     if isinstance(dep, PlaceholderDep):
         raise DefinitionError(
             f"parameter {name!r} has a PlaceholderDep, so its path must be given",

@@ -123,7 +123,12 @@ def ways_out(path: str, obstacle: str) -> str:
 
     there = obstacle.removesuffix(_ABOVE) if obstacle.endswith(_ABOVE) else path
     move = shlex.join(["mv", there, f"{there}.mine"])
-    return f"move it away, as in '{move}', or let the stage write to another path"
+    other = (
+        "declare a directory"
+        if obstacle.endswith("where a file is declared")
+        else "let the stage write to another path"
+    )
+    return f"move it away, as in '{move}', or {other}"
 
 
 def _stands_for_data(file: pathlib.Path) -> bool:

@@ -110,7 +110,9 @@ class StageFingerprints:
             return paths[0] if isinstance(declared.path, str) else paths
 
         # The paths too, since they say which file is loaded for which parameter.
-        values: dict[str, object] = {f"loader:{name}": (resolved(dep), dep.loader) for name, dep in stage.deps.items()}
+        values: dict[str, object] = {
+            f"loader:{name}": (resolved(dep), dep.loader, *_loads(dep)) for name, dep in stage.deps.items()
+        }
         values |= {f"writer:{key}": (resolved(out), out.loader) for key, out in stage.outs.items()}
         values |= {f"previous:{name}": (resolved(out), out.loader) for name, out in stage.previous.items()}
         values |= params.behaviour(stage, self._is_user_code)
@@ -118,3 +120,9 @@ class StageFingerprints:
         if not self._recorder.random_calls.may_differ:
             return manifest, None
         return manifest, Steady(*fingerprinter.unstable_values(stage.func, values))
+
+
+def _loads(dep: Dep) -> tuple[str, ...]:
+    """How a dep is loaded, unless its loader loads each path."""
+    files = [path for path in dep.paths if dep.loads_files(path)]
+    return ("lazy" if dep.lazy else "files", *files) if files else ()

@@ -12,7 +12,7 @@ import attrs
 
 from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE, all_pipelines, find_pipeline, pipelines_above
 from pivot_core.errors import DiscoveryError, PivotError
-from pivot_core.graph import Graph, refuse_undeclared
+from pivot_core.graph import Graph, refuse_contradictions
 from pivot_core.paths import ArtifactPath, parent_names, touches
 from pivot_core.stages.param_overrides import Override, OverrideTarget, check
 from pivot_core.values import Value
@@ -239,7 +239,7 @@ def assembled(root: pathlib.Path, files: Sequence[LoadedFile], *, own: int) -> A
     refuse_same_names([(each.file, each.loaded) for each in files], root)
     stages = [stage for each in files for stage in each.loaded.stages]
     graph = Graph.build(stage.spec for stage in stages)
-    refuse_undeclared(graph)
+    refuse_contradictions(graph)
     refuse_sources(graph, [each.loaded for each in files], root)
     asked = {stage.spec.address for each in files[:own] for stage in each.loaded.stages}
     return Assembly(

@@ -3,12 +3,13 @@
 import contextlib
 import functools
 import os
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from pivot_cache.errors import ArtifactError, CorruptObjectError, MissingObjectError
+from pivot_cache.errors import ArtifactError, CacheError, CorruptObjectError, MissingObjectError
 from pivot_core.lock import Artifact, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import OutSpec, StageSpec
@@ -76,9 +77,12 @@ class Outs:
         if self._session.stores.files.artifact(waiting) != before:
             return  # then the stage starts again, as on its first run
         try:
-            shutil.copy2(waiting, target)
+            if before.tree:
+                shutil.copytree(waiting, target)
+            else:
+                shutil.copy2(waiting, target)
         except OSError as error:
-            raise ArtifactError(target, f"cannot be written: {error.strerror}") from None
+            raise ArtifactError(target, f"cannot be written: {error.strerror or error}") from None
 
     def put_back(self, spec: StageSpec) -> list[ArtifactPath]:
         """Put back the outs of a stage that did not succeed; returns those that could not be."""
@@ -127,16 +131,40 @@ class Outs:
             raise ArtifactError(self._layout.artifact(out.path), "was removed while it was read")
         return found
 
+    def keep_other_kinds(self, spec: StageSpec) -> str:
+        """Save all that a run wrote if a directory is where a file is declared, or the reverse; returns a hint.
+
+        It may be the result of hours, and only its declaration is wrong. The hint is empty if all kinds are as
+        declared, or if nothing can be saved.
+        """
+        wrong = next((out for out in spec.outs if self._is_other_kind(out)), None)
+        if wrong is None:
+            return ""
+        from_cwd = self._session.project.from_cwd
+        try:
+            for out in spec.outs:
+                self._session.keep(out.path)
+        except CacheError:
+            return ""
+        checkouts = ", ".join(f"'pivot checkout --kept {shlex.quote(from_cwd(out.path))}'" for out in spec.outs)
+        return (
+            f"{_declare(wrong)}; what the stage wrote is kept: "
+            f"{checkouts} and 'pivot commit --force {spec.address}' then make it the result without a run"
+        )
+
+    def _is_other_kind(self, out: OutSpec) -> bool:
+        return os.path.isdir(self._layout.artifact_path(out.path)) is not out.directory
+
     def _check_kind(self, out: OutSpec) -> None:
-        directory = os.path.isdir(self._layout.artifact_path(out.path))
-        if directory and not out.directory:
-            file = self._layout.artifact(out.path)
-            raise ArtifactError(file, "is a directory", hint="declare it with pivot.DirectoryOut(...)")
-        if out.directory and not directory:
-            file = self._layout.artifact(out.path)
-            raise ArtifactError(
-                file, "is a file, but is declared as a directory", hint="declare it with pivot.Out(...)"
-            )
+        if self._is_other_kind(out):
+            problem = "is a file, but is declared as a directory" if out.directory else "is a directory"
+            raise ArtifactError(self._layout.artifact(out.path), problem, hint=_declare(out))
+
+
+def _declare(out: OutSpec) -> str:
+    if out.directory:
+        return "declare it as a file: pivot.Out(...), without a / at the end of its path"
+    return "declare it as a directory: pivot.DirectoryOut(...), or a / at the end of its path"
 
 
 _PERIOD_S = 1.0

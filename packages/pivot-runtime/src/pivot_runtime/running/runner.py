@@ -324,7 +324,8 @@ class Runner:
             changed = (*self._dep_edits.edited(address, deps), *self._code_edits.edited(address))
             return changed, {} if changed else self._timed_store(address)
         except ArtifactError as error:
-            raise _StageFailure(str(error), hint=error.hint) from error
+            kept = self._outs.keep_other_kinds(spec)
+            raise _StageFailure(str(error), hint=kept or error.hint, final=bool(kept)) from error
 
     def _timed_store(self, address: str) -> dict[ArtifactPath, Artifact]:
         began = time.monotonic()

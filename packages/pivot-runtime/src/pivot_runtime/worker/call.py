@@ -10,20 +10,21 @@ from pivot_core.loaders import PathOnly, Reader
 from pivot_core.paths import ArtifactPath
 from pivot_core.pipeline import plain_call
 from pivot_core.spec import StageError
-from pivot_core.stages.annotations import Out
+from pivot_core.stages.annotations import Dep, Out
 from pivot_core.stages.command import Command
 from pivot_core.stages.stage import Stage
 from pivot_runtime.worker import shell
+from pivot_runtime.worker.file_values import FileValues, files_in
 
 
 def execute(stage: Stage) -> None:
     """Run a stage in this process, whose working directory is the stage's."""
     directory = os.getcwd()
     values = dict(stage.values)
-    values |= {name: dep.like(_load(name, dep.loader, dep.paths)) for name, dep in stage.deps.items()}
+    values |= {name: dep.like([_load_dep(name, dep, path) for path in dep.paths]) for name, dep in stage.deps.items()}
     for name, before in stage.previous.items():
         there = all(os.path.lexists(path) for path in before.paths)
-        values[name] = before.like(_load(name, before.loader, before.paths)) if there else None  # type: ignore[arg-type]
+        values[name] = before.like([_load_previous(name, before, path) for path in before.paths]) if there else None
     results = shell.run(stage, stage.func) if isinstance(stage.func, Command) else plain_call(stage, values)
     os.chdir(directory)  # the stage may have changed it, and its outs are relative to it
     for key, out in stage.outs.items():
@@ -31,15 +32,28 @@ def execute(stage: Stage) -> None:
             _save(stage, out, path, value)
 
 
-def _load(name: str, loader: Reader[Any], paths: tuple[str, ...]) -> list[Any]:
-    loaded = []
-    for path in paths:
-        try:
-            loaded.append(loader.load(pathlib.Path(path)))
-        except Exception as error:
-            _add_note(error, path, f"while loading {path!r} for parameter {name!r}")
-            raise
-    return loaded
+def _load_dep(name: str, dep: Dep, path: str) -> Any:
+    if not dep.loads_files(path):
+        return _load(name, dep.loader, path)
+    files = FileValues(files_in(path), lambda file: _load(name, dep.loader, file))
+    return files if dep.lazy else dict(files)
+
+
+def _load_previous(name: str, out: Out, path: str) -> Any:
+    loader: Any = out.loader  # which can load, as the signature has been checked for
+    if not out.directory or isinstance(loader, PathOnly):
+        return _load(name, loader, path)
+    return dict(FileValues(files_in(path), lambda file: _load(name, loader, file)))
+
+
+def _load(name: str, loader: Reader[Any], path: str) -> Any:
+    try:
+        return loader.load(pathlib.Path(path))
+    except Exception as error:
+        _add_note(error, path, f"while loading {path!r} for parameter {name!r}")
+        if isinstance(error, IsADirectoryError):
+            error.add_note(f"to load each file of a directory, end its path with a slash: Dep({f'{path}/'!r}, ...)")
+        raise
 
 
 def _paired(stage: Stage, key: str, out: Out, value: Any) -> list[tuple[str, Any]]:
