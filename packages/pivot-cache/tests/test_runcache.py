@@ -30,6 +30,7 @@ records = st.builds(
         max_size=4,
     ),
     st.dictionaries(st.sampled_from(["func:m:f", "module:m"]), st.builds(CodeEntry, hexes), max_size=2),
+    st.none() | st.integers(0, 2**40),
 )
 SEEN = RunRecord(KEY, {}, {"func:plugins:run": CodeEntry("d" * 32, Location("plugins.py", 1))})
 

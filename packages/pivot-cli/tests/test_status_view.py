@@ -13,7 +13,7 @@ from pivot_core.spec import Location, OutSpec, StageSpec
 from pivot_runtime.evaluating.evaluate import Evaluation
 from pivot_runtime.inspecting.status import StageStatus, Status
 from pivot_runtime.loading.loaded import LoadedStage
-from pivot_runtime.running.runner import RunResult
+from pivot_runtime.running.run_result import RunResult
 
 OLD = "5995c853" + "0" * 24
 NEW = "a1b2c3d4" + "0" * 24
@@ -185,6 +185,7 @@ def test_json_has_the_documented_fields() -> None:
         "env_changes": [],
         "dep_changes": [],
         "out_changes": [],
+        "upstream_always": [],
         "upstream_stale": [],
         "unresolved": [],
         "variables_read": [],

@@ -545,3 +545,120 @@ def test_unresolved_code_is_no_reason_to_run() -> None:
     now = attrs.evolve(SAME, unresolved=(UnresolvedCode("getattr with a computed name", Location("pipeline.py", 9)),))
 
     assert decide(LOCK, now, Unasked()).verdict is Verdict.UP_TO_DATE
+
+
+# -- always, ttl, frozen
+
+DATED = attrs.evolve(LOCK, ran_at=100)
+ABSENT = Observation(INPUTS, {CLEAN: None})
+
+
+def dated(ran_at: int | None) -> Remembered:
+    """A run of these inputs at this time, with all its outs."""
+    return Remembered({INPUTS.key(): RunRecord(INPUTS.key(), LEFT, ran_at=ran_at)}, frozenset({"c" * 32}))
+
+
+@pytest.mark.parametrize(
+    ("lock", "now", "memory", "verdict", "reasons"),
+    [
+        pytest.param(LOCK, attrs.evolve(SAME, always=True), STORED, Verdict.RUN, [Reason.ALWAYS], id="always"),
+        pytest.param(
+            LOCK,
+            attrs.evolve(SAME, always=True, upstream=("p.fetch",)),
+            STORED,
+            Verdict.RUN,
+            [Reason.UPSTREAM, Reason.ALWAYS],
+            id="always, and upstream will run",
+        ),
+        pytest.param(DATED, attrs.evolve(SAME, oldest=100), NOTHING, Verdict.UP_TO_DATE, [], id="young enough"),
+        pytest.param(DATED, attrs.evolve(SAME, oldest=101), STORED, Verdict.RUN, [Reason.EXPIRED], id="expired"),
+        pytest.param(LOCK, attrs.evolve(SAME, oldest=0), STORED, Verdict.RUN, [Reason.EXPIRED], id="of unknown age"),
+        pytest.param(
+            None, attrs.evolve(ABSENT, oldest=101), dated(100), Verdict.RUN, [Reason.NEVER_RUN], id="expired elsewhere"
+        ),
+        pytest.param(
+            DATED, attrs.evolve(SAME, oldest=101), dated(101), Verdict.RESTORE, [Reason.EXPIRED], id="younger elsewhere"
+        ),
+        pytest.param(
+            DATED, attrs.evolve(ABSENT, oldest=100), STORED, Verdict.RESTORE, [Reason.OUT_MISSING], id="young, but gone"
+        ),
+        pytest.param(LOCK, attrs.evolve(SAME, frozen=True), NOTHING, Verdict.FROZEN, [Reason.FROZEN], id="frozen"),
+        pytest.param(
+            LOCK,
+            Observation(EDITED, {CLEAN: OTHER}, missing=(RAW,), blocked=("p.fetch",), upstream=("p.x",), frozen=True),
+            NOTHING,
+            Verdict.FROZEN,
+            [Reason.FROZEN, Reason.CODE, Reason.OUT_MODIFIED],
+            id="frozen, and everything has changed",
+        ),
+        pytest.param(
+            LOCK,
+            Observation(EDITED, {CLEAN: None}, frozen=True),
+            STORED,
+            Verdict.RESTORE,
+            [Reason.FROZEN, Reason.CODE, Reason.OUT_MISSING],
+            id="frozen, edited, and its out is gone",
+        ),
+        pytest.param(
+            LOCK,
+            attrs.evolve(ABSENT, frozen=True),
+            NOTHING,
+            Verdict.BLOCKED,
+            [Reason.FROZEN, Reason.OUT_MISSING],
+            id="frozen, and its out is nowhere",
+        ),
+        pytest.param(
+            LOCK,
+            attrs.evolve(ABSENT, frozen=True, taken={CLEAN: "a directory"}),
+            STORED,
+            Verdict.BLOCKED,
+            [Reason.FROZEN, Reason.OUT_TAKEN, Reason.OUT_MISSING],
+            id="frozen, and something is in place of its out",
+        ),
+        pytest.param(
+            None,
+            attrs.evolve(SAME, frozen=True),
+            NOTHING,
+            Verdict.FROZEN,
+            [Reason.FROZEN, Reason.NEVER_RUN],
+            id="frozen, never run, but its out is there",
+        ),
+        pytest.param(
+            None,
+            attrs.evolve(ABSENT, frozen=True),
+            dated(1),
+            Verdict.BLOCKED,
+            [Reason.FROZEN, Reason.OUT_MISSING],
+            id="frozen and never run",
+        ),
+    ],
+)
+def test_what_a_stage_declares_of_its_runs_has_reasons_of_its_own(
+    lock: StageLock | None, now: Observation, memory: Memory, verdict: Verdict, reasons: list[Reason]
+) -> None:
+    decision = decide(lock, now, memory)
+
+    assert (decision.verdict, list(decision.reasons)) == (verdict, reasons)
+    assert decision.holds == (not reasons or verdict is Verdict.FROZEN or reasons == [Reason.ALWAYS])
+
+
+@given(st.none() | ran(), st.booleans(), st.data())
+def test_frozen_never_runs_and_restores_only_what_is_gone(
+    lock: StageLock | None, force: bool, data: st.DataObject
+) -> None:
+    now = attrs.evolve(data.draw(observations(st.just(lock.inputs) | inputs if lock else inputs)), frozen=True)
+    memory = data.draw(memories(now, lock))
+    decision = decide(lock, now, memory, force=force)
+
+    absent = {path for path, artifact in now.outs.items() if artifact is None}
+    assert decision.verdict in {Verdict.RESTORE, Verdict.BLOCKED} if absent else decision.verdict is Verdict.FROZEN
+    if decision.restore is not None:
+        assert lock is not None
+        assert decision.restore.outs == {path: lock.outs[path] for path in absent}
+        assert all(map(memory.has, decision.restore.outs.values()))
+
+
+def test_an_expired_result_names_its_age() -> None:
+    expired = decide(DATED, attrs.evolve(SAME, oldest=101), NOTHING)
+
+    assert expired.changes == (FactChange(Reason.EXPIRED, "ttl", "100", "101"),)

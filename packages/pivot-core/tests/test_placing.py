@@ -146,11 +146,26 @@ def test_the_root_of_a_pipeline_is_in_the_project(root: str) -> None:
 
 def test_groups_and_resources_are_part_of_the_stage() -> None:
     pipeline = Pipeline("demo")
-    pipeline.register(single, mutex=["db", "a", "db"], resources={"gpu": 2}, timeout=1, retries=2)
+    pipeline.register(single, mutex=["db", "a", "db"], resources={"gpu": 2}, timeout="2m", retries=2)
     (spec,) = pipeline.specs(base="", root="/p")
 
     assert (spec.mutex, dict(spec.resources)) == (("a", "db"), {"gpu": 2})
-    assert (spec.timeout, spec.retries) == (1.0, 2)
+    assert (spec.timeout, spec.retries) == (120.0, 2)
+    assert (spec.always, spec.frozen, spec.ttl) == (False, False, None)
+
+
+def test_when_a_stage_runs_is_part_of_it() -> None:
+    pipeline = Pipeline("demo")
+    pipeline.register(single, name="a", ttl="1d", frozen=True)
+    pipeline.register(single, name="b", always=True)
+    stages = [stage.spec("demo", base="", root="/p") for stage in pipeline.stages.values()]
+
+    assert [(spec.always, spec.frozen, spec.ttl) for spec in stages] == [(False, True, 86400.0), (True, False, None)]
+
+
+def test_a_stage_that_always_runs_has_no_ttl() -> None:
+    with pytest.raises(StageError, match="it has both always and ttl"):
+        Pipeline("demo").register(single, always=True, ttl=60)
 
 
 def test_variables_are_part_of_the_stage() -> None:
@@ -173,8 +188,11 @@ def test_variables_are_part_of_the_stage() -> None:
         {"resources": {"gpu": 0}},
         {"resources": {"gpu": True}},
         {"resources": {1: 1}},
-        *({"timeout": wrong} for wrong in (0, -1.0, "1s", True, float("inf"), float("nan"))),
+        *({"timeout": wrong} for wrong in (0, -1.0, "1y", True, float("inf"), float("nan"))),
         *({"retries": wrong} for wrong in (-1, 1.5, True, None)),
+        {"ttl": "soon"},
+        {"always": "yes"},
+        {"frozen": 1},
     ],
 )
 def test_groups_are_names_and_resources_are_counted(options: dict[str, object]) -> None:

@@ -31,6 +31,7 @@ EVENTS: list[events.Event] = [
     events.StageStarted("shop.train", DECISION),
     events.StagesSpawned("pipeline.py", ("a thread of torch",)),
     events.StageCached("shop.train"),
+    events.StageFrozen("shop.train", DECISION),
     events.StageRestored("shop.train", DECISION, 1.23456789),
     events.StageRan("shop.train", DECISION, 1.23456789, ("a module has no source",), USAGE, ("HOME",), 0.123456789),
     events.StageUndeclared(
@@ -45,6 +46,7 @@ EVENTS: list[events.Event] = [
     events.StageBlocked("shop.train", "shop.a", (A,), {B: "a directory"}, (A,), {A: "no right to read it"}),
     events.StagePlanned("shop.train", DECISION, ("shop.a",)),
     events.PlanEnded(1.23456789, complete=False),
+    events.StageBlocked("shop.train", "", frozen=(A,)),
     events.UserFileSaved(A, "ab/cdef"),
     events.OutsRecached((A, B)),
     events.Interrupted(("shop.train",)),

@@ -18,7 +18,7 @@ from pivot_runtime.project.guard import guarded
 from pivot_runtime.project.project import init
 from pivot_runtime.running import watch
 from pivot_runtime.running.repro import RunOptions, repro
-from pivot_runtime.running.runner import RunResult
+from pivot_runtime.running.run_result import RunResult
 from pivot_runtime.sharing import remote_client, transfer
 
 PIPELINE = """

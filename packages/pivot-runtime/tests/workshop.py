@@ -24,7 +24,8 @@ from pivot_runtime.loading.loaded import Loaded, LoadedStage
 from pivot_runtime.project.project import init
 from pivot_runtime.running.edit_detection import CodeEdits
 from pivot_runtime.running.repro import RunOptions
-from pivot_runtime.running.runner import Runner, RunResult
+from pivot_runtime.running.run_result import RunResult
+from pivot_runtime.running.runner import Runner
 
 
 class Workshop:

@@ -28,7 +28,7 @@ from pivot_runtime.inspecting.status import StatusOptions, status
 from pivot_runtime.inspecting.verify import verify
 from pivot_runtime.project.project import init
 from pivot_runtime.running.repro import RunOptions, repro
-from pivot_runtime.running.runner import RunResult
+from pivot_runtime.running.run_result import RunResult
 
 MISCHIEF = """\
 import os

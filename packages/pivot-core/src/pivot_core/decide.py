@@ -18,12 +18,14 @@ class Verdict(enum.Enum):
     RESTORE = "restore"
     RUN = "run"
     BLOCKED = "blocked"
+    FROZEN = "frozen"
 
 
 class Reason(enum.Enum):
     """Reasons, the most important first; the value is the text for the user."""
 
     FORCED = "Forced"
+    FROZEN = "Stage is frozen"
     NEVER_RUN = "No previous run"
     SCHEMA = "Fingerprint schema changed"
     CODE = "Code dependency changed"
@@ -32,10 +34,12 @@ class Reason(enum.Enum):
     ENV = "Environment variable changed"
     DEP = "Input data changed"
     OUT_SPEC = "Output declaration changed"
+    EXPIRED = "Result expired"
     OUT_MISSING = "Output missing"
     OUT_MODIFIED = "Output modified"
     OUT_LOST = "Output not in the cache"
     UPSTREAM = "Upstream stage will run"
+    ALWAYS = "Always runs"
     DEP_MISSING = "Input missing"
     OUT_TAKEN = "Output path is taken"
     UPSTREAM_BLOCKED = "Upstream stage cannot run"
@@ -73,13 +77,19 @@ class Decision(Value):
         reasons: The reasons, the most important first; empty if and only if the stage is up to date.
         changes: The facts behind the reasons, sorted by kind and key; for a blocked stage, also all other known
             differences.
-        restore: For RESTORE, the earlier run whose outs are all available without a run.
+        restore: For RESTORE, the earlier run whose outs are all available without a run; for a frozen stage, only its
+            missing outs.
     """
 
     verdict: Verdict
     reasons: tuple[Reason, ...] = ()
     changes: tuple[FactChange, ...] = ()
     restore: RunRecord | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the present outs count: nothing would run, or only a stage that always does."""
+        return self.verdict in (Verdict.UP_TO_DATE, Verdict.FROZEN) or self.reasons == (Reason.ALWAYS,)
 
 
 class Memory(Protocol):
@@ -97,23 +107,50 @@ class Memory(Protocol):
 def decide(lock: StageLock | None, now: Observation, memory: Memory, *, force: bool = False) -> Decision:
     """The decision for a stage with the last run ``lock`` and the current facts ``now``.
 
-    ``memory`` is used only if the stage is not up to date. Its answers must not change during the call.
+    A frozen stage never runs, not even with ``force``. ``memory`` is used only if the stage is not up to date. Its
+    answers must not change during the call.
     """
     changes = _changes(lock, now)
     reasons = list(dict.fromkeys(change.reason for change in changes))
-    if now.missing or now.blocked or now.taken:
-        return _blocked(now, changes)
     if lock is None:
         reasons.insert(0, Reason.NEVER_RUN)
+    if now.frozen:
+        return _frozen(lock, now, memory, (Reason.FROZEN, *reasons), changes)
+    if now.missing or now.blocked or now.taken:
+        return _blocked(now, changes)
     if now.upstream:
         reasons.append(Reason.UPSTREAM)
+    if now.always:
+        reasons.append(Reason.ALWAYS)
     if force:
         return Decision(Verdict.RUN, (Reason.FORCED, *reasons), changes)
     if not reasons:
         return Decision(Verdict.UP_TO_DATE)
-    restore = None if now.upstream else _obtainable(lock, now, memory)
+    restore = None if now.upstream or now.always else _obtainable(lock, now, memory)
     verdict = Verdict.RUN if restore is None else Verdict.RESTORE
     return Decision(verdict, tuple(reasons), changes, restore)
+
+
+def _frozen(
+    lock: StageLock | None,
+    now: Observation,
+    memory: Memory,
+    reasons: tuple[Reason, ...],
+    changes: tuple[FactChange, ...],
+) -> Decision:
+    """Leave the outs that are in place; restore the others as the last run left them."""
+    absent = [out.path for out in now.inputs.outs if now.outs.get(out.path) is None]
+    if not absent:
+        return Decision(Verdict.FROZEN, reasons, changes)
+    last = {} if lock is None else lock.outs
+    if all(path in last and path not in now.taken and memory.has(last[path]) for path in absent):
+        record = RunRecord(now.inputs.key(), {path: last[path] for path in absent})
+        return Decision(Verdict.RESTORE, reasons, changes, record)
+    known = {change.key for change in changes if change.reason is Reason.OUT_MISSING}
+    unknown = [FactChange(Reason.OUT_MISSING, path, None, None) for path in absent if path not in known]
+    taken = [FactChange(Reason.OUT_TAKEN, path, None, now.taken[path]) for path in absent if path in now.taken]
+    why = (Reason.FROZEN, *([Reason.OUT_TAKEN] if taken else []), Reason.OUT_MISSING)
+    return Decision(Verdict.BLOCKED, why, (*taken, *unknown, *changes))
 
 
 def _blocked(now: Observation, changes: tuple[FactChange, ...]) -> Decision:
@@ -129,7 +166,7 @@ def _obtainable(lock: StageLock | None, now: Observation, memory: Memory) -> Run
     key = now.inputs.key()
     candidates = []
     if lock is not None and not _input_changes(lock.inputs, now):
-        candidates.append(RunRecord(key, lock.outs, lock.inputs.observed))
+        candidates.append(RunRecord(key, lock.outs, lock.inputs.observed, lock.ran_at))
     # The result of a stage that continues from its last out does not depend on its inputs alone.
     incremental = any(out.incremental for out in now.inputs.outs)
     recorded = None if incremental else memory.recorded(key)
@@ -137,8 +174,10 @@ def _obtainable(lock: StageLock | None, now: Observation, memory: Memory) -> Run
         candidates.append(recorded)
     declared = {out.path for out in now.inputs.outs}
     for run in candidates:
-        if run.outs.keys() == declared and all(
-            now.outs.get(path) == artifact or memory.has(artifact) for path, artifact in run.outs.items()
+        if (
+            not _expired(run.ran_at, now)
+            and run.outs.keys() == declared
+            and all(now.outs.get(path) == artifact or memory.has(artifact) for path, artifact in run.outs.items())
         ):
             return run
     return None
@@ -147,7 +186,18 @@ def _obtainable(lock: StageLock | None, now: Observation, memory: Memory) -> Run
 def _changes(lock: StageLock | None, now: Observation) -> tuple[FactChange, ...]:
     if lock is None:
         return ()
-    return (*_input_changes(lock.inputs, now), *_out_changes(lock, now))
+    return (*_input_changes(lock.inputs, now), *_expiry(lock.ran_at, now), *_out_changes(lock, now))
+
+
+def _expired(ran_at: int | None, now: Observation) -> bool:
+    """Whether a result is too old; one of unknown age is."""
+    return now.oldest is not None and (ran_at is None or ran_at < now.oldest)
+
+
+def _expiry(ran_at: int | None, now: Observation) -> list[FactChange]:
+    if not _expired(ran_at, now):
+        return []
+    return [FactChange(Reason.EXPIRED, "ttl", None if ran_at is None else str(ran_at), str(now.oldest))]
 
 
 def _input_changes(before: Inputs, now: Observation) -> list[FactChange]:

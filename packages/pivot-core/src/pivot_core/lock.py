@@ -154,12 +154,15 @@ class StageLock(Value):
         outs: The outs of the run.
         libraries: The library uses of its code, by distribution.
         accepted: Why a user accepted these outs instead of running the stage; empty after a run.
+        ran_at: The start of the run that made the outs, in seconds since the epoch, if the stage declares how long its
+            result counts.
     """
 
     inputs: Inputs
     outs: Mapping[ArtifactPath, Artifact]
     libraries: Mapping[str, LibraryUse] = attrs.field(factory=dict)
     accepted: str = ""
+    ran_at: int | None = None
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -170,11 +173,13 @@ class RunRecord(Value):
         key: The inputs key.
         outs: The outs of the run.
         observed: Other code that it was observed to depend on, beyond the code in its key.
+        ran_at: As in the lock.
     """
 
     key: str
     outs: Mapping[ArtifactPath, Artifact]
     observed: Mapping[str, CodeEntry] = attrs.field(factory=dict)
+    ran_at: int | None = None
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -191,6 +196,10 @@ class Observation(Value):
         blocked: Addresses of the upstream stages that cannot run.
         unresolved: The code that the fingerprint could not follow.
         taken: Outs whose paths contain something that no run may replace, with a description of it.
+        always: Whether it runs even if nothing has changed.
+        frozen: Whether it does not run even if something has changed.
+        oldest: The results of runs that began before this time, in seconds since the epoch, have expired; None if no
+            result expires.
     """
 
     inputs: Inputs
@@ -201,3 +210,6 @@ class Observation(Value):
     blocked: Sequence[str] = ()
     unresolved: Sequence[UnresolvedCode] = ()
     taken: Mapping[ArtifactPath, str] = attrs.field(factory=dict)
+    always: bool = False
+    frozen: bool = False
+    oldest: int | None = None

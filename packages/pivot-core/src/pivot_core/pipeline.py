@@ -1,16 +1,16 @@
 """`Pipeline`: the stages that one ``pipeline.py`` registers."""
 
 import functools
-import math
 import os
 import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, overload
+from typing import Any, TypedDict, Unpack, overload
 
 import attrs
 
+from pivot_core.durations import seconds_of
 from pivot_core.errors import DefinitionError, PathError
 from pivot_core.params import values_of
 from pivot_core.paths import ArtifactPath
@@ -42,8 +42,11 @@ class Registration(Value):
         env: Names of environment variables whose values its result depends on.
         mutex: Groups in which only one stage runs at a time.
         resources: The resources that it uses while it runs.
-        timeout: The maximum duration of a run in seconds.
+        timeout: The maximum duration of a run.
         retries: How often a failed run is repeated.
+        always: Whether it runs in every run.
+        frozen: Whether it never runs.
+        ttl: For how long its result counts.
         places: The location of each parameter's value; by default ``location``.
     """
 
@@ -56,9 +59,29 @@ class Registration(Value):
     env: Sequence[str] = ()
     mutex: Sequence[str] = ()
     resources: Mapping[str, int] | None = None
-    timeout: float | None = None
+    timeout: float | str | None = None
     retries: int = 0
+    always: bool = False
+    frozen: bool = False
+    ttl: float | str | None = None
     places: Mapping[str, str] = attrs.field(factory=dict)
+
+
+class StageOptions(TypedDict, total=False):
+    """The options of `Pipeline.register` besides the name, for type checkers."""
+
+    variant: str | None
+    params: Any
+    deps: Mapping[str, Any] | None
+    outs: Mapping[str, Any] | None
+    env: Sequence[str]
+    mutex: Sequence[str]
+    resources: Mapping[str, int] | None
+    timeout: float | str | None
+    retries: int
+    always: bool
+    frozen: bool
+    ttl: float | str | None
 
 
 class Pipeline:
@@ -90,53 +113,16 @@ class Pipeline:
         return MappingProxyType(self._stages)
 
     @overload
-    def register[**P, R](  # one parameter for each option of a registration
-        self,
-        func: Callable[P, R],
-        *,
-        name: str | None = None,
-        variant: str | None = None,
-        params: Any = None,
-        deps: Mapping[str, Any] | None = None,
-        outs: Mapping[str, Any] | None = None,
-        env: Sequence[str] = (),
-        mutex: Sequence[str] = (),
-        resources: Mapping[str, int] | None = None,
-        timeout: float | None = None,
-        retries: int = 0,
+    def register[**P, R](
+        self, func: Callable[P, R], *, name: str | None = None, **options: Unpack[StageOptions]
     ) -> Callable[P, R]: ...
 
     @overload
-    def register(  # one parameter for each option of a registration
-        self,
-        func: Command,
-        *,
-        name: str,
-        variant: str | None = None,
-        params: Any = None,
-        deps: Mapping[str, Any] | None = None,
-        outs: Mapping[str, Any] | None = None,
-        env: Sequence[str] = (),
-        mutex: Sequence[str] = (),
-        resources: Mapping[str, int] | None = None,
-        timeout: float | None = None,
-        retries: int = 0,
-    ) -> Command: ...
+    def register(self, func: Command, *, name: str, **options: Unpack[StageOptions]) -> Command: ...
 
     @overload
-    def register[**P, R](  # one parameter for each option of a registration
-        self,
-        *,
-        name: str | None = None,
-        variant: str | None = None,
-        params: Any = None,
-        deps: Mapping[str, Any] | None = None,
-        outs: Mapping[str, Any] | None = None,
-        env: Sequence[str] = (),
-        mutex: Sequence[str] = (),
-        resources: Mapping[str, int] | None = None,
-        timeout: float | None = None,
-        retries: int = 0,
+    def register[**P, R](
+        self, *, name: str | None = None, **options: Unpack[StageOptions]
     ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 
     def register(  # noqa: PLR0913  # one parameter per thing that can be said
@@ -151,8 +137,11 @@ class Pipeline:
         env: Sequence[str] = (),
         mutex: Sequence[str] = (),
         resources: Mapping[str, int] | None = None,
-        timeout: float | None = None,
+        timeout: float | str | None = None,
         retries: int = 0,
+        always: bool = False,
+        frozen: bool = False,
+        ttl: float | str | None = None,
     ) -> Any:
         """Add a function as a stage and return it, so that this also works as a decorator, with or without a name.
 
@@ -170,8 +159,11 @@ class Pipeline:
             mutex: Names of groups in which only one stage runs at a time.
             resources: The resources that it uses while it runs, as in ``{"gpu": 1}``; ``resources.gpu`` in the
                 configuration is the available amount, by default 1.
-            timeout: The number of seconds after which a run is ended and fails.
+            timeout: The duration after which a run is ended and fails: a number of seconds, or as in ``"15m"``.
             retries: How often a failed run is repeated, each time from the beginning.
+            always: Run it in every run, even if nothing has changed.
+            frozen: Never run it, even if something has changed.
+            ttl: The duration for which its result counts, from the start of the run that made it, as in ``"1d"``.
 
         Raises:
             StageError: Its signature is incomplete, or the name is taken.
@@ -189,11 +181,31 @@ class Pipeline:
                 resources=resources,
                 timeout=timeout,
                 retries=retries,
+                always=always,
+                frozen=frozen,
+                ttl=ttl,
             )
         stage_name = name if name is not None else getattr(func, "__name__", "")
         stage_name = stage_name if variant is None else f"{stage_name}@{variant}"
         location = func.location if isinstance(func, Command) else location_of(func)
-        self.add(Registration(stage_name, func, location, params, deps, outs, env, mutex, resources, timeout, retries))
+        self.add(
+            Registration(
+                stage_name,
+                func,
+                location,
+                params=params,
+                deps=deps,
+                outs=outs,
+                env=env,
+                mutex=mutex,
+                resources=resources,
+                timeout=timeout,
+                retries=retries,
+                always=always,
+                frozen=frozen,
+                ttl=ttl,
+            )
+        )
         return func
 
     def add(self, given: Registration) -> None:
@@ -239,8 +251,11 @@ class Pipeline:
             env=_variables(name, location, given.env),
             mutex=_groups(name, location, given.mutex),
             resources=_needs(name, location, given.resources),
-            timeout=_timeout(name, location, given.timeout),
+            timeout=_duration(name, location, "timeout", given.timeout, "timeout=600"),
             retries=_retries(name, location, given.retries),
+            always=_flag(name, location, "always", given.always),
+            frozen=_flag(name, location, "frozen", given.frozen),
+            ttl=_ttl(name, location, given),
         )
 
     def specs(self, *, base: str, root: str) -> tuple[StageSpec, ...]:
@@ -288,13 +303,28 @@ def _needs(stage: str, location: Location, resources: Mapping[Any, Any] | None) 
     return MappingProxyType(dict(resources or {}))
 
 
-def _timeout(stage: str, location: Location, timeout: Any) -> float | None:
-    if timeout is None:
+def _duration(stage: str, location: Location, option: str, given: Any, example: str) -> float | None:
+    if given is None:
         return None
-    number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
-    if not number or not 0 < timeout < math.inf:
-        raise StageError(stage, location, "timeout must be a number of seconds above 0", hint="timeout=600")
-    return float(timeout)
+    try:
+        return seconds_of(option, given, example)
+    except DefinitionError as error:
+        raise StageError(stage, location, str(error), hint=error.hint) from None
+
+
+def _ttl(stage: str, location: Location, given: Registration) -> float | None:
+    ttl = _duration(stage, location, "ttl", given.ttl, 'ttl="1d"')
+    if ttl is not None and given.always:
+        raise StageError(
+            stage, location, "it has both always and ttl", hint="remove ttl: a stage that always runs has no old result"
+        )
+    return ttl
+
+
+def _flag(stage: str, location: Location, option: str, given: Any) -> bool:
+    if not isinstance(given, bool):
+        raise StageError(stage, location, f"{option} must be True or False, not {given!r}")
+    return given
 
 
 def _retries(stage: str, location: Location, retries: Any) -> int:

@@ -71,6 +71,10 @@ class StageSpec(Value):
         timeout: The maximum duration of a run in seconds; None for no limit. Neither this nor `retries` is part of the
             key.
         retries: How often a failed run is repeated.
+        always: Whether it runs in every run, even if nothing has changed.
+        frozen: Whether it never runs, even if something has changed.
+        ttl: For how many seconds its result counts, from the start of the run that made it; None for ever. None of
+            these three is part of the key.
     """
 
     name: str
@@ -84,6 +88,9 @@ class StageSpec(Value):
     named: tuple[ArtifactPath, ...] = ()
     timeout: float | None = None
     retries: int = 0
+    always: bool = False
+    frozen: bool = False
+    ttl: float | None = None
 
     @property
     def address(self) -> str:

@@ -19,7 +19,8 @@ Each fact has its own line, in an order that depends only on the facts::
 ``incremental`` if a run of the stage starts from the last run's out; both are omitted otherwise. ``env`` is present if
 environment variables are declared, with a salted digest of each value, or "" for a variable that is not set.
 ``accepted`` is present, with the reason, if a user accepted the outs instead of running the stage. ``sha256`` is
-present if it was computed. A dep has no executable bit, since no result depends on it. Everything read is untrusted.
+present if it was computed. ``ran_at``, the start of the run in seconds since the epoch, is present if the result of the
+stage expires. A dep has no executable bit, since no result depends on it. Everything read is untrusted.
 """
 
 import itertools
@@ -38,10 +39,8 @@ from pivot_core.lock import Inputs, StageLock
 FORMAT = 1
 """The version of the layout above."""
 
-_TOP = frozenset(
-    {"format", "algorithm", "schema", "accepted", "code", "observed", "libraries", "params", "env", "deps", "outs"}
-)
-_TOP_OPTIONAL = frozenset({"accepted", "env"})
+_TOP_OPTIONAL = frozenset({"accepted", "env", "ran_at"})
+_TOP = _TOP_OPTIONAL | {"format", "algorithm", "schema", "code", "observed", "libraries", "params", "deps", "outs"}
 _CONFLICT = ("<<<<<<< ", "=======", ">>>>>>> ")
 _HINT = "`pivot repro` writes it again; or `git checkout` the file"
 _HINT_NEWER = "upgrade Pivot, or delete the file and run `pivot repro`"
@@ -137,6 +136,7 @@ def dumps(lock: StageLock) -> str:
     }
     lines = [f'"format": {FORMAT}', f'"algorithm": "{ALGORITHM}"', f'"schema": {lock.inputs.schema}']
     lines += [f'"accepted": {canonical_json(lock.accepted)}'] if lock.accepted else []
+    lines += [f'"ran_at": {lock.ran_at}'] if lock.ran_at is not None else []
     lines += [f'"{name}": {section}' for name, section in sections.items()]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
@@ -189,7 +189,8 @@ def _lock(record: Mapping[str, object]) -> StageLock:
         observed=artifact_json.code_entries(top["observed"], "observed"),
         env=artifact_json.texts(top.get("env", {}), "env"),
     )
-    return StageLock(inputs, outs, artifact_json.libraries(top["libraries"], "libraries"), accepted)
+    ran_at = artifact_json.number(top["ran_at"], "ran_at") if "ran_at" in top else None
+    return StageLock(inputs, outs, artifact_json.libraries(top["libraries"], "libraries"), accepted, ran_at)
 
 
 def _section[K: str, T](entries: Mapping[K, T], text: Callable[[T], str]) -> str:

@@ -15,10 +15,11 @@ from pivot_core.lock import RunRecord
 
 FORMAT = 1
 """The version of the layout: format, algorithm, key, and runs, the newest first, each with its outs as in a lock file
-(without ``cache``) and its observed code."""
+(without ``cache``), its observed code, and the start of the run if its result expires."""
 
 _FIELDS = frozenset({"format", "algorithm", "key", "runs"})
-_RUN = frozenset({"outs", "observed"})
+_RUN = frozenset({"outs", "observed", "ran_at"})
+_RUN_OPTIONAL = frozenset({"ran_at"})
 _MOST = 16
 """Runs with the same key differ only in their observed code; older ones are forgotten."""
 
@@ -114,11 +115,12 @@ def loads(key: str, data: bytes) -> tuple[RunRecord, ...]:
 
 
 def _record(key: str, value: object) -> RunRecord:
-    run = artifact_json.fields(value, "runs", _RUN)
+    run = artifact_json.fields(value, "runs", _RUN, _RUN_OPTIONAL)
     return RunRecord(
         key,
         artifact_json.artifacts(run["outs"], "outs"),
         artifact_json.code_entries(run["observed"], "observed"),
+        artifact_json.number(run["ran_at"], "ran_at") if "ran_at" in run else None,
     )
 
 
@@ -126,6 +128,7 @@ def _plain(record: RunRecord) -> dict[str, object]:
     return {
         "outs": {path: artifact_json.encode(artifact) for path, artifact in record.outs.items()},
         "observed": {key: artifact_json.encode_code(entry) for key, entry in record.observed.items()},
+        **({} if record.ran_at is None else {"ran_at": record.ran_at}),
     }
 
 

@@ -16,7 +16,7 @@ from pivot_runtime.history.follow import RUNNING, LogFollower, RunningStage, run
 from pivot_runtime.project.project import Project
 
 _STEP_SECONDS = 0.1
-_GOOD = ("ran", "restored", "cached")
+_GOOD = ("ran", "restored", "frozen", "cached")
 
 
 _EXAMPLES: Final = """\b

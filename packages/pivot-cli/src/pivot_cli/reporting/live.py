@@ -81,6 +81,7 @@ class RunProgress:
                 self._silent[address] = (now - silent, None)
             case (
                 events.StageCached(address=address)
+                | events.StageFrozen(address=address)
                 | events.StageRestored(address=address)
                 | events.StageRan(address=address)
                 | events.StageInputsChanged(address=address)

@@ -19,6 +19,7 @@ _COLOURS: Mapping[str, str] = {
     "restored": "green",
     "fetched": "blue",
     "cached": "bright_black",
+    "frozen": "bright_black",
     "running": "blue",
     "FAILED": "red",
     "BLOCKED": "yellow",
@@ -123,6 +124,11 @@ class RunLines:
     def _restored(self, event: events.StageRestored) -> None:
         self._line("restored", event.address, event.seconds, self._because(event.decision))
 
+    def _frozen(self, event: events.StageFrozen) -> None:
+        if self._explain:
+            self._explanation(event.address, event.decision)
+        self._line("frozen", event.address, None, self._because(event.decision))
+
     def _inputs_changed(self, event: events.StageInputsChanged) -> None:
         changed = list_names([phrases.short_key(key) for key in event.changed])
         detail = f"not recorded, since this changed while it ran: {changed}"
@@ -180,7 +186,13 @@ class RunLines:
             console.hint(event.hint)
 
     def _blocked(self, event: events.StageBlocked) -> None:
-        if event.missing:
+        if event.frozen:
+            self._line("BLOCKED", event.address, None, f"frozen, and missing {list_names(event.frozen)}")
+            console.error(
+                f"stage {self._name(event.address)!r} is frozen, and {event.frozen[0]} is neither here nor in the cache"
+            )
+            console.hint("'pivot pull' fetches it from a remote; without frozen=True, the stage runs")
+        elif event.missing:
             self._line("BLOCKED", event.address, None, f"missing {list_names(event.missing)}")
             path = event.missing[0]
             how, way = "does not exist", "put the file there, or register a stage that writes it"
@@ -233,6 +245,7 @@ class RunLines:
         events.StageStarted: _stage_started,
         events.StagesSpawned: _stages_spawned,
         events.StageRan: _ran,
+        events.StageFrozen: _frozen,
         events.StageRestored: _restored,
         events.StageUndeclared: _undeclared,
         events.StageInputsChanged: _inputs_changed,
@@ -268,6 +281,7 @@ def summary(outcome: "RunResult") -> str:
             ("not started", outcome.unstarted),
             ("ran", outcome.ran),
             ("restored", outcome.restored),
+            ("frozen", outcome.frozen),
             ("cached", outcome.cached),
         )
         if addresses

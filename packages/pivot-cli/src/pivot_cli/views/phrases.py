@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from pivot_cli.terminal import formats
 from pivot_core.decide import Decision, FactChange, Reason, Verdict
 from pivot_core.errors import list_names
@@ -70,7 +72,14 @@ def value(reason: Reason, text: str | None) -> str:
         return param(text)
     if reason is Reason.ENV:
         return "(secret)" if text else "(not set)"
+    if reason is Reason.EXPIRED:
+        return moment(int(text))
     return text if reason in (Reason.LIBRARY, Reason.OUT_SPEC, Reason.SCHEMA) else text[:_DIGITS]
+
+
+def moment(seconds: float) -> str:
+    """Return a time since the epoch as a date and a time of day."""
+    return dt.datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def param(text: str) -> str:
@@ -87,7 +96,13 @@ def main_reason(decision: Decision, names: Mapping[str, str], upstream: Iterable
     """Return the most important reason and its subjects in one line."""
     if not decision.reasons:
         return ""
-    reason = decision.reasons[0]
+    reason, *others = decision.reasons
+    if reason is Reason.FROZEN:
+        rest = main_reason(attrs.evolve(decision, reasons=tuple(others)), names, upstream)
+        return f"{reason.value} ({rest})" if rest else reason.value
+    if reason is Reason.EXPIRED:
+        (made,) = (change.old for change in decision.changes if change.reason is reason)
+        return f"{reason.value}: {f'made {value(reason, made)}' if made else 'its age is not recorded'}"
     if reason is Reason.UPSTREAM:
         subjects = [names.get(address, address) for address in upstream]
     elif reason is Reason.UPSTREAM_BLOCKED:
@@ -132,6 +147,7 @@ def action(verdict: Verdict) -> str:
         Verdict.RUN: "WILL RUN",
         Verdict.RESTORE: "WILL RESTORE",
         Verdict.BLOCKED: "BLOCKED",
+        Verdict.FROZEN: "FROZEN",
     }[verdict]
 
 

@@ -31,6 +31,7 @@ _DRY: dict[Verdict, str] = {
     Verdict.RUN: "would run",
     Verdict.RESTORE: "would restore",
     Verdict.BLOCKED: "blocked",
+    Verdict.FROZEN: "frozen",
 }
 
 
@@ -39,10 +40,7 @@ def status_text(found: Status) -> str:
     if not found.stages:
         return "No stages are registered.\n"
     width = max(len(stage.name) for stage in found.stages)
-    lines = [
-        f"{stage.name:<{width}}  {'cached' if stage.cached else 'stale':<6}  {_detail(stage, found)}".rstrip()
-        for stage in found.stages
-    ]
+    lines = [f"{stage.name:<{width}}  {_word(stage):<6}  {_detail(stage, found)}".rstrip() for stage in found.stages]
     stale = sum(not stage.cached for stage in found.stages)
     blocked = sum(stage.evaluation.decision.verdict is Verdict.BLOCKED for stage in found.stages)
     total = formats.counted(len(found.stages), "stage")
@@ -50,7 +48,7 @@ def status_text(found: Status) -> str:
         way = "run 'pivot repro'" if blocked < stale else _provide(found)
         lines += ["", f"{total}, {stale} stale: {way}"]
     else:
-        lines += ["", f"{total}, all cached"]
+        lines += ["", f"{total}, {'all cached' if all(map(_is_plain, found.stages)) else 'none stale'}"]
     where = found.sync_state
     if where is not None:
         counts = {
@@ -64,6 +62,20 @@ def status_text(found: Status) -> str:
     return formats.one_per_line(lines)
 
 
+def _word(stage: StageStatus) -> str:
+    """Return the state of a stage in one word."""
+    if not stage.cached:
+        return "stale"
+    if stage.evaluation.stage.spec.frozen:
+        return "frozen"
+    return "cached" if _is_plain(stage) else "always"
+
+
+def _is_plain(stage: StageStatus) -> bool:
+    """Return whether nothing would happen to a stage, and nothing is special about that."""
+    return stage.evaluation.decision.verdict in (Verdict.UP_TO_DATE, Verdict.RESTORE)
+
+
 def _provide(found: Status) -> str:
     """Return hints if no stage can run."""
     for stage in found.stages:
@@ -74,8 +86,11 @@ def _provide(found: Status) -> str:
 
 def _detail(stage: StageStatus, found: Status) -> str:
     """Return why a stage is stale; for a cached stage, which of its outs are missing here, and where they are."""
-    if not stage.cached:
+    if not stage.cached or not _is_plain(stage):
         return _because(stage, found)
+    if stage.evaluation.unless and not stage.absent:
+        upstream = list_names([found.names.get(each, each) for each in stage.evaluation.unless])
+        return f"unless {upstream} {'writes' if len(stage.evaluation.unless) == 1 else 'write'} something else"
     absent: dict[str, list[str]] = {}
     remote = "" if found.sync_state is None else found.sync_state.remote
     for path, place in sorted(stage.absent.items()):
@@ -330,8 +345,10 @@ def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any
     plain: dict[str, Any] = {
         "name": stage.name,
         "address": evaluation.stage.spec.address,
-        "status": "cached" if stage.cached else "stale",
-        "reason": "" if stage.cached else phrases.main_reason(decision, found.names, evaluation.observation.upstream),
+        "status": _word(stage),
+        "reason": ""
+        if stage.cached and _is_plain(stage)
+        else phrases.main_reason(decision, found.names, evaluation.observation.upstream),
     }
     if found.sync_state is not None:
         plain["not_here"] = [{"path": path, "where": place.value} for path, place in sorted(stage.absent.items())]
@@ -361,6 +378,7 @@ def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any
                 if change.reason
                 in (Reason.OUT_SPEC, Reason.OUT_MISSING, Reason.OUT_MODIFIED, Reason.OUT_LOST, Reason.OUT_TAKEN)
             ],
+            "upstream_always": [found.names.get(address, address) for address in evaluation.unless],
             "upstream_stale": [
                 found.names.get(address, address)
                 for address in (*evaluation.observation.upstream, *evaluation.observation.blocked)

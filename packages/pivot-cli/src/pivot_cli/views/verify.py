@@ -23,7 +23,7 @@ def verify_text(found: Verification) -> str:
     lines = [
         f"{_SHOWN[stage.status]:<7} {stage.name:<{width}}  {detail}".rstrip()
         for stage in found.stages
-        for detail in (why(stage, found) or phrases.describe_rerun(stage.rerun),)
+        for detail in (why(stage, found) or remark(stage, found) or phrases.describe_rerun(stage.rerun),)
     ]
     return formats.one_per_line([*lines, "", summary(found)])
 
@@ -52,6 +52,7 @@ def verify_json(found: Verification) -> dict[str, Any]:
                 "status": stage.status,
                 "reason": why(stage, found),
                 "missing_files": list(stage.missing),
+                **({"remark": remark(stage, found)} if remark(stage, found) else {}),
                 **({"rerun": phrases.rerun_json(stage.rerun)} if stage.rerun is not None else {}),
             }
             for stage in found.stages
@@ -74,6 +75,11 @@ def reruns(results: "Sequence[Rerun]", names: Mapping[str, str]) -> str:
     total = formats.counted(len(results), "stage")
     lines += ["", f"{total} run once more, {f'{bad} with differences' if bad else 'no differences'}"]
     return formats.one_per_line(lines)
+
+
+def remark(stage: StageVerdict, found: Verification) -> str:
+    """Return what is special about a stage that has passed: it is frozen, or always runs."""
+    return phrases.main_reason(stage.decision, found.names, stage.upstream) if stage.current else ""
 
 
 def why(stage: StageVerdict, found: Verification) -> str:

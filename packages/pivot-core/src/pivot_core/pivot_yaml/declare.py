@@ -65,6 +65,9 @@ class Declaration(Value):
         resources: As in `Pipeline.register`.
         timeout: As in `Pipeline.register`.
         retries: As in `Pipeline.register`.
+        always: As in `Pipeline.register`.
+        frozen: As in `Pipeline.register`.
+        ttl: As in `Pipeline.register`.
     """
 
     name: str
@@ -78,8 +81,11 @@ class Declaration(Value):
     env: tuple[str, ...] = ()
     mutex: tuple[str, ...] = ()
     resources: Mapping[str, int] = attrs.field(factory=dict)
-    timeout: float | None = None
+    timeout: float | str | None = None
     retries: int = 0
+    always: bool = False
+    frozen: bool = False
+    ttl: float | str | None = None
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -198,6 +204,9 @@ def _stage(text: YamlSource, name: str, path: Path, filled: Mapping[str, Any]) -
         resources=filled.get("resources", {}),
         timeout=filled.get("timeout"),
         retries=filled.get("retries", 0),
+        always=filled.get("always", False),
+        frozen=filled.get("frozen", False),
+        ttl=filled.get("ttl"),
     )
 
 

@@ -12,6 +12,7 @@ def _or_reference(kind: dict[str, Any]) -> dict[str, Any]:
 
 _PATH: Final = {"type": "string", "minLength": 1}
 _PATHS: Final = {"anyOf": [_PATH, {"type": "array", "items": _PATH, "minItems": 1}]}
+_DURATION: Final = {"anyOf": [{"type": "number"}, {"type": "string", "minLength": 1}]}
 _OUT: Final = {
     "type": "object",
     "properties": {
@@ -88,12 +89,24 @@ _STAGE: Final = {
             ),
         },
         "timeout": {
-            "description": "After how many seconds a run is ended and counts as failed.",
-            **_or_reference({"type": "number"}),
+            "description": "After how many seconds, or which duration (90s, 15m, 12h, 1d), a run is ended and fails.",
+            **_DURATION,
         },
         "retries": {
             "description": "How often it runs again after a failure.",
             **_or_reference({"type": "integer", "minimum": 0}),
+        },
+        "always": {
+            "description": "Whether it runs in every run, even if nothing has changed.",
+            **_or_reference({"type": "boolean"}),
+        },
+        "frozen": {
+            "description": "Whether it never runs, even if something has changed.",
+            **_or_reference({"type": "boolean"}),
+        },
+        "ttl": {
+            "description": "For how many seconds, or which duration (90s, 15m, 12h, 1d), its result counts.",
+            **_DURATION,
         },
     },
     "oneOf": [{"required": ["python"]}, {"required": ["cmd"]}],

@@ -50,6 +50,9 @@ class Stage:
         timeout: The maximum duration of a run in seconds; None for no limit. Neither this nor `retries` is part of the
             key.
         retries: How often a failed run is repeated.
+        always: Whether it runs in every run.
+        frozen: Whether it never runs.
+        ttl: For how many seconds its result counts; None for ever.
     """
 
     name: str
@@ -66,6 +69,9 @@ class Stage:
     resources: Mapping[str, int] = attrs.field(factory=dict)
     timeout: float | None = None
     retries: int = 0
+    always: bool = False
+    frozen: bool = False
+    ttl: float | None = None
 
     def with_params(
         self,
@@ -125,6 +131,9 @@ class Stage:
             resources=self.resources,
             timeout=self.timeout,
             retries=self.retries,
+            always=self.always,
+            frozen=self.frozen,
+            ttl=self.ttl,
         )
 
     def _resolve(self, declared: str, what: str, base: str, root: str) -> ArtifactPath:

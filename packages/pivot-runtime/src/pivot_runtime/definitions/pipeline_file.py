@@ -90,6 +90,9 @@ def _add(pipeline: Pipeline, stage: "Declaration", file: pathlib.Path) -> None:
         resources=stage.resources,
         timeout=stage.timeout,
         retries=stage.retries,
+        always=stage.always,
+        frozen=stage.frozen,
+        ttl=stage.ttl,
         places=stage.places,
     )
     if stage.command is None:

@@ -1,5 +1,7 @@
 """Evaluation of stages: observes a loaded stage and the workspace, and asks `pivot_core.decide` for the decision."""
 
+import math
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Protocol
 
@@ -72,12 +74,21 @@ class Forecast(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Evaluation(Value):
-    """A stage with its last run, its current state and the decision."""
+    """A stage with its last run, its current state and the decision.
+
+    Attributes:
+        stage: The stage.
+        lock: Its last run.
+        observation: Its current state.
+        decision: The decision, as if stages that always run wrote what they wrote last.
+        unless: The addresses of these stages, as far as they are upstream.
+    """
 
     stage: LoadedStage
     lock: StageLock | None
     observation: Observation
     decision: Decision
+    unless: tuple[str, ...] = ()
 
 
 def observe(
@@ -123,6 +134,9 @@ def observe(
         blocked=tuple(sorted(upstream.intersection(forecast.blocked))),
         unresolved=stage.unresolved,
         taken=view.taken(spec, lock, outs),
+        always=spec.always,
+        frozen=spec.frozen,
+        oldest=None if spec.ttl is None else math.ceil(time.time() - spec.ttl),
     )
 
 
@@ -165,6 +179,18 @@ def _found(path: ArtifactPath, restored: Mapping[ArtifactPath, Artifact], view: 
     return view.artifact_at(path)
 
 
+def _unless(upstream: Iterable[str], evaluations: Mapping[str, Evaluation]) -> tuple[str, ...]:
+    """Return the stages upstream that run although nothing has changed."""
+    found = set()
+    for address in upstream:
+        before = evaluations[address]
+        if before.decision.holds and before.decision.verdict is Verdict.RUN:
+            found.add(address)
+        elif before.decision.verdict is not Verdict.FROZEN:
+            found.update(before.unless)
+    return tuple(sorted(found))
+
+
 def evaluate(
     graph: Graph, stages: Mapping[str, LoadedStage], view: StageView, *, schema: int, force: bool = False
 ) -> dict[str, Evaluation]:
@@ -174,14 +200,14 @@ def evaluate(
     blocked: set[str] = set()
     restored: dict[ArtifactPath, Artifact] = {}
     forecast = Forecast(running, blocked, restored)
-    evaluations = {}
+    evaluations: dict[str, Evaluation] = {}
     for address in graph.stages:
         stage = stages[address]
         lock = view.lock(address)
         observation = observe(stage, graph, view, lock=lock, schema=schema, forecast=forecast)
         decision = decide(lock, observation, memory, force=force)
         match decision.verdict:
-            case Verdict.RUN:
+            case Verdict.RUN if not decision.holds:
                 running.add(address)
             case Verdict.BLOCKED:
                 blocked.add(address)
@@ -190,5 +216,7 @@ def evaluate(
                 restored.update((path, out) for path, out in outs if observation.outs.get(path) != out)
             case _:
                 pass
-        evaluations[address] = Evaluation(stage, lock, observation, decision)
+        evaluations[address] = Evaluation(
+            stage, lock, observation, decision, _unless(graph.upstream[address], evaluations)
+        )
     return evaluations

@@ -198,7 +198,10 @@ class Session:
         return self.obstacles.of(spec, lock, outs) | unreadable
 
     def blocked(self, address: str, observation: Observation) -> events.StageBlocked:
-        """Return the event for a stage that cannot run."""
+        """Return the event for a stage that cannot run, or that is frozen without all its outs."""
+        if observation.frozen:
+            absent = tuple(path for path, artifact in observation.outs.items() if artifact is None)
+            return events.StageBlocked(address, "", taken=observation.taken, frozen=absent)
         missing = observation.missing
         unreadable = {path: self.unreadable[path] for path in missing if path in self.unreadable}
         tracked = (path for path in missing if path not in unreadable and self.obstacles.tracked(path, within=False))
@@ -207,6 +210,9 @@ class Session:
     def lock(self, address: str) -> StageLock | None:
         """Return the last run of a stage, or None."""
         lock = lock_files.read(self.context, address)
+        ttl = self.stages[address].spec.ttl if lock is not None and address in self.stages else None
+        if lock is not None and lock.ran_at is not None and ttl is not None:
+            self.context.read_set.expire(lock.ran_at + ttl)
         if lock is None or not lock.libraries:
             return lock
         return attrs.evolve(

@@ -1,8 +1,9 @@
 """Cached outputs of commands that found nothing to do, valid while nothing that they read has changed.
 
-A repeated command is answered from one file, if the stamps of all paths in its read set are the same: nothing is
-parsed, decided or imported. A file that was touched but not changed has another stamp: the command then runs in full,
-with the same output, and stores the new stamps. Anything else that differs or cannot be read means no answer.
+A repeated command is answered from one file, if the stamps of all paths in its read set are the same and no result has
+expired since: nothing is parsed, decided or imported. A file that was touched but not changed has another stamp: the
+command then runs in full, with the same output, and stores the new stamps. Anything else that differs or cannot be read
+means no answer.
 This module imports almost nothing, since imports are most of the cost of a repeated command.
 """
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pivot_runtime.freshness.load_trace import LoadTrace
     from pivot_runtime.freshness.stamps import ReadSet
 
-_HEAD = "pivot answer 1"
+_HEAD = "pivot answer 2"
 _ELAPSED = "\x01"
 """The placeholder, in a stored text, of the duration of the command."""
 
@@ -57,9 +58,11 @@ def find(arguments: "Sequence[str]", environment: "Mapping[str, str]", began: in
             fields = kept.read(_LARGEST).decode("utf-8", "surrogateescape").split("\0")
         if fields[0] != _HEAD or fields[1] != asked or fields[-1] != _HEAD:
             return None
-        out, err, code, marked, trees, variables = fields[2:8]
-        end = 8 + 2 * int(marked)
-        if not are_unchanged(fields[8:end]):
+        out, err, code, until, marked, trees, variables = fields[2:9]
+        if until and time.time() >= float(until):
+            return None
+        end = 9 + 2 * int(marked)
+        if not are_unchanged(fields[9:end]):
             return None
         begin, end = end, end + 4 * int(variables)
         same = variables == "0" or _same_variables(fields[begin:end], environment)
@@ -106,7 +109,8 @@ def keep(  # each is one part of the file
         for name in sorted(read_set.variables)
     ]
     asked = _asked(arguments, environment)
-    fields = [_HEAD, asked, out, answer.err, str(answer.code)]
+    until = "" if read_set.valid_until is None else str(read_set.valid_until)
+    fields = [_HEAD, asked, out, answer.err, str(answer.code), until]
     fields += [str(len(stamps)), str(len(read_set.trees)), str(len(variables))]
     fields += [text for each in stamps.items() for text in each]
     fields += [text for each in variables for text in each]

@@ -118,6 +118,7 @@ class ReadSet:
         trees: By path, the signature of each directory of which all files matter.
         variables: The names of the environment variables that the command used, except those that loads used.
         began: The start of the command, in ns since the epoch.
+        valid_until: The time, in seconds since the epoch, from which the clock may change the result; None for never.
         incomplete: The first reason why the stamps do not cover everything that the command depends on; empty if they
             do.
     """
@@ -128,6 +129,7 @@ class ReadSet:
         self.trees: dict[str, str] = {}
         self.variables: set[str] = set()
         self.began = time.time_ns()
+        self.valid_until: float | None = None
         self.incomplete = ""
 
     def look(self, path: str | os.PathLike[str]) -> None:
@@ -149,6 +151,10 @@ class ReadSet:
         self.trees.setdefault(name, signature)
         if settles_at > self.began:
             self.mark_incomplete("a file in a directory has just changed")
+
+    def expire(self, at: float) -> None:
+        """Add a time at which the command may come to another result."""
+        self.valid_until = at if self.valid_until is None else min(self.valid_until, at)
 
     def mark_incomplete(self, reason: "IncompleteReason") -> None:
         """Record that the command depends on something that no stamp covers."""

@@ -94,6 +94,7 @@ def _line(event: events.Event) -> tuple[str, dict[str, Any]]:  # noqa: C901, PLR
 type _OfStage = (
     events.StageStarted
     | events.StageCached
+    | events.StageFrozen
     | events.StageRestored
     | events.StageRan
     | events.StageUndeclared
@@ -114,6 +115,8 @@ def _stage_line(event: _OfStage) -> tuple[str, dict[str, Any]]:  # noqa: C901, P
             return "stage_started", _decision(decision)
         case events.StageCached():
             return "stage_cached", {}
+        case events.StageFrozen(decision=decision):
+            return "stage_frozen", _decision(decision)
         case events.StageRestored(decision=decision, seconds=seconds):
             return "stage_restored", {**_decision(decision), "seconds": round(seconds, 6)}
         case events.StageRan():
@@ -172,6 +175,7 @@ def _stage_line(event: _OfStage) -> tuple[str, dict[str, Any]]:  # noqa: C901, P
                 "taken": _by_text(event.taken),
                 "tracked": _texts(event.tracked),
                 "unreadable": _by_text(event.unreadable),
+                **({"frozen": _texts(event.frozen)} if event.frozen else {}),
             }
 
 

@@ -150,6 +150,14 @@ class StageCached(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
+class StageFrozen(Value):
+    """A stage is frozen, so it was left as it is, whatever has changed."""
+
+    address: str
+    decision: Decision
+
+
+@attrs.frozen(eq=False, repr=False)
 class StageRestored(Value):
     """The outs of a stage were restored from the cache."""
 
@@ -277,6 +285,7 @@ class StageBlocked(Value):
         taken: For each out whose path contains something that no run may replace, a description of it.
         tracked: The part of ``missing`` that is recorded as tracked data, so that the cache or a remote may have it.
         unreadable: The part of ``missing`` that exists but cannot be read, with the reason.
+        frozen: For a frozen stage, its outs that are neither here nor available.
     """
 
     address: str
@@ -285,6 +294,7 @@ class StageBlocked(Value):
     taken: Mapping[ArtifactPath, str] = attrs.field(factory=dict)
     tracked: tuple[ArtifactPath, ...] = ()
     unreadable: Mapping[ArtifactPath, str] = attrs.field(factory=dict)
+    frozen: tuple[ArtifactPath, ...] = ()
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -373,6 +383,7 @@ type Event = (
     | StageStarted
     | StagesSpawned
     | StageCached
+    | StageFrozen
     | StageRestored
     | StageRan
     | StageUndeclared

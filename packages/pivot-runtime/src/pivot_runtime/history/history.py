@@ -21,13 +21,14 @@ _ENDS: Mapping[str, str] = {
     "stage_ran": "ran",
     "stage_restored": "restored",
     "stage_cached": "cached",
+    "stage_frozen": "frozen",
     "stage_inputs_changed": "inputs_changed",
     "stage_failed": "failed",
     "stage_blocked": "blocked",
 }
 _MOST_SECONDS: Final = 1e11
 _MOST_BYTES: Final = 1e18
-STATES = ("failed", "blocked", "inputs_changed", "interrupted", "running", "ran", "restored", "cached")
+STATES = ("failed", "blocked", "inputs_changed", "interrupted", "running", "ran", "restored", "frozen", "cached")
 """The possible states of a stage, the most serious first."""
 
 

@@ -18,6 +18,7 @@ from pivot_cache.state.stat_cache import StatCache
 from pivot_core.errors import PivotError
 from pivot_core.lock import Artifact, StageLock
 from pivot_core.paths import ArtifactPath
+from pivot_core.spec import StageSpec
 from pivot_core.values import Value
 from pivot_runtime.context import CommandContext
 from pivot_runtime.evaluating.session import Session, open_session
@@ -134,6 +135,17 @@ def _hosts(context: CommandContext, assembly: Assembly, root: pathlib.Path) -> I
         yield found
 
 
+def _why_not(spec: StageSpec, lock: StageLock | None) -> str:
+    """Why a stage cannot give the result of its last run again; empty if it can."""
+    if lock is None:
+        return "it has never run"
+    if spec.frozen:
+        return "it is frozen"
+    if spec.always or spec.ttl is not None:
+        return "its result depends on when it runs"
+    return "it continues from its last result" if any(out.incremental for out in spec.outs) else ""
+
+
 class _Repetition:
     """A run of one stage in the copy, compared with its last run."""
 
@@ -145,10 +157,9 @@ class _Repetition:
     def run(self, address: str) -> Rerun:
         spec = self._session.graph.stages[address]
         lock = self._session.lock(address)
-        if lock is None:
-            return Rerun(address, SKIPPED, "it has never run")
-        if any(out.incremental for out in spec.outs):
-            return Rerun(address, SKIPPED, "it continues from its last result")
+        cannot = _why_not(spec, lock)
+        if lock is None or cannot:
+            return Rerun(address, SKIPPED, cannot)
         outs = [out.path for out in spec.outs]
         try:
             self._copy.clear(outs)

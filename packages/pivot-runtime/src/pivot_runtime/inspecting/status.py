@@ -52,8 +52,9 @@ class StageStatus(Value):
     def cached(self) -> bool:
         """Whether nothing must be done; if the remote was asked, nothing except restoring or fetching missing outs."""
         decision = self.evaluation.decision
-        elsewhere = bool(self.absent) and decision.reasons == (Reason.OUT_MISSING,)
-        return decision.verdict is Verdict.UP_TO_DATE or (decision.verdict is Verdict.RESTORE and elsewhere)
+        others = tuple(reason for reason in decision.reasons if reason is not Reason.FROZEN)
+        elsewhere = bool(self.absent) and others == (Reason.OUT_MISSING,)
+        return decision.holds or (decision.verdict is Verdict.RESTORE and elsewhere)
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -7,7 +7,7 @@ import attrs
 
 from pivot_cache.errors import CorruptObjectError, MissingObjectError
 from pivot_cache.formats.tree import TreeDifference
-from pivot_core.decide import Decision, Memory, Reason, Verdict
+from pivot_core.decide import Decision, Memory, Reason
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
@@ -58,8 +58,11 @@ class StageVerdict(Value):
 
     @property
     def current(self) -> bool:
-        """Whether its code, its inputs and its outs on disk are those of its last run, as far as known."""
-        return self.decision.verdict is Verdict.UP_TO_DATE
+        """Whether its code, its inputs and its outs on disk are those of its last run, as far as known.
+
+        A frozen stage may differ; a stage that always runs is compared like any other.
+        """
+        return self.decision.holds and not self.never_run
 
     @property
     def never_run(self) -> bool:

@@ -1,5 +1,6 @@
 """`pivot commit`: accepts the workspace as the result of the current code, without running it."""
 
+import time
 from collections.abc import Iterable, Sequence
 
 import attrs
@@ -77,7 +78,7 @@ def accept(
         for address, evaluation in session.evaluate(wanted).items():
             if address not in wanted:
                 continue
-            if evaluation.decision.reasons in ((), (Reason.OUT_LOST,)):
+            if _changes(evaluation) in ([], [Reason.OUT_LOST]):
                 if evaluation.lock is not None:
                     outs = Outs(session)
                     for out in evaluation.stage.spec.outs:
@@ -98,6 +99,11 @@ def accept(
         return Accepted(tuple(done), tuple(unchanged))
 
 
+def _changes(evaluation: Evaluation) -> list[Reason]:
+    """The reasons that are changes, unlike what the stage declares of its runs."""
+    return [each for each in evaluation.decision.reasons if each not in (Reason.FROZEN, Reason.ALWAYS)]
+
+
 def _changed_deps(session: Session, evaluation: Evaluation) -> list[ArtifactPath]:
     """Also those that a stale stage upstream writes: its outs are accepted as they are now."""
     before = {} if evaluation.lock is None else evaluation.lock.inputs.deps
@@ -114,7 +120,7 @@ def _check(
     accepted: Iterable[str],
     force: bool,
 ) -> None:
-    observation, decision = evaluation.observation, evaluation.decision
+    observation = evaluation.observation
     absent = [path for path, artifact in observation.outs.items() if artifact is None]
     if absent or observation.missing:
         gone = (absent or list(observation.missing))[0]
@@ -125,7 +131,7 @@ def _check(
             f"stage {name!r} cannot be accepted: {waiting[0]}, which it depends on, is stale",
             hint="accept or run that one first",
         )
-    more = [reason for reason in decision.reasons if reason not in _COSMETIC and reason is not Reason.UPSTREAM]
+    more = [each for each in _changes(evaluation) if each not in _COSMETIC and each is not Reason.UPSTREAM]
     if (more or changed) and not force:
         what = more[0].value.lower() if more else f"input data changed: {changed[0]}"
         raise NotAcceptedError(
@@ -140,6 +146,6 @@ def _record(session: Session, evaluation: Evaluation, reason: str) -> None:
     session.store.persist(*(outs[out.path] for out in spec.outs if out.cache))  # no run can make them again
     deps = {path: artifact for path in spec.deps if (artifact := session.artifact_at(path)) is not None}
     inputs = attrs.evolve(evaluation.observation.inputs, deps=deps)
-    lock = StageLock(inputs, outs, stage.libraries, reason)
+    lock = StageLock(inputs, outs, stage.libraries, reason, None if spec.ttl is None else int(time.time()))
     lock_file.write(session.stores.layout.lock_file(spec.address), lock)
     session.source_texts.remember(stage)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pivot_runtime.evaluating.session import Session
     from pivot_runtime.executors.base import Debugger, Executor
     from pivot_runtime.running.edit_detection import CodeEdits
-    from pivot_runtime.running.runner import RunResult  # noqa: TC004  # named below for type checkers only
+    from pivot_runtime.running.run_result import RunResult  # noqa: TC004  # named below for type checkers only
 
 __all__ = ["RunOptions", "RunResult", "repro"]
 

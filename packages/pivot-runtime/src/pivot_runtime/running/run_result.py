@@ -11,11 +11,16 @@ class StageOutcome(enum.Enum):
     """The state in which a run leaves a stage that it has decided about; each value names a set of `RunResult`."""
 
     CACHED = "cached"
+    FROZEN = "frozen"
     RESTORED = "restored"
     RAN = "ran"
     TORN = "torn"
     FAILED = "failed"
     BLOCKED = "blocked"
+
+
+CURRENT = frozenset({StageOutcome.CACHED, StageOutcome.RESTORED, StageOutcome.RAN, StageOutcome.FROZEN})
+"""Outcomes after which the stages that depend on the stage may start."""
 
 
 @attrs.define
@@ -24,6 +29,7 @@ class RunResult:
 
     Attributes:
         cached: Nothing had to be done.
+        frozen: It never runs, and its outs are there.
         restored: Its outs came from the cache.
         ran: It ran, and was recorded.
         torn: It ran, but something it depends on changed meanwhile, so it was not recorded.
@@ -36,6 +42,7 @@ class RunResult:
     """
 
     cached: set[str] = attrs.field(factory=set)
+    frozen: set[str] = attrs.field(factory=set)
     restored: set[str] = attrs.field(factory=set)
     ran: set[str] = attrs.field(factory=set)
     torn: set[str] = attrs.field(factory=set)

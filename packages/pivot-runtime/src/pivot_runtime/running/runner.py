@@ -24,7 +24,7 @@ from pivot_runtime.evaluating.session import Session, has_stash
 from pivot_runtime.history import events, logs
 from pivot_runtime.history.events import PatientReporter, Reporter
 from pivot_runtime.processes.cpu_count import default_jobs
-from pivot_runtime.running.run_result import RunResult, StageOutcome
+from pivot_runtime.running.run_result import CURRENT, RunResult, StageOutcome
 
 if TYPE_CHECKING:
     from pivot_runtime.artifacts.outs_in_git import IgnoredOuts
@@ -42,10 +42,6 @@ _LONG_RECORDING_S = 0.01
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-_CURRENT = frozenset({StageOutcome.CACHED, StageOutcome.RESTORED, StageOutcome.RAN})
-"""Outcomes after which the stages that depend on the stage may start."""
-
-
 class _StageFailure(Exception):  # noqa: N818  # it never leaves this module
     """A stage run whose outs are not stored; with ``final``, another try would end likewise."""
 
@@ -55,12 +51,13 @@ class _StageFailure(Exception):  # noqa: N818  # it never leaves this module
 
 
 class _StageRun:
-    """A stage that has started: its last run, as it was observed, why it runs, and how often it may be repeated."""
+    """A stage that has started: its last run, as it was observed, why and since when it runs, and its retries."""
 
     def __init__(self, lock: StageLock | None, observation: Observation, decision: Decision, retries: int) -> None:
         self.lock, self.observation, self.decision, self.retries = lock, observation, decision, retries
         self.storing = 0.0
         """The seconds in which its outs were stored."""
+        self.ran_at = int(time.time())
 
 
 class Runner:
@@ -89,7 +86,10 @@ class Runner:
         self._may_hold = not (options.in_process or options.pull)
         session.stores.files.before_long_read = report.release
         capacities = session.stores.settings.resources
-        upstream = {address: graph.upstream[address] for address in graph.stages}
+        # A frozen stage does nothing that upstream stages could matter for, not even if they fail.
+        upstream = {
+            address: frozenset() if spec.frozen else graph.upstream[address] for address, spec in graph.stages.items()
+        }
         needs = resource_needs(graph.stages.values(), capacities)
         self._plan = Plan(upstream, needs, capacities, self._last_durations)
         self._flusher: RecordFlusher | None = None
@@ -246,6 +246,8 @@ class Runner:
         match decision.verdict:
             case Verdict.UP_TO_DATE:
                 self._settle(address, StageOutcome.CACHED, events.StageCached(address))
+            case Verdict.FROZEN:
+                self._settle(address, StageOutcome.FROZEN, events.StageFrozen(address, decision))
             case Verdict.RESTORE if decision.restore is not None:
                 self._restore(address, lock, observation, decision.restore)
                 restored = events.StageRestored(address, decision, time.monotonic() - began)
@@ -294,7 +296,8 @@ class Runner:
             self._settle(address, StageOutcome.TORN, events.StageInputsChanged(address, seconds, changed, usage))
             return
         observation, variables = with_variables(run.observation, self._session.stages[address], finished.seen.variables)
-        record = RunRecord(observation.inputs.key(), outs, finished.observed)
+        ran_at = None if self._graph.stages[address].ttl is None else run.ran_at
+        record = RunRecord(observation.inputs.key(), outs, finished.observed, ran_at)
         self._unrecorded.append((address, run.lock, observation, record))
         if self._may_hold:
             self._report.hold()
@@ -337,7 +340,7 @@ class Runner:
         """Note and report the outcome of a stage, and let those that depend on it start, or skip them."""
         self._result.add(address, outcome)
         self._report(event)
-        if outcome in _CURRENT:
+        if outcome in CURRENT:
             self._plan.done(address)
         else:
             self._skip_dependents(address)
@@ -349,7 +352,8 @@ class Runner:
         while self._unrecorded:
             address, lock, observation, record = self._unrecorded.pop(0)
             self._outs.drop_stash(address)
-            if not any(out.incremental for out in self._graph.stages[address].outs):
+            spec = self._graph.stages[address]
+            if not (spec.always or any(out.incremental for out in spec.outs)):
                 self._session.runs.put(record)
             self._commit(address, lock, observation, record)
         if self._flusher is not None:
@@ -377,12 +381,14 @@ class Runner:
         for out in self._graph.stages[address].outs:
             if self._outs.recache(out, record.outs):
                 self._recached.append(out.path)
-        self._commit(address, lock, observation, record)
+        if not self._graph.stages[address].frozen:  # otherwise, its inputs may differ from those of its last run
+            self._commit(address, lock, observation, record)
 
     def _commit(self, address: str, before: StageLock | None, observation: Observation, record: RunRecord) -> None:
         self._ignored_outs.before_recording(self._graph.stages[address], before)
         inputs = attrs.evolve(observation.inputs, observed=record.observed)
-        lock = StageLock(inputs, record.outs, self._session.stages[address].libraries)
+        ran_at = None if self._graph.stages[address].ttl is None else record.ran_at
+        lock = StageLock(inputs, record.outs, self._session.stages[address].libraries, ran_at=ran_at)
         lock_file.write(file := self._layout.lock_path(address), lock)
         if self._flusher is None:
             from pivot_runtime.running.outs import RecordFlusher  # lazy

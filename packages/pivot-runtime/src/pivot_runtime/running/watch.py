@@ -15,6 +15,7 @@ from typing import Final
 
 import attrs
 
+from pivot_core.decide import Verdict
 from pivot_core.errors import PivotError
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import HostError, TargetError
@@ -234,6 +235,7 @@ def _verdicts(context: CommandContext, found: Status) -> Verdicts:
             tuple(str(layout.artifact(dep)) for dep in each.stage.spec.deps),
             {str(layout.artifact(out)): found for out, found in each.observation.outs.items()},
             tuple(each.observation.missing),
+            each.decision.holds and each.decision.verdict is Verdict.RUN,
         )
         for each in (stage.evaluation for stage in found.stages)
     )

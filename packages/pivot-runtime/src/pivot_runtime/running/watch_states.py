@@ -18,7 +18,7 @@ from pivot_core.values import Value
 if TYPE_CHECKING:
     from pivot_core.lock import Artifact
     from pivot_core.paths import ArtifactPath
-    from pivot_runtime.running.runner import RunResult
+    from pivot_runtime.running.run_result import RunResult
 
 TORN_ROUNDS: Final = 3
 """After so many rounds in a row, a stage whose own inputs change while it runs waits for another edit."""
@@ -91,6 +91,7 @@ class StageLook(Value):
         deps: The absolute paths of its deps.
         outs: The content at the absolute path of each of its outs.
         missing: Its missing deps.
+        always: It would run only because it always does.
     """
 
     address: str
@@ -99,6 +100,12 @@ class StageLook(Value):
     deps: tuple[str, ...] = ()
     outs: "Mapping[str, Artifact | None]" = attrs.field(factory=dict)
     missing: "tuple[ArtifactPath, ...]" = ()
+    always: bool = False
+
+    @property
+    def stale(self) -> bool:
+        """Whether something has changed, so that a run would not skip it."""
+        return self.verdict not in (Verdict.UP_TO_DATE, Verdict.FROZEN) and not self.always
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -116,7 +123,7 @@ class Verdicts(Value):
     @property
     def stale(self) -> set[str]:
         """The stages that a run would not skip."""
-        return {each.address for each in self.stages if each.verdict is not Verdict.UP_TO_DATE}
+        return {each.address for each in self.stages if each.stale}
 
     @property
     def inputs_keys(self) -> dict[str, str]:

@@ -95,7 +95,7 @@ def _complete_runs(
             continue
         if all(out.cache and not out.incremental for out in lock.inputs.outs):
             inputs = attrs.evolve(lock.inputs, library_versions=stores.settings.relevant_versions(lock.libraries))
-            yield RunRecord(inputs.key(), lock.outs, inputs.observed)
+            yield RunRecord(inputs.key(), lock.outs, inputs.observed, lock.ran_at)
 
 
 def fetch(
