@@ -76,6 +76,6 @@ def write_plan(planned: "Status", command: str, *, began: float) -> None:
         evaluation = stage.evaluation
         upstream = tuple(evaluation.observation.upstream)
         stream(events.StagePlanned(evaluation.stage.spec.address, evaluation.decision, upstream))
-    idle = all(stage.evaluation.decision.verdict is Verdict.UP_TO_DATE for stage in planned.stages)
+    idle = all(stage.evaluation.decision.verdict in (Verdict.UP_TO_DATE, Verdict.FROZEN) for stage in planned.stages)
     stream(events.PlanEnded(time.monotonic() - began, complete=idle))
     stream.close()
