@@ -73,8 +73,8 @@ class StageSpec(Value):
         retries: How often a failed run is repeated.
         always: Whether it runs in every run, even if nothing has changed.
         frozen: Whether it never runs, even if something has changed.
-        ttl: For how many seconds its result counts, from the start of the run that made it; None for ever. None of
-            these three is part of the key.
+        ttl: For how many seconds its result counts, from the start of the run that made it; None without a limit. None
+            of these three is part of the key.
     """
 
     name: str

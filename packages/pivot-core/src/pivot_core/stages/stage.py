@@ -52,7 +52,7 @@ class Stage:
         retries: How often a failed run is repeated.
         always: Whether it runs in every run.
         frozen: Whether it never runs.
-        ttl: For how many seconds its result counts; None for ever.
+        ttl: For how many seconds its result counts; None without a limit.
     """
 
     name: str
