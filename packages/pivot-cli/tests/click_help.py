@@ -59,7 +59,7 @@ def page(text: str, columns: int) -> str:
 
 def _place(text: str, words: Words) -> int:
     """Where the section of a new command begins: before the first one that comes after it."""
-    headings = [(match.start(), tuple(match[1].split())) for match in re.finditer(r"(?m)^## `pivot ([a-z ]+)`$", text)]
+    headings = [(match.start(), tuple(match[1].split())) for match in re.finditer(r"(?m)^## `pivot ([a-z -]+)`$", text)]
     return next((at for at, other in headings if other > words), text.index("## The JSON of"))
 
 

@@ -87,6 +87,7 @@ INSIDE = frozenset(
     {
         *(
             "cache",
+            "check-ignore",
             "checkout",
             "commit",
             "config",
@@ -94,6 +95,7 @@ INSIDE = frozenset(
             "doctor",
             "fetch",
             "fingerprint",
+            "forget",
             "help",
             "history",
             "init",

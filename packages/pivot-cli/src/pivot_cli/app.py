@@ -21,6 +21,7 @@ type Commands = Mapping[str, tuple[str, str]]
 
 COMMANDS: Final[Commands] = {
     "cache": ("pivot_cli.commands.cache", "Inspect, verify and clean up the cache."),
+    "check-ignore": ("pivot_cli.commands.check_ignore", "Show which line of .pivotignore ignores a path."),
     "checkout": ("pivot_cli.commands.checkout", "Restore outs and tracked data from the cache."),
     "commit": ("pivot_cli.commands.commit", "Accept the files in the workspace as results of the current code."),
     "completion": (
@@ -35,6 +36,7 @@ COMMANDS: Final[Commands] = {
         "Show the code that each stage depends on, and code that is not tracked.",
     ),
     "fetch": ("pivot_cli.commands.fetch", "Download outs and tracked data from a remote into the cache."),
+    "forget": ("pivot_cli.commands.forget", "Remove the records of stages, so that they count as never run."),
     "pull": ("pivot_cli.commands.pull", "Download outs and tracked data from a remote, and restore them."),
     "push": ("pivot_cli.commands.push", "Upload outs and tracked data from the cache to a remote."),
     "verify": ("pivot_cli.commands.verify", "Verify that all stages are cached and their outs are available."),

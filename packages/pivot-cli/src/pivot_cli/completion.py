@@ -23,6 +23,7 @@ TAKES_TARGETS: Final = frozenset(
         "dag",
         "fetch",
         "fingerprint",
+        "forget",
         "list",
         "logs",
         "pull",

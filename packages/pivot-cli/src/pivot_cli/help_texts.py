@@ -36,7 +36,7 @@ def find(given: "Sequence[str]") -> str | None:
     if columns not in WIDTHS:
         return None
     words = given[:-1]
-    if not all(word.isascii() and word.isalpha() for word in words):
+    if not all(word.isascii() and word.replace("-", "").isalpha() for word in words):
         return None
     with open(path(columns), encoding="utf-8") as file:
         _, found, rest = file.read().partition(heading(words))

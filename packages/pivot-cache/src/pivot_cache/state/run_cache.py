@@ -83,6 +83,16 @@ class RunCache:
                 atomic.remove_tree(file)
             atomic.write_bytes(file, data)
 
+    def forget(self, key: str) -> None:
+        """Remove all records with this inputs key.
+
+        Raises:
+            CacheError: They cannot be removed, or the key is not a digest.
+        """
+        file = self.file(key)
+        with as_cache_errors("remove", file):
+            file.unlink(missing_ok=True)
+
     def written(self) -> Iterator[tuple[str, int]]:
         """Every key with records, and the time of its newest one in ns since the epoch.
 

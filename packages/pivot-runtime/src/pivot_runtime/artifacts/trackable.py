@@ -19,18 +19,20 @@ from pivot_runtime.project import name_case
 from pivot_runtime.project.ignore import ignored
 from pivot_runtime.project.project import Project
 
-_WORKED_FROM = frozenset(
+WORKED_FROM = frozenset(
     {
         *RESERVED_DIRS,
         ".gitattributes",
         ".gitignore",
         ".gitmodules",
+        ".lfsconfig",
         ".mailmap",
         ".pivotignore",
         PIPELINE_FILE,
         DECLARED_FILE,
     }
 )
+"""The names of files that git or Pivot works from, wherever they are."""
 _LONGEST_NAME = 255
 """The limit in bytes on all common file systems."""
 
@@ -85,8 +87,10 @@ def _refuse_name(path: ArtifactPath, project: Project) -> None:
         raise TargetError(f"{path} is in {state}/, into which nothing is restored", hint="move the data elsewhere")
     beside = project.root.joinpath(*above)
     params = last == PARAMS_FILE and (beside == project.root or pipeline_in(beside) is not None)
-    if last.casefold() in _WORKED_FROM or params:
-        whom = "git works" if last.casefold().startswith(".git") or last == ".mailmap" else "Pivot works"
+    if last.casefold() in WORKED_FROM or params:
+        whom = (
+            "git works" if last.casefold().startswith(".git") or last in (".lfsconfig", ".mailmap") else "Pivot works"
+        )
         raise TargetError(f"{path} is a file that {whom} from, not data", hint="leave it to git")
 
 

@@ -1,10 +1,32 @@
 """Patterns of the user's ``.pivotignore``: scans leave out these files; declared deps and outs are never filtered."""
 
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import attrs
 
 from pivot_cache.files.safe_read import read_regular
+from pivot_core.values import Value
 from pivot_runtime.errors import EngineError
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+
+@attrs.frozen(eq=False, repr=False)
+class IgnoreRule(Value):
+    """The pattern that decides about a path: the last one that matches it.
+
+    Attributes:
+        line: Its line in the file, from 1.
+        pattern: Its text.
+        ignores: Whether it ignores the path; otherwise it begins with ``!``.
+    """
+
+    line: int
+    pattern: str
+    ignores: bool
 
 
 def ignored(file: pathlib.Path, more: tuple[str, ...] = ()) -> Callable[[str], bool]:
@@ -15,20 +37,45 @@ def ignored(file: pathlib.Path, more: tuple[str, ...] = ()) -> Callable[[str], b
     Raises:
         EngineError: The file cannot be read, or one of its lines is not a pattern.
     """
+    lines = [*_lines(file), *more]
+    if not any(line.strip() and not line.startswith("#") for line in lines):
+        return lambda _: False
+    return _parsed(file, lines).match_file
+
+
+def rules(file: pathlib.Path) -> Callable[[str], IgnoreRule | None]:
+    """Return a function that finds the pattern that decides about a path; paths are as in `ignored`.
+
+    Raises:
+        EngineError: The file cannot be read, or one of its lines is not a pattern.
+    """
+    lines = {number: line for number, line in enumerate(_lines(file), 1) if line}
+    spec, numbers = _parsed(file, lines.values()), list(lines)
+
+    def find(path: str) -> IgnoreRule | None:
+        found = spec.check_file(path)
+        if found.index is None:
+            return None
+        number = numbers[found.index]
+        return IgnoreRule(number, lines[number], bool(found.include))
+
+    return find
+
+
+def _lines(file: pathlib.Path) -> list[str]:
     try:
-        lines = read_regular(file).decode().splitlines()
+        return read_regular(file).decode().splitlines()
     except FileNotFoundError:
-        lines = []
+        return []
     except (OSError, UnicodeDecodeError) as error:
         problem = getattr(error, "strerror", None) or error
         raise EngineError(f"{file.name} cannot be read: {problem}", hint="repair or remove the file") from None
-    lines += more
-    if not any(line.strip() and not line.startswith("#") for line in lines):
-        return lambda _: False
+
+
+def _parsed(file: pathlib.Path, lines: Iterable[str]) -> "GitIgnoreSpec":
     from pathspec import GitIgnoreSpec  # lazy
 
     try:
-        spec = GitIgnoreSpec.from_lines(lines)
+        return GitIgnoreSpec.from_lines(lines)
     except ValueError as error:
         raise EngineError(f"{file.name}: {error}", hint="one pattern on each line, as in a .gitignore") from None
-    return spec.match_file
