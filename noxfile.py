@@ -39,6 +39,7 @@ COVERAGE = {
     "pivot-core": 100,
     "pivot-fingerprint": 100,
     "pivot-cache": 95,
+    "pivot-loaders": 95,
     "pivot-runtime": 60,
     "pivot-cli": 60,
 }

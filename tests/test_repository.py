@@ -27,7 +27,7 @@ SPECS: dict[str, dict[str, Any]] = {
 }
 
 NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts[3:]).removesuffix(".__init__") for path in MODULES}
-DOTTED = re.compile(r"(?<![\w./-])pivot_(?:cache|cli|core|fingerprint|remote_s3|runtime)(?:\.[A-Za-z_]\w*)+")
+DOTTED = re.compile(r"(?<![\w./-])pivot_(?:cache|cli|core|fingerprint|loaders|remote_s3|runtime)(?:\.[A-Za-z_]\w*)+")
 each_package = pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
 
 LONGEST_MODULE = 500

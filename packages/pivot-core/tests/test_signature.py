@@ -628,3 +628,35 @@ def test_reader_alone_is_enough_for_a_dep() -> None:
     assert isinstance(Dep("x", OnlyReads()).loader, OnlyReads)
     with pytest.raises(DefinitionError, match="no method save"):
         Out("x", OnlyReads())  # type: ignore[arg-type]
+
+
+TYPED = """\
+import attrs
+
+
+@attrs.frozen
+class Named:
+    kind: str = ""
+
+    def for_type(self, hint):
+        return Named(str(hint))
+
+    def load(self, path): ...
+
+    def save(self, value, path): ...
+
+
+class Outs(TypedDict):
+    a: Annotated[list[int], Out("a", Named())]
+    b: Annotated[str, Out("b", Text())]
+
+
+def stage(x: Annotated[dict[str, int], Dep(["x"], Named())], y: Annotated[str, Dep("y", Text())]) -> Outs: ...
+"""
+
+
+def test_a_loader_may_depend_on_the_type_hint(define: Define) -> None:
+    stage = register(define(TYPED))
+    kinds = {name: getattr(item.loader, "kind", None) for name, item in [*stage.deps.items(), *stage.outs.items()]}
+
+    assert kinds == {"x": "dict[str, int]", "y": None, "a": "list[int]", "b": None}

@@ -304,3 +304,43 @@ def test_a_metric_takes_a_dataclass_and_names_the_part_that_json_cannot_hold(mak
     said = project.pivot("repro", code=1).stderr
     assert "loaders.JSON() cannot keep 'parts.all': JSON has no form for a set (while saving 'scores.json')" in said
     assert "hint: return sorted(...), which is a list, or use loaders.Pickle()" in said
+
+
+ARRAYS = """\
+from typing import Annotated
+
+import numpy as np
+
+import pivot
+
+pipeline = pivot.Pipeline("p")
+
+
+@pipeline.register
+def make() -> Annotated[dict[str, np.ndarray], pivot.Out("arrays.npz", pivot.loaders.Npz())]:
+    return {"a": np.arange(3), "b": np.ones(2)}
+
+
+@pipeline.register
+def use(
+    arrays: Annotated[dict[str, np.ndarray], pivot.Dep("arrays.npz", pivot.loaders.Npz())],
+) -> Annotated[dict[str, object], pivot.Metric("m.json")]:
+    return {name: array.sum() for name, array in arrays.items()}
+"""
+
+
+def test_loaders_of_data_libraries_give_equal_files_for_equal_values(make: Callable[[str], Project]) -> None:
+    """So the stage after one that computes the same arrays again is up to date."""
+    project = make(ARRAYS)
+    assert repro(project) == {"make": "ran", "use": "ran"}
+    assert json.loads(project.read("m.json")) == {"a": 3, "b": 2.0}
+    project.replace("pipeline.py", "np.arange(3)", "np.array([0, 1, 2])")
+    assert repro(project) == {"make": "ran", "use": "cached"}
+
+    project.replace(
+        "pipeline.py", "import pivot\n", "import pivot\n\nimport sys\nsys.modules['pivot_loaders'] = None\n"
+    )
+    said = project.pivot("repro", code=None).stderr
+    assert "error: " in said
+    assert "loaders.Npz is part of pivot-loaders, which is not installed" in said
+    assert "install pivot-loaders, which the extra pivot[loaders] adds" in said

@@ -21,7 +21,11 @@ __pivot_module__ = "pivot.loaders"
 
 @runtime_checkable
 class Reader[T](Protocol):
-    """Loads a file; a `Dep` requires one."""
+    """Loads a file; a `Dep` requires one.
+
+    A loader may also have a method ``for_type(hint)``, which returns the loader to use for a parameter or value with
+    this type hint; it is called when the stage is registered.
+    """
 
     def load(self, path: pathlib.Path) -> T:
         """The value in the file at ``path``, which is relative to the stage's directory."""

@@ -7,6 +7,8 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+import attrs
+
 from pivot_core.conversion.convert import unwrap_hint
 from pivot_core.errors import PivotError
 from pivot_core.params import fields, is_params
@@ -272,7 +274,13 @@ def _declared(hint: Any) -> _Declared:
     if origin is not typing.Annotated:
         return ()
     inner, *metadata = typing.get_args(hint)
-    return _declared(inner) + tuple(item for item in metadata if isinstance(item, Dep | Out))
+    return _declared(inner) + tuple(_for_type(item, inner) for item in metadata if isinstance(item, Dep | Out))
+
+
+def _for_type(item: Dep | Out, hint: Any) -> Dep | Out:
+    """The declaration with the loader for the annotated type, if its loader has a method for that."""
+    choose = getattr(item.loader, "for_type", None)
+    return item if choose is None else attrs.evolve(item, loader=choose(hint))
 
 
 def _buried(hint: Any) -> bool:

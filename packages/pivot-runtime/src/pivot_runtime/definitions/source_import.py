@@ -24,7 +24,10 @@ from pivot_runtime.definitions.code_cache import CodeCache
 ABSENT = ""
 """Replaces the digest of a file that was looked for and did not exist."""
 
-_OWN = ("pivot", "pivot_cache", "pivot_cli", "pivot_core", "pivot_runtime", "pivot_fingerprint", "pivot_remote_s3")
+_OWN = (
+    *("pivot", "pivot_cache", "pivot_cli", "pivot_core", "pivot_fingerprint", "pivot_loaders", "pivot_remote_s3"),
+    "pivot_runtime",
+)
 _WORD = 0xFFFFFFFF
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 
