@@ -657,6 +657,7 @@ def stage(x: Annotated[dict[str, int], Dep(["x"], Named())], y: Annotated[str, D
 
 def test_a_loader_may_depend_on_the_type_hint(define: Define) -> None:
     stage = register(define(TYPED))
-    kinds = {name: getattr(item.loader, "kind", None) for name, item in [*stage.deps.items(), *stage.outs.items()]}
+    declared: dict[str, Dep | Out] = {**stage.deps, **stage.outs}
+    kinds = {name: getattr(item.loader, "kind", None) for name, item in declared.items()}
 
     assert kinds == {"x": "dict[str, int]", "y": None, "a": "list[int]", "b": None}
