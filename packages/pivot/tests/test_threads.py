@@ -172,6 +172,14 @@ def test_a_timeout_does_not_count_the_import(make: Make) -> None:
     assert project.read("third.txt").split()[-2] == "spawned"
 
 
+def test_a_library_whose_threads_are_prepared_for_forks(make: Make) -> None:
+    """pandas imports pyarrow where it is installed, whose allocator has a thread of its own."""
+    project = make(STAGES + "import pyarrow\n\n\ndef use():\n    return str(pyarrow.array([1, 2]).nbytes)\n")
+    assert "leaves threads" not in project.pivot("repro").stderr
+    assert how(project) == {"forked"}
+    assert project.read("first.txt").startswith("16 ")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the function that registers handlers has another name")
 def test_libraries_that_end_their_threads_before_a_fork(make: Make) -> None:
     project = make(STAGES + PREPARED)

@@ -26,6 +26,9 @@ _START: Final = "_thread.start_new_thread"
 _POOLS: Final = re.compile(r"/lib((?:gomp|iomp|omp|tbb|mkl|grpc|cuda|torch)\w*)[^/\s]*\.(?:so|dylib)")
 """Native libraries whose threads have no names."""
 
+_FORK_SAFE: Final = frozenset({"jemalloc_bg_thd"})
+"""Threads of libraries that take all locks before a fork, and start what they need in the forked process."""
+
 _FLAVOUR_TASKINFO: Final = 4
 _TASKINFO_BYTES: Final = 96
 _THREADNUM_OFFSET: Final = 84
@@ -55,9 +58,10 @@ class ThreadStarts:
 
 
 def count() -> int:
-    """The number of threads of this process, native ones and the calling one included."""
+    """The number of threads of this process: native ones and the calling one too, but no fork-safe ones."""
     try:
-        return len(os.listdir(_TASKS))
+        number = len(os.listdir(_TASKS))
+        return number if number == 1 else sum(name not in _FORK_SAFE for _, name in _tasks())
     except OSError:
         counted = _counted_by_mach() if sys.platform == "darwin" else 0
         return max(counted, threading.active_count())
@@ -106,7 +110,7 @@ def _descriptions(starts: ThreadStarts, root: str) -> Iterable[str]:
     for thread in _other_python_threads():
         known.add(thread.native_id)
         yield starts.describe(thread, root)
-    native = [name for task, name in _tasks() if task not in known]
+    native = [name for task, name in _tasks() if task not in known and name not in _FORK_SAFE]
     if native:
         yield _describe_native(native)
 
