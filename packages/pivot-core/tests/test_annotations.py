@@ -42,6 +42,8 @@ def test_one_path_or_several(declared: Dep | Out, paths: tuple[str, ...], value:
         (lambda: Dep(["a", NUMBER]), "a path must be a string or a Path, not int"),
         (lambda: DirectoryOut(BYTES), "not bytes"),
         (lambda: Metric("m.json", ANY), r"the loader of Metric\('m.json'\) has no method save"),
+        (lambda: Dep("s3://bucket/x.csv"), "this is a URL, not the path of a file in the project"),
+        (lambda: Out("https://example.org/x", Text()), "this is a URL"),
         (lambda: Metric("m/"), "a metric is a file"),
         (lambda: Out(["a/", "b"], Text()), "names both files and directories: a/, b"),
         (lambda: Dep("a", Text(), lazy=True), "no mapping of files"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pivot_core.errors import DefinitionError
 from pivot_core.pipeline import Pipeline
 from pivot_core.spec import StageError
-from pivot_core.stages.annotations import DirectoryOut, Out
+from pivot_core.stages.annotations import Dep, DirectoryOut, Out
 from pivot_core.stages.command import command, fill_in, values, words
 
 ARGUMENTS = st.lists(st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"])), min_size=1).filter(
@@ -26,7 +26,7 @@ def test_a_command_is_a_stage_under_a_name() -> None:
         Rscript fit.R \\
           rows.csv
         """,
-        deps=[pathlib.Path("rows.csv")],
+        deps=[pathlib.Path("rows.csv"), Dep("all.csv", count=False)],
         outs=["model.rds", DirectoryOut("plots"), Out("scores.json", cache=False)],
     )
     assert pipeline.register(made, name="fit", variant="a", mutex=["r"]) is made
@@ -35,7 +35,8 @@ def test_a_command_is_a_stage_under_a_name() -> None:
     assert made.text == "Rscript fit.R \\\n  rows.csv"
     assert spec.address == "demo.fit@a"
     assert spec.location.file == __file__
-    assert spec.deps == ("sub/rows.csv",)
+    assert spec.deps == ("sub/all.csv", "sub/rows.csv")
+    assert spec.uncounted == ("sub/all.csv",)
     assert [(out.path, out.directory, out.cache) for out in spec.outs] == [
         ("sub/model.rds", False, True),
         ("sub/plots", True, True),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pivot_core.pivot_yaml.declare import Declaration, DeclarationError, read_declarations
 from pivot_core.pivot_yaml.schema import SCHEMA, text
 from pivot_core.pivot_yaml.validate import ValidationError, check
-from pivot_core.stages.annotations import DirectoryOut, Out
+from pivot_core.stages.annotations import Dep, DirectoryOut, Out
 from pivot_core.stages.interpolation import Path
 
 
@@ -57,7 +57,7 @@ def test_a_command_keeps_what_is_filled_later() -> None:
         {
             "plot": {
                 "cmd": "Rscript plot.R ${params.dpi} ${title} > ${outs.log}; echo $${HOME}",
-                "deps": ["a.csv", "b.csv"],
+                "deps": ["a.csv", "b.csv", {"path": "c.csv", "count": False}],
                 "outs": {"log": {"path": "log.txt", "cache": False}, "plots": "plots/", "two": ["x", "y"]},
                 "params": {"dpi": 300},
             }
@@ -66,7 +66,7 @@ def test_a_command_keeps_what_is_filled_later() -> None:
     )
     plot = found["plot"]
     assert plot.command == "Rscript plot.R ${params.dpi} Rows > ${outs.log}; echo ${HOME}"
-    assert plot.deps == {"a.csv": "a.csv", "b.csv": "b.csv"}
+    assert plot.deps == {"a.csv": "a.csv", "b.csv": "b.csv", "c.csv": Dep("c.csv", count=False)}
     assert plot.outs == {
         "log": Out("log.txt", cache=False),
         "plots": DirectoryOut("plots/"),
@@ -102,6 +102,8 @@ def test_a_command_keeps_what_is_filled_later() -> None:
         ({"fit": {"cmd": "${a}"}}, "pivot.yaml:3: ${a} is not known", "below 'vars' or 'matrix'"),
         ({"fit": {"python": "a:b", "deps": ["x"]}}, "'deps' of a python stage must be a mapping", "parameter: path"),
         ({"fit": {"python": "a:b", "outs": ["x"]}}, "'outs' of a python stage must be a mapping", "'return'"),
+        ({"fit": {"python": "a:b", "deps": {"k": {"path": "x"}}}}, "pivot.yaml:4: 'k' of 'deps' of a python", None),
+        ({"fit": {"cmd": "x", "deps": {"k": {"path": "s3://b/x"}}}}, "pivot.yaml:4: Dep('s3://b/x'): this is a", None),
         ({"fit": {"python": "a:b", "outs": {"k": {"path": "x"}}}}, "pivot.yaml:4: 'k' of 'outs' of a python", None),
         ({"fit": {"cmd": "x", "outs": {"k": ["x", "x"]}}}, "pivot.yaml:4: Out names 'x' twice", None),
         ({"fit": {"cmd": "x", "outs": ["x", {"path": "x"}]}}, "pivot.yaml:3: 'outs' names 'x' twice", "remove one"),

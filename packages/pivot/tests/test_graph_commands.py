@@ -51,6 +51,7 @@ def test_list(project: Project) -> None:
         "name": "b",
         "address": "p.b",
         "deps": ["out/a.txt"],
+        "uncounted": [],
         "outs": [{"path": "out/b.txt", "cache": True}],
         "upstream": ["p.a"],
         "file": "pipeline.py",

@@ -64,6 +64,7 @@ class StageSpec(Value):
             the root.
         location: Where its function is defined.
         deps: The artifacts it reads, sorted, each once.
+        uncounted: Those of the deps whose content is no reason to run it.
         outs: The artifacts it writes, sorted.
         mutex: The groups in which only one stage runs at a time.
         resources: The resources that it uses while it runs, and how much of each.
@@ -91,6 +92,7 @@ class StageSpec(Value):
     always: bool = False
     frozen: bool = False
     ttl: float | None = None
+    uncounted: tuple[ArtifactPath, ...] = ()
 
     @property
     def address(self) -> str:

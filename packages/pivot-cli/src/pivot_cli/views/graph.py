@@ -8,6 +8,7 @@ import attrs
 from pivot_cli.terminal import formats
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath, touches
+from pivot_core.spec import StageSpec
 from pivot_core.values import Value
 from pivot_runtime.inspecting.overview import Overview
 
@@ -193,9 +194,13 @@ def listing(found: Overview) -> str:
     lines = []
     for address, spec in found.graph.stages.items():
         lines.append(f"{address}  {spec.location}")
-        lines += [f"  reads   {path}" for path in spec.deps]
+        lines += [f"  reads   {path}{_uncounted(spec, path)}" for path in spec.deps]
         lines += [f"  writes  {out.path}" for out in spec.outs]
     return formats.one_per_line(lines)
+
+
+def _uncounted(spec: StageSpec, path: ArtifactPath) -> str:
+    return "  (does not count)" if path in spec.uncounted else ""
 
 
 def listing_json(found: Overview) -> list[dict[str, Any]]:
@@ -205,6 +210,7 @@ def listing_json(found: Overview) -> list[dict[str, Any]]:
             "name": found.names[address],
             "address": address,
             "deps": list(spec.deps),
+            "uncounted": list(spec.uncounted),
             "outs": [{"path": out.path, **out.facts()} for out in spec.outs],
             "upstream": sorted(found.graph.upstream[address]),
             "file": spec.location.file,

@@ -11,7 +11,7 @@ from pivot_core.pivot_yaml import schema, validate
 from pivot_core.pivot_yaml.matrix import MatrixError, combinations
 from pivot_core.pivot_yaml.validate import ValidationError
 from pivot_core.spec import Location
-from pivot_core.stages.annotations import DirectoryOut, Out
+from pivot_core.stages.annotations import Dep, DirectoryOut, Out
 from pivot_core.stages.interpolation import InterpolationError, Path, interpolate
 from pivot_core.values import Value
 
@@ -56,7 +56,7 @@ class Declaration(Value):
         location: Its location.
         python: The function as ``module:function``; None of a shell stage.
         command: The shell command; None of a Python stage.
-        deps: Deps by parameter of the function, by name, or by path.
+        deps: Deps by parameter of the function, by name, or by path: paths, or `Dep` for more than a path.
         outs: Outs by key, by name, or by path: paths for a Python stage, `Out` for a shell stage.
         params: By name.
         places: The location of each parameter.
@@ -211,13 +211,30 @@ def _stage(text: YamlSource, name: str, path: Path, filled: Mapping[str, Any]) -
 
 
 def _deps(raw: Any, path: Path, *, shell: bool) -> Mapping[str, Any]:
-    if isinstance(raw, Mapping):
-        return raw
     if shell:
-        return {each: each for each in raw}
+        pairs = raw.items() if isinstance(raw, Mapping) else [(_key(each), each) for each in raw]
+        return {key: _dep(each, (*path, "deps", key)) for key, each in pairs}
+    if isinstance(raw, Mapping):
+        for key, each in raw.items():
+            if isinstance(each, Mapping):
+                raise ValidationError(
+                    f"{key!r} of 'deps' of a python stage must be a path, since its function declares the rest",
+                    (*path, "deps", key),
+                    hint="write 'parameter: path', and 'count' in the function's annotation",
+                )
+        return raw
     raise ValidationError(
         "'deps' of a python stage must be a mapping", (*path, "deps"), hint="write 'parameter: path' for each"
     )
+
+
+def _dep(raw: str | list[str] | Mapping[str, Any], at: Path) -> Any:
+    if not isinstance(raw, Mapping):
+        return raw
+    try:
+        return Dep(raw["path"], count=raw.get("count", True))
+    except DefinitionError as error:
+        raise ValidationError(str(error), at, hint=error.hint) from None
 
 
 def _outs(raw: Any, path: Path, *, shell: bool) -> Mapping[str, Any]:

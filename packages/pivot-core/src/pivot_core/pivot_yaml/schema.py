@@ -13,6 +13,18 @@ def _or_reference(kind: dict[str, Any]) -> dict[str, Any]:
 _PATH: Final = {"type": "string", "minLength": 1}
 _PATHS: Final = {"anyOf": [_PATH, {"type": "array", "items": _PATH, "minItems": 1}]}
 _DURATION: Final = {"anyOf": [{"type": "number"}, {"type": "string", "minLength": 1}]}
+_DEP: Final = {
+    "type": "object",
+    "properties": {
+        "path": {"description": "Relative to the directory of the pipeline.", **_PATHS},
+        "count": {
+            "description": "Whether another content is a reason to run the stage again.",
+            **_or_reference({"type": "boolean"}),
+        },
+    },
+    "required": ["path"],
+    "additionalProperties": False,
+}
 _OUT: Final = {
     "type": "object",
     "properties": {
@@ -45,8 +57,8 @@ _STAGE: Final = {
         "deps": {
             "description": "Its deps: for python, paths by parameter; for cmd, a list of paths, or paths by name.",
             "anyOf": [
-                {"type": "object", "additionalProperties": _PATHS},
-                {"type": "array", "items": _PATH},
+                {"type": "object", "additionalProperties": {"anyOf": [*_PATHS["anyOf"], _DEP]}},
+                {"type": "array", "items": {"anyOf": [_PATH, _DEP]}},
                 _REFERENCE,
             ],
         },

@@ -1,6 +1,7 @@
 """Annotations for the files in a stage's signature: `Dep`, `Out` and its variants, for use inside ``Annotated``."""
 
 import os
+import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -13,6 +14,8 @@ from pivot_core.values import Value
 __pivot_module__ = "pivot"
 
 type PathLike = str | os.PathLike[str]
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://").match
 
 
 def _path_text(value: PathLike) -> str:
@@ -50,9 +53,15 @@ class _Several(Value):
             return values[0]
         return list(values) if isinstance(self.path, list) else tuple(values)
 
-    def _check_paths(self) -> None:
+    def _check_paths(self, url_hint: str) -> None:
         if not self.path and not isinstance(self.path, str):
             raise DefinitionError(f"{type(self).__name__} names no path")
+        url = next(filter(_URL, self.paths), None)
+        if url is not None:
+            raise DefinitionError(
+                f"{type(self).__name__}({url!r}): this is a URL, not the path of a file in the project",
+                hint=url_hint.format(url=url),
+            )
         twice = sorted({path for path in self.paths if self.paths.count(path) > 1})
         if twice:
             raise DefinitionError(f"{type(self).__name__} names {twice[0]!r} twice")
@@ -68,14 +77,17 @@ class Dep(_Several):
         loader: Turns the file into the parameter's value. For a path that ends with a ``/``, it loads each file of the
             directory, and the value is a mapping by relative path; with `PathOnly`, the value is the path itself.
         lazy: Load a file of such a mapping only when the stage gets it from the mapping, again each time.
+        count: Whether another content is a reason to run the stage again. Otherwise, it must only exist, and a stage
+            that writes it runs first.
     """
 
     path: str | tuple[str, ...] | list[str] = attrs.field(converter=_path_or_paths)
     loader: Reader[Any] = attrs.field(factory=PathOnly)
     lazy: bool = attrs.field(default=False, kw_only=True)
+    count: bool = attrs.field(default=True, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        self._check_paths()
+        self._check_paths("'pivot import-url {url}' brings it into the project, where its path can be a dep")
         if isinstance(self.loader, type) or not isinstance(self.loader, Reader):
             raise DefinitionError(
                 f"the loader of Dep({self.path!r}) has no method load(path): {_describe_loader(self.loader)}",
@@ -117,7 +129,7 @@ class Out(_Several):
     cache: bool = attrs.field(default=True, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        self._check_paths()
+        self._check_paths("let the stage write a file, which 'pivot push' uploads to a remote")
         if isinstance(self.loader, type) or not isinstance(self.loader, Writer):
             raise DefinitionError(
                 f"the loader of {type(self).__name__}({self.path!r}) has no method save(value, path): "

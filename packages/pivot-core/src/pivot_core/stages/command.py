@@ -81,7 +81,7 @@ class Command:
 def command(
     text: str,
     *,
-    deps: Sequence[PathLike] | Mapping[str, Any] = (),
+    deps: Sequence[PathLike | Dep] | Mapping[str, Any] = (),
     outs: Sequence[PathLike | Out] | Mapping[str, Any] = (),
     params: Mapping[str, Any] | None = None,
 ) -> Command:
@@ -97,7 +97,7 @@ def command(
     Args:
         text: The command, of one or several lines. ``${params.name}``, ``${deps.name}`` and ``${outs.name}`` are
             replaced by values and paths, quoted for the shell.
-        deps: The paths that it reads, or a mapping from names to them.
+        deps: The paths that it reads (or `Dep` for more than a path), or a mapping from names to them.
         outs: The paths that it writes (or `Out` for more than a path), or a mapping from names to them.
         params: Values by name for references in the command.
 
@@ -114,7 +114,7 @@ def make_command(text: object, deps: Any, outs: Any, params: Mapping[str, Any], 
         raise DefinitionError("a command must be a nonempty string")
     return Command(
         text=textwrap.dedent(text).strip(),
-        deps={name: Dep(path) for name, path in _named(deps, "deps")},
+        deps={name: dep if isinstance(dep, Dep) else Dep(dep) for name, dep in _named(deps, "deps")},
         outs={name: out if isinstance(out, Out) else Out(out) for name, out in _named(outs, "outs")},
         params=dict(params),
         location=location,
@@ -162,7 +162,7 @@ def _named(given: Any, argument: str) -> list[tuple[str, Any]]:
         return list(given.items())
     if isinstance(given, str) or not isinstance(given, Sequence):
         raise DefinitionError(f"{argument} must be a list of paths, or a mapping to them, not {type(given).__name__}")
-    pairs = [(" ".join(each.paths) if isinstance(each, Out) else str(each), each) for each in given]
+    pairs = [(" ".join(each.paths) if isinstance(each, Dep | Out) else str(each), each) for each in given]
     times = Counter(name for name, _ in pairs)
     twice = next((name for name in times if times[name] > 1), None)
     if twice is not None and argument == "outs":

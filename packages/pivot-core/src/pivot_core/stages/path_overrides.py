@@ -42,7 +42,7 @@ def _out(out: Out, path: Any) -> Out:
 
 def _dep(name: str, dep: Dep, deps: Mapping[str, Any]) -> Dep:
     if name in deps:
-        return Dep(deps[name], dep.loader, lazy=dep.lazy)
+        return Dep(deps[name], dep.loader, lazy=dep.lazy, count=dep.count)
     if isinstance(dep, PlaceholderDep):
         raise DefinitionError(
             f"parameter {name!r} has a PlaceholderDep, so its path must be given",

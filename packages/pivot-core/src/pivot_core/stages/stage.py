@@ -100,11 +100,12 @@ class Stage:
         Raises:
             StageError: A path leaves the project, or one path is declared as two outs.
         """
-        deps = {
-            self._resolve(path, f"Dep of parameter {name!r}", base, root)
-            for name, dep in self.deps.items()
-            for path in dep.paths
-        }
+        deps: set[ArtifactPath] = set()
+        counted: set[ArtifactPath] = set()
+        for name, dep in self.deps.items():
+            paths = {self._resolve(path, f"Dep of parameter {name!r}", base, root) for path in dep.paths}
+            deps |= paths
+            counted |= paths if dep.count else set()
         outs: dict[ArtifactPath, OutSpec] = {}
         labels: dict[ArtifactPath, str] = {}
         for key, out in self.outs.items():
@@ -134,6 +135,7 @@ class Stage:
             always=self.always,
             frozen=self.frozen,
             ttl=self.ttl,
+            uncounted=tuple(sorted(deps - counted)),
         )
 
     def _resolve(self, declared: str, what: str, base: str, root: str) -> ArtifactPath:

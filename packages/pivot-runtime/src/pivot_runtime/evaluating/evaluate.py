@@ -105,16 +105,18 @@ def observe(
     spec = stage.spec
     deps: dict[ArtifactPath, Artifact] = {}
     missing = []
+    will_run: set[str] = set()
     for path in spec.deps:
         writers = graph.writers(path)
         if not writers.isdisjoint(forecast.running):
+            will_run |= writers.intersection(forecast.running) if path not in spec.uncounted else set()
             continue
         found = _found(path, forecast.restored, view)
         if found is not None:
-            deps[path] = found
+            if path not in spec.uncounted:
+                deps[path] = found
         elif writers.isdisjoint(forecast.blocked):
             missing.append(path)
-    upstream = graph.upstream[spec.address]
     outs = {out.path: view.artifact_at(out.path) for out in spec.outs}
     return Observation(
         inputs=Inputs(
@@ -130,8 +132,8 @@ def observe(
         outs=outs,
         lost=() if lock is None else tuple(_lost(spec, outs, lock, view)),
         missing=tuple(missing),
-        upstream=tuple(sorted(upstream.intersection(forecast.running))),
-        blocked=tuple(sorted(upstream.intersection(forecast.blocked))),
+        upstream=tuple(sorted(will_run)),
+        blocked=tuple(sorted(graph.upstream[spec.address].intersection(forecast.blocked))),
         unresolved=stage.unresolved,
         taken=view.taken(spec, lock, outs),
         always=spec.always,

@@ -144,7 +144,8 @@ def _record(session: Session, evaluation: Evaluation, reason: str) -> None:
     stage, spec = evaluation.stage, evaluation.stage.spec
     outs = Outs(session).store(spec)
     session.store.persist(*(outs[out.path] for out in spec.outs if out.cache))  # no run can make them again
-    deps = {path: artifact for path in spec.deps if (artifact := session.artifact_at(path)) is not None}
+    counted = (path for path in spec.deps if path not in spec.uncounted)
+    deps = {path: artifact for path in counted if (artifact := session.artifact_at(path)) is not None}
     inputs = attrs.evolve(evaluation.observation.inputs, deps=deps)
     lock = StageLock(inputs, outs, stage.libraries, reason, None if spec.ttl is None else int(time.time()))
     lock_file.write(session.stores.layout.lock_file(spec.address), lock)
