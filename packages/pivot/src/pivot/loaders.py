@@ -5,10 +5,14 @@ from typing import TYPE_CHECKING, Any
 from pivot_core.errors import LoaderError
 from pivot_core.loaders import CSV, JSON, JSONL, YAML, PathOnly, Pickle, Reader, Text, Writer
 
-if TYPE_CHECKING:
-    from pivot_loaders import *  # noqa: F403  # type checkers read this, and nothing imports it
+if TYPE_CHECKING:  # type checkers read this, and nothing imports it
+    import pivot_loaders
+    from pivot_loaders import *  # noqa: F403
 
 __all__ = ["CSV", "JSON", "JSONL", "YAML", "PathOnly", "Pickle", "Reader", "Text", "Writer"]
+
+if TYPE_CHECKING:
+    __all__ += pivot_loaders.__all__
 
 _OF_PIVOT_LOADERS = (
     *("TOML", "Bytes", "Excel", "Feather", "Figure", "Image", "Joblib", "Npy", "Npz", "Parquet", "PolarsCSV"),
