@@ -81,13 +81,20 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def types(session: nox.Session) -> None:
-    """Strict types: all sources in one run, then each directory of tests, whose module names may repeat."""
+    """Strict types: all sources, each directory of tests, whose module names may repeat, and examples of the pages."""
     run_all(
         session,
         tool("mypy", *relative([package / "src" for package in PACKAGES.values()])),
         *(tool("mypy", path) for path in relative(TESTED)),
         tool("mypy", "noxfile.py", "tests", "conftest.py", "benchmarks"),
     )
+    with tempfile.TemporaryDirectory(prefix="examples-") as directory:
+        session.run(sys.executable, "tests/typed_examples.py", directory, external=True)
+        run_all(
+            session,
+            tool("mypy", directory),
+            tool("basedpyright", "--pythonpath", sys.executable, "--project", directory),
+        )
 
 
 @nox.session(venv_backend="none")

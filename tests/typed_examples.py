@@ -2,9 +2,10 @@
 
 Each titled block is a module, and so are all untitled blocks of a page together, since they share their names. The
 names of modules begin with that of their page, also where one imports another; a later version of a file is a module of
-its own. Blocks that are not run count as well, unless they are parts of something.
+its own. Blocks that are not run count as well, unless they are a part of something.
 """
 
+import json
 import pathlib
 import re
 import sys
@@ -15,7 +16,8 @@ PAGES = ("README.md", "docs/**/*.md", "packages/*/README.md", "examples/*/README
 PROGRAMS = ("examples/**/*.py",)
 
 _FENCE = re.compile(
-    r"^(?P<mark><!-- docs: [^>]*-->\n)?^(?P<indent> *)```python(?P<info>[^`\n]*)\n(?P<body>.*?)^(?P=indent)``` *$", re.M | re.S
+    r"^(?P<mark><!-- docs: [^>]*-->\n)?^(?P<indent> *)```python(?P<info>[^`\n]*)\n(?P<body>.*?)^(?P=indent)``` *$",
+    re.MULTILINE | re.DOTALL,
 )
 _TITLE = re.compile(r'title="([^"]+)"')
 
@@ -27,7 +29,7 @@ def modules(page: str, text: str) -> Iterator[tuple[str, str]]:
     versions: dict[str, int] = {}
     shared = ""
     for match in _FENCE.finditer(text):
-        if "not run" in (match["mark"] or "") and re.search(r"(?m)^(?:return|yield|await|async)\b", match["body"]):
+        if "not run: a part of" in (match["mark"] or ""):
             continue
         body = re.sub(rf"(?m)^{match['indent']}", "", match["body"])
         line = text.count("\n", 0, match.start("body"))
@@ -62,6 +64,8 @@ def main(directory: pathlib.Path) -> None:
         for path in sorted(ROOT.glob(pattern)):
             name = re.sub(r"\W", "_", path.relative_to(ROOT).as_posix().removesuffix(".py"))
             (directory / f"{name}.py").write_text(path.read_text())
+    settings = {"typeCheckingMode": "standard", "pythonVersion": "3.13", "failOnWarnings": True}
+    (directory / "pyrightconfig.json").write_text(json.dumps(settings))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import json
 import pathlib
-from typing import Annotated, TypedDict
+from typing import Annotated, Any, TypedDict
 
 import pivot
 
@@ -14,7 +14,7 @@ class PreprocessOutputs(TypedDict):
 
 
 def preprocess(
-    raw: Annotated[dict, pivot.Dep("data.json", pivot.loaders.JSON())],
+    raw: Annotated[dict[str, Any], pivot.Dep("data.json", pivot.loaders.JSON())],
 ) -> PreprocessOutputs:
     """Remove entries with missing values."""
     clean = [row for row in raw["records"] if all(row.values())]
@@ -28,7 +28,7 @@ class SummarizeOutputs(TypedDict):
 
 
 def summarize(
-    data: Annotated[dict, pivot.Dep("clean.json", pivot.loaders.JSON())],
+    data: Annotated[dict[str, Any], pivot.Dep("clean.json", pivot.loaders.JSON())],
 ) -> SummarizeOutputs:
     """Compute summary statistics."""
     records = data["records"]
