@@ -3,6 +3,7 @@
 All blocks of a page run in order, in one empty project:
 
 - `python`: executed; the blocks of a page share their names.
+- `python notebook`: executed as cells of one notebook, by a kernel in the project's directory.
 - any language with `title="pipeline.py"`: written to that file.
 - `bash`: run as one script, which must not fail.
 - `console`: each `$ command` is run and must print what the page shows; `…` stands for anything in a line, and alone
@@ -23,12 +24,16 @@ import subprocess
 import sys
 import types
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import attrs
 import pytest
 
 from pivot_core.pivot_yaml import schema
 from pivot_runtime.config.keys import KEYS
+
+if TYPE_CHECKING:
+    from nbclient import NotebookClient
 
 ROOT = pathlib.Path(__file__).parent.parent
 _TABLE = importlib.util.spec_from_file_location("make_config_table", ROOT / "docs/reference/make_config_table.py")
@@ -58,6 +63,7 @@ class Block:
     page: str
     line: int
     language: str
+    is_cell: bool
     title: str | None
     directive: str
     text: str
@@ -92,6 +98,7 @@ def blocks(page: str, text: str) -> Iterator[Block]:
             page=page,
             line=text.count("\n", 0, match.start()) + 1,
             language=info.split()[0],
+            is_cell=info.split()[1:] == ["notebook"],
             title=title["title"] if title else None,
             directive=directive["words"].strip() if directive else "",
             text=re.sub(rf"^{indent}", "", match["body"], flags=re.MULTILINE),
@@ -128,6 +135,8 @@ class Run:
     def __init__(self, project: pathlib.Path, name: str) -> None:
         self.project = project
         self.module = types.ModuleType(name)
+        self.resources = contextlib.ExitStack()
+        self._notebook: NotebookClient | None = None
 
     def step(self, block: Block) -> None:
         """Do what a block says.
@@ -141,6 +150,8 @@ class Run:
             path = self.project / block.title
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text)
+        elif block.is_cell:
+            self._cell(block)
         elif block.language == "python":
             self._python(block)
         elif block.language in SHELLS:
@@ -158,6 +169,23 @@ class Run:
             exec(compile(file.read_text(), file, "exec"), self.module.__dict__)
         except Exception as error:
             raise PageError(f"{block.where}: {error!r}") from error
+
+    def _cell(self, block: Block) -> None:
+        from nbclient import NotebookClient  # few pages need it
+        from nbclient.exceptions import CellExecutionError
+        from nbformat import NotebookNode
+
+        if self._notebook is None:
+            at = {"metadata": {"path": str(self.project)}}
+            empty = NotebookNode(nbformat=4, nbformat_minor=5, metadata={}, cells=[])
+            client = self._notebook = NotebookClient(empty, resources=at, timeout=120, kernel_name="python3")
+            self.resources.enter_context(client.setup_kernel(env=self._environment()))
+        cells = self._notebook.nb.cells
+        cells.append(NotebookNode(cell_type="code", source=block.text, metadata={}, outputs=[], execution_count=None))
+        try:
+            self._notebook.execute_cell(cells[-1], len(cells) - 1)
+        except CellExecutionError as error:
+            raise PageError(f"{block.where}: {error}") from error
 
     def _console(self, block: Block) -> None:
         for command, shown, is_last in dialogue(block.text):
@@ -190,6 +218,7 @@ class Run:
             "PATH": os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]]),
             "HOME": str(self.project.parent),
             "COLUMNS": "100",
+            "JUPYTER_PLATFORM_DIRS": "1",
             "NO_COLOR": "1",
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_AUTHOR_NAME": "Reader",
@@ -205,7 +234,7 @@ def run(page: str, text: str, project: pathlib.Path) -> None:
     name = re.sub(r"\W", "_", f"docs_{page}")
     doing = Run(project, name)
     try:
-        with contextlib.chdir(project):
+        with contextlib.chdir(project), doing.resources:
             for block in blocks(page, text):
                 doing.step(block)
     finally:

@@ -456,6 +456,7 @@ def test_the_environment_is_read_only_for_processes() -> None:
         "pivot_runtime.definitions.params",  # the variables that a stage declares
         "pivot_runtime.executors.in_process",  # restores the environment after a stage
         "pivot_runtime.git.calls",  # the environment of git
+        "pivot_runtime.interactive.call",  # the environment of a notebook or script
         "pivot_runtime.loading.host_client",  # the environment of a host
     }
 

@@ -1,13 +1,16 @@
 """Errors of this package, and `BrokenPipeline`, a pipeline that a command skips."""
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
 from pivot_core.errors import PivotError
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
+
+if TYPE_CHECKING:
+    from pivot_runtime.interactive.results import ReproResult
 
 
 class EngineError(PivotError):
@@ -55,6 +58,44 @@ class NestedError(EngineError):
             f"a stage of '{command}' (process {pid}) started this command, which would wait for that one to end",
             hint="declare the stage's inputs as deps; one command then runs the stages that write them, and the stage",
         )
+
+
+class InsideStageError(EngineError):
+    """A stage, or the import of a pipeline, calls a function that is for notebooks and scripts."""
+
+    def __init__(self, function: str) -> None:
+        super().__init__(
+            f"{function} is for notebooks and scripts; a stage, and the import of a pipeline, cannot call it",
+            hint="declare a file that the stage reads as a dep: Annotated[..., pivot.Dep(PATH, LOADER)]",
+        )
+
+
+class OutUnavailableError(EngineError):
+    """The content of an out is neither in the workspace nor in the cache."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class RunFailedError(EngineError):
+    """A run that `pivot.repro` did has not brought all stages up to date.
+
+    Attributes:
+        result: The result of the run.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, result: "ReproResult") -> None:
+        super().__init__(message)
+        self.result = result
+
+
+class PivotWarning(UserWarning):
+    """A problem that a function of Pivot reports and that does not stop it."""
+
+
+class StaleWarning(PivotWarning):
+    """An out is not the result of the current code and inputs."""
 
 
 class SourceChangedError(EngineError):

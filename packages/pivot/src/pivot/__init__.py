@@ -1,11 +1,28 @@
 """Change your code; Pivot knows what to run."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from pivot import loaders
 from pivot_core.errors import PivotError
 from pivot_core.params import Secret, StageParams
 from pivot_core.pipeline import Pipeline
 from pivot_core.stages.annotations import Dep, DirectoryOut, IncrementalOut, Metric, Out, PlaceholderDep
 from pivot_core.stages.command import Command, command
+
+if TYPE_CHECKING:
+    from pivot_runtime.errors import OutUnavailableError as OutUnavailableError
+    from pivot_runtime.errors import PivotWarning as PivotWarning
+    from pivot_runtime.errors import RunFailedError as RunFailedError
+    from pivot_runtime.errors import StaleWarning as StaleWarning
+    from pivot_runtime.interactive.load import load as load
+    from pivot_runtime.interactive.load import path as path
+    from pivot_runtime.interactive.repro import repro as repro
+    from pivot_runtime.interactive.results import ReproResult as ReproResult
+    from pivot_runtime.interactive.results import StageResult as StageResult
+    from pivot_runtime.interactive.results import StageState as StageState
+    from pivot_runtime.interactive.results import StatusResult as StatusResult
+    from pivot_runtime.interactive.status import status as status
 
 __all__ = [
     "Command",
@@ -22,3 +39,29 @@ __all__ = [
     "command",
     "loaders",
 ]
+
+_INTERACTIVE = {
+    "load": "pivot_runtime.interactive.load",
+    "path": "pivot_runtime.interactive.load",
+    "repro": "pivot_runtime.interactive.repro",
+    "status": "pivot_runtime.interactive.status",
+    "ReproResult": "pivot_runtime.interactive.results",
+    "StageResult": "pivot_runtime.interactive.results",
+    "StageState": "pivot_runtime.interactive.results",
+    "StatusResult": "pivot_runtime.interactive.results",
+    "OutUnavailableError": "pivot_runtime.errors",
+    "PivotWarning": "pivot_runtime.errors",
+    "RunFailedError": "pivot_runtime.errors",
+    "StaleWarning": "pivot_runtime.errors",
+}
+"""The names for notebooks and scripts, by module; a pipeline that imports Pivot imports none of these modules."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _INTERACTIVE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_INTERACTIVE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_INTERACTIVE})

@@ -8,7 +8,7 @@ from pivot_cache.files.hashing import hash_file
 from pivot_cache.objects import sha256
 from pivot_cache.objects.contents import ObjectSet, objects_of
 from pivot_cache.objects.store import ObjectStore
-from pivot_cache.remotes import partial_file
+from pivot_cache.remotes import event_loop, partial_file
 from pivot_cache.remotes.download import PART, Downloader
 from pivot_cache.remotes.options import IncompleteTreeError, Retry, TransferCounts, TransferResult, TransferSettings
 from pivot_cache.remotes.protocol import Remote, RemoteCorruptError, RemoteForgedError, RemoteNotFoundError
@@ -32,19 +32,19 @@ def push(
     wanted: ObjectSet, there: set[str], store: ObjectStore, remote: Remote, options: TransferSettings
 ) -> TransferResult:
     """Upload the wanted objects that are not known to be on the remote."""
-    return asyncio.run(_Session(store, remote, options).push(wanted, there))
+    return event_loop.run(_Session(store, remote, options).push(wanted, there))
 
 
 def fetch(
     artifacts: Collection[Artifact], here: set[str], store: ObjectStore, remote: Remote, options: TransferSettings
 ) -> TransferResult:
     """Download the objects of artifacts that the store lacks."""
-    return asyncio.run(_Session(store, remote, options).fetch(artifacts, here))
+    return event_loop.run(_Session(store, remote, options).fetch(artifacts, here))
 
 
 def ask(sizes: Mapping[str, int | None], remote: Remote, options: TransferSettings) -> set[str]:
     """The ones of these objects that the remote has, with the right size if it is known."""
-    return asyncio.run(_ask(sizes, remote, options))
+    return event_loop.run(_ask(sizes, remote, options))
 
 
 async def _ask(sizes: Mapping[str, int | None], remote: Remote, options: TransferSettings) -> set[str]:

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from pivot_cache.remotes import event_loop
 from pivot_cache.remotes.options import Retry, TransferSettings
 from pivot_cache.remotes.protocol import Remote, RemoteError, RunKeeper
 from pivot_cache.state import run_cache
@@ -34,7 +35,7 @@ def share(records: Iterable[RunRecord], remote: Remote, options: TransferSetting
     if options.known is not None and not options.refresh:
         for name in options.known.among(remote.identity, wanted):
             del wanted[name]
-    return asyncio.run(_share(wanted, remote, options)) if wanted else 0
+    return event_loop.run(_share(wanted, remote, options)) if wanted else 0
 
 
 async def _share(wanted: Mapping[str, tuple[str, bytes]], remote: Remote, options: TransferSettings) -> int:
@@ -55,7 +56,7 @@ def find(keys: Iterable[str], remote: Remote, options: TransferSettings) -> dict
         RemoteError: The remote refuses, fails, or cannot keep run records.
     """
     wanted = list(dict.fromkeys(keys))
-    found = asyncio.run(_find(wanted, remote, options)) if wanted else []
+    found = event_loop.run(_find(wanted, remote, options)) if wanted else []
     return {
         key: tuple(record for data in each for record in _parse(key, data))
         for key, each in zip(wanted, found, strict=True)

@@ -128,6 +128,12 @@ def import_from_source(
     loader.path_stats, loader.source_to_code = no_cache_for_user_code, noting
 
 
+def is_importing_from_source() -> bool:
+    """Whether `import_from_source` was called here: this process imports user code for Pivot, or runs a stage."""
+    loader: Any = importlib.machinery.SourceFileLoader
+    return bool(loader.path_stats.__module__ == __name__)
+
+
 def _code(cache: CodeCache | None, source: bytes, path: str, make: Callable[[], CodeType]) -> CodeType:
     """The code of a source file, which is compiled only if the cache does not have it.
 

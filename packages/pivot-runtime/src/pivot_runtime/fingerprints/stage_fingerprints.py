@@ -11,6 +11,7 @@ from pivot_core.paths import ArtifactPath
 from pivot_core.spec import StageSpec
 from pivot_core.stages.annotations import Dep, Out
 from pivot_core.stages.command import KEY
+from pivot_core.stages.out_values import out_values
 from pivot_core.stages.stage import Stage
 from pivot_fingerprint import Fingerprinter, Manifest
 from pivot_runtime.definitions import params
@@ -92,13 +93,14 @@ class StageFingerprints:
     def _loaded(self, declared: DeclaredStage, fingerprinter: Fingerprinter) -> LoadedStage:
         spec, stage, values, command = declared
         env = params.variables(stage, spec.address) if stage.env else {}
+        outs = tuple(out_values(stage, base=spec.base, root=str(self._root)))
         if command is not None:
             env = environ_changes.named_by(command.texts[KEY], self._assigned) | env
             loaded = stage_of(attrs.evolve(spec, named=command.named), command.manifest, values, env)
-            return attrs.evolve(loaded, texts=command.texts)
+            return attrs.evolve(loaded, texts=command.texts, values=outs)
         with self._recorder.paused():
             manifest, steady = self._fingerprint(spec, stage, fingerprinter)
-        return attrs.evolve(stage_of(spec, manifest, values, env), steady=steady)
+        return attrs.evolve(stage_of(spec, manifest, values, env), steady=steady, values=outs)
 
     def _fingerprint(
         self, spec: StageSpec, stage: Stage, fingerprinter: Fingerprinter

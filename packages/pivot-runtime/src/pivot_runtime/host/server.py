@@ -120,6 +120,8 @@ class Host:
                     stream=message["stream"],
                     spawn=message["fresh"],
                 )
+            case "read" if self._imported is not None:
+                self._read(message, self._imported)
             case "stop":
                 self._stopping = True
                 if self._runs is not None:
@@ -135,6 +137,16 @@ class Host:
         if self._runs is None:
             self._runs = StageRuns(imported, self._own, self._live_code)
         return self._runs
+
+    def _read(self, message: Mapping[str, Any], imported: ImportedPipeline) -> None:
+        from pivot_runtime.worker import read_value  # lazy: few commands do this
+
+        stage, files = imported.stages[message["address"]].stage, message["files"]
+        with parent_death.dying_with(self._coordinator):
+            failure = read_value.read_values(
+                stage, message["key"], files, message["result"], directory=message["directory"]
+            )
+        wire.send(wire.EVENTS_FD, {"event": "read", "failure": failure})
 
     def _load(self, message: Mapping[str, Any]) -> None:
         timer = ImportTimer(self._is_user_code)

@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 
 import attrs
 
-from pivot_core.errors import PivotError
+from pivot_core.errors import LoaderError, PivotError
 from pivot_core.progress import no_progress
 from pivot_runtime.definitions.read_ahead import ReadAhead
 from pivot_runtime.errors import HostError, LoadError
@@ -262,6 +262,27 @@ class HostClient:
             if found is not None:
                 return found["place"], found["libraries"]
         return "", {}
+
+    def read(
+        self, address: str, key: str, files: Sequence[pathlib.Path], result: pathlib.Path, *, directory: bool
+    ) -> None:
+        """Read files with the loader of a stage's out; the list of their values is pickled into the file ``result``.
+
+        Raises:
+            LoaderError: The loader fails, or its value cannot be pickled.
+            HostError: The host died.
+        """
+        request = {"address": address, "key": key, "files": list(map(str, files)), "result": str(result)}
+        self.send({"op": "read", **request, "directory": directory})
+        answers: list[dict[str, Any]] = []
+        while not answers:
+            answers = [message for message in self.receive() if message["event"] == "read"]
+        failure = answers[0]["failure"]
+        if failure is not None:
+            error = LoaderError(f"the loader of {address} failed: {failure['summary']}", hint=failure["hint"])
+            if failure["detail"]:
+                error.add_note(failure["detail"].rstrip())
+            raise error
 
     def begin_to_close(self) -> None:
         """Let the host end, with all that it runs; `close` waits for that, and must be next."""

@@ -11,6 +11,7 @@ from pivot_core.code import CodeEntry, LibraryUse, UnresolvedCode
 from pivot_core.errors import GraphError
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, StageError, StageSpec
+from pivot_core.stages.out_values import OutValue
 from pivot_core.values import Value
 from pivot_runtime.freshness.load_trace import LoadTrace
 
@@ -57,6 +58,7 @@ class LoadedStage(Value):
         texts: The text of each entry without source lines: a command.
         steady: The digests for its values that may differ by chance; None if there are none.
         assigned: As ``env``, for each variable that the import of its pipeline set; those that it reads count.
+        values: The values that it returns, with their paths and loaders.
     """
 
     spec: StageSpec
@@ -70,6 +72,7 @@ class LoadedStage(Value):
     texts: Mapping[str, str] = attrs.field(factory=dict)
     assigned: Mapping[str, str] = attrs.field(factory=dict)
     steady: Steady | None = None
+    values: tuple[OutValue, ...] = ()
 
     @property
     def undeclared(self) -> tuple[str, ...]:
@@ -173,6 +176,7 @@ def stage_to_plain(stage: LoadedStage) -> dict[str, Any]:
         "env": dict(stage.env),
         "texts": dict(stage.texts),
         "steady": stage.steady and stage.steady.to_plain(),
+        "values": [value.to_plain() for value in stage.values],
     }
 
 
@@ -209,6 +213,7 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
                 stage["texts"],
                 data["assigned"],
                 stage["steady"] and Steady.from_plain(stage["steady"]),
+                tuple(map(OutValue.from_plain, stage["values"])),
             )
             for stage in data["stages"]
         ),

@@ -123,7 +123,7 @@ def _repro(  # as `repro`
                 on_import=report,
                 guard=guard,
                 runs_stages=not options.in_process,
-                while_importing=_import_running,
+                while_importing=functools.partial(_import_running, own_process=context.startup_state is not None),
                 while_loading=functools.partial(lock_files.read_ahead, context),
             ),
         ) as assembly,
@@ -150,12 +150,14 @@ def _repro(  # as `repro`
         return result
 
 
-def _import_running() -> None:
+def _import_running(*, own_process: bool) -> None:
+    """Import modules; in the process of another program, which has its own objects, do nothing else."""
     if all(name in sys.modules for name in _RUNNING):
         return
     for name in _RUNNING:
         importlib.import_module(name)
-    gc.freeze()  # the collector need not walk all modules again and again while the stages become objects
+    if own_process:
+        gc.freeze()  # the collector need not walk all modules again and again while the stages become objects
 
 
 def _open_session(context: CommandContext, assembly: Assembly) -> contextlib.AbstractContextManager["Session"]:
