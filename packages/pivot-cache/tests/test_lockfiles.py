@@ -103,6 +103,23 @@ def test_the_text_of_a_lock_is_exactly_this() -> None:
     assert lock_file.dumps(LOCK) == TEXT
 
 
+def test_a_lock_records_what_an_out_shows_and_no_comparison_depends_on_it() -> None:
+    path = ArtifactPath("scores.json")
+    without = StageLock(Inputs(1, outs=(OutSpec(path, cache=False),)), {path: Artifact(A, 7)})
+    lock = StageLock(Inputs(1, outs=(OutSpec(path, cache=False, kind="metric"),)), without.outs)
+
+    text = lock_file.dumps(lock)
+    assert '"scores.json": {"cache":false,"digest":"' in text
+    assert '"kind":"metric"' in text
+    assert [out.kind for out in lock_file.loads(text, "x.lock").inputs.outs] == ["metric"]
+    assert "kind" not in lock_file.dumps(without)
+    assert lock == without
+    assert lock.inputs.key() == without.inputs.key()
+    assert lock.inputs.same_lines(without.inputs)
+    with pytest.raises(LockFileError, match="must be a string"):
+        lock_file.loads(text.replace('"metric"', "1"), "x.lock")
+
+
 @given(locks())
 def test_locks_round_trip(lock: StageLock) -> None:
     text = lock_file.dumps(lock)

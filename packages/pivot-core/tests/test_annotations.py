@@ -94,5 +94,6 @@ def test_the_kinds_of_outs_as_plain_data() -> None:
         ("f", {"cache": True}),
         ("g", {"cache": True}),
     ]
+    assert [out.path.removeprefix("sub/") for out in spec.outs if out.kind == "metric"] == ["c.json"]
     assert spec.outs[0] == OutSpec(spec.outs[0].path)
     assert isinstance(Metric("m").loader, JSON)

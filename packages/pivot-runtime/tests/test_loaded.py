@@ -51,3 +51,11 @@ def test_paths_come_back_as_paths(loaded: Loaded) -> None:
 
     assert {type(path) for stage in stages for path in stage.spec.deps} <= {ArtifactPath}
     assert {type(out.path) for stage in stages for out in stage.spec.outs} <= {ArtifactPath}
+
+
+def test_what_an_out_shows_comes_back() -> None:
+    out = OutSpec(ArtifactPath("scores.json"), cache=False, kind="metric")
+    stage = LoadedStage(StageSpec("s", "p", "", Location("p.py", 1), outs=(out,)), {})
+    (found,) = from_plain(json.loads(json.dumps(to_plain(Loaded(1, (stage,), {}))))).stages
+
+    assert [each.kind for each in found.spec.outs] == ["metric"]

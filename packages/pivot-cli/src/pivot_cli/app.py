@@ -45,6 +45,8 @@ COMMANDS: Final[Commands] = {
     "list": ("pivot_cli.commands.list", "List stages with their deps and outs, and where they are defined."),
     "lock": ("pivot_cli.commands.lock", "Merge lock files."),
     "logs": ("pivot_cli.commands.logs", "Print the output of the last run of stages."),
+    "metrics": ("pivot_cli.commands.metrics", "Show the values of metrics, and how they differ between revisions."),
+    "params": ("pivot_cli.commands.params", "Show the parameters of stages, and how they differ between revisions."),
     "run": ("pivot_cli.commands.run", "Run exactly the named stages, on the current files."),
     "history": ("pivot_cli.commands.history", "List the last runs, the newest first."),
     "show": ("pivot_cli.commands.show", "Show a run: its stages, the reasons, times and resources."),

@@ -94,6 +94,19 @@ def remote_candidates(typed: str) -> "list[CompletionItem]":
     return [CompletionItem(each.name) for each in remotes if each.name.startswith(typed)]
 
 
+def revision_candidates(typed: str) -> "list[CompletionItem]":
+    """Return the branches and tags whose name begins with the typed text."""
+    from click.shell_completion import CompletionItem  # lazy
+
+    from pivot_runtime.git.commits import names  # lazy
+
+    try:
+        known = names(working_directory())
+    except (PivotError, OSError):
+        return []
+    return [CompletionItem(name, help=None) for name in known if name.startswith(typed)]
+
+
 def _stages() -> list[str]:
     """Return the bare names where they are unambiguous, and all addresses."""
     from pivot_runtime.loading.stage_index import known  # lazy

@@ -210,6 +210,63 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
     return _with_options(with_run_options, _RUN_OPTIONS)
 
 
+def _complete_revisions(_: click.Context, __: click.Parameter, typed: str) -> "list[CompletionItem]":
+    from pivot_cli.completion import revision_candidates  # lazy
+
+    return revision_candidates(typed)
+
+
+def revisions[F: Callable[..., Any]](most: int | None) -> Callable[[F], F]:
+    """Arguments: git revisions, at most so many."""
+
+    def check(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+        if most is not None and len(given) > most:
+            raise click.UsageError(f"at most {most} revisions can be compared, not {len(given)}")
+        return given
+
+    metavar = "[REV]..." if most is None else "[REV [REV]]"
+    return click.argument("revisions", nargs=-1, metavar=metavar, callback=check, shell_complete=_complete_revisions)
+
+
+narrowing = click.option(
+    "-t",
+    "--target",
+    "targets",
+    multiple=True,
+    metavar="TARGET",
+    shell_complete=complete_targets,
+    help="Only this stage or path; can be repeated.",
+)
+"""Option: which stages and paths, where arguments are revisions."""
+
+pull_content = click.option("--pull", is_flag=True, help="Fetch what the cache lacks from the default remote.")
+"""Option: whether content that the cache lacks is fetched."""
+
+_VALUE_FORMATS: Final = (
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
+    click.option("--md", "as_markdown", is_flag=True, help="Print a table in Markdown, such as for a pull request."),
+    click.option(
+        "--precision",
+        type=click.IntRange(1, 17),
+        metavar="N",
+        default=5,
+        help="Show numbers with N significant digits.  [default: 5]",
+    ),
+)
+
+
+def value_formats(command: Callable[..., int]) -> Callable[..., int]:
+    """Options: the form of values; the command receives them as its arguments ``form`` and ``precision``."""
+
+    @functools.wraps(command)
+    def with_form(*arguments: Any, as_json: bool, as_markdown: bool, **others: Any) -> int:
+        if as_json and as_markdown:
+            raise click.UsageError("--json and --md exclude each other")
+        return command(*arguments, form="json" if as_json else "md" if as_markdown else "text", **others)
+
+    return _with_options(with_form, _VALUE_FORMATS)
+
+
 def _with_options[F: Callable[..., Any]](command: F, options: tuple[Callable[[F], F], ...]) -> F:
     """Add these options to a command, in the order of its help."""
     for option in reversed(options):

@@ -3,6 +3,7 @@
 import os
 import posixpath
 from collections.abc import Mapping
+from typing import Final
 
 import attrs
 
@@ -10,6 +11,9 @@ from pivot_core import paths
 from pivot_core.errors import DefinitionError
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
+
+METRIC: Final = "metric"
+"""The kind of an out with values that `pivot metrics` shows."""
 
 
 @attrs.frozen(order=True)
@@ -29,22 +33,24 @@ class Location:
 
 @attrs.frozen(eq=False, repr=False)
 class OutSpec(Value):
-    """The declaration of an out; every field is part of the inputs key.
+    """The declaration of an out; every field except its kind is part of the inputs key.
 
     Attributes:
         path: Its path.
         cache: Whether its content is stored in the cache.
         directory: Whether it is a directory.
         incremental: Whether a run starts from its last content.
+        kind: The use that people make of its content, such as `METRIC`; ``""`` for most outs. It is not compared.
     """
 
     path: ArtifactPath
     cache: bool = True
     directory: bool = False
     incremental: bool = False
+    kind: str = attrs.field(default="", eq=False)
 
     def facts(self) -> dict[str, bool]:
-        """Everything except the path; rarely set flags are omitted if false."""
+        """Everything that is compared, except the path; rarely set flags are omitted if false."""
         facts = {"cache": self.cache}
         if self.directory:
             facts["directory"] = True

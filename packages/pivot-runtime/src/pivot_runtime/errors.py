@@ -201,6 +201,16 @@ class GitObjectMissingError(GitError):
     """Git lacks an object that it refers to."""
 
 
+class RevisionError(EngineError):
+    """A revision on the command line is not that of a commit."""
+
+
+class ContentError(EngineError):
+    """The content of an out at a revision is not available, or cannot be understood."""
+
+    exit_code: ClassVar[int] = 1
+
+
 class GitSetupError(EngineError):
     """Git cannot be set up for a project."""
 

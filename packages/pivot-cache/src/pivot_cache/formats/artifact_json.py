@@ -196,25 +196,30 @@ def outs(value: object, field: str) -> tuple[dict[ArtifactPath, Artifact], tuple
     """An object of one out per path: the artifacts, and their declarations, sorted."""
     found = _by_path(value, field, _out)
     specs = [
-        OutSpec(path, cache=cache, directory=artifact.tree, incremental=incremental)
-        for path, (artifact, cache, incremental) in sorted(found.items())
+        OutSpec(path, cache=cache, directory=artifact.tree, incremental=incremental, kind=kind)
+        for path, (artifact, cache, incremental, kind) in sorted(found.items())
     ]
-    return {path: artifact for path, (artifact, _, _) in found.items()}, tuple(specs)
+    return {path: artifact for path, (artifact, *_) in found.items()}, tuple(specs)
 
 
-def _out(value: object, field: str) -> tuple[Artifact, bool, bool]:
+def _out(value: object, field: str) -> tuple[Artifact, bool, bool, str]:
     record = mapping(value, field)
     if "cache" not in record:
         raise FieldError(below(field, "cache"), "is missing")
     cache = boolean(record.pop("cache"), below(field, "cache"))
     incremental = boolean(record.pop("incremental", False), below(field, "incremental"))
-    return artifact(record, field), cache, incremental
+    kind = text(record.pop("kind", ""), below(field, "kind"))
+    return artifact(record, field), cache, incremental, kind
 
 
 def encode_out(artifact: Artifact, spec: OutSpec) -> dict[str, object]:
     """The plain form that `outs` reads."""
     plain: dict[str, object] = {**encode(artifact), "cache": spec.cache}
-    return {**plain, "incremental": True} if spec.incremental else plain
+    if spec.incremental:
+        plain["incremental"] = True
+    if spec.kind:
+        plain["kind"] = spec.kind
+    return plain
 
 
 _LIBRARY = frozenset({"version", "names"})

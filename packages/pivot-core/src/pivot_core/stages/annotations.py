@@ -9,6 +9,7 @@ import attrs
 
 from pivot_core.errors import DefinitionError
 from pivot_core.loaders import JSON, PathOnly, Reader, Writer
+from pivot_core.spec import METRIC
 from pivot_core.values import Value
 
 __pivot_module__ = "pivot"
@@ -123,6 +124,7 @@ class Out(_Several):
     """
 
     incremental: ClassVar[bool] = False
+    kind: ClassVar[str] = ""
 
     path: str | tuple[str, ...] | list[str] = attrs.field(converter=_path_or_paths)
     loader: Writer[Any] = attrs.field(factory=PathOnly)
@@ -155,7 +157,12 @@ class Out(_Several):
 
 @attrs.frozen(eq=False, repr=False)
 class Metric(Out):
-    """A small file for git, such as scores: hashed, but not stored in the cache. Saved as JSON by default."""
+    """A small file for git, such as scores: hashed, but not stored in the cache. Saved as JSON by default.
+
+    ``pivot metrics`` shows its values.
+    """
+
+    kind: ClassVar[str] = METRIC
 
     loader: Writer[Any] = attrs.field(factory=JSON)
     cache: bool = attrs.field(default=False, kw_only=True)

@@ -120,7 +120,9 @@ class Stage:
                         hint="declare it once, or let one of them be written to another path",
                     )
                 labels[path] = label
-                outs[path] = OutSpec(path, cache=out.cache, directory=out.directory, incremental=out.incremental)
+                outs[path] = OutSpec(
+                    path, cache=out.cache, directory=out.directory, incremental=out.incremental, kind=out.kind
+                )
         return StageSpec(
             name=self.name,
             pipeline=pipeline,

@@ -36,12 +36,14 @@ class Record(Value):
         artifact: The recorded artifact.
         address: The stage that wrote it; None if it is tracked without a stage.
         cache: Whether its content is stored in the cache; otherwise it is for git.
+        kind: The kind of the out, as in `pivot_core.spec.OutSpec`, if its lock names it.
     """
 
     path: ArtifactPath
     artifact: Artifact
     address: str | None = None
     cache: bool = True
+    kind: str = attrs.field(default="", eq=False)
 
     @property
     def tracked(self) -> bool:
@@ -175,10 +177,24 @@ def read(context: CommandContext, *, mending: Container[str] = ()) -> Records:
         NewerFormatError: A lock file requires a newer Pivot.
     """
     damaged: dict[ArtifactPath, CacheError] = {}
+    locks = read_locks(context)
+    return _combined(context, locks, _tracked(context, damaged, mending), damaged)
+
+
+def of_locks(context: CommandContext, locks: Mapping[str, StageLock]) -> Records:
+    """The records in lock files of one revision, without tracked data; contradictions are reported as by `read`."""
+    return _combined(context, locks, (), {})
+
+
+def _combined(
+    context: CommandContext,
+    locks: Mapping[str, StageLock],
+    tracked: Iterable[tuple[Record, str]],
+    damaged: dict[ArtifactPath, CacheError],
+) -> Records:
     found: dict[ArtifactPath, Record] = {}
     sources: dict[ArtifactPath, str] = {}
-    locks = dict(_locks(context))
-    for record, source in (*_locked(locks), *_tracked(context, damaged, mending)):
+    for record, source in (*_locked(locks), *tracked):
         other = found.setdefault(record.path, record)
         sources.setdefault(record.path, source)
         if other.artifact != record.artifact:
@@ -206,26 +222,32 @@ def code_files(context: CommandContext) -> dict[str, str]:
         NewerFormatError: A lock file requires a newer Pivot.
     """
     found: dict[str, str] = {}
-    for address, lock in _locks(context):
+    for address, lock in read_locks(context).items():
         for entry in (*lock.inputs.code.values(), *lock.inputs.observed.values()):
             if entry.location is not None:
                 found.setdefault(entry.location.file, address)
     return found
 
 
-def _locks(context: CommandContext) -> Iterator[tuple[str, StageLock]]:
-    """Each lock file by the address of its stage."""
+def read_locks(context: CommandContext) -> dict[str, StageLock]:
+    """Each lock file by the address of its stage; damaged ones are skipped with a notice.
+
+    Raises:
+        NewerFormatError: A lock file requires a newer Pivot.
+    """
+    found = {}
     for address in stage_addresses(context.project.layout.stages_dir):
         lock = lock_files.read(context, address)
         if lock is not None:
-            yield address, lock
+            found[address] = lock
+    return found
 
 
 def _locked(locks: Mapping[str, StageLock]) -> Iterator[tuple[Record, str]]:
     for address, lock in locks.items():
         for spec in lock.inputs.outs:
             yield (
-                Record(spec.path, lock.outs[spec.path], address, spec.cache),
+                Record(spec.path, lock.outs[spec.path], address, spec.cache, spec.kind),
                 lock_name(address),
             )
 

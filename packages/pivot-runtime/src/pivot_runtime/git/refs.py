@@ -8,10 +8,7 @@ import contextlib
 import os
 import pathlib
 import re
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
-from typing import IO
 
 import attrs
 
@@ -21,8 +18,8 @@ from pivot_core.paths import STATE_DIR
 from pivot_core.values import Value
 from pivot_runtime.errors import GitError, GitObjectMissingError
 from pivot_runtime.git import calls
+from pivot_runtime.git.objects import LINK, MODULE, TREE, GitObjects, entries, failed, started
 
-_TREE, _LINK, _MODULE = b"40000", b"120000", b"160000"
 _HEADS = ("ORIG_HEAD", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD")
 _AUTOSTASHES = ("rebase-merge/autostash", "rebase-apply/autostash", "MERGE_AUTOSTASH")
 _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -145,7 +142,7 @@ class Repository:
     @contextlib.contextmanager
     def reading(self) -> "Iterator[RefReader]":
         """A reader of this repository's files, which returns each content once."""
-        with _Objects.opened(self._root, self._git) as objects:
+        with GitObjects.opened(self._root, self._git) as objects:
             yield RefReader(self, _Walk(objects))
 
     def underway(self) -> Iterator[tuple[str, str]]:
@@ -190,11 +187,11 @@ class Repository:
             listed = self._run("ls-files", "--stage", "-z", "--full-name", ":/", directory=worktree.directory)
             for entry in listed.split(b"\0"):
                 facts, _, path = entry.partition(b"\t")
-                if path and facts.startswith(_MODULE):
+                if path and facts.startswith(MODULE):
                     pin(facts.decode().split(" ")[1])
                 elif path and _names_objects(os.fsdecode(path)):
                     mode, oid, _ = facts.decode().split(" ")
-                    if mode.encode() not in (_LINK, _MODULE):
+                    if mode.encode() not in (LINK, MODULE):
                         yield f"index of {worktree.directory}", os.fsdecode(path), oid
 
     def _flags(self, directory: pathlib.Path | None) -> tuple[str, ...]:
@@ -205,12 +202,12 @@ class Repository:
         return os.fsdecode(self._run(*arguments, directory=directory))
 
     def _run(self, *arguments: str, directory: pathlib.Path | None = None) -> bytes:
-        done = _started(
+        done = started(
             lambda: calls.run(directory or self._root, *self._flags(directory), *arguments),
         )
         errors = done.stderr.decode(errors="replace")
         if done.returncode or "ignoring broken ref" in errors:
-            raise _failed(arguments[0], errors)
+            raise failed(arguments[0], errors)
         return done.stdout
 
 
@@ -250,63 +247,10 @@ class RefReader:
             yield from self._walk.tip(where, commit)
 
 
-class _Objects:
-    """Reads git's objects through one process."""
-
-    def __init__(self, process: "subprocess.Popen[bytes]", errors: IO[bytes]) -> None:
-        self._process = process
-        self._errors = errors
-
-    @classmethod
-    @contextlib.contextmanager
-    def opened(cls, directory: pathlib.Path, flags: tuple[str, ...]) -> "Iterator[_Objects]":
-        with tempfile.TemporaryFile() as errors:
-            process = _started(lambda: calls.start(directory, *flags, "cat-file", "--batch", stderr=errors))
-            try:
-                yield cls(process, errors)
-            finally:
-                for stream in (process.stdin, process.stdout):
-                    if stream is not None:
-                        with contextlib.suppress(OSError):
-                            stream.close()
-                process.wait()
-
-    def get(self, name: str) -> tuple[str, str, bytes]:
-        """The id, kind and content of a named object.
-
-        Raises:
-            GitError: There is no such object.
-        """
-        asked, answers = self._process.stdin, self._process.stdout
-        if asked is None or answers is None:
-            raise GitError("git cat-file has no streams")
-        try:
-            asked.write(f"{name}\n".encode())
-            asked.flush()
-            head = answers.readline().split()
-            if head[-1:] == [b"missing"]:
-                raise GitObjectMissingError(
-                    f"git does not have {name}", hint="nothing was removed: see 'git fsck', or fetch what is missing"
-                )
-            if len(head) != 3:  # noqa: PLR2004 - id, kind, size
-                raise _failed("cat-file", self._said() or f"object {name} is missing")
-            oid, kind, size = head[0].decode(), head[1].decode(), int(head[2])
-            data = answers.read(size + 1)
-        except OSError:
-            raise _failed("cat-file", self._said()) from None
-        if len(data) != size + 1:
-            raise _failed("cat-file", self._said() or f"object {name} is cut short")
-        return oid, kind, data[:-1]
-
-    def _said(self) -> str:
-        self._errors.seek(0)
-        return self._errors.read().decode(errors="replace")
-
-
 class _Walk:
     """Walks through trees; reads each tree and each file once, however many refs contain it."""
 
-    def __init__(self, objects: _Objects) -> None:
+    def __init__(self, objects: GitObjects) -> None:
         self._objects = objects
         self._trees: set[tuple[str, str]] = set()
         self._blobs: set[tuple[str, bool]] = set()
@@ -336,46 +280,18 @@ class _Walk:
             if (oid, inside) in self._trees:
                 continue
             self._trees.add((oid, inside))
-            for mode, name, entry in _entries(self._objects.get(oid)[2], len(oid) // 2):
+            for mode, name, entry in entries(self._objects.get(oid)[2], len(oid) // 2):
                 below = f"{path}{name}"
-                if mode == _TREE:
+                if mode == TREE:
                     if not inside:
                         pending.append((f"{below}/", entry, STATE_DIR if name == STATE_DIR else ""))
                     elif inside == STATE_DIR and name == STAGES:
                         pending.append((f"{below}/", entry, f"{STATE_DIR}/{STAGES}"))
-                elif mode == _MODULE:
+                elif mode == MODULE:
                     self.pins.add(entry)
-                elif mode != _LINK and _names_objects(below):
+                elif mode != LINK and _names_objects(below):
                     yield from self.blob(where, below, entry)
-
-
-def _entries(data: bytes, length: int) -> Iterator[tuple[bytes, str, str]]:
-    """The mode, name and id of every entry of a tree."""
-    start = 0
-    while start < len(data):
-        space = data.index(b" ", start)
-        end = data.index(b"\0", space)
-        yield data[start:space], os.fsdecode(data[space + 1 : end]), data[end + 1 : end + 1 + length].hex()
-        start = end + 1 + length
 
 
 def _names_objects(path: str) -> bool:
     return is_lock(path) if path.endswith(LOCK_SUFFIX) else path.endswith(pvt.SUFFIX)
-
-
-def _started[T](start: Callable[[], T]) -> T:
-    try:
-        return start()
-    except OSError as error:
-        raise GitError(
-            f"cannot run git: {error.strerror}",
-            hint="install git: without it, the needs of this repository's branches are unknown",
-        ) from None
-
-
-def _failed(command: str, errors: str) -> GitError:
-    lines = errors.strip().splitlines()
-    return GitError(
-        f"git {command} failed: {lines[-1] if lines else 'no message'}",
-        hint="nothing was removed, since it may be needed; see 'git fsck'",
-    )

@@ -157,7 +157,7 @@ def stage_to_plain(stage: LoadedStage) -> dict[str, Any]:
         "base": stage.spec.base,
         "location": _from_location(stage.spec.location),
         "deps": list(stage.spec.deps),
-        "outs": [[out.path, out.facts()] for out in stage.spec.outs],
+        "outs": [[out.path, out.facts(), out.kind] for out in stage.spec.outs],
         "mutex": list(stage.spec.mutex),
         "resources": dict(stage.spec.resources),
         "named": list(stage.spec.named),
@@ -192,7 +192,7 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
                     base=stage["base"],
                     location=Location(*stage["location"]),
                     deps=tuple(ArtifactPath(path) for path in stage["deps"]),
-                    outs=tuple(_out(path, facts) for path, facts in stage["outs"]),
+                    outs=tuple(_out(path, facts, kind) for path, facts, kind in stage["outs"]),
                     mutex=tuple(stage["mutex"]),
                     resources=stage["resources"],
                     named=tuple(ArtifactPath(path) for path in stage["named"]),
@@ -224,12 +224,13 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
     )
 
 
-def _out(path: str, facts: Mapping[str, bool]) -> OutSpec:
+def _out(path: str, facts: Mapping[str, bool], kind: str) -> OutSpec:
     return OutSpec(
         ArtifactPath(path),
         cache=facts["cache"],
         directory=facts.get("directory", False),
         incremental=facts.get("incremental", False),
+        kind=kind,
     )
 
 

@@ -117,7 +117,16 @@ def readable(context: CommandContext) -> Assembly:
     Raises:
         PivotError: There is no pipeline, or what is known contradicts itself.
     """
-    return _readable(context, untrusted=_has_untrusted_snapshots(context.project))[0]
+    return readable_and_closed(context)[0]
+
+
+def readable_and_closed(context: CommandContext) -> tuple[Assembly, list[pathlib.Path]]:
+    """Return the same, and the files of all other stages.
+
+    Raises:
+        PivotError: There is no pipeline, or what is known contradicts itself.
+    """
+    return _readable(context, untrusted=_has_untrusted_snapshots(context.project))
 
 
 def _readable(context: CommandContext, *, untrusted: bool) -> tuple[Assembly, list[pathlib.Path]]:

@@ -1,0 +1,38 @@
+"""Prints values at several revisions in the requested form, and notes on stderr."""
+
+import json
+
+from pivot_cli.comparing import values
+from pivot_cli.comparing.values import Wording
+from pivot_cli.terminal import console
+from pivot_runtime.comparing.comparison import Comparison
+
+
+def print_values(found: Comparison, words: Wording, *, form: str, precision: int) -> int:
+    """Print the values at each revision; return the exit code."""
+    if form == "json":
+        console.data(json.dumps(values.show_json(found, words), indent=2))
+    else:
+        console.data(values.show_table(found, words, precision, markdown=form == "md"))
+    return _report(found, words)
+
+
+def print_changes(found: Comparison, words: Wording, *, form: str, precision: int, every: bool) -> int:
+    """Print what differs between two revisions; return the exit code."""
+    if form == "json":
+        console.data(json.dumps(values.diff_json(found, words, every=every), indent=2))
+    else:
+        console.data(values.diff_table(found, words, precision, every=every, markdown=form == "md"))
+    return _report(found, words)
+
+
+def _report(found: Comparison, words: Wording) -> int:
+    for note, hint in values.notes(found, words):
+        console.note(note)
+        if hint:
+            console.hint(hint)
+    for problem, _ in found.problems:
+        console.error(problem)
+    for hint in dict.fromkeys(hint for _, hint in found.problems if hint):
+        console.hint(hint)
+    return 1 if found.problems else 0

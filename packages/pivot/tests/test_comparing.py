@@ -1,0 +1,183 @@
+"""Results and parameters of the workspace and of git revisions, side by side."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+
+import pytest
+from harness import Project
+
+PIPELINE = """\
+from typing import Annotated, Any
+
+import pivot
+from pivot.loaders import JSON, Text
+
+pipeline = pivot.Pipeline("p")
+
+
+class Settings(pivot.StageParams):
+    rate: float = 0.1
+    token: Annotated[str, pivot.Secret] = "hunter2"
+
+
+@pipeline.register
+def train(
+    scale: Annotated[float, pivot.Dep("scale.json", JSON())], params: Settings
+) -> Annotated[dict[str, Any], pivot.Metric("metrics.json")]:
+    return {"accuracy": scale * params.rate, "test": {"loss": 1.5, "nan": float("nan")}}
+
+
+@pipeline.register
+def score(
+    scale: Annotated[float, pivot.Dep("scale.json", JSON())],
+) -> Annotated[float, pivot.Metric("out/score.json", cache=True)]:
+    return scale
+"""
+
+
+def git(project: Project, *arguments: str) -> str:
+    return subprocess.run(
+        ["git", "-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "init.defaultBranch=main", *arguments],
+        cwd=project.root,
+        check=True,
+        capture_output=True,
+        text=True,
+        env={key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
+    ).stdout
+
+
+def commit(project: Project, message: str = "state") -> None:
+    git(project, "add", "-A")
+    git(project, "commit", "-q", "-m", message)
+
+
+@pytest.fixture
+def project(make: Callable[[str], Project]) -> Project:
+    """A project in a repository, with one run in it."""
+    project = make(PIPELINE)
+    project.write("scale.json", "2")
+    project.write(".gitignore", "/out/\n__pycache__\n")
+    git(project, "init", "-q")
+    project.pivot("repro")
+    commit(project)
+    return project
+
+
+def test_metrics_of_the_workspace_and_of_revisions(project: Project) -> None:
+    assert project.pivot("metrics", "show").stdout == (
+        "PATH            NAME       workspace\n"
+        "metrics.json    accuracy         0.2\n"
+        "metrics.json    test.loss        1.5\n"
+        "metrics.json    test.nan         nan\n"
+        "out/score.json                     2\n"
+    )
+    assert project.pivot("metrics", "diff").stdout == "No metrics changed between HEAD and the workspace.\n"
+
+    project.write("scale.json", "3")
+    before = project.snapshot()
+    done = project.pivot("metrics", "show", "-t", "score")
+    assert done.stdout.endswith("out/score.json                2\n")
+    assert "note: score is stale: its metrics are those of the last run\n" in done.stderr
+    assert project.snapshot() == before
+
+    project.pivot("repro")
+    assert project.pivot("metrics", "diff").stdout == (
+        "PATH            NAME      HEAD  workspace  CHANGE\n"
+        "metrics.json    accuracy   0.2        0.3    +0.1\n"
+        "out/score.json               2          3      +1\n"
+    )
+    commit(project)
+    (project.root / "out/score.json").unlink()  # a revision needs no checkout, nor the workspace its files
+    found = project.json("metrics", "diff", "HEAD~1", "HEAD", "--json", "--all", "-t", "metrics.json")
+    assert (found["from"], found["to"], found["changed"], found["problems"]) == ("HEAD~1", "HEAD", True, [])
+    (file,) = found["metrics"]
+    assert (file["path"], file["stage"]) == ("metrics.json", "p.train")
+    assert {each["name"]: (each["old"], each["new"]) for each in file["values"]} == {
+        "accuracy": (0.2, pytest.approx(0.3)),
+        "test.loss": (1.5, 1.5),
+        "test.nan": ("NaN", "NaN"),
+    }
+    shown = project.json("metrics", "show", "HEAD~1", "HEAD", "--json", "-t", "out")
+    assert [each["values"] for each in shown["metrics"]] == [{"HEAD~1": {"": 2}, "HEAD": {"": 3}}]
+    assert project.pivot("metrics", "diff", "HEAD~1", "--md", "--precision", "1", "-t", "train").stdout == (
+        "| path | name | HEAD~1 | workspace | change |\n"
+        "| --- | --- | ---: | ---: | ---: |\n"
+        "| metrics.json | accuracy | 0.2 | 0.3 | +0.1 |\n"
+    ).replace("HEAD~1", "HEAD\\~1")
+
+
+def test_what_is_wrong_with_metrics_is_said(project: Project) -> None:
+    project.write("metrics.json", '{"accuracy": 1}')
+    done = project.pivot("metrics", "diff", "--json")
+    assert "note: metrics.json is not what the last run wrote: it was edited since\n" in done.stderr
+    assert [each["edited"] for each in json.loads(done.stdout)["metrics"]] == [True]
+
+    project.write("metrics.json", "a,b\n1,2\n")
+    project.pivot("cache", "drop", "--force", "score")
+    done = project.pivot("metrics", "diff", "HEAD", code=1)
+    assert "error: metrics.json is not JSON: " in done.stderr
+    assert "error: the cache does not have the recorded content of out/score.json (at HEAD)\n" in done.stderr
+    assert "hint: --pull fetches it from the remote\n" in done.stderr
+    assert "no remote is configured" in project.pivot("metrics", "show", "HEAD", "--pull", code=2).stderr
+
+    done = project.pivot("metrics", "show", "mian", code=2)
+    assert done.stderr == "error: git knows no commit 'mian'\nhint: did you mean main?\n"
+    assert "at most 2 revisions" in project.pivot("metrics", "diff", "a", "b", "c", code=2).stderr
+    assert "hint: did you mean train?" in project.pivot("metrics", "show", "-t", "trian", code=2).stderr
+
+    git(project, "rm", "-q", "-r", "--cached", ".pivot/stages")
+    git(project, "commit", "-q", "-m", "without locks")
+    done = project.pivot("metrics", "show", "HEAD")
+    assert done.stdout.startswith("No metrics are recorded")
+    assert "note: no run is recorded at HEAD: there are no lock files\n" in done.stderr
+
+
+def test_locks_of_runs_before_kinds_were_recorded_are_not_rewritten(project: Project) -> None:
+    for name in ("train", "score"):
+        project.replace(f".pivot/stages/p.{name}.lock", ',"kind":"metric"', "")
+    locks = {name: project.read(f".pivot/stages/p.{name}.lock") for name in ("train", "score")}
+    commit(project)
+    assert len(project.json("metrics", "show", "--json")["metrics"]) == 2
+    assert len(project.json("metrics", "show", "HEAD", "--json")["metrics"]) == 2
+    assert "2 stages cached" in project.pivot("repro").stdout
+    assert {name: project.read(f".pivot/stages/p.{name}.lock") for name in locks} == locks
+
+
+def test_params_of_the_next_run_and_of_revisions(project: Project) -> None:
+    assert project.pivot("params", "show").stdout == ("STAGE  NAME   workspace\ntrain  rate   0.1\ntrain  token  ***\n")
+    project.write("params.yaml", "train:\n  rate: 0.25\n  token: other\n")
+    done = project.pivot("params", "diff")
+    assert done.stdout == (
+        "STAGE  NAME   HEAD  workspace  CHANGE\ntrain  rate   0.1   0.25        +0.15\ntrain  token  ***   ***\n"
+    )
+    assert "note: the last run of 'train' had other values of rate, token\n" in done.stderr
+    project.pivot("repro")
+    commit(project)
+    found = project.json("params", "diff", "HEAD~1", "HEAD", "--json", "-t", "metrics.json")
+    assert found["params"] == [
+        {
+            "stage": "train",
+            "values": [
+                {"name": "rate", "old": 0.1, "new": 0.25, "changed": True, "change": 0.15},
+                {"name": "token", "old": "***", "new": "***", "changed": True},
+            ],
+        }
+    ]
+    project.write("pipeline.py", "raise ValueError('no')\n")
+    done = project.pivot("params", "show")
+    assert "train  rate" in done.stdout
+    assert "note: what the pipelines declare is unknown: " in done.stderr
+
+
+def test_without_a_repository_only_the_workspace_is_shown(make: Callable[[str], Project]) -> None:
+    project = make(PIPELINE)
+    project.write("scale.json", "2")
+    done = project.pivot("metrics", "show")
+    assert done.stdout.startswith("No metrics are recorded")
+    assert "note: no run is recorded in the workspace: there are no lock files\n" in done.stderr
+    done = project.pivot("metrics", "diff", code=2)
+    assert "is not in a git repository" in done.stderr
+    git(project, "init", "-q")
+    assert "error: there is no commit yet" in project.pivot("params", "diff", code=2).stderr
