@@ -3,13 +3,14 @@
 import pathlib
 from typing import Annotated, Any, TypedDict
 
+import attrs
 import pytest
 
 from pivot_core.errors import DefinitionError
 from pivot_core.loaders import JSON, Text
 from pivot_core.pipeline import Pipeline
-from pivot_core.spec import OutSpec
-from pivot_core.stages.annotations import Dep, DirectoryOut, IncrementalOut, Metric, Out, PlaceholderDep
+from pivot_core.spec import OutSpec, PlotOptions
+from pivot_core.stages.annotations import Dep, DirectoryOut, IncrementalOut, Metric, Out, PlaceholderDep, Plot
 
 ANY: Any = Text  # the class, where an instance belongs
 NUMBER: Any = 1
@@ -74,6 +75,7 @@ class Outs(TypedDict):
     directory: Annotated[None, DirectoryOut("d")]
     log: Annotated[str, IncrementalOut("e", Text())]
     several: Annotated[list[str], Out(["g", "f"], Text())]
+    plot: Annotated[str, Plot("h.csv", Text(), x="step", y="loss")]
 
 
 def stage() -> Outs:
@@ -93,7 +95,34 @@ def test_the_kinds_of_outs_as_plain_data() -> None:
         ("e", {"cache": True, "incremental": True}),
         ("f", {"cache": True}),
         ("g", {"cache": True}),
+        ("h.csv", {"cache": True}),
     ]
+    assert [(out.kind, out.plot) for out in spec.outs if out.plot] == [("plot", PlotOptions(x="step", y=("loss",)))]
+    assert attrs.evolve(spec.outs[-1], kind="", plot=None) == spec.outs[-1]
     assert [out.path.removeprefix("sub/") for out in spec.outs if out.kind == "metric"] == ["c.json"]
     assert spec.outs[0] == OutSpec(spec.outs[0].path)
     assert isinstance(Metric("m").loader, JSON)
+
+
+@pytest.mark.parametrize(
+    ("options", "problem", "hint"),
+    [
+        ({"kind": "lines"}, "Plot('a', kind='lines'): there is no such kind", "did you mean line?"),
+        ({"kind": "?"}, "Plot('a', kind='?'): there is no such kind", "it is one of line, scatter, bar, confusion"),
+        ({"x": 1}, "Plot('a'): x must be a text, not 1", None),
+        ({"y": ["b", 2]}, "Plot('a'): y must be a text, not ('b', 2)", None),
+    ],
+)
+def test_options_that_no_plot_has(options: Any, problem: str, hint: str | None) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        Plot("a", **options)
+    assert (str(caught.value), caught.value.hint) == (problem, hint)
+
+
+def test_the_options_of_a_plot_as_plain_data() -> None:
+    options = Plot("a", y=["b", "c"], kind="bar", title="T", group="g").options
+
+    assert options.to_plain() == {"kind": "bar", "y": ["b", "c"], "group": "g", "title": "T"}
+    assert PlotOptions.from_plain(options.to_plain()) == options
+    assert PlotOptions.from_plain({}) == Plot("a").options == PlotOptions()
+    assert Out("a").options is None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pivot_core.pivot_yaml.declare import Declaration, DeclarationError, read_declarations
 from pivot_core.pivot_yaml.schema import SCHEMA, text
 from pivot_core.pivot_yaml.validate import ValidationError, check
-from pivot_core.stages.annotations import Dep, DirectoryOut, Out
+from pivot_core.stages.annotations import Dep, DirectoryOut, Out, Plot
 from pivot_core.stages.interpolation import Path
 
 
@@ -106,6 +106,16 @@ def test_a_command_keeps_what_is_filled_later() -> None:
         ({"fit": {"cmd": "x", "deps": {"k": {"path": "s3://b/x"}}}}, "pivot.yaml:4: Dep('s3://b/x'): this is a", None),
         ({"fit": {"python": "a:b", "outs": {"k": {"path": "x"}}}}, "pivot.yaml:4: 'k' of 'outs' of a python", None),
         ({"fit": {"cmd": "x", "outs": {"k": ["x", "x"]}}}, "pivot.yaml:4: Out names 'x' twice", None),
+        (
+            {"fit": {"cmd": "x", "outs": [{"path": "x", "plot": {"kind": "lin"}}]}},
+            "pivot.yaml:4: Plot('x', kind='lin'): there is no such kind",
+            "did you mean line?",
+        ),
+        (
+            {"fit": {"cmd": "x", "outs": [{"path": "x", "directory": True, "plot": True}]}},
+            "pivot.yaml:4: Plot('x/'): a plot is a file",
+            "remove the /",
+        ),
         ({"fit": {"cmd": "x", "outs": ["x", {"path": "x"}]}}, "pivot.yaml:3: 'outs' names 'x' twice", "remove one"),
         ({"fit": {"cmd": "x", "matrix": {"a": []}}}, "pivot.yaml:4: 'a' of 'matrix' must not be empty", None),
         ({"fit": {"cmd": "x", "matrix": {"a": [1, 1]}}}, "pivot.yaml:4: two values of 'a' have", "name: value"),
@@ -154,6 +164,23 @@ LONG = {"x0": "a" * 100, **{f"x{n}": f"${{x{n - 1}}}" * 100 for n in range(1, 30
 def test_short_files_that_expand_without_bound_are_refused(data: Any, rest: Any, told: str) -> None:
     with pytest.raises(DeclarationError, match=rf"pivot.yaml:{told}"):
         stages(data, **rest)
+
+
+def test_outs_that_are_plots() -> None:
+    drawn = {"kind": "line", "x": "step", "y": "loss", "title": "Loss"}
+    outs = [
+        "a",
+        {"path": "b", "plot": True},
+        {"path": "c", "cache": False, "plot": drawn},
+        {"path": "d", "plot": False},
+    ]
+    (found,) = stages({"s": {"cmd": "x", "outs": outs}}).values()
+    assert list(found.outs.values()) == [
+        Out("a"),
+        Plot("b"),
+        Plot("c", cache=False, kind="line", x="step", y="loss", title="Loss"),
+        Out("d"),
+    ]
 
 
 def test_outs_in_a_list_go_by_their_paths() -> None:

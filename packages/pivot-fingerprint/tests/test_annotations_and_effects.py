@@ -243,3 +243,46 @@ def test_other_expressions_count_as_code(take: Take) -> None:
     ]
 
     assert all(changes)
+
+
+OUTS = """
+from typing import Annotated, Literal, NotRequired, TypedDict
+class Plot:
+    def __init__(self, path, loader=None, **options):
+        self.path = path
+class Outs(TypedDict):
+    loss: Annotated[list, Plot("loss.csv", loader=len, title="Loss", y=["a", "b"])]
+    other: Annotated[dict[str, int], Plot("other.csv"), "a text"]
+    third: NotRequired[Literal["x"]]
+def stage(x):
+    return Outs(loss=[], other={})
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "counts"),
+    [
+        ('title="Loss"', 'title="Losses"', False),
+        (', y=["a", "b"]', "", False),
+        ('y=["a", "b"]', 'kind="bar"', False),
+        ("loss.csv", "l.csv", True),
+        ("loader=len", "loader=max", True),
+        ("a text", "another", True),
+        ('"x"', '"y"', True),
+        ("class Plot:", "class Drawn:\n    pass\nclass Plot(Drawn):", True),
+    ],
+)
+def test_the_words_with_which_a_typed_dict_says_how_plots_are_displayed_do_not_count(
+    old: str, new: str, counts: bool, take: Take
+) -> None:
+    assert (take(OUTS).digest != take(OUTS.replace(old, new, 1)).digest) == counts
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("return Outs(loss=[], other={})", "return Outs.__annotations__"), ("class Outs(TypedDict)", "class Outs(dict)")],
+)
+def test_they_count_where_something_may_read_them(old: str, new: str, take: Take) -> None:
+    project = OUTS.replace(old, new)
+
+    assert take(project).digest != take(project.replace('title="Loss"', 'title="Losses"')).digest

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pivot_core.lock import CodeEntry, UnresolvedCode
 from pivot_core.paths import ArtifactPath
-from pivot_core.spec import Location, OutSpec, StageSpec
+from pivot_core.spec import Location, OutSpec, PlotOptions, StageSpec
 from pivot_runtime.loading.loaded import Loaded, LoadedStage, from_plain, to_plain
 
 TEXT = st.text("ab.é\n\"\\'\udcff", max_size=5)
@@ -54,8 +54,8 @@ def test_paths_come_back_as_paths(loaded: Loaded) -> None:
 
 
 def test_what_an_out_shows_comes_back() -> None:
-    out = OutSpec(ArtifactPath("scores.json"), cache=False, kind="metric")
+    out = OutSpec(ArtifactPath("scores.csv"), kind="plot", plot=PlotOptions("bar", y=("a",)))
     stage = LoadedStage(StageSpec("s", "p", "", Location("p.py", 1), outs=(out,)), {})
     (found,) = from_plain(json.loads(json.dumps(to_plain(Loaded(1, (stage,), {}))))).stages
 
-    assert [each.kind for each in found.spec.outs] == ["metric"]
+    assert [(each.kind, each.plot) for each in found.spec.outs] == [("plot", out.plot)]

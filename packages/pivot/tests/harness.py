@@ -102,7 +102,7 @@ INSIDE = frozenset(
             "list",
         ),
         *("lock", "logs", "pull", "push", "remote", "repro", "run", "schema", "show", "status", "track", "untrack"),
-        *("metrics", "params", "verify"),
+        *("metrics", "params", "plots", "report", "verify"),
     }
 )
 
@@ -110,7 +110,21 @@ INSIDE = frozenset(
 SLOW_IMPORTS = re.compile(r"^note: (?:still importing \S+, for |importing \S+ [(…]|imported \S+ in ).*\n", re.MULTILINE)
 """Lines that only a busy machine has, in tests whose imports are short."""
 LOADING = frozenset(
-    {"commit", "dag", "doctor", "fingerprint", "list", "metrics", "params", "repro", "run", "status", "verify"}
+    {
+        "commit",
+        "dag",
+        "doctor",
+        "fingerprint",
+        "list",
+        "metrics",
+        "params",
+        "plots",
+        "report",
+        "repro",
+        "run",
+        "status",
+        "verify",
+    }
 )
 """Commands that may import a pipeline, in a process that is best forked from theirs."""
 

@@ -12,7 +12,7 @@ from harness import Project
 
 from pivot_cli import app
 
-ELSEWHERE = {"completion", "fetch", "lock", "metrics", "params", "pull", "push"}
+ELSEWHERE = {"completion", "fetch", "lock", "metrics", "params", "plots", "pull", "push", "report"}
 """Commands whose examples need a shell, git or a remote."""
 LEFT_OUT = {"logs --follow", "repro --watch", "verify --allow-missing"}
 """Examples that may not end by themselves, or need a remote."""

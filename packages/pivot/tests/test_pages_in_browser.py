@@ -9,11 +9,15 @@ from browser import Page, browser
 from harness import Project
 
 from pivot_cli.pages.graph import NodeDetail, graph_data, graph_page
+from pivot_cli.pages.plots import plots_page
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath
-from pivot_core.spec import Location, OutSpec, StageSpec
+from pivot_core.spec import Location, OutSpec, PlotOptions, StageSpec
+from pivot_runtime.comparing.plots import PlotComparison, PlotSide, PlotSubject
+from pivot_runtime.comparing.series import Axes
 from pivot_runtime.inspecting.overview import Overview
 
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="30" height="9"><path d="M0 0h9v9z" fill="red"/></svg>'
 HOSTILE = "<img src=x onerror='owned=1'></script><script>owned=1</script>"
 
 PROBLEMS = """() => {
@@ -121,6 +125,7 @@ def test_the_graph_of_a_project(make: Callable[[str], Project]) -> None:
         "load": {"cmd": "cp in.txt data.txt", "deps": ["in.txt"], "outs": ["data.txt"]},
         "fit": {"cmd": "cp data.txt model.txt", "deps": ["data.txt"], "outs": ["model.txt"]},
         "late": {"cmd": "cp model.txt end.txt", "deps": ["model.txt"], "outs": ["end.txt"]},
+        "kept": {"cmd": "exit 1", "frozen": True},
     }
     project.write("pivot.yaml", json.dumps({"pipeline": "p", "stages": stages}))
     project.write("in.txt", "x" * 1200)
@@ -128,12 +133,12 @@ def test_the_graph_of_a_project(make: Callable[[str], Project]) -> None:
     file = project.write("dag.html", project.pivot("dag", "--format", "html").stdout)
 
     page = window.open(file, dark=True)
-    assert page.text("#legend").split("\n") == ["2 cached", "1 stale"]
+    assert page.text("#legend").split("\n") == ["2 cached", "1 stale", "1 frozen"]
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 24, 31)"
     page.click("#theme")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     states = dict(page.evaluate(SIGNS))
-    assert states.keys() == {"load: cached", "fit: cached", "late: stale"}
+    assert states.keys() == {"load: cached", "fit: cached", "late: stale", "kept: frozen"}
     assert states["load: cached"] == states["fit: cached"] != states["late: stale"]
 
     page.hover("g.node:nth-child(1)")
@@ -141,13 +146,13 @@ def test_the_graph_of_a_project(make: Callable[[str], Project]) -> None:
     assert facts[:3] == ["load", "state", "cached"]
     assert {"took", "wrote", "1.2 kB", "in.txt", "data.txt"} <= set(facts)
     page.press("f")
-    assert page.text("#legend").split("\n") == ["3 files", "2 cached", "1 stale", "1 missing"]
+    assert page.text("#legend").split("\n") == ["3 files", "2 cached", "1 stale", "1 missing", "1 frozen"]
     page.hover("g.node:nth-child(3)")
     assert page.text("#tip").split("\n") == ["data.txt", "file", "1.2 kB"]
 
     page.press("/")
     page.type("txt e")
-    assert page.text("#found") == "2 of 7"  # model.txt and end.txt
+    assert page.text("#found") == "2 of 8"  # model.txt and end.txt
     page.press("Enter")
     assert page.text("#found") == "1 of 2"
     page.press("Escape")
@@ -160,6 +165,59 @@ def test_the_graph_of_a_project(make: Callable[[str], Project]) -> None:
     assert seen == ["in.txt: artifact", "load: cached", "data.txt: artifact"]
     assert page.text("#tip").startswith("data.txt")
     assert page.problems() == []
+
+
+DRAWN = "new Promise(done => { const f = () => document.body.dataset.drawn ? done() : setTimeout(f, 20); f(); })"
+
+
+def test_charts_of_two_revisions(tmp_path: pathlib.Path) -> None:
+    """Each kind of chart and images are drawn offline, without evaluating text as code, whatever the values."""
+    window = browser()
+    rows = tuple({"x": number, "y": number * 2.5, "c.d": HOSTILE if number else "[b]"} for number in range(5))
+    sides = PlotSide("HEAD", rows), PlotSide(HOSTILE, rows[1:])
+    kinds = [
+        Axes("line", "x", ("y",)),
+        Axes("scatter", "y", ("x",), "c.d"),
+        Axes("bar", "c.d", ("x", "y")),
+        Axes("confusion", "x", ("c.d",)),
+    ]
+    plots = [PlotSubject(f"{axes.kind}.csv", "train", PlotOptions(title=HOSTILE), "", axes, sides) for axes in kinds]
+    images = PlotSide("HEAD", image=SVG), PlotSide("v1", image=SVG.replace(b"red", b"blue"))
+    plots.append(PlotSubject("figure.svg", "train", PlotOptions(), "image/svg+xml", None, images))
+    file = tmp_path / "plots.html"
+    file.write_text(plots_page(PlotComparison(("HEAD", HOSTILE), tuple(plots)), HOSTILE))
+    page = window.open(file, dark=True)
+    page.evaluate(DRAWN)
+
+    assert page.evaluate("[...document.querySelectorAll('.chart svg.marks')].length") == 4
+    assert page.evaluate("document.querySelectorAll('#chart-0 path[aria-roledescription=\"line mark\"]').length") == 2
+    assert page.evaluate("document.querySelectorAll('#chart-2 path[aria-roledescription=\"bar\"]').length") == 18
+    assert HOSTILE[:20] in page.text("#chart-0")
+    assert page.evaluate("[...document.images].map(image => image.naturalWidth)") == [30, 30]
+    assert page.evaluate("typeof owned") == "undefined"
+    page.click("#theme")
+    assert page.problems() == []
+
+
+def test_a_report(ran: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """The graph and the timeline are drawn in it, and follow its theme."""
+    window = browser()
+    file = tmp_path / "report.html"
+    file.write_text(Project(ran).pivot("report", "-o", "-").stdout)
+    for width, dark in (400, True), (1400, False):
+        page = window.open(file, width=width, dark=dark)
+        inside = (
+            "[...document.querySelectorAll('iframe')].map(frame => frame.contentDocument.querySelectorAll('{}').length)"
+        )
+        assert page.evaluate(inside.format("g.node")) == [2, 0]
+        assert page.evaluate(inside.format(".bar")) in ([0, 4], [0, 5], [0, 6], [0, 7])
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.click("#theme")
+        schemes = (
+            "[...document.querySelectorAll('iframe')].map(f => f.contentDocument.documentElement.style.colorScheme)"
+        )
+        assert page.evaluate(schemes) == (["light"] if dark else ["dark"]) * 2
+        assert page.problems() == []
 
 
 ROWS = """() => {

@@ -22,6 +22,7 @@
       uploads/                          -     uploads in parts that are under way
       run.guard                         -     held while a command changes the project
       logs/                             -     what stages printed
+      pages/<name>.html                 -     pages for a browser
       history/<number>.jsonl            -     what a run did, a line per event; the last 100
       project                           -     its name, which distinguishes it from others that share a cache
       unfinished/                       -     the stages that run, or were running when their run was killed
@@ -295,6 +296,10 @@ class Layout(Value):
     def log_file(self, address: str) -> Path:
         """The log of the last run of a stage."""
         return Path(f"{self._prefix}{STATE_DIR}/{DATABASES}/logs/{address}.log")
+
+    def page_file(self, name: str) -> Path:
+        """A page for a browser."""
+        return self.database_dir / "pages" / f"{name}.html"
 
     def created_file(self, address: str) -> Path:
         """The names of files that the command of a shell stage was observed to create."""

@@ -210,7 +210,8 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
     return _with_options(with_run_options, _RUN_OPTIONS)
 
 
-def _complete_revisions(_: click.Context, __: click.Parameter, typed: str) -> "list[CompletionItem]":
+def complete_revisions(_: click.Context, __: click.Parameter, typed: str) -> "list[CompletionItem]":
+    """Return the branches and tags that complete the typed text."""
     from pivot_cli.completion import revision_candidates  # lazy
 
     return revision_candidates(typed)
@@ -225,7 +226,7 @@ def revisions[F: Callable[..., Any]](most: int | None) -> Callable[[F], F]:
         return given
 
     metavar = "[REV]..." if most is None else "[REV [REV]]"
-    return click.argument("revisions", nargs=-1, metavar=metavar, callback=check, shell_complete=_complete_revisions)
+    return click.argument("revisions", nargs=-1, metavar=metavar, callback=check, shell_complete=complete_revisions)
 
 
 narrowing = click.option(
@@ -241,6 +242,32 @@ narrowing = click.option(
 
 pull_content = click.option("--pull", is_flag=True, help="Fetch what the cache lacks from the default remote.")
 """Option: whether content that the cache lacks is fetched."""
+
+
+_PAGE_OUTPUT: Final = (
+    click.option(
+        "-o",
+        "--output",
+        "path",
+        type=click.Path(dir_okay=False),
+        metavar="FILE",
+        help="Write the page to FILE; - is stdout.  [default: a file in .pivot/state.db/pages]",
+    ),
+    click.option("--open", "in_browser", is_flag=True, help="Open the page in the browser."),
+)
+
+
+def page_output(command: Callable[..., int]) -> Callable[..., int]:
+    """Options: where a page is written; the command receives them as its argument ``output``."""
+
+    @functools.wraps(command)
+    def with_output(*arguments: Any, path: str | None, in_browser: bool, **others: Any) -> int:
+        from pivot_cli.pages.output import PageOptions  # lazy
+
+        return command(*arguments, output=PageOptions(path, in_browser), **others)
+
+    return _with_options(with_output, _PAGE_OUTPUT)
+
 
 _VALUE_FORMATS: Final = (
     click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),

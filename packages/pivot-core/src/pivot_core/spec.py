@@ -3,7 +3,7 @@
 import os
 import posixpath
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final, Self
 
 import attrs
 
@@ -14,6 +14,8 @@ from pivot_core.values import Value
 
 METRIC: Final = "metric"
 """The kind of an out with values that `pivot metrics` shows."""
+PLOT: Final = "plot"
+"""The kind of an out that `pivot plots` draws."""
 
 
 @attrs.frozen(order=True)
@@ -32,8 +34,41 @@ class Location:
 
 
 @attrs.frozen(eq=False, repr=False)
+class PlotOptions(Value):
+    """How a plot is drawn; no run depends on it. An empty value leaves the choice to Pivot.
+
+    Attributes:
+        kind: ``line``, ``scatter``, ``bar`` or ``confusion``.
+        x: The column of the horizontal axis; for ``confusion``, that of the predicted class.
+        y: The columns of the vertical axis; for ``confusion``, that of the actual class.
+        group: The column whose values are drawn in different colours.
+        title: The title.
+        x_label: The name of the horizontal axis.
+        y_label: The name of the vertical axis.
+    """
+
+    kind: str = ""
+    x: str = ""
+    y: tuple[str, ...] = ()
+    group: str = ""
+    title: str = ""
+    x_label: str = ""
+    y_label: str = ""
+
+    def to_plain(self) -> dict[str, Any]:
+        """The options that are not empty, as data for JSON."""
+        plain = {name: getattr(self, name) for name in attrs.fields_dict(PlotOptions) if getattr(self, name)}
+        return plain | ({"y": list(self.y)} if self.y else {})
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """The options in such data."""
+        return cls(**{**plain, "y": tuple(plain.get("y", ()))})
+
+
+@attrs.frozen(eq=False, repr=False)
 class OutSpec(Value):
-    """The declaration of an out; every field except its kind is part of the inputs key.
+    """The declaration of an out; every field except its kind and its plot is part of the inputs key.
 
     Attributes:
         path: Its path.
@@ -41,6 +76,7 @@ class OutSpec(Value):
         directory: Whether it is a directory.
         incremental: Whether a run starts from its last content.
         kind: The use that people make of its content, such as `METRIC`; ``""`` for most outs. It is not compared.
+        plot: How a `PLOT` is drawn; it is neither compared nor recorded.
     """
 
     path: ArtifactPath
@@ -48,6 +84,7 @@ class OutSpec(Value):
     directory: bool = False
     incremental: bool = False
     kind: str = attrs.field(default="", eq=False)
+    plot: PlotOptions | None = attrs.field(default=None, eq=False)
 
     def facts(self) -> dict[str, bool]:
         """Everything that is compared, except the path; rarely set flags are omitted if false."""

@@ -7,7 +7,7 @@ from pivot import loaders
 from pivot_core.errors import PivotError
 from pivot_core.params import Secret, StageParams
 from pivot_core.pipeline import Pipeline
-from pivot_core.stages.annotations import Dep, DirectoryOut, IncrementalOut, Metric, Out, PlaceholderDep
+from pivot_core.stages.annotations import Dep, DirectoryOut, IncrementalOut, Metric, Out, PlaceholderDep, Plot
 from pivot_core.stages.command import Command, command
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ __all__ = [
     "Pipeline",
     "PivotError",
     "PlaceholderDep",
+    "Plot",
     "Secret",
     "StageParams",
     "command",

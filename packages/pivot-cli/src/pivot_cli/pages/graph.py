@@ -26,7 +26,7 @@ class NodeDetail(Value):
     """The facts about a stage or a file that are shown beside its name.
 
     Attributes:
-        state: ``cached``, ``stale`` or ``blocked`` for a stage; ``missing`` for a file that does not exist.
+        state: ``cached``, ``stale``, ``blocked`` or ``frozen`` for a stage; ``missing`` for a file that does not exist.
         facts: Pairs of a word and a text.
     """
 
@@ -108,6 +108,8 @@ def _node(node: graph.Node, known: Mapping[str, NodeDetail], whole: Graph) -> di
 
 
 def _state(stage: StageStatus) -> str:
+    if stage.evaluation.stage.spec.frozen:
+        return "frozen"
     blocked = stage.evaluation.decision.verdict is Verdict.BLOCKED
     return "cached" if stage.cached else "blocked" if blocked else "stale"
 

@@ -11,6 +11,9 @@ from typing import Any
 
 from pivot_cli.terminal import formats
 
+GENERATOR = '<meta name="generator" content="Pivot">'
+"""Marks a page, which a later one may replace."""
+_HASH = re.compile(r"'sha256-[^']+'")
 _MARKUP = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
 
@@ -20,7 +23,13 @@ def escape(text: str) -> str:
 
 
 def build(
-    title: str, body: str, data: Mapping[str, Any], *, parts: Sequence[str], libraries: Sequence[str] = ()
+    title: str,
+    body: str,
+    data: Mapping[str, Any],
+    *,
+    parts: Sequence[str],
+    libraries: Sequence[str] = (),
+    frames: Sequence[str] = (),
 ) -> str:
     """Return a page.
 
@@ -33,12 +42,13 @@ def build(
         data: The values for the scripts.
         parts: The names of the scripts and styles that draw the page, without the extension.
         libraries: The names of the vendored libraries that the scripts use.
+        frames: Pages that the body contains in frames, whose scripts the policy allows too.
     """
-    known = importlib.resources.files("pivot_cli.pages")
     scripts = [_library(name) for name in libraries]
-    scripts.append("\n".join(known.joinpath("parts", f"{name}.js").read_text("utf-8") for name in ("base", *parts)))
-    styles = "\n".join(known.joinpath("parts", f"{name}.css").read_text("utf-8") for name in ("base", *parts))
-    hashes = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
+    scripts.append("\n".join(_part(f"{name}.js") for name in ("base", *parts)))
+    styles = "\n".join(_part(f"{name}.css") for name in ("base", *parts))
+    inner = [digest for text in frames for digest in _HASH.findall(text[: text.index("<title>")])]
+    hashes = " ".join(dict.fromkeys([*(f"'sha256-{_digest(script)}'" for script in scripts), *inner]))
     policy = (
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
@@ -51,6 +61,7 @@ def build(
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         '<link rel="icon" href="data:,">',
+        GENERATOR,
         f"<title>{escape(title)}</title>",
         f"<style>\n{styles}</style>",
         "</head>",
@@ -66,7 +77,11 @@ def build(
 
 def template(name: str) -> str:
     """Return a part of a page that is HTML."""
-    return importlib.resources.files("pivot_cli.pages").joinpath("parts", f"{name}.html").read_text("utf-8")
+    return _part(f"{name}.html")
+
+
+def _part(name: str) -> str:
+    return importlib.resources.files("pivot_cli.pages").joinpath("parts", name).read_text("utf-8")
 
 
 def _library(name: str) -> str:

@@ -25,6 +25,19 @@ _DEP: Final = {
     "required": ["path"],
     "additionalProperties": False,
 }
+_PLOT: Final = {
+    "type": "object",
+    "properties": {
+        "kind": {"type": "string", "description": "The kind of chart: line, scatter, bar or confusion."},
+        "x": {"type": "string", "description": "The column of the horizontal axis, by default the number of the row."},
+        "y": {"description": "The column or columns of the vertical axis, by default all numbers.", **_PATHS},
+        "group": {"type": "string", "description": "A column whose values are drawn in different colours."},
+        "title": {"type": "string", "description": "The title; by default the path."},
+        "x_label": {"type": "string", "description": "The name of the horizontal axis."},
+        "y_label": {"type": "string", "description": "The name of the vertical axis."},
+    },
+    "additionalProperties": False,
+}
 _OUT: Final = {
     "type": "object",
     "properties": {
@@ -36,6 +49,10 @@ _OUT: Final = {
         "directory": {
             "description": "Whether it is a directory, as is a path that ends with a /.",
             **_or_reference({"type": "boolean"}),
+        },
+        "plot": {
+            "description": "Whether 'pivot plots' draws it, or how; this does not count as a change.",
+            "anyOf": [{"type": "boolean"}, _PLOT],
         },
     },
     "required": ["path"],

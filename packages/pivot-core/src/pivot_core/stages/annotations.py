@@ -3,13 +3,13 @@
 import os
 import re
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import attrs
 
-from pivot_core.errors import DefinitionError
+from pivot_core.errors import DefinitionError, suggest
 from pivot_core.loaders import JSON, PathOnly, Reader, Writer
-from pivot_core.spec import METRIC
+from pivot_core.spec import METRIC, PLOT, PlotOptions
 from pivot_core.values import Value
 
 __pivot_module__ = "pivot"
@@ -124,7 +124,7 @@ class Out(_Several):
     """
 
     incremental: ClassVar[bool] = False
-    kind: ClassVar[str] = ""
+    role: ClassVar[str] = ""
 
     path: str | tuple[str, ...] | list[str] = attrs.field(converter=_path_or_paths)
     loader: Writer[Any] = attrs.field(factory=PathOnly)
@@ -154,6 +154,11 @@ class Out(_Several):
         """Whether it is a directory, or, for several paths, whether each of them is one."""
         return self.paths[0].endswith("/")
 
+    @property
+    def options(self) -> PlotOptions | None:
+        """How it is drawn, if it is a plot."""
+        return None
+
 
 @attrs.frozen(eq=False, repr=False)
 class Metric(Out):
@@ -162,7 +167,7 @@ class Metric(Out):
     ``pivot metrics`` shows its values.
     """
 
-    kind: ClassVar[str] = METRIC
+    role: ClassVar[str] = METRIC
 
     loader: Writer[Any] = attrs.field(factory=JSON)
     cache: bool = attrs.field(default=False, kw_only=True)
@@ -171,6 +176,59 @@ class Metric(Out):
         super().__attrs_post_init__()
         if self.directory:
             raise DefinitionError(f"Metric({self.path!r}): a metric is a file", hint="remove the / at its end")
+
+
+PLOT_KINDS: Final = ("line", "scatter", "bar", "confusion")
+"""The kinds of charts."""
+
+
+def _columns(value: str | Sequence[str]) -> tuple[str, ...]:
+    return (() if not value else (value,)) if isinstance(value, str) else tuple(value)
+
+
+@attrs.frozen(eq=False, repr=False)
+class Plot(Out):
+    """A plot: a series in CSV, JSON or JSONL, which ``pivot plots`` draws, or an image, which it shows.
+
+    The options say how a series is drawn. They do not count as a change: a stage does not run again because of them.
+
+    Attributes:
+        kind: ``line`` (the default), ``scatter``, ``bar`` or ``confusion``, a matrix of predicted and actual classes.
+        x: The column of the horizontal axis, by default the number of the row; for ``confusion``, the predicted class.
+        y: The column or columns of the vertical axis, by default all numbers; for ``confusion``, the actual class.
+        group: A column whose values are drawn in different colours.
+        title: The title; by default the path.
+        x_label: The name of the horizontal axis.
+        y_label: The name of the vertical axis.
+    """
+
+    role: ClassVar[str] = PLOT
+
+    kind: str = attrs.field(default="", kw_only=True)
+    x: str = attrs.field(default="", kw_only=True)
+    y: tuple[str, ...] = attrs.field(default=(), converter=_columns, kw_only=True)
+    group: str = attrs.field(default="", kw_only=True)
+    title: str = attrs.field(default="", kw_only=True)
+    x_label: str = attrs.field(default="", kw_only=True)
+    y_label: str = attrs.field(default="", kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        if self.directory:
+            raise DefinitionError(f"Plot({self.path!r}): a plot is a file", hint="remove the / at its end")
+        if self.kind and self.kind not in PLOT_KINDS:
+            raise DefinitionError(
+                f"Plot({self.path!r}, kind={self.kind!r}): there is no such kind",
+                hint=suggest(str(self.kind), PLOT_KINDS) or f"it is one of {', '.join(PLOT_KINDS)}",
+            )
+        for name, value in attrs.asdict(self.options).items():
+            if not all(isinstance(each, str) for each in (value if name == "y" else [value])):
+                raise DefinitionError(f"Plot({self.path!r}): {name} must be a text, not {value!r}")
+
+    @property
+    def options(self) -> PlotOptions:
+        """How it is drawn."""
+        return PlotOptions(self.kind, self.x, self.y, self.group, self.title, self.x_label, self.y_label)
 
 
 @attrs.frozen(eq=False, repr=False)

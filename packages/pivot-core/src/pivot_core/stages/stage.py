@@ -121,7 +121,12 @@ class Stage:
                     )
                 labels[path] = label
                 outs[path] = OutSpec(
-                    path, cache=out.cache, directory=out.directory, incremental=out.incremental, kind=out.kind
+                    path,
+                    cache=out.cache,
+                    directory=out.directory,
+                    incremental=out.incremental,
+                    kind=out.role,
+                    plot=out.options,
                 )
         return StageSpec(
             name=self.name,

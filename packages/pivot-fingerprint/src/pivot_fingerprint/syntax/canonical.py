@@ -29,6 +29,8 @@ _MAYBE_SILENT = frozenset({ast.Expr, ast.AnnAssign, ast.Pass})
 _BY_NAME = frozenset({"getattr", "hasattr", "setattr", "delattr"})
 _LOAD = ast.Load
 _SPECIAL = _DYNAMIC.keys() | _BY_NAME | {"import_module", "__import__"}
+_DISPLAY = {"Plot": frozenset({"kind", "x", "y", "group", "title", "x_label", "y_label"})}
+"""By name of an annotation, the keywords that only say how a value is displayed."""
 READING = {"__doc__": "docs", "__annotations__": "signatures", "__annotate__": "signatures"}
 
 
@@ -55,6 +57,29 @@ def annotations(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.AnnAssign) ->
     for arg in parameters(node.args):
         nodes += [scalar(arg.arg), arg.annotation] if arg.annotation is not None else []
     return canonical(nodes if node.returns is None else [*nodes, node.returns])
+
+
+def _without_display(node: ast.AnnAssign) -> ast.AnnAssign:
+    """A field of a `TypedDict` without the keywords that do not count unless something reads the annotation.
+
+    The same node is returned if it has none.
+    """
+    match node.annotation:
+        case ast.Subscript(value, ast.Tuple(elements), context):
+            kept = [_call_without_display(each) for each in elements]
+            if all(new is old for new, old in zip(kept, elements, strict=True)):
+                return node
+            shown = ast.Subscript(value, ast.Tuple(kept, context), context)
+            return ast.AnnAssign(node.target, shown, node.value, node.simple)
+    return node
+
+
+def _call_without_display(node: ast.expr) -> ast.expr:
+    dropped = _DISPLAY.get(_last_name(node) or "") if isinstance(node, ast.Call) else None
+    if not isinstance(node, ast.Call) or dropped is None or not any(each.arg in dropped for each in node.keywords):
+        return node
+    kept = [each for each in node.keywords if each.arg not in dropped]
+    return ast.copy_location(ast.Call(node.func, node.args, kept), node)
 
 
 def is_silent(node: ast.AST) -> bool:
@@ -308,8 +333,12 @@ class _Writer:
         yield from self.many(node.keywords)
         self.names.enter(scope)
         self.out.append("[")
+        typed = any(_last_name(base) == "TypedDict" for base in node.bases)
         for statement in node.body:
             if fields and isinstance(statement, ast.AnnAssign):
+                if typed and (plain := _without_display(statement)) is not statement:
+                    self.signatures.append(Signature(partial(annotations, statement)))
+                    statement = plain  # noqa: PLW2901
                 yield from self.generic(statement) or ()
             elif not is_silent(statement):
                 yield statement

@@ -10,7 +10,7 @@ import attrs
 from pivot_core.code import CodeEntry, LibraryUse, UnresolvedCode
 from pivot_core.errors import GraphError
 from pivot_core.paths import ArtifactPath
-from pivot_core.spec import Location, OutSpec, StageError, StageSpec
+from pivot_core.spec import Location, OutSpec, PlotOptions, StageError, StageSpec
 from pivot_core.stages.out_values import OutValue
 from pivot_core.values import Value
 from pivot_runtime.freshness.load_trace import LoadTrace
@@ -157,7 +157,7 @@ def stage_to_plain(stage: LoadedStage) -> dict[str, Any]:
         "base": stage.spec.base,
         "location": _from_location(stage.spec.location),
         "deps": list(stage.spec.deps),
-        "outs": [[out.path, out.facts(), out.kind] for out in stage.spec.outs],
+        "outs": [_out_to_plain(out) for out in stage.spec.outs],
         "mutex": list(stage.spec.mutex),
         "resources": dict(stage.spec.resources),
         "named": list(stage.spec.named),
@@ -192,7 +192,7 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
                     base=stage["base"],
                     location=Location(*stage["location"]),
                     deps=tuple(ArtifactPath(path) for path in stage["deps"]),
-                    outs=tuple(_out(path, facts, kind) for path, facts, kind in stage["outs"]),
+                    outs=tuple(_out(*plain) for plain in stage["outs"]),
                     mutex=tuple(stage["mutex"]),
                     resources=stage["resources"],
                     named=tuple(ArtifactPath(path) for path in stage["named"]),
@@ -224,13 +224,18 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
     )
 
 
-def _out(path: str, facts: Mapping[str, bool], kind: str) -> OutSpec:
+def _out_to_plain(out: OutSpec) -> list[Any]:
+    return [out.path, out.facts(), out.kind, None if out.plot is None else out.plot.to_plain()]
+
+
+def _out(path: str, facts: Mapping[str, bool], kind: str, plot: Mapping[str, Any] | None) -> OutSpec:
     return OutSpec(
         ArtifactPath(path),
         cache=facts["cache"],
         directory=facts.get("directory", False),
         incremental=facts.get("incremental", False),
         kind=kind,
+        plot=None if plot is None else PlotOptions.from_plain(plot),
     )
 
 

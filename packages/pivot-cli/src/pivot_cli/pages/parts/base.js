@@ -21,6 +21,7 @@ const signs = {
   play: "M3.5 2 L9.5 6 L3.5 10 Z",
   clock: "M6 1.5 A4.5 4.5 0 1 0 6 10.5 A4.5 4.5 0 1 0 6 1.5 M6 3.5 V6 L8 7.2",
   box: "M2.5 2.5 H9.5 V9.5 H2.5 Z M2.5 5 H9.5",
+  pause: "M4 2.5 V9.5 M8 2.5 V9.5",
   gap: "M2 6 H4 M8 6 H10",
 };
 function sign(name) {

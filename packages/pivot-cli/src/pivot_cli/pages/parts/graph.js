@@ -1,4 +1,4 @@
-const stateSigns = {cached: "check", stale: "turn", blocked: "cross", missing: "gap", artifact: "box", stage: "play"};
+const stateSigns = {cached: "check", stale: "turn", blocked: "cross", frozen: "pause", missing: "gap", artifact: "box", stage: "play"};
 const svg = document.getElementById("drawing");
 const search = document.getElementById("search"), found = document.getElementById("found");
 const viewChoice = document.getElementById("view");
@@ -137,8 +137,8 @@ function arranged(view, across) {
 // The direction in which the graph is larger on this screen; for a large one, in which most graphs are.
 function isWider(view) {
   const place = svg.getBoundingClientRect();
-  const size = each => Math.min(place.width / each.width, place.height / each.height);
-  return view.nodes.length > 150 || size(arranged(view, true)) >= size(arranged(view, false));
+  const zoom = each => Math.min(place.width / each.width, place.height / each.height);
+  return view.nodes.length > 150 || zoom(arranged(view, true)) >= zoom(arranged(view, false));
 }
 
 let drawn, nodes = new Map(), edges = [], across = null;
@@ -194,9 +194,11 @@ function legend(view) {
 
 // Moving and zooming. A large graph begins at its first layer, at a size that can be read.
 const show = () => svg.setAttribute("viewBox", `${x} ${y} ${w} ${h}`);
-const scale = () => svg.clientWidth / w;
+let size = 1, moved = false; // pixels per unit
 function zoomTo(factor, px = svg.clientWidth / 2, py = svg.clientHeight / 2) {
-  const now = scale(), next = Math.min(4, Math.max(0.02, now * factor));
+  const now = size, next = Math.min(4, Math.max(0.02, now * factor));
+  size = next;
+  moved = true;
   x += px / now - px / next; y += py / now - py / next;
   w = svg.clientWidth / next; h = svg.clientHeight / next;
   show();
@@ -204,7 +206,8 @@ function zoomTo(factor, px = svg.clientWidth / 2, py = svg.clientHeight / 2) {
 function fit(readable = 0.4) {
   const width = drawn.width + 2 * MARGIN, height = drawn.height + 2 * MARGIN;
   const whole = Math.min(svg.clientWidth / width, svg.clientHeight / height, 1.4);
-  const size = Math.max(whole, readable);
+  size = Math.max(whole, readable);
+  moved = false;
   w = svg.clientWidth / size; h = svg.clientHeight / size;
   const first = [...drawn.boxes.values()].sort((a, b) => across ? a.x - b.x || a.y - b.y : a.y - b.y || a.x - b.x)[0];
   const from = (span, room, begin, center) =>
@@ -215,7 +218,8 @@ function fit(readable = 0.4) {
 }
 function reveal(number) {
   const box = drawn.boxes.get(number), edge = 30;
-  if (scale() < 0.5) zoomTo(0.9 / scale());
+  if (size < 0.5) zoomTo(0.9 / size);
+  moved = true;
   if (box.x - box.width / 2 < x + edge || box.x + box.width / 2 > x + w - edge) x = box.x - w / 2;
   if (box.y - box.height / 2 < y + edge || box.y + box.height / 2 > y + h - edge) y = box.y - h / 2;
   show();
@@ -239,15 +243,22 @@ addEventListener("pointermove", event => {
     const span = (px, py) => Math.hypot(px - ox, py - oy) || 1;
     zoomTo(span(event.clientX, event.clientY) / span(...before), ox - box.left, oy - box.top);
   } else {
-    x -= (event.clientX - before[0]) / scale(); y -= (event.clientY - before[1]) / scale();
+    x -= (event.clientX - before[0]) / size; y -= (event.clientY - before[1]) / size;
+    moved = true;
     show();
   }
   pointers.set(event.pointerId, [event.clientX, event.clientY]);
 });
 for (const name of ["pointerup", "pointercancel"])
   addEventListener(name, event => { pointers.delete(event.pointerId); if (!pointers.size) svg.classList.remove("moving"); });
-new ResizeObserver(() => { if (drawn) { const size = scale(); w = svg.clientWidth / size; h = svg.clientHeight / size; show(); } })
-  .observe(svg);
+// A page in a frame may get its size late. Until somebody moves the graph, all of it is shown.
+new ResizeObserver(() => {
+  if (!svg.clientWidth || !svg.clientHeight) return;
+  if (!drawn) return draw();
+  if (!moved) return fit();
+  w = svg.clientWidth / size; h = svg.clientHeight / size;
+  show();
+}).observe(svg);
 
 // The box under the pointer or the keyboard: its facts, and all that it depends on or that depends on it.
 function reached(start, from, to) {
@@ -362,4 +373,4 @@ document.getElementById("whole").addEventListener("click", () => fit(0));
 document.getElementById("turn").addEventListener("click", turn);
 viewChoice.value = data.start;
 viewChoice.addEventListener("change", draw);
-draw();
+if (svg.clientWidth && svg.clientHeight) draw();

@@ -125,5 +125,6 @@ document.getElementById("legend").append(...[...count].map(([state, {kind, numbe
   element("span", {class: `${state} ${kind}`}, element("i", {}, sign(kind === "phase" ? "clock" : stateSigns[state] ?? "box")),
     kind === "phase" ? state : `${number} ${state.replace("_", " ")}`)));
 let last = 0;
-new ResizeObserver(() => { if (chart.clientWidth !== last) { last = chart.clientWidth; draw(); } }).observe(chart);
+new ResizeObserver(() => { if (chart.clientWidth && chart.clientWidth !== last) { last = chart.clientWidth; draw(); } })
+  .observe(chart);
 draw();
