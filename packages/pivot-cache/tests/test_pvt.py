@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pivot_cache.errors import CacheError, LockFileError
 from pivot_cache.formats import pvt
+from pivot_cache.formats.data_source import DataSource, RepositorySource, UrlSource, UrlState
 from pivot_core.lock import Artifact
 
 ARTIFACT = Artifact("0123456789abcdef" * 2, 12, executable=True)
@@ -23,11 +24,31 @@ artifacts = st.builds(
 )
 
 
-@given(artifacts)
-def test_there_and_back(artifact: Artifact) -> None:
-    text = pvt.dumps(artifact)
+some_text = st.none() | st.text()
+sources: st.SearchStrategy[DataSource | None] = st.one_of(
+    st.none(),
+    st.builds(
+        RepositorySource,
+        repo=st.text(),
+        path=st.text(),
+        commit=st.text("0123456789abcdef", min_size=40, max_size=40),
+        rev=some_text,
+    ),
+    st.builds(
+        UrlSource,
+        url=st.text(),
+        state=st.builds(UrlState, etag=some_text, modified=some_text, size=st.none() | st.integers(0, 1 << 60)),
+    ),
+)
 
+
+@given(artifacts, sources)
+def test_there_and_back(artifact: Artifact, source: DataSource | None) -> None:
+    text = pvt.dumps(artifact, source)
+
+    assert pvt.parse(text, "x.pvt") == pvt.TrackedData(artifact, source)
     assert pvt.loads(text, "x.pvt") == artifact
+    assert json.loads(text)["format"] == (1 if source is None else 2)
     assert json.loads(text)["digest"] == artifact.digest
     assert all(line.count('"') >= 2 for line in text.decode().splitlines()[1:-1])
 
@@ -45,7 +66,17 @@ def test_a_file_is_written_only_if_it_says_something_else(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"format": 2}, "format 2 is newer than 1 @ x.pvt: format"),
+        ({"format": 3}, "format 3 is newer than 2 @ x.pvt: format"),
+        ({"format": 2}, "is missing @ x.pvt: source"),
+        ({"source": {"url": "https://host/x"}}, "is not a known field @ x.pvt: source"),
+        ({"format": 2, "source": "x"}, "must be an object, not a string @ x.pvt: source"),
+        ({"format": 2, "source": {"url": 1}}, "must be a string, not a number @ x.pvt: source.url"),
+        ({"format": 2, "source": {"url": "x", "size": -1}}, "must be at least 0, not -1 @ x.pvt: source.size"),
+        ({"format": 2, "source": {"repo": "x", "path": "y"}}, "is missing @ x.pvt: source.commit"),
+        (
+            {"format": 2, "source": {"repo": "x", "path": "y", "commit": "--upload-pack"}},
+            "must be the id of a commit @ x.pvt: source.commit",
+        ),
         ({"format": "1"}, "must be a whole number, not a string @ x.pvt: format"),
         ({"format": None}, "is missing @ x.pvt: format"),
         ({"algorithm": "md5"}, "this Pivot reads digests of xxh3-128 @ x.pvt: algorithm"),
@@ -132,3 +163,22 @@ def test_a_link_that_leads_nowhere_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.pvt").symlink_to("x.pvt")
     with pytest.raises(LockFileError, match="leads nowhere"):
         pvt.read(tmp_path / "x.pvt")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (UrlState("a", size=1), UrlState("a", size=1), True),
+        (UrlState("a", size=1), UrlState("b", size=1), False),
+        (UrlState("a", size=1), UrlState("a", size=2), False),
+        (UrlState(modified="Mon", size=1), UrlState(modified="Mon", size=1), True),
+        (UrlState(modified="Mon", size=1), UrlState(modified="Tue", size=1), False),
+        (UrlState(modified="Mon"), UrlState(modified="Mon", size=1), False),
+        (UrlState("a"), UrlState(modified="Mon"), None),
+        (UrlState(size=1), UrlState(size=1), None),
+        (UrlState(), UrlState(), None),
+    ],
+)
+def test_answers_of_servers(one: UrlState, other: UrlState, same: bool | None) -> None:
+    assert one.same(other) is same
+    assert other.same(one) is same

@@ -12,8 +12,11 @@ from harness import Project
 
 from pivot_cli import app
 
-ELSEWHERE = {"completion", "fetch", "lock", "metrics", "params", "plots", "pull", "push", "report"}
-"""Commands whose examples need a shell, git or a remote."""
+ELSEWHERE = {
+    *("completion", "fetch", "get", "import", "import-url", "lock", "metrics", "params", "plots", "pull", "push"),
+    *("report", "update"),
+}
+"""Commands whose examples need a shell, git, another repository or a remote."""
 LEFT_OUT = {"logs --follow", "repro --watch", "verify --allow-missing"}
 """Examples that may not end by themselves, or need a remote."""
 CODES = {"cache gc --undo": 1, "logs --back 1 -n 20 summarize": 1, "verify --static --format github": 3}

@@ -51,7 +51,7 @@ from pathlib import Path
 import attrs
 
 from pivot_cache.errors import CacheError
-from pivot_core.digest import is_digest
+from pivot_core.digest import digest_bytes, is_digest
 from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_core.values import Value
 
@@ -142,6 +142,10 @@ class Layout(Value):
     def partial_dir(self) -> Path:
         """Partly downloaded large objects."""
         return self.cache_dir / "partial"
+
+    def partial_download(self, url: str) -> Path:
+        """The part of the content of a URL that has arrived."""
+        return self.partial_dir / f"url-{digest_bytes(url.encode())}"
 
     @property
     def projects_dir(self) -> Path:

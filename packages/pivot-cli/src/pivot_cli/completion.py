@@ -24,6 +24,7 @@ TAKES_TARGETS: Final = frozenset(
         "fetch",
         "fingerprint",
         "forget",
+        "get",
         "list",
         "logs",
         "pull",

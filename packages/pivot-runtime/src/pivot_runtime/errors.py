@@ -197,6 +197,16 @@ class GitError(EngineError):
     exit_code: ClassVar[int] = 3
 
 
+class UrlError(EngineError):
+    """A URL cannot be used."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class RepositoryError(GitError):
+    """Another repository cannot be read, or does not have what is wanted from it."""
+
+
 class GitObjectMissingError(GitError):
     """Git lacks an object that it refers to."""
 

@@ -4,7 +4,8 @@ from collections.abc import Hashable, Mapping
 
 from pivot_cache.errors import LockFileError
 from pivot_cache.formats import lock_file, pvt
-from pivot_core.lock import Artifact, StageLock
+from pivot_cache.formats.pvt import TrackedData
+from pivot_core.lock import StageLock
 
 STALE = b""
 """The content of a lock file whose stage must run again; it reads as "never run"."""
@@ -32,19 +33,20 @@ def merge(base: bytes, ours: bytes, theirs: bytes) -> bytes:
 def merge_pvt(base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
     """The content of a merged `.pvt` file; None if both sides recorded different data, so that a person must choose.
 
-    Only the meaning of the files counts, not their spelling.
+    Only the meaning of the files counts, not their spelling. Of two records of the same data with different sources,
+    ours is taken.
     """
-    was, our, their = (_artifact(side) for side in (base, ours, theirs))
+    was, our, their = (_tracked(side) for side in (base, ours, theirs))
     if theirs in (base, ours) or (their is not None and their in (was, our)):
         return ours
     if ours == base or (our is not None and our == was):
         return theirs
-    return None
+    return ours if our is not None and their is not None and our.artifact == their.artifact else None
 
 
-def _artifact(data: bytes) -> Artifact | None:
+def _tracked(data: bytes) -> TrackedData | None:
     try:
-        return pvt.loads(data, "")
+        return pvt.parse(data, "")
     except LockFileError:
         return None
 

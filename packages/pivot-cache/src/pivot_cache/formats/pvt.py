@@ -4,22 +4,29 @@ The file is one JSON object with one fact per line, so that git can merge and sh
 
     {"format": 1, "algorithm": "xxh3-128", "digest": "...", "executable": false, "size": 123}
 
-``"tree": true`` is added for a directory. Everything read is untrusted.
+``"tree": true`` is added for a directory. The file of imported data has format 2 and ``"source": {...}``
+(`data_source`). Everything read is untrusted.
 """
 
 from pathlib import Path
 from shlex import quote
 
+import attrs
+
 from pivot_cache.errors import LockFileError, cache_error
 from pivot_cache.files import atomic
 from pivot_cache.files.safe_read import read_regular
-from pivot_cache.formats import artifact_json
+from pivot_cache.formats import artifact_json, data_source
 from pivot_cache.formats.artifact_json import FieldError
+from pivot_cache.formats.data_source import DataSource
 from pivot_core.digest import ALGORITHM, canonical_json
 from pivot_core.lock import Artifact
+from pivot_core.values import Value
 
 FORMAT = 1
-"""The version of the layout above."""
+"""The version of the layout above, without a source."""
+WITH_SOURCE = 2
+"""The version of the layout with a source, which older versions of Pivot refuse."""
 
 SUFFIX = ".pvt"
 """The suffix that is appended to the name of the data."""
@@ -40,14 +47,32 @@ class NewerFileError(LockFileError):
     """A file that only a newer Pivot can read."""
 
 
+@attrs.frozen(eq=False, repr=False)
+class TrackedData(Value):
+    """The content of a `.pvt` file.
+
+    Attributes:
+        artifact: The content of the data.
+        source: Where the data were imported from; None if they were not.
+    """
+
+    artifact: Artifact
+    source: DataSource | None = None
+
+
 def read(file: Path, name: str | None = None) -> Artifact:
-    """The content of a `.pvt` file; errors call it ``name``.
+    """The artifact of a `.pvt` file; errors call it ``name``.
 
     Raises:
         ForeignFileError: The file is not Pivot's.
         LockFileError: The content is invalid.
         CacheError: The file cannot be read.
     """
+    return read_data(file, name).artifact
+
+
+def read_data(file: Path, name: str | None = None) -> TrackedData:
+    """The content of a `.pvt` file; errors as those of `read`."""
     name = str(file) if name is None else name
     try:
         data = read_regular(file)
@@ -56,26 +81,34 @@ def read(file: Path, name: str | None = None) -> Artifact:
             problem = "it is a symbolic link that leads nowhere"
             raise LockFileError(name, problem, hint="remove the link, then `git checkout` the file") from error
         raise cache_error("read", file, error) from error
-    return loads(data, name)
+    return parse(data, name)
 
 
-def write(file: Path, artifact: Artifact) -> bool:
-    """Write ``artifact`` to a file atomically; False if that was already its content.
+def write(file: Path, artifact: Artifact, source: DataSource | None = None) -> bool:
+    """Write ``artifact`` and its source to a file atomically; False if that was already its content.
 
     Raises:
         CacheError: The file cannot be written; the old content stays.
     """
-    return atomic.change_bytes(file, dumps(artifact), durable=True)
+    return atomic.change_bytes(file, dumps(artifact, source), durable=True)
 
 
-def dumps(artifact: Artifact) -> bytes:
-    """The canonical text of an artifact."""
-    facts = {"format": FORMAT, "algorithm": ALGORITHM, **artifact_json.encode(artifact)}
+def dumps(artifact: Artifact, source: DataSource | None = None) -> bytes:
+    """The canonical text of an artifact and its source."""
+    version = FORMAT if source is None else WITH_SOURCE
+    facts = {"format": version, "algorithm": ALGORITHM, **artifact_json.encode(artifact)}
+    if source is not None:
+        facts["source"] = source.encoded()
     return ("{\n" + ",\n".join(f'"{key}": {canonical_json(value)}' for key, value in facts.items()) + "\n}\n").encode()
 
 
 def loads(data: bytes, name: str) -> Artifact:
-    """The artifact in a text.
+    """The artifact in a text; arguments and errors as those of `parse`."""
+    return parse(data, name).artifact
+
+
+def parse(data: bytes, name: str) -> TrackedData:
+    """The content of a text.
 
     Args:
         data: The bytes of the file.
@@ -100,7 +133,7 @@ def loads(data: bytes, name: str) -> Artifact:
         record = artifact_json.parse(data.decode())
         if not isinstance(record, dict) or _OWN.isdisjoint(record):
             raise ForeignFileError(name, "it is not Pivot's")
-        return _artifact(artifact_json.mapping(record, ""))
+        return _content(artifact_json.mapping(record, ""))
     except _NewerError as error:
         raise NewerFileError(name, error.problem, field=error.field, hint=_HINT_NEWER) from None
     except FieldError as error:
@@ -149,12 +182,19 @@ class _NewerError(FieldError):
     """Data that only another version of Pivot can read."""
 
 
-def _artifact(record: dict[str, object]) -> Artifact:
-    if "format" in record and artifact_json.number(record["format"], "format", least=1) != FORMAT:
-        raise _NewerError("format", f"format {record['format']} is newer than {FORMAT}")
+def _content(record: dict[str, object]) -> TrackedData:
+    version = artifact_json.number(record.get("format", FORMAT), "format", least=1)
+    if version > WITH_SOURCE:
+        raise _NewerError("format", f"format {version} is newer than {WITH_SOURCE}")
     if artifact_json.text(record.get("algorithm", ALGORITHM), "algorithm") != ALGORITHM:
         raise _NewerError("algorithm", f"this Pivot reads digests of {ALGORITHM}")
     missing = _HEAD - record.keys()
     if missing:
         raise FieldError(min(missing), "is missing")
-    return artifact_json.artifact({key: value for key, value in record.items() if key not in _HEAD}, "")
+    known = _HEAD if version == FORMAT else _HEAD | {"source"}
+    artifact = artifact_json.artifact({key: value for key, value in record.items() if key not in known}, "")
+    if version == FORMAT:
+        return TrackedData(artifact)
+    if "source" not in record:
+        raise FieldError("source", "is missing")
+    return TrackedData(artifact, data_source.parse(record["source"], "source"))

@@ -12,7 +12,8 @@ from pivot_cli.reporting import notices
 from pivot_cli.terminal import console
 from pivot_cli.terminal.progress import HashProgress
 from pivot_cli.views.status import explanations, status_json, status_text, tracked_states
-from pivot_runtime.inspecting.status import StatusOptions, status
+from pivot_runtime.inspecting.status import Status, StatusOptions, status
+from pivot_runtime.project.project import Project
 
 _EXAMPLES: Final = """\b
 Examples:
@@ -35,6 +36,7 @@ Examples:
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing; exit with 0 if everything is cached, else with 1.")
 @click.option("--stages-only", is_flag=True, help="Leave out tracked files.")
 @click.option("--remote", is_flag=True, help="Ask the remote: outs that it has count as available.")
+@click.option("--sources", is_flag=True, help="Ask the sources of imported data whether they have changed.")
 def command(  # noqa: PLR0913  # one parameter per option
     stages: tuple[str, ...],
     *,
@@ -48,6 +50,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     quiet: bool,
     stages_only: bool,
     remote: bool,
+    sources: bool,
 ) -> int:
     """Show which stages are cached, which are stale, and why.
 
@@ -67,16 +70,22 @@ def command(  # noqa: PLR0913  # one parameter per option
                 tracked=not (quiet or stages_only or stages),
                 stats=explain,
                 remote="all" if remote else "none",
+                sources=sources,
             ),
         )
     if quiet:
-        if found.cached and not (found.broken or remote):
+        if found.cached and not (found.broken or remote or sources):
             keep_answer(context, found)
         return 0 if found.cached else 1
     notices.warn_of_broken(found.broken)
     notices.hint_at_stashed_outs(found.will_be_restored)
     if as_json:
-        console.data(json.dumps(status_json(found, explain=explain, stages_only=stages_only), indent=2))
+        plain = status_json(found, explain=explain, stages_only=stages_only)
+        if sources:
+            from pivot_cli.reporting.imports import source_json  # lazy
+
+            plain["sources"] = [source_json(each) for each in found.sources]
+        console.data(json.dumps(plain, indent=2))
     elif explain:
         console.data(explanations(found, why_not=why_not, verbose=verbose))
     else:
@@ -85,6 +94,22 @@ def command(  # noqa: PLR0913  # one parameter per option
             console.data("\nTracked data:")
             for line in tracked_states(found.tracked, context.project):
                 console.line(line)
-    if found.cached and not (explain or found.broken or remote):
+        if sources:
+            _say_sources(found, context.project)
+    if found.cached and not (explain or found.broken or remote or sources):
         keep_answer(context, found)
     return 0
+
+
+def _say_sources(found: Status, project: Project) -> None:
+    from pivot_cli.reporting.imports import source_line  # lazy
+
+    console.data("\nSources of imported data:")
+    for check in found.sources:
+        console.line(source_line(check, project))
+        if check.error is not None:
+            console.note(str(check.error))
+    if not found.sources:
+        console.line("nothing here was imported")
+    elif any(check.state.value in ("moved", "unknown") for check in found.sources):
+        console.hint("'pivot update' brings in what has changed")

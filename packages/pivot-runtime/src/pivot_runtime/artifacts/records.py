@@ -9,6 +9,7 @@ import attrs
 
 from pivot_cache.errors import CacheError
 from pivot_cache.formats import pvt
+from pivot_cache.formats.data_source import DataSource
 from pivot_cache.formats.tree import Tree
 from pivot_cache.layout import lock_name, stage_addresses
 from pivot_core.errors import PathError, suggest
@@ -37,6 +38,7 @@ class Record(Value):
         address: The stage that wrote it; None if it is tracked without a stage.
         cache: Whether its content is stored in the cache; otherwise it is for git.
         kind: The kind of the out, as in `pivot_core.spec.OutSpec`, if its lock names it.
+        source: Where tracked data were imported from, if they were.
     """
 
     path: ArtifactPath
@@ -44,6 +46,7 @@ class Record(Value):
     address: str | None = None
     cache: bool = True
     kind: str = attrs.field(default="", eq=False)
+    source: DataSource | None = attrs.field(default=None, eq=False)
 
     @property
     def tracked(self) -> bool:
@@ -268,7 +271,7 @@ def _tracked(
         name = str(file.relative_to(project.root))
         try:
             path = ArtifactPath.parse(name.removesuffix(pvt.SUFFIX))
-            artifact = pvt.read(file, project.from_cwd(name))
+            data = pvt.read_data(file, project.from_cwd(name))
         except pvt.ForeignFileError:
             foreign[os.fspath(file)] = project.from_cwd(name)
         except PathError as error:
@@ -278,7 +281,7 @@ def _tracked(
             if path not in mending:
                 context.notices.leave_out(error)
         else:
-            yield Record(path, artifact), name
+            yield Record(path, data.artifact, source=data.source), name
     if foreign:
         more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
         context.notices.add(Notice(f"{min(foreign.values())}{more}: not a {pvt.SUFFIX} file of Pivot's, skipped"))

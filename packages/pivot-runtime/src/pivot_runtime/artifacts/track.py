@@ -70,7 +70,7 @@ def track(
             _refuse_foreign(project, path)
             _refuse_cache(project, path, stores)
         _refuse_overlaps(wanted)
-        _refuse_git_tracked(wanted, project)
+        refuse_in_git(wanted, project)
         for path in wanted if not force else ():
             _refuse_unfetched(path, known.by_path.get(path), project, stores)
         taken = [(path, _take_in(project.layout.artifact(path), stores)) for path in wanted]
@@ -157,8 +157,12 @@ def _refuse_overlaps(paths: list[ArtifactPath]) -> None:
                 raise TargetError(f"{other} is named twice", hint="name each file, or its directory, once")
 
 
-def _refuse_git_tracked(paths: list[ArtifactPath], project: Project) -> None:
-    """Refuse data that git tracks."""
+def refuse_in_git(paths: list[ArtifactPath], project: Project) -> None:
+    """Refuse data that git tracks.
+
+    Raises:
+        TargetError: Git tracks one of the paths.
+    """
     from pivot_runtime.git import calls  # lazy
 
     try:
@@ -203,7 +207,8 @@ def _marked(data: pathlib.Path) -> Scan:
 def _record(path: ArtifactPath, artifact: Artifact, before: Record | None, project: Project, stores: Stores) -> Tracked:
     data = project.layout.artifact(path)
     dropped = _dropped(before, artifact, stores)
-    changed = pvt.write(_pvt_file(data), artifact)
+    source = before.source if before is not None and before.artifact == artifact else None
+    changed = pvt.write(_pvt_file(data), artifact, source)
     gitignore.add(data.parent, data.name)
     kept.record_tracked(stores, path, artifact)
     return Tracked(path, artifact, before is None, changed, dropped)

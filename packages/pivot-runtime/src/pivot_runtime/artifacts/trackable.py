@@ -58,6 +58,25 @@ def trackable(name: str, context: CommandContext, known: Records) -> ArtifactPat
     return path
 
 
+def importable(name: str, context: CommandContext, known: Records) -> ArtifactPath:
+    """The path, at which nothing need be, that a name given for imported data means.
+
+    Raises:
+        TargetError: Data cannot be tracked there; the error states why.
+        ContradictionError: An existing record of it must be corrected first.
+    """
+    project = context.project
+    path = _path(name, project)
+    _refuse_name(path, project)
+    _refuse_place(path, project)
+    _refuse_overlap(path, known)
+    if os.path.lexists(project.root / path):
+        _refuse_casing(path, project)
+        _refuse_link(path, project)
+        _refuse_sources(path, context)
+    return path
+
+
 def _path(name: str, project: Project) -> ArtifactPath:
     try:
         path = project.path(name)

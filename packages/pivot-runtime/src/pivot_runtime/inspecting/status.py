@@ -23,6 +23,7 @@ from pivot_runtime.history.stage_stats import project_stats, valid_stats
 from pivot_runtime.loading.assembly import LoadOptions, load_pipelines
 
 if TYPE_CHECKING:
+    from pivot_runtime.external.update import SourceCheck
     from pivot_runtime.sharing.remote_view import Availability, RemoteView, SyncState
 
 __all__ = ["StageStatus", "Status", "StatusOptions", "TrackedFile", "TrackedState", "status"]
@@ -68,6 +69,7 @@ class Status(Value):
         broken: Pipelines that cannot be loaded, and that may write deps of these stages.
         load_traces: The facts that the loads depended on.
         sync_state: Where the recorded artifacts are available, if the remote was asked about all of them.
+        sources: The states of the sources of imported data, if they were asked.
         will_be_restored: Paths that are missing because a run was killed, and that the next run restores first.
     """
 
@@ -78,6 +80,7 @@ class Status(Value):
     load_traces: tuple[LoadTrace, ...] = ()
     sync_state: "SyncState | None" = None
     will_be_restored: tuple[ArtifactPath, ...] = ()
+    sources: "tuple[SourceCheck, ...]" = ()
 
     @property
     def cached(self) -> bool:
@@ -104,6 +107,7 @@ class StatusOptions(Value):
         stats: Whether to add the statistics of each stage from earlier runs.
         remote: With ``pull``, evaluate as `repro --pull` would: artifacts on the default remote count as present. With
             ``all``, also ask the remote about present artifacts, and report where each is available.
+        sources: Whether to ask the sources of imported data whether they have changed.
     """
 
     all_pipelines: bool = False
@@ -114,6 +118,7 @@ class StatusOptions(Value):
     tracked: bool = False
     stats: bool = False
     remote: RemoteUse = "none"
+    sources: bool = False
 
 
 def status(context: CommandContext, targets: Iterable[str] = (), options: StatusOptions | None = None) -> Status:
@@ -168,6 +173,7 @@ def status(context: CommandContext, targets: Iterable[str] = (), options: Status
             load_traces=assembly.load_traces,
             sync_state=sync_state,
             will_be_restored=tuple(sorted(session.will_be_restored)),
+            sources=_sources(session) if options.sources else (),
         )
 
 
@@ -178,6 +184,12 @@ def _diffs(session: Session, evaluation: Evaluation) -> dict[str, str]:
 def _tracked(session: Session) -> tuple[TrackedFile, ...]:
     found = records.read_tracked(session.context)
     return tuple(states(session.context, session.stores, found)) if found else ()
+
+
+def _sources(session: Session) -> "tuple[SourceCheck, ...]":
+    from pivot_runtime.external.update import check_sources  # lazy
+
+    return check_sources(session.context, session.stores, records.read_tracked(session.context))
 
 
 def _remote_view(session: Session, graph: Graph, *, ask_all: bool) -> "RemoteView":
