@@ -27,3 +27,22 @@ def test_quickstart(tmp_path: pathlib.Path) -> None:
 
 def test_the_readme_runs_it() -> None:
     assert "uv run --directory examples/quickstart pivot repro\n" in (ROOT / "README.md").read_text()
+
+
+def test_a_project_of_a_data_scientist(tmp_path: pathlib.Path) -> None:
+    """Tables, models and a plot, with the loaders of pivot-loaders; equal runs give equal files."""
+    ignored = shutil.ignore_patterns("cache", "state.db", "stages", "data", "models", "plots", "*.json", "__pycache__")
+    project = shutil.copytree(ROOT / "examples/churn", tmp_path / "churn", ignore=ignored)
+    subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+
+    first = subprocess.run([PIVOT, "repro"], cwd=project, capture_output=True, text=True, check=True)
+    assert "8 ran" in first.stdout
+    assert "git" not in first.stderr, "all cached outs are in the shipped .gitignore"
+    scores = json.loads((project / "scores.json").read_text())
+    models = {name: each for name, each in scores.items() if name != "customers"}
+    assert models.keys() == {"logistic", "forest", "neighbours"}
+    assert all(0.6 < each["accuracy"] <= 1 and 0.6 < each["auc"] <= 1 for each in models.values())
+    assert (project / "plots/roc.png").read_bytes().startswith(b"\x89PNG")
+
+    again = subprocess.run([PIVOT, "status", "--quiet"], cwd=project, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stdout + again.stderr

@@ -1,0 +1,128 @@
+"""Which customers leave? Clean the data, compute features, train three models, evaluate and plot them."""
+
+from typing import Annotated, Any, Literal, TypedDict
+
+import matplotlib.figure
+import pandas as pd
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, roc_auc_score, roc_curve
+from sklearn.model_selection import train_test_split
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import pivot
+from pivot import loaders
+
+pipeline = pivot.Pipeline("churn")
+
+type Kind = Literal["logistic", "forest", "neighbours"]
+KINDS: tuple[Kind, ...] = ("logistic", "forest", "neighbours")
+MODELS = [f"models/{kind}.joblib" for kind in KINDS]
+
+
+@pipeline.register
+def clean(
+    raw: Annotated[pd.DataFrame, pivot.Dep("customers.csv", loaders.CSV())],
+) -> Annotated[pd.DataFrame, pivot.Out("data/clean.parquet", loaders.Parquet())]:
+    """Drop repeated and incomplete rows."""
+    return raw.drop_duplicates("id").dropna().reset_index(drop=True)
+
+
+@pipeline.register
+def features(
+    customers: Annotated[pd.DataFrame, pivot.Dep("data/clean.parquet", loaders.Parquet())],
+) -> Annotated[pd.DataFrame, pivot.Out("data/features.parquet", loaders.Parquet())]:
+    """Turn plans into columns, and add the calls per month."""
+    table = pd.get_dummies(customers, columns=["plan"], dtype=float)
+    table["left"] = customers["left"] == "yes"
+    table["call_rate"] = customers["calls"] / customers["months"]
+    return table.set_index("id")
+
+
+class SplitParams(pivot.StageParams):
+    test_share: float = 0.25
+    seed: int = 0
+
+
+class Parts(TypedDict):
+    train: Annotated[pd.DataFrame, pivot.Out("data/train.parquet", loaders.Parquet())]
+    test: Annotated[pd.DataFrame, pivot.Out("data/test.parquet", loaders.Parquet())]
+
+
+@pipeline.register
+def split(
+    params: SplitParams,
+    table: Annotated[pd.DataFrame, pivot.Dep("data/features.parquet", loaders.Parquet())],
+) -> Parts:
+    """Set some customers aside, to evaluate models with."""
+    train, test = train_test_split(table, test_size=params.test_share, random_state=params.seed)
+    return {"train": train.sort_index(), "test": test.sort_index()}
+
+
+class TrainParams(pivot.StageParams):
+    kind: Kind = "logistic"
+    seed: int = 0
+    strength: float = 1.0
+    trees: int = 100
+    depth: int | None = None
+    neighbours: int = 9
+
+
+def train(
+    params: TrainParams,
+    table: Annotated[pd.DataFrame, pivot.Dep("data/train.parquet", loaders.Parquet())],
+) -> Annotated[Any, pivot.Out("models/model.joblib", loaders.Joblib())]:
+    """Fit a model of the kind that the parameters name."""
+    models = {
+        "logistic": LogisticRegression(C=params.strength),
+        "forest": RandomForestClassifier(params.trees, max_depth=params.depth, random_state=params.seed),
+        "neighbours": KNeighborsClassifier(params.neighbours),
+    }
+    return make_pipeline(StandardScaler(), models[params.kind]).fit(*inputs(table))
+
+
+for kind, path in zip(KINDS, MODELS, strict=True):
+    pipeline.register(train, variant=kind, params={"kind": kind}, outs={"return": path})
+
+
+def inputs(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
+    """What a model reads, and what it predicts."""
+    return table.drop(columns="left"), table["left"]
+
+
+class Evaluation(TypedDict):
+    scores: Annotated[dict[str, Any], pivot.Metric("scores.json")]
+    curves: Annotated[dict[str, Any], pivot.Out("curves.json", loaders.JSON(indent=None))]
+
+
+@pipeline.register
+def evaluate(
+    table: Annotated[pd.DataFrame, pivot.Dep("data/test.parquet", loaders.Parquet())],
+    models: Annotated[list[Any], pivot.Dep(MODELS, loaders.Joblib())],
+) -> Evaluation:
+    """Compare the predictions of each model with the truth."""
+    values, truth = inputs(table)
+    scores: dict[str, Any] = {"customers": len(table)}
+    curves: dict[str, Any] = {}
+    for kind, model in zip(KINDS, models, strict=True):
+        chances = model.predict_proba(values)[:, 1]
+        scores[kind] = {"accuracy": accuracy_score(truth, chances > 0.5), "auc": roc_auc_score(truth, chances)}
+        false, true, _ = roc_curve(truth, chances)
+        curves[kind] = {"false": false, "true": true}
+    return {"scores": scores, "curves": curves}
+
+
+@pipeline.register
+def plot(
+    curves: Annotated[dict[str, Any], pivot.Dep("curves.json", loaders.JSON())],
+) -> Annotated[matplotlib.figure.Figure, pivot.Out("plots/roc.png", loaders.Figure(dpi=100))]:
+    """Draw the share of true alarms over the share of false alarms."""
+    figure = matplotlib.figure.Figure(figsize=(5, 4), layout="constrained")
+    axes = figure.subplots()
+    for kind, curve in curves.items():
+        axes.plot(curve["false"], curve["true"], label=kind)
+    axes.set(xlabel="false alarms", ylabel="true alarms")
+    axes.legend()
+    return figure
