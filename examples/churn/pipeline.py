@@ -7,7 +7,6 @@ import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, roc_auc_score, roc_curve
-from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -57,8 +56,8 @@ def split(
     table: Annotated[pd.DataFrame, pivot.Dep("data/features.parquet", loaders.Parquet())],
 ) -> Parts:
     """Set some customers aside, to evaluate models with."""
-    train, test = train_test_split(table, test_size=params.test_share, random_state=params.seed)
-    return {"train": train.sort_index(), "test": test.sort_index()}
+    test = table.sample(frac=params.test_share, random_state=params.seed).sort_index()
+    return {"train": table.drop(index=test.index), "test": test}
 
 
 class TrainParams(pivot.StageParams):
@@ -108,7 +107,7 @@ def evaluate(
     curves: dict[str, Any] = {}
     for kind, model in zip(KINDS, models, strict=True):
         chances = model.predict_proba(values)[:, 1]
-        scores[kind] = {"accuracy": accuracy_score(truth, chances > 0.5), "auc": roc_auc_score(truth, chances)}
+        scores[kind] = {"accuracy": accuracy_score(truth, model.predict(values)), "auc": roc_auc_score(truth, chances)}
         false, true, _ = roc_curve(truth, chances)
         curves[kind] = {"false": false, "true": true}
     return {"scores": scores, "curves": curves}
