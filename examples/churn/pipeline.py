@@ -18,21 +18,21 @@ pipeline = pivot.Pipeline("churn")
 
 type Kind = Literal["logistic", "forest", "neighbours"]
 KINDS: tuple[Kind, ...] = ("logistic", "forest", "neighbours")
-MODELS = [f"models/{kind}.joblib" for kind in KINDS]
+MODELS = [f"fitted/{kind}.joblib" for kind in KINDS]
 
 
 @pipeline.register
 def clean(
     raw: Annotated[pd.DataFrame, pivot.Dep("customers.csv", loaders.CSV())],
-) -> Annotated[pd.DataFrame, pivot.Out("data/clean.parquet", loaders.Parquet())]:
+) -> Annotated[pd.DataFrame, pivot.Out("prepared/clean.parquet", loaders.Parquet())]:
     """Drop repeated and incomplete rows."""
     return raw.drop_duplicates("id").dropna().reset_index(drop=True)
 
 
 @pipeline.register
 def features(
-    customers: Annotated[pd.DataFrame, pivot.Dep("data/clean.parquet", loaders.Parquet())],
-) -> Annotated[pd.DataFrame, pivot.Out("data/features.parquet", loaders.Parquet())]:
+    customers: Annotated[pd.DataFrame, pivot.Dep("prepared/clean.parquet", loaders.Parquet())],
+) -> Annotated[pd.DataFrame, pivot.Out("prepared/features.parquet", loaders.Parquet())]:
     """Turn plans into columns, and add the calls per month."""
     table = pd.get_dummies(customers, columns=["plan"], dtype=float)
     table["left"] = customers["left"] == "yes"
@@ -46,14 +46,14 @@ class SplitParams(pivot.StageParams):
 
 
 class Parts(TypedDict):
-    train: Annotated[pd.DataFrame, pivot.Out("data/train.parquet", loaders.Parquet())]
-    test: Annotated[pd.DataFrame, pivot.Out("data/test.parquet", loaders.Parquet())]
+    train: Annotated[pd.DataFrame, pivot.Out("prepared/train.parquet", loaders.Parquet())]
+    test: Annotated[pd.DataFrame, pivot.Out("prepared/test.parquet", loaders.Parquet())]
 
 
 @pipeline.register
 def split(
     params: SplitParams,
-    table: Annotated[pd.DataFrame, pivot.Dep("data/features.parquet", loaders.Parquet())],
+    table: Annotated[pd.DataFrame, pivot.Dep("prepared/features.parquet", loaders.Parquet())],
 ) -> Parts:
     """Set some customers aside, to evaluate models with."""
     test = table.sample(frac=params.test_share, random_state=params.seed).sort_index()
@@ -71,8 +71,8 @@ class TrainParams(pivot.StageParams):
 
 def train(
     params: TrainParams,
-    table: Annotated[pd.DataFrame, pivot.Dep("data/train.parquet", loaders.Parquet())],
-) -> Annotated[Any, pivot.Out("models/model.joblib", loaders.Joblib())]:
+    table: Annotated[pd.DataFrame, pivot.Dep("prepared/train.parquet", loaders.Parquet())],
+) -> Annotated[Any, pivot.Out("fitted/model.joblib", loaders.Joblib())]:
     """Fit a model of the kind that the parameters name."""
     models = {
         "logistic": LogisticRegression(C=params.strength),
@@ -98,7 +98,7 @@ class Evaluation(TypedDict):
 
 @pipeline.register
 def evaluate(
-    table: Annotated[pd.DataFrame, pivot.Dep("data/test.parquet", loaders.Parquet())],
+    table: Annotated[pd.DataFrame, pivot.Dep("prepared/test.parquet", loaders.Parquet())],
     models: Annotated[list[Any], pivot.Dep(MODELS, loaders.Joblib())],
 ) -> Evaluation:
     """Compare the predictions of each model with the truth."""
