@@ -64,7 +64,8 @@ def main(directory: pathlib.Path) -> None:
         for path in sorted(ROOT.glob(pattern)):
             name = re.sub(r"\W", "_", path.relative_to(ROOT).as_posix().removesuffix(".py"))
             (directory / f"{name}.py").write_text(path.read_text())
-    settings = {"typeCheckingMode": "standard", "pythonVersion": "3.13", "failOnWarnings": True}
+    settings: dict[str, object] = {"typeCheckingMode": "standard", "pythonVersion": "3.13", "failOnWarnings": True}
+    settings["reportUnusedExpression"] = False  # the last line of a notebook's cell is shown
     (directory / "pyrightconfig.json").write_text(json.dumps(settings))
 
 
