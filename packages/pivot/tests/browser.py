@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 WITHOUT = "no Chromium is installed (on Debian: apt-get install chromium; elsewhere, its path in CHROMIUM)"
 OPTIONS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
 """The sandbox needs rights that containers lack; the tests open no pages of others."""

@@ -60,7 +60,7 @@ def test_paths_in_the_lines_of_a_run(empty: Project) -> None:
     project = empty
     project.pivot("init")
     stages = {
-        "a": {"cmd": 'printf 1 > "$(cat name)"', "deps": ["name"], "outs": [f"out{BAD}"]},
+        "a": {"cmd": 'printf 1 > "$(cat name)"', "deps": ["name"], "outs": [{"path": f"out{BAD}", "plot": True}]},
         "b": {"cmd": "cat missing* > out2", "deps": [f"missing{BAD}"], "outs": ["out2"]},
     }
     project.write("pivot.yaml", json.dumps({"pipeline": "d", "stages": stages}))
@@ -68,7 +68,7 @@ def test_paths_in_the_lines_of_a_run(empty: Project) -> None:
     tour(project, "repro --keep-going")
     project.write(f"out{BAD}", "edited")
     tour(project, "repro a", "checkout --kept", f"checkout --kept out{BAD} --force", "repro --explain a", "show")
-    pages = "dag --artifacts --format html", "show --format html"
+    pages = "dag --artifacts --format html", "show --format html", "report -o -", "plots show -o -", "plots show --json"
     tour(project, "dag --artifacts --format mermaid", "dag --artifacts --format dot", *pages)
 
 
