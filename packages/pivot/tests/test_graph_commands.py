@@ -72,6 +72,9 @@ def test_dag(project: Project) -> None:
     page = project.pivot("dag", "--format", "html").stdout
     assert '"label":"b","kind":"stage","state":"cached"' in page
     assert '"label":"train@small","kind":"stage","state":"stale"' in page
+    assert project.pivot("dag", "-o", "dag.html").stdout == "dag.html\n"
+    assert project.read("dag.html") == page
+    assert "are for pages" in project.pivot("dag", "-o", "dag.dot", "--format", "dot", code=2).stderr
 
 
 def test_targets_are_the_same_everywhere(project: Project) -> None:

@@ -133,7 +133,11 @@ def test_recorded_runs(make: Callable[[str], Project]) -> None:
     (stage, _) = project.json("show", "1", "--json")["stages"]
     assert (stage["name"], stage["state"], stage["reasons"]) == ("first", "ran", ["No previous run"])
     assert stage["memory"] > 1_000_000
-    assert project.pivot("show", "1", "--format", "html").stdout.startswith("<!doctype html>")
+    page = project.pivot("show", "1", "--format", "html").stdout
+    assert page.startswith("<!doctype html>")
+    assert project.pivot("show", "1", "-o", "run.html").stdout == "run.html\n"
+    assert project.read("run.html") == page
+    assert "are for pages" in project.pivot("show", "-o", "run.json", "--json", code=2).stderr
     phases = {phase["phase"]: phase for phase in project.json("show", "1", "--json")["phases"]}
     assert phases["importing"]["of"] == "pipeline.py"
     assert phases["loading"]["began"] < phases["importing"]["began"]

@@ -258,10 +258,12 @@ _PAGE_OUTPUT: Final = (
 
 
 def page_output(command: Callable[..., int]) -> Callable[..., int]:
-    """Options: where a page is written; the command receives them as its argument ``output``."""
+    """Options: where a page is written; the command receives them as its argument ``output``, None if none is given."""
 
     @functools.wraps(command)
     def with_output(*arguments: Any, path: str | None, in_browser: bool, **others: Any) -> int:
+        if path is None and not in_browser:
+            return command(*arguments, output=None, **others)
         from pivot_cli.pages.output import PageOptions  # lazy
 
         return command(*arguments, output=PageOptions(path, in_browser), **others)

@@ -1,7 +1,7 @@
 """`pivot dag`."""
 
 import json
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -13,11 +13,14 @@ from pivot_cli.views import graph
 from pivot_runtime.context import CommandContext
 from pivot_runtime.inspecting.overview import Overview, overview
 
+if TYPE_CHECKING:
+    from pivot_cli.pages.output import PageOptions
+
 _EXAMPLES: Final = """\b
 Examples:
   pivot dag summarize                       Show a stage and its upstream.
   pivot dag --artifacts --stages            Show stages and files.
-  pivot dag --all --format html > dag.html  Draw the whole project.
+  pivot dag --all --open                    Draw all in the browser.
 """
 
 
@@ -33,9 +36,10 @@ Examples:
     show_default=True,
     help="The output format; html is one self-contained page.",
 )
+@options.page_output
 @click.option("--stages", is_flag=True, help="Show stages.  [default]")
 @click.option("--artifacts", is_flag=True, help="Show files; with --stages, show both.")
-def command(
+def command(  # noqa: PLR0913  # one parameter per option
     targets: tuple[str, ...],
     *,
     all_pipelines: bool,
@@ -43,17 +47,20 @@ def command(
     shape: str,
     stages: bool,
     artifacts: bool,
+    output: "PageOptions | None",
 ) -> int:
     """Show how stages depend on each other.
 
     Without TARGETS, show the stages of the current pipeline; in either case, with everything upstream. In the text, a ←
-    b means that a depends on b.
+    b means that a depends on b. With -o or --open, draw a page, as with --format html.
     """
+    if output is not None and shape not in ("text", "html"):
+        raise click.UsageError(f"-o and --open are for pages, and not for --format {shape}")
     context = command_context(overrides)
     found = overview(context, targets, all_pipelines=all_pipelines, with_upstream=True)
     warn_of_broken(found.broken)
     drawn = graph.drawing(found, stages=stages or not artifacts, artifacts=artifacts)
-    match shape:
+    match shape if output is None else "html":
         case "mermaid":
             console.data(graph.mermaid(drawn))
         case "dot":
@@ -62,10 +69,17 @@ def command(
             console.data(json.dumps(graph.drawing_json(drawn), indent=2))
         case "html":
             start = "both" if artifacts and stages else "artifacts" if artifacts else "stages"
-            console.data(_page(context, targets, found, all_pipelines=all_pipelines, start=start))
+            page = _page(context, targets, found, all_pipelines=all_pipelines, start=start)
+            _show(page, output, context)
         case _:
             console.data(graph.text(drawn) or "No stages are registered.\n")
     return 0
+
+
+def _show(page: str, output: "PageOptions | None", context: CommandContext) -> None:
+    from pivot_cli.pages.output import PageOptions, deliver  # lazy
+
+    deliver(page, output or PageOptions("-", open=False), context.project, "dag")
 
 
 def _page(

@@ -32,7 +32,7 @@ Examples:
 )
 @options.pull_content
 @options.page_output
-def command(revisions: tuple[str, ...], *, pull: bool, output: PageOptions) -> int:
+def command(revisions: tuple[str, ...], *, pull: bool, output: PageOptions | None) -> int:
     """Write everything about the project's results on one page.
 
     It prints the path of the page, which has the status of all stages, metrics, plots, parameters and the first rows of

@@ -27,12 +27,13 @@ class PageNotWrittenError(PivotError):
     """A page cannot be written to its file."""
 
 
-def deliver(text: str, options: PageOptions, project: Project, name: str) -> None:
+def deliver(text: str, options: PageOptions | None, project: Project, name: str) -> None:
     """Write a page, print its path and open it, or print the page itself for ``-o -``.
 
     Raises:
         PageNotWrittenError: The file cannot be written, or is no page of Pivot.
     """
+    options = options or PageOptions(None, open=False)
     if options.path == "-":
         console.data(text)
         return

@@ -9,7 +9,7 @@ from pivot_runtime.comparing.plots import PlotComparison
 from pivot_runtime.project.project import Project
 
 
-def print_plots(found: PlotComparison, project: Project, options: PageOptions, *, as_json: bool) -> int:
+def print_plots(found: PlotComparison, project: Project, options: PageOptions | None, *, as_json: bool) -> int:
     """Print plots at one or several revisions; return the exit code."""
     if as_json:
         console.data(json.dumps(plots.plots_json(found), indent=2))

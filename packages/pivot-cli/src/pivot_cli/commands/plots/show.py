@@ -27,7 +27,7 @@ Examples:
 @options.page_output
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with Vega-Lite specifications instead.")
 def command(
-    revisions: tuple[str, ...], *, targets: tuple[str, ...], pull: bool, output: PageOptions, as_json: bool
+    revisions: tuple[str, ...], *, targets: tuple[str, ...], pull: bool, output: PageOptions | None, as_json: bool
 ) -> int:
     """Draw plots on one page, and print its path.
 
