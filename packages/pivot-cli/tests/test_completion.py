@@ -13,7 +13,7 @@ def test_the_commands_that_take_targets_are_those_that_are_listed() -> None:
         and any(
             item.type == "file"
             for param in command.params
-            if param.name in ("stages", "targets")
+            if param.name in ("out", "stages", "targets")
             for item in param.shell_complete(context, "x")
         )
     }
