@@ -248,6 +248,15 @@ class Layout(Value):
         return self.database_dir / "outlines"
 
     @property
+    def notebooks_dir(self) -> Path:
+        """The code of notebooks as modules, for their fingerprints."""
+        return self.database_dir / "notebooks"
+
+    def notebook_file(self, name: str) -> Path:
+        """The module of this name with the code of a notebook."""
+        return self.notebooks_dir / f"{name}.py"
+
+    @property
     def compiled_dir(self) -> Path:
         """Compiled code of source files."""
         return self.database_dir / "compiled"

@@ -9,6 +9,7 @@ from pivot_core.params import Secret, StageParams
 from pivot_core.pipeline import Pipeline
 from pivot_core.stages.annotations import Dep, DirectoryOut, IncrementalOut, Metric, Out, PlaceholderDep, Plot
 from pivot_core.stages.command import Command, command
+from pivot_core.stages.notebook import Notebook, notebook
 
 if TYPE_CHECKING:
     from pivot_runtime.errors import OutUnavailableError as OutUnavailableError
@@ -30,6 +31,7 @@ __all__ = [
     "DirectoryOut",
     "IncrementalOut",
     "Metric",
+    "Notebook",
     "Out",
     "Pipeline",
     "PivotError",
@@ -39,6 +41,7 @@ __all__ = [
     "StageParams",
     "command",
     "loaders",
+    "notebook",
 ]
 
 _INTERACTIVE = {

@@ -54,7 +54,9 @@ class Declaration(Value):
     Attributes:
         name: Its name, with the variant.
         location: Its location.
-        python: The function as ``module:function``; None of a shell stage.
+        python: The function as ``module:function``; None of other stages.
+        notebook: The path of the notebook; None of other stages.
+        executed: The out for the executed copy of the notebook.
         command: The shell command; None of a Python stage.
         deps: Deps by parameter of the function, by name, or by path: paths, or `Dep` for more than a path.
         outs: Outs by key, by name, or by path: paths for a Python stage, `Out` for a shell stage.
@@ -73,6 +75,8 @@ class Declaration(Value):
     name: str
     location: Location
     python: str | None = None
+    notebook: str | None = None
+    executed: Any = None
     command: str | None = None
     deps: Mapping[str, Any] = attrs.field(factory=dict)
     outs: Mapping[str, Any] = attrs.field(factory=dict)
@@ -188,15 +192,17 @@ def _filled(raw: Mapping[str, Any], scope: Mapping[str, Any], path: Path, measur
 
 def _stage(text: YamlSource, name: str, path: Path, filled: Mapping[str, Any]) -> Declaration:
     validate.check(filled, schema.STAGE, path)
-    command = filled.get("cmd")
+    command, python = filled.get("cmd"), "python" in filled
     params = filled.get("params")
     return Declaration(
         name=name,
         location=Location(text.name, text.line(path)),
         python=filled.get("python"),
+        notebook=filled.get("notebook"),
+        executed=_executed(filled, path),
         command=command,
-        deps=_deps(filled.get("deps", {}), path, shell=command is not None),
-        outs=_outs(filled.get("outs", {}), path, shell=command is not None),
+        deps=_deps(filled.get("deps", {}), path, shell=not python),
+        outs=_outs(filled.get("outs", {}), path, shell=not python),
         params=params,
         places={key: f"{text.name}:{text.line((*path, 'params', key))}" for key in params or ()},
         env=tuple(filled.get("env", ())),
@@ -208,6 +214,14 @@ def _stage(text: YamlSource, name: str, path: Path, filled: Mapping[str, Any]) -
         frozen=filled.get("frozen", False),
         ttl=filled.get("ttl"),
     )
+
+
+def _executed(filled: Mapping[str, Any], path: Path) -> Any:
+    if "executed" not in filled:
+        return None
+    if "notebook" not in filled:
+        raise ValidationError("'executed' is for stages with a notebook", (*path, "executed"), hint="remove it")
+    return _out(filled["executed"], (*path, "executed"))
 
 
 def _deps(raw: Any, path: Path, *, shell: bool) -> Mapping[str, Any]:

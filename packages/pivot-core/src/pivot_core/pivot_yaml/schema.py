@@ -71,6 +71,15 @@ _STAGE: Final = {
             "minLength": 1,
             "description": "The shell command that runs, in the directory of the pipeline.",
         },
+        "notebook": {
+            "type": "string",
+            "minLength": 1,
+            "description": "The Jupyter notebook whose code cells run, in the directory of the pipeline.",
+        },
+        "executed": {
+            "description": "The path of the executed copy of the notebook, which is an out.",
+            "anyOf": [_PATH, _OUT],
+        },
         "deps": {
             "description": "Its deps: for python, paths by parameter; for cmd, a list of paths, or paths by name.",
             "anyOf": [
@@ -138,7 +147,7 @@ _STAGE: Final = {
             **_DURATION,
         },
     },
-    "oneOf": [{"required": ["python"]}, {"required": ["cmd"]}],
+    "oneOf": [{"required": ["python"]}, {"required": ["cmd"]}, {"required": ["notebook"]}],
     "additionalProperties": False,
 }
 

@@ -16,7 +16,8 @@ from pivot_core.discovery import DECLARED_FILE, import_pipeline, put_on_path
 from pivot_core.errors import DefinitionError, suggest
 from pivot_core.pipeline import Pipeline, Registration
 from pivot_core.spec import Location, StageError, base_of
-from pivot_core.stages.command import make_command
+from pivot_core.stages.command import Command, make_command
+from pivot_core.stages.notebook import make_notebook
 from pivot_core.values import Value
 from pivot_runtime.errors import EngineError, ImportRequiredError, YamlError
 
@@ -95,15 +96,23 @@ def _add(pipeline: Pipeline, stage: "Declaration", file: pathlib.Path) -> None:
         ttl=stage.ttl,
         places=stage.places,
     )
-    if stage.command is None:
+    if stage.python is not None:
         given = attrs.evolve(given, func=_function(stage, location), deps=stage.deps, outs=stage.outs)
     else:
         try:
-            made = make_command(stage.command, stage.deps, stage.outs, stage.params or {}, location)
+            made = _command(stage, location)
         except DefinitionError as error:
             raise StageError(stage.name, location, str(error), hint=error.hint) from None
         given = attrs.evolve(given, func=made, params=stage.params or None)
     pipeline.add(given)
+
+
+def _command(stage: "Declaration", location: Location) -> Command:
+    """The command or the notebook of a stage."""
+    params = stage.params or {}
+    if stage.notebook is None:
+        return make_command(stage.command, stage.deps, stage.outs, params, location)
+    return make_notebook(stage.notebook, stage.deps, stage.outs, params, stage.executed, location=location)
 
 
 def _function(stage: "Declaration", location: Location) -> Any:

@@ -22,6 +22,7 @@ from pivot_core.paths import ArtifactPath, is_within
 from pivot_core.pipeline import Pipeline
 from pivot_core.spec import Location
 from pivot_core.stages.command import KEY, Command, fill_in, words
+from pivot_core.stages.notebook import Notebook
 from pivot_core.stages.stage import Stage
 from pivot_fingerprint import Entry, Manifest, Unresolved
 
@@ -56,7 +57,11 @@ def all_shell_inputs(pipelines: Iterable[Pipeline], *, base: str, root: str) -> 
     found = {}
     layout = Layout(pathlib.Path(root))
     for pipeline in pipelines:
-        commands = {name: each.func for name, each in pipeline.stages.items() if isinstance(each.func, Command)}
+        commands = {
+            name: each.func
+            for name, each in pipeline.stages.items()
+            if isinstance(each.func, Command) and not isinstance(each.func, Notebook)
+        }
         for spec in pipeline.specs(base=base, root=root) if commands else ():
             if spec.name in commands:
                 stage = pipeline.stages[spec.name]

@@ -15,9 +15,10 @@ from pivot_core.stages.out_values import out_values
 from pivot_core.stages.stage import Stage
 from pivot_fingerprint import Fingerprinter, Manifest
 from pivot_runtime.definitions import params
+from pivot_runtime.definitions.notebook_code import NotebookCode
 from pivot_runtime.definitions.outline_cache import OutlineCache
 from pivot_runtime.definitions.shell_code import ShellInputs
-from pivot_runtime.fingerprints import environ_changes
+from pivot_runtime.fingerprints import environ_changes, notebook_fingerprints
 from pivot_runtime.fingerprints.encoded_stages import EncodedStages
 from pivot_runtime.fingerprints.load_recorder import LoadRecorder
 from pivot_runtime.loading.loaded import LoadedStage, Steady, stage_of
@@ -30,13 +31,15 @@ class DeclaredStage(NamedTuple):
         spec: Its declaration.
         stage: The stage, with its parameters.
         values: Its parameters by name, as plain data.
-        command: The inputs of its shell command; None if it is a Python function.
+        command: The inputs of its shell command; None if it has none.
+        notebook: The code of its notebook; None if it has none.
     """
 
     spec: StageSpec
     stage: Stage
     values: Mapping[str, Any]
     command: ShellInputs | None
+    notebook: NotebookCode | None = None
 
 
 class StageFingerprints:
@@ -91,13 +94,18 @@ class StageFingerprints:
             Fingerprinter.join_kept(self._memo, self._root, str(self._file), parts)
 
     def _loaded(self, declared: DeclaredStage, fingerprinter: Fingerprinter) -> LoadedStage:
-        spec, stage, values, command = declared
+        spec, stage, values, command, notebook = declared
         env = params.variables(stage, spec.address) if stage.env else {}
         outs = tuple(out_values(stage, base=spec.base, root=str(self._root)))
         if command is not None:
             env = environ_changes.named_by(command.texts[KEY], self._assigned) | env
             loaded = stage_of(attrs.evolve(spec, named=command.named), command.manifest, values, env)
             return attrs.evolve(loaded, texts=command.texts, values=outs)
+        if notebook is not None:
+            with self._recorder.paused():
+                manifest = notebook_fingerprints.manifest_of(notebook, fingerprinter, self._root)
+            named = (ArtifactPath(notebook.path),)
+            return attrs.evolve(stage_of(attrs.evolve(spec, named=named), manifest, values, env), values=outs)
         with self._recorder.paused():
             manifest, steady = self._fingerprint(spec, stage, fingerprinter)
         return attrs.evolve(stage_of(spec, manifest, values, env), steady=steady, values=outs)

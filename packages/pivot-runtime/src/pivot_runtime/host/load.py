@@ -21,7 +21,7 @@ from pivot_core.stages.param_overrides import Override
 from pivot_core.stages.stage import Stage
 from pivot_core.values import Value
 from pivot_fingerprint import SCHEMA
-from pivot_runtime.definitions import params, shell_code, source_import
+from pivot_runtime.definitions import notebook_code, params, shell_code, source_import
 from pivot_runtime.definitions.code_cache import CodeCache
 from pivot_runtime.definitions.pipeline_file import Definitions, read_definitions
 from pivot_runtime.fingerprints import environ_changes, parallel
@@ -276,7 +276,10 @@ class _Load:
                 if command is not None:
                     stage = attrs.evolve(stage, func=attrs.evolve(stage.func, created=str(command.record)))
                     self._sources |= command.sources
-                stages.append(DeclaredStage(spec, stage, values, command))
+                notebook = notebook_code.of_stage(stage, base=spec.base, root=root)
+                if notebook is not None:
+                    self._sources[os.path.join(root, notebook.path)] = notebook.digest
+                stages.append(DeclaredStage(spec, stage, values, command, notebook))
                 self._stages[spec.address] = LiveStage(stage, str(self._root / spec.base))
         return stages
 

@@ -11,6 +11,7 @@ from typing import Any
 from pivot_cache.layout import Layout
 from pivot_fingerprint import Entry
 from pivot_fingerprint.observation import LiveCode, Observed, uncovered
+from pivot_runtime.definitions import notebook_code
 from pivot_runtime.definitions.outline_cache import OutlineCache
 from pivot_runtime.definitions.reimport import declared
 from pivot_runtime.history.logs import RunLog
@@ -222,13 +223,18 @@ def _observations(
     """The message of a run that succeeded; of the code that ran, it keeps what the manifest lacks."""
     memo = OutlineCache(Layout(pathlib.Path(root)).outlines_dir)
     entries = uncovered(observed, manifest, root=root, memo=memo)
+    is_notebook = any(key.startswith(notebook_code.KEY) for key in manifest)
     return {
         "ok": True,
         "seen": message["seen"],
         "observed": {entry.key: [entry.digest, entry.file, entry.line] for entry in entries if entry.digest},
         "incomplete": [
             *observed.incomplete,
-            *(f"{entry.key} ran, but its source cannot be read" for entry in entries if not entry.digest),
+            *(
+                f"{entry.key} ran, but its source cannot be read"
+                for entry in entries
+                if not entry.digest and not (is_notebook and notebook_code.is_cell(entry.file))
+            ),
         ],
     }
 

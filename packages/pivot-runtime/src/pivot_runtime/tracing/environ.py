@@ -5,7 +5,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
@@ -71,6 +71,20 @@ def stop_recording() -> None:
         environment.__class__ = RecordingEnviron.__base__
 
 
+@contextmanager
+def unrecorded() -> Iterator[None]:
+    """Report no uses in the block, in which no user code runs in this process."""
+    kept = [(environment, dict(environment.__dict__)) for environment in _ENVIRONMENTS]
+    for environment, _ in kept:
+        for name in ("_on_read", "_on_list", "_on_count"):
+            environment.__dict__.pop(name, None)
+    try:
+        yield
+    finally:
+        for environment, attributes in kept:
+            environment.__dict__.update(attributes)
+
+
 class CodeDirectories(NamedTuple):
     """Directories of code, each with a slash at its end.
 
@@ -102,7 +116,13 @@ class VariableReads:
         names: Their names.
     """
 
-    def __init__(self, assigned: Iterable[str], spool: Spool, passed_over: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        assigned: Iterable[str],
+        spool: Spool,
+        passed_over: tuple[str, ...] = (),
+        machinery: tuple[str, ...] = (),
+    ) -> None:
         """Record nothing before `start`.
 
         Args:
@@ -110,7 +130,9 @@ class VariableReads:
                 whole environment count too.
             spool: The observations of other processes.
             passed_over: Directories of code whose reads do not count, besides Pivot's own.
+            machinery: Directories of code whose reads count only for variables that the import has set.
         """
+        self._machinery = machinery
         self.names: set[str] = set()
         self._assigned = frozenset(assigned)
         self._spool = spool
@@ -162,6 +184,8 @@ class VariableReads:
                     return False
                 if assigned:
                     return not file.endswith(_STARTERS)
+                if self._machinery and file.startswith(self._machinery):
+                    return False
                 python = file.startswith((self._library, _FROZEN)) and not file.startswith(self._installed)
                 return not python
             frame = frame.f_back

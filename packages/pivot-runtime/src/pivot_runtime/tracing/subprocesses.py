@@ -1,8 +1,15 @@
 """The tracer of other Python interpreters that a stage starts, such as pool workers and programs."""
 
+import os
+import sys
+import sysconfig
+from typing import Final
+
 from pivot_runtime.tracing.audit import FileAudit
 from pivot_runtime.tracing.environ import PassedVariables, VariableReads
 from pivot_runtime.tracing.spool import Spool
+
+_KERNEL: Final = "ipykernel_launcher"
 
 
 def begin(
@@ -26,8 +33,15 @@ def begin(
     written = Spool(spool)
     written.enter_child()
     written.begin()
-    variables = VariableReads(assigned, written, passed_over)
+    variables = VariableReads(assigned, written, passed_over, _machinery())
     variables.start()
     PassedVariables(assigned, written, variables.note).start()
     if files:
         FileAudit(root, declared, written).start()
+
+
+def _machinery() -> tuple[str, ...]:
+    """The libraries of the kernel of a notebook, which read dozens of variables; all that are installed with them."""
+    if _KERNEL not in sys.orig_argv:
+        return ()
+    return tuple(os.path.join(sysconfig.get_path(name), "") for name in ("purelib", "platlib"))

@@ -12,6 +12,7 @@ from pivot_core.pipeline import plain_call
 from pivot_core.spec import StageError
 from pivot_core.stages.annotations import Dep, Out
 from pivot_core.stages.command import Command
+from pivot_core.stages.notebook import Notebook
 from pivot_core.stages.stage import Stage
 from pivot_runtime.worker import shell
 from pivot_runtime.worker.file_values import FileValues, files_in
@@ -25,11 +26,19 @@ def execute(stage: Stage) -> None:
     for name, before in stage.previous.items():
         there = all(os.path.lexists(path) for path in before.paths)
         values[name] = before.like([_load_previous(name, before, path) for path in before.paths]) if there else None
-    results = shell.run(stage, stage.func) if isinstance(stage.func, Command) else plain_call(stage, values)
+    results = _results(stage, values)
     os.chdir(directory)  # the stage may have changed it, and its outs are relative to it
     for key, out in stage.outs.items():
         for path, value in _paired(stage, key, out, results[key]):
             _save(stage, out, path, value)
+
+
+def _results(stage: Stage, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    if isinstance(stage.func, Notebook):
+        from pivot_runtime.worker import notebook  # lazy: few stages are notebooks
+
+        return notebook.run(stage, stage.func)
+    return shell.run(stage, stage.func) if isinstance(stage.func, Command) else plain_call(stage, values)
 
 
 def _load_dep(name: str, dep: Dep, path: str) -> Any:

@@ -1,0 +1,92 @@
+"""The fingerprint of a notebook: an entry for each cell, and those of the project's code that the cells lead to."""
+
+import pathlib
+import sys
+from types import ModuleType
+from typing import Any
+
+from pivot_cache.errors import CacheError
+from pivot_cache.files.atomic import write_bytes
+from pivot_cache.layout import Layout
+from pivot_core.digest import digest_bytes
+from pivot_fingerprint import Entry, Fingerprinter, Library, Manifest, Unresolved
+from pivot_runtime.definitions import notebook_code
+from pivot_runtime.definitions.notebook_code import NotebookCell, NotebookCode
+
+_UNSEEN = "the files that its cells read beyond its deps, and the programs that they call"
+
+
+def manifest_of(code: NotebookCode, fingerprinter: Fingerprinter, root: pathlib.Path) -> Manifest:
+    """The manifest of a notebook; cells in another language than Python, or without a place to write, count by text."""
+    at = code.cells[0].line if code.cells else 1
+    unseen = Unresolved(code.path, at, _UNSEEN, _key(1))
+    module = _module(code, root) if code.language == "python" else None
+    if module is None:
+        entries = {
+            _key(number): Entry(digest_bytes(cell.source.encode()), code.path, cell.line)
+            for number, cell in enumerate(code.cells, 1)
+        }
+        return Manifest(entries, (unseen,))
+    functions, ends = vars(module.module), module.ends
+    try:
+        together = fingerprinter.fingerprint(functions[notebook_code.ALL])
+        own = {key for key, entry in together.items() if entry.via is None}
+        found = {
+            _key(number): Entry(digest, code.path, cell.line)
+            for number, cell in enumerate(code.cells, 1)
+            for digest in [_root_digest(fingerprinter.fingerprint(functions[f"cell_{number}"]))]
+        }
+    finally:
+        sys.modules.pop(module.module.__name__, None)
+    for key, entry in together.items():
+        if key not in own:
+            found[key] = entry._replace(via=None) if entry.via in own else entry
+    unresolved = tuple(_placed(each, code, ends) if each.key in own else each for each in together.unresolved)
+    return Manifest(found, (*unresolved, unseen), _libraries(together))
+
+
+class _Functions:
+    """The module with the functions of a notebook, and where the cells end in it."""
+
+    def __init__(self, module: ModuleType, ends: tuple[int, ...]) -> None:
+        self.module = module
+        self.ends = ends
+
+
+def _module(code: NotebookCode, root: pathlib.Path) -> _Functions | None:
+    """The functions of a notebook, from a file in which they can be looked up; None if it cannot be written."""
+    text, ends = notebook_code.module_of(code)
+    data = text.encode("utf-8", "surrogatepass")
+    name = f"notebook_{digest_bytes(data)[:16]}"
+    file = Layout(root).notebook_file(name)
+    try:
+        if not file.is_file() or file.read_bytes() != data:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(file, data)
+    except (OSError, CacheError):
+        return None
+    module: Any = ModuleType(name)
+    module.__file__ = str(file)
+    exec(compile(text, str(file), "exec", dont_inherit=True), vars(module))  # noqa: S102  # it defines functions only
+    sys.modules[name] = module
+    return _Functions(module, ends)
+
+
+def _root_digest(manifest: Manifest) -> str:
+    return next(entry.digest for entry in manifest.values() if entry.via is None)
+
+
+def _placed(each: Unresolved, code: NotebookCode, ends: tuple[int, ...]) -> Unresolved:
+    """Unresolved code at its cell."""
+    cell: NotebookCell | None = code.cell_at(each.line, ends)
+    line = 1 if cell is None else cell.line
+    number = 1 if cell is None else code.cells.index(cell) + 1
+    return Unresolved(code.path, line, each.reason, _key(number))
+
+
+def _libraries(manifest: Manifest) -> dict[str, Library]:
+    return dict(manifest.libraries)
+
+
+def _key(number: int) -> str:
+    return f"{notebook_code.KEY}{number}"

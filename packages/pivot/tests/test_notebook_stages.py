@@ -1,0 +1,128 @@
+"""Stages that run notebooks: the code of the cells counts, and each run is like that of any other stage."""
+
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from harness import Project
+
+PIPELINE = """\
+import pivot
+
+pipeline = pivot.Pipeline("p")
+report = pivot.notebook(
+    "report.ipynb", deps=["data.json"], outs=["out.json"], params={"rate": 3}, executed="done.ipynb"
+)
+pipeline.register(report, name="report")
+"""
+MODULE = """\
+SCALE = 2
+
+
+def scaled(x):
+    return SCALE * x
+
+
+def unused(x):
+    return x
+"""
+
+
+def code(source: str, *tags: str) -> dict[str, Any]:
+    return {
+        "cell_type": "code",
+        "metadata": {"tags": list(tags)},
+        "source": source,
+        "outputs": [],
+        "execution_count": 7,
+    }
+
+
+def write(project: Project, *cells: dict[str, Any]) -> None:
+    spec = {"name": "a-kernel-of-another-machine", "language": "python"}
+    content = {"nbformat": 4, "nbformat_minor": 4, "metadata": {"kernelspec": spec}, "cells": list(cells)}
+    project.write("report.ipynb", json.dumps(content, indent=1))
+
+
+@pytest.fixture
+def project(make: Callable[[str], Project]) -> Project:
+    project = make(PIPELINE)
+    project.write("lib.py", MODULE)
+    project.write("data.json", "5")
+    write(
+        project,
+        {"cell_type": "markdown", "metadata": {}, "source": "# Report"},
+        code("rate = 1", "parameters"),
+        code("import json\nimport lib"),
+        code("value = lib.scaled(json.load(open('data.json'))) * rate  # all\nprint('the value is', value)\nvalue"),
+        code("json.dump(value, open('out.json', 'w'))"),
+    )
+    return project
+
+
+def test_a_notebook_is_a_stage(project: Project) -> None:
+    done = project.pivot("repro", "--show-output")
+
+    assert "the value is 30" in done.stdout + done.stderr
+    assert "note:" not in done.stderr
+    assert project.read("out.json") == "30"
+    executed = project.read("done.ipynb")
+    cells = json.loads(executed)["cells"]
+    assert "".join(cells[2]["source"]) == "# Parameters\nrate = 3"
+    assert cells[4]["outputs"][1]["data"] == {"text/plain": ["30"]}
+    assert [cell["id"] for cell in cells][:3] == ["cell-1", "cell-2", "injected-parameters"]
+
+    project.pivot("verify", "--rerun")  # the same bytes, in a copy of the project
+
+    # Other content does not count: outputs, metadata, Markdown, comments, other functions.
+    project.replace("report.ipynb", "# Report", "# Another report")
+    project.replace("report.ipynb", "  # all", "")
+    project.replace("lib.py", "    return x", "    return -x")
+    assert project.states() == {"report": "cached"}
+
+    # Cells count, and the project's code that they use.
+    project.replace("lib.py", "SCALE = 2", "SCALE = 4")
+    assert "const:SCALE" in project.pivot("status", "--explain").stdout
+    project.replace("lib.py", "SCALE = 4", "SCALE = 2")
+    project.replace("report.ipynb", "* rate", "* 0 / 0")
+    assert "cell:3" in project.pivot("status", "--explain").stdout
+
+    failed = project.pivot("repro", code=1).stderr
+    assert "cell 4 failed: ZeroDivisionError: division by zero" in failed
+    assert "----> 1 value = lib.scaled" in failed
+    assert (project.read("out.json"), project.read("done.ipynb")) == ("30", executed)
+
+
+def test_a_pivot_yaml_declares_one_and_errors_name_the_way(project: Project) -> None:
+    (project.root / "pipeline.py").unlink()
+    project.write(
+        "pivot.yaml",
+        "pipeline: p\nstages:\n  report:\n    notebook: report.ipynb\n    deps: [data.json]\n    outs: [out.json]\n",
+    )
+
+    shown = project.pivot("fingerprint", "report").stdout
+    assert "cell:1" in shown
+    assert "func:lib:scaled" in shown
+    project.write("report.ipynb", "no notebook")
+    assert "stage 'report': report.ipynb is not a Jupyter notebook" in project.pivot("status", code=2).stderr
+    (project.root / "report.ipynb").unlink()
+    assert "its notebook 'report.ipynb' cannot be read: No such file" in project.pivot("status", code=2).stderr
+
+
+def test_ctrl_c_ends_the_kernel(project: Project) -> None:
+    os.mkfifo(project.root / "pipe")
+    write(project, code("import os, time\nprint(os.getpid(), file=open('pipe', 'w'))\ntime.sleep(600)"))
+
+    with project.start("repro") as command:
+        kernel = int((project.root / "pipe").read_text())
+        command.send_signal(signal.SIGINT)
+        _, errors = command.communicate(timeout=60)
+
+    assert command.returncode == 130, errors
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(kernel, 0)
+        pytest.fail("the kernel is still running")
