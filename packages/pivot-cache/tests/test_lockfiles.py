@@ -96,6 +96,7 @@ def locks(draw: st.DrawFn) -> StageLock:
         outs,
         draw(st.dictionaries(letters, st.builds(LibraryUse, letters, st.lists(letters).map(tuple)), max_size=2)),
         ran_at=draw(st.none() | st.integers(0, 2**40)),
+        uncounted_params=draw(st.dictionaries(letters, values, max_size=2)),
     )
 
 

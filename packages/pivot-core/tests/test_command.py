@@ -3,6 +3,7 @@
 import pathlib
 import shlex
 import subprocess
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -32,6 +33,7 @@ def test_a_command_is_a_stage_under_a_name() -> None:
     assert pipeline.register(made, name="fit", variant="a", mutex=["r"]) is made
     (spec,) = pipeline.specs(base="sub", root="/p")
 
+    assert made.steps == (made.text,)
     assert made.text == "Rscript fit.R \\\n  rows.csv"
     assert spec.address == "demo.fit@a"
     assert spec.location.file == __file__
@@ -129,3 +131,20 @@ def test_paths_are_quoted_for_the_shell(arguments: list[str]) -> None:
 def test_an_out_is_named_once() -> None:
     with pytest.raises(DefinitionError, match="outs names 'x' twice"):
         command("touch x", outs=["x", Out("x", cache=False)])
+
+
+def test_several_commands_count_in_their_order() -> None:
+    one, two = command(["a", " b ${params.n}\n"], params={"n": 1}), command(["b", "a"])
+
+    assert one.steps == ("a", "b ${params.n}")
+    assert one.text == "$ a\n$ b ${params.n}"
+    assert len({one.text, two.text, command("a\nb").text}) == 3
+    assert list(words(one.text)) == ["a", "b", "${params.n}"]
+    with pytest.raises(StageError, match="among its params is no 'm'"):
+        Pipeline("p").register(command(["a", "${params.m}"]), name="x")
+
+
+@pytest.mark.parametrize("wrong", [[], ["a", ""], ["a", 1], 1, None])
+def test_each_command_is_a_text(wrong: Any) -> None:
+    with pytest.raises(DefinitionError, match="a command must be a nonempty string, or a list of such"):
+        command(wrong)

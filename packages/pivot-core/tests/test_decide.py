@@ -654,11 +654,16 @@ def test_frozen_never_runs_and_restores_only_what_is_gone(
     assert decision.verdict in {Verdict.RESTORE, Verdict.BLOCKED} if absent else decision.verdict is Verdict.FROZEN
     if decision.restore is not None:
         assert lock is not None
-        assert decision.restore.outs == {path: lock.outs[path] for path in absent}
-        assert all(map(memory.has, decision.restore.outs.values()))
+        assert decision.restore.outs == {path: found or lock.outs[path] for path, found in now.outs.items()}
+        assert all(memory.has(decision.restore.outs[path]) for path in absent)
+        assert not decision.restore.key
 
 
 def test_an_expired_result_names_its_age() -> None:
     expired = decide(DATED, attrs.evolve(SAME, oldest=101), NOTHING)
 
     assert expired.changes == (FactChange(Reason.EXPIRED, "ttl", "100", "101"),)
+
+
+def test_the_parameters_of_a_run_are_also_those_that_do_not_count() -> None:
+    assert attrs.evolve(LOCK, uncounted_params={"jobs": 2}).params == {**INPUTS.params, "jobs": 2}

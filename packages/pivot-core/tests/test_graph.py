@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable
+from typing import Any
 
 import attrs
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pivot_core.errors import GraphError
-from pivot_core.graph import Graph, refuse_contradictions
+from pivot_core.graph import Graph, refuse_contradictions, refuse_unknown_names
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, StageError, StageSpec
 
@@ -283,3 +284,47 @@ def test_the_descendants_of_a_stage_are_all_that_depend_on_it() -> None:
     graph = Graph.build([stage("a", outs=["x"]), stage("b", ["x"], ["y"]), stage("c", ["y"]), stage("d")])
 
     assert graph.descendants(["p.a"]) == {"p.a", "p.b", "p.c"}
+
+
+# -- order without files
+
+
+def after(name: str, *before: str, **options: Any) -> StageSpec:
+    return attrs.evolve(stage(name, **options), after=before)
+
+
+def test_an_order_is_an_edge_but_no_source() -> None:
+    specs = [after("c", "b"), stage("b", outs=["x"]), after("a", "b", deps=["x"]), stage("alone")]
+    graph = Graph.build(specs)
+
+    assert list(graph.stages) == ["p.b", "p.c", "p.a", "p.alone"]
+    assert edges(graph) == {("p.b", "p.c"), ("p.b", "p.a")}
+    assert graph.sources["p.c"] == frozenset()
+    assert graph.sources["p.a"] == {"p.b"}
+    assert graph.ancestors(["p.c"]) == {"p.c", "p.b"}
+    assert graph.select(["p.c"]).upstream == {"p.c": frozenset()}
+
+
+def test_a_name_means_a_stage_of_the_same_pipeline_or_a_family_and_an_address_any() -> None:
+    specs = [stage("t@1"), stage("t@2"), stage("t", pipeline="q"), after("x", "t", "q.t", "gone")]
+
+    assert Graph.build(specs).upstream["p.x"] == {"p.t@1", "p.t@2", "q.t"}
+
+
+def test_an_unknown_name_is_refused() -> None:
+    specs = [stage("fetch"), after("x", "fetsh")]
+    with pytest.raises(StageError, match="it runs after 'fetsh', but there is no such stage") as caught:
+        refuse_unknown_names(specs, [spec.address for spec in specs])
+    assert caught.value.hint == "did you mean fetch?"
+    with pytest.raises(StageError) as caught:
+        refuse_unknown_names([after("x", "else")], ["p.x", "q.other"])
+    assert caught.value.hint == "known stages: q.other"
+    refuse_unknown_names([after("x", "fetch")], ["p.fetch"])
+
+
+def test_a_cycle_of_orders_is_named() -> None:
+    with pytest.raises(GraphError, match=r"'a' \(.*\) -> 'b' \(.*\) -> 'a'") as caught:
+        Graph.build([after("a", "b"), after("b", "a")])
+    assert caught.value.hint == "no stage can run before itself: 'b' runs after 'a', as it declares"
+    with pytest.raises(GraphError, match="form a cycle: 'a'"):
+        Graph.build([after("a", "a")])

@@ -583,3 +583,16 @@ def test_instances_of_one_class_with_equal_values_are_equal() -> None:
     assert One() != One(rate=0.2)
     assert One() != Other()
     assert repr(One()).endswith("One(rate=0.1, name='a')")
+
+
+def test_what_does_not_count_is_left_out_inside_the_values_of_others() -> None:
+    class Inner(StageParams):
+        size: int = 1
+        jobs: Annotated[int, params.Uncounted] = 2
+
+    class Outer(StageParams):
+        inner: Inner = Inner()
+        jobs: Annotated[int | None, params.Uncounted] = None
+
+    assert [field.uncounted for field in params.fields(Outer).values()] == [False, True]
+    assert params.to_plain(Outer(), lambda *_: "")["inner"].keys() == {"$class", "size"}

@@ -1,15 +1,18 @@
 """Several registrations of one function: variants, other paths, placeholders, and the root of a pipeline."""
 
+import functools
 import pathlib
-from typing import Annotated, TypedDict
+from typing import Annotated, Any, TypedDict
 
 import pytest
 
 from pivot_core.errors import DefinitionError
 from pivot_core.loaders import JSON, Text
+from pivot_core.params import StageParams, Uncounted
 from pivot_core.pipeline import Pipeline
 from pivot_core.spec import StageError
 from pivot_core.stages.annotations import Dep, DirectoryOut, IncrementalOut, Out, PlaceholderDep
+from pivot_core.stages.command import command
 
 
 class Outs(TypedDict):
@@ -191,6 +194,15 @@ def test_variables_are_part_of_the_stage() -> None:
         *({"timeout": wrong} for wrong in (0, -1.0, "1y", True, float("inf"), float("nan"))),
         *({"retries": wrong} for wrong in (-1, 1.5, True, None)),
         {"ttl": "soon"},
+        {"after": "fetch"},
+        {"after": [""]},
+        {"priority": "high"},
+        {"priority": True},
+        {"desc": 1},
+        {"uncounted_params": "jobs"},
+        {"uncounted_params": [1]},
+        {"wdir": 1},
+        {"wdir": b"x"},
         {"always": "yes"},
         {"frozen": 1},
     ],
@@ -220,3 +232,102 @@ def test_the_previous_value_is_that_of_an_out_that_can_be_loaded() -> None:
         Pipeline("demo").register(foreign)
     with pytest.raises(StageError, match=r"the loader of 'log\.txt' cannot load"):
         Pipeline("demo").register(blind)
+
+
+def test_the_order_and_the_description_are_part_of_the_stage() -> None:
+    def described(x: Annotated[str, Dep("x", Text())]) -> Annotated[str, Out("y", Text())]:
+        """Copy
+        a text.
+
+        In no time.
+        """
+        return x
+
+    pipeline = Pipeline("demo")
+    pipeline.register(described, after=["b", "a", "b"], priority=-2)
+    pipeline.register(functools.partial(described), name="partial", outs={"return": "z"})
+    pipeline.register(described, name="own", desc="Other", outs={"return": "v"})
+    pipeline.register(command("true"), name="shell")
+    specs = pipeline.specs(base="", root="/p")
+
+    assert (specs[0].after, specs[0].priority) == (("b", "a"), -2)
+    assert [spec.desc for spec in specs] == ["Copy a text.", "Copy a text.", "Other", ""]
+
+
+class Counted(StageParams):
+    rate: float = 0.1
+    jobs: Annotated[int, Uncounted] = 1
+    verbose: bool = False
+
+
+def test_parameters_that_do_not_count_are_marked_or_named() -> None:
+    def fit(params: Counted, x: Annotated[str, Dep("x", Text())]) -> Annotated[str, Out("y", Text())]:
+        return x
+
+    pipeline = Pipeline("demo")
+    pipeline.register(fit)
+    pipeline.register(fit, name="other", uncounted_params=["verbose"], outs={"return": "z"})
+    specs = pipeline.specs(base="", root="/p")
+
+    assert [spec.uncounted_params for spec in specs] == [("jobs",), ("jobs", "verbose")]
+    with pytest.raises(StageError, match="uncounted_params names 'verbos', which is none of its parameters") as caught:
+        pipeline.register(fit, name="typo", uncounted_params=["verbos"])
+    assert caught.value.hint == "did you mean verbose?"
+    with pytest.raises(StageError) as caught:
+        pipeline.register(single, uncounted_params=["x"])
+    assert caught.value.hint == "it has: none"
+
+
+@pytest.mark.parametrize(
+    ("base", "wdir", "wanted"), [("", ".", ""), ("a", ".", "a"), ("a", "b/c", "a/b/c"), ("a", "..", ""), ("", "b", "b")]
+)
+def test_a_stage_may_run_in_another_directory(base: str, wdir: str, wanted: str) -> None:
+    pipeline = Pipeline("demo")
+    pipeline.register(single, wdir=pathlib.PurePath(wdir))
+    (spec,) = pipeline.specs(base=base, root="/p")
+
+    assert (spec.base, *spec.deps) == (wanted, f"{wanted}/data.txt" if wanted else "data.txt")
+
+
+def test_the_directory_of_a_stage_is_in_the_project() -> None:
+    pipeline = Pipeline("demo")
+    pipeline.register(single, wdir="../..")
+    with pytest.raises(StageError, match="stage 'single': wdir: "):
+        pipeline.specs(base="a", root="/p")
+
+
+def same_twice() -> list[tuple[Any, dict[str, Any], str]]:
+    class Two(TypedDict):
+        one: Annotated[str, Out("x", Text())]
+        two: Annotated[str, Out("./x", Text())]
+
+    class Other(TypedDict):
+        one: Annotated[str, Out("x", Text())]
+        two: Annotated[str, Out("y", Text())]
+
+    def keys() -> Two:
+        return Two(one="", two="")
+
+    def moved() -> Other:
+        return Other(one="", two="")
+
+    def listed() -> Annotated[list[str], Out(["x", "a/../x"], Text())]:
+        return []
+
+    return [
+        (keys, {}, "'one' and 'two' are both written to 'x'"),
+        (moved, {"outs": {"two": "x"}}, "'one' and 'two' are both written to 'x'"),
+        (listed, {}, "the returned value (as 'x') and the returned value (as 'a/../x') are both written to 'x'"),
+        (command("true", outs=["x", "./x"]), {}, "'x' and './x' are both written to 'x'"),
+        (command("true", outs={"a": "x", "b": "x/"}), {}, "'a' and 'b' are both written to 'x'"),
+    ]
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_an_out_is_declared_once_in_a_stage(number: int) -> None:
+    func, options, problem = same_twice()[number]
+    pipeline = Pipeline("demo")
+    pipeline.register(func, name="s", **options)
+    with pytest.raises(StageError) as caught:
+        pipeline.specs(base="", root="/p")
+    assert problem in str(caught.value)

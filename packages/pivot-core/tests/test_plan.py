@@ -237,3 +237,13 @@ def test_a_stage_that_needs_more_of_a_resource_than_there_is_cannot_run() -> Non
     with pytest.raises(StageError, match="it needs 2 of the resource 'gpu', but only 1 is available") as refused:
         resource_needs([stage_with({"gpu": 2})], {})
     assert refused.value.hint == "pivot config set resources.gpu 2"
+
+
+def test_the_highest_priority_starts_first_whatever_the_durations() -> None:
+    nothing = frozenset[str]()
+    upstream = {"first": nothing, "long": nothing, "low": nothing, "high": nothing, "after": frozenset({"high"})}
+    plan = Plan(upstream, seconds=lambda: {"long": 100.0}, priorities={"high": 1, "low": -1, "after": 2})
+
+    started = [plan.take() for _ in range(3)]
+    plan.done("high")
+    assert [*started, plan.take(), plan.take()] == ["high", "long", "first", "after", "low"]

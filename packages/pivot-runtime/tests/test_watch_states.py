@@ -28,9 +28,11 @@ from pivot_runtime.running.watch_states import (
 P = WatchPhase
 
 
-def looked(verdict: Verdict = Verdict.UP_TO_DATE, key: str = "1", *, since: ChangedPaths | None = None) -> Look:
+def looked(
+    verdict: Verdict = Verdict.UP_TO_DATE, key: str = "1", *, since: ChangedPaths | None = None, always: bool = False
+) -> Look:
     """A look at a project of one stage."""
-    verdicts = Verdicts((StageLook("p.a", verdict, key, ("/dep",)),))
+    verdicts = Verdicts((StageLook("p.a", verdict, key, ("/dep",), always=always),))
     return Look(verdicts, ("/out",), since or ChangedPaths())
 
 
@@ -75,6 +77,8 @@ TABLE: dict[str, tuple[WatchState, WatchEvent, WatchPhase]] = {
     "a run ends": (at(P.RUNNING), FAILED, P.LOOKING),
     "a run cannot start": (at(P.RUNNING), NO_RUN, P.LOOKING),
     "all is up to date": (looking(RAN), CURRENT, P.WAITING),
+    "a stage always runs": (looking(RAN), looked(Verdict.RUN, always=True), P.WAITING),
+    "a stage is frozen": (looking(RAN), looked(Verdict.FROZEN), P.WAITING),
     "edited during the run": (looking(RAN), STALE, P.SETTLING),
     "an out is gone since the run": (looking(RAN), looked(Verdict.RESTORE), P.SETTLING),
     "a stage failed": (looking(FAILED), STALE, P.WAITING),

@@ -85,6 +85,7 @@ DATA = """\
 # Commands whose start is nothing special.
 INSIDE = frozenset(
     {
+        *("freeze", "unfreeze"),
         *(
             "cache",
             "check-ignore",
@@ -111,6 +112,7 @@ SLOW_IMPORTS = re.compile(r"^note: (?:still importing \S+, for |importing \S+ [(
 """Lines that only a busy machine has, in tests whose imports are short."""
 LOADING = frozenset(
     {
+        *("freeze", "unfreeze"),
         "commit",
         "dag",
         "doctor",

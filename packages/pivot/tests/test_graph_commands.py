@@ -56,6 +56,12 @@ def test_list(project: Project) -> None:
         "upstream": ["p.a"],
         "file": "pipeline.py",
         "line": 10,
+        "desc": "",
+        "after": [],
+        "frozen": False,
+        "always": False,
+        "ttl": None,
+        "priority": 0,
     }
 
 
@@ -143,3 +149,56 @@ def test_stages_are_completed_again_after_their_index_was_damaged(project: Proje
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts(project: Project, shell: str) -> None:
     assert "_PIVOT_COMPLETE" in project.pivot("completion", shell).stdout
+
+
+ORDERED = """\
+pipeline: p
+stages:
+  load: {cmd: echo loaded > load.txt, outs: [load.txt], after: [start], desc: Load   the rows.}
+  start: {cmd: echo > /dev/null, outs: [{path: started, cache: false}]}
+"""
+
+
+def test_stages_run_after_others_whose_outs_they_do_not_read(make: Callable[[str], Project]) -> None:
+    project = make("")
+    (project.root / "pipeline.py").unlink()
+    project.write("pivot.yaml", ORDERED.replace("echo > /dev/null", "test ! -e stop; sleep 0; echo > started"))
+    listed = project.pivot("list").stdout
+    assert listed.startswith("p.start  pivot.yaml:4\n  writes  started\n")
+    assert listed.endswith("p.load  pivot.yaml:3\n  about   Load the rows.\n  writes  load.txt\n  after   start\n")
+    assert project.pivot("dag").stdout == "load ← start\n"
+    assert "n0 -.-> n1" in project.pivot("dag", "--format", "mermaid").stdout
+    assert '"p.start" -> "p.load" [style=dashed];' in project.pivot("dag", "--format", "dot").stdout
+    drawn = json.loads(project.pivot("dag", "--format", "json", "--stages", "--artifacts").stdout)
+    assert {"from": "stage:p.start", "to": "stage:p.load", "order_only": True} in drawn["edges"]
+    assert [each.get("desc") for each in drawn["nodes"] if each["kind"] == "stage"] == [None, "Load the rows."]
+    assert '["about","Load the rows."]' in project.pivot("dag", "--format", "html").stdout
+    assert "Stage: load\n  About: Load the rows.\n  Status: WILL RUN\n" in project.pivot("status", "-v").stdout
+
+    assert ran(project, "repro", "load") == ["start", "load"]
+    project.replace("pivot.yaml", "sleep 0; ", "")
+    assert ran(project, "repro") == ["start"], "an order is no input"
+    project.write("stop", "")
+    project.replace("pivot.yaml", "; echo > started", " && echo > started")
+    failed = project.pivot("repro", "--keep-going", code=1)
+    assert "BLOCKED   load" in failed.stderr
+
+    project.replace("pivot.yaml", "after: [start]", "after: [strat]")
+    unknown = project.pivot("status", code=2).stderr
+    assert "pivot.yaml:3: stage 'load': it runs after 'strat', but there is no such stage" in unknown
+    assert "hint: did you mean start?" in unknown
+    project.replace("pivot.yaml", "after: [strat]", "after: [start]")
+    project.replace("pivot.yaml", "cmd: test", "after: [p.load], cmd: test")
+    cycle = project.pivot("status", code=2).stderr
+    assert "the stages form a cycle: 'load' (pivot.yaml:3) -> 'start' (pivot.yaml:4) -> 'load'" in cycle
+    assert "'start' runs after 'load', as it declares" in cycle
+
+
+def test_a_stage_may_run_after_one_of_another_pipeline(make: Callable[[str], Project]) -> None:
+    project = make("")
+    (project.root / "pipeline.py").unlink()
+    project.write("a/pivot.yaml", "pipeline: a\nstages:\n  x@1: {cmd: echo 1 > 1.txt, outs: [1.txt]}\n")
+    project.write("b/pivot.yaml", "pipeline: b\nstages:\n  y: {cmd: echo > y.txt, outs: [y.txt], after: [a.x]}\n")
+
+    done = project.pivot("repro", cwd="b")
+    assert [line.split()[1] for line in done.stderr.splitlines() if line.startswith("ran")] == ["x@1", "y"]

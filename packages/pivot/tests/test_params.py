@@ -340,3 +340,54 @@ def test_values_of_the_command_line_count_in_every_command_that_loads(make: Call
     for command in ("list", "dag", "fingerprint", "verify"):
         assert "fit" in project.pivot(command, *given).stdout
     assert "Parameter changed: rate" in project.pivot("verify", "-p", "fit.rate=2", code=1).stdout
+
+
+UNCOUNTED = """\
+from typing import Annotated
+
+import pivot
+from pivot.loaders import Text
+
+pipeline = pivot.Pipeline("p")
+
+
+class Fit(pivot.StageParams):
+    rate: float = 0.1
+    jobs: int = 1
+
+
+@pipeline.register
+def fit(params: Fit) -> Annotated[str, pivot.Out("fit.txt", Text())]:
+    return f"{params.rate} by {params.jobs}"
+"""
+
+
+def test_a_parameter_that_does_not_count_is_passed_and_recorded(make: Callable[[str], Project]) -> None:
+    project = make(UNCOUNTED)
+    project.pivot("repro")
+    project.replace("pipeline.py", "jobs: int", "jobs: Annotated[int, pivot.Uncounted]")
+    assert project.pivot("repro").stdout.startswith("Everything is up to date"), "it counted until now"
+
+    assert project.pivot("repro", "-p", "fit.jobs=4").stdout.startswith("Everything is up to date")
+    project.pivot("repro", "-p", "fit.jobs=4", "-p", "fit.rate=0.2")
+    assert project.read("fit.txt") == "0.2 by 4"
+    lock = json.loads(project.read(".pivot/stages/p.fit.lock"))
+    assert (lock["params"], lock["uncounted_params"]) == ({"rate": 0.2}, {"jobs": 4})
+    assert "the last run of 'fit' had other values of rate, jobs" in project.pivot("params", "show").stderr
+
+    project.replace("pipeline.py", "jobs: Annotated[int, pivot.Uncounted]", "jobs: int")
+    assert "Parameter changed: jobs" in project.pivot("status", "-p", "fit.rate=0.2").stdout
+
+
+def test_a_shell_stage_names_the_parameters_that_do_not_count(empty: Project) -> None:
+    project = empty
+    project.pivot("init")
+    stage = "{cmd: 'echo ${params.jobs} > x', params: {jobs: 1}, uncounted_params: [jobs], outs: [x]}"
+    project.write("pivot.yaml", f"pipeline: p\nstages:\n  sort: {stage}\n")
+    project.pivot("repro")
+    project.replace("pivot.yaml", "jobs: 1", "jobs: 8")
+    assert "cached" in project.pivot("status").stdout
+    project.pivot("repro", "--force")
+    assert project.read("x") == "8\n"
+    project.replace("pivot.yaml", "[jobs]", "[job]")
+    assert "did you mean jobs?" in project.pivot("status", code=2).stderr

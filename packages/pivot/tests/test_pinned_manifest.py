@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypedDict
 
 import pivot
 from pivot import Dep, DirectoryOut, IncrementalOut, Metric, Out, PivotError, PlaceholderDep, Secret, StageParams
-from pivot import loaders
+from pivot import Uncounted, loaders
 from pivot.loaders import CSV, JSON, PathOnly
 from pivot_fingerprint import no_fingerprint
 

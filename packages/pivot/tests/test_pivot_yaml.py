@@ -208,3 +208,38 @@ pipeline.register(copy, name="write")
     assert "passed  end" in declared.pivot("verify", cwd="last").stdout
     declared.write("last/pipeline.py", "")
     assert "has both a pipeline.py and a pivot.yaml" in declared.pivot("status", cwd="last", code=2).stderr
+
+
+SEVERAL = """\
+pipeline: p
+stages:
+  build:
+    wdir: work/here
+    cmd:
+      - x=1; echo "${params.word}$x" > ${outs.one}
+      - false || echo "again $x" >> one.txt
+    params: {word: secret}
+    outs: {one: one.txt}
+  use:
+    cmd: [cat work/here/one.txt, exit 3, echo never]
+    deps: [work/here/one.txt]
+"""
+
+
+def test_several_commands_run_in_order_in_a_directory_of_their_own(empty: Project) -> None:
+    project = empty
+    project.pivot("init")
+    project.write("pivot.yaml", SEVERAL)
+    failed = project.pivot("repro", code=1)
+    assert project.read("work/here/one.txt") == "secret1\nagain \n"
+    assert "stage 'use' failed: its command 2 of 3 ended with exit status 3" in failed.stderr
+    log = project.pivot("logs", "use").stdout
+    assert log == "$ cat work/here/one.txt\nsecret1\nagain \n$ exit 3\n"
+    assert project.pivot("logs", "build").stdout.startswith('$ x=1; echo "${params.word}$x" > one.txt\n$ false')
+
+    project.replace("pivot.yaml", "exit 3, echo never", "echo done")
+    project.pivot("repro")
+    project.replace("pivot.yaml", "[cat work/here/one.txt, echo done]", "[echo done, cat work/here/one.txt]")
+    assert "use    stale   Code dependency changed: command" in project.pivot("status").stdout
+    project.replace("pivot.yaml", "wdir: work/here", "wdir: ../out")
+    assert "pivot.yaml:3: stage 'build': wdir: " in project.pivot("status", code=2).stderr

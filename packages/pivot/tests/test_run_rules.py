@@ -68,9 +68,15 @@ def test_a_stage_that_always_runs(project: Project) -> None:
     ]
     project.pivot("status", "--quiet")
     first, second = json.loads(project.pivot("status", "--json", "--explain").stdout)["stages"]
-    assert (first["status"], first["reasons"], first["action"]) == ("always", ["Always runs"], "run")
+    assert (first["status"], first["runs"], first["reason"], first["action"]) == (
+        "cached",
+        "always",
+        "Always runs",
+        "run",
+    )
     assert (second["status"], second["upstream_always"]) == ("cached", ["fetch"])
     assert lines(project.pivot("verify").stdout)[:2] == ["passed fetch Always runs", "passed clean"]
+    assert project.pivot("list", "fetch").stdout.endswith("  writes  raw.txt\n  runs    always\n")
 
     pathlib.Path(os.environ["SOURCE"]).write_text("two")
     changed = project.pivot("repro")
@@ -83,6 +89,7 @@ def test_a_result_expires(project: Project) -> None:
     project.pivot("repro")
     lock = json.loads(project.read(".pivot/stages/p.fetch.lock"))
     assert 0 <= time.time() - lock["ran_at"] < 100
+    assert "  runs    again after 24h00m\n" in project.pivot("list").stdout
     assert "ran_at" not in json.loads(project.read(".pivot/stages/p.clean.lock"))
     assert project.pivot("repro").stdout.startswith("Everything is up to date")
 
@@ -137,7 +144,7 @@ def test_a_frozen_stage(project: Project) -> None:
     assert lines(project.pivot("repro", "--dry-run").stdout)[0] == f"frozen fetch {because}"
     assert lines(project.pivot("verify").stdout)[0] == f"passed fetch {because}"
     (stage,) = json.loads(project.pivot("status", "--json", "--explain", "fetch").stdout)["stages"]
-    assert (stage["status"], stage["action"], stage["will_run"]) == ("frozen", "frozen", False)
+    assert (stage["status"], stage["runs"], stage["action"], stage["will_run"]) == ("cached", "never", "frozen", False)
 
     forced = project.pivot("repro", "--force")
     assert because in forced.stderr
@@ -158,3 +165,37 @@ def test_a_frozen_stage(project: Project) -> None:
     shutil.rmtree(project.root / ".pivot/cache")
     gone = project.pivot("repro", code=1)
     assert "error: stage 'fetch' is frozen, and raw.txt is neither here nor in the cache" in gone.stderr
+
+
+def test_freeze_and_unfreeze(project: Project) -> None:
+    project.pivot("repro")
+    assert project.pivot("repro").stdout.startswith("Everything is up to date")  # and the answer is kept
+    assert project.pivot("freeze", "fetch").stdout == "Froze fetch\n"
+    assert project.read(".pivot/frozen").splitlines()[1:] == ["p.fetch"]
+    assert project.pivot("freeze", "fetch", "clean").stdout == "Froze clean\nfetch is already frozen\n"
+    assert project.pivot("repro").stdout.startswith("Done: 2 frozen"), "no kept answer and no snapshot hides it"
+    assert lines(project.pivot("status", "--json", "--stages-only").stdout).count('"runs": "never",') == 2
+
+    wrong = project.pivot("freeze", "fetsh", code=2)
+    assert "hint: did you mean fetch or p.fetch?" in wrong.stderr
+
+    project.replace("pivot.yaml", "  fetch:\n", "  former:\n")
+    doctor = project.pivot("doctor").stdout
+    assert "the list of frozen stages names 'p.fetch', which is no stage\n" in doctor
+    assert "pivot unfreeze p.fetch" in doctor
+    thawed = json.loads(project.pivot("unfreeze", "p.fetch", "former", "clean", "--json").stdout)
+    assert thawed == {"changed": ["p.fetch", "clean"], "unchanged": ["former"]}
+    assert not (project.root / ".pivot/frozen").exists()
+
+    project.replace("pivot.yaml", "  former:\n", "  former:\n    frozen: true\n")
+    refused = project.pivot("unfreeze", "former", code=2)
+    assert "is frozen by its definition (pivot.yaml:3)" in refused.stderr
+
+
+def test_both_sides_of_a_merge_are_frozen(project: Project) -> None:
+    project.write(".pivot/frozen", "<<<<<<< ours\np.fetch\n=======\np.clean\n>>>>>>> theirs\n")
+
+    assert "Stage is frozen (No previous run)" not in project.pivot("status").stdout  # their outs are not there
+    assert project.pivot("repro", code=1).stderr.count("is frozen, and") == 1
+    project.pivot("unfreeze", "fetch", "clean")
+    project.pivot("repro")

@@ -5,6 +5,7 @@
   .pivot/                                     the directory that marks the root
     .gitignore                          git   anchored: /cache/ /state.db/
     config.yaml                         git   the configuration of the project
+    frozen                            git   the addresses of stages that do not run
     stages/<pipeline>.<stage>.lock      git   what the last run of a stage depended on and left
     cache/                              -     what can be fetched or computed again
       files/ab/cdef...                  -     objects: mode 0444, named by the digest of their bytes
@@ -112,6 +113,11 @@ class Layout(Value):
     def ignore_file(self) -> Path:
         """The user's patterns for watching and scanning."""
         return self.root / ".pivotignore"
+
+    @property
+    def frozen_file(self) -> Path:
+        """The list of frozen stages."""
+        return self.state_dir / "frozen"
 
     @property
     def stages_dir(self) -> Path:

@@ -25,6 +25,7 @@ TAKES_TARGETS: Final = frozenset(
         "fingerprint",
         "forget",
         "get",
+        "freeze",
         "list",
         "logs",
         "pull",
@@ -32,6 +33,7 @@ TAKES_TARGETS: Final = frozenset(
         "repro",
         "run",
         "status",
+        "unfreeze",
         "verify",
     }
 )

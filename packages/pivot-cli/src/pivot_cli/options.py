@@ -38,6 +38,9 @@ targets = click.argument("targets", nargs=-1, metavar="[TARGETS]...", shell_comp
 stages = click.argument("stages", nargs=-1, metavar="[STAGES]...", shell_complete=complete_targets)
 """Arguments: stages, for commands that do not accept paths."""
 
+some_stages = click.argument("stages", nargs=-1, required=True, metavar="STAGES...", shell_complete=complete_targets)
+"""Arguments: at least one stage."""
+
 
 def _disable_snapshots(context: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001  # click's
     context.meta[NO_SNAPSHOT] = value

@@ -77,8 +77,8 @@ class Decision(Value):
         reasons: The reasons, the most important first; empty if and only if the stage is up to date.
         changes: The facts behind the reasons, sorted by kind and key; for a blocked stage, also all other known
             differences.
-        restore: For RESTORE, the earlier run whose outs are all available without a run; for a frozen stage, only its
-            missing outs.
+        restore: For RESTORE, the earlier run whose outs are all available without a run; for a frozen stage, its outs
+            as they will be, without a key, since they need not be those of one run.
     """
 
     verdict: Verdict
@@ -144,8 +144,8 @@ def _frozen(
         return Decision(Verdict.FROZEN, reasons, changes)
     last = {} if lock is None else lock.outs
     if all(path in last and path not in now.taken and memory.has(last[path]) for path in absent):
-        record = RunRecord(now.inputs.key(), {path: last[path] for path in absent})
-        return Decision(Verdict.RESTORE, reasons, changes, record)
+        outs = {out.path: now.outs.get(out.path) or last[out.path] for out in now.inputs.outs}
+        return Decision(Verdict.RESTORE, reasons, changes, RunRecord("", outs))
     known = {change.key for change in changes if change.reason is Reason.OUT_MISSING}
     unknown = [FactChange(Reason.OUT_MISSING, path, None, None) for path in absent if path not in known]
     taken = [FactChange(Reason.OUT_TAKEN, path, None, now.taken[path]) for path in absent if path in now.taken]

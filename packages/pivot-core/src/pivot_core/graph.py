@@ -2,12 +2,12 @@
 
 import contextlib
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Self
 
 import attrs
 
-from pivot_core.errors import GraphError
+from pivot_core.errors import GraphError, list_names, suggest
 from pivot_core.paths import ArtifactPath, parents
 from pivot_core.spec import StageError, StageSpec
 from pivot_core.values import Value
@@ -15,16 +15,19 @@ from pivot_core.values import Value
 
 @attrs.frozen(eq=False, repr=False)
 class Graph(Value):
-    """Stages by address, and for each the addresses of the stages that write its inputs.
+    """Stages by address, and for each the addresses of the stages that come before it.
 
     Attributes:
         stages: In topological order.
-        upstream: The direct predecessors of every stage.
+        upstream: The direct predecessors of every stage: those that write its inputs, and those that it declares to
+            run after.
+        sources: Those of them that write its inputs.
         producers: The stage that writes each out.
     """
 
     stages: Mapping[str, StageSpec]
     upstream: Mapping[str, frozenset[str]]
+    sources: Mapping[str, frozenset[str]]
     producers: Mapping[ArtifactPath, str]
     _tree: "_PathTree" = attrs.field(eq=False, repr=False)
 
@@ -45,12 +48,15 @@ class Graph(Value):
                 )
             stages[spec.address] = spec
         producers, tree = _producers(stages)
-        upstream = {
+        sources = {
             address: frozenset(writer for dep in spec.deps for writer in tree.touching(dep))
             for address, spec in stages.items()
         }
+        after = {address: _before(spec, stages) for address, spec in stages.items() if spec.after}
+        upstream = {address: sources[address] | after[address] for address in after}
+        upstream = {**sources, **upstream} if after else sources
         order = _order(stages, upstream)
-        return cls({address: stages[address] for address in order}, upstream, producers, tree)
+        return cls({address: stages[address] for address in order}, upstream, sources, producers, tree)
 
     def short_names(self) -> Mapping[str, str]:
         """The displayed name of each address: the bare stage name if only one pipeline has it."""
@@ -87,7 +93,8 @@ class Graph(Value):
         kept = frozenset(addresses)
         return type(self)(
             {address: spec for address, spec in self.stages.items() if address in kept},
-            {address: writers & kept for address, writers in self.upstream.items() if address in kept},
+            {address: before & kept for address, before in self.upstream.items() if address in kept},
+            {address: writers & kept for address, writers in self.sources.items() if address in kept},
             {path: address for path, address in self.producers.items() if address in kept},
             self._tree,
         )
@@ -146,6 +153,31 @@ def refuse_inside_files(graph: Graph) -> None:
                 )
 
 
+def stages_named(name: str, pipeline: str, addresses: Iterable[str]) -> list[str]:
+    """The addresses of the stages that a stage of a pipeline means by a name: one, or all variants of a family."""
+    address = name if "." in name else f"{pipeline}.{name}"
+    return [each for each in addresses if address in (each, each.partition("@")[0])]
+
+
+def refuse_unknown_names(specs: Iterable[StageSpec], addresses: Collection[str]) -> None:
+    """Refuse stages that run after stages that do not exist.
+
+    Raises:
+        StageError: A name is unknown.
+    """
+    for spec in specs:
+        for name in spec.after:
+            if not stages_named(name, spec.pipeline, addresses):
+                own = f"{spec.pipeline}."
+                known = [each.removeprefix(own) for each in addresses if each != spec.address]
+                raise StageError(
+                    spec.name,
+                    spec.location,
+                    f"it runs after {name!r}, but there is no such stage",
+                    hint=suggest(name, known) or f"known stages: {list_names(known)}",
+                )
+
+
 class _PathTree:
     """Outs by the parts of their paths: ``data`` and ``data2`` do not overlap, but ``data`` and ``data/x`` do."""
 
@@ -177,6 +209,11 @@ class _PathTree:
             if node.writer is not None:
                 found.add(node.writer)
         return frozenset(found)
+
+
+def _before(spec: StageSpec, stages: Mapping[str, StageSpec]) -> frozenset[str]:
+    """The stages that a stage declares to run after, as far as they are known."""
+    return frozenset(each for name in spec.after for each in stages_named(name, spec.pipeline, stages))
 
 
 def _producers(stages: Mapping[str, StageSpec]) -> tuple[dict[ArtifactPath, str], _PathTree]:
@@ -246,7 +283,7 @@ def _cycle_error(
     cycle.reverse()
     return GraphError(
         f"the stages form a cycle: {' -> '.join(_cite(stages[address]) for address in cycle)}",
-        hint="a stage cannot read, however indirectly, what it writes: " + _closing(stages, cycle),
+        hint=f"no stage can run before itself: {_closing(stages, cycle)}",
     )
 
 
@@ -256,6 +293,8 @@ def _closing(stages: Mapping[str, StageSpec], cycle: Sequence[str]) -> str:
     for out in first.outs:
         written.add(out.path, first.address)
     shared = [path for path in second.deps if written.touching(path)]
+    if not shared:
+        return f"{second.name!r} runs after {first.name!r}, as it declares"
     return f"{second.name!r} reads {', '.join(map(repr, map(str, shared)))}, written by {first.name!r}"
 
 

@@ -156,6 +156,7 @@ class StageLock(Value):
         accepted: Why a user accepted these outs instead of running the stage; empty after a run.
         ran_at: The start of the run that made the outs, in seconds since the epoch, if the stage declares how long its
             result counts.
+        uncounted_params: The values of the parameters that do not count as inputs, by name.
     """
 
     inputs: Inputs
@@ -163,6 +164,12 @@ class StageLock(Value):
     libraries: Mapping[str, LibraryUse] = attrs.field(factory=dict)
     accepted: str = ""
     ran_at: int | None = None
+    uncounted_params: Mapping[str, Any] = attrs.field(factory=dict)
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """The values of all parameters of the run, by name."""
+        return {**self.inputs.params, **self.uncounted_params}
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -23,6 +23,13 @@ class Secret:
     """Marks a field whose value must not appear in locks or output: ``Annotated[str, pivot.Secret]``."""
 
 
+class Uncounted:
+    """Marks a field whose value does not count as an input: ``Annotated[int, pivot.Uncounted]``.
+
+    The stage receives the value, and the lock records it, but another value makes nothing stale.
+    """
+
+
 def _convert_on_init(value: Any, instance: attrs.AttrsInstance, attribute: "attrs.Attribute[Any]") -> Any:
     declared = fields(type(instance))[attribute.name]
     try:
@@ -109,6 +116,7 @@ class Field(Value):
         hint: Its type.
         keyword: The keyword argument for it.
         secret: Its value must not be shown.
+        uncounted: Its value does not count as an input.
         required: It has no default.
     """
 
@@ -117,6 +125,7 @@ class Field(Value):
     keyword: str
     secret: bool = False
     required: bool = False
+    uncounted: bool = False
 
 
 def is_params(cls: Any) -> bool:
@@ -141,7 +150,7 @@ def fields(cls: type) -> Mapping[str, Field]:
     made = {}
     for name, keyword, required in _declared(cls):
         hint = found.get(name, Any)
-        made[name] = Field(name, hint, keyword, _is_secret(hint), required)
+        made[name] = Field(name, hint, keyword, _has_mark(hint, Secret), required, _has_mark(hint, Uncounted))
         wrong = None if is_model(cls) else convert.unsupported_hint(hint, is_params)
         if wrong is not None:
             raise DefinitionError(
@@ -247,7 +256,7 @@ def describe_refusal(error: Exception) -> str:
 
 
 def to_plain(instance: object, seal: Callable[[str, str], str]) -> dict[str, Any]:
-    """The parameters by name as plain data.
+    """The parameters by name as plain data; inside the values of others, those that do not count are left out.
 
     Args:
         instance: An instance of a class with fields.
@@ -259,7 +268,11 @@ def to_plain(instance: object, seal: Callable[[str, str], str]) -> dict[str, Any
 
     def opened(value: object) -> Mapping[str, object] | None:
         found = values_of(value)
-        return None if found is None else _sealed(type(value), found, seal)
+        if found is None:
+            return None
+        cls: type = type(value)
+        known = fields(cls)
+        return _sealed(cls, {name: found[name] for name in found if not known[name].uncounted}, seal)
 
     found = values_of(instance) or {}
     return {name: plain.to_plain(each, opened) for name, each in _sealed(type(instance), found, seal).items()}
@@ -336,14 +349,14 @@ def is_model(cls: type) -> bool:
     return hasattr(cls, "model_fields") and hasattr(cls, "model_validate")
 
 
-def _is_secret(hint: Any) -> bool:
-    """Whether a hint contains the mark anywhere, as in ``Annotated[str, Secret] | None``."""
+def _has_mark(hint: Any, mark: type) -> bool:
+    """Whether a hint contains a mark anywhere, as in ``Annotated[str, Secret] | None``."""
     metadata = getattr(hint, "__metadata__", ())
-    if any(each is Secret or isinstance(each, Secret) for each in metadata):
+    if any(each is mark or isinstance(each, mark) for each in metadata):
         return True
     alias = typing.get_origin(hint) or hint
     inner = (alias.__value__,) if isinstance(alias, typing.TypeAliasType) else typing.get_args(hint)
-    return any(_is_secret(each) for each in inner)
+    return any(_has_mark(each, mark) for each in inner)
 
 
 def _refuse_untyped(cls: type) -> None:

@@ -10,21 +10,21 @@ from typing import Any, TypedDict, Unpack, overload
 
 import attrs
 
-from pivot_core.durations import seconds_of
-from pivot_core.errors import DefinitionError, PathError
-from pivot_core.params import values_of
+from pivot_core.errors import DefinitionError, PathError, suggest
+from pivot_core.params import fields, values_of
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, StageError, StageSpec
+from pivot_core.stages import options
 from pivot_core.stages.command import Command
 from pivot_core.stages.path_overrides import with_paths
-from pivot_core.stages.signature import location_of, read_signature
+from pivot_core.stages.signature import docstring_of, location_of, read_signature
 from pivot_core.stages.stage import ParamsBinding, Stage
 from pivot_core.values import Value
 
 __pivot_module__ = "pivot"
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_@=,+-]{0,99}")
-_VARIABLE = re.compile(r"[^=\0]+")
+_PARAGRAPHS = re.compile(r"\n\s*\n")
 _NAME_HINT = "use at most 100 letters, digits and any of _ - @ = , +, and begin with a letter, a digit or _"
 
 
@@ -47,6 +47,11 @@ class Registration(Value):
         always: Whether it runs in every run.
         frozen: Whether it never runs.
         ttl: For how long its result counts.
+        after: Stages that it runs after.
+        priority: Which of several stages starts first.
+        desc: Its purpose; None for its docstring.
+        uncounted_params: Parameters whose values do not count.
+        wdir: The directory in which it runs.
         places: The location of each parameter's value; by default ``location``.
     """
 
@@ -64,6 +69,11 @@ class Registration(Value):
     always: bool = False
     frozen: bool = False
     ttl: float | str | None = None
+    after: Sequence[str] = ()
+    priority: int = 0
+    desc: str | None = None
+    uncounted_params: Sequence[str] = ()
+    wdir: str | os.PathLike[str] = "."
     places: Mapping[str, str] = attrs.field(factory=dict)
 
 
@@ -82,6 +92,11 @@ class StageOptions(TypedDict, total=False):
     always: bool
     frozen: bool
     ttl: float | str | None
+    after: Sequence[str]
+    priority: int
+    desc: str | None
+    uncounted_params: Sequence[str]
+    wdir: str | os.PathLike[str]
 
 
 class Pipeline:
@@ -142,6 +157,11 @@ class Pipeline:
         always: bool = False,
         frozen: bool = False,
         ttl: float | str | None = None,
+        after: Sequence[str] = (),
+        priority: int = 0,
+        desc: str | None = None,
+        uncounted_params: Sequence[str] = (),
+        wdir: str | os.PathLike[str] = ".",
     ) -> Any:
         """Add a function as a stage and return it, so that this also works as a decorator, with or without a name.
 
@@ -164,6 +184,14 @@ class Pipeline:
             always: Run it in every run, even if nothing has changed.
             frozen: Never run it, even if something has changed.
             ttl: The duration for which its result counts, from the start of the run that made it, as in ``"1d"``.
+            after: Stages that it runs after although it reads none of their outs: names in this pipeline (of a family:
+                of all its variants), or addresses.
+            priority: Of several stages that could start, those with the highest priority do.
+            desc: Its purpose, for the reader; by default the first paragraph of its docstring.
+            wdir: The directory in which it runs and to which its paths are relative, relative to that of the pipeline;
+                it is created if necessary.
+            uncounted_params: Names of parameters whose values do not count as inputs, like fields that are marked with
+                `Uncounted`.
 
         Raises:
             StageError: Its signature is incomplete, or the name is taken.
@@ -184,6 +212,11 @@ class Pipeline:
                 always=always,
                 frozen=frozen,
                 ttl=ttl,
+                after=after,
+                priority=priority,
+                desc=desc,
+                uncounted_params=uncounted_params,
+                wdir=wdir,
             )
         stage_name = name if name is not None else getattr(func, "__name__", "")
         stage_name = stage_name if variant is None else f"{stage_name}@{variant}"
@@ -204,6 +237,11 @@ class Pipeline:
                 always=always,
                 frozen=frozen,
                 ttl=ttl,
+                after=after,
+                priority=priority,
+                desc=desc,
+                uncounted_params=uncounted_params,
+                wdir=wdir,
             )
         )
         return func
@@ -248,14 +286,19 @@ class Pipeline:
             single=declared.single,
             previous=MappingProxyType(declared.previous),
             params=_given(given, declared.params),
-            env=_variables(name, location, given.env),
-            mutex=_groups(name, location, given.mutex),
-            resources=_needs(name, location, given.resources),
-            timeout=_duration(name, location, "timeout", given.timeout, "timeout=600"),
-            retries=_retries(name, location, given.retries),
-            always=_flag(name, location, "always", given.always),
-            frozen=_flag(name, location, "frozen", given.frozen),
+            env=options.variables(name, location, given.env),
+            mutex=options.groups(name, location, given.mutex),
+            resources=options.needs(name, location, given.resources),
+            timeout=options.duration(name, location, "timeout", given.timeout, "timeout=600"),
+            retries=options.retries(name, location, given.retries),
+            always=options.flag(name, location, "always", given.always),
+            frozen=options.flag(name, location, "frozen", given.frozen),
             ttl=_ttl(name, location, given),
+            after=options.names_of_stages(name, location, given.after),
+            priority=options.priority(name, location, given.priority),
+            desc=_desc(given),
+            uncounted_params=_uncounted(given, declared.params),
+            wdir=options.directory(name, location, given.wdir),
         )
 
     def specs(self, *, base: str, root: str) -> tuple[StageSpec, ...]:
@@ -265,7 +308,16 @@ class Pipeline:
             StageError: A declared path cannot be an artifact.
         """
         own = self.base(base, root)
-        return tuple(stage.spec(self.name, base=own, root=root) for stage in self._stages.values())
+        return tuple(
+            stage.spec(self.name, base=self._base_of(stage, own, root), root=root) for stage in self._stages.values()
+        )
+
+    def _base_of(self, stage: Stage, own: str, root: str) -> str:
+        """The directory of a stage relative to ``root``, in a pipeline with the directory ``own``."""
+        try:
+            return own if stage.wdir == "." else _directory(stage.wdir, own, root)
+        except PathError as error:
+            raise StageError(stage.name, stage.location, f"wdir: {error}", hint=error.hint) from None
 
     def base(self, base: str, root: str) -> str:
         """The directory of its stages relative to ``root``, for a pipeline whose file is in ``base``.
@@ -273,47 +325,21 @@ class Pipeline:
         Raises:
             DefinitionError: The directory is outside the project.
         """
-        if posixpath.normpath(posixpath.join(root, base, self.root)) == posixpath.normpath(root):
-            return ""
         try:
-            return str(ArtifactPath.resolve(self.root, base=base, root=root))
+            return _directory(self.root, base, root)
         except PathError as error:
             raise DefinitionError(f"{self!r}: its root {error}", hint=error.hint) from None
 
 
-def _variables(stage: str, location: Location, env: Sequence[Any]) -> tuple[str, ...]:
-    if isinstance(env, str) or not all(isinstance(name, str) and _VARIABLE.fullmatch(name) for name in env):
-        problem = "env must be a list of names of environment variables"
-        raise StageError(stage, location, problem, hint='env=["API_URL"]')
-    return tuple(sorted(set(env)))
-
-
-def _groups(stage: str, location: Location, mutex: Sequence[Any]) -> tuple[str, ...]:
-    if isinstance(mutex, str) or not all(isinstance(group, str) and group for group in mutex):
-        raise StageError(stage, location, "mutex must be a list of names", hint='mutex=["database"]')
-    return tuple(sorted(set(mutex)))
-
-
-def _needs(stage: str, location: Location, resources: Mapping[Any, Any] | None) -> Mapping[str, int]:
-    for name, amount in (resources or {}).items():
-        if not isinstance(name, str) or type(amount) is not int or amount < 1:
-            raise StageError(
-                stage, location, f"resources: {name!r} must be a number of at least 1", hint='resources={"gpu": 1}'
-            )
-    return MappingProxyType(dict(resources or {}))
-
-
-def _duration(stage: str, location: Location, option: str, given: Any, example: str) -> float | None:
-    if given is None:
-        return None
-    try:
-        return seconds_of(option, given, example)
-    except DefinitionError as error:
-        raise StageError(stage, location, str(error), hint=error.hint) from None
+def _directory(declared: str, base: str, root: str) -> str:
+    """A directory relative to the root; the root itself, which is no artifact, is ``""``."""
+    if posixpath.normpath(posixpath.join(root, base, declared)) == posixpath.normpath(root):
+        return ""
+    return str(ArtifactPath.resolve(declared, base=base, root=root))
 
 
 def _ttl(stage: str, location: Location, given: Registration) -> float | None:
-    ttl = _duration(stage, location, "ttl", given.ttl, 'ttl="1d"')
+    ttl = options.duration(stage, location, "ttl", given.ttl, 'ttl="1d"')
     if ttl is not None and given.always:
         raise StageError(
             stage, location, "it has both always and ttl", hint="remove ttl: a stage that always runs has no old result"
@@ -321,16 +347,32 @@ def _ttl(stage: str, location: Location, given: Registration) -> float | None:
     return ttl
 
 
-def _flag(stage: str, location: Location, option: str, given: Any) -> bool:
-    if not isinstance(given, bool):
-        raise StageError(stage, location, f"{option} must be True or False, not {given!r}")
-    return given
+def _desc(given: Registration) -> str:
+    text = docstring_of(given.func) if given.desc is None else given.desc
+    if not isinstance(text, str):
+        raise StageError(given.name, given.location, f"desc must be a text, not {text!r}")
+    return " ".join(_PARAGRAPHS.split(text.strip())[0].split())
 
 
-def _retries(stage: str, location: Location, retries: Any) -> int:
-    if type(retries) is not int or retries < 0:
-        raise StageError(stage, location, "retries must be a whole number of at least 0", hint="retries=2")
-    return retries
+def _uncounted(given: Registration, taken: ParamsBinding | None) -> tuple[str, ...]:
+    names = given.uncounted_params
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise StageError(
+            given.name,
+            given.location,
+            "uncounted_params must be a list of names of parameters",
+            hint='uncounted_params=["jobs"]',
+        )
+    known = fields(taken.cls) if taken is not None else {}
+    for name in names:
+        if name not in known:
+            raise StageError(
+                given.name,
+                given.location,
+                f"uncounted_params names {name!r}, which is none of its parameters",
+                hint=suggest(name, known) or f"it has: {', '.join(known) or 'none'}",
+            )
+    return tuple(names)
 
 
 def _given(given: Registration, taken: ParamsBinding | None) -> ParamsBinding | None:

@@ -35,6 +35,7 @@ class Plan:
         capacities: The available amount of each resource; 1 if not named. No stage may need more than is available.
         seconds: Returns the known durations of stages; called once when several stages are ready. The preferred stage
             is the one with clearly the longest path of stages that depend on it.
+        priorities: The priority of each stage, 0 if not named. The highest is preferred, whatever the durations.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Plan:
         needs: Mapping[str, Mapping[str, int]] | None = None,
         capacities: Mapping[str, int] | None = None,
         seconds: Callable[[], Mapping[str, float]] = dict,
+        priorities: Mapping[str, int] | None = None,
     ) -> None:
         """Create a plan in which no stage has started."""
         self._needs = needs or {}
@@ -55,7 +57,7 @@ class Plan:
             for writer in before:
                 self._downstream[writer].append(name)
         self._state = dict.fromkeys(upstream, State.WAITING)
-        self._ready = _ReadyStages(lambda: _preferences(upstream, seconds()))
+        self._ready = _ReadyStages(lambda: _preferences(upstream, seconds(), priorities or {}))
         self._open = len(upstream)
         self._running = 0
         for name, count in self._waiting_for.items():
@@ -182,10 +184,12 @@ class _ReadyStages:
         return {name: index for index, name in enumerate(self._names)}
 
 
-def _preferences(upstream: Mapping[str, frozenset[str]], seconds: Mapping[str, float]) -> tuple[str, ...]:
+def _preferences(
+    upstream: Mapping[str, frozenset[str]], seconds: Mapping[str, float], priorities: Mapping[str, int]
+) -> tuple[str, ...]:
     """The stages in order of preference."""
     ways = _longest_ways(upstream, seconds)
-    return tuple(sorted(upstream, key=lambda name: -_weight(ways[name])))
+    return tuple(sorted(upstream, key=lambda name: (-priorities.get(name, 0), -_weight(ways[name]))))
 
 
 def _weight(way: float) -> int:

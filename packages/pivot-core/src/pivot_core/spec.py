@@ -119,6 +119,10 @@ class StageSpec(Value):
         frozen: Whether it never runs, even if something has changed.
         ttl: For how many seconds its result counts, from the start of the run that made it; None without a limit. None
             of these three is part of the key.
+        after: The stages that it runs after although it reads none of their outs: names in its pipeline, or addresses.
+        priority: Of stages that could start, those with the highest priority do.
+        desc: Its purpose, in one line for the reader.
+        uncounted_params: The names of its parameters that do not count as inputs.
     """
 
     name: str
@@ -136,6 +140,10 @@ class StageSpec(Value):
     frozen: bool = False
     ttl: float | None = None
     uncounted: tuple[ArtifactPath, ...] = ()
+    after: tuple[str, ...] = ()
+    priority: int = 0
+    desc: str = ""
+    uncounted_params: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:

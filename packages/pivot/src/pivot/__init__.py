@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from pivot import loaders
 from pivot_core.errors import PivotError
-from pivot_core.params import Secret, StageParams
+from pivot_core.params import Secret, StageParams, Uncounted
 from pivot_core.pipeline import Pipeline
 from pivot_core.stages.annotations import Dep, DirectoryOut, IncrementalOut, Metric, Out, PlaceholderDep, Plot
 from pivot_core.stages.command import Command, command
@@ -39,6 +39,7 @@ __all__ = [
     "Plot",
     "Secret",
     "StageParams",
+    "Uncounted",
     "command",
     "loaders",
     "notebook",

@@ -20,8 +20,9 @@ Each fact has its own line, in an order that depends only on the facts::
 for outs that people look at, such as ``"metric"``; no run depends on it. ``env`` is present if environment variables
 are declared, with a salted digest of each value, or "" for a variable that is not set. ``accepted`` is present, with
 the reason, if a user accepted the outs instead of running the stage. ``sha256`` is present if it was computed.
-``ran_at``, the start of the run in seconds since the epoch, is present if the result of the stage expires. A dep has
-no executable bit, since no result depends on it. Everything read is untrusted.
+``ran_at``, the start of the run in seconds since the epoch, is present if the result of the stage expires, and
+``uncounted_params`` if parameters do not count as inputs, with their values. A dep has no executable bit, since no
+result depends on it. Everything read is untrusted.
 """
 
 import itertools
@@ -40,7 +41,7 @@ from pivot_core.lock import Inputs, StageLock
 FORMAT = 1
 """The version of the layout above."""
 
-_TOP_OPTIONAL = frozenset({"accepted", "env", "ran_at"})
+_TOP_OPTIONAL = frozenset({"accepted", "env", "ran_at", "uncounted_params"})
 _TOP = _TOP_OPTIONAL | {"format", "algorithm", "schema", "code", "observed", "libraries", "params", "deps", "outs"}
 _CONFLICT = ("<<<<<<< ", "=======", ">>>>>>> ")
 _HINT = "`pivot repro` writes it again; or `git checkout` the file"
@@ -128,6 +129,7 @@ def dumps(lock: StageLock) -> str:
             lock.libraries, lambda use: canonical_json({"version": use.version, "names": list(use.names)})
         ),
         "params": _section(lock.inputs.params, canonical_json),
+        **({"uncounted_params": _section(lock.uncounted_params, canonical_json)} if lock.uncounted_params else {}),
         **({"env": _section(lock.inputs.env, canonical_json)} if lock.inputs.env else {}),
         "deps": _section(lock.inputs.deps, lambda dep: canonical_json(artifact_json.encode_dep(dep))),
         "outs": _section(
@@ -191,7 +193,10 @@ def _lock(record: Mapping[str, object]) -> StageLock:
         env=artifact_json.texts(top.get("env", {}), "env"),
     )
     ran_at = artifact_json.number(top["ran_at"], "ran_at") if "ran_at" in top else None
-    return StageLock(inputs, outs, artifact_json.libraries(top["libraries"], "libraries"), accepted, ran_at)
+    uncounted_params = artifact_json.mapping(top.get("uncounted_params", {}), "uncounted_params")
+    return StageLock(
+        inputs, outs, artifact_json.libraries(top["libraries"], "libraries"), accepted, ran_at, uncounted_params
+    )
 
 
 def _section[K: str, T](entries: Mapping[K, T], text: Callable[[T], str]) -> str:

@@ -96,8 +96,10 @@ def _node(node: graph.Node, known: Mapping[str, NodeDetail], whole: Graph) -> di
     facts = list(detail.facts) if detail is not None else []
     if node.kind == "stage":
         spec = whole.stages[node.key.removeprefix(_STAGE)]
+        facts = [("about", spec.desc), *facts] if spec.desc else facts
         facts += [("reads", list_names(spec.deps, 8))] if spec.deps else []
         facts += [("writes", list_names([out.path for out in spec.outs], 8))] if spec.outs else []
+        facts += [("after", list_names(spec.after, 8))] if spec.after else []
         facts.append(("defined", str(spec.location)))
     return {
         "label": formats.one_line(node.label),

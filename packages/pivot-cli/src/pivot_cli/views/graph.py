@@ -23,19 +23,28 @@ class Node(Value):
         key: Unique in the drawing.
         label: The displayed text.
         kind: ``stage`` or ``artifact``.
+        desc: The purpose of a stage, if known.
     """
 
     key: str
     label: str
     kind: str
+    desc: str = ""
 
 
 @attrs.frozen(eq=False, repr=False)
 class Drawing(Value):
-    """Nodes in topological order, and the edges from each dependency to its user."""
+    """A graph to draw.
+
+    Attributes:
+        nodes: In topological order.
+        edges: From each dependency to its user.
+        order: Those of the edges that are only an order: the second stage reads nothing of the first.
+    """
 
     nodes: tuple[Node, ...]
     edges: tuple[tuple[str, str], ...]
+    order: frozenset[tuple[str, str]] = frozenset()
 
     def before(self) -> Mapping[str, Sequence[str]]:
         """Return the dependencies of each node."""
@@ -54,9 +63,10 @@ def drawing(overview: Overview, *, stages: bool = True, artifacts: bool = False)
 
 
 def _stages(graph: Graph, names: Mapping[str, str]) -> Drawing:
-    nodes = tuple(Node(address, names[address], "stage") for address in graph.stages)
+    nodes = tuple(Node(address, names[address], "stage", spec.desc) for address, spec in graph.stages.items())
     edges = tuple((before, address) for address in graph.stages for before in sorted(graph.upstream[address]))
-    return Drawing(nodes, edges)
+    order = frozenset((before, address) for before, address in edges if before not in graph.sources[address])
+    return Drawing(nodes, edges, order)
 
 
 def _artifacts(graph: Graph) -> Drawing:
@@ -80,11 +90,16 @@ def _everything(graph: Graph, names: Mapping[str, str]) -> Drawing:
         for dep in spec.deps:
             nodes.setdefault(dep, Node(dep, dep, "artifact"))
             edges[dep, stage] = None
-        nodes[stage] = Node(stage, names[address], "stage")
+        nodes[stage] = Node(stage, names[address], "stage", spec.desc)
         for out in spec.outs:
             nodes.setdefault(out.path, Node(out.path, out.path, "artifact"))
             edges[stage, out.path] = None
-    return Drawing(tuple(nodes.values()), tuple(edges))
+    order = {
+        (f"stage:{before}", f"stage:{address}"): None
+        for address in graph.stages
+        for before in sorted(graph.upstream[address] - graph.sources[address])
+    }
+    return Drawing(tuple(nodes.values()), (*edges, *order), frozenset(order))
 
 
 def _join(graph: Graph, deps: Iterable[str], edges: dict[tuple[str, str], None]) -> None:
@@ -158,7 +173,10 @@ def mermaid(found: Drawing) -> str:
         opening, closing = ("[", "]") if node.kind == "stage" else ("([", "])")
         label = formats.one_line(node.label).replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
         lines.append(f'    {numbers[node.key]}{opening}"{label}"{closing}')
-    lines += [f"    {numbers[start]} --> {numbers[end]}" for start, end in found.edges]
+    lines += [
+        f"    {numbers[start]} {'-.->' if (start, end) in found.order else '-->'} {numbers[end]}"
+        for start, end in found.edges
+    ]
     return _lines(lines)
 
 
@@ -168,15 +186,24 @@ def dot(found: Drawing) -> str:
     for node in found.nodes:
         shape = "box" if node.kind == "stage" else "ellipse"
         lines.append(f"    {_quoted(node.key)} [label={_quoted(node.label)}, shape={shape}];")
-    lines += [f"    {_quoted(start)} -> {_quoted(end)};" for start, end in found.edges]
+    lines += [
+        f"    {_quoted(start)} -> {_quoted(end)}{' [style=dashed]' if (start, end) in found.order else ''};"
+        for start, end in found.edges
+    ]
     return _lines([*lines, "}"])
 
 
 def drawing_json(found: Drawing) -> dict[str, Any]:
     """Return the graph as JSON-able data."""
     return {
-        "nodes": [{"id": node.key, "label": node.label, "kind": node.kind} for node in found.nodes],
-        "edges": [{"from": start, "to": end} for start, end in found.edges],
+        "nodes": [
+            {"id": node.key, "label": node.label, "kind": node.kind, **({"desc": node.desc} if node.desc else {})}
+            for node in found.nodes
+        ],
+        "edges": [
+            {"from": start, "to": end, **({"order_only": True} if (start, end) in found.order else {})}
+            for start, end in found.edges
+        ],
     }
 
 
@@ -194,9 +221,22 @@ def listing(found: Overview) -> str:
     lines = []
     for address, spec in found.graph.stages.items():
         lines.append(f"{address}  {spec.location}")
+        lines += [f"  about   {spec.desc}"] if spec.desc else []
         lines += [f"  reads   {path}{_uncounted(spec, path)}" for path in spec.deps]
         lines += [f"  writes  {out.path}" for out in spec.outs]
+        lines += [f"  after   {name}" for name in spec.after]
+        lines += [f"  runs    {how}" for how in _rule(spec)]
     return formats.one_per_line(lines)
+
+
+def _rule(spec: StageSpec) -> Iterator[str]:
+    """Return when a stage runs, if it is not when something has changed."""
+    if spec.frozen:
+        yield "never, since it is frozen"
+    elif spec.always:
+        yield "always"
+    elif spec.ttl is not None:
+        yield f"again after {formats.seconds(spec.ttl)}"
 
 
 def _uncounted(spec: StageSpec, path: ArtifactPath) -> str:
@@ -215,6 +255,12 @@ def listing_json(found: Overview) -> list[dict[str, Any]]:
             "upstream": sorted(found.graph.upstream[address]),
             "file": spec.location.file,
             "line": spec.location.line,
+            "desc": spec.desc,
+            "after": list(spec.after),
+            "frozen": spec.frozen,
+            "always": spec.always,
+            "ttl": spec.ttl,
+            "priority": spec.priority,
         }
         for address, spec in found.graph.stages.items()
     ]

@@ -127,7 +127,10 @@ def explanations(found: Status, *, why_not: bool = False, verbose: bool = False)
 
 def _explained(stage: StageStatus, found: Status, *, why_not: bool, verbose: bool) -> Iterator[str]:
     decision = stage.evaluation.decision
+    spec = stage.evaluation.stage.spec
     yield f"Stage: {stage.name}"
+    if verbose and spec.desc:
+        yield f"  About: {spec.desc}"
     yield f"  Status: {phrases.action(decision.verdict)}"
     if decision.reasons:
         yield f"  Reason: {phrases.all_reasons(decision)}"
@@ -345,7 +348,9 @@ def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any
     plain: dict[str, Any] = {
         "name": stage.name,
         "address": evaluation.stage.spec.address,
-        "status": _word(stage),
+        "status": "cached" if stage.cached else "stale",
+        **({"runs": "never"} if evaluation.stage.spec.frozen else {}),
+        **({"runs": "always"} if evaluation.stage.spec.always and not evaluation.stage.spec.frozen else {}),
         "reason": ""
         if stage.cached and _is_plain(stage)
         else phrases.main_reason(decision, found.names, evaluation.observation.upstream),

@@ -57,7 +57,7 @@ class Declaration(Value):
         python: The function as ``module:function``; None of other stages.
         notebook: The path of the notebook; None of other stages.
         executed: The out for the executed copy of the notebook.
-        command: The shell command; None of a Python stage.
+        command: The shell command, or several; None of a Python stage.
         deps: Deps by parameter of the function, by name, or by path: paths, or `Dep` for more than a path.
         outs: Outs by key, by name, or by path: paths for a Python stage, `Out` for a shell stage.
         params: By name.
@@ -70,6 +70,11 @@ class Declaration(Value):
         always: As in `Pipeline.register`.
         frozen: As in `Pipeline.register`.
         ttl: As in `Pipeline.register`.
+        after: As in `Pipeline.register`.
+        priority: As in `Pipeline.register`.
+        desc: As in `Pipeline.register`.
+        uncounted_params: As in `Pipeline.register`.
+        wdir: As in `Pipeline.register`.
     """
 
     name: str
@@ -77,7 +82,7 @@ class Declaration(Value):
     python: str | None = None
     notebook: str | None = None
     executed: Any = None
-    command: str | None = None
+    command: str | list[str] | None = None
     deps: Mapping[str, Any] = attrs.field(factory=dict)
     outs: Mapping[str, Any] = attrs.field(factory=dict)
     params: Mapping[str, Any] | None = None
@@ -90,6 +95,11 @@ class Declaration(Value):
     always: bool = False
     frozen: bool = False
     ttl: float | str | None = None
+    after: tuple[str, ...] = ()
+    priority: int = 0
+    desc: str | None = None
+    uncounted_params: tuple[str, ...] = ()
+    wdir: str = "."
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -213,6 +223,11 @@ def _stage(text: YamlSource, name: str, path: Path, filled: Mapping[str, Any]) -
         always=filled.get("always", False),
         frozen=filled.get("frozen", False),
         ttl=filled.get("ttl"),
+        after=tuple(filled.get("after", ())),
+        priority=filled.get("priority", 0),
+        desc=filled.get("desc"),
+        uncounted_params=tuple(filled.get("uncounted_params", ())),
+        wdir=filled.get("wdir", "."),
     )
 
 

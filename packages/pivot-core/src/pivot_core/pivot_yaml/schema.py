@@ -67,9 +67,12 @@ _STAGE: Final = {
             "description": "The function that runs, as module:function; modules are searched for beside this file.",
         },
         "cmd": {
-            "type": "string",
-            "minLength": 1,
-            "description": "The shell command that runs, in the directory of the pipeline.",
+            "description": "The shell command that runs, or a list of commands that run one after the other.",
+            "anyOf": [_PATH, {"type": "array", "items": _PATH, "minItems": 1}],
+        },
+        "wdir": {
+            "description": "The directory in which it runs, and to which its paths are relative; by default the root.",
+            **_PATH,
         },
         "notebook": {
             "type": "string",
@@ -100,6 +103,10 @@ _STAGE: Final = {
         "params": {
             "description": "Values of its parameters by name.",
             **_or_reference({"type": "object", "additionalProperties": True}),
+        },
+        "uncounted_params": {
+            "description": "Parameters whose values do not count as inputs.",
+            **_or_reference({"type": "array", "items": {"type": "string", "minLength": 1}}),
         },
         "matrix": {
             "description": "Creates several stages: for each dimension its values, or values by name.",
@@ -142,6 +149,15 @@ _STAGE: Final = {
             "description": "Whether it never runs, even if something has changed.",
             **_or_reference({"type": "boolean"}),
         },
+        "after": {
+            "description": "Stages that it runs after although it reads none of their outs: names, or addresses.",
+            **_or_reference({"type": "array", "items": {"type": "string", "minLength": 1}}),
+        },
+        "priority": {
+            "description": "Of stages that could start, those with the highest priority do; by default 0.",
+            **_or_reference({"type": "integer"}),
+        },
+        "desc": {"type": "string", "description": "Its purpose, for the reader; by default its docstring."},
         "ttl": {
             "description": "For how many seconds, or which duration (90s, 15m, 12h, 1d), its result counts.",
             **_DURATION,

@@ -39,7 +39,8 @@ class Command:
     """The command of a shell stage; made by `command`.
 
     Attributes:
-        text: The text for the shell, still with ``${params.name}``, ``${deps.name}`` and ``${outs.name}``.
+        steps: The texts for the shell, still with ``${params.name}``, ``${deps.name}`` and ``${outs.name}``; each runs
+            in a shell of its own, after the one before it has succeeded.
         deps: By name, or by path.
         outs: By name, or by path.
         params: The values of its parameters by name.
@@ -47,12 +48,17 @@ class Command:
         created: The path of the file that lists what its runs created besides its outs; ``""`` for none.
     """
 
-    text: str
+    steps: tuple[str, ...]
     deps: Mapping[str, Dep]
     outs: Mapping[str, Out]
     params: Mapping[str, Any]
     location: Location
     created: str = ""
+
+    @property
+    def text(self) -> str:
+        """All steps as one text, by which they count; several begin with ``$`` each, as they would at a prompt."""
+        return self.steps[0] if len(self.steps) == 1 else "\n".join(f"$ {step}" for step in self.steps)
 
     def signature(self) -> StageSignature:
         """The declarations in the same form as a function's signature.
@@ -79,7 +85,7 @@ class Command:
 
 
 def command(
-    text: str,
+    text: str | Sequence[str],
     *,
     deps: Sequence[PathLike | Dep] | Mapping[str, Any] = (),
     outs: Sequence[PathLike | Out] | Mapping[str, Any] = (),
@@ -95,8 +101,9 @@ def command(
     pipe.
 
     Args:
-        text: The command, of one or several lines. ``${params.name}``, ``${deps.name}`` and ``${outs.name}`` are
-            replaced by values and paths, quoted for the shell.
+        text: The command, of one or several lines, or a list of commands: each runs in a shell of its own, once the one
+            before it has succeeded, and is printed to the log. ``${params.name}``, ``${deps.name}`` and
+            ``${outs.name}`` are replaced by values and paths, quoted for the shell.
         deps: The paths that it reads (or `Dep` for more than a path), or a mapping from names to them.
         outs: The paths that it writes (or `Out` for more than a path), or a mapping from names to them.
         params: Values by name for references in the command.
@@ -110,10 +117,13 @@ def command(
 
 def make_command(text: object, deps: Any, outs: Any, params: Mapping[str, Any], location: Location) -> Command:
     """Like `command`, with a given ``location``."""
-    if not isinstance(text, str) or not text.strip():
-        raise DefinitionError("a command must be a nonempty string")
+    steps = [text] if isinstance(text, str) else text
+    if not isinstance(steps, list | tuple) or not steps:
+        raise DefinitionError("a command must be a nonempty string, or a list of such")
+    if not all(isinstance(step, str) and step.strip() for step in steps):
+        raise DefinitionError("a command must be a nonempty string, or a list of such")
     return Command(
-        text=textwrap.dedent(text).strip(),
+        steps=tuple(textwrap.dedent(step).strip() for step in steps),
         deps={name: dep if isinstance(dep, Dep) else Dep(dep) for name, dep in _named(deps, "deps")},
         outs={name: out if isinstance(out, Out) else Out(out) for name, out in _named(outs, "outs")},
         params=dict(params),

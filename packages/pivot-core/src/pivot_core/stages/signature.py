@@ -27,6 +27,13 @@ def location_of(func: Callable[..., Any]) -> Location:
     return Location(code.co_filename, code.co_firstlineno) if code is not None else Location("<unknown>", 0)
 
 
+def docstring_of(func: Any) -> str:
+    """The docstring of the function inside all wrappers, partials and methods; empty without one."""
+    if not callable(func):
+        return ""
+    return inspect.cleandoc(_innermost(func).__doc__ or "")
+
+
 class StageSignature(NamedTuple):
     """The declarations in a signature.
 

@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 
 from pivot_core.errors import PathError
+from pivot_core.params import fields
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, StageError, StageSpec
 from pivot_core.stages.annotations import Dep, IncrementalOut, Out
@@ -53,6 +54,11 @@ class Stage:
         always: Whether it runs in every run.
         frozen: Whether it never runs.
         ttl: For how many seconds its result counts; None without a limit.
+        after: As in `StageSpec`.
+        priority: As in `StageSpec`.
+        desc: As in `StageSpec`.
+        wdir: The directory in which it runs, relative to that of its pipeline.
+        uncounted_params: As in `StageSpec`, without those that the class of its parameters marks.
     """
 
     name: str
@@ -72,6 +78,11 @@ class Stage:
     always: bool = False
     frozen: bool = False
     ttl: float | None = None
+    after: tuple[str, ...] = ()
+    priority: int = 0
+    desc: str = ""
+    uncounted_params: tuple[str, ...] = ()
+    wdir: str = "."
 
     def with_params(
         self,
@@ -109,8 +120,9 @@ class Stage:
         outs: dict[ArtifactPath, OutSpec] = {}
         labels: dict[ArtifactPath, str] = {}
         for key, out in self.outs.items():
-            label = "the returned value" if self.single else repr(key)
+            what = "the returned value" if self.single else repr(key)
             for declared in out.paths:
+                label = what if len(out.paths) == 1 else f"{what} (as {declared!r})"
                 path = self._resolve(declared, f"{type(out).__name__} of {label}", base, root)
                 if path in outs:
                     raise StageError(
@@ -143,7 +155,16 @@ class Stage:
             frozen=self.frozen,
             ttl=self.ttl,
             uncounted=tuple(sorted(deps - counted)),
+            after=self.after,
+            priority=self.priority,
+            desc=self.desc,
+            uncounted_params=tuple(sorted({*self.uncounted_params, *self._marked()})),
         )
+
+    def _marked(self) -> Iterable[str]:
+        if self.params is None:
+            return ()
+        return (name for name, field in fields(self.params.cls).items() if field.uncounted)
 
     def _resolve(self, declared: str, what: str, base: str, root: str) -> ArtifactPath:
         try:

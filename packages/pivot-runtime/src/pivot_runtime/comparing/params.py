@@ -42,10 +42,10 @@ def params(context: CommandContext, sides: Sequence[str | None], targets: Iterab
     current = declarations.loaded(context) if None in sides else None
     every: list[_Params] = []
     for side in found:
-        recorded = {address: lock.inputs.params for address, lock in side.locks.items()}
+        recorded = {address: lock.params for address, lock in side.locks.items()}
         if side.is_workspace and current is not None:
             kept = {} if current.complete else recorded
-            recorded = {**kept, **{address: stage.params for address, stage in current.stages.items()}}
+            recorded = {**kept, **{address: stage.all_params for address, stage in current.stages.items()}}
         every.append(recorded)
     graph = declarations.graph(found, current)
     chosen = graph.stages if not named else _chosen(named, graph, found, current, context)
@@ -97,6 +97,6 @@ def _notes(workspace: Revision, current: _Params, names: Mapping[str, str], chos
         lock = workspace.locks.get(address)
         if lock is None or address not in current:
             continue
-        other = [each for each in aligned((_flat(current[address]), _flat(lock.inputs.params))) if each.changed]
+        other = [each for each in aligned((_flat(current[address]), _flat(lock.params))) if each.changed]
         if other:
             yield f"the last run of {names[address]!r} had other values of {list_names([each.name for each in other])}"

@@ -94,6 +94,11 @@ def _add(pipeline: Pipeline, stage: "Declaration", file: pathlib.Path) -> None:
         always=stage.always,
         frozen=stage.frozen,
         ttl=stage.ttl,
+        after=stage.after,
+        priority=stage.priority,
+        desc=stage.desc,
+        uncounted_params=stage.uncounted_params,
+        wdir=stage.wdir,
         places=stage.places,
     )
     if stage.python is not None:

@@ -219,6 +219,6 @@ def evaluate(
             case _:
                 pass
         evaluations[address] = Evaluation(
-            stage, lock, observation, decision, _unless(graph.upstream[address], evaluations)
+            stage, lock, observation, decision, _unless(graph.sources[address], evaluations)
         )
     return evaluations

@@ -210,14 +210,20 @@ class Session:
     def lock(self, address: str) -> StageLock | None:
         """Return the last run of a stage, or None."""
         lock = lock_files.read(self.context, address)
-        ttl = self.stages[address].spec.ttl if lock is not None and address in self.stages else None
-        if lock is not None and lock.ran_at is not None and ttl is not None:
-            self.context.read_set.expire(lock.ran_at + ttl)
-        if lock is None or not lock.libraries:
-            return lock
-        return attrs.evolve(
-            lock, inputs=attrs.evolve(lock.inputs, library_versions=self.library_versions(lock.libraries))
-        )
+        if lock is None:
+            return None
+        spec = self.stages[address].spec if address in self.stages else None
+        if spec is not None and lock.ran_at is not None and spec.ttl is not None:
+            self.context.read_set.expire(lock.ran_at + spec.ttl)
+        inputs = lock.inputs
+        if spec is not None and not inputs.params.keys().isdisjoint(
+            spec.uncounted_params
+        ):  # they counted in the last run
+            counted = {name: value for name, value in inputs.params.items() if name not in spec.uncounted_params}
+            inputs = attrs.evolve(inputs, params=counted)
+        if lock.libraries:
+            inputs = attrs.evolve(inputs, library_versions=self.library_versions(lock.libraries))
+        return lock if inputs is lock.inputs else attrs.evolve(lock, inputs=inputs)
 
     def retire(self) -> None:
         """Remove and report the lock files of former stages whose outs other stages write now."""

@@ -85,6 +85,7 @@ class InProcessExecutor(Immediate):
     def _run(self, address: str, spool: str) -> Callable[[float], Finished]:
         stage = self._bring(address, self._files[address])
         directory = str(self._root / self._stages[address].spec.base)
+        os.makedirs(directory, exist_ok=True)
         os.chdir(directory)
         watched = Observer(root=self._root, is_user_code=self._is_user_code, spool=pathlib.Path(spool))
         files = declared(stage, directory)

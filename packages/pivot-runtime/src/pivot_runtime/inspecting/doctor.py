@@ -27,6 +27,7 @@ from pivot_runtime.git import repository
 from pivot_runtime.git.refs import Repository
 from pivot_runtime.loading.assembly import Assembly, LoadOptions, assemble
 from pivot_runtime.loading.threads_at_import import SpawnedPipelines
+from pivot_runtime.project.frozen import read_frozen
 from pivot_runtime.project.project import Project
 
 _MOST_CHECKED = 200
@@ -199,6 +200,7 @@ def _pipelines(context: CommandContext, settings: Settings) -> Iterator[Finding]
     notice = tracked(context, (out for stage in assembly.stages.values() for out in stage.spec.outs))
     if notice is not None:
         yield Finding(Level.BAD, "git", notice.text, notice.hint)
+    yield from _frozen(context.project, assembly)
     for broken in assembly.broken:
         yield Finding(Level.BAD, broken.file, str(broken.error), broken.error.hint)
     if not settings.snapshot:
@@ -208,6 +210,14 @@ def _pipelines(context: CommandContext, settings: Settings) -> Iterator[Finding]
             "the setting 'snapshot' is off: every command imports every pipeline that it needs",
             "pivot config unset snapshot",
         )
+
+
+def _frozen(project: Project, assembly: Assembly) -> Iterator[Finding]:
+    about = str(project.layout.frozen_file.relative_to(project.root))
+    for address in sorted(read_frozen(project.layout) - assembly.stages.keys()):
+        if not assembly.broken:
+            problem = f"the list of frozen stages names {address!r}, which is no stage"
+            yield Finding(Level.SLOW, about, problem, f"pivot unfreeze {address}")
 
 
 def _loads(project: Project, assembly: Assembly) -> Iterator[Finding]:

@@ -5,14 +5,14 @@ import contextlib
 import functools
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
 import attrs
 
-from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE, all_pipelines, find_pipeline, pipelines_above
+from pivot_core.discovery import pipelines_above
 from pivot_core.errors import DiscoveryError, PivotError
-from pivot_core.graph import Graph, refuse_contradictions
+from pivot_core.graph import Graph, refuse_contradictions, refuse_unknown_names, stages_named
 from pivot_core.paths import ArtifactPath, parent_names, touches
 from pivot_core.stages.param_overrides import Override, OverrideTarget, check
 from pivot_core.values import Value
@@ -24,15 +24,14 @@ from pivot_runtime.loading import stage_index
 from pivot_runtime.loading.import_reports import ImportReports
 from pivot_runtime.loading.loaded import Loaded, LoadedStage, refuse_same_names, refuse_sources
 from pivot_runtime.loading.snapshot import Snapshots
-from pivot_runtime.project.ignore import ignored
+from pivot_runtime.project import pipeline_files
+from pivot_runtime.project.frozen import read_frozen
 from pivot_runtime.project.project import Project
 
 if TYPE_CHECKING:
     from pivot_runtime.history.events import ImportReporter
     from pivot_runtime.loading.host_client import HostClient
     from pivot_runtime.loading.host_pool import HostStarter, LazyHost
-
-_PIPELINE_FILES = (PIPELINE_FILE, DECLARED_FILE)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -161,7 +160,11 @@ def _assemble(context: CommandContext, options: LoadOptions) -> Assembly:
             loader.loaded_together()
         if overrides:
             check(overrides, _parameters(loader.files))
-        assembly = assembled(context.project.root, loader.files, own=count)
+        if options.static_loader is None:
+            specs = {stage.spec.address: stage.spec for each in loader.files for stage in each.loaded.stages}
+            refuse_unknown_names(specs.values(), specs)
+        frozen = read_frozen(context.project.layout, context.read_set)
+        assembly = assembled(context.project.root, loader.files, own=count, frozen=frozen)
         broken = tuple(loader.broken(assembly.graph))
         return attrs.evolve(assembly, broken=broken, loader=loader.release())
 
@@ -180,46 +183,18 @@ def _files(context: CommandContext, options: LoadOptions) -> list[pathlib.Path]:
     """Return the command's own pipeline files; none if the project has none and may be empty."""
     if not options.all_pipelines:
         try:
-            return [_pipeline_file(context)]
+            return [pipeline_files.nearest(context.project, context.read_set)]
         except DiscoveryError:
-            if any(True for _ in _all_pipelines(context)) or not options.may_be_empty():
+            if any(True for _ in pipeline_files.every(context.project, context.read_set)) or not options.may_be_empty():
                 raise
             return []
-    files = list(_all_pipelines(context))
+    files = list(pipeline_files.every(context.project, context.read_set))
     if not files and not options.may_be_empty():
         raise DiscoveryError(
             f"no pipeline.py or pivot.yaml anywhere in {context.project.root}",
             hint="describe your stages in a pipeline.py or a pivot.yaml",
         )
     return files
-
-
-def _pipeline_file(context: CommandContext) -> pathlib.Path:
-    """Return the pipeline file of the command's directory.
-
-    Raises:
-        DiscoveryError: There is none.
-    """
-    root, cwd = context.project.root, context.project.cwd
-    around = [directory for directory in (cwd, *cwd.parents) if directory.is_relative_to(root)]
-    context.read_set.probe(*(directory / name for directory in around for name in _PIPELINE_FILES))
-    return find_pipeline(cwd, root)
-
-
-def _all_pipelines(context: CommandContext) -> Iterator[pathlib.Path]:
-    """Return every pipeline file of the project."""
-    read_set, root = context.read_set, context.project.root
-    read_set.look(context.project.layout.ignore_file)
-    read_set.look(root)
-    is_ignored = ignored(context.project.layout.ignore_file)
-
-    def passed_over(path: str) -> bool:
-        if is_ignored(path):
-            return True
-        read_set.look(root / path)
-        return False
-
-    return all_pipelines(root, passed_over)
 
 
 def _remember(project: Project, files: Iterable[LoadedFile]) -> None:
@@ -230,14 +205,16 @@ def _remember(project: Project, files: Iterable[LoadedFile]) -> None:
     stage_index.remember(project.layout, addresses)
 
 
-def assembled(root: pathlib.Path, files: Sequence[LoadedFile], *, own: int) -> Assembly:
+def assembled(root: pathlib.Path, files: Sequence[LoadedFile], *, own: int, frozen: Container[str] = ()) -> Assembly:
     """Return the loaded pipelines as one graph; the first ``own`` files are the command's own.
+
+    The stages with the addresses ``frozen`` are frozen.
 
     Raises:
         PivotError: Two of them contradict each other.
     """
     refuse_same_names([(each.file, each.loaded) for each in files], root)
-    stages = [stage for each in files for stage in each.loaded.stages]
+    stages = [stage.kept_frozen(frozen) for each in files for stage in each.loaded.stages]
     graph = Graph.build(stage.spec for stage in stages)
     refuse_contradictions(graph)
     refuse_sources(graph, [each.loaded for each in files], root)
@@ -443,6 +420,30 @@ class _Loader:
             known = len(self.files)
             for path in self._open_deps(new):
                 self._search(path)
+            for stage in (stage for each in new for stage in each.loaded.stages):
+                for name in stage.spec.after:
+                    self._search_stage(name, stage.spec.pipeline)
+
+    def _search_stage(self, name: str, pipeline: str) -> None:
+        """Load other pipelines until a stage with this name, as one of a pipeline means it, is known."""
+        others = pipeline_files.every(self._context.project, self._context.read_set)
+        while not stages_named(name, pipeline, self._addresses()):
+            file = next((each for each in others if each not in self._tried), None)
+            if file is None:
+                return
+            self._try(file)
+
+    def _addresses(self) -> list[str]:
+        return [stage.spec.address for each in self.files for stage in each.loaded.stages]
+
+    def _try(self, file: pathlib.Path) -> LoadedFile | None:
+        """Load a file that is not the command's own; None if it cannot be loaded."""
+        try:
+            return self.load(file)
+        except (LoadError, HostError, PivotError) as error:
+            self._context.read_set.mark_incomplete("a pipeline cannot be loaded")
+            self._errors[file] = error
+            return None
 
     def loaded_together(self) -> None:
         """Note the files, whose libraries the next command may import for all."""
@@ -461,18 +462,15 @@ class _Loader:
                 yield BrokenPipeline(str(file.relative_to(self._root)), error, may_write)
 
     def _search(self, path: ArtifactPath) -> None:
-        around = (self._root / directory for directory in _directories(path))
-        self._context.read_set.probe(*(directory / name for directory in around for name in _PIPELINE_FILES))
+        around = (self._root / directory for directory in (path, *parent_names(path), ""))
+        self._context.read_set.probe(*(directory / name for directory in around for name in pipeline_files.NAMES))
         for file in pipelines_above(path, self._root):
             if file in self._tried:
                 continue
-            try:
-                found = self.load(file)
-            except (LoadError, HostError, PivotError) as error:
-                self._context.read_set.mark_incomplete("a pipeline cannot be loaded")
-                self._errors[file] = error
-                continue
-            if any(touches(path, out.path) for stage in found.loaded.stages for out in stage.spec.outs):
+            found = self._try(file)
+            if found is not None and any(
+                touches(path, out.path) for stage in found.loaded.stages for out in stage.spec.outs
+            ):
                 return
 
     def _open_deps(self, files: Iterable[LoadedFile]) -> list[ArtifactPath]:
@@ -483,17 +481,10 @@ class _Loader:
         return [path for path in deps if path not in around and written.isdisjoint(parent_names(path))]
 
 
-def _directories(path: str) -> Iterator[str]:
-    """Yield the path itself and its parents up to the root, which is ``""``."""
-    yield path
-    yield from parent_names(path)
-    yield ""
-
-
 def _parameters(files: Iterable[LoadedFile]) -> list[OverrideTarget]:
     """Return the names of the parameters of each stage."""
     return [
-        OverrideTarget(stage.spec.pipeline, stage.spec.name, tuple(stage.params))
+        OverrideTarget(stage.spec.pipeline, stage.spec.name, tuple(stage.all_params))
         for each in files
         for stage in each.loaded.stages
     ]

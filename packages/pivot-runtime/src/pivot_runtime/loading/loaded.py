@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import attrs
@@ -54,6 +54,7 @@ class LoadedStage(Value):
         via: For each entry except those where the walk began, the entry that leads to it.
         spans: The first and the last line of each entry whose source is known.
         params: Its parameters by name, as plain data.
+        uncounted_params: Likewise, those that do not count as inputs.
         env: By name, a digest of the value of each environment variable that it declares; ``""`` if it is not set.
         texts: The text of each entry without source lines: a command.
         steady: The digests for its values that may differ by chance; None if there are none.
@@ -73,11 +74,23 @@ class LoadedStage(Value):
     assigned: Mapping[str, str] = attrs.field(factory=dict)
     steady: Steady | None = None
     values: tuple[OutValue, ...] = ()
+    uncounted_params: Mapping[str, Any] = attrs.field(factory=dict)
+
+    @property
+    def all_params(self) -> Mapping[str, Any]:
+        """Return all its parameters by name, as plain data."""
+        return {**self.params, **self.uncounted_params}
 
     @property
     def undeclared(self) -> tuple[str, ...]:
         """Return the variables that the import has set and the stage does not declare."""
         return tuple(name for name in self.assigned if name not in self.env)
+
+    def kept_frozen(self, frozen: Container[str]) -> Self:
+        """Return the stage, frozen if its address is among these."""
+        if self.spec.frozen or self.spec.address not in frozen:
+            return self
+        return attrs.evolve(self, spec=attrs.evolve(self.spec, frozen=True))
 
     def path(self, key: str) -> tuple[str, ...]:
         """Return the keys that lead to an entry, from where the walk began."""
@@ -167,12 +180,16 @@ def stage_to_plain(stage: LoadedStage) -> dict[str, Any]:
         "frozen": stage.spec.frozen,
         "ttl": stage.spec.ttl,
         "uncounted": list(stage.spec.uncounted),
+        "after": list(stage.spec.after),
+        "priority": stage.spec.priority,
+        "desc": stage.spec.desc,
         "code": {key: [entry.digest, _from_location(entry.location)] for key, entry in stage.code.items()},
         "unresolved": [[edge.reason, _from_location(edge.location)] for edge in stage.unresolved],
         "libraries": {name: [use.version, list(use.names)] for name, use in stage.libraries.items()},
         "via": dict(stage.via),
         "spans": {key: list(span) for key, span in stage.spans.items()},
-        "params": dict(stage.params),
+        "params": stage.all_params,
+        "uncounted_params": list(stage.spec.uncounted_params),
         "env": dict(stage.env),
         "texts": dict(stage.texts),
         "steady": stage.steady and stage.steady.to_plain(),
@@ -202,18 +219,23 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
                     frozen=stage["frozen"],
                     ttl=stage["ttl"],
                     uncounted=tuple(ArtifactPath(path) for path in stage["uncounted"]),
+                    after=tuple(stage["after"]),
+                    priority=stage["priority"],
+                    desc=stage["desc"],
+                    uncounted_params=tuple(stage["uncounted_params"]),
                 ),
                 {key: CodeEntry(digest, _to_location(at)) for key, (digest, at) in stage["code"].items()},
                 tuple(UnresolvedCode(reason, _to_location(at)) for reason, at in stage["unresolved"]),
                 {name: LibraryUse(version, tuple(names)) for name, (version, names) in stage["libraries"].items()},
                 stage["via"],
                 {key: (start, end) for key, (start, end) in stage["spans"].items()},
-                stage["params"],
+                {name: value for name, value in stage["params"].items() if name not in stage["uncounted_params"]},
                 stage["env"],
                 stage["texts"],
                 data["assigned"],
                 stage["steady"] and Steady.from_plain(stage["steady"]),
                 tuple(map(OutValue.from_plain, stage["values"])),
+                {name: value for name, value in stage["params"].items() if name in stage["uncounted_params"]},
             )
             for stage in data["stages"]
         ),
@@ -260,8 +282,9 @@ def stage_of(spec: StageSpec, manifest: "Manifest", params: Mapping[str, Any], e
             for key, entry in manifest.items()
             if entry.start is not None and entry.end is not None
         },
-        params,
+        {name: value for name, value in params.items() if name not in spec.uncounted_params},
         env,
+        uncounted_params={name: value for name, value in params.items() if name in spec.uncounted_params},
     )
 
 

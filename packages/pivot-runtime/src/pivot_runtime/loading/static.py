@@ -19,6 +19,7 @@ from pivot_runtime.errors import ImportRequiredError, StaticError
 from pivot_runtime.git import repository
 from pivot_runtime.loading.assembly import Assembly, LoadedFile, LoadOptions, assemble, assembled
 from pivot_runtime.loading.loaded import Loaded, LoadedStage
+from pivot_runtime.project.frozen import read_frozen
 from pivot_runtime.project.project import Project
 
 _UNKNOWN = "Unknown without an import of the pipeline; nothing that its lock file names has changed"
@@ -96,7 +97,8 @@ def _partly(context: CommandContext, *, all_pipelines: bool, untrusted: bool) ->
     if not recorded.stages and not (all_pipelines and readable.stages):
         raise StaticError
     files = (*readable.files, LoadedFile(project.root, recorded))
-    assembly = assembled(project.root, files, own=len(files))
+    frozen = read_frozen(project.layout)
+    assembly = assembled(project.root, files, own=len(files), frozen=frozen)
     unknown = dict(_resting_on(dict(_opening(assembly.graph, closed, project.root)), assembly.graph))
     known_by_lock = [stage.spec.address for stage in recorded.stages]
     for address in known_by_lock:

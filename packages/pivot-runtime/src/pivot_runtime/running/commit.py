@@ -147,6 +147,7 @@ def _record(session: Session, evaluation: Evaluation, reason: str) -> None:
     counted = (path for path in spec.deps if path not in spec.uncounted)
     deps = {path: artifact for path in counted if (artifact := session.artifact_at(path)) is not None}
     inputs = attrs.evolve(evaluation.observation.inputs, deps=deps)
-    lock = StageLock(inputs, outs, stage.libraries, reason, None if spec.ttl is None else int(time.time()))
+    ran_at = None if spec.ttl is None else int(time.time())
+    lock = StageLock(inputs, outs, stage.libraries, reason, ran_at, stage.uncounted_params)
     lock_file.write(session.stores.layout.lock_file(spec.address), lock)
     session.source_texts.remember(stage)

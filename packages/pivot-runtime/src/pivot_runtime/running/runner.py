@@ -91,7 +91,8 @@ class Runner:
             address: frozenset() if spec.frozen else graph.upstream[address] for address, spec in graph.stages.items()
         }
         needs = resource_needs(graph.stages.values(), capacities)
-        self._plan = Plan(upstream, needs, capacities, self._last_durations)
+        priorities = {address: spec.priority for address, spec in graph.stages.items() if spec.priority}
+        self._plan = Plan(upstream, needs, capacities, self._last_durations, priorities)
         self._flusher: RecordFlusher | None = None
         self._began = time.monotonic()
         self._inputs = _input_fetcher(session, graph, report) if options.pull else None
@@ -388,7 +389,8 @@ class Runner:
         self._ignored_outs.before_recording(self._graph.stages[address], before)
         inputs = attrs.evolve(observation.inputs, observed=record.observed)
         ran_at = None if self._graph.stages[address].ttl is None else record.ran_at
-        lock = StageLock(inputs, record.outs, self._session.stages[address].libraries, ran_at=ran_at)
+        stage = self._session.stages[address]
+        lock = StageLock(inputs, record.outs, stage.libraries, ran_at=ran_at, uncounted_params=stage.uncounted_params)
         lock_file.write(file := self._layout.lock_path(address), lock)
         if self._flusher is None:
             from pivot_runtime.running.outs import RecordFlusher  # lazy

@@ -89,6 +89,6 @@ def _found(
 def _run(evaluation: Evaluation) -> RunRecord | None:
     """The run that would be restored, unless the lock file already names it."""
     run, lock = evaluation.decision.restore, evaluation.lock
-    if evaluation.decision.verdict is not Verdict.RESTORE or run is None:
+    if evaluation.decision.verdict is not Verdict.RESTORE or run is None or not run.key:  # a frozen stage has no run
         return None
     return None if lock is not None and run.outs == lock.outs else run

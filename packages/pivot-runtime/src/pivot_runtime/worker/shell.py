@@ -3,6 +3,7 @@
 import os
 import pathlib
 import signal
+import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -28,7 +29,8 @@ def run(stage: Stage, command: Command) -> Mapping[str, Any]:
     Raises:
         StageError: It failed, or did not write an out.
     """
-    text = fill_in(command.text, stage.deps, stage.outs, values(stage.values.get(PARAMS)))
+    params = values(stage.values.get(PARAMS))
+    texts = [fill_in(step, stage.deps, stage.outs, params) for step in command.steps]
     _make_directories(stage)
     program = on_path(SHELL[0])
     if program is None:
@@ -36,7 +38,12 @@ def run(stage: Stage, command: Command) -> Mapping[str, Any]:
     record = pathlib.Path(command.created) if command.created else None
     outs = [path for out in stage.outs.values() for path in out.paths]
     with shell_code.note_created(fill_in(command.text, stage.deps, stage.outs), outs, record):
-        _run(stage, program, text)
+        for number, text in enumerate(texts):
+            if len(texts) > 1:  # without parameters, whose values no log contains
+                sys.stdout.write(f"$ {fill_in(command.steps[number], stage.deps, stage.outs)}\n")
+                sys.stdout.flush()
+            _run(stage, program, text, f"command {number + 1} of {len(texts)}" if len(texts) > 1 else "command")
+        _check_outs(stage)
     return {key: out.like([pathlib.Path(path) for path in out.paths]) for key, out in stage.outs.items()}
 
 
@@ -47,14 +54,17 @@ def _make_directories(stage: Stage) -> None:
             os.makedirs(path if out.directory else os.path.dirname(path) or ".", exist_ok=True)
 
 
-def _run(stage: Stage, program: str, text: str) -> None:
+def _run(stage: Stage, program: str, text: str, name: str) -> None:
     pid = os.posix_spawn(program, [*SHELL, text], os.environ, setsigdef=_RESTORED)
     _, status = os.waitpid(pid, 0)
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
-        raise _error(stage, f"its command was killed by {_signal_name(-code)}")
+        raise _error(stage, f"its {name} was killed by {_signal_name(-code)}")
     if code > 0:
-        raise _error(stage, f"its command ended with exit status {code}", hint=_MEANING.get(code))
+        raise _error(stage, f"its {name} ended with exit status {code}", hint=_MEANING.get(code))
+
+
+def _check_outs(stage: Stage) -> None:
     missing = [path for out in stage.outs.values() for path in out.paths if not os.path.exists(path)]
     if missing:
         raise _error(

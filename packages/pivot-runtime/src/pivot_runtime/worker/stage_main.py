@@ -137,6 +137,7 @@ def run(
     try:
         if stage.timeout is not None:
             faulthandler.register(signal.SIGTERM, file=2, chain=True)  # the log shows the line where time ran out
+        os.makedirs(directory, exist_ok=True)
         os.chdir(directory)
         try:
             message = _execute(stage, observers, originals, replacements, earlier_threads)

@@ -1,0 +1,83 @@
+"""Checks of the options of a registration; each function raises a `StageError` that shows how to write the option."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from pivot_core.durations import seconds_of
+from pivot_core.errors import DefinitionError
+from pivot_core.spec import Location, StageError
+
+_VARIABLE = re.compile(r"[^=\0]+")
+
+
+def variables(stage: str, location: Location, env: Sequence[Any]) -> tuple[str, ...]:
+    """The environment variables of a stage, sorted."""
+    if isinstance(env, str) or not all(isinstance(name, str) and _VARIABLE.fullmatch(name) for name in env):
+        problem = "env must be a list of names of environment variables"
+        raise StageError(stage, location, problem, hint='env=["API_URL"]')
+    return tuple(sorted(set(env)))
+
+
+def groups(stage: str, location: Location, mutex: Sequence[Any]) -> tuple[str, ...]:
+    """The mutex groups of a stage, sorted."""
+    if isinstance(mutex, str) or not all(isinstance(group, str) and group for group in mutex):
+        raise StageError(stage, location, "mutex must be a list of names", hint='mutex=["database"]')
+    return tuple(sorted(set(mutex)))
+
+
+def needs(stage: str, location: Location, resources: Mapping[Any, Any] | None) -> Mapping[str, int]:
+    """The resources of a stage."""
+    for name, amount in (resources or {}).items():
+        if not isinstance(name, str) or type(amount) is not int or amount < 1:
+            raise StageError(
+                stage, location, f"resources: {name!r} must be a number of at least 1", hint='resources={"gpu": 1}'
+            )
+    return MappingProxyType(dict(resources or {}))
+
+
+def duration(stage: str, location: Location, option: str, given: Any, example: str) -> float | None:
+    """The seconds of a duration; None if it is not given."""
+    if given is None:
+        return None
+    try:
+        return seconds_of(option, given, example)
+    except DefinitionError as error:
+        raise StageError(stage, location, str(error), hint=error.hint) from None
+
+
+def flag(stage: str, location: Location, option: str, given: Any) -> bool:
+    """An option that is True or False."""
+    if not isinstance(given, bool):
+        raise StageError(stage, location, f"{option} must be True or False, not {given!r}")
+    return given
+
+
+def retries(stage: str, location: Location, given: Any) -> int:
+    """The number of retries."""
+    if type(given) is not int or given < 0:
+        raise StageError(stage, location, "retries must be a whole number of at least 0", hint="retries=2")
+    return given
+
+
+def names_of_stages(stage: str, location: Location, after: Sequence[Any]) -> tuple[str, ...]:
+    """The stages that a stage runs after, each once."""
+    if isinstance(after, str) or not all(isinstance(name, str) and name for name in after):
+        raise StageError(stage, location, "after must be a list of names of stages", hint='after=["fetch"]')
+    return tuple(dict.fromkeys(after))
+
+
+def priority(stage: str, location: Location, given: Any) -> int:
+    """The priority of a stage."""
+    if type(given) is not int:
+        raise StageError(stage, location, f"priority must be a whole number, not {given!r}", hint="priority=1")
+    return given
+
+
+def directory(stage: str, location: Location, wdir: Any) -> str:
+    """The directory of a stage, as declared."""
+    if not isinstance(wdir, str | os.PathLike) or not isinstance(text := os.fspath(wdir), str):
+        raise StageError(stage, location, f"wdir must be a path, not {wdir!r}", hint='wdir="analysis"')
+    return text
