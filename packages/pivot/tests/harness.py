@@ -103,7 +103,7 @@ INSIDE = frozenset(
             "list",
         ),
         *("lock", "logs", "pull", "push", "remote", "repro", "run", "schema", "show", "status", "track", "untrack"),
-        *("metrics", "params", "plots", "report", "verify", "get", "import", "import-url", "update"),
+        *("diff", "metrics", "params", "plots", "report", "verify", "get", "import", "import-url", "update"),
     }
 )
 

@@ -181,3 +181,107 @@ def test_without_a_repository_only_the_workspace_is_shown(make: Callable[[str], 
     assert "is not in a git repository" in done.stderr
     git(project, "init", "-q")
     assert "error: there is no commit yet" in project.pivot("params", "diff", code=2).stderr
+
+
+TABLES = """\
+import pathlib
+from typing import Annotated, Any, TypedDict
+
+import pivot
+from pivot.loaders import PathOnly, Text
+
+pipeline = pivot.Pipeline("p")
+
+
+class Outs(TypedDict):
+    table: Annotated[pathlib.Path, pivot.Out("table.csv", PathOnly())]
+    values: Annotated[pathlib.Path, pivot.Out("values.json", PathOnly())]
+    text: Annotated[pathlib.Path, pivot.Out("text.txt", PathOnly(), cache=False)]
+    parts: Annotated[pathlib.Path, pivot.DirectoryOut("parts", PathOnly())]
+    raw: Annotated[pathlib.Path, pivot.Out("raw.bin", PathOnly())]
+
+
+@pipeline.register
+def write(given: Annotated[str, pivot.Dep("in.txt", Text())]) -> Outs:
+    first = given == "1"
+    paths = [pathlib.Path(name) for name in ("table.csv", "values.json", "text.txt", "parts", "raw.bin")]
+    table, values, text, parts, raw = paths
+    table.write_text("id,x,old\\n1,1,a\\n2,2,b\\n" if first else "id,x,new\\n0,0.5,c\\n1,1,a\\n2,3,b\\n")
+    values.write_text('{"a": {"b": 1}}' if first else '{"a": {"b": 2}}')
+    text.write_text("one\\ntwo\\n" if first else "one\\nthree\\n")
+    (parts / "sub").mkdir(parents=True)
+    (parts / "sub/same").write_text("same")
+    (parts / "sub/file.csv").write_text(f"n\\n{given}\\n")
+    (parts / ("old" if first else "new")).write_text("x")
+    raw.write_bytes(b"\\0" + given.encode())
+    return Outs(table=table, values=values, text=text, parts=parts, raw=raw)
+"""
+
+
+def test_outs_are_compared_by_their_formats(make: Callable[[str], Project]) -> None:
+    project = make(TABLES)
+    git(project, "init", "-q")
+    project.write("in.txt", "1")
+    project.pivot("repro")
+    project.write("data.csv", "a\n1\n")
+    project.pivot("track", "data.csv")
+    commit(project)
+    assert project.pivot("diff", "table.csv").stdout == "table.csv is the same at HEAD and in the workspace\n"
+    project.write("in.txt", "2")
+    project.pivot("repro")
+    project.write("data.csv", "a\n1\n2\n")
+    before = project.snapshot()
+
+    assert project.pivot("diff", "table.csv", "--key", "id").stdout == (
+        "table.csv: 2 rows at HEAD, 3 rows in the workspace: 1 added, 0 removed, 1 changed\n"
+        "columns added: new\n"
+        "columns removed: old\n"
+        "column x: integer at HEAD, number in the workspace\n"
+        "\n"
+        "CHANGE   ID  COLUMN  HEAD  workspace\n"
+        "added    0           -     id=0, x=0.5, new=c\n"
+        "changed  2   x       2     3\n"
+    )
+    assert project.pivot("diff", "table.csv", "-n", "1", "--md").stdout.splitlines()[5:] == [
+        "| change | row | column | HEAD | workspace |",
+        "| --- | --- | --- | --- | --- |",
+        "| changed | 1 | id | 1 | 0 |",
+        "|  |  | x | 1 | 0.5 |",
+        "",
+        "… 2 more rows",
+    ]
+    found = project.json("diff", "table.csv", "HEAD", "--key", "id", "--json")
+    assert (found["kind"], found["added"], found["changed"]) == ("table", 1, 1)
+    assert found["examples"][1] == {"change": "changed", "key": {"id": 2}, "old": {"x": 2}, "new": {"x": 3}}
+    assert "error: there is no column 'ix'" in project.pivot("diff", "table.csv", "-k", "ix", code=2).stderr
+
+    assert project.pivot("diff", "values.json").stdout == (
+        "values.json: 1 value changed\n\nNAME  HEAD  workspace  CHANGE\na.b   1     2          +1\n"
+    )
+    assert project.pivot("diff", "text.txt").stdout.splitlines() == [
+        "text.txt: 1 line added, 1 removed",
+        "",
+        "@@ -1,2 +1,2 @@",
+        " one",
+        "-two",
+        "+three",
+    ]
+    assert project.pivot("diff", "parts").stdout == (
+        "parts: 3 files at HEAD: 1 added, 1 removed, 1 changed\n\n"
+        "CHANGE   FILE\nadded    new\nremoved  old\nchanged  sub/file.csv\n"
+    )
+    assert project.pivot("diff", "parts/sub/file.csv").stdout.startswith(
+        "parts/sub/file.csv: 1 row at HEAD, 1 row in the workspace: 0 added, 0 removed, 1 changed\n"
+    )
+    assert project.pivot("diff", "raw.bin").stdout.startswith("raw.bin: 2 B (")
+    assert project.json("diff", "data.csv", "--json")["added"] == 1
+    assert project.snapshot() == before
+
+    assert "error: 'write' has several outs" in project.pivot("diff", "write", code=2).stderr
+    assert "hint: did you mean table.csv?" in project.pivot("diff", "tabel.csv", code=2).stderr
+    (project.root / "values.json").unlink()
+    assert project.json("diff", "values.json", "--json")["values"] == [{"name": "a.b", "old": 1, "new": 2}]
+    commit(project)
+    project.pivot("cache", "drop", "--force", "write")
+    done = project.pivot("diff", "table.csv", "HEAD~1", "HEAD", code=1)
+    assert "error: the cache does not have the recorded content of table.csv\n" in done.stderr

@@ -13,7 +13,20 @@ from harness import Project
 from pivot_cli import app
 
 ELSEWHERE = {
-    *("completion", "fetch", "get", "import", "import-url", "lock", "metrics", "params", "plots", "pull", "push"),
+    *(
+        "completion",
+        "diff",
+        "fetch",
+        "get",
+        "import",
+        "import-url",
+        "lock",
+        "metrics",
+        "params",
+        "plots",
+        "pull",
+        "push",
+    ),
     *("report", "update"),
 }
 """Commands whose examples need a shell, git, another repository or a remote."""

@@ -30,6 +30,7 @@ COMMANDS: Final[Commands] = {
     ),
     "dag": ("pivot_cli.commands.dag", "Show how stages depend on each other."),
     "config": ("pivot_cli.commands.config", "Show and change settings."),
+    "diff": ("pivot_cli.commands.diff", "Show how an out or tracked data differ between revisions."),
     "doctor": ("pivot_cli.commands.doctor", "Check the project for problems and slow spots."),
     "fingerprint": (
         "pivot_cli.commands.fingerprint",

@@ -221,6 +221,14 @@ class ContentError(EngineError):
     exit_code: ClassVar[int] = 1
 
 
+class RowKeyError(EngineError):
+    """A table has no column by which its rows shall be matched."""
+
+
+class MissingLibraryError(EngineError):
+    """A command needs a library that is not installed."""
+
+
 class GitSetupError(EngineError):
     """Git cannot be set up for a project."""
 

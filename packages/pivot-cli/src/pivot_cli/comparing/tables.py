@@ -13,8 +13,10 @@ PRECISION: Final = 5
 """The default number of significant digits."""
 
 _MOST_DIGITS: Final = 17
-_WIDEST: Final = 60
-_MARKDOWN: Final = re.compile(r"[\\`*_{}\[\]()<>#+!|~&$@:-]")
+WIDEST: Final = 60
+"""The most characters of a value in a cell."""
+
+_MARKDOWN: Final = re.compile(r"[\\`*_{}\[\]()<>#+!|~&$@-]|:(?=[\w+-])")  # a word between colons is an emoji
 _NUMBER: Final = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?|-")
 _EXACT: Final = 1e15
 
@@ -59,7 +61,7 @@ def shown(value: Any, precision: int = PRECISION) -> str:
     if isinstance(value, str | HiddenValue):
         return str(value)
     text = json.dumps(_rounded(value, precision), ensure_ascii=False, default=str)
-    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
+    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
 
 
 def shown_apart(one: Any, other: Any, precision: int = PRECISION) -> tuple[str, str]:

@@ -88,6 +88,21 @@ class ObjectProgress(_Progress):
             self._show(self._doing, self._count, total, figures)
 
 
+class RowProgress(_Progress):
+    """Shows the number of rows read of tables; without an end, since that is known only when it is reached."""
+
+    def __init__(self, *, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        """Show progress on ``stream``, by default stderr, if it is a terminal."""
+        super().__init__(stream=stream, clock=clock)
+        self._count = 0
+
+    def __call__(self, rows: int) -> None:
+        """Count more rows."""
+        self._count += rows
+        if self._due() is not None:
+            self._show(f"comparing {formats.counted(self._count, 'row')}", 0, 0, "")
+
+
 class HashProgress(_Progress):
     """Shows within the block how much of large files has been read."""
 

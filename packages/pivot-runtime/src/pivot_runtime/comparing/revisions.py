@@ -153,10 +153,17 @@ class Revisions:
             )
         return Content(found, edited=digest_bytes(found) != record.artifact.digest)
 
-    def workspace_file(self, record: Record) -> pathlib.Path | None:
-        """The path of an out or of tracked data in the workspace; None if nothing is there."""
-        path = self._stores.layout.artifact(record.path)
-        return path if os.path.exists(path) else None
+    def workspace_path(self, path: ArtifactPath) -> pathlib.Path:
+        """The absolute path in the workspace."""
+        return self._stores.layout.artifact(path)
+
+    def workspace_tree(self, path: ArtifactPath) -> Tree:
+        """The current contents of a directory in the workspace.
+
+        Raises:
+            ArtifactError: It contains something that cannot be an artifact.
+        """
+        return self._stores.files.tree(self._stores.layout.artifact(path))
 
     def object_file(self, record: Record) -> pathlib.Path:
         """The file in the object store with the bytes of a cached file, verified.
