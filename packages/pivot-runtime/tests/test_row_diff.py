@@ -39,8 +39,8 @@ def test_counts_agree_with_each_other(
 
 
 def test_rows_by_position_and_by_key() -> None:
-    old = [{"id": 1, "x": 1}, {"id": 2, "x": 2}]
-    new = [{"id": 0, "x": 0}, {"id": 1, "x": 1.0}, {"id": 2, "x": 3}]
+    old: list[dict[str, Any]] = [{"id": 1, "x": 1}, {"id": 2, "x": 2}]
+    new: list[dict[str, Any]] = [{"id": 0, "x": 0}, {"id": 1, "x": 1.0}, {"id": 2, "x": 3}]
     by_position = compare(old, new)
     assert (by_position.added, by_position.removed, by_position.changed) == (1, 0, 2)
     assert by_position.examples[0] == RowChange("changed", (1,), {"id": 1, "x": 1}, {"id": 0, "x": 0})

@@ -145,6 +145,23 @@ def test_locks_of_runs_before_kinds_were_recorded_are_not_rewritten(project: Pro
     assert {name: project.read(f".pivot/stages/p.{name}.lock") for name in locks} == locks
 
 
+def test_verify_adds_metrics_to_the_step_summary(project: Project) -> None:
+    summary = project.root / "summary.md"
+    variables = {"GITHUB_STEP_SUMMARY": str(summary)}
+    project.pivot("verify", "--format", "github", "--metrics-since", "HEAD", "--static", env=variables)
+    assert (
+        "\n### pivot metrics\n\n| path | name | HEAD | workspace | change |\n| --- | --- | ---: | ---: | ---: |\n"
+        "| metrics.json | accuracy | 0.2 | 0.2 |  |\n"
+    ) in summary.read_text()
+    summary.unlink()
+    done = project.pivot("verify", "--format", "github", "--metrics", env=variables)
+    assert "| metrics.json | accuracy | 0.2 |\n" in summary.read_text()
+    assert done.stderr == ""
+    done = project.pivot("verify", "--format", "github", "--metrics-since", "gone", env=variables)
+    assert "warning: the metrics are left out: git knows no commit 'gone'" in done.stderr
+    assert "go with --format github" in project.pivot("verify", "--metrics", code=2).stderr
+
+
 def test_params_of_the_next_run_and_of_revisions(project: Project) -> None:
     assert project.pivot("params", "show").stdout == ("STAGE  NAME   workspace\ntrain  rate   0.1\ntrain  token  ***\n")
     project.write("params.yaml", "train:\n  rate: 0.25\n  token: other\n")

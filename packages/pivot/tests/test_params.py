@@ -136,6 +136,16 @@ def test_overrides_are_recorded_and_last_for_one_command(project: Project) -> No
     assert model(project)["rate"] == 0.1
 
 
+def test_the_history_shows_the_whole_command_but_no_secret(project: Project) -> None:
+    project.pivot("repro", "-q", "-p", "train.rate=0.7", "-ptrain.token=s3cret", "train")
+    line = "pivot repro -q -p train.rate=0.7 '-ptrain.token=***' train"
+    (run,) = project.json("history", "-n", "1", "--json")["runs"]
+    assert run["command"] == line
+    assert project.pivot("history", "-n", "1").stdout.endswith(f"  {line}\n")
+    assert project.pivot("show").stdout.startswith(f"Run {run['run']}: {line}, ")
+    assert "s3cret" not in project.read(f".pivot/state.db/history/{run['run']}.jsonl")
+
+
 def test_dry_run_and_commit_take_them_too(project: Project) -> None:
     before = project.snapshot()
     assert "would run" in project.pivot("repro", "--dry-run", "-p", "train.rate=9").stdout

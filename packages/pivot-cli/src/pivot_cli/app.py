@@ -80,11 +80,13 @@ class Invocation(NamedTuple):
         began: Its time, by the monotonic clock in seconds.
         beginning: The state of this process then; None if it is another program's, which must not be forked.
         early_fork: A process that was forked then, to import the user's code.
+        arguments: The words of the command line.
     """
 
     began: float
     beginning: Beginning | None
     early_fork: "EarlyFork | None" = None
+    arguments: tuple[str, ...] = ()
 
 
 class SuggestingGroup(click.Group):
@@ -184,7 +186,7 @@ def run(
     With ``beginning``, this process may be forked to import the user's code; ``early_fork`` is such a fork. The command
     ``began`` then, or just now.
     """
-    invocation = Invocation(time.monotonic() if began is None else began, beginning, early_fork)
+    invocation = Invocation(time.monotonic() if began is None else began, beginning, early_fork, (*arguments,))
     try:
         with cli.make_context("pivot", list(arguments), obj=invocation) as context:
             outcome: Any = cli.invoke(context)

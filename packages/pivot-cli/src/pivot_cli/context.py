@@ -63,10 +63,11 @@ def command_context(
     """
     require_descriptors()
     invocation = click.get_current_context()
-    began, beginning, early_fork = invocation.obj
+    began, beginning, early_fork, arguments = invocation.obj
     return attrs.evolve(
         CommandContext.find(working_directory(), os.environ),
         overrides=overrides,
+        arguments=arguments,
         began=began,
         use_snapshots=not invocation.meta.get(NO_SNAPSHOT, False),
         startup_state=StartupState(*beginning)._replace(early_fork=early_fork) if beginning else None,

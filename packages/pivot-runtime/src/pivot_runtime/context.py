@@ -75,6 +75,7 @@ class CommandContext(Value):
         project: The project.
         environment: The environment variables.
         overrides: The values of parameters from the command line, each as ``stage.name=value``.
+        arguments: The words of the command line, for the record of the run; without any, its short form is recorded.
         began: The start of the command, by the monotonic clock.
         use_snapshots: Do not import a pipeline again if its last load still holds.
         host_pool: The pool of hosts that outlive the command; None if they end with it.
@@ -88,6 +89,7 @@ class CommandContext(Value):
     project: Project
     environment: Mapping[str, str] = attrs.field(eq=False, repr=False)
     overrides: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
     began: float = attrs.field(factory=time.monotonic, eq=False, repr=False)
     use_snapshots: bool = True
     host_pool: "HostPool | None" = attrs.field(default=None, eq=False, repr=False)

@@ -15,7 +15,7 @@ from pivot_cli.reporting.notices import note_stalls, warn_of_broken
 from pivot_cli.terminal import console
 from pivot_cli.terminal.progress import HashProgress
 from pivot_cli.views.verify import reruns, verify_json, verify_text
-from pivot_core.errors import list_names
+from pivot_core.errors import PivotError, list_names
 from pivot_runtime.context import CommandContext
 from pivot_runtime.inspecting.verify import Verification, verify
 from pivot_runtime.project.project import Project
@@ -53,6 +53,10 @@ Examples:
     metavar="FORM",
     help="text, json, junit (XML), or github: annotations and the job's step summary.  [default: text]",
 )
+@click.option("--metrics", is_flag=True, help="With --format github: add the metrics to the step summary.")
+@click.option(
+    "--metrics-since", metavar="REV", help="The same, with their changes since a revision, such as origin/main."
+)
 @click.option("--json", "as_json", is_flag=True, help="Same as --format json.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing; the exit code is the result.")
 def command(  # noqa: PLR0913  # one parameter per option
@@ -64,6 +68,8 @@ def command(  # noqa: PLR0913  # one parameter per option
     static: bool,
     again: bool,
     form: str | None,
+    metrics: bool,
+    metrics_since: str | None,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -80,13 +86,11 @@ def command(  # noqa: PLR0913  # one parameter per option
     long as nothing that it depended on has changed; a pivot.yaml with only shell commands is parsed; otherwise files
     are compared with the lock files. A stage that differs fails; all others are unknown.
     """
-    if as_json and form not in (None, "json"):
-        raise click.UsageError(f"--json and --format {form} contradict each other")
-    if quiet and (as_json or form):
-        raise click.UsageError("--quiet prints nothing, so it excludes other formats")
+    form = _format(form, as_json=as_json, quiet=quiet)
     if again and static:
         raise click.UsageError("--rerun imports the pipelines, which --static forbids")
-    form = form or ("json" if as_json else "text")
+    if (metrics or metrics_since) and form != "github":
+        raise click.UsageError("--metrics and --metrics-since go with --format github")
     context = command_context(overrides, report_imports=not quiet)
     project = context.project
     named, percent = _sample(stages) if again else (stages, _WHOLE)
@@ -107,9 +111,20 @@ def command(  # noqa: PLR0913  # one parameter per option
     results = _run_once_more(context, found, all_pipelines=all_pipelines, percent=percent) if again else None
     if not quiet:
         _PRINTERS[form](project, found, results)
+        if metrics or metrics_since:
+            _append_metrics(context, metrics_since, static=static)
     if _differing(results) or found.count("failed") or found.absent:
         return 1
     return 3 if found.count("unknown") or found.unread else 0
+
+
+def _format(form: str | None, *, as_json: bool, quiet: bool) -> str:
+    """Return the form of the output that these options select together."""
+    if as_json and form not in (None, "json"):
+        raise click.UsageError(f"--json and --format {form} contradict each other")
+    if quiet and (as_json or form):
+        raise click.UsageError("--quiet prints nothing, so it excludes other formats")
+    return form or ("json" if as_json else "text")
 
 
 def _print_text(_: Project, found: Verification, results: "Sequence[Rerun] | None") -> None:
@@ -134,11 +149,33 @@ def _print_for_github(project: Project, found: Verification, results: "Sequence[
     inside = os.path.relpath(project.root, os.environ.get("GITHUB_WORKSPACE") or project.root)
     around = inside == "." or inside.startswith("..")
     console.data(ci_reports.annotations(found, differing, "" if around else inside))
+    _append_to_summary(ci_reports.summary(found, differing))
+
+
+def _append_metrics(context: CommandContext, since: str | None, *, static: bool) -> None:
+    """Add the metrics to the step summary; the verdict is valid without them."""
+    from pivot_cli.comparing import values  # lazy
+    from pivot_runtime.comparing.metrics import metrics  # lazy
+
+    try:
+        sides = (None,) if since is None else (since, None)
+        found = metrics(context, sides, may_import=not static)
+    except PivotError as error:
+        console.warning(f"the metrics are left out: {error}")
+        if error.hint:
+            console.hint(error.hint)
+        return
+    _append_to_summary(f"\n### pivot metrics\n\n{values.metrics_markdown(found)}")
+    for problem, _ in found.problems:
+        console.warning(problem)
+
+
+def _append_to_summary(text: str) -> None:
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         try:
             with open(summary, "a", encoding="utf-8") as file:
-                file.write(ci_reports.summary(found, differing))
+                file.write(text)
         except OSError as error:  # the verdict is valid without the summary
             console.warning(f"the step summary cannot be written: {error.strerror}: {summary}")
 

@@ -53,13 +53,21 @@ def diff_table(found: Comparison, words: Wording, precision: int, *, every: bool
             if every or value.changed:
                 pair = tables.shown_apart if value.changed else _alike
                 texts = pair(value.sides[0], value.sides[-1], precision)
-                rows.append((subject.name, value.name, *texts, tables.signed(value.change, precision)))
+                change = tables.signed(value.change, precision) if value.changed else ""
+                rows.append((subject.name, value.name, *texts, change))
     if not rows:
         names = ["the workspace" if side == "workspace" else formats.one_line(side) for side in (old, new)]
         return f"No {words.plural} changed between {names[0]} and {names[1]}.\n"
     header = (*_head(words, markdown), old, new, "change" if markdown else "CHANGE")
     right = {2 + column for column in range(2) if _numeric(found, column)} | {4}
     return _table(header, rows, right, markdown=markdown)
+
+
+def metrics_markdown(found: Comparison) -> str:
+    """Return a table in Markdown of all metrics at one revision, or at two and their changes."""
+    if len(found.sides) == 1:
+        return show_table(found, METRICS, tables.PRECISION, markdown=True)
+    return diff_table(found, METRICS, tables.PRECISION, every=True, markdown=True)
 
 
 def show_json(found: Comparison, words: Wording) -> dict[str, Any]:

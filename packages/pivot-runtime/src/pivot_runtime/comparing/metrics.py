@@ -41,6 +41,8 @@ def metrics(
     sides: Sequence[str | None],
     targets: Iterable[str] = (),
     options: PullOptions | None = None,
+    *,
+    may_import: bool = True,
 ) -> Comparison:
     """The values of metrics at revisions, of which None is the workspace.
 
@@ -49,6 +51,7 @@ def metrics(
         sides: The revisions.
         targets: Stages, paths of metrics, or directories with some; none means all.
         options: Whether to fetch what the cache lacks.
+        may_import: Whether pipelines may be imported if locks do not say which outs are metrics.
 
     Raises:
         RevisionError: There is no such revision.
@@ -60,7 +63,7 @@ def metrics(
     with Revisions.opened(context) as revisions:
         found = [revisions.read(side) for side in sides]
         every = [record for side in found for record in side.records.by_path.values()]
-        known = declarations.for_kinds(context, every)
+        known = declarations.for_kinds(context, every) if may_import else declarations.without_import(context)
         kinds = {record.path: kind for record in every if (kind := known.kind(record))}
         chosen = select(found, named, context.project)
         wanted = [

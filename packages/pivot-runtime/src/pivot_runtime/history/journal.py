@@ -46,7 +46,7 @@ class Journal:
         """
         now = time.monotonic()
         self._layout = layout
-        self._command = command
+        self._line: Callable[[], str] = lambda: command
         self._report = report
         self._began = now if began is None else began
         self._time = time.time() - (now - self._began)
@@ -54,6 +54,10 @@ class Journal:
         self._fd: int | None = None
         self._to_json: Callable[[events.Event, float], dict[str, Any]] | None = None
         self._learned: dict[str, dict[str, Any]] = {}
+
+    def name_command(self, line: Callable[[], str]) -> None:
+        """Record this text for the command instead, if nothing has been recorded yet; it is made when it is needed."""
+        self._line = line
 
     def __call__(self, event: events.Event) -> None:
         """Record an event and pass it on."""
@@ -101,7 +105,7 @@ class Journal:
         from pivot_runtime.history import event_json  # lazy
 
         self._to_json = event_json.to_json
-        head = event_json.first_line(self._command, time=self._time, pid=os.getpid())
+        head = event_json.first_line(self._line(), time=self._time, pid=os.getpid())
         self._append({**head, "run": number})
         for old in known:
             if old <= number - KEPT:

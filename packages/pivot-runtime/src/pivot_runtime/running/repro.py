@@ -111,7 +111,8 @@ def _repro(  # as `repro`
     force_import: bool,
 ) -> "RunResult":
     layout = context.project.layout
-    teller, report = report, Journal(layout, command, report, began=context.began)
+    journal = Journal(layout, command, report, began=context.began)
+    teller, report = report, journal
     with (
         guarded(layout.guard_file, command, events.report_waiting(report), wait=options.wait) as guard,
         contextlib.nullcontext(time.monotonic()) as began,
@@ -129,6 +130,8 @@ def _repro(  # as `repro`
         ) as assembly,
         _open_session(context, assembly) as session,
     ):
+        if context.arguments:
+            journal.name_command(functools.partial(_command_line, context, assembly))
         report(events.PipelinesLoaded(began - context.began, time.monotonic() - began))
         if assembly.broken:
             report(events.PipelinesBroken(assembly.broken))
@@ -148,6 +151,14 @@ def _repro(  # as `repro`
         result = Runner(session, graph, executor, code_edits, options=options, report=report).drive()
         result.load_traces = assembly.load_traces
         return result
+
+
+def _command_line(context: CommandContext, assembly: Assembly) -> str:
+    """The command line for the record of the run."""
+    from pivot_runtime.history.command_line import masked  # lazy
+
+    stages = ((stage.spec.pipeline, stage.spec.name, stage.params) for stage in assembly.stages.values())
+    return masked(context.arguments, context.overrides, stages)
 
 
 def _import_running(*, own_process: bool) -> None:

@@ -210,7 +210,11 @@ class Watch:
         context = self._context
         found = CommandContext.find(context.project.cwd, context.environment)
         return attrs.evolve(
-            found, overrides=context.overrides, use_snapshots=context.use_snapshots, host_pool=self._pool
+            found,
+            overrides=context.overrides,
+            arguments=context.arguments,
+            use_snapshots=context.use_snapshots,
+            host_pool=self._pool,
         )
 
     def _settle_ms(self) -> int:

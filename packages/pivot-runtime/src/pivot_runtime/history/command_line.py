@@ -1,0 +1,64 @@
+"""The command line of a run as it is recorded: complete, except for values of parameters that are secret; pure."""
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from pivot_core.conversion import plain
+from pivot_core.stages.param_overrides import Override, ParamError
+
+MASK: Final = "***"
+"""The text in the place of a value that may be secret."""
+
+type StageParams = tuple[str, str, Mapping[str, Any]]
+"""The pipeline, the name and the parameters of a stage, with digests in the place of secrets."""
+
+
+def masked(words: Sequence[str], overrides: Iterable[str], stages: Iterable[StageParams]) -> str:
+    """Return a command line without values that are secret, or not known to be none.
+
+    Args:
+        words: The arguments of the executable.
+        overrides: The values of parameters among them, each as ``stage.name=value``.
+        stages: The stages of the run.
+    """
+    known = list(stages)
+    hidden = {text: f"{text.partition('=')[0]}={MASK}" for text in overrides if not _is_public(text, known)}
+    return f"pivot {shlex.join(_shown(word, hidden) for word in words)}".rstrip()
+
+
+def _shown(word: str, hidden: Mapping[str, str]) -> str:
+    """Return a word with a masked value; it is the last part of words such as ``-pSTAGE.NAME=VALUE``."""
+    for text, shown in hidden.items():
+        if word.endswith(text):
+            return word.removesuffix(text) + shown
+    return word
+
+
+def _is_public(text: str, stages: Iterable[StageParams]) -> bool:
+    """Whether an override is of a parameter without a secret in it, in each stage that it applies to."""
+    try:
+        override = Override.parse(text)
+    except ParamError:
+        return False
+    found = []
+    for pipeline, name, params in stages:
+        path = override.path(pipeline, name, params)
+        if path is not None:
+            found.append(_at(params, path))
+    return bool(found) and not any(map(_has_secret, found))
+
+
+def _at(value: Any, path: Sequence[str]) -> Any:
+    """Return a part of a value; the innermost that is found, for values with a form of their own."""
+    for name in path:
+        if not isinstance(value, Mapping) or name not in value:
+            break
+        value = value[name]
+    return value
+
+
+def _has_secret(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return plain.is_secret(value) or any(map(_has_secret, value.values()))
+    return isinstance(value, list) and any(map(_has_secret, value))

@@ -1,0 +1,37 @@
+"""The recorded command line never contains a secret."""
+
+import pytest
+
+from pivot_core.conversion.plain import SecretDigest, to_plain
+from pivot_runtime.history.command_line import masked
+
+STAGES = [
+    (
+        "p",
+        "train@a",
+        to_plain({"rate": 0.1, "token": SecretDigest("d"), "db": {"user": "u", "key": SecretDigest("d")}}),
+    ),
+    ("p", "other", to_plain({"rate": [1]})),
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "override", "shown"),
+    [
+        (["repro", "-p", "train.rate=0.2"], "train.rate=0.2", "pivot repro -p train.rate=0.2"),
+        (["repro", "-p", "train.token=x y"], "train.token=x y", "pivot repro -p 'train.token=***'"),
+        (["repro", "-qptrain.token=x"], "train.token=x", "pivot repro '-qptrain.token=***'"),
+        (
+            ["run", "--param=p.train@a.token=x", "a b"],
+            "p.train@a.token=x",
+            "pivot run '--param=p.train@a.token=***' 'a b'",
+        ),
+        (["repro", "-p", "train.db.key=x"], "train.db.key=x", "pivot repro -p 'train.db.key=***'"),
+        (["repro", "-p", "train.db.user=x"], "train.db.user=x", "pivot repro -p train.db.user=x"),
+        (["repro", "-p", "train.db={key: x}"], "train.db={key: x}", "pivot repro -p 'train.db=***'"),
+        (["repro", "-p", "gone.rate=x"], "gone.rate=x", "pivot repro -p 'gone.rate=***'"),
+        (["repro", "-p", "no"], "no", "pivot repro -p 'no=***'"),
+    ],
+)
+def test_secrets_are_masked(words: list[str], override: str, shown: str) -> None:
+    assert masked(words, [override], STAGES) == shown
