@@ -13,21 +13,8 @@ from harness import Project
 from pivot_cli import app
 
 ELSEWHERE = {
-    *(
-        "completion",
-        "diff",
-        "fetch",
-        "get",
-        "import",
-        "import-url",
-        "lock",
-        "metrics",
-        "params",
-        "plots",
-        "pull",
-        "push",
-    ),
-    *("report", "update"),
+    *("completion", "diff", "fetch", "get", "import", "import-url", "lock", "metrics", "params", "plots", "pull"),
+    *("push", "report", "update"),
 }
 """Commands whose examples need a shell, git, another repository or a remote."""
 LEFT_OUT = {"logs --follow", "repro --watch", "verify --allow-missing"}

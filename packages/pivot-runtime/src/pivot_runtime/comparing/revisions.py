@@ -153,6 +153,11 @@ class Revisions:
             )
         return Content(found, edited=digest_bytes(found) != record.artifact.digest)
 
+    def workspace_file(self, record: Record) -> pathlib.Path | None:
+        """The path of an out or of tracked data in the workspace; None if nothing is there."""
+        path = self.workspace_path(record.path)
+        return path if os.path.exists(path) else None
+
     def workspace_path(self, path: ArtifactPath) -> pathlib.Path:
         """The absolute path in the workspace."""
         return self._stores.layout.artifact(path)
