@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -383,3 +384,25 @@ def test_only_code_that_may_read_something_is_listened_to(kind: type[Spot], coun
     fingerprinter = Fingerprinter(is_user_code=lambda file: file == __file__, listener=listener)
     fingerprinter.fingerprint(anchor, {str(place): kind(place) for place in range(3)})
     assert listener.count == count
+
+
+class Tagged:
+    """As attrs makes it, with a field that the class got later."""
+
+    __attrs_attrs__ = (
+        SimpleNamespace(name="name", default="", metadata={}),
+        SimpleNamespace(name="level", default=1, metadata={"pivot_fingerprint_later": True}),
+    )
+
+    def __init__(self, name: str, level: object = 1) -> None:
+        self.name, self.level = name, level
+
+
+def test_a_field_that_a_class_got_later_counts_only_with_another_value_than_its_default() -> None:
+    before = Tagged("a")
+    del before.level
+
+    assert builtin_types.attributes(Tagged("a")) == builtin_types.attributes(before) == {"name": "a"}
+    assert builtin_types.attributes(Tagged("a", 2)) == {"level": 2, "name": "a"}
+    assert builtin_types.attributes(Tagged("a", True)) == {"level": True, "name": "a"}
+    assert builtin_types.attributes(Tagged("")) == {"name": ""}

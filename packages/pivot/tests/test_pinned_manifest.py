@@ -70,9 +70,23 @@ def helper(*given: object) -> Any:
 
 shout = "tr a-z A-Z < ${deps.names} > ${outs.loud}"
 pipeline.register(pivot.command(shout, deps={"names": "names.txt"}, outs={"loud": "loud.txt"}), name="shout")
+
+
+class Chart(TypedDict):
+    roc: Annotated[list, pivot.Plot("roc.json", JSON(), title="ROC")]
+
+
+@pipeline.register
+def draw() -> Chart:
+    return {"roc": [pivot.Plot]}
 """
 
 PINNED = {
+    "draw": {
+        "const:pipeline:pipeline": "ffd21bab1d672645ad8a67993d060509",
+        "func:pipeline:draw": "27a23ad739107cb349116f4284033b76",
+        "writer:roc": "69d7da1d997bf5c1ae17d88eec7c32cd",
+    },
     "shout": {"command": "712af1e7e54698c2bac0de65d913d059"},
     "train": {
         "class:pipeline:Lines": "d8b9e702992ab41332076849e3f1931a",

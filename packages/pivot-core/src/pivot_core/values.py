@@ -1,9 +1,11 @@
 """The common base of small value classes, with comparison and ``repr`` field by field."""
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+LATER: Final[Mapping[str, bool]] = {"pivot_fingerprint_later": True}
+"""The metadata of a field that a public class got later: values with its default count as they did before."""
 _LEAST_OF_A_TUPLE: Final = 2
 _getters: Final[dict[type, Callable[[Any], tuple[Any, ...]]]] = {}
 """The getter of the compared fields of each class, made at its first comparison."""

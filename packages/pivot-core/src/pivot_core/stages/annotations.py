@@ -10,7 +10,7 @@ import attrs
 from pivot_core.errors import DefinitionError, suggest
 from pivot_core.loaders import JSON, PathOnly, Reader, Writer
 from pivot_core.spec import METRIC, PLOT, PlotOptions
-from pivot_core.values import Value
+from pivot_core.values import LATER, Value
 
 __pivot_module__ = "pivot"
 
@@ -84,8 +84,8 @@ class Dep(_Several):
 
     path: str | tuple[str, ...] | list[str] = attrs.field(converter=_path_or_paths)
     loader: Reader[Any] = attrs.field(factory=PathOnly)
-    lazy: bool = attrs.field(default=False, kw_only=True)
-    count: bool = attrs.field(default=True, kw_only=True)
+    lazy: bool = attrs.field(default=False, kw_only=True, metadata=LATER)
+    count: bool = attrs.field(default=True, kw_only=True, metadata=LATER)
 
     def __attrs_post_init__(self) -> None:
         self._check_paths("'pivot import-url {url}' brings it into the project, where its path can be a dep")

@@ -17,6 +17,11 @@ __pivot_module__ = "pivot_fingerprint"
 
 _OWN_FORM = "__pivot_fingerprint__"
 """The method by which a class defines the data that its instances count by."""
+_LATER = "pivot_fingerprint_later"
+"""The key in the metadata of a field of attrs that does not count while it has its default.
+
+A class can so have a new field, and instances without it keep their fingerprints.
+"""
 _COPIED = frozenset({"__annotate__", "__annotations__", "__doc__", "__type_params__"})  # by `update_wrapper`
 _IMPORTERS = frozenset({"_frozen_importlib", "_frozen_importlib_external"})
 _ENCODERS: dict[type, Callable[[object], object]] = {}
@@ -132,7 +137,14 @@ def attributes(value: object) -> dict[str, object]:
     for name, attribute in getattr(value, "__dict__", {}).items():
         if not isinstance(getattr(kind, name, None), functools.cached_property):
             state[str(name)] = attribute
+    for field in getattr(kind, "__attrs_attrs__", ()):
+        if field.metadata.get(_LATER) and _is_default(field.default, state.get(field.name)):
+            state.pop(field.name, None)
     return _without_copies({name: state[name] for name in sorted(state)})
+
+
+def _is_default(default: object, value: object) -> bool:
+    return type(value) is type(default) and value == default
 
 
 def _without_copies(state: dict[str, object]) -> dict[str, object]:
