@@ -46,5 +46,10 @@ def test_a_project_of_a_data_scientist(tmp_path: pathlib.Path) -> None:
     assert all(0.6 < each["accuracy"] <= 1 and 0.6 < each["auc"] <= 1 for each in models.values())
     assert (project / "plots/roc.png").read_bytes().startswith(b"\x89PNG")
 
+    shown = subprocess.run([PIVOT, "metrics", "show"], cwd=project, capture_output=True, text=True, check=True)
+    assert "forest.accuracy" in shown.stdout
+    subprocess.run([PIVOT, "report", "-o", "report.html"], cwd=project, check=True)
+    assert "neighbours" in (project / "report.html").read_text()
+
     again = subprocess.run([PIVOT, "status", "--quiet"], cwd=project, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stdout + again.stderr

@@ -91,9 +91,17 @@ def inputs(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
     return table.drop(columns="left"), table["left"]
 
 
+class Point(TypedDict):
+    """One point of a curve: the shares of false and of true alarms."""
+
+    model: str
+    false: float
+    true: float
+
+
 class Evaluation(TypedDict):
     scores: Annotated[dict[str, Any], pivot.Metric("scores.json")]
-    curves: Annotated[dict[str, Any], pivot.Out("curves.json", loaders.JSON(indent=None))]
+    curves: Annotated[list[Point], pivot.Plot("curves.json", loaders.JSON(), x="false", y="true", group="model")]
 
 
 @pipeline.register
@@ -104,24 +112,25 @@ def evaluate(
     """Compare the predictions of each model with the truth."""
     values, truth = inputs(table)
     scores: dict[str, Any] = {"customers": len(table)}
-    curves: dict[str, Any] = {}
+    curves: list[Point] = []
     for kind, model in zip(KINDS, models, strict=True):
         chances = model.predict_proba(values)[:, 1]
         scores[kind] = {"accuracy": accuracy_score(truth, model.predict(values)), "auc": roc_auc_score(truth, chances)}
         false, true, _ = roc_curve(truth, chances)
-        curves[kind] = {"false": false, "true": true}
+        curves += [Point(model=kind, false=x, true=y) for x, y in zip(false, true, strict=True)]
     return {"scores": scores, "curves": curves}
 
 
 @pipeline.register
 def plot(
-    curves: Annotated[dict[str, Any], pivot.Dep("curves.json", loaders.JSON())],
+    curves: Annotated[list[Point], pivot.Dep("curves.json", loaders.JSON())],
 ) -> Annotated[matplotlib.figure.Figure, pivot.Out("plots/roc.png", loaders.Figure(dpi=100))]:
     """Draw the share of true alarms over the share of false alarms."""
     figure = matplotlib.figure.Figure(figsize=(5, 4), layout="constrained")
     axes = figure.subplots()
-    for kind, curve in curves.items():
-        axes.plot(curve["false"], curve["true"], label=kind)
+    for kind in KINDS:
+        points = [point for point in curves if point["model"] == kind]
+        axes.plot([point["false"] for point in points], [point["true"] for point in points], label=kind)
     axes.set(xlabel="false alarms", ylabel="true alarms")
     axes.legend()
     return figure
