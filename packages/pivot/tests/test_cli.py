@@ -51,7 +51,7 @@ def test_no_arguments_shows_the_help(empty: Project) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["repor"], "Did you mean repro?"),
+        (["statu"], "Did you mean status?"),
         (["status", "--exlain"], "--explain"),
         (["repro", "-j", "0"], "-j"),
         (["repro", "-j", "many"], "-j"),

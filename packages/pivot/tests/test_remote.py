@@ -346,7 +346,8 @@ def test_only_what_a_stage_that_runs_reads_is_fetched(team: Team) -> None:
     told = team.pivot("repro", "--pull", "--jsonl", project=ci)
     assert "clean.json, from 'origin'" in told
     lines = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
-    assert [line["of_bytes"] for line in lines if line["event"] == "fetching"] == [len(ci.read("clean.json"))]
+    sizes = [line["of_bytes"] for line in lines if line["event"] == "fetching"]  # several where it takes long
+    assert set(sizes) == {len(ci.read("clean.json"))}
     assert (lines[-1]["event"], lines[-1]["complete"]) == ("run_ended", True)
     assert "fetching" not in ci.read(".pivot/state.db/history/1.jsonl")
     assert json.loads(ci.read("summary.json"))["count"] == 4
