@@ -135,6 +135,17 @@ def test_a_value_that_is_filled_must_have_the_right_type_too() -> None:
         stages({"fit": {"cmd": "x", "resources": {"gpu": "${many}"}}}, vars={"many": "two"})
 
 
+def test_variables_given_elsewhere_replace_those_of_the_file() -> None:
+    data = Text(
+        {"pipeline": "p", "vars": {"a": 1, "b": {"c": 2}, "d": "${a}"}, "stages": {"s": {"cmd": "${d} ${b.c}"}}}
+    )
+    given = {("a",): 3, ("b", "c"): 4, ("other", "x"): 5}
+    assert read_declarations(data, given).stages[0].command == "3 4"
+    for keys in (("b", "x"), ("a", "x")):
+        with pytest.raises(DeclarationError, match=f"'{keys[0]}' has no item 'x'"):
+            read_declarations(data, {keys: 1})
+
+
 LARGE = {"x0": ["a"] * 100, **{f"x{n}": [f"${{x{n - 1}}}"] * 100 for n in range(1, 30)}}
 LONG = {"x0": "a" * 100, **{f"x{n}": f"${{x{n - 1}}}" * 100 for n in range(1, 30)}}
 

@@ -18,7 +18,15 @@ from pivot_core.pipeline import Pipeline, plain_call
 from pivot_core.spec import StageError
 from pivot_core.stages.annotations import Out
 from pivot_core.stages.param_layers import ParamLayer, resolve_params
-from pivot_core.stages.param_overrides import Override, OverrideTarget, ParamError, base_name, check, names_for
+from pivot_core.stages.param_overrides import (
+    Override,
+    OverrideTarget,
+    ParamError,
+    base_name,
+    check,
+    check_variables,
+    names_for,
+)
 
 
 class Colour(enum.Enum):
@@ -596,3 +604,18 @@ def test_what_does_not_count_is_left_out_inside_the_values_of_others() -> None:
 
     assert [field.uncounted for field in params.fields(Outer).values()] == [False, True]
     assert params.to_plain(Outer(), lambda *_: "")["inner"].keys() == {"$class", "size"}
+
+
+def test_variables_are_overrides_of_no_stage() -> None:
+    variable = Override.parse("$train.rate=1=2")
+    assert (variable.parts, variable.value, variable.variable) == (("train", "rate"), "1=2", True)
+    assert variable.path("p", "train", ("rate",)) is None
+    check([variable], [])
+    check_variables([variable, Override.parse("a.b=1")], ["train"])
+    for known, hint in ((["trail"], "did you mean trail?"), (["zzz"], "known variables: zzz"), ([], "no pivot.yaml")):
+        with pytest.raises(ParamError, match=r"no pivot\.yaml here has the variable 'train'") as raised:
+            check_variables([variable], known)
+        assert hint in (raised.value.hint or "")
+    for text in ("$train", "$=1", "$a..b=1"):
+        with pytest.raises(ParamError, match="gives no variable a value"):
+            Override.parse(text)

@@ -44,8 +44,6 @@ EVENTS: list[events.Event] = [
     events.StageInputsChanged("shop.train", 1.23456789, ("train.py",), USAGE),
     events.StageFailed("shop.train", 1.5, "ValueError: no", "Traceback", "printed", "logs/train", "a way out", USAGE),
     events.StageBlocked("shop.train", "shop.a", (A,), {B: "a directory"}, (A,), {A: "no right to read it"}),
-    events.StagePlanned("shop.train", DECISION, ("shop.a",)),
-    events.PlanEnded(1.23456789, complete=False),
     events.StageBlocked("shop.train", "", frozen=(A,)),
     events.UserFileSaved(A, "ab/cdef"),
     events.OutsRecached((A, B)),
@@ -58,6 +56,8 @@ EVENTS: list[events.Event] = [
 def test_each_line_is_as_it_is_documented_with_its_names_and_their_order() -> None:
     lines = [event_json.first_line("pivot repro", time=1.23456789, pid=7)]
     lines += [event_json.to_json(event, 1.23456789) for event in EVENTS]
+    lines.append(event_json.stage_planned("shop.train", DECISION, ("shop.a",), at=1.23456789))
+    lines.append(event_json.plan_ended(seconds=1.23456789, complete=False))
 
     assert [json.dumps(line) for line in lines] == LINES.read_text().splitlines()
 

@@ -89,6 +89,7 @@ INSIDE = frozenset(
         *(
             "cache",
             "check-ignore",
+            "clean",
             "checkout",
             "commit",
             "config",
@@ -103,7 +104,7 @@ INSIDE = frozenset(
             "list",
         ),
         *("lock", "logs", "pull", "push", "remote", "repro", "run", "schema", "show", "status", "track", "untrack"),
-        *("diff", "metrics", "params", "plots", "report", "verify", "get", "import", "import-url", "update"),
+        *("diff", "metrics", "mv", "params", "plots", "report", "verify", "get", "import", "import-url", "update"),
     }
 )
 

@@ -122,6 +122,27 @@ def test_gc_keeps_what_recent_runs_left(project: Project) -> None:
     assert kept(project) == new
 
 
+def test_gc_down_to_a_size_begins_with_what_was_not_used_for_long(project: Project) -> None:
+    """It forgets recent runs only if that is necessary, and never removes what the workspace needs."""
+    first, second, last = (run(project, text) for text in ("one", "two", "three"))
+    assert "Moved 0 objects" in project.pivot("cache", "gc", *ALL, "--older-than", "1d").stdout
+    whole = project.json("cache", "status", "--json")["size"]
+    dry = project.json("cache", "gc", "--max-size", str(whole - 1), "--dry-run", "--json")
+    assert (dry["runs"], dry["spared"]["objects"]) == (1, 0), "nothing is unneeded, so a run has to go; all are known"
+    done = project.pivot("cache", "gc", *ALL, "--max-size", f"{(whole - 1) / 1000} kB")
+    assert done.stdout.startswith("Moved 1 object ")
+    assert "that nothing needs" in done.stdout
+    assert kept(project) >= second
+
+    done = project.pivot("cache", "gc", "--max-size", "0")
+    assert kept(project) == last
+    assert "note: the cache keeps" in done.stderr
+    project.pivot("cache", "gc", "--undo")
+    assert kept(project) > last
+    assert not kept(project) >= first | second | last, "the second collection is undone, and not the first"
+    assert "is not a size" in project.pivot("cache", "gc", "--max-size", "much", code=2).stderr
+
+
 def test_collected_objects_are_found_again_while_they_are_in_the_trash(project: Project) -> None:
     run(project, "one two")
     run(project, "three four")

@@ -6,6 +6,7 @@ import json
 import pathlib
 import random
 import shutil
+import subprocess
 import uuid
 from typing import Any
 
@@ -435,3 +436,50 @@ def test_results_of_others_are_taken_without_an_import(team: Team) -> None:
     told = team.pivot("fetch", "upper", project=mate)
     assert "warning: shared results were not looked up: s3://" in told
     assert "0 transferred, 1 skipped" in told
+
+
+def git(project: Project, *arguments: str) -> None:
+    command = ["git", "-c", "user.name=n", "-c", "user.email=e@example.org", *arguments]
+    subprocess.run(command, cwd=project.root, check=True, capture_output=True)
+
+
+def test_gc_of_a_remote(team: Team) -> None:
+    """It deletes only what no known branch needs, and refuses while a branch is unknown."""
+    project = team.first
+    gc = ("remote", "gc", "--grace", "0")
+    assert "the project is not in a git repository" in team.pivot(*gc, "-n", code=2)
+    git(project, "init", "-q", "-b", "main")
+    git(project, "add", "-A")
+    git(project, "commit", "-q", "-m", "one")
+    assert "the git repository has no remote" in team.pivot(*gc, "-n", code=2)
+    subprocess.run(["git", "init", "-q", "--bare", project.root.parent / "origin.git"], check=True)
+    git(project, "remote", "add", "origin", "../origin.git")
+    git(project, "push", "-q", "origin", "main")
+    team.pivot("push")
+
+    git(project, "checkout", "-q", "-b", "theirs")
+    project.replace("data.json", "100", "101")
+    team.pivot("repro")
+    team.pivot("push")
+    git(project, "commit", "-q", "-am", "two")
+    git(project, "push", "-q", "origin", "theirs")
+    git(project, "checkout", "-q", "-f", "main")
+    git(project, "branch", "-q", "-D", "theirs")
+    git(project, "update-ref", "-d", "refs/remotes/origin/theirs")
+    refused = team.pivot(*gc, "--yes", code=2)
+    assert "of the git remote 'origin', these are not fetched: theirs" in refused
+    assert "hint: git fetch --all --tags; --force deletes what only such lock files need" in refused
+    assert "Would delete 2 objects" in team.pivot(*gc, "--dry-run", "--force")
+    git(project, "fetch", "-q")
+    assert team.pivot(*gc, "--yes") == "Nothing to delete of 'origin'; 4 needed, 0 too young\n"
+
+    git(project, "push", "-q", "origin", "--delete", "theirs")
+    git(project, "fetch", "-q", "--prune")
+    assert team.pivot("remote", "gc", "--yes") == "Nothing to delete of 'origin'; 2 needed, 2 too young\n"
+    assert "--yes agrees in advance" in team.pivot(*gc, code=2)
+    assert team.objects() == 4
+    done = json.loads(team.pivot(*gc, "--yes", "--json"))
+    assert (len(done["objects"]), done["deleted"], done["needed"]) == (2, 2, 2)
+    assert team.objects() == 2
+    mate = team.clone("mate")
+    assert "Restored 2 file(s)" in team.pivot("pull", project=mate)

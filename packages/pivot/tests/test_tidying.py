@@ -1,9 +1,11 @@
 """`forget`, `clean`, `mv`, `check-ignore` and `list --untracked` through the executable."""
 
+import os
+import shutil
 import subprocess
 from collections.abc import Callable
 
-from harness import Project
+from harness import PIVOT, Project, environment
 
 PIPELINE = """\
 import pathlib
@@ -119,3 +121,147 @@ def test_files_that_git_or_pivot_works_from_are_not_tracked(make: Callable[[str]
         project.write(name, "")
         assert "hint: " in project.pivot("track", name, code=2).stderr
     assert not list(project.root.rglob("*.pvt"))
+
+
+def test_clean(make: Callable[[str], Project]) -> None:
+    """Only what a run wrote and the cache has is removed, and only after a yes."""
+    project = made(make)
+    project.write("last.txt", "mine")
+    before = project.snapshot()
+    done = project.pivot("clean", "--dry-run")
+    assert done.stdout == "would remove  parts  9 B\nwould remove  upper.txt  3 B\nWould remove 2 outs (12 B)\n"
+    assert "note: last.txt stays: it is not as the last run wrote it\n" in done.stderr
+    assert "note: metric.json stays: it is for git, and the cache does not have it\n" in done.stderr
+    asked = project.pivot("clean", code=2).stderr
+    assert "would remove  parts  9 B\n" in asked
+    assert "stdin is not a terminal: --yes agrees in advance" in asked
+    assert project.snapshot() == before
+
+    assert project.pivot("clean", "--yes").stdout == "Removed 2 outs (12 B)\n"
+    assert not (project.root / "upper.txt").exists()
+    assert not (project.root / "parts").exists()
+    assert project.read("last.txt") == "mine"
+    assert project.pivot("clean", "shout", "-y").stdout == "Nothing to remove\n"
+    assert "restored  shout" in project.pivot("repro").stderr
+
+    project.write("last.txt", "mine")
+    project.write("parts/new.txt", "mine")
+    done = project.json("clean", "--yes", "--force", "--json")
+    assert {each["path"] for each in done["removed"]} == {"last.txt", "metric.json", "parts", "upper.txt"}
+    assert {each["path"] for each in done["saved"]} == {"last.txt", "metric.json", "parts"}
+    project.pivot("checkout", "--kept", "last.txt")
+    assert project.read("last.txt") == "mine"
+    project.pivot("track", "data/in.txt")
+    assert "data/in.txt is tracked data" in project.pivot("clean", "data", code=2).stderr
+    assert "hint: " in project.pivot("clean", "nobody", code=2).stderr
+
+
+def test_clean_asks(make: Callable[[str], Project]) -> None:
+    project = made(make)
+    for answer, code, there in (("n", 1, True), ("y", 0, False)):
+        ours, theirs = os.openpty()
+        os.write(ours, f"{answer}\n".encode())
+        process = subprocess.run(
+            [PIVOT, "clean", "last"],
+            cwd=project.root,
+            stdin=theirs,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            env=environment(),
+        )
+        os.close(ours)
+        os.close(theirs)
+        told = process.stderr
+        assert "would remove  last.txt  1 B\nRemove 1 out (1 B)? [y/N]" in told
+        assert (process.returncode, (project.root / "last.txt").exists()) == (code, there)
+
+
+def test_what_clean_does_not_follow(make: Callable[[str], Project]) -> None:
+    """A link of the user may lead to files of the user's."""
+    project = made(make)
+    elsewhere = project.root.parent / "elsewhere"
+    (project.root / "parts").rename(elsewhere)
+    (project.root / "parts").symlink_to(elsewhere)
+    done = project.pivot("clean", "--yes")
+    assert "note: parts stays: it is a symbolic link that no run has created" in done.stderr
+    assert (elsewhere / "2.txt").read_text() == "abcabc"
+
+
+def test_mv(make: Callable[[str], Project]) -> None:
+    project = made(make)
+    project.pivot("track", "data/in.txt")
+    done = project.pivot("mv", "data/in.txt", "raw/input.txt")
+    told = "Moved data/in.txt to raw/input.txt: commit raw/input.txt.pvt, and that data/in.txt.pvt is gone\n"
+    assert done.stdout == told
+    assert "hint: edit the path in p.shout, which read data/in.txt" in done.stderr
+    assert not list((project.root / "data").iterdir())
+    assert (project.read("raw/input.txt"), project.read("raw/.gitignore")) == ("abc", "/input.txt\n")
+    assert [each["path"] for each in project.json("status", "--json")["tracked_files"]] == ["raw/input.txt"]
+
+    project.write("raw/input.txt", "edited")
+    (project.root / "deep").mkdir()
+    project.pivot("mv", "input.txt", "../deep", cwd="raw")
+    assert project.read("deep/input.txt") == "edited", "what is not recorded is moved as it is"
+
+    project.write("taken.txt", "x")
+    before = project.snapshot()
+    for old, new, told in (
+        ("deep/input.txt", "taken.txt", "taken.txt already exists"),
+        ("deep/input.txt", "upper.txt", "upper.txt is an out of p.shout"),
+        ("deep/input.txt", "deep/input.txt", "cannot be moved into itself"),
+        ("deep/input.txt", "pipeline.py", "a file that Pivot works from"),
+        ("deep/input.txt", "../out.txt", "outside the project"),
+        ("upper.txt", "x.txt", "upper.txt is an out of p.shout"),
+        ("taken.txt", "x.txt", "taken.txt is not tracked"),
+    ):
+        assert told in project.pivot("mv", old, new, code=2).stderr
+    assert project.snapshot() == before
+
+
+def test_a_killed_mv_can_be_repeated(make: Callable[[str], Project]) -> None:
+    """Before and after the data were renamed, and before the old record was removed."""
+    project = made(make)
+    project.write("deep/input.txt", "abc")
+    project.pivot("track", "deep/input.txt")
+    record = project.read("deep/input.txt.pvt")
+    for at in ("deep", "new"):
+        project.write("deep/input.txt.pvt", record)
+        project.write("new/input.txt.pvt", record)
+        if at == "new":
+            shutil.move(project.root / "deep/input.txt", project.root / "new/input.txt")
+        project.pivot("mv", "deep/input.txt", "new/input.txt")
+        assert sorted(os.listdir(project.root / "new")) == [".gitignore", "input.txt", "input.txt.pvt"]
+        assert not list((project.root / "deep").iterdir())
+        assert project.read("new/input.txt") == "abc"
+        project.pivot("mv", "new/input.txt", "deep/input.txt")
+
+
+def test_copies_and_patterns_are_tracked(make: Callable[[str], Project]) -> None:
+    project = made(make)
+    outside = project.root.parent / "outside"
+    shutil.copytree(project.root / "parts", outside)
+    done = project.pivot("track", "--out", "big/", str(outside))
+    assert done.stdout == "Tracked big/outside (9 B): commit big/outside.pvt\n"
+    assert project.read("big/outside/a/1.txt") == "abc"
+    assert project.read("big/.gitignore") == "/outside\n"
+    (outside / "2.txt").write_text("new")
+    assert "Updated big/outside" in project.pivot("track", "--out", "big/outside", str(outside)).stdout
+    project.write("big/outside/2.txt", "mine")
+    refused = project.pivot("track", "--out", "big/outside", str(outside), code=1).stderr
+    assert "big/outside already exists with content that is nowhere else" in refused
+    project.pivot("track", "--force", "--out", "big/outside", str(outside))
+    assert project.read("big/outside/2.txt") == "new"
+    assert "contains the place of its copy" in project.pivot("track", "--out", "x", str(project.root), code=2).stderr
+    assert "upper.txt is an out" in project.pivot("track", "--out", "upper.txt", str(outside / "2.txt"), code=2).stderr
+    assert "does not exist" in project.pivot("track", "--out", "x", "nothing", code=2).stderr
+
+    for name in ("set/1.csv", "set/2.csv", "set/sub/3.csv", "set/pivot.yaml.csv"):
+        project.write(name, name)
+    project.pivot("track", "set/1.csv")
+    tracked = project.json("track", "--glob", "*.csv", "1.*", "--json", cwd="set")["tracked"]
+    assert [each["path"] for each in tracked] == ["set/1.csv", "set/2.csv", "set/pivot.yaml.csv"]
+    assert "Tracked set/sub/3.csv" in project.pivot("track", "--glob", "set/**/*.csv").stdout
+    assert "no data match '*.zip'" in project.pivot("track", "--glob", "*.zip", code=2).stderr
+    assert "--out goes with one path" in project.pivot("track", "--glob", "--out", "x", "y", code=2).stderr

@@ -72,7 +72,10 @@ OWN_DIRECTORIES = (
     "",
     STAGES,
     DATABASES,
-    *(f"{DATABASES}/{name}" for name in ("history", "logs", "noop_cache", "snapshots", "unfinished", "uploads")),
+    *(
+        f"{DATABASES}/{name}"
+        for name in ("history", "logs", "noop_cache", "snapshots", "uncommitted", "unfinished", "uploads")
+    ),
     "cache",
     *(f"cache/{name}" for name in ("files", "runs", "partial", "projects")),
 )
@@ -222,6 +225,11 @@ class Layout(Value):
     def unfinished_dir(self) -> Path:
         """The stages that run, or were running when their run was killed."""
         return self.database_dir / "unfinished"
+
+    @property
+    def uncommitted_dir(self) -> Path:
+        """The last run of each stage that ran without being recorded."""
+        return self.database_dir / "uncommitted"
 
     @property
     def stash_dir(self) -> Path:

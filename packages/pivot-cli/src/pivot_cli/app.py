@@ -24,6 +24,7 @@ COMMANDS: Final[Commands] = {
     "check-ignore": ("pivot_cli.commands.check_ignore", "Show which line of .pivotignore ignores a path."),
     "checkout": ("pivot_cli.commands.checkout", "Restore outs and tracked data from the cache."),
     "commit": ("pivot_cli.commands.commit", "Accept the files in the workspace as results of the current code."),
+    "clean": ("pivot_cli.commands.clean", "Remove outs from the workspace."),
     "completion": (
         "pivot_cli.commands.completion",
         "Print a shell script that completes commands, options, stages and files.",
@@ -38,6 +39,7 @@ COMMANDS: Final[Commands] = {
     ),
     "fetch": ("pivot_cli.commands.fetch", "Download outs and tracked data from a remote into the cache."),
     "forget": ("pivot_cli.commands.forget", "Remove the records of stages, so that they count as never run."),
+    "mv": ("pivot_cli.commands.mv", "Move tracked data to another path."),
     "pull": ("pivot_cli.commands.pull", "Download outs and tracked data from a remote, and restore them."),
     "push": ("pivot_cli.commands.push", "Upload outs and tracked data from the cache to a remote."),
     "verify": ("pivot_cli.commands.verify", "Verify that all stages are cached and their outs are available."),

@@ -19,6 +19,7 @@ VARIABLE: Final = "_PIVOT_COMPLETE"
 TAKES_TARGETS: Final = frozenset(
     {
         "checkout",
+        "clean",
         "commit",
         "dag",
         "fetch",

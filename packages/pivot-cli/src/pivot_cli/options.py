@@ -63,15 +63,34 @@ def all_pipelines[F: Callable[..., Any]](command: F) -> F:
     return _with_options(command, (_ALL, _NO_SNAPSHOT))
 
 
-overrides = click.option(
-    "-p",
-    "--param",
-    "overrides",
-    multiple=True,
-    metavar="STAGE.NAME=VALUE",
-    help="Set a parameter of a stage for this command.",
+_OVERRIDES: Final = (
+    click.option(
+        "-p",
+        "--param",
+        "overrides",
+        multiple=True,
+        metavar="STAGE.NAME=VALUE",
+        help="Set a parameter of a stage for this command.",
+    ),
+    click.option(
+        "--var",
+        "variables",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Set a variable of pivot.yaml for this command.",
+    ),
 )
-"""Values of parameters, for `CommandContext`."""
+
+
+def overrides(command: Callable[..., int]) -> Callable[..., int]:
+    """Options: values of parameters and variables, for `CommandContext`; the argument ``overrides`` has both."""
+
+    @functools.wraps(command)
+    def with_overrides(*, overrides: tuple[str, ...], variables: tuple[str, ...], **others: Any) -> int:
+        return command(overrides=(*overrides, *(f"${each}" for each in variables)), **others)
+
+    return _with_options(with_overrides, _OVERRIDES)
+
 
 checkout_mode = click.option(
     "--checkout-mode",
@@ -102,6 +121,17 @@ def age(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
     if match is None:
         raise click.BadParameter(f"{value!r} is not an age; write it as 30d, 12h or 2w")
     return int(match[1] or 0) * _SECONDS[match[2] or "s"] * 1_000_000_000
+
+
+def size(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
+    """Parse a size into bytes, as an option's callback: ``50GB``, ``1.5 TB``, ``200MiB``, ``0``."""
+    if value is None:
+        return None
+    match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,9})?) ?([kMGT]?i?)B?", value, re.IGNORECASE)
+    if match is None:
+        raise click.BadParameter(f"{value!r} is not a size; write it as 500MB or 50GB")
+    unit = match[2].lower()
+    return int(float(match[1]) * (1024 if unit.endswith("i") else 1000) ** " kmgt".index(unit[:1] or " "))
 
 
 everywhere = click.option(
@@ -166,6 +196,17 @@ _RUN_OPTIONS: Final = (
         help="After a failure, still run independent stages.  [default: run.keep_going, else no]",
     ),
     click.option(
+        "-i",
+        "--ignore-errors",
+        is_flag=True,
+        help="After a failure, also run stages that depend on it, with the files that are there.",
+    ),
+    click.option(
+        "--no-commit",
+        is_flag=True,
+        help="Run stages, but store and record nothing; 'pivot commit' does that later.",
+    ),
+    click.option(
         "--show-output",
         is_flag=True,
         help="Show the output of stages immediately, with the stage's name before each line.",
@@ -186,10 +227,12 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
     """Options: how stages are run; the command receives them as its argument ``run_options``."""
 
     @functools.wraps(command)
-    def with_run_options(  # one parameter per option
+    def with_run_options(  # noqa: PLR0913  # one parameter per option
         *,
         jobs: int | None,
         keep_going: bool | None,
+        ignore_errors: bool,
+        no_commit: bool,
         show_output: bool,
         no_wait: bool,
         in_process: bool,
@@ -201,6 +244,8 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
         chosen = RunOptions(
             jobs=jobs,
             keep_going=keep_going,
+            ignore_errors=ignore_errors,
+            no_commit=no_commit,
             wait=not no_wait,
             show_output=show_output,
             owns_children=click.get_current_context().obj.beginning

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
+from pivot_cache.remotes.protocol import ListedObject
 from pivot_core.values import Value
 from pivot_remote_s3.client import S3Client, S3Response
 from pivot_remote_s3.errors import NO_OBJECT, ErrorMapper, code
@@ -95,6 +96,25 @@ class Existence(Value):
                 raise self.errors.not_s3("the server's listing does not end")
             seen.add(more or "")
 
+    async def listed(self) -> AsyncIterator[ListedObject]:
+        """List all objects with their sizes and ages.
+
+        Raises:
+            RemoteError: The server does not answer, or its listing does not end.
+        """
+        more: str | None = ""
+        seen, empty = {more}, 0
+        while more is not None:
+            entries, more = await self._entries("", more=more)
+            found = [(digest, entry) for entry in entries if (digest := self.location.digest(entry.get("Key", "")))]
+            for digest, entry in found:
+                modified = entry.get("LastModified")
+                yield ListedObject(digest, entry.get("Size"), None if modified is None else modified.timestamp())
+            empty = 0 if found else empty + 1
+            if more in seen or empty >= _MOST_EMPTY_PAGES:
+                raise self.errors.not_s3("the server's listing does not end")
+            seen.add(more or "")
+
     async def has(self, digest: str) -> bool:
         """Return whether an object exists."""
         return await self._has_key(self.location.key(digest))
@@ -151,26 +171,29 @@ class Existence(Value):
 
     async def _page(self, shard: str, most: int = 1000, more: str = "") -> tuple[Lengths, str | None]:
         """Return one page of the listing, and the token of the next one."""
+        entries, token = await self._entries(shard, most, more)
+        found = ((self.location.digest(entry.get("Key", "")), entry.get("Size")) for entry in entries)
+        return {digest: length for digest, length in found if digest}, token
+
+    async def _entries(
+        self, shard: str, most: int = 1000, more: str = ""
+    ) -> tuple[Sequence[Mapping[str, Any]], str | None]:
+        """Return the entries of one page, and the token of the next one."""
         prefix = f"{self.location.root}{shard}/" if shard else self.location.root
         with self.errors.as_remote_errors():
             async with self.slots:
                 response = await self._list(prefix, most, **({"ContinuationToken": more} if more else {}))
         if not response.get("IsTruncated"):
-            return self._digests(response), None
+            return response.get("Contents", ()), None
         if "NextContinuationToken" not in response:
             raise self.errors.not_s3("the server's listing breaks off")
-        return self._digests(response), response["NextContinuationToken"]
+        return response.get("Contents", ()), response["NextContinuationToken"]
 
     async def _list(self, prefix: str, most: int, **arguments: str) -> S3Response:
         bucket = self.location.bucket
         response = await self.client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=most, **arguments)
         self.errors.require_any(response, "Name", "IsTruncated", "Contents")
         return response
-
-    def _digests(self, response: S3Response) -> Lengths:
-        entries = response.get("Contents", ())
-        found = ((self.location.digest(entry.get("Key", "")), entry.get("Size")) for entry in entries)
-        return {digest: length for digest, length in found if digest}
 
 
 def _some(found: Lengths, wanted: AbstractSet[str]) -> Lengths:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Self
 import attrs
 
 from pivot_cache.errors import as_cache_errors
-from pivot_cache.remotes.protocol import Body, RemoteCorruptError, RemoteSettings
+from pivot_cache.remotes.protocol import Body, ListedObject, RemoteCorruptError, RemoteSettings
 from pivot_core.digest import digest_bytes, digest_lines
 from pivot_core.values import Value
 from pivot_remote_s3.client import S3Client, S3Response, S3Settings, open_client
@@ -130,6 +130,11 @@ class S3Remote:
         """List all objects."""
         async for digest in self._open.existence.all():
             yield digest
+
+    async def listed(self) -> AsyncIterator[ListedObject]:
+        """List all objects with their sizes and ages."""
+        async for each in self._open.existence.listed():
+            yield each
 
     async def upload(self, digest: str, source: Path, sent: Callable[[int], object]) -> bool:
         """Upload a file unless its object exists; a large one resumes where an earlier attempt stopped."""

@@ -247,6 +247,10 @@ class SharedCacheError(EngineError):
     """Other projects use the cache, and no option states whether to keep their objects."""
 
 
+class UnseenLocksError(EngineError):
+    """Lock files of others may be unseen here, so that objects on a remote may be needed."""
+
+
 class NotAcceptedError(EngineError):
     """A stage cannot be committed, since the workspace cannot be the result of its code."""
 

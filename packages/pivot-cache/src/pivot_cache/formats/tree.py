@@ -22,6 +22,8 @@ from pivot_core.lock import Artifact
 from pivot_core.values import Value
 
 FORMAT: Final = 1
+HEAD: Final = f'{{"algorithm":"{ALGORITHM}","empty":['.encode()
+"""The first bytes of every listing."""
 _FIELDS = frozenset({"algorithm", "empty", "files", "format"})
 _EXECUTABLE = "x"
 _LONGEST_NAME = 255

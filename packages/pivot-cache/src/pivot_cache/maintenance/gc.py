@@ -91,7 +91,7 @@ def collect(
     returned = _return(cache.store, planned.marked.digests)
     deleted = _delete(planned.expired, progress)  # first, since it frees space for directories
     batch = cache.store.trash.batch(rules.now_ns)
-    runs = _move_runs(cache.runs, planned.runs, batch, rules)
+    runs = _move_runs(cache.runs, planned.runs, planned.forgotten, batch, rules)
     removed = _move_objects(cache.store, planned.remove, batch, since, progress)
     if removed:
         back = _return(
@@ -159,10 +159,12 @@ def _present(store: ObjectStore) -> int:
         return time.time_ns() - _CLOCKS_NS
 
 
-def _move_runs(runs: RunCache, keys: Iterable[str], batch: Batch, rules: Retention) -> int:
+def _move_runs(runs: RunCache, old: Iterable[str], forgotten: Iterable[str], batch: Batch, rules: Retention) -> int:
     moved = 0
     with as_cache_errors("move to the trash from", runs.directory):
-        for key in keys:
+        for key in forgotten:
+            moved += batch.take(RUNS, key, sharded(runs.directory, key))
+        for key in old:
             path = sharded(runs.directory, key)
             try:
                 still = is_old(path.lstat().st_mtime_ns, rules)

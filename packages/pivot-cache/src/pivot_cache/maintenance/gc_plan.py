@@ -14,6 +14,7 @@ import attrs
 from pivot_cache.errors import CacheError, CorruptObjectError, TreeError, as_cache_errors, cache_error
 from pivot_cache.files import shards
 from pivot_cache.formats.tree import Tree
+from pivot_cache.maintenance.gc_limits import Candidate, Limits, RecentRun, choose
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.objects.trash import Batch
 from pivot_cache.state.run_cache import RunCache
@@ -39,10 +40,11 @@ class Cache(Value):
 
 
 class Object(NamedTuple):
-    """An object in the store: its size, and the time of its last change."""
+    """An object in the store: its size, the time of its last change, and that of its last use as far as known."""
 
     size: int
     changed_ns: int
+    used_ns: int = 0
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -53,11 +55,13 @@ class Retention(Value):
         now_ns: The current time in ns since the epoch.
         keep_runs_ns: The age up to which run records keep the objects that they name.
         trash_ns: The time after which objects in the trash are deleted.
+        limits: The limits of what is removed; None to remove everything that nothing needs.
     """
 
     now_ns: int
     keep_runs_ns: int
     trash_ns: int
+    limits: Limits | None = None
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -85,6 +89,9 @@ class GcPlan(Value):
         runs: Keys of run records that are older than the retention.
         expired: The objects to delete from the trash.
         marked: The objects that stay, as far as they exist.
+        forgotten: Keys of younger run records to remove, since the limits leave no room for their objects.
+        spared: The number of unneeded objects that stay because the limits allow it.
+        spared_size: Their size.
     """
 
     remove: Mapping[str, int]
@@ -94,6 +101,9 @@ class GcPlan(Value):
     marked: LiveSet
     runs: tuple[str, ...] = ()
     expired: tuple[Batch, ...] = ()
+    forgotten: tuple[str, ...] = ()
+    spared: int = 0
+    spared_size: int = 0
 
 
 def refuse(error: CacheError) -> None:
@@ -140,7 +150,10 @@ def inventory(store: ObjectStore) -> dict[str, Object]:
         CacheError: A directory cannot be read.
     """
     with as_cache_errors("read", store.directory):
-        return {digest: Object(status.st_size, status.st_ctime_ns) for digest, status in shards.files(store.directory)}
+        return {
+            digest: Object(status.st_size, status.st_ctime_ns, max(status.st_atime_ns, status.st_ctime_ns))
+            for digest, status in shards.files(store.directory)
+        }
 
 
 def plan(objects: Mapping[str, Object], marked: LiveSet, since_ns: int) -> GcPlan:
@@ -179,12 +192,60 @@ def prepare(
         CacheError: Something cannot be read, or a listing is damaged.
     """
     since_ns = time.time_ns() if since_ns is None else since_ns
+    roots = list(roots)
     marked = mark([*roots, *recent_run_artifacts(cache.runs, rules)], cache.store, doubt)
-    found = plan(inventory(cache.store), marked, since_ns)
+    objects = inventory(cache.store)
+    found = plan(objects, marked, since_ns)
     with as_cache_errors("read", cache.runs.directory):
         old = sorted(key for key, written_ns in cache.runs.written() if is_old(written_ns, rules))
+    if rules.limits is not None:
+        found = _limited(found, objects, mark(roots, cache.store, doubt).digests, cache, rules, rules.limits)
+        old = [key for key in old if not found.remove.keys().isdisjoint(_objects_of(key, cache))]
     expired = tuple(batch for batch in cache.store.trash.batches() if rules.now_ns - batch.taken_ns >= rules.trash_ns)
     return attrs.evolve(found, runs=tuple(old), expired=expired)
+
+
+def _limited(  # each is read once
+    found: GcPlan,
+    objects: Mapping[str, Object],
+    rooted: AbstractSet[str],
+    cache: Cache,
+    rules: Retention,
+    limits: Limits,
+) -> GcPlan:
+    """A plan that removes less of what nothing needs, or also what only recent runs need."""
+    runs = {}
+    with as_cache_errors("read", cache.runs.directory):
+        written = [(key, at_ns) for key, at_ns in cache.runs.written() if not is_old(at_ns, rules)]
+    for key, at_ns in written:
+        digests = _objects_of(key, cache)
+        runs[key] = RecentRun(max([at_ns, *(objects[each].used_ns for each in digests if each in objects)]), digests)
+    unneeded = {digest: Candidate(size, objects[digest].used_ns) for digest, size in found.remove.items()}
+    of_runs = {
+        digest: Candidate(each.size, each.used_ns)
+        for digest, each in objects.items()
+        if digest in found.marked.digests and digest not in rooted
+    }
+    size = sum(each.size for each in objects.values())
+    chosen = choose(size, unneeded, of_runs, runs, limits, rules.now_ns)
+    evicted = {digest: each for digest, each in chosen.remove.items() if digest in of_runs}
+    spared = [each for digest, each in found.remove.items() if digest not in chosen.remove]
+    return attrs.evolve(
+        found,
+        remove=chosen.remove,
+        keep=found.keep - len(evicted),
+        keep_size=found.keep_size - sum(evicted.values()),
+        marked=LiveSet(found.marked.digests - evicted.keys(), found.marked.unlisted - evicted.keys()),
+        forgotten=chosen.runs,
+        spared=len(spared),
+        spared_size=sum(spared),
+    )
+
+
+def _objects_of(key: str, cache: Cache) -> AbstractSet[str]:
+    """The objects that belong to the runs of a key."""
+    outs = [artifact for record in cache.runs.get(key) for artifact in record.outs.values()]
+    return mark(outs, cache.store, lambda _: None).digests
 
 
 def recent_run_artifacts(runs: RunCache, rules: Retention) -> list[Artifact]:

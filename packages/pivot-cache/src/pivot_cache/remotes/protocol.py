@@ -187,6 +187,30 @@ class Remote(Protocol):
         ...
 
 
+@attrs.frozen(eq=False, repr=False)
+class ListedObject(Value):
+    """An object on a remote.
+
+    Attributes:
+        digest: Its digest.
+        size: Its size in bytes; None if the remote does not report it.
+        modified: When it was uploaded, in seconds since the epoch; None if unknown.
+    """
+
+    digest: str
+    size: int | None
+    modified: float | None
+
+
+@runtime_checkable
+class ObjectLister(Protocol):
+    """A remote that lists its objects with their ages, so that it can be collected."""
+
+    def listed(self) -> AsyncIterator[ListedObject]:
+        """All objects."""
+        ...
+
+
 @runtime_checkable
 class RunKeeper(Protocol):
     """A remote that also stores run records: small texts, several under each inputs key, which are never replaced."""

@@ -13,6 +13,8 @@ from pivot_cache.errors import CacheError
 from pivot_cache.remotes.options import Retry
 from pivot_cache.remotes.protocol import (
     Body,
+    ListedObject,
+    ObjectLister,
     Remote,
     RemoteError,
     RemoteNotFoundError,
@@ -63,6 +65,7 @@ class MemoryRemote:
         name: Its URL.
         identity: The same as the name.
         objects: By digest.
+        uploaded: When each was uploaded, by digest; 0 if not named.
         run_records: By inputs key, the newest first.
         faults: The failures to simulate; the first that applies is used.
         calls: The method and the digest of each call, in order; an ``exists`` counts once.
@@ -78,6 +81,7 @@ class MemoryRemote:
         """
         self.name = self.identity = name
         self.objects: dict[str, bytes] = {}
+        self.uploaded: dict[str, float] = {}
         self.run_records: dict[str, list[bytes]] = {}
         self.faults: list[Fault] = []
         self.calls: list[tuple[str, str | None]] = []
@@ -107,6 +111,13 @@ class MemoryRemote:
             await _raise(fault)
         for digest in list(self.objects):
             yield digest
+
+    async def listed(self) -> AsyncIterator[ListedObject]:
+        """All objects, each as old as the test says."""
+        with self._call("listed") as fault:
+            await _raise(fault)
+        for digest, data in list(self.objects.items()):
+            yield ListedObject(digest, len(data), self.uploaded.get(digest, 0.0))
 
     async def upload(self, digest: str, source: Path, sent: Callable[[int], object]) -> bool:
         """Store the bytes of a file."""
@@ -320,6 +331,19 @@ class RemoteContract:
             assert await _upload(remote, b"data", tmp_path) == (True, 4)
 
         self.run(make, work)
+
+    def test_objects_are_listed_with_their_ages(self, make: Callable[[], Remote], tmp_path: Path) -> None:
+        data = b"some bytes"
+
+        async def work(remote: Remote) -> None:
+            assert isinstance(remote, ObjectLister)
+            await _upload(remote, data, tmp_path)
+            (found,) = [each async for each in remote.listed()]
+            assert (found.digest, found.size) == (digest_bytes(data), len(data))
+            assert found.modified is not None
+
+        if isinstance(make(), ObjectLister):
+            self.run(make, work)
 
     def test_run_records_are_kept_under_their_keys(self, make: Callable[[], Remote]) -> None:
         one, other = digest_bytes(b"one"), digest_bytes(b"other")

@@ -82,6 +82,46 @@ def rename(old: str, new: str, *, user: bool) -> None:
     _warn()
 
 
+_GC_EXAMPLES: Final = """\b
+Examples:
+  pivot remote gc --dry-run         Show what would be deleted.
+  pivot remote gc --grace 90d       Delete only what is older than 90 days.
+"""
+
+
+@command.command("gc", epilog=_GC_EXAMPLES)
+@options.remote
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be deleted, but delete nothing.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--grace",
+    callback=options.age,
+    metavar="AGE",
+    help="Delete only objects that were uploaded longer ago than this.  [default: 30d]",
+)
+@click.option("-f", "--force", is_flag=True, help="Continue although lock files of others may be unseen.")
+@options.transfers
+@options.as_json
+def gc(  # noqa: PLR0913  # one parameter per option
+    *, remote: str | None, dry_run: bool, yes: bool, grace: int | None, force: bool, jobs: int | None, as_json: bool
+) -> int:
+    """Delete objects on a remote that nothing needs, for everyone.
+
+    Objects stay if a lock file or a .pvt file in the workspace, or in any branch, tag, stash or worktree of this clone
+    names them, and if they were uploaded in the last 30 days. The command lists what it would delete, and asks. It
+    refuses if lock files of others may be unseen: if a branch or tag of a git remote is not fetched, or if there is no
+    git remote. Deleted objects cannot be brought back. Other repositories that use the same remote are unknown here:
+    give each its own URL. AGE is a number with s, m, h, d or w.
+    """
+    from pivot_cli.commands import remote_gc  # lazy
+
+    if as_json and not (yes or dry_run):
+        raise click.UsageError("--json goes with --yes or --dry-run")
+    return remote_gc.collect(
+        remote=remote, dry_run=dry_run, yes=yes, grace_ns=grace, force=force, jobs=jobs, as_json=as_json
+    )
+
+
 def _warn() -> None:
     for concern in config_warnings(config_store().read()):
         console.warning(concern)

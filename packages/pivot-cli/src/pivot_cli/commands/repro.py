@@ -56,8 +56,13 @@ def command(  # noqa: PLR0913  # one parameter per option
     results that the cache has are restored from it.
     """
     context = command_context(overrides)
-    if dry_run and watch:
-        raise click.UsageError("--dry-run and --watch exclude each other")
+    for given, option in (
+        (dry_run, "--dry-run"),
+        (run_options.no_commit, "--no-commit"),
+        (run_options.ignore_errors, "--ignore-errors"),
+    ):
+        if given and watch:
+            raise click.UsageError(f"{option} and --watch exclude each other")
     if dry_run:
         _print_plan(context, targets, Verbosity(**verbosity), all_pipelines=all_pipelines, force=force, pull=pull)
         return 0

@@ -9,7 +9,7 @@ from pivot_runtime.artifacts.track import untrack
 
 
 @click.command("untrack")
-@click.argument("paths", nargs=-1, required=True, metavar="PATHS...")
+@click.argument("paths", nargs=-1, required=True, metavar="PATHS...", type=click.Path())
 def command(paths: tuple[str, ...]) -> int:
     """Stop tracking data.
 

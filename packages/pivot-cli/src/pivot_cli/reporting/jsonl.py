@@ -30,11 +30,11 @@ class JsonLines:
         self._began = now if began is None else began
         self._open = True
         self._problem: str | None = None
-        self._write(event_json.first_line(command, time=time.time() - (now - self._began), pid=os.getpid()))
+        self.write(event_json.first_line(command, time=time.time() - (now - self._began), pid=os.getpid()))
 
     def __call__(self, event: events.Event) -> None:
         """Write the line of an event."""
-        self._write(event_json.to_json(event, events.seconds_since(self._began, event)))
+        self.write(event_json.to_json(event, events.seconds_since(self._began, event)))
 
     def close(self) -> None:
         """Check that all events were written.
@@ -47,7 +47,8 @@ class JsonLines:
                 f"cannot write the events: {self._problem}", hint="the run itself is recorded: 'pivot show' shows it"
             )
 
-    def _write(self, line: dict[str, Any]) -> None:
+    def write(self, line: dict[str, Any]) -> None:
+        """Write a line that is not of an event of a run."""
         if not self._open:
             return
         try:
@@ -73,9 +74,9 @@ def write_plan(planned: "Status", command: str, *, began: float) -> None:
     addresses = tuple(stage.evaluation.stage.spec.address for stage in planned.stages)
     stream(events.RunStarted(planned.names, addresses))
     for stage in planned.stages:
-        evaluation = stage.evaluation
-        upstream = tuple(evaluation.observation.upstream)
-        stream(events.StagePlanned(evaluation.stage.spec.address, evaluation.decision, upstream))
-    idle = all(stage.evaluation.decision.verdict in (Verdict.UP_TO_DATE, Verdict.FROZEN) for stage in planned.stages)
-    stream(events.PlanEnded(time.monotonic() - began, complete=idle))
+        evaluation, at = stage.evaluation, time.monotonic() - began
+        address, upstream = evaluation.stage.spec.address, evaluation.observation.upstream
+        stream.write(event_json.stage_planned(address, evaluation.decision, upstream, at=at))
+    idle = all(stage.evaluation.decision.verdict is Verdict.UP_TO_DATE for stage in planned.stages)
+    stream.write(event_json.plan_ended(seconds=time.monotonic() - began, complete=idle))
     stream.close()

@@ -117,8 +117,10 @@ def run_stages(
     if verbosity.summary:
         console.data(summary(result))
     asked_again = not options.only_targets  # the cache of answers has no entries for `pivot run`
-    if result.idle and asked_again and not (verbosity.jsonl or options.force or options.pull):
+    if result.idle and asked_again and not (verbosity.jsonl or options.force or options.pull or options.no_commit):
         keep_answer(context, result, formats.seconds(result.seconds) if verbosity.summary else "")
+    if options.no_commit and (result.ran or result.restored):
+        console.hint("nothing was recorded: 'pivot commit' records what the stages wrote")
     if result.torn:
         console.hint("run 'pivot repro' again; if this happens each time, the stage itself changes its inputs")
     return 0 if result.complete else 1

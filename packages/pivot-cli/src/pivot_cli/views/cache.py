@@ -147,9 +147,15 @@ def gc_text(done: GcReport) -> str:
     kept = ObjectCount(planned.keep, planned.keep_size)
     heap = ObjectCount(len(removed), sum(removed.values()))
     lines = [f"{'Would move' if would else 'Moved'} {_object_count(heap)} to the trash; {_object_count(kept)} needed"]
-    runs = len(planned.runs) if made is None else made.runs
-    if runs:
-        lines.append(f"{'Would forget' if would else 'Forgot'} {formats.counted(runs, 'run')} older than the retention")
+    runs = len(planned.runs) + len(planned.forgotten) if made is None else made.runs
+    old = max(0, runs - len(planned.forgotten))
+    if old:
+        lines.append(f"{'Would forget' if would else 'Forgot'} {formats.counted(old, 'run')} older than the retention")
+    if runs - old:
+        lines.append(f"{'Would forget' if would else 'Forgot'} {formats.counted(runs - old, 'run')} to save space")
+    if planned.spared:
+        spared = _object_count(ObjectCount(planned.spared, planned.spared_size))
+        lines.append(f"Kept {spared} that nothing needs")
     if planned.recent:
         lines.append(f"Skipped {formats.counted(len(planned.recent), 'object')} that changed meanwhile")
     if made is not None and made.returned:
@@ -161,8 +167,11 @@ def gc_text(done: GcReport) -> str:
     return formats.one_per_line(lines)
 
 
-def gc_notes(done: GcReport) -> Iterator[str]:
-    """Return notes about kept objects, with reasons."""
+def gc_notes(done: GcReport, max_size: int | None = None) -> Iterator[str]:
+    """Return notes about kept objects, with reasons; also why the cache is larger than ``max_size``, if it is."""
+    rest = done.planned.keep_size + done.planned.spared_size
+    if max_size is not None and rest > max_size:
+        yield f"the cache keeps {formats.size(rest)}: lock files, .pvt files or recently used results need it"
     for problem in done.skipped:
         yield f"left out: {problem}"
     for user in done.gone:
@@ -181,7 +190,8 @@ def gc_json(done: GcReport) -> dict[str, Any]:
         "removed": [{"digest": digest, "size": size} for digest, size in sorted(removed.items())],
         "kept": _plain(ObjectCount(planned.keep, planned.keep_size)),
         "recent": sorted(planned.recent),
-        "runs": len(planned.runs) if made is None else made.runs,
+        "runs": len(planned.runs) + len(planned.forgotten) if made is None else made.runs,
+        "spared": _plain(ObjectCount(planned.spared, planned.spared_size)),
         "returned": [] if made is None else sorted(made.returned),
         "deleted": _plain(ObjectCount(0, 0) if made is None else ObjectCount(*made.deleted)),
         "unlisted": sorted(planned.marked.unlisted),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pivot_runtime.artifacts.track import Tracked
     from pivot_runtime.project.project import Project
     from pivot_runtime.sharing.transfer import TransferReport
+    from pivot_runtime.workspace.clean import CleanPlan
 
 _MOST = 10
 
@@ -150,3 +151,46 @@ def track_text(done: "Iterable[Tracked]", project: "Project") -> str:
             gone = list_names([f"{display}/{name}" for name in each.dropped], _MOST)
             lines.append(f"  no longer included: {formats.one_line(gone)}\n")
     return "".join(lines)
+
+
+def outs_of(planned: "CleanPlan") -> str:
+    """Return ``2 outs (190 B)``."""
+    return f"{formats.counted(len(planned.remove), 'out')} ({formats.size(sum(planned.remove.values()))})"
+
+
+def clean_plan(planned: "CleanPlan", project: "Project") -> str:
+    """Return a line for each out to remove, and for each that stays."""
+    lines = [f"would remove  {project.from_cwd(path)}  {formats.size(size)}" for path, size in planned.remove.items()]
+    return formats.one_per_line([*lines, *(f"kept          {line}" for line in clean_notes(planned, project))])
+
+
+def clean_notes(done: "CleanPlan", project: "Project") -> Iterator[str]:
+    """Describe the outs that stay, and those whose content was saved."""
+    for path, reason in done.kept.items():
+        yield f"{project.from_cwd(path)} stays: {reason}"
+    for path, digest in done.saved.items():
+        if digest:
+            yield (
+                f"{project.from_cwd(path)} was nowhere else: it is kept in the cache as {digest}"
+                f" ('{phrases.bring_back(project.from_cwd(path))}' brings it back)"
+            )
+
+
+def clean_text(done: "CleanPlan", project: "Project", *, dry_run: bool) -> str:
+    """Return ``Removed 2 outs (190 B)``; for a dry run, also name the outs."""
+    if not done.remove:
+        return "Nothing to remove\n"
+    if not dry_run:
+        return f"Removed {outs_of(done)}\n"
+    lines = [f"would remove  {project.from_cwd(path)}  {formats.size(size)}" for path, size in done.remove.items()]
+    return formats.one_per_line([*lines, f"Would remove {outs_of(done)}"])
+
+
+def clean_json(done: "CleanPlan", *, dry_run: bool) -> dict[str, Any]:
+    """Return the removed outs as JSON."""
+    return {
+        "dry_run": dry_run,
+        "removed": [{"path": str(path), "size": size} for path, size in done.remove.items()],
+        "kept": [{"path": str(path), "reason": reason} for path, reason in done.kept.items()],
+        "saved": [{"path": str(path), "digest": digest} for path, digest in done.saved.items() if digest],
+    }

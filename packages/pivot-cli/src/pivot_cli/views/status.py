@@ -49,6 +49,8 @@ def status_text(found: Status) -> str:
         lines += ["", f"{total}, {stale} stale: {way}"]
     else:
         lines += ["", f"{total}, {'all cached' if all(map(_is_plain, found.stages)) else 'none stale'}"]
+    if found.uncommitted:
+        lines.append(_uncommitted(found))
     where = found.sync_state
     if where is not None:
         counts = {
@@ -74,6 +76,11 @@ def _word(stage: StageStatus) -> str:
 def _is_plain(stage: StageStatus) -> bool:
     """Return whether nothing would happen to a stage, and nothing is special about that."""
     return stage.evaluation.decision.verdict in (Verdict.UP_TO_DATE, Verdict.RESTORE)
+
+
+def _uncommitted(found: Status) -> str:
+    which = list_names(list(found.uncommitted))
+    return f"{which} ran with --no-commit, and nothing was recorded: 'pivot commit' records it"
 
 
 def _provide(found: Status) -> str:
@@ -331,6 +338,8 @@ def _suggestions(found: Status) -> Iterator[str]:
         yield f"Run 'pivot push' to share {formats.counted(where.to_push, 'file')} that only the cache has"
     if where is not None and where.to_fetch:
         yield f"Run 'pivot pull' to fetch {formats.counted(where.to_fetch, 'file')} that only {where.remote!r} has"
+    if found.uncommitted:
+        yield f"Run 'pivot commit' to record what {list_names(list(found.uncommitted))} wrote with --no-commit"
     blocked = [stage for stage in found.stages if stage.evaluation.decision.verdict is Verdict.BLOCKED]
     stale = sum(not stage.cached for stage in found.stages) - len(blocked)
     if stale:

@@ -111,8 +111,12 @@ class Declarations(Value):
     stages: tuple[Declaration, ...]
 
 
-def read_declarations(text: YamlSource) -> Declarations:
+def read_declarations(text: YamlSource, variables: Mapping[tuple[str, ...], Any] | None = None) -> Declarations:
     """The declarations of a file.
+
+    Args:
+        text: The file.
+        variables: Other values for its ``vars``, or for items in them, by their keys; those that it lacks do not count.
 
     Raises:
         DeclarationError: A declaration is invalid; the message has file and line.
@@ -121,7 +125,10 @@ def read_declarations(text: YamlSource) -> Declarations:
         data = {} if text.data is None else text.data
         validate.check(data, schema.SCHEMA)
         measure = _Measure(MOST_VALUES)
-        scope = _variables(data.get("vars", {}), measure)
+        given = data.get("vars", {})
+        for keys, value in (variables or {}).items():
+            given = _replaced(given, keys, value) if keys[0] in given else given
+        scope = _variables(given, measure)
         stages = [
             stage for name in data["stages"] for stage in _stages(text, name, data["stages"][name], scope, measure)
         ]
@@ -157,6 +164,15 @@ class _Measure:
                 todo.extend(each.values())
             elif isinstance(each, list):
                 todo.extend(each)
+
+
+def _replaced(given: Any, keys: tuple[str, ...], value: Any, path: Path = ("vars",)) -> Any:
+    """A mapping with another value of an item, or of an item in one."""
+    if not keys:
+        return value
+    if not isinstance(given, dict) or keys[0] not in given:
+        raise ValidationError(f"{validate.subject(path)} has no item {keys[0]!r}", path)
+    return {**given, keys[0]: _replaced(given[keys[0]], keys[1:], value, (*path, keys[0]))}
 
 
 def _variables(given: Mapping[str, Any], measure: _Measure) -> dict[str, Any]:

@@ -1,11 +1,18 @@
-"""Parameters on the command line: ``-p STAGE.NAME=VALUE``, and the stages that they apply to."""
+"""Parameters on the command line: ``-p STAGE.NAME=VALUE``, and the stages that they apply to.
+
+Variables of a ``pivot.yaml`` (``--var NAME=VALUE``) are among them; their texts begin with `VARIABLE`.
+"""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 import attrs
 
 from pivot_core.errors import DefinitionError, PivotError, suggest
 from pivot_core.values import Value
+
+VARIABLE: Final = "$"
+"""The beginning of the text of a variable; no stage has such a name."""
 
 
 class ParamError(DefinitionError):
@@ -14,17 +21,19 @@ class ParamError(DefinitionError):
 
 @attrs.frozen(eq=False, repr=False)
 class Override(Value):
-    """One ``-p STAGE.NAME=VALUE``.
+    """One ``-p STAGE.NAME=VALUE``, or one ``--var NAME=VALUE``.
 
     Attributes:
-        text: The text as given.
+        text: The text as given; for a variable, after `VARIABLE`.
         parts: The part before ``=``, split at its dots.
         value: The part after ``=``.
+        variable: Whether it is a variable.
     """
 
     text: str
     parts: tuple[str, ...]
     value: str
+    variable: bool = False
 
     @classmethod
     def parse(cls, text: str) -> "Override":
@@ -33,8 +42,15 @@ class Override(Value):
         Raises:
             ParamError: The text does not have this form.
         """
-        target, equals, value = text.partition("=")
+        variable = text.startswith(VARIABLE)
+        target, equals, value = text.removeprefix(VARIABLE if variable else "").partition("=")
         parts = tuple(target.strip().split("."))
+        if variable:
+            if not equals or not all(parts):
+                raise ParamError(
+                    f"{text.removeprefix(VARIABLE)!r} gives no variable a value", hint="write --var NAME=VALUE"
+                )
+            return cls(text, parts, value, variable=True)
         if not equals or len(parts) < 2 or not all(parts):  # noqa: PLR2004  # a stage and a name
             raise ParamError(f"{text!r} gives no parameter a value", hint="write -p STAGE.NAME=VALUE")
         return cls(text, parts, value)
@@ -44,6 +60,8 @@ class Override(Value):
 
         A stage is given by its name (without a variant: all its variants) or by its address.
         """
+        if self.variable:
+            return None
         known = frozenset(names)
         spoken = (stage, base_name(stage))
         if self.parts[0] in spoken and self.parts[1] in known:
@@ -80,12 +98,30 @@ def check(overrides: Iterable[Override], stages: Sequence[OverrideTarget]) -> No
         ParamError: An override does not.
     """
     for override in overrides:
+        if override.variable:
+            continue
         meant = [each for each in stages if override.path(each.pipeline, each.stage, each.names)]
         if not meant:
             raise _unknown(override, stages)
         if len({each.pipeline for each in meant}) > 1:
             addresses = ", ".join(f"{each.pipeline}.{each.stage}" for each in meant)
             raise ParamError(f"-p {override.text}: several stages have that name", hint=f"use an address: {addresses}")
+
+
+def check_variables(overrides: Iterable[Override], names: Iterable[str]) -> None:
+    """Check that every variable among the overrides is one of these.
+
+    Raises:
+        ParamError: One is not.
+    """
+    known = sorted(names)
+    for override in overrides:
+        if override.variable and override.parts[0] not in known:
+            hint = f"known variables: {', '.join(known)}" if known else "no pivot.yaml here has 'vars'"
+            raise ParamError(
+                f"no pivot.yaml here has the variable {override.parts[0]!r}",
+                hint=suggest(override.parts[0], known) or hint,
+            )
 
 
 def _unknown(override: Override, stages: Sequence[OverrideTarget]) -> PivotError:

@@ -25,6 +25,8 @@ _EMPTIED = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 class UnfinishedStages:
     """The stages that have begun to run and not ended; files at their outs are leftovers of a killed run.
 
+    Stages whose outs stay in place without being recorded are among them.
+
     ``.pivot/state.db/unfinished/<address>`` is empty, or has the identifier of the boot in which the last run ended.
     After a power cut, nothing else may show that a run wrote the files, so an end counts only during the same boot.
 
@@ -176,6 +178,10 @@ class OutStash:
     def drop(self, address: str) -> None:
         """Drop the previous outs of a stage that has succeeded."""
         self._drop(address, lasting=True)
+
+    def leave(self, address: str) -> None:
+        """Drop the previous outs of a stage whose new ones stay without being recorded; it remains marked."""
+        shutil.rmtree(self._directory / address, ignore_errors=True)
 
     def _drop(self, address: str, *, lasting: bool) -> None:
         if os.path.lexists(directory := f"{self._directory}/{address}"):

@@ -10,17 +10,18 @@ import attrs
 
 from pivot_cache.errors import ArtifactError, CacheError, LockFileError, as_cache_errors
 from pivot_cache.formats import pvt, tree
+from pivot_cache.objects import checkout
 from pivot_cache.state.scan import Scan, scan
 from pivot_core.errors import PathError, list_names
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath, is_within
 from pivot_core.values import Value
 from pivot_runtime.artifacts import kept, lock_files, records
-from pivot_runtime.artifacts.records import Record
+from pivot_runtime.artifacts.records import Record, Records
 from pivot_runtime.artifacts.stores import Stores, open_stores
-from pivot_runtime.artifacts.trackable import trackable
+from pivot_runtime.artifacts.trackable import WORKED_FROM, importable, trackable
 from pivot_runtime.context import CommandContext
-from pivot_runtime.errors import TargetError
+from pivot_runtime.errors import OccupiedError, TargetError
 from pivot_runtime.git import gitignore
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
@@ -47,6 +48,86 @@ class Tracked(Value):
     new: bool
     changed: bool
     dropped: tuple[str, ...] = ()
+
+
+def expand(patterns: Iterable[str], project: Project) -> list[str]:
+    """The paths that match patterns, relative to the command's directory: files, and directories unless ``**`` is used.
+
+    `.pvt` files, hidden ones, and files that git or Pivot works from are left out.
+
+    Raises:
+        TargetError: A pattern matches nothing.
+    """
+    import glob  # lazy
+
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        matches = [
+            name
+            for name in sorted(glob.glob(pattern, root_dir=project.cwd, recursive=True))
+            if not name.endswith(pvt.SUFFIX)
+            and os.path.basename(name) not in WORKED_FROM
+            and not ("**" in pattern and (project.cwd / name).is_dir())
+        ]
+        if not matches:
+            raise TargetError(
+                f"no data match {pattern!r}", hint="patterns are as in a shell: *, ?, [a-z], and ** for directories"
+            )
+        found |= dict.fromkeys(matches)
+    return list(found)
+
+
+def track_copy(
+    context: CommandContext, source: str, out: str, *, force: bool = False, report: Reporter = no_report
+) -> Tracked:
+    """Copy a file or directory from anywhere into the project, through the cache, and track the copy.
+
+    Data that are tracked at ``out`` are replaced. Other content there is replaced only with ``force``, and saved first
+    if it is nowhere else.
+
+    Raises:
+        TargetError: There is no such source, or its copy cannot be tracked; the error states why.
+        OccupiedError: Content that is nowhere else is in the way.
+        CacheError: A file cannot be read or written.
+    """
+    project = context.project
+    origin = project.cwd / source
+    if not origin.exists():
+        raise TargetError(f"{source} does not exist", hint="check the spelling")
+    with _alone(project, "pivot track", report), open_stores(context) as stores:
+        known = records.read(context, mending=set(_paths([out], project)))
+        there = project.cwd / out
+        if out.endswith("/") or (there.is_dir() and not _is_tracked(out, known, project)):
+            out = os.path.join(out, origin.name)
+        path = importable(out, context, known)
+        _refuse_foreign(project, path)
+        _refuse_cache(project, path, stores)
+        refuse_in_git([path], project)
+        data = project.layout.artifact(path)
+        real = os.path.realpath(origin)
+        if is_within(os.path.realpath(data), real) or is_within(os.path.realpath(project.root), real):
+            raise TargetError(f"{source} contains the place of its copy", hint="name the data in it")
+        checkout.check_place(stores.layout, path)
+        artifact = _take_in(origin, stores)
+        before = stores.look(path)
+        if before is not None and before != artifact and not kept.is_elsewhere(stores, path, before):
+            if not force:
+                raise OccupiedError(
+                    f"{project.from_cwd(path)} already exists with content that is nowhere else",
+                    hint="--force replaces it, and saves its content",
+                )
+            kept.keep(stores, path, "pivot track --out --force")
+        if checkout.blocking_file(stores.layout, path) is not None:
+            raise TargetError(f"a file is in the place of a directory of {path}", hint="move it away")
+        plan = checkout.compare({path: artifact}, {path: before})
+        checkout.apply(plan, stores.store, stores.layout, stores.settings.checkout_mode, files=stores.files)
+        done = _record(path, artifact, known.by_path.get(path), project, stores)
+        lock_files.report_ignored(context, [f"{path}{pvt.SUFFIX}"])
+        return done
+
+
+def _is_tracked(name: str, known: Records, project: Project) -> bool:
+    return any(path in known.by_path or path in known.damaged for path in map(ArtifactPath, _paths([name], project)))
 
 
 def track(

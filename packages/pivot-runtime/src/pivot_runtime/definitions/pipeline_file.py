@@ -4,7 +4,7 @@ import importlib
 import importlib.util
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from pivot_core.pipeline import Pipeline, Registration
 from pivot_core.spec import Location, StageError, base_of
 from pivot_core.stages.command import Command, make_command
 from pivot_core.stages.notebook import make_notebook
+from pivot_core.stages.param_overrides import Override
 from pivot_core.values import Value
 from pivot_runtime.errors import EngineError, ImportRequiredError, YamlError
 
@@ -38,8 +39,12 @@ class Definitions(Value):
     sources: Mapping[str, str] = attrs.field(factory=dict)
 
 
-def read_definitions(file: pathlib.Path, root: pathlib.Path, *, imports: bool = True) -> Definitions:
+def read_definitions(
+    file: pathlib.Path, root: pathlib.Path, *, imports: bool = True, overrides: Iterable[Override] = ()
+) -> Definitions:
     """Read the pipelines in a file. Exceptions of the user's modules during the import are passed on.
+
+    Of the ``overrides``, those of variables count.
 
     Raises:
         ImportRequiredError: ``imports`` is False, and an import is required.
@@ -61,7 +66,8 @@ def read_definitions(file: pathlib.Path, root: pathlib.Path, *, imports: bool = 
         document = yaml_document.parse(content.decode(), name)
     except UnicodeDecodeError:
         raise YamlError(f"{name}: this is not UTF-8") from None
-    said = read_declarations(document)
+    variables = {each.parts: _value(each) for each in overrides if each.variable}
+    said = read_declarations(document, variables)
     if imports:
         put_on_path(file, root)
     elif any(stage.command is None for stage in said.stages):
@@ -77,6 +83,26 @@ def read_definitions(file: pathlib.Path, root: pathlib.Path, *, imports: bool = 
     for stage in said.stages:
         _add(pipeline, stage, file)
     return Definitions((pipeline,), {os.fspath(file): digest_bytes(content)})
+
+
+def variable_names(file: pathlib.Path) -> list[str]:
+    """Return the names of the variables of a pipeline file that was read before."""
+    if file.name != DECLARED_FILE:
+        return []
+    from pivot_runtime.definitions import yaml_document  # lazy
+
+    try:
+        found = yaml_document.parse(safe_read.read_regular(file).decode(), file.name).data["vars"]
+    except (OSError, UnicodeDecodeError, YamlError, KeyError, TypeError):
+        return []
+    return list(found)
+
+
+def _value(override: Override) -> Any:
+    """Return the value of a variable, which is written as in the file; an empty text is a text."""
+    from pivot_runtime.definitions import yaml_document  # lazy
+
+    return yaml_document.parse(override.value, f"--var {'.'.join(override.parts)}").data if override.value else ""
 
 
 def _add(pipeline: Pipeline, stage: "Declaration", file: pathlib.Path) -> None:

@@ -28,7 +28,7 @@ class ReimportedPipeline:
         Args:
             file: The pipeline file.
             root: The project's root.
-            overrides: Overrides of parameters.
+            overrides: Overrides of parameters and variables.
             imported: Called after the user's modules have been imported.
             sources: Receives the digests of the files that are read; for imported ones, `import_from_source` does.
 
@@ -37,7 +37,8 @@ class ReimportedPipeline:
         """
         self._file = file
         self._root = root
-        described = read_definitions(file, root)
+        overrides = tuple(overrides)
+        described = read_definitions(file, root, overrides=overrides)
         imported()
         self._settled = params.ParamResolver(described.pipelines, file, root=root, overrides=overrides)
         sources |= {**described.sources, **self._settled.sources}

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pivot_runtime.artifacts.stash import OutStash
     from pivot_runtime.evaluating.observed_code import ObservedCode
     from pivot_runtime.evaluating.source_texts import SourceTexts
+    from pivot_runtime.evaluating.uncommitted import UncommittedRuns
 
 _OUT_REASONS: Final = frozenset({Reason.OUT_MISSING, Reason.OUT_MODIFIED})
 
@@ -77,6 +78,24 @@ class Session:
         self.obstacles = Obstacles(stores, context.read_set)
         self._observed_code: ObservedCode | None = None
         self._source_texts: SourceTexts | None = None
+
+    @property
+    def uncommitted(self) -> "UncommittedRuns":
+        """Return the runs that were not recorded."""
+        from pivot_runtime.evaluating.uncommitted import UncommittedRuns  # lazy
+
+        return UncommittedRuns(self.stores.layout)
+
+    def uncommitted_now(self, addresses: Iterable[str]) -> Iterator[str]:
+        """Return those stages whose outs are as their last run wrote them, which was not recorded."""
+        directory = self.stores.layout.uncommitted_dir
+        self.context.read_set.look(directory)
+        if not directory.is_dir():
+            return
+        for address in self.uncommitted.addresses().intersection(addresses):
+            found = self.uncommitted.get(address)
+            if found is not None and all(self.artifact_at(path) == out for path, out in found[0].outs.items()):
+                yield address
 
     @property
     def observed_code(self) -> "ObservedCode":

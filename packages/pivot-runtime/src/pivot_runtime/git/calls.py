@@ -10,7 +10,12 @@ import subprocess
 from collections.abc import Mapping
 from typing import IO, Final
 
-_KEPT: Final = frozenset({"GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM", "GIT_EXEC_PATH"})
+_KEPT: Final = frozenset(
+    {
+        *("GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM", "GIT_EXEC_PATH"),
+        *("GIT_ASKPASS", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_TERMINAL_PROMPT"),  # for its remotes
+    }
+)
 _SETTINGS: Final = "GIT_CONFIG_"
 """The variables that control how git behaves rather than where."""
 _TRANSPORT: Final = frozenset({"GIT_ASKPASS", "GIT_PROXY_COMMAND", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT"})

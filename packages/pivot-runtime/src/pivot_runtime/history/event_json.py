@@ -28,6 +28,18 @@ def first_line(command: str, *, time: float, pid: int) -> dict[str, Any]:
     return {"event": "began", "at": 0.0, "format": FORMAT, "time": round(time, 6), "command": command, "pid": pid}
 
 
+def stage_planned(address: str, decision: Decision, upstream: Iterable[str], *, at: float) -> dict[str, Any]:
+    """The line of a stage in the plan of a dry run: the decision, and the stages before it that would run or cannot."""
+    action = decision.verdict.value
+    fields = {"address": address, "action": action, **_decision(decision), "upstream": _texts(upstream)}
+    return {"event": "stage_planned", "at": round(at, 6), **fields}
+
+
+def plan_ended(*, seconds: float, complete: bool) -> dict[str, Any]:
+    """The last line of the plan of a dry run; it is ``complete`` if a run would have nothing to do."""
+    return {"event": "plan_ended", "at": round(seconds, 6), "seconds": round(seconds, 6), "complete": complete}
+
+
 def _line(event: events.Event) -> tuple[str, dict[str, Any]]:  # noqa: C901, PLR0911, PLR0912  # a case per event
     match event:
         case events.WaitingForGuard(pid=pid, command=command, age=age):
@@ -82,8 +94,6 @@ def _line(event: events.Event) -> tuple[str, dict[str, Any]]:  # noqa: C901, PLR
         case events.RunEnded(seconds=seconds, complete=complete, recording=recording):
             spans = [{"began": round(began, 6), "seconds": round(took, 6)} for began, took in recording]
             return "run_ended", {"seconds": round(seconds, 6), "complete": complete, "recording": spans}
-        case events.PlanEnded(seconds=seconds, complete=complete):
-            return "plan_ended", {"seconds": round(seconds, 6), "complete": complete}
         case events.RunStopped(reason=reason):
             return "run_stopped", {"reason": reason}
         case _:
@@ -105,7 +115,6 @@ type _OfStage = (
     | events.StageInputsChanged
     | events.StageFailed
     | events.StageBlocked
-    | events.StagePlanned
 )
 
 
@@ -127,12 +136,7 @@ def _stage_line(event: _OfStage) -> tuple[str, dict[str, Any]]:  # noqa: C901, P
                 **_usage(event.usage),
                 "variables": _texts(event.variables),
                 "storing": round(event.storing, 6),
-            }
-        case events.StagePlanned(decision=decision, upstream=upstream):
-            return "stage_planned", {
-                "action": decision.verdict.value,
-                **_decision(decision),
-                "upstream": _texts(upstream),
+                **({} if event.recorded else {"recorded": False}),
             }
         case events.StageUndeclared(found=found, fatal=fatal):
             return "stage_undeclared", {

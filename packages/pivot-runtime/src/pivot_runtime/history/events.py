@@ -168,7 +168,7 @@ class StageRestored(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class StageRan(Value):
-    """A stage ran, its outs are in place, and it is being recorded.
+    """A stage ran, its outs are in place, and it is being recorded unless that was not wanted.
 
     Attributes:
         address: The stage.
@@ -178,6 +178,7 @@ class StageRan(Value):
         usage: The resources that it used, if known.
         variables: The names of environment variables that it read without declaring them.
         storing: How long it took to store its outs afterwards.
+        recorded: Whether it is recorded.
     """
 
     address: str
@@ -187,6 +188,7 @@ class StageRan(Value):
     usage: ResourceUsage | None = None
     variables: tuple[str, ...] = ()
     storing: float = 0.0
+    recorded: bool = True
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -342,34 +344,6 @@ class RunStopped(Value):
     reason: str
 
 
-@attrs.frozen(eq=False, repr=False)
-class StagePlanned(Value):
-    """A run would do this with a stage.
-
-    Attributes:
-        address: The stage.
-        decision: The decision and its reasons.
-        upstream: The stages before it that would run, or cannot run.
-    """
-
-    address: str
-    decision: Decision
-    upstream: tuple[str, ...] = ()
-
-
-@attrs.frozen(eq=False, repr=False)
-class PlanEnded(Value):
-    """All stages of a dry run are planned.
-
-    Attributes:
-        seconds: The time from the start of the command.
-        complete: Whether a run would have nothing to do.
-    """
-
-    seconds: float
-    complete: bool
-
-
 type Event = (
     WaitingForGuard
     | ImportSlow
@@ -394,8 +368,6 @@ type Event = (
     | StageInputsChanged
     | StageFailed
     | StageBlocked
-    | StagePlanned
-    | PlanEnded
     | UserFileSaved
     | OutsRecached
     | Interrupted
@@ -409,7 +381,7 @@ type ImportReporter = Callable[[ImportSlow | PipelineImported], None]
 
 def seconds_since(began: float, event: Event) -> float:
     """The seconds from a command's start to an event, which occurs now; the end of a run is when that says it was."""
-    return event.seconds if isinstance(event, RunEnded | PlanEnded) else time.monotonic() - began
+    return event.seconds if isinstance(event, RunEnded) else time.monotonic() - began
 
 
 def report_waiting(report: Reporter) -> Callable[[int, str, float | None], None]:

@@ -254,7 +254,7 @@ class _Load:
         put_on_path(self._file, self._root)  # the requests are compared with the state of the process after this
         began = monotonic()
         with self._timer, self._requests, self._fork_hooks:
-            definitions = read_definitions(self._file, self._root)
+            definitions = read_definitions(self._file, self._root, overrides=self._overrides)
         seconds = monotonic() - began
         with self._recorder.paused():
             self._times = ImportTimes(began, seconds, self._timer.libraries())

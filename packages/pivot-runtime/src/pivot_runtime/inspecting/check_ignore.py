@@ -48,12 +48,13 @@ def check_ignore(context: CommandContext, paths: Iterable[str], *, with_git: boo
     for given in paths:
         path = _inside(context, given)
         rule = find(f"{path}/" if (project.root / path).is_dir() else path)
-        if rule is None or not rule.ignores:  # what is in an ignored directory cannot be included
+        if rule is None or not rule[2]:  # what is in an ignored directory cannot be included
             around = (find(f"{each}/") for each in parent_names(path))
-            rule = next((each for each in around if each is not None and each.ignores), rule)
+            rule = next((each for each in around if each is not None and each[2]), rule)
         found = IgnoreCheck(given)
         if rule is not None:
-            found = IgnoreCheck(given, rule.ignores, project.layout.ignore_file.name, rule.line, rule.pattern)
+            line, pattern, ignores = rule
+            found = IgnoreCheck(given, ignores, project.layout.ignore_file.name, line, pattern)
         if with_git and not found.ignored:
             for other in repository.ignored(project.root, [path]):
                 found = IgnoreCheck(given, ignored=True, source=other.source, line=other.line, pattern=other.pattern)

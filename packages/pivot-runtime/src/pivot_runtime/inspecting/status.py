@@ -70,6 +70,7 @@ class Status(Value):
         load_traces: The facts that the loads depended on.
         sync_state: Where the recorded artifacts are available, if the remote was asked about all of them.
         sources: The states of the sources of imported data, if they were asked.
+        uncommitted: The names of the listed stages whose outs come from a run with ``--no-commit``.
         will_be_restored: Paths that are missing because a run was killed, and that the next run restores first.
     """
 
@@ -79,6 +80,7 @@ class Status(Value):
     broken: tuple[BrokenPipeline, ...] = ()
     load_traces: tuple[LoadTrace, ...] = ()
     sync_state: "SyncState | None" = None
+    uncommitted: tuple[str, ...] = ()
     will_be_restored: tuple[ArtifactPath, ...] = ()
     sources: "tuple[SourceCheck, ...]" = ()
 
@@ -172,6 +174,7 @@ def status(context: CommandContext, targets: Iterable[str] = (), options: Status
             broken=assembly.broken,
             load_traces=assembly.load_traces,
             sync_state=sync_state,
+            uncommitted=tuple(sorted(names[each] for each in session.uncommitted_now(evaluations))),
             will_be_restored=tuple(sorted(session.will_be_restored)),
             sources=_sources(session) if options.sources else (),
         )

@@ -14,7 +14,7 @@ from pivot_core.discovery import pipelines_above
 from pivot_core.errors import DiscoveryError, PivotError
 from pivot_core.graph import Graph, refuse_contradictions, refuse_unknown_names, stages_named
 from pivot_core.paths import ArtifactPath, parent_names, touches
-from pivot_core.stages.param_overrides import Override, OverrideTarget, check
+from pivot_core.stages.param_overrides import Override
 from pivot_core.values import Value
 from pivot_runtime.config.settings import WorkerStart
 from pivot_runtime.context import CommandContext
@@ -22,7 +22,7 @@ from pivot_runtime.errors import BrokenPipeline, HostError, ImportRequiredError,
 from pivot_runtime.freshness.load_trace import LoadTrace
 from pivot_runtime.loading import stage_index
 from pivot_runtime.loading.import_reports import ImportReports
-from pivot_runtime.loading.loaded import Loaded, LoadedStage, refuse_same_names, refuse_sources
+from pivot_runtime.loading.loaded import Loaded, LoadedStage, check_overrides, refuse_same_names, refuse_sources
 from pivot_runtime.loading.snapshot import Snapshots
 from pivot_runtime.project import pipeline_files
 from pivot_runtime.project.frozen import read_frozen
@@ -159,7 +159,7 @@ def _assemble(context: CommandContext, options: LoadOptions) -> Assembly:
             _remember(context.project, loader.files)
             loader.loaded_together()
         if overrides:
-            check(overrides, _parameters(loader.files))
+            check_overrides(overrides, [(each.file, each.loaded) for each in loader.files])
         if options.static_loader is None:
             specs = {stage.spec.address: stage.spec for each in loader.files for stage in each.loaded.stages}
             refuse_unknown_names(specs.values(), specs)
@@ -479,12 +479,3 @@ class _Loader:
         written = frozenset(outs)
         deps = dict.fromkeys(path for each in files for stage in each.loaded.stages for path in stage.spec.deps)
         return [path for path in deps if path not in around and written.isdisjoint(parent_names(path))]
-
-
-def _parameters(files: Iterable[LoadedFile]) -> list[OverrideTarget]:
-    """Return the names of the parameters of each stage."""
-    return [
-        OverrideTarget(stage.spec.pipeline, stage.spec.name, tuple(stage.all_params))
-        for each in files
-        for stage in each.loaded.stages
-    ]

@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import attrs
@@ -11,7 +11,9 @@ from pivot_core.code import CodeEntry, LibraryUse, UnresolvedCode
 from pivot_core.errors import GraphError
 from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, PlotOptions, StageError, StageSpec
+from pivot_core.stages import param_overrides
 from pivot_core.stages.out_values import OutValue
+from pivot_core.stages.param_overrides import Override, OverrideTarget
 from pivot_core.values import Value
 from pivot_runtime.freshness.load_trace import LoadTrace
 
@@ -324,3 +326,22 @@ def refuse_sources(graph: "Graph", files: Iterable[Loaded], root: pathlib.Path) 
             spec = graph.stages[address]
             problem = f"its out {str(path)!r} is a source file of the pipeline"
             raise StageError(spec.name, spec.location, problem, hint="let it write to another path")
+
+
+def check_overrides(overrides: Sequence[Override], files: Sequence[tuple[pathlib.Path, Loaded]]) -> None:
+    """Check that some stage has each parameter, and some ``pivot.yaml`` each variable, that the command line sets.
+
+    Raises:
+        ParamError: None has it, or the stages of several pipelines do.
+    """
+    stages = [
+        OverrideTarget(stage.spec.pipeline, stage.spec.name, tuple(stage.all_params))
+        for _, loaded in files
+        for stage in loaded.stages
+    ]
+    param_overrides.check(overrides, stages)
+    if any(each.variable for each in overrides):
+        from pivot_runtime.definitions.pipeline_file import variable_names  # lazy
+
+        names = {name for file, _ in files for name in variable_names(file)}
+        param_overrides.check_variables(overrides, names)

@@ -27,8 +27,8 @@ def load(file: pathlib.Path, root: pathlib.Path, overrides: Sequence[str]) -> Lo
 
 
 def _stages(file: pathlib.Path, root: pathlib.Path, overrides: Sequence[str]) -> Iterator[LoadedStage]:
-    pipelines = read_definitions(file, root, imports=False).pipelines
     meant = [Override.parse(text) for text in overrides]
+    pipelines = read_definitions(file, root, imports=False, overrides=meant).pipelines
     settled = params.ParamResolver(pipelines, file, root=root, overrides=meant)
     base = base_of(file, root)
     commands = shell_code.all_shell_inputs(pipelines, base=base, root=str(root))

@@ -10,6 +10,7 @@ import attrs
 from pivot_cache.errors import CacheError, cache_error
 from pivot_cache.layout import Layout
 from pivot_cache.maintenance.gc import GcResult, Progress, collect, undo_newest
+from pivot_cache.maintenance.gc_limits import Limits
 from pivot_cache.maintenance.gc_plan import Cache, GcPlan, Retention, prepare
 from pivot_core.lock import Artifact
 from pivot_core.progress import no_progress
@@ -41,6 +42,8 @@ class GcOptions(Value):
         all_projects: Whether to keep what the other projects that use this cache need.
         only_this_project: Whether to ignore the other projects.
         skip_damaged: Whether to continue without unreadable files.
+        max_size: The size in bytes down to which unneeded objects, and then those of recent runs, are removed.
+        unused_ns: The time for which an object must not have been used to be removed.
     """
 
     keep_since_ns: int | None = None
@@ -48,6 +51,8 @@ class GcOptions(Value):
     all_projects: bool = False
     only_this_project: bool = False
     skip_damaged: bool = False
+    max_size: int | None = None
+    unused_ns: int | None = None
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -125,7 +130,9 @@ def _rules(stores: Stores, options: GcOptions) -> Retention:
     settings = stores.settings
     keep_runs_ns = settings.keep_runs_days * _DAY_NS if options.keep_since_ns is None else options.keep_since_ns
     trash_ns = settings.trash_days * _DAY_NS if options.trash_ns is None else options.trash_ns
-    return Retention(time.time_ns(), keep_runs_ns, trash_ns)
+    limited = options.max_size is not None or options.unused_ns is not None
+    limits = Limits(options.max_size, options.unused_ns) if limited else None
+    return Retention(time.time_ns(), keep_runs_ns, trash_ns, limits)
 
 
 def _users(layout: Layout, options: GcOptions) -> tuple[list[pathlib.Path], list[User]]:

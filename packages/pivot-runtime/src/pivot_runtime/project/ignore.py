@@ -4,29 +4,11 @@ import pathlib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-import attrs
-
 from pivot_cache.files.safe_read import read_regular
-from pivot_core.values import Value
 from pivot_runtime.errors import EngineError
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
-
-
-@attrs.frozen(eq=False, repr=False)
-class IgnoreRule(Value):
-    """The pattern that decides about a path: the last one that matches it.
-
-    Attributes:
-        line: Its line in the file, from 1.
-        pattern: Its text.
-        ignores: Whether it ignores the path; otherwise it begins with ``!``.
-    """
-
-    line: int
-    pattern: str
-    ignores: bool
 
 
 def ignored(file: pathlib.Path, more: tuple[str, ...] = ()) -> Callable[[str], bool]:
@@ -43,8 +25,10 @@ def ignored(file: pathlib.Path, more: tuple[str, ...] = ()) -> Callable[[str], b
     return _parsed(file, lines).match_file
 
 
-def rules(file: pathlib.Path) -> Callable[[str], IgnoreRule | None]:
+def rules(file: pathlib.Path) -> Callable[[str], tuple[int, str, bool] | None]:
     """Return a function that finds the pattern that decides about a path; paths are as in `ignored`.
+
+    Its result is the line of the last pattern that matches, the pattern, and whether it ignores the path.
 
     Raises:
         EngineError: The file cannot be read, or one of its lines is not a pattern.
@@ -52,12 +36,12 @@ def rules(file: pathlib.Path) -> Callable[[str], IgnoreRule | None]:
     lines = {number: line for number, line in enumerate(_lines(file), 1) if line}
     spec, numbers = _parsed(file, lines.values()), list(lines)
 
-    def find(path: str) -> IgnoreRule | None:
+    def find(path: str) -> tuple[int, str, bool] | None:
         found = spec.check_file(path)
         if found.index is None:
             return None
         number = numbers[found.index]
-        return IgnoreRule(number, lines[number], bool(found.include))
+        return number, lines[number], bool(found.include)
 
     return find
 

@@ -7,14 +7,15 @@ import attrs
 
 from pivot_cache.formats import lock_file
 from pivot_core.decide import Reason
-from pivot_core.lock import StageLock
+from pivot_core.lock import Artifact, Inputs, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
+from pivot_core.spec import StageSpec
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files
 from pivot_runtime.artifacts.outs_in_git import IgnoredOuts
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import NotAcceptedError
-from pivot_runtime.evaluating.evaluate import Evaluation
+from pivot_runtime.evaluating.evaluate import Evaluation, with_variables
 from pivot_runtime.evaluating.session import Session, open_session
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
@@ -51,7 +52,7 @@ def accept(
 ) -> Accepted:
     """Record the outs that are in the workspace as the results of the targets; of all stages if there are none.
 
-    Nothing is recorded unless all can be.
+    Nothing is recorded unless all can be. Outs of a run with ``--no-commit`` are recorded as the results of that run.
 
     Args:
         context: The context of the command.
@@ -86,13 +87,19 @@ def accept(
                 unchanged.append(names[address])
             else:
                 stale[address] = evaluation
+        runs = {
+            address: run
+            for address, evaluation in stale.items()
+            if (run := _uncommitted_run(session, evaluation)) is not None
+        }
         for address, evaluation in stale.items():
-            _check(names[address], evaluation, _changed_deps(session, evaluation), accepted=stale, force=force)
+            changed = () if address in runs else _changed_deps(session, evaluation)
+            _check(names[address], evaluation, changed, accepted=stale, force=force or address in runs)
         ignored_outs = IgnoredOuts(context, session.graph.stages)
         with lock_files.reporting_ignored(context):
             for address, evaluation in stale.items():
                 ignored_outs.before_recording(evaluation.stage.spec, evaluation.lock)
-                _record(session, evaluation, reason or "accepted without a run")
+                _record(session, evaluation, reason or "accepted without a run", runs.get(address))
                 done.append(names[address])
             ignored_outs.report_tracked()
             session.retire()
@@ -140,14 +147,44 @@ def _check(
         )
 
 
-def _record(session: Session, evaluation: Evaluation, reason: str) -> None:
+def _uncommitted_run(session: Session, evaluation: Evaluation) -> tuple[Inputs, RunRecord] | None:
+    """The run of a stage that was not recorded, with its inputs, if they and its outs are still the same."""
+    spec = evaluation.stage.spec
+    found = session.uncommitted.get(spec.address)
+    if found is None:
+        return None
+    record, variables = found
+    inputs = attrs.evolve(evaluation.observation.inputs, deps=_deps(session, spec))
+    observation, _ = with_variables(attrs.evolve(evaluation.observation, inputs=inputs), evaluation.stage, variables)
+    same = all(session.artifact_at(path) == artifact for path, artifact in record.outs.items())
+    return (observation.inputs, record) if same and observation.inputs.key() == record.key else None
+
+
+def _deps(session: Session, spec: StageSpec) -> dict[ArtifactPath, Artifact]:
+    counted = (path for path in spec.deps if path not in spec.uncounted)
+    return {path: artifact for path in counted if (artifact := session.artifact_at(path)) is not None}
+
+
+def _record(session: Session, evaluation: Evaluation, reason: str, run: tuple[Inputs, RunRecord] | None = None) -> None:
     stage, spec = evaluation.stage, evaluation.stage.spec
     outs = Outs(session).store(spec)
     session.store.persist(*(outs[out.path] for out in spec.outs if out.cache))  # no run can make them again
-    counted = (path for path in spec.deps if path not in spec.uncounted)
-    deps = {path: artifact for path in counted if (artifact := session.artifact_at(path)) is not None}
-    inputs = attrs.evolve(evaluation.observation.inputs, deps=deps)
-    ran_at = None if spec.ttl is None else int(time.time())
-    lock = StageLock(inputs, outs, stage.libraries, reason, ran_at, stage.uncounted_params)
+    if run is None:
+        inputs = attrs.evolve(evaluation.observation.inputs, deps=_deps(session, spec))
+        lock = StageLock(
+            inputs,
+            outs,
+            stage.libraries,
+            reason,
+            None if spec.ttl is None else int(time.time()),
+            stage.uncounted_params,
+        )
+    else:
+        inputs, record = run
+        inputs = attrs.evolve(inputs, observed=record.observed)
+        lock = StageLock(inputs, outs, stage.libraries, ran_at=record.ran_at, uncounted_params=stage.uncounted_params)
+        if not any(out.incremental for out in spec.outs):
+            session.runs.put(attrs.evolve(record, outs=outs))
+    session.uncommitted.forget(spec.address)
     lock_file.write(session.stores.layout.lock_file(spec.address), lock)
     session.source_texts.remember(stage)

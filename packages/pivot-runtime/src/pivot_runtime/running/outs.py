@@ -92,6 +92,10 @@ class Outs:
         """Remove the previous outs of a stage that has succeeded."""
         self._out_stash.drop(address)
 
+    def leave(self, address: str) -> None:
+        """Remove the previous outs of a stage whose new ones are not recorded."""
+        self._out_stash.leave(address)
+
     def recache(self, out: OutSpec, recorded: Mapping[ArtifactPath, Artifact]) -> bool:
         """Store an out again that is as recorded, and that the cache has lost; returns whether it was stored.
 
@@ -108,8 +112,10 @@ class Outs:
         """The outs that are not there."""
         return [out.path for out in spec.outs if not os.path.exists(self._layout.artifact_path(out.path))]
 
-    def store(self, spec: StageSpec) -> dict[ArtifactPath, Artifact]:
+    def store(self, spec: StageSpec, *, commit: bool = True) -> dict[ArtifactPath, Artifact]:
         """Store the outs of a stage in the cache, but for those that are declared not to be cached; returns all.
+
+        Without ``commit``, none is stored.
 
         The bytes of small ones may wait in memory until `ObjectStore.write_pending`, so that the stages that depend on
         this one start sooner.
@@ -119,10 +125,10 @@ class Outs:
         """
         for out in spec.outs:
             self._check_kind(out)
-        return {out.path: self._store(out) for out in spec.outs}
+        return {out.path: self._store(out, commit=commit) for out in spec.outs}
 
-    def _store(self, out: OutSpec) -> Artifact:
-        if out.cache:
+    def _store(self, out: OutSpec, *, commit: bool) -> Artifact:
+        if out.cache and commit:
             artifact = self._session.ingest(out.path, later=True)
             self._unnamed.record_named(artifact)
             return artifact

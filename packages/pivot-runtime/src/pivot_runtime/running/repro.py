@@ -61,6 +61,8 @@ class RunOptions(Value):
         wait: Wait for another command that works on the project.
         show_output: Report what stages print immediately.
         trace_io: Watch with strace what stages open.
+        ignore_errors: After a failure, go on with the stages that depend on it, and leave its outs if it wrote all.
+        no_commit: Store and record nothing; `pivot commit` can do that later.
         owns_children: This process has no children but those of the run.
         in_process: Run the stages in this process, one after the other.
         debugger: With `in_process`: given the place in the user's code where a stage has failed.
@@ -75,6 +77,8 @@ class RunOptions(Value):
     wait: bool = True
     show_output: bool = False
     trace_io: bool = False
+    ignore_errors: bool = False
+    no_commit: bool = False
     owns_children: bool = False
     in_process: bool = False
     debugger: "Debugger | None" = None

@@ -120,7 +120,8 @@ class Runner:
             logs.prune(self._layout.logs_dir)
         if self._recached:
             self._report(events.OutsRecached(tuple(self._recached)))
-        self._session.retire()
+        if not self._options.no_commit:
+            self._session.retire()
         if self._flusher is not None:
             self._ignored_outs.report_tracked()
         self._result.seconds = time.monotonic() - self._session.context.began
@@ -200,6 +201,10 @@ class Runner:
         from pivot_runtime.executors.strict_io import StrictIO  # lazy
 
         return StrictIO(self._session, self._report)
+
+    @functools.cached_property
+    def _has_uncommitted(self) -> bool:
+        return self._layout.uncommitted_dir.is_dir()
 
     @functools.cached_property
     def _jobs(self) -> int:
@@ -299,10 +304,23 @@ class Runner:
         observation, variables = with_variables(run.observation, self._session.stages[address], finished.seen.variables)
         ran_at = None if self._graph.stages[address].ttl is None else run.ran_at
         record = RunRecord(observation.inputs.key(), outs, finished.observed, ran_at)
-        self._unrecorded.append((address, run.lock, observation, record))
+        if self._options.no_commit:
+            self._outs.leave(address)
+            self._session.uncommitted.put(address, record, finished.seen.variables)
+        else:
+            self._unrecorded.append((address, run.lock, observation, record))
         if self._may_hold:
             self._report.hold()
-        ran = events.StageRan(address, run.decision, seconds, finished.incomplete, usage, variables, run.storing)
+        ran = events.StageRan(
+            address,
+            run.decision,
+            seconds,
+            finished.incomplete,
+            usage,
+            variables,
+            run.storing,
+            recorded=not self._options.no_commit,
+        )
         self._settle(address, StageOutcome.RAN, ran)
 
     def _store_outs(self, finished: "Finished") -> tuple[tuple[str, ...], dict[ArtifactPath, Artifact]]:
@@ -333,7 +351,7 @@ class Runner:
 
     def _timed_store(self, address: str) -> dict[ArtifactPath, Artifact]:
         began = time.monotonic()
-        outs = self._outs.store(self._graph.stages[address])
+        outs = self._outs.store(self._graph.stages[address], commit=not self._options.no_commit)
         self._running[address].storing = time.monotonic() - began
         return outs
 
@@ -379,6 +397,8 @@ class Runner:
         replaced = {path: observation.outs[path] for path in plan.replace}
         self._outs.save_user_files(replaced, lock)
         checkout.apply(plan, stores.store, self._layout, stores.settings.checkout_mode, files=stores.files)
+        if self._options.no_commit:
+            return
         for out in self._graph.stages[address].outs:
             if self._outs.recache(out, record.outs):
                 self._recached.append(out.path)
@@ -397,12 +417,18 @@ class Runner:
 
             self._flusher = RecordFlusher(self._session.stores, since=self._began)
         self._flusher.add(record, inputs.outs, file)
+        if self._has_uncommitted:
+            self._session.uncommitted.forget(address)
         self._session.source_texts.remember(self._session.stages[address])
 
     def _fail(self, finished: "Finished", failure: _StageFailure) -> None:
         address, summary, hint = finished.address, failure.summary, failure.hint
         run = self._running[address]
-        lost = self._outs.put_back(self._graph.stages[address])
+        if self._options.ignore_errors and not run.retries and not self._outs.missing(self._graph.stages[address]):
+            lost = []
+            self._outs.leave(address)
+        else:
+            lost = self._outs.put_back(self._graph.stages[address])
         if run.retries and not failure.final and not lost and self._start_again(address):
             run.retries -= 1
             self._report(events.StageRetried(address, finished.seconds, summary, run.retries))
@@ -435,6 +461,9 @@ class Runner:
         return True
 
     def _skip_dependents(self, address: str) -> None:
+        if self._options.ignore_errors:
+            self._plan.done(address)
+            return
         for blocked in self._plan.fail(address):
             self._result.blocked.add(blocked)
             self._report(events.StageBlocked(blocked, address))

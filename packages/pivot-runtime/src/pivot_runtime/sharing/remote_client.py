@@ -1,7 +1,8 @@
 """Client of a remote: asks which artifacts it has, and transfers them to and from a project's cache."""
 
 from collections.abc import Callable, Collection, Iterable
-from typing import Self
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, Self
 
 import attrs
 
@@ -13,6 +14,9 @@ from pivot_core.lock import Artifact, RunRecord
 from pivot_core.progress import no_progress
 from pivot_core.values import Value
 from pivot_runtime.artifacts.stores import Stores
+
+if TYPE_CHECKING:
+    from pivot_cache.remotes.gc import RemoteGcResult, RemotePlan
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -120,6 +124,26 @@ class RemoteClient:
         """Forget what is known of the remote, after somebody has deleted objects there."""
         if self._options.known is not None:
             self._options.known.forget(self._remote.identity)
+
+    def plan_gc(self, needed: AbstractSet[str], *, before_s: float) -> "RemotePlan":
+        """Plan to delete the objects that are not needed, and that were uploaded before a time in s since the epoch.
+
+        Raises:
+            RemoteError: The remote does not answer, or cannot list its objects with their ages.
+        """
+        from pivot_cache.remotes import gc  # lazy
+
+        return gc.plan(needed, self._remote, self._store, self._options, before_s=before_s)
+
+    def delete(self, planned: "RemotePlan") -> "RemoteGcResult":
+        """Delete the objects of a plan.
+
+        Raises:
+            RemoteError: The remote cannot be opened.
+        """
+        from pivot_cache.remotes import gc  # lazy
+
+        return gc.delete(planned, self._remote, self._options)
 
     def push_runs(self, runs: Iterable[RunRecord]) -> int:
         """Upload run records; return the number of new ones."""

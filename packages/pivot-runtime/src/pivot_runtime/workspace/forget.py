@@ -95,7 +95,7 @@ def _runs_of(stores: Stores, outs: set[ArtifactPath]) -> Iterator[str]:
 def _selected(context: CommandContext, targets: Iterable[str], recorded: frozenset[str]) -> frozenset[str]:
     """The addresses of the stages that the targets mean."""
     project = context.project
-    graph = Graph.build(_bare(address) for address in sorted(recorded | set(stage_index.known(project.root))))
+    graph = Graph.build(bare_stage(address) for address in sorted(recorded | set(stage_index.known(project.root))))
     wanted: set[str] = set()
     for target in targets:
         found = named(target, graph)
@@ -109,6 +109,7 @@ def _selected(context: CommandContext, targets: Iterable[str], recorded: frozens
     return frozenset(wanted)
 
 
-def _bare(address: str) -> StageSpec:
+def bare_stage(address: str) -> StageSpec:
+    """A stage of which only the address is known."""
     pipeline, _, name = address.partition(".")
     return StageSpec(name, pipeline, "", Location(address, 1))

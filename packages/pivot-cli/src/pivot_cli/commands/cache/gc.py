@@ -19,6 +19,7 @@ _EXAMPLES: Final = """\b
 Examples:
   pivot cache gc --dry-run        Show what would be removed.
   pivot cache gc --keep-since 7d  Keep the results of a week only.
+  pivot cache gc --max-size 50GB  Remove the least recently used.
   pivot cache gc --undo           Bring back what was removed last.
 """
 
@@ -37,6 +38,15 @@ Examples:
     metavar="AGE",
     help="Delete objects that have been in the trash for this long.  [default: cache.trash_days, 14d]",
 )
+@click.option(
+    "--max-size",
+    callback=options.size,
+    metavar="SIZE",
+    help="Remove only until the cache has this size; also results of recent runs if that is not enough.",
+)
+@click.option(
+    "--older-than", callback=options.age, metavar="AGE", help="Remove only what has not been used for this long."
+)
 @click.option("--undo", is_flag=True, help="Bring back the objects that were last moved to the trash.")
 @click.option("--all-projects", is_flag=True, help="Also keep objects that other projects sharing this cache need.")
 @click.option("--only-this-project", is_flag=True, help="Ignore other projects that share this cache.")
@@ -47,6 +57,8 @@ def command(  # noqa: PLR0913  # one parameter per option
     dry_run: bool,
     keep_since: int | None,
     grace: int | None,
+    max_size: int | None,
+    older_than: int | None,
     undo: bool,
     all_projects: bool,
     only_this_project: bool,
@@ -57,8 +69,13 @@ def command(  # noqa: PLR0913  # one parameter per option
 
     Objects are kept if a lock file or a .pvt file in the workspace or in any git ref, stash, index or worktree names
     them, or if a run of the last 30 days wrote them. All others move to the trash, and the same command deletes them
-    after 14 days. AGE is a number with s, m, h, d or w.
+    after 14 days. AGE is a number with s, m, h, d or w; SIZE is a number with kB, MB, GB or TB.
+
+    With --max-size or --older-than, the least recently used objects go first, and no more than necessary. Objects that
+    lock files or .pvt files name always stay, even if the cache is larger then.
     """
+    if undo and (max_size is not None or older_than is not None):
+        raise click.UsageError("--undo goes without --max-size and --older-than")
     if undo and dry_run:
         raise click.UsageError("--undo and --dry-run exclude each other")
     if all_projects and only_this_project:
@@ -66,12 +83,14 @@ def command(  # noqa: PLR0913  # one parameter per option
     context = command_context()
     if undo:
         return _undo(context, as_json=as_json)
-    gc_options = GcOptions(keep_since, grace, all_projects, only_this_project, skip_damaged)
+    gc_options = GcOptions(
+        keep_since, grace, all_projects, only_this_project, skip_damaged, max_size=max_size, unused_ns=older_than
+    )
     with signals.raise_on_termination(), ObjectProgress("collecting") as progress:
         done = gc.gc(
             context, gc_options, dry_run=dry_run, report=RunLines(), progress=lambda _, count: progress(0, count, 0)
         )
-    for line in cache.gc_notes(done):
+    for line in cache.gc_notes(done, max_size):
         console.note(line)
     if as_json:
         console.data(json.dumps(cache.gc_json(done), indent=2))

@@ -1,0 +1,176 @@
+"""`pivot clean`: removes the outs of recorded runs from the workspace, and keeps everything that would be lost."""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Collection, Iterable, Mapping
+
+import attrs
+
+from pivot_cache.errors import ArtifactError, CacheError, as_cache_errors
+from pivot_cache.state.scan import leads_to_object
+from pivot_core.graph import Graph
+from pivot_core.lock import Artifact
+from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
+from pivot_runtime.artifacts import kept, records
+from pivot_runtime.artifacts.records import Record
+from pivot_runtime.artifacts.stores import Stores, open_stores
+from pivot_runtime.context import CommandContext
+from pivot_runtime.errors import TargetError
+from pivot_runtime.history import events
+from pivot_runtime.history.events import Reporter, no_report
+from pivot_runtime.loading import stage_index
+from pivot_runtime.project.guard import guarded
+from pivot_runtime.project.targets import named
+from pivot_runtime.workspace.forget import bare_stage
+
+
+@attrs.frozen(eq=False, repr=False)
+class CleanPlan(Value):
+    """The outs to remove, or that were removed.
+
+    Attributes:
+        remove: Their sizes in bytes, by path.
+        kept: The outs that stay, with the reason.
+        saved: Those of ``remove`` whose content is saved in the cache before, with its digest once it is.
+    """
+
+    remove: Mapping[ArtifactPath, int]
+    kept: Mapping[ArtifactPath, str]
+    saved: Mapping[ArtifactPath, str]
+
+
+def plan(context: CommandContext, targets: Iterable[str] = (), *, force: bool = False) -> CleanPlan:
+    """Find the outs of the targets that can be removed; without targets, of all recorded stages.
+
+    No pipeline is loaded. With ``force``, outs that are nowhere else are also removed, after they are saved.
+
+    Raises:
+        TargetError: A target is unknown, or is tracked data.
+    """
+    with open_stores(context) as stores:
+        return _plan(context, stores, list(targets), force=force)
+
+
+def clean(
+    context: CommandContext,
+    targets: Iterable[str] = (),
+    *,
+    force: bool = False,
+    only: Collection[ArtifactPath],
+    report: Reporter = no_report,
+) -> CleanPlan:
+    """Remove those outs of a `plan` that the user has agreed to, and that can still be removed.
+
+    Args:
+        context: The context of the command.
+        targets: As in `plan`.
+        force: As in `plan`.
+        only: The paths that may be removed.
+        report: Called before waiting for another command.
+
+    Raises:
+        TargetError: A target is unknown, or is tracked data.
+        CacheError: An out cannot be saved or removed; those removed before stay removed.
+    """
+    guard = guarded(context.project.layout.guard_file, "pivot clean", events.report_waiting(report))
+    with guard, open_stores(context) as stores:
+        planned = _plan(context, stores, list(targets), force=force)
+        removed, saved = {}, {}
+        for path, size in planned.remove.items():
+            if path not in only:
+                continue
+            if path in planned.saved:
+                saved[path] = kept.keep(stores, path, "pivot clean --force").digest
+            _remove(stores, path)
+            removed[path] = size
+        return CleanPlan(removed, planned.kept, saved)
+
+
+def _plan(context: CommandContext, stores: Stores, targets: list[str], *, force: bool) -> CleanPlan:
+    remove: dict[ArtifactPath, int] = {}
+    stays: dict[ArtifactPath, str] = {}
+    saved: dict[ArtifactPath, str] = {}
+    for record in _selected(context, targets):
+        path = record.path
+        if not os.path.lexists(stores.layout.artifact(path)):
+            continue
+        reason = _foreign(stores, path)
+        try:
+            found = None if reason else stores.look(path)
+        except ArtifactError as error:
+            found, reason = None, str(error)
+        if found is None:
+            stays[path] = reason or "it cannot be read"
+            continue
+        reason = _only_here(stores, record, found)
+        if reason and not force:
+            stays[path] = reason
+            continue
+        remove[path] = found.size
+        if reason:
+            saved[path] = ""
+    return CleanPlan(remove, stays, saved)
+
+
+def _selected(context: CommandContext, targets: list[str]) -> list[Record]:
+    """The recorded outs of the targets; a stage that is known but has no record selects nothing."""
+    known = records.read(context)
+    if not targets:
+        return [record for record in known.by_path.values() if not record.tracked]
+    recorded = set(known.addresses)
+    unrecorded = [address for address in stage_index.known(context.project.root) if address not in recorded]
+    graph = Graph.build(map(bare_stage, unrecorded))
+    found: dict[ArtifactPath, Record] = {}
+    for target in targets:
+        try:
+            selected = known.select([target], context.project)
+        except TargetError:
+            if not named(target, graph):
+                raise
+            continue
+        for record in selected:
+            if record.tracked:
+                raise TargetError(
+                    f"{record.path} is tracked data, not an out of a stage", hint="name stages, or outs of stages"
+                )
+            found[record.path] = record
+    return [record for _, record in sorted(found.items())]
+
+
+def _foreign(stores: Stores, path: ArtifactPath) -> str:
+    """Why a path may belong to something else than the out; empty if it does not."""
+    file, root = stores.layout.artifact(path), stores.layout.root
+    if file.is_symlink() and not leads_to_object(os.fspath(file)):
+        return "it is a symbolic link that no run has created"
+    around = os.path.relpath(os.path.realpath(file.parent), os.path.realpath(root))
+    if around.split(os.sep)[0] == os.pardir:
+        return "it is behind a symbolic link that leads out of the project"
+    return ""
+
+
+def _only_here(stores: Stores, record: Record, found: Artifact) -> str:
+    """Why content would be lost with an out; empty if a run wrote it, and the cache has all of it."""
+    try:
+        if kept.is_elsewhere(stores, record.path, found) and not kept.is_arranged(stores, found):
+            return ""
+    except CacheError as error:
+        return str(error)
+    if found != record.artifact:
+        return "it is not as the last run wrote it"
+    return "the cache does not have it" if record.cache else "it is for git, and the cache does not have it"
+
+
+def _remove(stores: Stores, path: ArtifactPath) -> None:
+    """Remove the files that were looked at; what somebody adds to a directory meanwhile stays."""
+    file = stores.layout.artifact(path)
+    with as_cache_errors("remove", file):
+        if file.is_symlink() or not file.is_dir():
+            file.unlink(missing_ok=True)
+            return
+        for name in stores.files.tree(file).files:
+            (file / name).unlink(missing_ok=True)
+        for directory, _, _ in os.walk(file, topdown=False):
+            with contextlib.suppress(OSError):  # something was added to it
+                pathlib.Path(directory).rmdir()

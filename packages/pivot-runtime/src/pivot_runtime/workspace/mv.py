@@ -1,0 +1,159 @@
+"""`pivot mv`: moves tracked data to another path, with its `.pvt` file and its line in the `.gitignore`."""
+
+import errno
+import os
+import pathlib
+import shutil
+
+import attrs
+
+from pivot_cache.errors import as_cache_errors
+from pivot_cache.formats import pvt
+from pivot_cache.state.scan import leads_to_object
+from pivot_core.errors import PathError
+from pivot_core.paths import ArtifactPath, is_within, touches
+from pivot_core.values import Value
+from pivot_runtime.artifacts import kept, lock_files, records
+from pivot_runtime.artifacts.records import Record, Records
+from pivot_runtime.artifacts.stores import open_stores
+from pivot_runtime.artifacts.trackable import importable
+from pivot_runtime.context import CommandContext
+from pivot_runtime.errors import TargetError
+from pivot_runtime.git import gitignore
+from pivot_runtime.history import events
+from pivot_runtime.history.events import Reporter, no_report
+from pivot_runtime.project.guard import guarded
+from pivot_runtime.project.project import Project
+
+
+@attrs.frozen(eq=False, repr=False)
+class Moved(Value):
+    """The result of a move.
+
+    Attributes:
+        old: The path before.
+        new: The path now.
+        readers: The stages whose last run read the data, which still name the old path.
+    """
+
+    old: ArtifactPath
+    new: ArtifactPath
+    readers: tuple[str, ...]
+
+
+def mv(context: CommandContext, old: str, new: str, *, report: Reporter = no_report) -> Moved:
+    """Move tracked data; if a directory is at the new path, into it.
+
+    The new record is written first, then the data are renamed, and then the old record is removed. So a command that is
+    killed loses nothing, and can be repeated.
+
+    Raises:
+        TargetError: The old path is not tracked, or the new one is taken or cannot be tracked.
+        CacheError: A file cannot be written, moved or removed.
+    """
+    project = context.project
+    guard = guarded(project.layout.guard_file, "pivot mv", events.report_waiting(report))
+    with guard, open_stores(context) as stores:
+        known = records.read(context)
+        record = _tracked(old, known, project)
+        path = _destination(new, record, known, context)
+        source, target = project.layout.artifact(record.path), project.layout.artifact(path)
+        with as_cache_errors("create", target.parent):
+            target.parent.mkdir(parents=True, exist_ok=True)
+        recorded = pvt.read_data(_pvt_file(source), f"{record.path}{pvt.SUFFIX}")
+        pvt.write(_pvt_file(target), recorded.artifact, recorded.source)
+        gitignore.add(target.parent, target.name)
+        if os.path.lexists(source):
+            with as_cache_errors("move", source):
+                _rename(source, target)
+        gitignore.remove(source.parent, source.name)
+        with as_cache_errors("remove", _pvt_file(source)):
+            _pvt_file(source).unlink(missing_ok=True)
+        kept.record_tracked(stores, path, record.artifact)
+        lock_files.report_ignored(context, [f"{path}{pvt.SUFFIX}"])
+        readers = [spec.address for spec in known.specs if any(touches(dep, record.path) for dep in spec.deps)]
+        return Moved(record.path, path, tuple(readers))
+
+
+def _tracked(name: str, known: Records, project: Project) -> Record:
+    try:
+        path = project.path(name)
+    except PathError as error:
+        raise TargetError(str(error), hint=error.hint or "name tracked data: see 'pivot status'") from None
+    record = known.by_path.get(ArtifactPath(path)) if path else None
+    if record is None:
+        damaged = known.damaged_at(name, project)
+        if damaged is not None:
+            raise known.damaged[damaged]
+        around = next((each.path for each in known.tracked if path and is_within(path, each.path)), None)
+        hint = "name tracked data: see 'pivot status'"
+        if around is not None:
+            hint = f"it is in {around}, which is tracked: move it as you like, and repeat 'pivot track {around}'"
+        raise TargetError(f"{path or name} is not tracked", hint=hint)
+    if record.address is not None:
+        raise TargetError(
+            f"{path} is an out of {record.address}, not tracked data",
+            hint="change the path where the stage declares it",
+        )
+    return record
+
+
+def _destination(new: str, record: Record, known: Records, context: CommandContext) -> ArtifactPath:
+    """The new path, at which nothing is, or what an earlier command that was killed has put there."""
+    project, name = context.project, record.path.rpartition("/")[2]
+    directory = project.cwd / new
+    if new.endswith("/") or (directory.is_dir() and not directory.is_symlink()):
+        new = os.path.join(new, name)
+    unfinished = _unfinished(new, record, known, project)
+    leaving = {record.path} if unfinished is None else {record.path, unfinished}
+    others = {path: each for path, each in known.by_path.items() if path not in leaving}
+    path = importable(new, context, attrs.evolve(known, by_path=others))
+    if is_within(path, record.path):
+        raise TargetError(f"{record.path} cannot be moved into itself", hint="name a path outside it")
+    source, target = project.layout.artifact(record.path), project.layout.artifact(path)
+    if os.path.lexists(target) and (unfinished is None or os.path.lexists(source)):
+        raise TargetError(f"{path} already exists", hint="name another path, or move it away")
+    if unfinished is None and os.path.lexists(_pvt_file(target)):
+        raise TargetError(f"{path}{pvt.SUFFIX} already exists", hint="name another path, or move it away")
+    return path
+
+
+def _unfinished(new: str, record: Record, known: Records, project: Project) -> ArtifactPath | None:
+    """The new path if the same data are recorded there, and either not there or no longer at the old path."""
+    try:
+        path = ArtifactPath(project.path(new))
+    except PathError:
+        return None
+    there = known.by_path.get(path)
+    if path == record.path or there is None or not there.tracked or there.artifact != record.artifact:
+        return None
+    files = [project.layout.artifact(each) for each in (record.path, path)]
+    return None if all(map(os.path.lexists, files)) else path
+
+
+def _pvt_file(data: pathlib.Path) -> pathlib.Path:
+    return data.with_name(data.name + pvt.SUFFIX)
+
+
+def _rename(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Move a file, a directory, or a link, which then still leads to the same place."""
+    if source.is_symlink() and not leads_to_object(os.fspath(source)) and not os.path.isabs(source.readlink()):
+        target.symlink_to(os.path.relpath(source.parent / source.readlink(), target.parent))
+        source.unlink()
+        return
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        copy = target.with_name(f".{target.name}.moving")
+        if source.is_dir() and not source.is_symlink():
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(source, copy, symlinks=True)
+            copy.rename(target)
+            shutil.rmtree(source)
+        else:
+            copy.unlink(missing_ok=True)
+            shutil.copy2(source, copy, follow_symlinks=False)
+            copy.rename(target)
+            source.unlink()
