@@ -122,7 +122,8 @@ class Parquet(_Columnar):
 
     def _read_arrow(self, path: pathlib.Path) -> Any:
         parquet = require("pyarrow.parquet", self._name)
-        return parquet.read_table(str(path), columns=self._columns, partitioning=None)
+        indexed = self.frame in (None, "pandas")  # the index of a frame is read with any of its columns
+        return parquet.read_table(str(path), columns=self._columns, partitioning=None, use_pandas_metadata=indexed)
 
     def _write_polars(self, frame: Any, path: pathlib.Path) -> None:
         kind = "uncompressed" if self.compression == "none" else self.compression
