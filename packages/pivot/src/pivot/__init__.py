@@ -9,9 +9,10 @@ from pivot_core.params import Secret, StageParams, Uncounted
 from pivot_core.pipeline import Pipeline
 from pivot_core.stages.annotations import Dep, DirectoryOut, IncrementalOut, Metric, Out, PlaceholderDep, Plot
 from pivot_core.stages.command import Command, command
-from pivot_core.stages.notebook import Notebook, notebook
 
 if TYPE_CHECKING:
+    from pivot_core.stages.notebook import Notebook as Notebook
+    from pivot_core.stages.notebook import notebook as notebook
     from pivot_runtime.errors import OutUnavailableError as OutUnavailableError
     from pivot_runtime.errors import PivotWarning as PivotWarning
     from pivot_runtime.errors import RunFailedError as RunFailedError
@@ -31,7 +32,6 @@ __all__ = [
     "DirectoryOut",
     "IncrementalOut",
     "Metric",
-    "Notebook",
     "Out",
     "Pipeline",
     "PivotError",
@@ -42,10 +42,11 @@ __all__ = [
     "Uncounted",
     "command",
     "loaders",
-    "notebook",
 ]
 
-_INTERACTIVE = {
+_LAZY = {
+    "Notebook": "pivot_core.stages.notebook",
+    "notebook": "pivot_core.stages.notebook",
     "load": "pivot_runtime.interactive.load",
     "path": "pivot_runtime.interactive.load",
     "repro": "pivot_runtime.interactive.repro",
@@ -59,14 +60,14 @@ _INTERACTIVE = {
     "RunFailedError": "pivot_runtime.errors",
     "StaleWarning": "pivot_runtime.errors",
 }
-"""The names for notebooks and scripts, by module; a pipeline that imports Pivot imports none of these modules."""
+"""Names that few pipelines use, or that are for notebooks and scripts, by module: imported at their first use."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _INTERACTIVE:
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_INTERACTIVE[name]), name)
+    return getattr(importlib.import_module(_LAZY[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_INTERACTIVE})
+    return sorted({*globals(), *_LAZY})

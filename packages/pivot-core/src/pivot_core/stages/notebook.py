@@ -19,15 +19,13 @@ EXECUTED: Final = "executed"
 _SUFFIX: Final = ".ipynb"
 
 
-@attrs.frozen(eq=False)
 class Notebook(Command):
-    """The notebook of a stage; made by `notebook`.
+    """The notebook of a stage; made by `notebook`. Its text is its path."""
 
-    Attributes:
-        path: Its path, relative to the directory of the stage.
-    """
-
-    path: str = ""
+    @property
+    def path(self) -> str:
+        """Its path, relative to the directory of the stage."""
+        return self.text
 
 
 def notebook(
@@ -79,4 +77,4 @@ def make_notebook(  # one parameter per part of a declaration
         if out.paths == (name,) or posixpath.normpath(out.paths[0]) == posixpath.normpath(name):
             raise DefinitionError("the executed copy would replace the notebook", hint="give it another path")
         fields["outs"] = {**made.outs, EXECUTED: out}
-    return Notebook(**fields, path=name)
+    return Notebook(**fields)
