@@ -19,6 +19,7 @@ from pivot_runtime.context import CommandContext, Notice, Notices
 from pivot_runtime.definitions import source_import
 from pivot_runtime.errors import InsideStageError, LoadError, PivotWarning
 from pivot_runtime.processes import process_tree
+from pivot_runtime.processes.startup_state import without_kernel
 from pivot_runtime.project import guard
 
 _OWN: Final = tuple(place for package in (pivot_runtime, pivot_core) for place in package.__path__)
@@ -83,7 +84,7 @@ def _context(root: PathLike | None, params: Mapping[str, object]) -> CommandCont
     directory = here if root is None else here / os.path.expanduser(root)
     if not directory.is_dir():
         raise PivotError(f"root={os.fspath(directory)!r} is not a directory")
-    context = CommandContext.find(pathlib.Path(os.path.normpath(directory)), os.environ)
+    context = CommandContext.find(pathlib.Path(os.path.normpath(directory)), without_kernel(os.environ))
     overrides = tuple(f"{name}={_text(value)}" for name, value in params.items())
     return attrs.evolve(context, overrides=overrides, notices=Notices(_report))
 

@@ -21,7 +21,7 @@ from pivot_runtime.definitions.read_ahead import ReadAhead
 from pivot_runtime.errors import HostError, LoadError
 from pivot_runtime.loading.loaded import ImportTimes, Loaded, from_plain
 from pivot_runtime.processes import process_tree, wire
-from pivot_runtime.processes.startup_state import StartupState, can_fork
+from pivot_runtime.processes.startup_state import StartupState, can_fork, without_kernel
 
 _ATTEMPTS = 5
 _SLOW_SECONDS = 1.0
@@ -379,7 +379,8 @@ def begin_process(
     if startup_state is None or not can_fork():
         command = f"from {module} import main; main({os.getpid()}, guard={guard})"
         words = [sys.executable, "-P", "-c", command]
-        return os.posix_spawn(words[0], words, os.environ, file_actions=_file_actions(given, quiet=quiet), setpgroup=0)
+        environment = without_kernel(os.environ)
+        return os.posix_spawn(words[0], words, environment, file_actions=_file_actions(given, quiet=quiet), setpgroup=0)
     from pivot_runtime.processes import clean_fork  # lazy
 
     coordinator = os.getpid()

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -9,6 +10,16 @@ if TYPE_CHECKING:
 
 _PLATFORM = "linux"  # elsewhere system libraries may not be used after a fork without exec
 _THREADS = "/proc/self/task"
+_KERNEL = "JPY_PARENT_PID"
+_OF_KERNELS = {
+    **dict.fromkeys([_KERNEL, "JPY_SESSION_NAME", "JPY_INTERRUPT_EVENT"]),
+    **dict.fromkeys(["CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR"], "1"),
+    **dict.fromkeys(["PAGER", "GIT_PAGER"], "cat"),
+    "PYDEVD_USE_FRAME_EVAL": "NO",
+}
+"""Variables that a kernel sets, with their values; None is any value."""
+_BACKEND = "MPLBACKEND"
+_INLINE = ("module://matplotlib_inline", "module://ipykernel")
 
 
 class StartupState(NamedTuple):
@@ -25,6 +36,20 @@ class StartupState(NamedTuple):
     path: tuple[str, ...]
     thresholds: tuple[int, int, int]
     early_fork: "EarlyFork | None" = None
+
+
+def without_kernel(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """An environment without the variables that the kernel of a notebook has set for itself.
+
+    So a pipeline that is imported for a notebook is like one that is imported for a command.
+    """
+    inline = environment.get(_BACKEND, "").startswith(_INLINE)
+    if not inline and _KERNEL not in environment:
+        return environment
+    dropped = {_BACKEND} if inline else set()
+    if _KERNEL in environment:
+        dropped |= {name for name, value in _OF_KERNELS.items() if value in (None, environment.get(name))}
+    return {name: value for name, value in environment.items() if name not in dropped}
 
 
 def can_fork() -> bool:
