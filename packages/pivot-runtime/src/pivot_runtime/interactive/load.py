@@ -4,7 +4,7 @@ import os
 import pathlib
 import pickle
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, overload
 
 from pivot_core.errors import LoaderError
@@ -23,15 +23,29 @@ from pivot_runtime.worker.read_value import read_value
 
 
 @overload
-def load[T](target: PathLike, *, loader: Reader[T], pull: bool = False, root: PathLike | None = None) -> T: ...
+def load[T](
+    target: PathLike, *, rev: str | None = None, loader: Reader[T], pull: bool = False, root: PathLike | None = None
+) -> T: ...
 
 
 @overload
-def load(target: PathLike, *, loader: None = None, pull: bool = False, root: PathLike | None = None) -> Any: ...
+def load(
+    target: PathLike,
+    *,
+    rev: str | None = None,
+    loader: None = None,
+    pull: bool = False,
+    root: PathLike | None = None,
+) -> Any: ...
 
 
 def load(
-    target: PathLike, *, loader: Reader[Any] | None = None, pull: bool = False, root: PathLike | None = None
+    target: PathLike,
+    *,
+    rev: str | None = None,
+    loader: Reader[Any] | None = None,
+    pull: bool = False,
+    root: PathLike | None = None,
 ) -> Any:
     """The value of an out, read with the loader of its stage.
 
@@ -45,6 +59,8 @@ def load(
     Args:
         target: A stage and the name under which it returns the value (``train.model``, ``pipeline.train.model``), a
             stage that returns one value, or the path of an out, of a file in one, or of other data.
+        rev: A git revision, such as ``main~3``: the value that it recorded, from the cache or from git, read with the
+            current loader. The workspace stays as it is.
         loader: Another loader. It is required for data that no stage writes, and for an out whose loader cannot read.
         pull: Fetch the content from the default remote if neither the workspace nor the cache has it.
         root: A directory in the project; by default the current one.
@@ -60,10 +76,10 @@ def load(
         PivotError: There is no project, its pipeline cannot be loaded, or a stage makes the call.
     """
     with called("pivot.load", root) as context:
-        return with_lookup(context, lambda lookup: _Loading(context, lookup, pull=pull).load(target, loader))
+        return with_lookup(context, lambda lookup: _Loading(context, lookup, rev, pull=pull).load(target, loader))
 
 
-def path(target: PathLike, *, pull: bool = False, root: PathLike | None = None) -> pathlib.Path:
+def path(target: PathLike, *, rev: str | None = None, pull: bool = False, root: PathLike | None = None) -> pathlib.Path:
     """The absolute path of an out or of tracked data in the workspace.
 
     If nothing is there and the cache has the content, it is restored; existing files are never replaced. A
@@ -71,6 +87,8 @@ def path(target: PathLike, *, pull: bool = False, root: PathLike | None = None) 
 
     Args:
         target: As for `load`.
+        rev: A git revision: the path of a private copy of the content that it recorded, which lasts as long as this
+            process.
         pull: Fetch the content from the default remote if neither the workspace nor the cache has it.
         root: A directory in the project; by default the current one.
 
@@ -80,14 +98,15 @@ def path(target: PathLike, *, pull: bool = False, root: PathLike | None = None) 
         PivotError: There is no project, its pipeline cannot be loaded, or a stage makes the call.
     """
     with called("pivot.path", root) as context:
-        return with_lookup(context, lambda lookup: _Loading(context, lookup, pull=pull).path(target))
+        return with_lookup(context, lambda lookup: _Loading(context, lookup, rev, pull=pull).path(target))
 
 
 class _Loading:
     """One call of `load` or `path`."""
 
-    def __init__(self, context: CommandContext, lookup: Lookup, *, pull: bool) -> None:
+    def __init__(self, context: CommandContext, lookup: Lookup, rev: str | None, *, pull: bool) -> None:
         self._context = context
+        self._rev = rev
         self._lookup = lookup
         self._session = lookup.session
         self._pull = pull
@@ -97,6 +116,8 @@ class _Loading:
         if len(subject.paths) != 1:
             raise TargetError(f"{subject.name} is saved to several paths", hint=f"name one: {', '.join(subject.paths)}")
         (wanted,) = subject.paths
+        if self._rev is not None:
+            return self._at_revision(self._rev, subject)[0]
         self._evaluate(subject)
         file = self._context.project.layout.artifact(wanted)
         if self._session.artifact_at(wanted) is None:
@@ -111,13 +132,21 @@ class _Loading:
     def load(self, target: PathLike, loader: Reader[Any] | None) -> Any:
         subject = self._lookup.subject(text_of(target))
         read = self._reader(subject, loader)
-        evaluation = self._evaluate(subject)
-        files = [self._file(subject, path, evaluation) for path in subject.paths]
+        if self._rev is None:
+            evaluation = self._evaluate(subject)
+            files = [self._file(subject, path, evaluation) for path in subject.paths]
+        else:
+            files = [(file, True) for file in self._at_revision(self._rev, subject)]
         values = read([file for file, _ in files])
         for file, is_copy in files:
             if is_copy and not any(value is file for value in values):
                 private_files.discard(file)
         return values[0] if subject.value is None else subject.value.like(values)
+
+    def _at_revision(self, rev: str, subject: Subject) -> Sequence[pathlib.Path]:
+        from pivot_runtime.interactive import revision_files  # lazy: few calls name a revision
+
+        return revision_files.files_at(self._context, self._session.stores, rev, subject.paths, pull=self._pull)
 
     def _evaluate(self, subject: Subject) -> Evaluation | None:
         """The state of the stage; warns if its outs are stale."""

@@ -169,10 +169,9 @@ def _with_lookup[T](context: CommandContext, work: Callable[[Lookup], T], option
 
 
 def is_current(decision: Decision) -> bool:
-    """Whether the outs of a stage are those of its code and inputs, perhaps only in the cache."""
-    return decision.verdict is Verdict.UP_TO_DATE or (
-        decision.verdict is Verdict.RESTORE and decision.reasons == _ABSENT
-    )
+    """Whether the outs of a stage are those of its code and inputs, perhaps only in the cache; or it is frozen."""
+    others = tuple(reason for reason in decision.reasons if reason is not Reason.FROZEN)
+    return decision.holds or (decision.verdict is Verdict.RESTORE and others == _ABSENT)
 
 
 def reason_of(decision: Decision) -> str:

@@ -20,11 +20,15 @@ def private_copy(store: ObjectStore, artifact: Artifact, name: str) -> pathlib.P
     Raises:
         CacheError: The content is missing or damaged, or the copy cannot be written.
     """
-    place = _directory() / artifact.digest
-    file = place / name
-    if not os.path.lexists(file):
-        place.mkdir(exist_ok=True)
-        store.restore(artifact, file)
+    file = pathlib.Path(tempfile.mkdtemp(dir=_directory()), name)
+    store.restore(artifact, file)
+    return file
+
+
+def private_file(data: bytes, name: str) -> pathlib.Path:
+    """Return a file with these bytes."""
+    file = pathlib.Path(tempfile.mkdtemp(dir=_directory()), name)
+    file.write_bytes(data)
     return file
 
 
