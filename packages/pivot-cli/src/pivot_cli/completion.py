@@ -22,6 +22,7 @@ TAKES_TARGETS: Final = frozenset(
         "clean",
         "commit",
         "dag",
+        "diff",
         "fetch",
         "fingerprint",
         "forget",
