@@ -319,6 +319,9 @@ def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(StageError) as caught:
         refuse_unknown_names([after("x", "else")], ["p.x", "q.other"])
     assert caught.value.hint == "known stages: q.other"
+    with pytest.raises(StageError) as caught:
+        refuse_unknown_names([after("x", "else")], ["p.x"], {"q/pivot.yaml": GraphError("no")})
+    assert caught.value.hint == "q/pivot.yaml cannot be loaded: no"
     refuse_unknown_names([after("x", "fetch")], ["p.fetch"])
 
 

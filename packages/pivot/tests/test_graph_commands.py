@@ -197,8 +197,10 @@ def test_stages_run_after_others_whose_outs_they_do_not_read(make: Callable[[str
 def test_a_stage_may_run_after_one_of_another_pipeline(make: Callable[[str], Project]) -> None:
     project = make("")
     (project.root / "pipeline.py").unlink()
-    project.write("a/pivot.yaml", "pipeline: a\nstages:\n  x@1: {cmd: echo 1 > 1.txt, outs: [1.txt]}\n")
+    project.write("a/pivot.yaml", "broken")
     project.write("b/pivot.yaml", "pipeline: b\nstages:\n  y: {cmd: echo > y.txt, outs: [y.txt], after: [a.x]}\n")
+    assert "hint: a/pivot.yaml cannot be loaded: " in project.pivot("status", cwd="b", code=2).stderr
+    project.write("a/pivot.yaml", "pipeline: a\nstages:\n  x@1: {cmd: echo 1 > 1.txt, outs: [1.txt]}\n")
 
     done = project.pivot("repro", cwd="b")
     assert [line.split()[1] for line in done.stderr.splitlines() if line.startswith("ran")] == ["x@1", "y"]

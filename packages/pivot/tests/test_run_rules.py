@@ -197,5 +197,6 @@ def test_both_sides_of_a_merge_are_frozen(project: Project) -> None:
 
     assert "Stage is frozen (No previous run)" not in project.pivot("status").stdout  # their outs are not there
     assert project.pivot("repro", code=1).stderr.count("is frozen, and") == 1
+    assert "note: no run is recorded of fetch: provide the outs" in project.pivot("freeze", "fetch").stderr
     project.pivot("unfreeze", "fetch", "clean")
     project.pivot("repro")

@@ -7,7 +7,7 @@ from typing import Self
 
 import attrs
 
-from pivot_core.errors import GraphError, list_names, suggest
+from pivot_core.errors import GraphError, PivotError, list_names, suggest
 from pivot_core.paths import ArtifactPath, parents
 from pivot_core.spec import StageError, StageSpec
 from pivot_core.values import Value
@@ -159,8 +159,15 @@ def stages_named(name: str, pipeline: str, addresses: Iterable[str]) -> list[str
     return [each for each in addresses if address in (each, each.partition("@")[0])]
 
 
-def refuse_unknown_names(specs: Iterable[StageSpec], addresses: Collection[str]) -> None:
+def refuse_unknown_names(
+    specs: Iterable[StageSpec], addresses: Collection[str], unread: Mapping[str, PivotError] | None = None
+) -> None:
     """Refuse stages that run after stages that do not exist.
+
+    Args:
+        specs: The stages.
+        addresses: The addresses of all known stages.
+        unread: The errors of pipeline files that cannot be loaded, and may have others.
 
     Raises:
         StageError: A name is unknown.
@@ -174,7 +181,9 @@ def refuse_unknown_names(specs: Iterable[StageSpec], addresses: Collection[str])
                     spec.name,
                     spec.location,
                     f"it runs after {name!r}, but there is no such stage",
-                    hint=suggest(name, known) or f"known stages: {list_names(known)}",
+                    hint=next((f"{file} cannot be loaded: {error}" for file, error in (unread or {}).items()), None)
+                    or suggest(name, known)
+                    or f"known stages: {list_names(known)}",
                 )
 
 

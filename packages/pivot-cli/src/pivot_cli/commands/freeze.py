@@ -9,6 +9,7 @@ from pivot_cli import options
 from pivot_cli.context import command_context
 from pivot_cli.reporting.run_lines import RunLines
 from pivot_cli.terminal import console
+from pivot_core.errors import list_names
 from pivot_runtime.running.freeze import freeze
 
 _EXAMPLES: Final = """\b
@@ -35,4 +36,7 @@ def command(stages: tuple[str, ...], *, as_json: bool) -> int:
         console.line(f"Froze {name}")
     for name in done.unchanged:
         console.line(f"{name} is already frozen")
+    if done.never_run:
+        names = list_names(done.never_run)
+        console.note(f"no run is recorded of {names}: provide the outs yourself, or stages that read them cannot run")
     return 0

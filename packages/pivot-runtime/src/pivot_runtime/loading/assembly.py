@@ -162,7 +162,7 @@ def _assemble(context: CommandContext, options: LoadOptions) -> Assembly:
             check_overrides(overrides, [(each.file, each.loaded) for each in loader.files])
         if options.static_loader is None:
             specs = {stage.spec.address: stage.spec for each in loader.files for stage in each.loaded.stages}
-            refuse_unknown_names(specs.values(), specs)
+            refuse_unknown_names(specs.values(), specs, loader.unread)
         frozen = read_frozen(context.project.layout, context.read_set)
         assembly = assembled(context.project.root, loader.files, own=count, frozen=frozen)
         broken = tuple(loader.broken(assembly.graph))
@@ -449,6 +449,11 @@ class _Loader:
         """Note the files, whose libraries the next command may import for all."""
         if self._starter is not None:
             self._starter.loaded_together([each.file for each in self.files])
+
+    @property
+    def unread(self) -> dict[str, PivotError]:
+        """Return the errors of files that could not be loaded, by path relative to the root."""
+        return {str(file.relative_to(self._root)): error for file, error in self._errors.items()}
 
     def broken(self, graph: Graph) -> Iterator[BrokenPipeline]:
         """Yield the pipelines that could not be loaded, with the deps of the graph that they may write."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import attrs
 
 from pivot_core.values import Value
+from pivot_runtime.artifacts import lock_files
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import EngineError
 from pivot_runtime.history import events
@@ -22,10 +23,12 @@ class FreezeResult(Value):
     Attributes:
         changed: Those that are now frozen, or no longer.
         unchanged: Those that were so before.
+        never_run: Those that have no recorded run.
     """
 
     changed: tuple[str, ...]
     unchanged: tuple[str, ...]
+    never_run: tuple[str, ...] = ()
 
 
 def freeze(context: CommandContext, targets: Iterable[str], *, report: Reporter = no_report) -> FreezeResult:
@@ -47,7 +50,9 @@ def freeze(context: CommandContext, targets: Iterable[str], *, report: Reporter 
         before = {address for address in wanted if assembly.graph.stages[address].frozen}
         if before != set(wanted):
             write_frozen(layout, read_frozen(layout) | (set(wanted) - before))
-        return _result(assembly, wanted, before)
+        names = assembly.graph.short_names()
+        never_run = tuple(names[each] for each in wanted if lock_files.read(context, each) is None)
+        return attrs.evolve(_result(assembly, wanted, before), never_run=never_run)
 
 
 def unfreeze(context: CommandContext, targets: Iterable[str], *, report: Reporter = no_report) -> FreezeResult:
