@@ -460,6 +460,7 @@ def test_the_environment_is_read_only_for_processes() -> None:
         "pivot_runtime.git.calls",  # the environment of git
         "pivot_runtime.interactive.call",  # the environment of a notebook or script
         "pivot_runtime.loading.host_client",  # the environment of a host
+        "pivot_runtime.sweeps.combination",  # a process of its own, with the environment of the command
     }
 
 

@@ -85,6 +85,7 @@ DATA = """\
 # Commands whose start is nothing special.
 INSIDE = frozenset(
     {
+        *("apply", "results"),
         *("freeze", "unfreeze"),
         *(
             "cache",
@@ -113,6 +114,7 @@ SLOW_IMPORTS = re.compile(r"^note: (?:still importing \S+, for |importing \S+ [(
 """Lines that only a busy machine has, in tests whose imports are short."""
 LOADING = frozenset(
     {
+        *("apply", "results"),
         *("freeze", "unfreeze"),
         "commit",
         "dag",

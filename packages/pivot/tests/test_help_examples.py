@@ -13,6 +13,7 @@ from harness import Project
 from pivot_cli import app
 
 ELSEWHERE = {
+    "apply",
     *("completion", "diff", "fetch", "get", "import", "import-url", "lock", "metrics", "params", "plots", "pull"),
     *("push", "report", "update"),
 }

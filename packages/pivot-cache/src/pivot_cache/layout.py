@@ -15,6 +15,8 @@
       trash/<time>/...                  -     what was collected as garbage, until its grace period is over
       projects/<name>                   -     the projects that share this cache
       kept/<time>-<digest>              -     what was replaced and nothing else names
+      results/ab/cdef...                -     the parameters and metrics of runs
+      results/texts/ab/cdef...          -     lock files, and small outs for git, by the digest of their bytes
       gc.guard                          -     held while garbage is collected
     state.db/                           -     a directory of derived data: deleting it costs time, never truth
       statcache.sqlite                  -     digests of files whose stat signature still holds
@@ -40,6 +42,7 @@
       libraries.json                    -     the libraries that each pipeline imports
       noop_cache/                       -     answers to commands that found nothing to do
       rerun/<pid>/                      -     the copy of the project in which a command runs stages once more
+      sweeps/<pid>/<number>/            -     the copies of the project in which a sweep runs its combinations
       warm.record                       -     locked by the process that waits for the next command
       warm.socket                       -     where it listens
       snapshots/                        -     what the last load of each pipeline gave
@@ -165,6 +168,11 @@ class Layout(Value):
     def kept_dir(self) -> Path:
         """Records of replaced files whose content nothing else names."""
         return self.cache_dir / "kept"
+
+    @property
+    def results_dir(self) -> Path:
+        """The parameters and metrics of runs."""
+        return self.cache_dir / "results"
 
     @property
     def gc_guard_file(self) -> Path:
@@ -299,6 +307,11 @@ class Layout(Value):
     def rerun_dir(self) -> Path:
         """Copies of the project in which stages are run once more."""
         return self.database_dir / "rerun"
+
+    @property
+    def sweeps_dir(self) -> Path:
+        """Copies of the project in which sweeps run their combinations."""
+        return self.database_dir / "sweeps"
 
     @property
     def noop_cache_dir(self) -> Path:

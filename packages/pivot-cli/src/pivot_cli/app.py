@@ -20,6 +20,7 @@ type Commands = Mapping[str, tuple[str, str]]
 """By command name: the module whose ``command`` it is, and the first line of its help."""
 
 COMMANDS: Final[Commands] = {
+    "apply": ("pivot_cli.commands.apply", "Put a recorded result into the workspace: outs, lock files and parameters."),
     "cache": ("pivot_cli.commands.cache", "Inspect, verify and clean up the cache."),
     "check-ignore": ("pivot_cli.commands.check_ignore", "Show which line of .pivotignore ignores a path."),
     "checkout": ("pivot_cli.commands.checkout", "Restore outs and tracked data from the cache."),
@@ -55,6 +56,7 @@ COMMANDS: Final[Commands] = {
     "metrics": ("pivot_cli.commands.metrics", "Show the values of metrics, and how they differ between revisions."),
     "plots": ("pivot_cli.commands.plots", "Draw the plots of any revision on a page."),
     "params": ("pivot_cli.commands.params", "Show the parameters of stages, and how they differ between revisions."),
+    "results": ("pivot_cli.commands.results", "Compare the recorded results: parameters and metrics."),
     "run": ("pivot_cli.commands.run", "Run exactly the named stages, on the current files."),
     "history": ("pivot_cli.commands.history", "List the last runs, the newest first."),
     "show": ("pivot_cli.commands.show", "Show a run: its stages, the reasons, times and resources."),

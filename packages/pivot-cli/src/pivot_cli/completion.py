@@ -1,5 +1,6 @@
 """Completes half-typed names from recorded stages, without importing user code."""
 
+import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -110,6 +111,20 @@ def revision_candidates(typed: str) -> "list[CompletionItem]":
     except (PivotError, OSError):
         return []
     return [CompletionItem(name, help=None) for name in known if name.startswith(typed)]
+
+
+def result_candidates(typed: str) -> "list[CompletionItem]":
+    """Return the IDs of results that begin with the typed text, the newest first, with their metrics."""
+    from click.shell_completion import CompletionItem  # lazy
+
+    from pivot_runtime.context import CommandContext  # lazy
+    from pivot_runtime.sweeps.results import known_results  # lazy
+
+    try:
+        known = known_results(CommandContext.find(working_directory(), os.environ))
+    except (PivotError, OSError):
+        return []
+    return [CompletionItem(name, help=text or None) for name, text in known.items() if name.startswith(typed.lower())]
 
 
 def _stages() -> list[str]:

@@ -32,6 +32,13 @@ def complete_remotes(_: click.Context, __: click.Parameter, typed: str) -> "list
     return remote_candidates(typed)
 
 
+def complete_results(_: click.Context, __: click.Parameter, typed: str) -> "list[CompletionItem]":
+    """Return the candidates for a half-typed ID of a result."""
+    from pivot_cli.completion import result_candidates  # lazy
+
+    return result_candidates(typed)
+
+
 targets = click.argument("targets", nargs=-1, metavar="[TARGETS]...", shell_complete=complete_targets)
 """Arguments: names or addresses of stages, or paths of outs."""
 

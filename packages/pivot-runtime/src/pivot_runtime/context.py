@@ -84,6 +84,7 @@ class CommandContext(Value):
         read_set: The paths that the command has read or inspected.
         notices: The problems that the command has reported.
         parsed_locks: Locks that were parsed before they are needed, by the bytes of their files, until they are used.
+        borrowed_cache: The absolute directory of another project's cache that this one uses, whatever is configured.
     """
 
     project: Project
@@ -98,6 +99,7 @@ class CommandContext(Value):
     read_set: ReadSet = attrs.field(factory=ReadSet, eq=False, repr=False)
     notices: Notices = attrs.field(factory=Notices, eq=False, repr=False)
     parsed_locks: dict[bytes, StageLock] = attrs.field(factory=dict, eq=False, repr=False)
+    borrowed_cache: pathlib.Path | None = None
 
     @classmethod
     def find(cls, cwd: pathlib.Path, environment: Mapping[str, str]) -> Self:
@@ -134,6 +136,8 @@ class CommandContext(Value):
             ConfigError: The settings are wrong, or the directory names a variable or a user that does not exist.
         """
         root, settings = self.project.root, self.settings
+        if self.borrowed_cache is not None:
+            return Layout(root, self.borrowed_cache)
         if "$" in settings.cache_dir:
             from pivot_runtime.config import cache_dir  # lazy
 

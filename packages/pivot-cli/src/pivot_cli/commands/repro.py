@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 _EXAMPLES: Final = """\b
 Examples:
-  pivot repro                        Update the current pipeline.
-  pivot repro summarize              Update a stage and its upstream.
-  pivot repro --dry-run --explain    Show what would run, and why.
-  pivot repro --jobs 4               Run up to four stages at once.
-  pivot repro --watch                Update it after every change.
+  pivot repro                              Update the current pipeline.
+  pivot repro summarize                    Update a stage and its upstream.
+  pivot repro --dry-run --explain          Show what would run, and why.
+  pivot repro --jobs 4                     Run up to four stages at once.
+  pivot repro --watch                      Update it after every change.
+  pivot repro -p train.rate=1,2 --compare  Run both apart, and compare.
 """
 
 
@@ -36,6 +37,11 @@ Examples:
 @click.option("--pull", is_flag=True, help="Use results on the remote; fetch only inputs of stages that run.")
 @click.option("-w", "--watch", is_flag=True, help="Run again whenever something changes, until Ctrl-C.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be done, but do nothing.")
+@click.option(
+    "--compare",
+    is_flag=True,
+    help="Run each combination of the comma-separated values of -p apart, and compare the results.",
+)
 @options.verbosity
 def command(  # noqa: PLR0913  # one parameter per option
     targets: tuple[str, ...],
@@ -47,6 +53,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     pull: bool,
     watch: bool,
     dry_run: bool,
+    compare: bool,
     **verbosity: bool,
 ) -> int:
     """Run the stages whose code or inputs changed.
@@ -54,7 +61,15 @@ def command(  # noqa: PLR0913  # one parameter per option
     Without TARGETS, run the stages of the current pipeline; otherwise, the named stages, or the stages that write the
     named files. In any case, include everything upstream, in any pipeline. Stages that are up to date are skipped;
     results that the cache has are restored from it.
+
+    With --compare, the workspace stays as it is: each combination of values, as in -p train.rate=0.1,0.2, is run in a
+    private copy of the project, unless its result is known. 'pivot results' lists all results, and 'pivot apply'
+    puts one into the workspace.
     """
+    if compare:
+        _refuse(overrides, run_options, watch=watch, pull=pull)
+        sweep_options = {"force": force, "all_pipelines": all_pipelines, "dry_run": dry_run}
+        return _compare(targets, overrides, run_options, Verbosity(**verbosity), **sweep_options)
     context = command_context(overrides)
     for given, option in (
         (dry_run, "--dry-run"),
@@ -73,6 +88,38 @@ def command(  # noqa: PLR0913  # one parameter per option
         watch_project(context, targets, run_options, Verbosity(**verbosity))
         return 0
     return run_stages(context, targets, run_options, Verbosity(**verbosity), command="pivot repro")
+
+
+def _refuse(overrides: Sequence[str], run_options: RunOptions, *, watch: bool, pull: bool) -> None:
+    if not overrides:
+        raise click.UsageError("--compare goes with -p STAGE.NAME=VALUE,VALUE")
+    excluded = {"--watch": watch, "--pull": pull, "--in-process": run_options.in_process}
+    excluded |= {"--show-output": run_options.show_output, "--no-commit": run_options.no_commit}
+    excluded["--ignore-errors"] = run_options.ignore_errors
+    for name, given in excluded.items():
+        if given:
+            raise click.UsageError(f"--compare and {name} exclude each other")
+
+
+def _compare(
+    targets: Sequence[str],
+    overrides: Sequence[str],
+    run_options: RunOptions,
+    verbosity: Verbosity,
+    *,
+    dry_run: bool,
+    **options: bool,
+) -> int:
+    from pivot_cli.sweeps import run  # lazy
+    from pivot_runtime.sweeps.sweep import SweepOptions  # lazy
+
+    context = command_context()
+    sweep_options = SweepOptions(jobs=run_options.jobs, keep_going=run_options.keep_going, **options)
+    command = command_line("pivot repro --compare", targets)
+    if dry_run:
+        run.print_plan(context, overrides, targets, sweep_options, jsonl=verbosity.jsonl, command=command)
+        return 0
+    return run.run_sweep(context, overrides, targets, sweep_options, verbosity, command)
 
 
 def _print_plan(

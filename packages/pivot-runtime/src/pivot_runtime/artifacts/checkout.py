@@ -125,6 +125,17 @@ def _checked_out(
     return _Checkout(stores, options, tracked).run(wanted)
 
 
+def restore_artifacts(
+    stores: Stores, wanted: Mapping[ArtifactPath, Artifact], options: CheckoutOptions
+) -> CheckoutReport:
+    """Restore content that the caller knows from another record than a lock file; it has the project's guard.
+
+    Raises:
+        CacheError: The workspace cannot be read.
+    """
+    return _Checkout(stores, options, frozenset()).run(wanted)
+
+
 class _Checkout:
     """A checkout; it continues with the other artifacts if one cannot be restored."""
 

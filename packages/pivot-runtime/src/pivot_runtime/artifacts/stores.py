@@ -82,7 +82,7 @@ def open_stores(context: CommandContext) -> Iterator[Stores]:
         ConfigError: The configuration is invalid.
     """
     settings, layout = context.settings, context.cache_layout
-    if layout.cache is not None:
+    if layout.cache is not None and context.borrowed_cache is None:
         from pivot_runtime.config import cache_dir  # lazy
         from pivot_runtime.project import cache_users  # lazy
 

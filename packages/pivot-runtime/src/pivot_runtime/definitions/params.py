@@ -1,9 +1,10 @@
 """Resolves the parameters and declared environment variables of a stage; runs in the host."""
 
+import copy
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from pivot_core import params
 from pivot_core.conversion.plain import NotPlainError
@@ -38,6 +39,17 @@ class ParamResolver:
             for stage in pipeline.stages.values()
         )
         self.sources = self._files.sources
+
+    def with_overrides(self, overrides: Iterable[Override]) -> Self:
+        """A resolver with the same files and other overrides."""
+        other = copy.copy(self)
+        vars(other)["_overrides"] = tuple(overrides)
+        return other
+
+    def concerns(self, stage: Stage, pipeline: str) -> bool:
+        """Whether an override applies to a stage."""
+        names = () if stage.params is None else params.fields(stage.params.cls)
+        return any(each.path(pipeline, stage.name, names) for each in self._overrides)
 
     def stage(self, stage: Stage, pipeline: str) -> tuple[Stage, dict[str, Any]]:
         """A stage with its parameters, and these as plain data by name; secrets as digests.

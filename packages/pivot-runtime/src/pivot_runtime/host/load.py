@@ -95,6 +95,7 @@ class ImportedPipeline(Value):
         sources: By absolute path, the digest of each file that the load read.
         assigned: By name, a digest of each environment variable that the import set.
         threads: The places where the user's code started threads.
+        params: The resolver of the stages' parameters.
         random_state: The random generators after the import.
         originals: The functions of Python and Pivot from before the import.
         replacements: The replacements of such functions by the user's module.
@@ -109,6 +110,7 @@ class ImportedPipeline(Value):
     sources: Mapping[str, str]
     assigned: Mapping[str, str]
     threads: live_threads.ThreadStarts
+    params: params.ParamResolver
     random_state: RandomState
     originals: Originals
     replacements: Replacements
@@ -264,6 +266,7 @@ class _Load:
         """The stages with their parameters; notes them as live stages."""
         pipelines, base, root = definitions.pipelines, base_of(self._file, self._root), str(self._root)
         resolver = params.ParamResolver(pipelines, self._file, root=self._root, overrides=self._overrides)
+        self._resolver = resolver
         commands = shell_code.all_shell_inputs(pipelines, base=base, root=root)
         self._sources |= {**definitions.sources, **resolver.sources}
         with self._recorder.paused():  # this writes a file beside others, which it lists
@@ -331,6 +334,7 @@ class _Load:
             self._sources,
             self._assigned,
             self._recorder.threads,
+            self._resolver,
             self._random_state,
             self._originals,
             replacements,

@@ -18,6 +18,7 @@ from pivot_fingerprint.observation import LiveCode
 from pivot_runtime.definitions import source_import
 from pivot_runtime.host.library_process import SharedLibraries
 from pivot_runtime.host.load import ImportedPipeline, LoadRequest, load
+from pivot_runtime.host.param_sets import param_sets
 from pivot_runtime.host.stage_runs import StageRuns
 from pivot_runtime.processes import current_line, parent_death, wire
 from pivot_runtime.processes.import_timer import ImportTimer
@@ -111,6 +112,8 @@ class Host:
                 self._load(message)
             case "prepare" if self._imported is not None:
                 self._prepared(self._imported)
+            case "params" if self._imported is not None:
+                wire.send(wire.EVENTS_FD, param_sets(self._imported, message["sets"]))
             case "run" if self._imported is not None:
                 self._prepared(self._imported).start(
                     message["id"],

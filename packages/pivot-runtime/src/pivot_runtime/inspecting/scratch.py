@@ -84,17 +84,29 @@ def remove(path: pathlib.Path) -> None:
 @contextlib.contextmanager
 def open_scratch(stores: Stores) -> Iterator[Scratch]:
     """Create an empty copy that is removed at the end; copies left by killed processes are removed first."""
-    home = stores.layout.rerun_dir
-    home.mkdir(parents=True, exist_ok=True)
-    for name in os.listdir(home):
-        if not _alive(name):
-            shutil.rmtree(home / name, ignore_errors=True)
-    root = home / str(os.getpid())
-    Layout(root).state_dir.mkdir(parents=True)
-    try:
+    with own_directory(stores.layout.rerun_dir) as root:
+        Layout(root).state_dir.mkdir(parents=True)
         yield Scratch(root, stores)
+
+
+@contextlib.contextmanager
+def own_directory(home: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Name a directory in ``home`` that is removed at the end; those of killed processes are removed first."""
+    home.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(home)
+    root = home / str(os.getpid())
+    try:
+        yield root
     finally:
         shutil.rmtree(root, ignore_errors=True)
+
+
+def remove_leftovers(home: pathlib.Path) -> None:
+    """Remove the directories that killed processes have left in ``home``."""
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(home):
+            if not _alive(name):
+                shutil.rmtree(home / name, ignore_errors=True)
 
 
 def _alive(name: str) -> bool:

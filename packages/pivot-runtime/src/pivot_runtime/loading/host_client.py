@@ -284,6 +284,22 @@ class HostClient:
                 error.add_note(failure["detail"].rstrip())
             raise error
 
+    def param_sets(self, sets: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
+        """Return, for each set of overrides, the parameters of the loaded stages that it applies to, as plain data.
+
+        Raises:
+            PivotError: A value does not fit its parameter.
+            HostError: The host has ended.
+        """
+        self.send({"op": "params", "sets": [list(each) for each in sets]})
+        while True:
+            for answer in self.receive():
+                if answer["event"] == "params":
+                    found: list[dict[str, Any]] = answer["sets"]
+                    return found
+                if answer["event"] == "refused":
+                    raise PivotError(answer["message"], hint=answer["hint"])
+
     def begin_to_close(self) -> None:
         """Let the host end, with all that it runs; `close` waits for that, and must be next."""
         if self._commands >= 0:
@@ -364,7 +380,7 @@ def held(guard: int | None) -> tuple[tuple[int, int], ...]:
 
 
 def begin_process(
-    module: Literal["pivot_runtime.host.server", "pivot_runtime.host.forkserver"],
+    module: Literal["pivot_runtime.host.server", "pivot_runtime.host.forkserver", "pivot_runtime.sweeps.combination"],
     given: Sequence[tuple[int, int]],
     *,
     quiet: bool,

@@ -12,6 +12,7 @@ from pivot_cache.layout import Layout
 from pivot_cache.maintenance.gc import GcResult, Progress, collect, undo_newest
 from pivot_cache.maintenance.gc_limits import Limits
 from pivot_cache.maintenance.gc_plan import Cache, GcPlan, Retention, prepare
+from pivot_cache.state.results import Results
 from pivot_core.lock import Artifact
 from pivot_core.progress import no_progress
 from pivot_core.values import Value
@@ -22,7 +23,7 @@ from pivot_runtime.errors import SharedCacheError
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.maintenance import gc_roots
-from pivot_runtime.project import cache_users
+from pivot_runtime.project import cache_users, identity
 from pivot_runtime.project.cache_users import User
 from pivot_runtime.project.guard import guarded
 
@@ -103,7 +104,8 @@ def gc(
         def gather() -> set[Artifact]:
             # Regardless of --grace: users who notice the loss need time.
             trash_ns = stores.settings.trash_days * _DAY_NS
-            return gc_roots.gather(places, doubt) | kept.pinned(stores.layout, trash_ns, doubt)
+            named = gc_roots.gather(places, doubt) | kept.pinned(stores.layout, trash_ns, doubt)
+            return named | _of_results(stores, rules, only_this_project=options.only_this_project)
 
         done = None
         if dry_run:
@@ -133,6 +135,15 @@ def _rules(stores: Stores, options: GcOptions) -> Retention:
     limited = options.max_size is not None or options.unused_ns is not None
     limits = Limits(options.max_size, options.unused_ns) if limited else None
     return Retention(time.time_ns(), keep_runs_ns, trash_ns, limits)
+
+
+def _of_results(stores: Stores, rules: Retention, *, only_this_project: bool) -> set[Artifact]:
+    """The artifacts of results that are younger than the retention of run records."""
+    recent = Results(stores.layout.results_dir).recent(rules.now_ns - rules.keep_runs_ns)
+    own = identity.known(stores.layout) if only_this_project else ""
+    return {
+        artifact for each in recent if not only_this_project or each.project == own for artifact in each.artifacts()
+    }
 
 
 def _users(layout: Layout, options: GcOptions) -> tuple[list[pathlib.Path], list[User]]:

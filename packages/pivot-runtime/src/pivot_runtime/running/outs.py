@@ -27,8 +27,12 @@ if TYPE_CHECKING:
 class Outs:
     """The outs of all stages of one run."""
 
-    def __init__(self, session: Session, report: Reporter = no_report) -> None:
-        """Touch nothing yet; ``report`` gets an event for each file of the user that is saved."""
+    def __init__(self, session: Session, report: Reporter = no_report, *, all_stored: bool = False) -> None:
+        """Touch nothing yet; ``report`` gets an event for each file of the user that is saved.
+
+        With ``all_stored``, outs that are declared not to be cached are stored in the cache as well.
+        """
+        self._all_stored = all_stored
         self._session = session
         self._layout = session.stores.layout
         self._unnamed = kept.UnnamedContent(session.stores)
@@ -128,7 +132,7 @@ class Outs:
         return {out.path: self._store(out, commit=commit) for out in spec.outs}
 
     def _store(self, out: OutSpec, *, commit: bool) -> Artifact:
-        if out.cache and commit:
+        if (out.cache or self._all_stored) and commit:
             artifact = self._session.ingest(out.path, later=True)
             self._unnamed.record_named(artifact)
             return artifact

@@ -6,7 +6,7 @@ import gc
 import importlib
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -22,10 +22,13 @@ from pivot_runtime.loading.assembly import Assembly, LoadOptions, load_pipelines
 from pivot_runtime.project.guard import guarded
 
 if TYPE_CHECKING:
+    from pivot_core.spec import StageSpec
     from pivot_runtime.evaluating.session import Session
     from pivot_runtime.executors.base import Debugger, Executor
     from pivot_runtime.running.edit_detection import CodeEdits
     from pivot_runtime.running.run_result import RunResult  # noqa: TC004  # named below for type checkers only
+    from pivot_runtime.running.runner import Runner
+    from pivot_runtime.running.turns import Turns
 
 __all__ = ["RunOptions", "RunResult", "repro"]
 
@@ -66,6 +69,8 @@ class RunOptions(Value):
         owns_children: This process has no children but those of the run.
         in_process: Run the stages in this process, one after the other.
         debugger: With `in_process`: given the place in the user's code where a stage has failed.
+        turns: Where several processes run stages for one command: asked before each stage that runs; stages run one
+            after the other then, and all their outs are stored in the cache.
     """
 
     jobs: int | None = None
@@ -82,6 +87,7 @@ class RunOptions(Value):
     owns_children: bool = False
     in_process: bool = False
     debugger: "Debugger | None" = None
+    turns: "Turns | None" = None
 
 
 def repro(
@@ -150,10 +156,10 @@ def _repro(  # as `repro`
         def executor() -> "Executor":
             return _make_executor(assembly, session, options, teller)
 
-        from pivot_runtime.running.runner import Runner  # lazy
-
-        result = Runner(session, graph, executor, code_edits, options=options, report=report).drive()
+        result = _runner(options)(session, graph, executor, code_edits, options=options, report=report).drive()
         result.load_traces = assembly.load_traces
+        if result.complete and not (result.idle or options.only_targets or options.no_commit):
+            _record(session, graph.stages, result.seconds)
         return result
 
 
@@ -163,6 +169,26 @@ def _command_line(context: CommandContext, assembly: Assembly) -> str:
 
     stages = ((stage.spec.pipeline, stage.spec.name, stage.params) for stage in assembly.stages.values())
     return masked(context.arguments, context.overrides, stages)
+
+
+def _record(session: "Session", stages: "Mapping[str, StageSpec]", seconds: float) -> None:
+    """Record the parameters and metrics of stages that are now up to date, if they have any."""
+    from pivot_runtime.results import recording  # lazy
+
+    if recording.is_worthwhile(stages.values(), (session.stages[address].params for address in stages)):
+        locks = {address: session.lock(address) for address in stages}
+        found = {address: lock for address, lock in locks.items() if lock is not None}
+        recording.record(session.stores, found, recording.metric_paths(stages.values()), seconds=seconds)
+
+
+def _runner(options: RunOptions) -> "type[Runner]":
+    if options.turns is not None:
+        from pivot_runtime.running.turns import TurnRunner  # lazy
+
+        return TurnRunner
+    from pivot_runtime.running.runner import Runner  # lazy
+
+    return Runner
 
 
 def _import_running(*, own_process: bool) -> None:

@@ -1,0 +1,254 @@
+"""Results: the parameters, metrics and outs of recorded runs of several stages, one small file per result.
+
+Texts that restoring a result needs, and that are no objects, are beside them: lock files, and small outs for git.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from pivot_cache.errors import as_cache_errors
+from pivot_cache.files import atomic
+from pivot_cache.files.safe_read import read_regular
+from pivot_cache.files.shards import files
+from pivot_cache.formats import artifact_json
+from pivot_cache.layout import sharded
+from pivot_core.digest import ALGORITHM, canonical_json, digest_bytes, digest_lines
+from pivot_core.lock import Artifact
+from pivot_core.paths import ArtifactPath
+from pivot_core.values import Value
+
+FORMAT = 1
+"""The version of the layout of a file."""
+
+_TEXTS = "texts"
+_HOUR_NS = 3600 * 1_000_000_000
+_TOP = frozenset({"format", "algorithm", "project", "time", "seconds", "stages", "metrics"})
+_STAGE = frozenset({"lock", "key", "code", "params", "sources", "outs"})
+
+
+@attrs.frozen(eq=False, repr=False)
+class RecordedStage(Value):
+    """The part of a stage in a result.
+
+    Attributes:
+        lock: The digest of the text of its lock file.
+        key: The inputs key of the run.
+        code: A digest of all facts that the run depended on, except parameters and deps.
+        params: Its parameters as plain data; secrets as digests.
+        sources: By path, the digests of the deps that no stage writes.
+        outs: The outs of the run.
+    """
+
+    lock: str
+    key: str
+    code: str
+    params: Mapping[str, Any] = attrs.field(factory=dict)
+    sources: Mapping[ArtifactPath, str] = attrs.field(factory=dict)
+    outs: Mapping[ArtifactPath, Artifact] = attrs.field(factory=dict)
+
+
+@attrs.frozen(eq=False, repr=False)
+class Result(Value):
+    """The result of runs of several stages, which depend on each other.
+
+    Attributes:
+        stages: By address.
+        metrics: The content of each metric, by path.
+        time: The end of the runs in seconds since the epoch.
+        seconds: Their duration; 0 if it is unknown.
+        project: The name of the project if it shares its cache with others, else "".
+    """
+
+    stages: Mapping[str, RecordedStage]
+    metrics: Mapping[ArtifactPath, Any] = attrs.field(factory=dict)
+    time: float = 0.0
+    seconds: float = 0.0
+    project: str = ""
+
+    @property
+    def id(self) -> str:
+        """The digest of the inputs and outs of all stages: equal for equal results, whenever they were recorded."""
+        lines = []
+        for address, stage in sorted(self.stages.items()):
+            lines += [address, stage.key, *(f"{path} {out.digest}" for path, out in sorted(stage.outs.items())), ""]
+        return digest_lines(lines)
+
+    def artifacts(self) -> Iterator[Artifact]:
+        """The outs of all stages."""
+        for stage in self.stages.values():
+            yield from stage.outs.values()
+
+
+class Results:
+    """A directory of results."""
+
+    def __init__(self, directory: Path) -> None:
+        """Use a directory, which the first `put` creates."""
+        self.directory = directory
+        self._texts = directory / _TEXTS
+
+    def put(self, result: Result) -> str:
+        """Add a result, and return its ID; an equal older one gets the new time.
+
+        Raises:
+            CacheError: It cannot be written.
+        """
+        name = result.id
+        atomic.write_bytes(sharded(self.directory, name), dumps(result))
+        return name
+
+    def put_text(self, data: bytes) -> str:
+        """Store a text that results need, and return its digest.
+
+        Raises:
+            CacheError: It cannot be written.
+        """
+        digest = digest_bytes(data)
+        file = sharded(self._texts, digest)
+        if not file.exists():
+            atomic.write_bytes(file, data)
+        return digest
+
+    def text(self, digest: str) -> bytes | None:
+        """The text with this digest; None if there is none, or if it is damaged.
+
+        Raises:
+            CacheError: The digest is none.
+        """
+        try:
+            data = read_regular(sharded(self._texts, digest))
+        except OSError:
+            return None
+        return data if digest_bytes(data) == digest else None
+
+    def read(self) -> dict[str, Result]:
+        """Every result by ID, the oldest first; unreadable ones are skipped.
+
+        Raises:
+            CacheError: A directory cannot be read.
+        """
+        with as_cache_errors("read", self.directory):
+            names = [name for name, _ in files(self.directory)]
+        found = {name: each for name in names if (each := self.get(name)) is not None}
+        return dict(sorted(found.items(), key=lambda each: (each[1].time, each[0])))
+
+    def get(self, name: str) -> Result | None:
+        """The result with this ID; None if there is none, or if it is unreadable.
+
+        Raises:
+            CacheError: The ID is not a digest.
+        """
+        try:
+            return loads(name, read_regular(sharded(self.directory, name)))
+        except (OSError, ValueError):
+            return None
+
+    def remove(self, name: str) -> None:
+        """Remove a result; its objects and texts stay.
+
+        Raises:
+            CacheError: It cannot be removed.
+        """
+        file = sharded(self.directory, name)
+        with as_cache_errors("remove", file):
+            file.unlink(missing_ok=True)
+
+    def remove_texts(self) -> None:
+        """Remove the texts that no result needs, unless they were written within the last hour.
+
+        Raises:
+            CacheError: One cannot be removed.
+        """
+        every = self.read().values()
+        needed = {stage.lock for result in every for stage in result.stages.values()}
+        needed |= {artifact.digest for result in every for artifact in result.artifacts()}
+        before_ns = time.time_ns() - _HOUR_NS
+        with as_cache_errors("remove texts from", self._texts):
+            for digest, status in list(files(self._texts)):
+                if digest not in needed and status.st_mtime_ns < before_ns:
+                    sharded(self._texts, digest).unlink(missing_ok=True)
+
+    def recent(self, since_ns: int) -> Iterator[Result]:
+        """The results that were written at this time or later.
+
+        Raises:
+            CacheError: A directory or file cannot be read.
+        """
+        with as_cache_errors("read", self.directory):
+            names = [name for name, status in files(self.directory) if status.st_mtime_ns >= since_ns]
+        for name in names:
+            file = sharded(self.directory, name)
+            try:
+                with as_cache_errors("read", file):
+                    yield loads(name, read_regular(file))
+            except ValueError:
+                continue
+
+
+def dumps(result: Result) -> bytes:
+    """The content of the file of a result."""
+    plain = {
+        "format": FORMAT,
+        "algorithm": ALGORITHM,
+        "project": result.project,
+        "time": result.time,
+        "seconds": result.seconds,
+        "stages": {address: _plain(stage) for address, stage in result.stages.items()},
+        "metrics": dict(result.metrics),
+    }
+    return f"{canonical_json(plain)}\n".encode()
+
+
+def loads(name: str, data: bytes) -> Result:
+    """The result in an untrusted text.
+
+    Raises:
+        ValueError: The text is invalid, or that of another result.
+    """
+    try:
+        top = artifact_json.fields(artifact_json.parse(data), "", _TOP)
+        if (top["format"], top["algorithm"]) != (FORMAT, ALGORITHM):
+            raise ValueError("it is of another format")
+        result = Result(
+            {address: _stage(value) for address, value in artifact_json.mapping(top["stages"], "stages").items()},
+            {
+                artifact_json.path(path, "metrics"): value
+                for path, value in artifact_json.mapping(top["metrics"], "metrics").items()
+            },
+            float(top["time"]),
+            float(top["seconds"]),
+            artifact_json.text(top["project"], "project"),
+        )
+        if result.id != name:
+            raise ValueError("it is about something else")
+    except (TypeError, RecursionError, artifact_json.FieldError) as error:
+        raise ValueError(str(error)) from None
+    return result
+
+
+def _plain(stage: RecordedStage) -> dict[str, Any]:
+    return {
+        "lock": stage.lock,
+        "key": stage.key,
+        "code": stage.code,
+        "params": dict(stage.params),
+        "sources": dict(stage.sources),
+        "outs": {path: artifact_json.encode(artifact) for path, artifact in stage.outs.items()},
+    }
+
+
+def _stage(value: object) -> RecordedStage:
+    found = artifact_json.fields(value, "stages", _STAGE)
+    sources = artifact_json.mapping(found["sources"], "sources")
+    return RecordedStage(
+        artifact_json.digest(found["lock"], "lock"),
+        artifact_json.digest(found["key"], "key"),
+        artifact_json.digest(found["code"], "code"),
+        artifact_json.mapping(found["params"], "params"),
+        {artifact_json.path(path, "sources"): artifact_json.digest(each, path) for path, each in sources.items()},
+        artifact_json.artifacts(found["outs"], "outs"),
+    )

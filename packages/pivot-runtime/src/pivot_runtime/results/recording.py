@@ -1,0 +1,120 @@
+"""Recording of results: the parameters, metrics and outs of stages whose runs are in locks."""
+
+import contextlib
+import time
+from collections.abc import Container, Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from pivot_cache.formats import lock_file
+from pivot_cache.layout import Layout
+from pivot_cache.state.results import RecordedStage, Result, Results
+from pivot_core.digest import digest_bytes, digest_lines
+from pivot_core.lock import Artifact, Inputs, StageLock
+from pivot_core.paths import ArtifactPath, is_within, parents
+from pivot_core.spec import METRIC, StageSpec
+from pivot_runtime.artifacts.stores import Stores
+from pivot_runtime.comparing.values import parse
+from pivot_runtime.errors import ContentError
+from pivot_runtime.project import identity
+
+MOST_BYTES = 1 << 20
+"""The size of the largest file that is read as metrics, or kept although its out is declared not to be cached."""
+
+_VARYING = frozenset({"param", "env", "dep", "observed"})
+
+
+def is_worthwhile(specs: Iterable[StageSpec], params: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether stages have anything to compare: parameters or metrics."""
+    return any(params) or bool(metric_paths(specs))
+
+
+def metric_paths(specs: Iterable[StageSpec]) -> frozenset[ArtifactPath]:
+    """The metrics that stages declare."""
+    return frozenset(out.path for spec in specs for out in spec.outs if out.kind == METRIC)
+
+
+def result_of(
+    stores: Stores, locks: Mapping[str, StageLock], metric_files: Container[ArtifactPath], *, seconds: float = 0.0
+) -> Result:
+    """The result of stages with these locks, as of now; nothing is stored.
+
+    Metrics count as far as their content is readable, and in the cache or the workspace.
+    """
+    locks = {address: with_versions(stores, lock) for address, lock in locks.items()}
+    written = {path for lock in locks.values() for path in lock.outs}
+    stages = {address: _stage(lock, written) for address, lock in sorted(locks.items())}
+    metrics = {}
+    for lock in locks.values():
+        for path, artifact in lock.outs.items():
+            if path in metric_files and not artifact.tree and artifact.size <= MOST_BYTES:
+                with contextlib.suppress(ContentError):
+                    metrics[path] = parse(_content(stores, path, artifact), path)
+    return Result(stages, metrics, round(time.time(), 3), round(seconds, 3), project_name(stores.layout))
+
+
+def record(
+    stores: Stores, locks: Mapping[str, StageLock], metric_files: Container[ArtifactPath], *, seconds: float = 0.0
+) -> tuple[str, Result]:
+    """Store the result of stages with these locks, and what restoring it needs; returns its ID and the result.
+
+    Raises:
+        CacheError: The cache cannot be written.
+    """
+    if stores.layout.cache is not None and not identity.known(stores.layout):
+        identity.assign_name(stores.layout)
+    results = Results(stores.layout.results_dir)
+    for lock in locks.values():
+        results.put_text(lock_file.dumps(lock).encode())
+        for out in lock.inputs.outs:
+            artifact = lock.outs[out.path]
+            if not (out.cache or artifact.tree) and artifact.size <= MOST_BYTES:
+                with contextlib.suppress(ContentError):  # it may be another file by now: then it cannot be restored
+                    results.put_text(_content(stores, out.path, artifact))
+    result = result_of(stores, locks, metric_files, seconds=seconds)
+    before = None if seconds else results.get(result.id)
+    if before is not None:
+        result = attrs.evolve(result, seconds=before.seconds)
+    return results.put(result), result
+
+
+def with_versions(stores: Stores, lock: StageLock) -> StageLock:
+    """A lock with the versions of libraries that count, which its file does not have."""
+    versions = stores.settings.relevant_versions(lock.libraries)
+    return attrs.evolve(lock, inputs=attrs.evolve(lock.inputs, library_versions=versions))
+
+
+def code_digest(inputs: Inputs) -> str:
+    """A digest of the code that a stage depends on, with libraries and the declarations of outs."""
+    lines = [line for line in inputs.lines() if line.kind not in _VARYING]
+    return digest_lines([str(inputs.schema), *(text for line in lines for text in (line.kind, line.key, line.value))])
+
+
+def project_name(layout: Layout) -> str:
+    """The name of a project that shares its cache; "" if it does not."""
+    return "" if layout.cache is None else identity.known(layout)
+
+
+def _stage(lock: StageLock, written: set[ArtifactPath]) -> RecordedStage:
+    return RecordedStage(
+        digest_bytes(lock_file.dumps(lock).encode()),
+        lock.inputs.key(),
+        code_digest(lock.inputs),
+        lock.inputs.params,
+        {path: dep.digest for path, dep in sorted(lock.inputs.deps.items()) if not _is_written(path, written)},
+        lock.outs,
+    )
+
+
+def _is_written(path: ArtifactPath, written: set[ArtifactPath]) -> bool:
+    return path in written or not written.isdisjoint(parents(path)) or any(is_within(each, path) for each in written)
+
+
+def _content(stores: Stores, path: ArtifactPath, artifact: Artifact) -> bytes:
+    for file in (stores.store.path_of(artifact.digest), stores.layout.artifact(path)):
+        with contextlib.suppress(OSError):
+            data = file.read_bytes()
+            if digest_bytes(data) == artifact.digest:
+                return data
+    raise ContentError(f"the content of {path} is not available")

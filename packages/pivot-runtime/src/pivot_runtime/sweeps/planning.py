@@ -1,0 +1,157 @@
+"""The plan of a sweep: for each combination its parameters, and the stages that must run."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from pivot_core.decide import Verdict
+from pivot_core.digest import canonical_json
+from pivot_core.lock import Artifact, StageLock
+from pivot_core.paths import ArtifactPath, is_within
+from pivot_core.spec import StageSpec
+from pivot_core.stages.param_overrides import Override
+from pivot_core.values import Value
+from pivot_runtime.evaluating.evaluate import Evaluation, evaluate
+from pivot_runtime.evaluating.session import Session, SessionView
+from pivot_runtime.loading.assembly import Assembly
+from pivot_runtime.loading.loaded import LoadedStage
+from pivot_runtime.sweeps.combinations import Axis
+from pivot_runtime.sweeps.events import SweepCombination
+
+type Params = Mapping[str, Mapping[str, Any]]
+"""The parameters of stages by address and name, as plain data."""
+
+
+@attrs.frozen(eq=False, repr=False)
+class PlannedCombination(Value):
+    """A combination, and the state of its stages.
+
+    Attributes:
+        shown: The combination as users see it.
+        overrides: Its options.
+        evaluations: Its stages by address, in graph order.
+    """
+
+    shown: SweepCombination
+    overrides: tuple[str, ...]
+    evaluations: Mapping[str, Evaluation]
+
+    def locks(self) -> dict[str, StageLock]:
+        """The locks of the stages that need not run."""
+        found = {}
+        for address, each in self.evaluations.items():
+            restore = each.decision.restore
+            if each.decision.verdict is Verdict.UP_TO_DATE and each.lock is not None:
+                found[address] = each.lock
+            elif each.decision.verdict is Verdict.RESTORE and restore is not None:
+                inputs = attrs.evolve(each.observation.inputs, observed=restore.observed)
+                found[address] = StageLock(inputs, restore.outs, each.stage.libraries)
+        return found
+
+    def inputs(self) -> dict[ArtifactPath, Artifact]:
+        """The deps of the stages that run which no such stage writes."""
+        around = set(self.open_deps())
+        others = (out for lock in self.locks().values() for out in lock.outs.items())
+        found = {path: out for path, out in others if any(is_within(path, each) for each in around)}
+        for address in self.shown.stages:
+            found.update(self.evaluations[address].observation.inputs.deps)
+        return found
+
+    def open_deps(self) -> Iterator[ArtifactPath]:
+        """The deps of the stages that run which are written while they run, at least in part."""
+        for address in self.shown.stages:
+            each = self.evaluations[address]
+            yield from (path for path in each.stage.spec.deps if path not in each.observation.inputs.deps)
+
+
+class _PrivateView(SessionView):
+    """The workspace as a private copy of it would be: nothing of the user's is in the way of outs."""
+
+    def taken(
+        self, spec: StageSpec, lock: StageLock | None, outs: Mapping[ArtifactPath, Artifact | None]
+    ) -> Mapping[ArtifactPath, str]:
+        """Return nothing."""
+        del spec, lock, outs
+        return {}
+
+
+def plan(
+    session: Session,
+    assembly: Assembly,
+    axes: Sequence[Axis],
+    options: Iterable[tuple[str, ...]],
+    targets: Iterable[str],
+    *,
+    force: bool = False,
+) -> tuple[PlannedCombination, ...]:
+    """Plan the combinations with these options; those with equal parameters are one.
+
+    Raises:
+        PivotError: A target is unknown, or a value does not fit its parameter.
+        StaleSnapshotError: The pipeline has to be loaded again.
+    """
+    wanted = session.graph.ancestors(session.resolve(targets))
+    graph = session.graph.select(wanted)
+    session.prefetch(graph)
+    view = _PrivateView(session)
+    distinct: dict[str, tuple[tuple[str, ...], Params]] = {}
+    every = list(options)
+    for each, given in zip(every, _params(assembly, every), strict=True):
+        distinct.setdefault(canonical_json(given), (each, given))
+    varying = [axis.name for axis in axes if len(axis.values) > 1] or [axis.name for axis in axes]
+    planned = []
+    for number, (overrides, params) in enumerate(distinct.values(), 1):
+        stages = dict(session.stages)
+        for address, values in params.items():
+            stages[address] = attrs.evolve(stages[address], params=values)
+        found = evaluate(graph, stages, view, schema=session.schema, force=force)
+        running = tuple(address for address, each in found.items() if each.decision.verdict is Verdict.RUN)
+        shown = SweepCombination(number, _values(varying, params, stages), running, _blocked(session, found))
+        planned.append(PlannedCombination(shown, overrides, found))
+    return tuple(planned)
+
+
+def _params(assembly: Assembly, options: Sequence[tuple[str, ...]]) -> list[dict[str, Mapping[str, Any]]]:
+    """For each combination, the parameters of the stages that its options apply to."""
+    parsed = [Override.parse(text) for text in dict.fromkeys(itertools.chain.from_iterable(options))]
+    found: list[dict[str, Mapping[str, Any]]] = [{} for _ in options]
+    for file in assembly.files:
+        concerned = next((each for each in file.loaded.stages if _concerns(parsed, each)), None)
+        if concerned is not None:
+            sets = assembly.host_of(concerned.spec.address).param_sets(options)
+            for params, of_file in zip(found, sets, strict=True):
+                params.update(of_file)
+    return found
+
+
+def _concerns(overrides: Iterable[Override], stage: LoadedStage) -> bool:
+    return any(each.path(stage.spec.pipeline, stage.spec.name, stage.params) for each in overrides)
+
+
+def _values(names: Iterable[str], params: Params, stages: Mapping[str, LoadedStage]) -> dict[str, Any]:
+    """The values of parameters by the names that users have given them."""
+    found = {}
+    for name in names:
+        override = Override.parse(f"{name}=")
+        for address, values in params.items():
+            spec = stages[address].spec
+            path = override.path(spec.pipeline, spec.name, values)
+            if path is not None:
+                value: Any = values
+                for part in path:
+                    value = value.get(part) if isinstance(value, Mapping) else None
+                found[name] = value
+                break
+    return found
+
+
+def _blocked(session: Session, evaluations: Mapping[str, Evaluation]) -> str:
+    """Why the first stage that cannot run cannot; empty if all can."""
+    names = session.graph.short_names()
+    for address, each in evaluations.items():
+        if each.decision.verdict is Verdict.BLOCKED:
+            missing = ", ".join(each.observation.missing)
+            return f"{names[address]} cannot run: {missing} is missing" if missing else f"{names[address]} cannot run"
+    return ""

@@ -1,0 +1,260 @@
+"""Sweeps: combinations of parameters run apart from the workspace, and their results are listed."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+
+import pytest
+from harness import Project
+
+PIPELINE = """\
+import os
+import pathlib
+import time
+from typing import Annotated
+
+import pivot
+from pivot import Dep, Metric, Out
+from pivot.loaders import JSON, Text
+
+pipeline = pivot.Pipeline("demo")
+LOG = pathlib.Path(os.environ["LOG"])
+
+
+def note(text):
+    with LOG.open("a") as log:
+        log.write(text + "\\n")
+
+
+class TrainParams(pivot.StageParams):
+    rate: float = 0.1
+    layers: list[int] = [64, 64]
+    token: Annotated[str, pivot.Secret] = ""
+
+
+@pipeline.register
+def prepare(raw: Annotated[str, Dep("raw.txt", Text())]) -> Annotated[str, Out("data/clean.txt", Text())]:
+    note("prepare")
+    return raw.upper()
+
+
+@pipeline.register
+def train(
+    params: TrainParams, clean: Annotated[str, Dep("data/clean.txt", Text())]
+) -> Annotated[dict, Out("model.json", JSON())]:
+    note(f"train {params.rate} {params.layers}")
+    if params.rate > 5:
+        raise ValueError("too fast")
+    while params.rate == 5 and LOG.with_name("hold").exists():
+        time.sleep(0.01)
+    return {"rate": params.rate, "size": sum(params.layers)}
+
+
+@pipeline.register
+def evaluate(model: Annotated[dict, Dep("model.json", JSON())]) -> Annotated[dict, Metric("metrics.json")]:
+    note("evaluate")
+    return {"test": {"accuracy": 1 - model["rate"]}}
+"""
+PARAMS = """\
+# Chosen by hand.
+train:
+  rate: 0.3  # the best so far
+"""
+
+
+type Prepared = tuple[Project, pathlib.Path, Callable[[], list[str]]]
+
+
+@pytest.fixture
+def prepared(make: Callable[[str], Project], monkeypatch: pytest.MonkeyPatch) -> Prepared:
+    """A project, the file in which its stages note what they do, and a function that returns and clears that."""
+    project = make(PIPELINE)
+    project.write("raw.txt", "hello")
+    project.write("params.yaml", PARAMS)
+    log = project.root.parent / "log"
+    monkeypatch.setenv("LOG", str(log))
+
+    def noted() -> list[str]:
+        lines = log.read_text().splitlines() if log.exists() else []
+        log.unlink(missing_ok=True)
+        return lines
+
+    return project, log, noted
+
+
+def copies(project: Project) -> list[str]:
+    home = project.root / ".pivot/state.db/sweeps"
+    return os.listdir(home) if home.exists() else []
+
+
+def test_each_combination_runs_once_and_the_workspace_stays(prepared: Prepared) -> None:
+    project, _, noted = prepared
+    before = project.snapshot()
+    sweep = ("repro", "-p", "train.rate=0.1,0.2,9", "-p", "train.layers=[1,2]", "--compare")
+
+    plan = project.pivot(*sweep, "--dry-run").stdout
+    assert plan.splitlines()[1] == "train.rate=0.2  would run prepare, train, evaluate"
+    assert noted() == []
+
+    told = project.pivot(*sweep, "-j", "2", code=1)
+    assert sorted(noted()) == [
+        *("evaluate", "evaluate", "prepare"),
+        *("train 0.1 [1, 2]", "train 0.2 [1, 2]", "train 9.0 [1, 2]"),
+    ]
+    assert project.snapshot() == before
+    assert copies(project) == []
+    rows = [line.split() for line in told.stdout.splitlines()]
+    assert rows[0] == ["ID", "train.rate", "test.accuracy", "STATE"]
+    assert [row[1:] for row in rows[1:4]] == [["0.1", "0.9", "ran"], ["0.2", "0.8", "ran"], ["9", "-", "failed"]]
+    assert "FAILED    train.rate=9" in told.stderr
+    assert "train: ValueError: too fast" in told.stderr
+    assert f'File "{project.root}/pipeline.py"' in told.stderr
+    assert told.stdout.endswith("s)\n")
+    assert "Not done: 1 failed, 2 ran (" in told.stdout
+
+    again = project.pivot("repro", "-p", "train.rate=0.1,0.2", "-p", "train.layers=[1,2]", "--compare", "--jsonl")
+    lines = [json.loads(line) for line in again.stdout.splitlines()]
+    ended = [line for line in lines if line["event"] == "combination_ended"]
+    assert [line["state"] for line in ended] == ["cached", "cached"]
+    assert [line["id"][:8] for line in ended] == [rows[1][0], rows[2][0]]
+    assert [line["metrics"] for line in ended] == [{"test.accuracy": 0.9}, {"test.accuracy": 0.8}]
+    assert noted() == []
+
+    assert "restored" in project.pivot("repro", "-p", "train.rate=0.2", "-p", "train.layers=[1,2]").stderr
+    assert noted() == []
+    listed = project.json("results", "--sort", "accuracy", "--json")["results"]
+    assert [(row["id"][:8], row["current"], row["stale"]) for row in listed] == [
+        (rows[2][0], True, []),
+        (rows[1][0], False, []),
+    ]
+    assert listed[0]["params"] == {"train.rate": 0.2, "train.layers": [1, 2], "train.token": "***"}
+
+    project.replace("pipeline.py", '"accuracy": 1 -', '"accuracy": 2 -')
+    project.pivot("repro", "-q")
+    noted()
+    table = project.pivot("results", "--md", "--sort", "rate", "--desc").stdout.splitlines()
+    assert table[0] == "| ID | RECORDED | train.layers | train.rate | test.accuracy | STATE |"
+    assert [line.split(" | ")[3:5] for line in table[2:]] == [["0.3", "1.7"], ["0.2", "0.8"], ["0.1", "0.9"]]
+    states = [line.split(" | ")[5].replace("\\", "") for line in table[2:]]
+    assert states == ["workspace |", "stale: evaluate |", "stale: evaluate |"]
+    assert project.pivot("results", "prepar", code=2).stderr.endswith("hint: did you mean prepare?\n")
+    assert project.pivot("results", "--remove", rows[1][0]).stdout == "Removed 1 result\n"
+    assert rows[1][0] not in project.pivot("results").stdout
+
+
+def test_a_result_is_put_into_the_workspace(prepared: Prepared) -> None:
+    project, _, noted = prepared
+    project.pivot("repro", "-q")
+    told = project.pivot("repro", "-p", "train.rate=0.1,0.2", "--compare", "-j1").stdout
+    first, second = (line.split()[0] for line in told.splitlines()[1:3])
+    noted()
+
+    before = project.snapshot()
+    plan = project.pivot("apply", first, "--dry-run").stdout
+    assert plan.splitlines()[0] == "Would set train.rate to 0.1 in params.yaml"
+    assert project.snapshot() == before
+
+    done = project.pivot("apply", first[:5]).stdout
+    assert done == "Set train.rate to 0.1 in params.yaml\nApplied evaluate, prepare, train: restored 2 files\n"
+    assert project.read("params.yaml") == PARAMS.replace("0.3", "0.1")
+    assert json.loads(project.read("metrics.json")) == {"test": {"accuracy": 0.9}}
+    assert set(project.states().values()) == {"cached"}
+    assert noted() == []
+
+    project.write("model.json", "mine")
+    before = project.snapshot()
+    refused = project.pivot("apply", second, code=1)
+    assert "model.json: not restored, since its current content exists nowhere else" in refused.stderr
+    assert project.snapshot() == before
+    project.pivot("apply", second, "--force")
+    assert json.loads(project.read("model.json"))["rate"] == 0.2
+    assert set(project.states().values()) == {"cached"}
+    assert "model.json" in project.pivot("checkout", "--kept").stdout
+
+    project.write("params.yaml", "train: &t {rate: 0.3}\ndemo.train: *t\n")
+    assert "set demo.train.rate to 0.1 by hand" in project.pivot("apply", first, code=2).stderr
+    project.write("params.yaml", PARAMS)
+    completed = {"_PIVOT_COMPLETE": "bash_complete", "COMP_WORDS": f"pivot apply {first[:4]}", "COMP_CWORD": "2"}
+    assert f"plain,{first}" in project.pivot("completion", env=completed).stdout.splitlines()
+
+    for _ in range(2):  # into the trash, and out of it
+        project.pivot("cache", "gc", "--keep-since", "0", "--grace", "0")
+    assert first in project.pivot("results").stdout
+    gone = project.pivot("apply", first, code=1).stderr
+    assert f"the cache no longer has model.json of the result {first}" in gone
+    assert project.read("params.yaml") == PARAMS
+
+
+def test_secrets_stay_secret(prepared: Prepared) -> None:
+    project, _, _ = prepared
+    told = project.pivot("repro", "-p", "train.token=hunter2,swordfish", "--compare", "-j1")
+    assert "1: train.token=***" in told.stderr
+    written = [file.read_bytes() for file in project.root.rglob("*") if file.is_file()]
+    shown = told.stdout + told.stderr + project.pivot("results", "--json").stdout
+    for secret in ("hunter2", "swordfish"):
+        assert secret not in shown
+        assert not any(secret.encode() in data for data in written)
+
+
+def waited(process: "subprocess.Popen[str]", log: pathlib.Path, line: str) -> None:
+    """Wait until a stage of a command has noted a line."""
+    while not (log.exists() and line in log.read_text()):
+        assert process.poll() is None
+        time.sleep(0.01)
+
+
+def running(project: Project) -> list[str]:
+    """The processes that work in the project's copies."""
+    found = []
+    for each in pathlib.Path("/proc").iterdir():
+        if each.name.isdigit():
+            try:
+                found += [each.name] if os.readlink(each / "cwd").startswith(f"{project.root}/.pivot/") else []
+            except OSError:
+                continue
+    return found
+
+
+def test_an_interrupted_sweep_goes_on_where_it_was(prepared: Prepared) -> None:
+    project, log, noted = prepared
+    hold = log.with_name("hold")
+    hold.touch()
+    sweep = ("repro", "-p", "train.rate=0.1,5", "--compare", "-j", "1")
+    with project.start(*sweep) as process:
+        waited(process, log, "train 5")
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate()
+    assert process.returncode == 130, told
+    assert "ran       train.rate=0.1" in told
+    assert running(project) == []
+    assert copies(project) == []
+    noted()
+
+    with project.start(*sweep) as process:
+        waited(process, log, "train 5")
+        process.kill()
+    assert noted() == ["train 5.0 [64, 64]"]
+    while running(project):
+        time.sleep(0.01)
+    assert len(copies(project)) == 1
+    hold.unlink()
+    done = project.pivot(*sweep)
+    assert "cached    train.rate=0.1" in done.stderr
+    assert noted() == ["train 5.0 [64, 64]", "evaluate"]
+    assert copies(project) == []
+
+
+def test_what_a_sweep_refuses(prepared: Prepared) -> None:
+    project, _, _ = prepared
+    for arguments, problem in (
+        (("--compare",), "--compare goes with -p"),
+        (("--compare", "-p", "train.rate=1,2", "--watch"), "--compare and --watch exclude each other"),
+        (("--compare", "-p", "train.rat=1,2"), "no stage has the parameter 'train.rat'"),
+        (("--compare", "-p", "train.rate=1,fast"), "parameter rate must be float, not 'fast'"),
+        (("--compare", "-p", "train.rate=1,2", "nothing"), "nothing"),
+    ):
+        assert problem in project.pivot("repro", *arguments, code=2).stderr, arguments
