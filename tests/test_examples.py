@@ -49,7 +49,10 @@ def test_a_project_of_a_data_scientist(tmp_path: pathlib.Path) -> None:
     shown = subprocess.run([PIVOT, "metrics", "show"], cwd=project, capture_output=True, text=True, check=True)
     assert "forest.accuracy" in shown.stdout
     subprocess.run([PIVOT, "report", "-o", "report.html"], cwd=project, check=True)
-    assert "neighbours" in (project / "report.html").read_text()
+    report = (project / "report.html").read_text()
+    assert "neighbours" in report
+    assert 'alt="plots/roc.png at workspace"' in report
+    assert "<th>months</th>" in report, "the first rows of Parquet files"
 
     again = subprocess.run([PIVOT, "status", "--quiet"], cwd=project, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stdout + again.stderr

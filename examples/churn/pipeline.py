@@ -124,7 +124,7 @@ def evaluate(
 @pipeline.register
 def plot(
     curves: Annotated[list[Point], pivot.Dep("curves.json", loaders.JSON())],
-) -> Annotated[matplotlib.figure.Figure, pivot.Out("plots/roc.png", loaders.Figure(dpi=100))]:
+) -> Annotated[matplotlib.figure.Figure, pivot.Plot("plots/roc.png", loaders.Figure(dpi=100))]:
     """Draw the share of true alarms over the share of false alarms."""
     figure = matplotlib.figure.Figure(figsize=(5, 4), layout="constrained")
     axes = figure.subplots()

@@ -17,7 +17,7 @@ def test_a_report_without_anything_has_the_environment() -> None:
     text = report_page(ReportFacts("t", ("workspace",), environment=(("Python", "3.13"),)))
 
     assert re.findall(r'<section id="(\w+)">', text) == ["environment"]
-    assert "vegaEmbed(" not in text
+    assert len(text) < 30_000  # without libraries
 
 
 def test_values_and_their_change() -> None:

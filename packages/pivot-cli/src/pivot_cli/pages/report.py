@@ -81,8 +81,9 @@ def report_page(facts: ReportFacts) -> str:
         f"<main>\n{compared}{sections}\n</main>"
     )
     libraries = plots.LIBRARIES if drawn.specs else ()
-    parts_used = ["charts", "report"] if drawn.specs else ["report"]
-    return page.build(facts.title, body, {"charts": drawn.specs}, parts=parts_used, libraries=libraries, frames=frames)
+    return page.build(
+        facts.title, body, {"charts": drawn.specs}, parts=["charts", "report"], libraries=libraries, frames=frames
+    )
 
 
 def _problem(text: str) -> str:

@@ -1,23 +1,21 @@
-"""The first rows of the tables that stages have written: CSV, TSV, JSON and JSONL that are no plots or metrics."""
+"""The first rows of the tables that stages have written: outs with rows that are no plots or metrics."""
 
-import os
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import attrs
 
 from pivot_core.values import Value
 from pivot_runtime.artifacts.records import Record
-from pivot_runtime.comparing import series
+from pivot_runtime.comparing import row_files, series
 from pivot_runtime.comparing.revisions import Revision, Revisions
 from pivot_runtime.comparing.series import Row
 from pivot_runtime.context import CommandContext
-from pivot_runtime.errors import ContentError
+from pivot_runtime.errors import ContentError, MissingLibraryError
 
-_BEGINNING: Final = 1 << 16
-"""The bytes of a table that are read, except for JSON."""
-_MOST_JSON: Final = 1 << 22
-_LINES: Final = (".csv", ".jsonl", ".ndjson", ".tsv")
+_MOST: Final = 1 << 22
+"""The bytes of the largest file that is read as a whole."""
 _ROWS: Final = 10
 
 
@@ -51,42 +49,45 @@ def table_heads(context: CommandContext, sides: Sequence[str | None]) -> tuple[T
     """
     with Revisions.opened(context) as revisions:
         found = [revisions.read(side) for side in sides]
-        return tuple(
+        heads = (
             _head(context, revisions, side, record)
             for path in sorted({path for side in found for path in side.records.by_path})
             for side in found
-            if (record := side.records.by_path.get(path)) is not None and _is_table(record)
+            if (record := side.records.by_path.get(path)) is not None and _may_be_table(record)
         )
+        return tuple(head for head in heads if head is not None)
 
 
-def _is_table(record: Record) -> bool:
-    kind = series.suffix(record.path)
-    return not (record.kind or record.artifact.tree or record.tracked) and kind in (*_LINES, ".json")
+def _may_be_table(record: Record) -> bool:
+    suffix = series.suffix(record.path)
+    if record.kind or record.artifact.tree or record.tracked:
+        return False
+    return row_files.is_table(suffix) or (suffix == ".json" and record.artifact.size <= _MOST)
 
 
-def _head(context: CommandContext, revisions: Revisions, side: Revision, record: Record) -> TableHead:
+def _head(context: CommandContext, revisions: Revisions, side: Revision, record: Record) -> TableHead | None:
+    """The beginning of a table; None for JSON that contains no rows."""
     name = context.project.from_cwd(record.path)
     try:
-        data, whole = _beginning(revisions, side, record)
-        rows = series.parse_rows(data, name)
-    except ContentError as error:
-        return TableHead(name, side.name, problem=str(error))
+        found = list(itertools.islice(_rows(revisions, side, record, name), _ROWS + 1))
+    except (ContentError, MissingLibraryError) as error:
+        return TableHead(name, side.name, problem=f"{name}: {error}")
     except OSError as error:
         return TableHead(name, side.name, problem=f"{name} cannot be read: {error.strerror or error}")
-    first = rows[:_ROWS]
-    columns = tuple(dict.fromkeys(column for row in first for column in row))
-    return TableHead(name, side.name, columns, first, more=not whole or len(rows) > len(first))
+    rows = tuple(found[:_ROWS])
+    columns = tuple(dict.fromkeys(column for row in rows for column in row))
+    if not rows and series.suffix(record.path) == ".json":
+        return None
+    return TableHead(name, side.name, columns, rows, more=len(found) > _ROWS)
 
 
-def _beginning(revisions: Revisions, side: Revision, record: Record) -> tuple[bytes, bool]:
-    """The first complete lines of a file, and whether they are all; JSON is read completely."""
-    if series.suffix(record.path) not in _LINES or not (record.cache or side.is_workspace):
-        return revisions.content(side, record, _MOST_JSON).data, True
-    file = revisions.workspace_file(record) if side.is_workspace else revisions.object_file(record)
-    if file is None or not os.path.isfile(file):
-        return revisions.content(side, record, _BEGINNING).data, True  # which says why it is not there
-    with open(file, "rb") as opened:
-        data = opened.read(_BEGINNING)
-    if len(data) < _BEGINNING:
-        return data, True
-    return data[: data.rfind(b"\n") + 1], False
+def _rows(revisions: Revisions, side: Revision, record: Record, name: str) -> Iterable[Row]:
+    suffix = series.suffix(record.path)
+    if suffix == ".json" or not (record.cache or side.is_workspace):  # JSON is read as a whole, and so is what git has
+        data = revisions.content(side, record, _MOST).data
+        try:
+            return series.parse_rows(data, name)
+        except ContentError:
+            return ()
+    file = revisions.workspace_file(record) if side.is_workspace else None
+    return row_files.rows_of(revisions.object_file(record) if file is None else file, suffix)()
