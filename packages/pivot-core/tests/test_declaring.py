@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pivot_core.pivot_yaml.declare import Declaration, DeclarationError, read_declarations
 from pivot_core.pivot_yaml.schema import SCHEMA, text
 from pivot_core.pivot_yaml.validate import ValidationError, check
-from pivot_core.stages.annotations import Dep, DirectoryOut, Out, Plot
+from pivot_core.stages.annotations import Dep, DirectoryOut, Metric, Out, Plot
 from pivot_core.stages.interpolation import Path
 
 
@@ -112,6 +112,16 @@ def test_a_command_keeps_what_is_filled_later() -> None:
             "did you mean line?",
         ),
         (
+            {"fit": {"cmd": "x", "outs": [{"path": "x", "metric": True, "plot": True}]}},
+            "pivot.yaml:4: an out cannot be both a metric and a plot",
+            "remove 'metric'",
+        ),
+        (
+            {"fit": {"cmd": "x", "outs": [{"path": "x/", "metric": True}]}},
+            "pivot.yaml:4: an out cannot be both a metric and a directory",
+            "remove 'metric'",
+        ),
+        (
             {"fit": {"cmd": "x", "outs": [{"path": "x", "directory": True, "plot": True}]}},
             "pivot.yaml:4: Plot('x/'): a plot is a file",
             "remove the /",
@@ -175,6 +185,12 @@ LONG = {"x0": "a" * 100, **{f"x{n}": f"${{x{n - 1}}}" * 100 for n in range(1, 30
 def test_short_files_that_expand_without_bound_are_refused(data: Any, rest: Any, told: str) -> None:
     with pytest.raises(DeclarationError, match=rf"pivot.yaml:{told}"):
         stages(data, **rest)
+
+
+def test_outs_that_are_metrics() -> None:
+    outs = [{"path": "a", "metric": True}, {"path": "b", "metric": True, "cache": True}, {"path": "c", "metric": False}]
+    (found,) = stages({"s": {"cmd": "x", "outs": outs}}).values()
+    assert list(found.outs.values()) == [Metric("a"), Metric("b", cache=True), Out("c")]
 
 
 def test_outs_that_are_plots() -> None:

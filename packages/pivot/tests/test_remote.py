@@ -483,3 +483,17 @@ def test_gc_of_a_remote(team: Team) -> None:
     assert team.objects() == 2
     mate = team.clone("mate")
     assert "Restored 2 file(s)" in team.pivot("pull", project=mate)
+
+
+def test_content_of_a_revision_is_fetched_when_asked(team: Team) -> None:
+    git(team.first, "init", "-q")
+    git(team.first, "add", ".pivot", "pipeline.py", "data.json")
+    git(team.first, "commit", "-q", "-m", "state")
+    team.pivot("push")
+    team.first.replace("data.json", "200", "400")
+    team.process("repro")
+    shutil.rmtree(team.first.root / ".pivot/cache/files")
+    assert "hint: --pull fetches it from the remote" in team.process("diff", "summary.json", code=1)
+    shown = team.process("diff", "summary.json", "--pull")
+    assert shown.startswith("summary.json: 2 values changed\n")
+    assert "max   200   400        +200\n" in shown

@@ -11,7 +11,7 @@ from pivot_core.pivot_yaml import schema, validate
 from pivot_core.pivot_yaml.matrix import MatrixError, combinations
 from pivot_core.pivot_yaml.validate import ValidationError
 from pivot_core.spec import Location
-from pivot_core.stages.annotations import Dep, DirectoryOut, Out, Plot
+from pivot_core.stages.annotations import Dep, DirectoryOut, Metric, Out, Plot
 from pivot_core.stages.interpolation import InterpolationError, Path, interpolate
 from pivot_core.values import Value
 
@@ -320,12 +320,21 @@ def _out(raw: str | list[str] | Mapping[str, Any], at: Path) -> Out:
     if not directory:
         path = path.rstrip("/") if isinstance(path, str) else [each.rstrip("/") for each in path]
     try:
+        if facts.get("metric", False):
+            return _metric(facts, path, at, directory=directory)
         if facts.get("plot", False) is not False:
             path = path if not directory else f"{paths[0]}/"  # which a plot refuses
             return Plot(path, cache=facts.get("cache", True), **(facts["plot"] if facts["plot"] is not True else {}))
         return (DirectoryOut if directory else Out)(path, cache=facts.get("cache", True))
     except DefinitionError as error:
         raise ValidationError(str(error), at, hint=error.hint) from None
+
+
+def _metric(facts: Mapping[str, Any], path: str | list[str], at: Path, *, directory: bool) -> Metric:
+    other = "a directory" if directory else "a plot" if facts.get("plot", False) is not False else ""
+    if other:
+        raise ValidationError(f"an out cannot be both a metric and {other}", at, hint="remove 'metric'")
+    return Metric(path, cache=facts.get("cache", False))
 
 
 def _refuse_taken(name: str, path: Path) -> None:

@@ -50,6 +50,10 @@ _OUT: Final = {
             "description": "Whether it is a directory, as is a path that ends with a /.",
             **_or_reference({"type": "boolean"}),
         },
+        "metric": {
+            "description": "Whether 'pivot metrics' shows its values; then it is for git, unless cache is true.",
+            "type": "boolean",
+        },
         "plot": {
             "description": "Whether 'pivot plots' draws it, or how; this does not count as a change.",
             "anyOf": [{"type": "boolean"}, _PLOT],
