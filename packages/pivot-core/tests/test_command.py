@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_core.errors import DefinitionError
+from pivot_core.loaders import PathOnly
 from pivot_core.pipeline import Pipeline
 from pivot_core.spec import StageError
-from pivot_core.stages.annotations import Dep, DirectoryOut, Out
+from pivot_core.stages.annotations import Dep, DirectoryOut, Metric, Out
 from pivot_core.stages.command import command, fill_in, values, words
 
 ARGUMENTS = st.lists(st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"])), min_size=1).filter(
@@ -148,3 +149,8 @@ def test_several_commands_count_in_their_order() -> None:
 def test_each_command_is_a_text(wrong: Any) -> None:
     with pytest.raises(DefinitionError, match="a command must be a nonempty string, or a list of such"):
         command(wrong)
+
+
+def test_a_command_writes_its_outs_itself_whatever_loader_they_have() -> None:
+    found = command("x", outs=[Metric("m.json"), Out("o")]).outs
+    assert found == {"m.json": Metric("m.json", PathOnly()), "o": Out("o")}

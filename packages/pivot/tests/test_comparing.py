@@ -145,6 +145,19 @@ def test_locks_of_runs_before_kinds_were_recorded_are_not_rewritten(project: Pro
     assert {name: project.read(f".pivot/stages/p.{name}.lock") for name in locks} == locks
 
 
+def test_metrics_of_commands_are_what_the_commands_write(empty: Project) -> None:
+    empty.pivot("init", "-q")
+    empty.write("in.json", '{"accuracy": 0.5}')
+    empty.write(
+        "pivot.yaml",
+        "pipeline: p\nstages:\n  copy:\n    cmd: cp in.json m.json\n    deps: [in.json]\n"
+        "    outs: [{path: m.json, metric: true}]\n",
+    )
+    empty.pivot("repro", "-q")
+    assert empty.pivot("metrics", "show").stdout.endswith("m.json  accuracy        0.5\n")
+    assert empty.lock("p.copy")["outs"]["m.json"]["kind"] == "metric"
+
+
 def test_verify_adds_metrics_to_the_step_summary(project: Project) -> None:
     summary = project.root / "summary.md"
     variables = {"GITHUB_STEP_SUMMARY": str(summary)}

@@ -11,6 +11,7 @@ from typing import Any, Final
 import attrs
 
 from pivot_core.errors import DefinitionError, suggest
+from pivot_core.loaders import PathOnly
 from pivot_core.params import StageParams, values_of
 from pivot_core.spec import Location
 from pivot_core.stages.annotations import Dep, Out, PathLike
@@ -125,10 +126,15 @@ def make_command(text: object, deps: Any, outs: Any, params: Mapping[str, Any], 
     return Command(
         steps=tuple(textwrap.dedent(step).strip() for step in steps),
         deps={name: dep if isinstance(dep, Dep) else Dep(dep) for name, dep in _named(deps, "deps")},
-        outs={name: out if isinstance(out, Out) else Out(out) for name, out in _named(outs, "outs")},
+        outs={name: _as_written(out) if isinstance(out, Out) else Out(out) for name, out in _named(outs, "outs")},
         params=dict(params),
         location=location,
     )
+
+
+def _as_written(out: Out) -> Out:
+    """The same out without a loader, since the command itself writes the file."""
+    return out if isinstance(out.loader, PathOnly) else attrs.evolve(out, loader=PathOnly())
 
 
 def fill_in(
