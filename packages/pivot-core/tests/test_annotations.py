@@ -45,6 +45,9 @@ def test_one_path_or_several(declared: Dep | Out, paths: tuple[str, ...], value:
         (lambda: Metric("m.json", ANY), r"the loader of Metric\('m.json'\) has no method save"),
         (lambda: Dep("s3://bucket/x.csv"), "this is a URL, not the path of a file in the project"),
         (lambda: Out("https://example.org/x", Text()), "this is a URL"),
+        (lambda: Out("a", Text(), check=ANY), "the check of Out.* is no function: class Text"),
+        (lambda: Metric("m", temp=True), r"temp=True, cache=False\): it is restored from the cache"),
+        (lambda: Out("a", persist=True, temp=True), r"temp=True, persist=True\): its next run starts from it"),
         (lambda: Metric("m/"), "a metric is a file"),
         (lambda: Out(["a/", "b"], Text()), "names both files and directories: a/, b"),
         (lambda: Dep("a", Text(), lazy=True), "no mapping of files"),
@@ -126,3 +129,16 @@ def test_the_options_of_a_plot_as_plain_data() -> None:
     assert PlotOptions.from_plain(options.to_plain()) == options
     assert PlotOptions.from_plain({}) == Plot("a").options == PlotOptions()
     assert Out("a").options is None
+
+
+def test_what_persists_is_incremental() -> None:
+    def go_on(
+        before: Annotated[str | None, Out("log", Text(), persist=True)],
+    ) -> Annotated[str, Out("log", Text(), persist=True)]:
+        raise NotImplementedError
+
+    pipeline = Pipeline("p")
+    pipeline.register(go_on)
+    (spec,) = pipeline.specs(base="", root="/project")
+    assert [out.facts() for out in spec.outs] == [{"cache": True, "incremental": True}]
+    assert pipeline.stages["go_on"].previous["before"].path == "log"

@@ -7,6 +7,7 @@ import attrs
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
+from pivot_core.patterns import PathPattern
 from pivot_core.spec import Location, OutSpec, StageSpec
 from pivot_runtime.evaluating.evaluate import Evaluation, evaluate
 from pivot_runtime.loading.loaded import LoadedStage
@@ -57,6 +58,12 @@ class FakeWorld:
 
     def artifact_in(self, directory: Artifact, path: str) -> Artifact | None:
         return self.directories[directory.digest].get(path)
+
+    def files_matching(self, pattern: PathPattern) -> list[ArtifactPath]:
+        return sorted(filter(pattern.matcher(), self.disk))
+
+    def names_in(self, directory: Artifact) -> Iterable[str]:
+        return self.directories[directory.digest]
 
     def lock(self, address: str) -> StageLock | None:
         return self.locks.get(address)

@@ -1,5 +1,6 @@
 """Observations of a stage, and what a read-only command foresees of its upstreams."""
 
+import attrs
 import pytest
 from parts import SCHEMA, FakeWorld, Model, artifact, spec
 
@@ -7,6 +8,8 @@ from pivot_core.decide import Reason, Verdict
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, UnresolvedCode
 from pivot_core.paths import ArtifactPath
+from pivot_core.patterns import PathPattern
+from pivot_core.spec import OutSpec
 from pivot_runtime.evaluating.evaluate import Forecast, observe
 from pivot_runtime.loading.loaded import LoadedStage
 
@@ -154,3 +157,26 @@ def test_foresight_of_stages_that_are_not_selected_is_dropped() -> None:
 
     assert seen.inputs.deps == {MIDDLE: artifact("1")}
     assert tuple(seen.upstream) == ()
+
+
+def test_files_that_match_after_a_restore_are_foreseen() -> None:
+    """Also those in a directory that is not there, and without those that the restore removes."""
+    pattern = PathPattern("parts/**/*.csv")
+    writer = attrs.evolve(spec("w"), outs=(OutSpec(ArtifactPath("parts/d"), directory=True),))
+    reader = LoadedStage(attrs.evolve(spec("r"), deps=(pattern,)), {})
+    graph, world = Graph.build([writer, reader.spec]), FakeWorld()
+    world.disk = {ArtifactPath(f"parts/{name}"): artifact(name) for name in ("a.csv", "d/old.csv")}
+    tree = Artifact("d" * 32, 3, tree=True)
+    world.directories[tree.digest] = {"new.csv": artifact("new"), "new.txt": artifact("text")}
+
+    def seen(forecast: Forecast) -> dict[str, Artifact]:
+        found = observe(reader, graph, world, lock=None, schema=SCHEMA, forecast=forecast)
+        return {str(path): each for path, each in found.inputs.deps.items()} | dict.fromkeys(
+            map(str, found.missing), artifact("missing")
+        )
+
+    restored = Forecast(restored={ArtifactPath("parts/d"): tree})
+    assert seen(restored) == {"parts/a.csv": artifact("a.csv"), "parts/d/new.csv": artifact("new")}
+    assert seen(Forecast(running={"p.w"})) == {}
+    del world.disk[ArtifactPath("parts/d/old.csv")]
+    assert seen(Forecast()) == {"parts/a.csv": artifact("a.csv"), "parts/d": artifact("missing")}

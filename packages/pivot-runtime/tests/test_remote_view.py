@@ -319,3 +319,35 @@ def test_results_of_stages_side_by_side_are_asked_for_together(
     monkeypatch.setattr(shared_runs, "find", counted)
     assert len(parts_of(shop.run(pull=True))["restored"]) == 5
     assert asked == [5]
+
+
+def test_files_that_match_a_pattern_count_where_they_are(shop: Workshop, remote: MemoryRemote) -> None:
+    """Outs that match, and files in a directory that is an out: also if they are temporary, or only on the remote."""
+    del remote
+    shop.write("a", "text")
+    shop.copying("left", "a", "all/left.txt", str.upper)
+
+    def split(text: Annotated[str, Dep("a", Text())]) -> Annotated[dict[str, str], Out("parts/", Text(), temp=True)]:
+        shop.calls.append("split")
+        return {"one.txt": text, "two.md": text}
+
+    def join(
+        files: Annotated[list[dict[str, str]], Dep(["all/*.txt", "parts/*.txt"], Text())],
+    ) -> Annotated[str, Out("sum", Text())]:
+        shop.calls.append("join")
+        return str(files)
+
+    shop.add("split", split)
+    shop.add("join", join)
+    shop.run()
+    assert not (shop.root / "parts").exists()
+    found = "[{'all/left.txt': 'TEXT'}, {'parts/one.txt': 'text'}]"
+    assert shop.read("sum") == found
+    pushed(shop, "all", "sum")
+
+    assert parts_of(shop.run(pull=True)) == {"cached": {"split", "left", "join"}}
+    shop.versions["join"] = 1
+    assert parts_of(shop.run(pull=True)) == {"cached": {"split", "left"}, "ran": {"join"}}
+    assert shop.calls == ["join"]
+    assert shop.read("sum") == found
+    assert not (shop.root / "parts").exists()

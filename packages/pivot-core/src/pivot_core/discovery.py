@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pivot_core.errors import DiscoveryError
 from pivot_core.paths import STATE_DIR
+from pivot_core.patterns import PathPattern, find_directories
 
 if TYPE_CHECKING:
     from pivot_core.pipeline import Pipeline
@@ -78,16 +79,30 @@ def pipeline_in(directory: pathlib.Path) -> pathlib.Path | None:
 def pipelines_above(path: str, root: pathlib.Path) -> Iterator[pathlib.Path]:
     """The pipeline files that may declare the writer of a project path, from the path itself up to the root.
 
+    For a pattern, also those in each directory that may contain a file that matches.
+
     Raises:
         DiscoveryError: A directory has both files.
     """
-    while True:
-        file = pipeline_in(root / path)
+    for directory in directories_above(path, root):
+        file = pipeline_in(root / directory)
         if file is not None:
             yield file
-        if not path:
-            return
+
+
+def directories_above(path: str, root: pathlib.Path) -> Iterator[str]:
+    """A path of the project and its parents up to the root, which is ``""``: where its writer may be declared."""
+    if isinstance(path, PathPattern):
+        parts = path.split("/")
+        deepest = len(parts) if parts[-1] == "**" else len(parts) - 1
+        prefixes = ("/".join(parts[:end]) for end in range(deepest, -1, -1))
+        found = (inside for prefix in prefixes for inside in find_directories(prefix, os.fspath(root)))
+        yield from dict.fromkeys(each.rstrip("/") for each in found)
+        return
+    while path:
+        yield path
         path = posixpath.dirname(path)
+    yield ""
 
 
 def all_pipelines(root: pathlib.Path, ignored: Callable[[str], bool] = lambda _: False) -> Iterator[pathlib.Path]:

@@ -9,7 +9,8 @@ import attrs
 
 from pivot_core.errors import GraphError, PivotError, list_names, suggest
 from pivot_core.paths import ArtifactPath, parents
-from pivot_core.spec import StageError, StageSpec
+from pivot_core.patterns import PathPattern
+from pivot_core.spec import OutSpec, StageError, StageSpec
 from pivot_core.values import Value
 
 
@@ -66,8 +67,15 @@ class Graph(Value):
         return {address: spec.name if count[spec.name] == 1 else address for address, spec in self.stages.items()}
 
     def writers(self, path: ArtifactPath) -> frozenset[str]:
-        """The stages that write the path itself, a directory around it, or something inside it."""
+        """The stages that write the path itself, a directory around it, or something inside it.
+
+        For a pattern, the stages with outs that match, or that are directories in which something may match.
+        """
         return self._tree.touching(path) & self.stages.keys()
+
+    def matching(self, pattern: PathPattern) -> tuple[OutSpec, ...]:
+        """The outs of all stages that match a pattern, or are directories in which something may match."""
+        return tuple(out for out, _ in self._tree.matching(pattern))
 
     def ancestors(self, addresses: Iterable[str]) -> frozenset[str]:
         """The given stages and everything that they depend on."""
@@ -193,15 +201,31 @@ class _PathTree:
     def __init__(self) -> None:
         self.children: dict[str, _PathTree] = {}
         self.writer: str | None = None
+        self._outs: list[tuple[OutSpec, str]] = []
+        self._matching: dict[str, list[tuple[OutSpec, str]]] = {}
 
-    def add(self, path: str, writer: str) -> None:
+    def add(self, out: OutSpec, writer: str) -> None:
         node = self
-        for part in path.split("/"):
+        for part in out.path.split("/"):
             node = node.children.setdefault(part, _PathTree())
         node.writer = writer
+        self._outs.append((out, writer))
+
+    def matching(self, pattern: PathPattern) -> list[tuple[OutSpec, str]]:
+        """The outs that match a pattern, or in which something may match, each with its stage."""
+        if pattern not in self._matching:
+            matches = pattern.matcher()
+            self._matching[pattern] = [
+                (out, writer)
+                for out, writer in self._outs
+                if (pattern.may_match_in(out.path) if out.directory else matches(out.path))
+            ]
+        return self._matching[pattern]
 
     def touching(self, path: str) -> frozenset[str]:
         """The stages that write the path itself, a directory around it, or something inside it."""
+        if isinstance(path, PathPattern):
+            return frozenset(writer for _, writer in self.matching(path))
         found: set[str] = set()
         node = self
         for part in path.split("/"):
@@ -236,6 +260,7 @@ def _producers(stages: Mapping[str, StageSpec]) -> tuple[dict[ArtifactPath, str]
                 )
             producers[out.path] = address
     tree = _PathTree()
+    outs = {out.path: out for spec in stages.values() for out in spec.outs}
     for path, address in producers.items():
         for parent in parents(path):
             if parent in producers:
@@ -244,7 +269,7 @@ def _producers(stages: Mapping[str, StageSpec]) -> tuple[dict[ArtifactPath, str]
                     f"of {_cite(stages[address])} overlap",
                     hint="no out may be inside another: let one of the stages write to another path",
                 )
-        tree.add(path, address)
+        tree.add(outs[path], address)
     return producers, tree
 
 
@@ -300,7 +325,7 @@ def _closing(stages: Mapping[str, StageSpec], cycle: Sequence[str]) -> str:
     first, second = stages[cycle[0]], stages[cycle[1]]
     written = _PathTree()
     for out in first.outs:
-        written.add(out.path, first.address)
+        written.add(out, first.address)
     shared = [path for path in second.deps if written.touching(path)]
     if not shared:
         return f"{second.name!r} runs after {first.name!r}, as it declares"

@@ -68,7 +68,7 @@ class PlotOptions(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class OutSpec(Value):
-    """The declaration of an out; every field except its kind and its plot is part of the inputs key.
+    """The declaration of an out; every field except its kind, its plot and ``temp`` is part of the inputs key.
 
     Attributes:
         path: Its path.
@@ -77,6 +77,7 @@ class OutSpec(Value):
         incremental: Whether a run starts from its last content.
         kind: The use that people make of its content, such as `METRIC`; ``""`` for most outs. It is not compared.
         plot: How a `PLOT` is drawn; it is neither compared nor recorded.
+        temp: Whether it is removed from the workspace once every stage that reads it is up to date. It is not compared.
     """
 
     path: ArtifactPath
@@ -85,6 +86,7 @@ class OutSpec(Value):
     incremental: bool = False
     kind: str = attrs.field(default="", eq=False)
     plot: PlotOptions | None = attrs.field(default=None, eq=False)
+    temp: bool = attrs.field(default=False, eq=False)
 
     def facts(self) -> dict[str, bool]:
         """Everything that is compared, except the path; rarely set flags are omitted if false."""

@@ -3,7 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from pivot import loaders
+from pivot import checks, loaders
 from pivot_core.errors import PivotError
 from pivot_core.params import Secret, StageParams, Uncounted
 from pivot_core.pipeline import Pipeline
@@ -40,6 +40,7 @@ __all__ = [
     "Secret",
     "StageParams",
     "Uncounted",
+    "checks",
     "command",
     "loaders",
 ]

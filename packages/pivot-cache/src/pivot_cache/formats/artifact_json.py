@@ -196,20 +196,21 @@ def outs(value: object, field: str) -> tuple[dict[ArtifactPath, Artifact], tuple
     """An object of one out per path: the artifacts, and their declarations, sorted."""
     found = _by_path(value, field, _out)
     specs = [
-        OutSpec(path, cache=cache, directory=artifact.tree, incremental=incremental, kind=kind)
-        for path, (artifact, cache, incremental, kind) in sorted(found.items())
+        OutSpec(path, cache=cache, directory=artifact.tree, incremental=incremental, kind=kind, temp=temp)
+        for path, (artifact, cache, incremental, kind, temp) in sorted(found.items())
     ]
     return {path: artifact for path, (artifact, *_) in found.items()}, tuple(specs)
 
 
-def _out(value: object, field: str) -> tuple[Artifact, bool, bool, str]:
+def _out(value: object, field: str) -> tuple[Artifact, bool, bool, str, bool]:
     record = mapping(value, field)
     if "cache" not in record:
         raise FieldError(below(field, "cache"), "is missing")
     cache = boolean(record.pop("cache"), below(field, "cache"))
     incremental = boolean(record.pop("incremental", False), below(field, "incremental"))
     kind = text(record.pop("kind", ""), below(field, "kind"))
-    return artifact(record, field), cache, incremental, kind
+    temp = boolean(record.pop("temp", False), below(field, "temp"))
+    return artifact(record, field), cache, incremental, kind, temp
 
 
 def encode_out(artifact: Artifact, spec: OutSpec) -> dict[str, object]:
@@ -219,6 +220,8 @@ def encode_out(artifact: Artifact, spec: OutSpec) -> dict[str, object]:
         plain["incremental"] = True
     if spec.kind:
         plain["kind"] = spec.kind
+    if spec.temp:
+        plain["temp"] = True
     return plain
 
 

@@ -17,7 +17,8 @@ Each fact has its own line, in an order that depends only on the facts::
 
 ``file`` and ``line`` of a code entry are omitted if unknown. ``tree`` is true if an artifact is a directory, and
 ``incremental`` if a run of the stage starts from the last run's out; both are omitted otherwise. ``kind`` is present
-for outs that people look at, such as ``"metric"``; no run depends on it. ``env`` is present if environment variables
+for outs that people look at, such as ``"metric"``, and ``temp`` for those that are removed once they have been used; no
+run depends on either. ``env`` is present if environment variables
 are declared, with a salted digest of each value, or "" for a variable that is not set. ``accepted`` is present, with
 the reason, if a user accepted the outs instead of running the stage. ``sha256`` is present if it was computed.
 ``ran_at``, the start of the run in seconds since the epoch, is present if the result of the stage expires, and

@@ -8,6 +8,7 @@ import attrs
 from pivot_cli.terminal import formats
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath, touches
+from pivot_core.patterns import PathPattern
 from pivot_core.spec import StageSpec
 from pivot_core.values import Value
 from pivot_runtime.inspecting.overview import Overview
@@ -102,10 +103,13 @@ def _everything(graph: Graph, names: Mapping[str, str]) -> Drawing:
     return Drawing(tuple(nodes.values()), (*edges, *order), frozenset(order))
 
 
-def _join(graph: Graph, deps: Iterable[str], edges: dict[tuple[str, str], None]) -> None:
-    """Add the edges from outs to deps inside or around them."""
+def _join(graph: Graph, deps: Iterable[ArtifactPath], edges: dict[tuple[str, str], None]) -> None:
+    """Add the edges from outs to deps inside or around them, and to patterns that they match."""
     for dep in deps:
-        for address in sorted(graph.writers(ArtifactPath(dep))):
+        if isinstance(dep, PathPattern):
+            edges.update({(out.path, dep): None for out in graph.matching(dep)})
+            continue
+        for address in sorted(graph.writers(dep)):
             for out in graph.stages[address].outs:
                 if touches(out.path, dep):
                     edges.update({(out.path, dep): None} if out.path != dep else {})
@@ -223,7 +227,7 @@ def listing(found: Overview) -> str:
         lines.append(f"{address}  {spec.location}")
         lines += [f"  about   {spec.desc}"] if spec.desc else []
         lines += [f"  reads   {path}{_uncounted(spec, path)}" for path in spec.deps]
-        lines += [f"  writes  {out.path}" for out in spec.outs]
+        lines += [f"  writes  {out.path}{'  (temporary)' if out.temp else ''}" for out in spec.outs]
         lines += [f"  after   {name}" for name in spec.after]
         lines += [f"  runs    {how}" for how in _rule(spec)]
     return formats.one_per_line(lines)
@@ -251,7 +255,7 @@ def listing_json(found: Overview) -> list[dict[str, Any]]:
             "address": address,
             "deps": list(spec.deps),
             "uncounted": list(spec.uncounted),
-            "outs": [{"path": out.path, **out.facts()} for out in spec.outs],
+            "outs": [{"path": out.path, **out.facts(), **({"temp": True} if out.temp else {})} for out in spec.outs],
             "upstream": sorted(found.graph.upstream[address]),
             "file": spec.location.file,
             "line": spec.location.line,

@@ -322,10 +322,12 @@ def _out(raw: str | list[str] | Mapping[str, Any], at: Path) -> Out:
     try:
         if facts.get("metric", False):
             return _metric(facts, path, at, directory=directory)
+        flags = {name: facts[name] for name in ("cache", "persist", "temp") if name in facts}
         if facts.get("plot", False) is not False:
             path = path if not directory else f"{paths[0]}/"  # which a plot refuses
-            return Plot(path, cache=facts.get("cache", True), **(facts["plot"] if facts["plot"] is not True else {}))
-        return (DirectoryOut if directory else Out)(path, cache=facts.get("cache", True))
+            return Plot(path, **flags, **(facts["plot"] if facts["plot"] is not True else {}))
+        kind = DirectoryOut if directory else Out
+        return kind(path, **flags)
     except DefinitionError as error:
         raise ValidationError(str(error), at, hint=error.hint) from None
 

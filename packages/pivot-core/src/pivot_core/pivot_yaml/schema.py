@@ -58,6 +58,14 @@ _OUT: Final = {
             "description": "Whether 'pivot plots' draws it, or how; this does not count as a change.",
             "anyOf": [{"type": "boolean"}, _PLOT],
         },
+        "persist": {
+            "description": "Whether a copy of the last content is in place when the command starts.",
+            **_or_reference({"type": "boolean"}),
+        },
+        "temp": {
+            "description": "Whether it is removed from the workspace once every stage that reads it is up to date.",
+            **_or_reference({"type": "boolean"}),
+        },
     },
     "required": ["path"],
     "additionalProperties": False,

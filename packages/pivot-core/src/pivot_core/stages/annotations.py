@@ -2,13 +2,14 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final
 
 import attrs
 
 from pivot_core.errors import DefinitionError, suggest
 from pivot_core.loaders import JSON, PathOnly, Reader, Writer
+from pivot_core.patterns import is_pattern
 from pivot_core.spec import METRIC, PLOT, PlotOptions
 from pivot_core.values import LATER, Value
 
@@ -70,13 +71,14 @@ class _Several(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Dep(_Several):
-    """A file or directory that a stage reads.
+    """A file or directory that a stage reads, or all files that match a pattern, such as ``parts/*.csv``.
 
     Attributes:
         path: Relative to the directory of the stage's ``pipeline.py``; a list or tuple of paths
             makes the parameter's value a list or tuple, each item loaded from its path.
         loader: Turns the file into the parameter's value. For a path that ends with a ``/``, it loads each file of the
-            directory, and the value is a mapping by relative path; with `PathOnly`, the value is the path itself.
+            directory, and the value is a mapping by relative path; with `PathOnly`, the value is the path itself. For a
+            pattern, the value is a mapping by path, or with `PathOnly` a list of the paths.
         lazy: Load a file of such a mapping only when the stage gets it from the mapping, again each time.
         count: Whether another content is a reason to run the stage again. Otherwise, it must only exist, and a stage
             that writes it runs first.
@@ -97,12 +99,12 @@ class Dep(_Several):
         if self.lazy and self.path and not all(self.loads_files(path) for path in self.paths):
             raise DefinitionError(
                 f"Dep({self.path!r}, lazy=True): its value is no mapping of files, which could be loaded later",
-                hint="end the path of a directory with a /, and name a loader, as in Dep('parts/', Text(), lazy=True)",
+                hint="name a loader, and end the path of a directory with a /, as in Dep('parts/', Text(), lazy=True)",
             )
 
     def loads_files(self, path: str) -> bool:
         """Whether the value of one of its paths is a mapping of files."""
-        return path.endswith("/") and not isinstance(self.loader, PathOnly)
+        return (path.endswith("/") or is_pattern(path)) and not isinstance(self.loader, PathOnly)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -121,14 +123,23 @@ class Out(_Several):
             and each is saved to its path.
         loader: Turns the returned value into the file.
         cache: Whether its content is stored in the cache; otherwise it is for git, and only hashed.
+        persist: When a run starts, a copy of the last content is in place, which the stage goes on from. A parameter
+            may have the same annotation if the loader can also load: it receives the last value, or None on the first
+            run.
+        temp: Remove it from the workspace once every stage that reads it is up to date. Its content stays in the cache,
+            from which it is restored when a stage that reads it must run.
+        check: Called with the value after it has been saved; with `PathOnly`, that is the path. If it raises an
+            exception or returns False, the stage has failed. Its code counts as code of the stage.
     """
 
-    incremental: ClassVar[bool] = False
     role: ClassVar[str] = ""
 
     path: str | tuple[str, ...] | list[str] = attrs.field(converter=_path_or_paths)
     loader: Writer[Any] = attrs.field(factory=PathOnly)
     cache: bool = attrs.field(default=True, kw_only=True)
+    persist: bool = attrs.field(default=False, kw_only=True, metadata=LATER)
+    temp: bool = attrs.field(default=False, kw_only=True, metadata=LATER)
+    check: Callable[[Any], object] | None = attrs.field(default=None, kw_only=True, metadata=LATER)
 
     def __attrs_post_init__(self) -> None:
         self._check_paths("let the stage write a file, which 'pivot push' uploads to a remote")
@@ -138,10 +149,21 @@ class Out(_Several):
                 f"{_describe_loader(self.loader)}",
                 hint=_call_hint(self.loader),
             )
-        if self.incremental and not self.cache:
+        if self.check is not None and (isinstance(self.check, type) or not callable(self.check)):
+            raise DefinitionError(
+                f"the check of {type(self).__name__}({self.path!r}) is no function: {_describe_loader(self.check)}",
+                hint="give a function that takes the value, such as pivot.checks.not_empty",
+            )
+        if self.persist and not self.cache:
             raise DefinitionError(
                 f"{type(self).__name__}({self.path!r}, cache=False): its next run starts from the content in the cache",
                 hint="remove cache=False",
+            )
+        if self.temp and (self.persist or not self.cache):
+            other = "persist=True" if self.persist else "cache=False"
+            why = "its next run starts from it" if self.persist else "it is restored from the cache"
+            raise DefinitionError(
+                f"{type(self).__name__}({self.path!r}, temp=True, {other}): {why}", hint="remove one of the two"
             )
         if len({path.endswith("/") for path in self.paths}) > 1 and not isinstance(self, DirectoryOut):
             raise DefinitionError(
@@ -247,13 +269,9 @@ class DirectoryOut(Out):
 
 @attrs.frozen(eq=False, repr=False)
 class IncrementalOut(Out):
-    """A file that a stage updates: when it starts, a copy of its last content is in place.
+    """The same as ``Out(..., persist=True)``: a file that a stage updates, or a directory."""
 
-    A parameter may have the same annotation if its `loader` can also load: it receives the previous value, or None on
-    the first run.
-    """
-
-    incremental: ClassVar[bool] = True
+    persist: bool = attrs.field(init=False, default=True, metadata=LATER)
 
 
 def _describe_loader(loader: object) -> str:

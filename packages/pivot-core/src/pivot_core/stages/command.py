@@ -13,6 +13,7 @@ import attrs
 from pivot_core.errors import DefinitionError, suggest
 from pivot_core.loaders import PathOnly
 from pivot_core.params import StageParams, values_of
+from pivot_core.patterns import literal
 from pivot_core.spec import Location
 from pivot_core.stages.annotations import Dep, Out, PathLike
 from pivot_core.stages.interpolation import substitute, text_of
@@ -149,8 +150,8 @@ def fill_in(
     def value(kind: str, name: str) -> str:
         if kind == PARAMS:
             return f"${{{kind}.{name}}}" if params is None else _quoted(name, _inside(name, params))
-        declared = deps[name] if kind == "deps" else outs[name]
-        return " ".join(map(shlex.quote, declared.paths))
+        paths = map(literal, deps[name].paths) if kind == "deps" else outs[name].paths
+        return " ".join(map(shlex.quote, paths))
 
     return substitute(text, value, ("deps", "outs", PARAMS))
 

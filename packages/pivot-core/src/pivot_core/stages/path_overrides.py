@@ -23,7 +23,7 @@ def with_paths(signature: StageSignature, deps: Mapping[str, Any], outs: Mapping
     moved: dict[str, str] = {}
     for key in outs:
         old, new = signature.outs[key].paths, new_outs[key].paths
-        if signature.outs[key].incremental:
+        if signature.outs[key].persist:
             moved |= dict(zip(old, new, strict=False))
     previous = {
         name: attrs.evolve(out, path=out.like([moved.get(path, path) for path in out.paths]))

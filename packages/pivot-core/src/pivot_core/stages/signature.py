@@ -13,7 +13,7 @@ from pivot_core.conversion.convert import unwrap_hint
 from pivot_core.errors import PivotError
 from pivot_core.params import fields, is_params
 from pivot_core.spec import Location, StageError
-from pivot_core.stages.annotations import Dep, IncrementalOut, Out
+from pivot_core.stages.annotations import Dep, Out
 from pivot_core.stages.stage import ParamsBinding
 
 type _Declared = tuple[Dep | Out, ...]
@@ -46,7 +46,7 @@ class StageSignature(NamedTuple):
     """
 
     deps: dict[str, Dep]
-    previous: dict[str, IncrementalOut]
+    previous: dict[str, Out]
     outs: dict[str, Out]
     single: bool
     params: ParamsBinding | None = None
@@ -94,11 +94,9 @@ class _Reader:
         except Exception as error:  # any error from evaluating the user's hints and aliases
             raise self.error(f"its type hints cannot be read: {type(error).__name__}: {error}") from error
 
-    def _parameters(
-        self, hints: Mapping[str, Any], outs: Mapping[str, Out]
-    ) -> tuple[dict[str, Dep], dict[str, IncrementalOut]]:
+    def _parameters(self, hints: Mapping[str, Any], outs: Mapping[str, Out]) -> tuple[dict[str, Dep], dict[str, Out]]:
         deps: dict[str, Dep] = {}
-        previous: dict[str, IncrementalOut] = {}
+        previous: dict[str, Out] = {}
         for parameter in inspect.signature(self.func).parameters.values():
             declared = _declared(hints.get(parameter.name))
             if len(declared) > 1:
@@ -118,7 +116,7 @@ class _Reader:
                 )
             if isinstance(item, Dep):
                 deps[parameter.name] = item
-            elif isinstance(item, IncrementalOut):
+            elif item.persist:
                 previous[parameter.name] = self._previous(parameter.name, item, outs)
             else:
                 raise self.error(
@@ -159,14 +157,14 @@ class _Reader:
         values = {name: getattr(parameter.default, name) for name in names} if has_default else {}
         self.taken = ParamsBinding(parameter.name, cls, values)
 
-    def _previous(self, name: str, item: IncrementalOut, outs: Mapping[str, Out]) -> IncrementalOut:
+    def _previous(self, name: str, item: Out, outs: Mapping[str, Out]) -> Out:
         """A parameter that takes the last content of an out."""
-        written = {path for out in outs.values() if out.incremental for path in out.paths}
+        written = {path for out in outs.values() if out.persist for path in out.paths}
         foreign = [path for path in item.paths if path not in written]
         if foreign:
             raise self.error(
                 f"parameter {name!r} takes the previous {foreign[0]!r}, which the stage does not write",
-                f"declare the same IncrementalOut({foreign[0]!r}, ...) in its return type",
+                f"declare the same {type(item).__name__}({foreign[0]!r}, ...) in its return type",
             )
         if not hasattr(item.loader, "load"):
             raise self.error(f"parameter {name!r}: the loader of {item.path!r} cannot load")

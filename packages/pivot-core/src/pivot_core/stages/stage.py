@@ -8,8 +8,9 @@ import attrs
 from pivot_core.errors import PathError
 from pivot_core.params import fields
 from pivot_core.paths import ArtifactPath
+from pivot_core.patterns import PathPattern, is_pattern, literal
 from pivot_core.spec import Location, OutSpec, StageError, StageSpec
-from pivot_core.stages.annotations import Dep, IncrementalOut, Out
+from pivot_core.stages.annotations import Dep, Out
 from pivot_core.stages.param_layers import ParamLayer, resolve_params
 from pivot_core.stages.param_overrides import Override
 
@@ -67,7 +68,7 @@ class Stage:
     deps: Mapping[str, Dep]
     outs: Mapping[str, Out]
     single: bool = False
-    previous: Mapping[str, IncrementalOut] = attrs.field(factory=dict)
+    previous: Mapping[str, Out] = attrs.field(factory=dict)
     params: ParamsBinding | None = None
     values: Mapping[str, Any] = attrs.field(factory=dict)
     env: tuple[str, ...] = ()
@@ -114,7 +115,7 @@ class Stage:
         deps: set[ArtifactPath] = set()
         counted: set[ArtifactPath] = set()
         for name, dep in self.deps.items():
-            paths = {self._resolve(path, f"Dep of parameter {name!r}", base, root) for path in dep.paths}
+            paths = {self._resolve_dep(path, f"Dep of parameter {name!r}", base, root) for path in dep.paths}
             deps |= paths
             counted |= paths if dep.count else set()
         outs: dict[ArtifactPath, OutSpec] = {}
@@ -136,9 +137,10 @@ class Stage:
                     path,
                     cache=out.cache,
                     directory=out.directory,
-                    incremental=out.incremental,
+                    incremental=out.persist,
                     kind=out.role,
                     plot=out.options,
+                    temp=out.temp,
                 )
         return StageSpec(
             name=self.name,
@@ -166,8 +168,14 @@ class Stage:
             return ()
         return (name for name, field in fields(self.params.cls).items() if field.uncounted)
 
-    def _resolve(self, declared: str, what: str, base: str, root: str) -> ArtifactPath:
+    def _resolve_dep(self, declared: str, what: str, base: str, root: str) -> ArtifactPath:
+        kind = PathPattern if is_pattern(declared) else ArtifactPath
+        return self._resolve(literal(declared), what, base, root, kind)
+
+    def _resolve(
+        self, declared: str, what: str, base: str, root: str, kind: type[ArtifactPath] = ArtifactPath
+    ) -> ArtifactPath:
         try:
-            return ArtifactPath.resolve(declared, base=base, root=root)
+            return kind.resolve(declared, base=base, root=root)
         except PathError as error:
             raise StageError(self.name, self.location, f"{what}: {error}", hint=error.hint) from None

@@ -91,7 +91,7 @@ def restore(
     options: CheckoutOptions | None = None,
     report: Reporter = no_report,
 ) -> CheckoutReport:
-    """Restore the recorded content of the targets; without targets, of all outs and tracked data.
+    """Restore the recorded content of the targets; without targets, of all outs and tracked data, but temporary ones.
 
     No pipeline is loaded. Outs for git are left to git.
 
@@ -119,7 +119,10 @@ def _checked_out(
         except (MissingObjectError, CorruptObjectError):
             return None
 
+    targets = list(targets)
     selected = records.read(context).select(targets, context.project, opened)
+    if not targets:
+        selected = [record for record in selected if not record.temp]
     tracked = {record.path for record in selected if record.tracked}
     wanted = {record.path: record.artifact for record in selected if record.cache}
     return _Checkout(stores, options, tracked).run(wanted)

@@ -39,6 +39,7 @@ class Record(Value):
         cache: Whether its content is stored in the cache; otherwise it is for git.
         kind: The kind of the out, as in `pivot_core.spec.OutSpec`, if its lock names it.
         source: Where tracked data were imported from, if they were.
+        temp: Whether it is in the workspace only while stages need it.
     """
 
     path: ArtifactPath
@@ -47,6 +48,7 @@ class Record(Value):
     cache: bool = True
     kind: str = attrs.field(default="", eq=False)
     source: DataSource | None = attrs.field(default=None, eq=False)
+    temp: bool = attrs.field(default=False, eq=False)
 
     @property
     def tracked(self) -> bool:
@@ -250,7 +252,7 @@ def _locked(locks: Mapping[str, StageLock]) -> Iterator[tuple[Record, str]]:
     for address, lock in locks.items():
         for spec in lock.inputs.outs:
             yield (
-                Record(spec.path, lock.outs[spec.path], address, spec.cache, spec.kind),
+                Record(spec.path, lock.outs[spec.path], address, spec.cache, spec.kind, temp=spec.temp),
                 lock_name(address),
             )
 

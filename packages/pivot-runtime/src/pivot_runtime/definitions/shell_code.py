@@ -19,6 +19,7 @@ from pivot_cache.layout import Layout
 from pivot_core.digest import digest_bytes
 from pivot_core.errors import PathError
 from pivot_core.paths import ArtifactPath, is_within
+from pivot_core.patterns import literal
 from pivot_core.pipeline import Pipeline
 from pivot_core.spec import Location
 from pivot_core.stages.command import KEY, Command, fill_in, words
@@ -82,9 +83,9 @@ def shell_inputs(stage: Stage, command: Command, record: pathlib.Path, *, base: 
     unresolved = [
         _open(at, "the programs that it calls, and what they read beyond its deps and the files that it names")
     ]
-    declared = [
-        _resolved(each, base, root) for item in (*stage.deps.values(), *stage.outs.values()) for each in item.paths
-    ]
+    paths = [*(literal(each) for dep in stage.deps.values() for each in dep.paths)]
+    paths += [each for out in stage.outs.values() for each in out.paths]
+    declared = [_resolved(each, base, root) for each in paths]
     sources = {}
     named = []
     by_runs = read_created(record)

@@ -11,27 +11,21 @@ from pivot_core.decide import Decision, Memory, Verdict, decide
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, Observation, StageLock
 from pivot_core.paths import ArtifactPath
+from pivot_core.patterns import PathPattern
 from pivot_core.spec import StageSpec
 from pivot_core.values import Value
+from pivot_runtime.evaluating.matching_files import FileView, matching
 from pivot_runtime.loading.loaded import LoadedStage
 
 
-class StageView(Protocol):
+class StageView(FileView, Protocol):
     """The facts that a decision needs beyond the loaded code.
 
     A `Session` has the real facts; a `SessionView` changes some of them.
     """
 
-    def artifact_at(self, path: ArtifactPath) -> Artifact | None:
-        """Return the artifact at a path now, or None."""
-        ...
-
     def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
         """Return whether an out is at a path, but not completely in the cache, which should have it."""
-        ...
-
-    def artifact_in(self, directory: Artifact, path: str) -> Artifact | None:
-        """Return the artifact at a relative path in a directory with this content, if there is one."""
         ...
 
     def taken(
@@ -111,12 +105,14 @@ def observe(
         if not writers.isdisjoint(forecast.running):
             will_run |= writers.intersection(forecast.running) if path not in spec.uncounted else set()
             continue
-        found = _found(path, forecast.restored, view)
-        if found is not None:
-            if path not in spec.uncounted:
-                deps[path] = found
-        elif writers.isdisjoint(forecast.blocked):
-            missing.append(path)
+        if isinstance(path, PathPattern):
+            files = matching(path, graph, view, forecast.restored) or {path: None}
+        else:
+            files = {path: _found(path, forecast.restored, view)}
+        if path not in spec.uncounted:
+            deps |= {file: found for file, found in files.items() if found is not None}
+        if None in files.values() and writers.isdisjoint(forecast.blocked):
+            missing += [file for file, found in files.items() if found is None]
     outs = {out.path: view.artifact_at(out.path) for out in spec.outs}
     return Observation(
         inputs=Inputs(
@@ -131,7 +127,7 @@ def observe(
         ),
         outs=outs,
         lost=() if lock is None else tuple(_lost(spec, outs, lock, view)),
-        missing=tuple(missing),
+        missing=tuple(dict.fromkeys(missing)),
         upstream=tuple(sorted(will_run)),
         blocked=tuple(sorted(graph.upstream[spec.address].intersection(forecast.blocked))),
         unresolved=stage.unresolved,

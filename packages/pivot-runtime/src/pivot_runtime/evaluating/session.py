@@ -1,6 +1,7 @@
 """Session of a command: the loaded stages and graph of a project, its open stores, and the view of its workspace."""
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
@@ -14,11 +15,13 @@ from pivot_core.decide import Memory, Reason
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, Observation, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
+from pivot_core.patterns import PathPattern
 from pivot_core.spec import StageSpec
 from pivot_runtime.artifacts import lock_files
 from pivot_runtime.artifacts.obstacles import Obstacles
 from pivot_runtime.artifacts.stores import Stores, open_stores
 from pivot_runtime.context import CommandContext, Notice
+from pivot_runtime.evaluating import matching_files
 from pivot_runtime.evaluating.evaluate import Evaluation, StageView, evaluate
 from pivot_runtime.history import events
 from pivot_runtime.loading.assembly import Assembly
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from pivot_runtime.artifacts.stash import OutStash
     from pivot_runtime.evaluating.observed_code import ObservedCode
     from pivot_runtime.evaluating.source_texts import SourceTexts
+    from pivot_runtime.evaluating.temporary_outs import TemporaryOuts
     from pivot_runtime.evaluating.uncommitted import UncommittedRuns
 
 _OUT_REASONS: Final = frozenset({Reason.OUT_MISSING, Reason.OUT_MODIFIED})
@@ -138,10 +142,36 @@ class Session:
         self.stores.files.prefetch(self.stores.layout.artifact_paths(paths))
 
     def artifact_at(self, path: ArtifactPath) -> Artifact | None:
-        """Return the artifact at ``path`` now, or None.
+        """Return the artifact at ``path`` now, or None; a temporary out that the cache has counts as present.
 
         None also for a directory that was fetched only in part, and for an unreadable file, which is reported.
         """
+        return self.on_disk(path) if self.temporary is None else self.temporary.look(path)
+
+    @functools.cached_property
+    def temporary(self) -> "TemporaryOuts | None":
+        """Return the temporary outs of all stages; None if there are none."""
+        if not any(out.temp for stage in self.stages.values() for out in stage.spec.outs):
+            return None
+        from pivot_runtime.evaluating.temporary_outs import TemporaryOuts  # lazy
+
+        return TemporaryOuts(self.graph, self.stores, self.on_disk, self.lock, self.context.read_set.look)
+
+    def restore_temporary(self, paths: Iterable[ArtifactPath]) -> None:
+        """Restore the absent temporary outs at, around or below some paths.
+
+        Raises:
+            CacheError: The cache has lost one, or a file cannot be written.
+        """
+        if self.temporary is not None:
+            try:
+                self.temporary.restore(paths)
+            except CacheError:
+                del self.temporary  # the next look finds what the cache still has
+                raise
+
+    def on_disk(self, path: ArtifactPath) -> Artifact | None:
+        """Return the artifact that is really at ``path`` now, as `artifact_at`."""
         file = self.stores.layout.artifact_path(path)
         self.context.read_set.look(file)
         try:
@@ -190,6 +220,17 @@ class Session:
             return self.store.tree(directory).at(path)
         except CacheError:
             return None
+
+    def files_matching(self, pattern: PathPattern) -> list[ArtifactPath]:
+        """Return the files in the workspace that match a pattern, and tracked data that do, even if absent."""
+        return matching_files.workspace_files(pattern, self.context)
+
+    def names_in(self, directory: Artifact) -> Iterable[str]:
+        """Return the relative paths of the files in a directory with this content, if the cache knows it."""
+        try:
+            return self.store.tree(directory).files
+        except CacheError:
+            return ()
 
     def ingest(self, path: ArtifactPath, *, later: bool = False) -> Artifact:
         """Store the artifact at ``path`` in the cache; with ``later``, a small one may wait for `write_pending`.
@@ -313,6 +354,14 @@ class SessionView:
     def artifact_in(self, directory: Artifact, path: str) -> Artifact | None:
         """Return the artifact at a relative path in a directory with this content, if the cache knows one."""
         return self._session.artifact_in(directory, path)
+
+    def files_matching(self, pattern: PathPattern) -> list[ArtifactPath]:
+        """Return the files in the workspace that match a pattern, and tracked data that do, even if absent."""
+        return self._session.files_matching(pattern)
+
+    def names_in(self, directory: Artifact) -> Iterable[str]:
+        """Return the relative paths of the files in a directory with this content, if the cache knows it."""
+        return self._session.names_in(directory)
 
     def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
         """Return whether an out is at a path, but not completely in the cache, which should have it."""

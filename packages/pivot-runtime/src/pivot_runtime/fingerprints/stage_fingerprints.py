@@ -124,6 +124,7 @@ class StageFingerprints:
             f"loader:{name}": (resolved(dep), dep.loader, *_loads(dep)) for name, dep in stage.deps.items()
         }
         values |= {f"writer:{key}": (resolved(out), out.loader) for key, out in stage.outs.items()}
+        values |= {f"check:{key}": out.check for key, out in stage.outs.items() if out.check is not None}
         values |= {f"previous:{name}": (resolved(out), out.loader) for name, out in stage.previous.items()}
         values |= params.behaviour(stage, self._is_user_code)
         manifest = fingerprinter.fingerprint(stage.func, values)

@@ -8,6 +8,7 @@ import attrs
 
 from pivot_cache.formats import pvt
 from pivot_core.paths import RESERVED_DIRS, parent_names
+from pivot_core.patterns import PathPattern, find_files
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.trackable import WORKED_FROM
@@ -69,6 +70,8 @@ def _known(context: CommandContext, assembly: Assembly) -> set[str]:
     for stage in assembly.stages.values():
         spec = stage.spec
         known.update(spec.deps, (out.path for out in spec.outs), spec.named)
+        for dep in spec.deps:
+            known.update(find_files(dep, str(context.project.root)) if isinstance(dep, PathPattern) else ())
         known.update(entry.location.file for entry in stage.code.values() if entry.location is not None)
     for each in assembly.files:
         for file in (os.fspath(each.file), *each.loaded.sources, *each.loaded.read):

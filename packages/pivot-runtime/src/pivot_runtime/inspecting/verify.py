@@ -18,6 +18,7 @@ from pivot_runtime.artifacts.overlay import Overlay
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import BrokenPipeline
 from pivot_runtime.evaluating.evaluate import Evaluation, evaluate
+from pivot_runtime.evaluating.matching_files import dep_paths
 from pivot_runtime.evaluating.session import Session, SessionView, open_session
 from pivot_runtime.history.stage_stats import RERUN, project_stats, valid_stats
 from pivot_runtime.loading.assembly import Assembly, LoadOptions, load_pipelines
@@ -295,7 +296,7 @@ class _RecordedView(SessionView):
         for path, artifact in (lock.outs if lock is not None else {}).items():
             if path in cached or self._found.get(path) is None:
                 yield path, artifact
-        for path in evaluation.stage.spec.deps:
+        for path in dep_paths(evaluation.stage.spec, self._graph, self):
             within = dict(self._overlay.touching(path))
             yield from within.items()
             recorded = self._recorded.get(path)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Self
 
 import attrs
 
-from pivot_core.discovery import pipelines_above
+from pivot_core.discovery import directories_above, pipelines_above
 from pivot_core.errors import DiscoveryError, PivotError
 from pivot_core.graph import Graph, refuse_contradictions, refuse_unknown_names, stages_named
 from pivot_core.paths import ArtifactPath, parent_names, touches
+from pivot_core.patterns import PathPattern
 from pivot_core.stages.param_overrides import Override
 from pivot_core.values import Value
 from pivot_runtime.config.settings import WorkerStart
@@ -467,7 +468,7 @@ class _Loader:
                 yield BrokenPipeline(str(file.relative_to(self._root)), error, may_write)
 
     def _search(self, path: ArtifactPath) -> None:
-        around = (self._root / directory for directory in (path, *parent_names(path), ""))
+        around = (self._root / directory for directory in directories_above(path, self._root))
         self._context.read_set.probe(*(directory / name for directory in around for name in pipeline_files.NAMES))
         for file in pipelines_above(path, self._root):
             if file in self._tried:
@@ -483,4 +484,8 @@ class _Loader:
         around = frozenset(parent for out in outs for parent in (out, *parent_names(out)))
         written = frozenset(outs)
         deps = dict.fromkeys(path for each in files for stage in each.loaded.stages for path in stage.spec.deps)
-        return [path for path in deps if path not in around and written.isdisjoint(parent_names(path))]
+        return [
+            path
+            for path in deps
+            if isinstance(path, PathPattern) or (path not in around and written.isdisjoint(parent_names(path)))
+        ]

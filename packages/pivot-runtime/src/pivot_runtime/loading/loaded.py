@@ -10,6 +10,7 @@ import attrs
 from pivot_core.code import CodeEntry, LibraryUse, UnresolvedCode
 from pivot_core.errors import GraphError
 from pivot_core.paths import ArtifactPath
+from pivot_core.patterns import PathPattern
 from pivot_core.spec import Location, OutSpec, PlotOptions, StageError, StageSpec
 from pivot_core.stages import param_overrides
 from pivot_core.stages.out_values import OutValue
@@ -185,6 +186,7 @@ def stage_to_plain(stage: LoadedStage) -> dict[str, Any]:
         "after": list(stage.spec.after),
         "priority": stage.spec.priority,
         "desc": stage.spec.desc,
+        "patterns": [path for path in stage.spec.deps if isinstance(path, PathPattern)],
         "code": {key: [entry.digest, _from_location(entry.location)] for key, entry in stage.code.items()},
         "unresolved": [[edge.reason, _from_location(edge.location)] for edge in stage.unresolved],
         "libraries": {name: [use.version, list(use.names)] for name, use in stage.libraries.items()},
@@ -210,7 +212,7 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
                     pipeline=stage["pipeline"],
                     base=stage["base"],
                     location=Location(*stage["location"]),
-                    deps=tuple(ArtifactPath(path) for path in stage["deps"]),
+                    deps=tuple(_dep(path, stage["patterns"]) for path in stage["deps"]),
                     outs=tuple(_out(*plain) for plain in stage["outs"]),
                     mutex=tuple(stage["mutex"]),
                     resources=stage["resources"],
@@ -220,7 +222,7 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
                     always=stage["always"],
                     frozen=stage["frozen"],
                     ttl=stage["ttl"],
-                    uncounted=tuple(ArtifactPath(path) for path in stage["uncounted"]),
+                    uncounted=tuple(_dep(path, stage["patterns"]) for path in stage["uncounted"]),
                     after=tuple(stage["after"]),
                     priority=stage["priority"],
                     desc=stage["desc"],
@@ -248,8 +250,13 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
     )
 
 
+def _dep(path: str, patterns: list[str]) -> ArtifactPath:
+    return PathPattern(path) if path in patterns else ArtifactPath(path)
+
+
 def _out_to_plain(out: OutSpec) -> list[Any]:
-    return [out.path, out.facts(), out.kind, None if out.plot is None else out.plot.to_plain()]
+    facts = {**out.facts(), "temp": out.temp}
+    return [out.path, facts, out.kind, None if out.plot is None else out.plot.to_plain()]
 
 
 def _out(path: str, facts: Mapping[str, bool], kind: str, plot: Mapping[str, Any] | None) -> OutSpec:
@@ -260,6 +267,7 @@ def _out(path: str, facts: Mapping[str, bool], kind: str, plot: Mapping[str, Any
         incremental=facts.get("incremental", False),
         kind=kind,
         plot=None if plot is None else PlotOptions.from_plain(plot),
+        temp=facts["temp"],
     )
 
 

@@ -16,6 +16,7 @@ from pivot_runtime.artifacts.outs_in_git import IgnoredOuts
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import NotAcceptedError
 from pivot_runtime.evaluating.evaluate import Evaluation, with_variables
+from pivot_runtime.evaluating.matching_files import dep_paths
 from pivot_runtime.evaluating.session import Session, open_session
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
@@ -161,12 +162,14 @@ def _uncommitted_run(session: Session, evaluation: Evaluation) -> tuple[Inputs, 
 
 
 def _deps(session: Session, spec: StageSpec) -> dict[ArtifactPath, Artifact]:
-    counted = (path for path in spec.deps if path not in spec.uncounted)
-    return {path: artifact for path in counted if (artifact := session.artifact_at(path)) is not None}
+    counted = attrs.evolve(spec, deps=tuple(path for path in spec.deps if path not in spec.uncounted))
+    paths = dep_paths(counted, session.graph, session)
+    return {path: artifact for path in paths if (artifact := session.artifact_at(path)) is not None}
 
 
 def _record(session: Session, evaluation: Evaluation, reason: str, run: tuple[Inputs, RunRecord] | None = None) -> None:
     stage, spec = evaluation.stage, evaluation.stage.spec
+    session.restore_temporary([*spec.deps, *(out.path for out in spec.outs)])
     outs = Outs(session).store(spec)
     session.store.persist(*(outs[out.path] for out in spec.outs if out.cache))  # no run can make them again
     if run is None:

@@ -92,6 +92,19 @@ class Outs:
         """Put back the outs of a stage that did not succeed; returns those that could not be."""
         return self._out_stash.give_back(spec.address, [out.path for out in spec.outs])
 
+    def remove_temporary(self, current: Iterable[str]) -> None:
+        """Remove the temporary outs that only current stages read, if they are as recorded and the cache has them."""
+        from pivot_runtime.evaluating.temporary_outs import no_longer_needed  # lazy
+
+        session = self._session
+        for address, path in no_longer_needed(session.graph, current):
+            found, lock = session.on_disk(path), session.lock(address)
+            if found is None or lock is None or lock.outs.get(path) != found or not session.store.has_all(found):
+                continue
+            with contextlib.suppress(ArtifactError):  # then it stays
+                self._out_stash.take(address, [path])
+            self._out_stash.drop(address)
+
     def drop_stash(self, address: str) -> None:
         """Remove the previous outs of a stage that has succeeded."""
         self._out_stash.drop(address)

@@ -59,6 +59,11 @@ class RunResult:
         stages.add(address)
 
     @property
+    def current(self) -> set[str]:
+        """The stages that are as their code and inputs want them."""
+        return self.cached | self.frozen | self.restored | self.ran
+
+    @property
     def complete(self) -> bool:
         """Every stage is now as its code and inputs want it."""
         return not (self.failed or self.blocked or self.unstarted or self.torn)

@@ -20,6 +20,7 @@ from pivot_core.lock import Artifact, Observation, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.plan import Plan, resource_needs
 from pivot_runtime.evaluating.evaluate import StageView, observe, with_variables
+from pivot_runtime.evaluating.matching_files import dep_paths, new_matches
 from pivot_runtime.evaluating.session import Session, has_stash
 from pivot_runtime.history import events, logs
 from pivot_runtime.history.events import PatientReporter, Reporter
@@ -116,6 +117,8 @@ class Runner:
             self._abandon(error)
             raise
         self._timed(self._flush)
+        if self._session.temporary is not None:
+            self._outs.remove_temporary(self._result.current)
         if self._used_executor is not None:
             logs.prune(self._layout.logs_dir)
         if self._recached:
@@ -261,6 +264,9 @@ class Runner:
             case Verdict.RUN:
                 if self._inputs is not None:
                     self._inputs.run(self._graph.stages[address])
+                if self._session.temporary is not None:
+                    deps = dep_paths(self._graph.stages[address], self._session.graph, self._session)
+                    self._session.restore_temporary(deps)
                 self._start(address, lock, observation, decision)
             case Verdict.BLOCKED:
                 self._settle(address, StageOutcome.BLOCKED, self._session.blocked(address, observation))
@@ -343,7 +349,8 @@ class Runner:
             hint = "declare them as shown, or name them in strict_io.ignore"
             raise _StageFailure(problem, hint=hint, final=True)
         try:
-            changed = (*self._dep_edits.edited(address, deps), *self._code_edits.edited(address))
+            added = new_matches(spec, self._session.graph, self._session, deps)
+            changed = (*self._dep_edits.edited(address, deps), *added, *self._code_edits.edited(address))
             return changed, {} if changed else self._timed_store(address)
         except ArtifactError as error:
             kept = self._outs.keep_other_kinds(spec)

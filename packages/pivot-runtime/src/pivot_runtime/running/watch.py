@@ -17,6 +17,8 @@ import attrs
 
 from pivot_core.decide import Verdict
 from pivot_core.errors import PivotError
+from pivot_core.paths import ArtifactPath
+from pivot_core.patterns import PathPattern
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import HostError, TargetError
 from pivot_runtime.freshness.file_events import Waiter
@@ -236,7 +238,7 @@ def _verdicts(context: CommandContext, found: Status) -> Verdicts:
             each.stage.spec.address,
             each.decision.verdict,
             each.observation.inputs.key(),
-            tuple(str(layout.artifact(dep)) for dep in each.stage.spec.deps),
+            tuple(str(layout.artifact(_place(dep))) for dep in each.stage.spec.deps),
             {str(layout.artifact(out)): found for out, found in each.observation.outs.items()},
             tuple(each.observation.missing),
             each.decision.holds and each.decision.verdict is Verdict.RUN,
@@ -244,6 +246,11 @@ def _verdicts(context: CommandContext, found: Status) -> Verdicts:
         for each in (stage.evaluation for stage in found.stages)
     )
     return Verdicts(tuple(stages), tuple((each.file, str(each.error)) for each in found.broken))
+
+
+def _place(dep: ArtifactPath) -> ArtifactPath:
+    """A dep; for a pattern, the directory with all files that match."""
+    return dep.base if isinstance(dep, PathPattern) else dep
 
 
 def _written_by_runs(context: CommandContext, found: Status) -> tuple[str, ...]:

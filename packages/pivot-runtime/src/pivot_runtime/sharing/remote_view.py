@@ -23,6 +23,7 @@ from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.overlay import Overlay
 from pivot_runtime.evaluating.evaluate import observe
+from pivot_runtime.evaluating.matching_files import dep_paths
 from pivot_runtime.evaluating.session import Session, SessionView
 from pivot_runtime.sharing.remote_client import RemoteClient, TransferOptions
 
@@ -77,6 +78,7 @@ class RemoteView(SessionView):
             RemoteError: The remote does not answer the question.
         """
         super().__init__(session)
+        self._graph = graph
         self._kinds = {out.path: out.directory for spec in graph.stages.values() for out in spec.outs}
         self._shared: dict[str, tuple[RunRecord, ...]] = {}
         outs = dict(_outs(session, graph))
@@ -126,7 +128,7 @@ class RemoteView(SessionView):
             ArtifactError: An input is not available.
             CacheError: A file cannot be written.
         """
-        read = [*spec.deps, *(out.path for out in spec.outs if out.incremental)]
+        read = [*dep_paths(spec, self._graph, self), *(out.path for out in spec.outs if out.incremental)]
         wanted = {path: artifact for each in read for path, artifact in self._overlay.touching(each)}
         if wanted:
             stores = self._session.stores
@@ -213,6 +215,13 @@ class RemoteView(SessionView):
             return self._listing(directory).at(path)
         except MissingObjectError:
             return super().artifact_in(directory, path)
+
+    def names_in(self, directory: Artifact) -> Iterable[str]:
+        """The relative paths of the files in a directory with this content, if it is known."""
+        try:
+            return self._listing(directory).files
+        except MissingObjectError:
+            return super().names_in(directory)
 
     def memory(self) -> Memory:
         """The results of earlier runs, in the cache or on the remote."""

@@ -11,6 +11,7 @@ import attrs
 from pivot_core.errors import PathError
 from pivot_core.graph import Graph
 from pivot_core.paths import ArtifactPath, is_within
+from pivot_core.patterns import PathPattern
 from pivot_core.spec import StageSpec
 from pivot_core.values import Value
 from pivot_runtime.tracing.usage import UsedFiles
@@ -77,10 +78,11 @@ type _Group = tuple[ArtifactPath, bool, str | None, int]
 def _groups(paths: Iterable[ArtifactPath], spec: StageSpec, graph: Graph) -> Iterator[_Group]:
     """The undeclared ones of some files: by the out that they belong to, by directory if there are many, or alone."""
     declared = [*spec.deps, *(out.path for out in spec.outs), *spec.named]
+    patterns = [dep.matcher() for dep in spec.deps if isinstance(dep, PathPattern)]
     by_out: dict[ArtifactPath, list[ArtifactPath]] = {}
     by_directory: dict[str, list[ArtifactPath]] = {}
     for path in paths:
-        if any(is_within(path, each) for each in declared):
+        if any(is_within(path, each) for each in declared) or any(matches(path) for matches in patterns):
             continue
         out = next((each for each in (path, *_parents(path)) if each in graph.producers), None)
         if out is None:

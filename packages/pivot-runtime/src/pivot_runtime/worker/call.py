@@ -2,12 +2,14 @@
 
 import os
 import pathlib
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pivot_core.errors import PathError, PivotError
 from pivot_core.loaders import PathOnly, Reader
 from pivot_core.paths import ArtifactPath
+from pivot_core.patterns import is_pattern, literal
 from pivot_core.pipeline import plain_call
 from pivot_core.spec import StageError
 from pivot_core.stages.annotations import Dep, Out
@@ -15,7 +17,7 @@ from pivot_core.stages.command import Command
 from pivot_core.stages.notebook import Notebook
 from pivot_core.stages.stage import Stage
 from pivot_runtime.worker import shell
-from pivot_runtime.worker.file_values import FileValues, files_in
+from pivot_runtime.worker.file_values import FileValues, files_in, files_matching
 
 
 def execute(stage: Stage) -> None:
@@ -31,6 +33,8 @@ def execute(stage: Stage) -> None:
     for key, out in stage.outs.items():
         for path, value in _paired(stage, key, out, results[key]):
             _save(stage, out, path, value)
+            if out.check is not None:
+                _check(stage, path, out.check, value)
 
 
 def _results(stage: Stage, values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -42,9 +46,15 @@ def _results(stage: Stage, values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _load_dep(name: str, dep: Dep, path: str) -> Any:
-    if not dep.loads_files(path):
-        return _load(name, dep.loader, path)
-    files = FileValues(files_in(path), lambda file: _load(name, dep.loader, file))
+    if is_pattern(path):
+        found = files_matching(path)
+        if not dep.loads_files(path):
+            return [pathlib.Path(each) for each in found]
+    elif dep.loads_files(path):
+        found = files_in(path)
+    else:
+        return _load(name, dep.loader, literal(path))
+    files = FileValues(found, lambda file: _load(name, dep.loader, file))
     return files if dep.lazy else dict(files)
 
 
@@ -100,6 +110,21 @@ def _save_file(out: Out, path: str, value: Any) -> None:
     except Exception as error:
         _add_note(error, path, f"while saving {path!r}")
         raise
+
+
+def _check(stage: Stage, path: str, check: Callable[[Any], object], value: Any) -> None:
+    """Call the check of an out; if it fails, the log shows that."""
+    name = getattr(check, "__qualname__", type(check).__name__)
+    try:
+        passed = check(value)
+    except Exception as error:
+        summary = str(error) or type(error).__name__
+        sys.stderr.write(f"check {name} of {path!r} failed: {summary}\n")
+        error.add_note(f"while checking {path!r} with {name}")
+        raise
+    if passed is not None and not passed:
+        sys.stderr.write(f"check {name} of {path!r} failed\n")
+        raise _error(stage, f"the check {name} of {path!r} failed")
 
 
 def _error(stage: Stage, problem: str) -> StageError:

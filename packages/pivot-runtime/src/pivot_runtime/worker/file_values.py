@@ -1,8 +1,10 @@
-"""The value of a directory that a loader loads: each of its files, by relative path."""
+"""The value of a directory or a pattern whose files a loader loads: each of the files by its path."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+from pivot_core.patterns import find_files
 
 
 class FileValues(Mapping[str, Any]):
@@ -34,6 +36,15 @@ def files_in(directory: str) -> dict[str, str]:
     top = os.path.abspath(directory)
     found = [os.path.join(around, name) for around, _, names in os.walk(top, onerror=_raise) for name in names]
     return {os.path.relpath(file, top).replace(os.sep, "/"): file for file in sorted(found)}
+
+
+def files_matching(pattern: str) -> dict[str, str]:
+    """The absolute path of each file that matches a pattern, by its path relative to the current directory, sorted."""
+    from pivot_cache.formats.pvt import SUFFIX  # lazy
+
+    here = os.getcwd()
+    files = {name: os.path.join(here, name) for name in find_files(pattern, here, suffix=SUFFIX)}
+    return {name: file for name, file in files.items() if os.path.exists(file)}
 
 
 def _raise(error: OSError) -> None:

@@ -7,11 +7,14 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
+from pivot_core.patterns import is_pattern, literal
 from pivot_core.spec import StageError
+from pivot_core.stages.annotations import Dep
 from pivot_core.stages.command import PARAMS, Command, fill_in, values
 from pivot_core.stages.stage import Stage
 from pivot_runtime.definitions import shell_code
 from pivot_runtime.tracing.strace import on_path
+from pivot_runtime.worker.file_values import files_matching
 
 SHELL: Final = ("bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c")
 """Bash with options that end the text at the first command that fails, also inside a pipe."""
@@ -29,8 +32,8 @@ def run(stage: Stage, command: Command) -> Mapping[str, Any]:
     Raises:
         StageError: It failed, or did not write an out.
     """
-    params = values(stage.values.get(PARAMS))
-    texts = [fill_in(step, stage.deps, stage.outs, params) for step in command.steps]
+    params, deps = values(stage.values.get(PARAMS)), _found(stage.deps)
+    texts = [fill_in(step, deps, stage.outs, params) for step in command.steps]
     _make_directories(stage)
     program = on_path(SHELL[0])
     if program is None:
@@ -45,6 +48,17 @@ def run(stage: Stage, command: Command) -> Mapping[str, Any]:
             _run(stage, program, text, f"command {number + 1} of {len(texts)}" if len(texts) > 1 else "command")
         _check_outs(stage)
     return {key: out.like([pathlib.Path(path) for path in out.paths]) for key, out in stage.outs.items()}
+
+
+def _found(deps: Mapping[str, Dep]) -> Mapping[str, Dep]:
+    """Deps with the files that match in the place of patterns."""
+    if not any(is_pattern(path) for dep in deps.values() for path in dep.paths):
+        return deps
+    found = {}
+    for name, dep in deps.items():
+        paths = [files_matching(path) if is_pattern(path) else [literal(path)] for path in dep.paths]
+        found[name] = Dep(list(dict.fromkeys(file for files in paths for file in files)))
+    return found
 
 
 def _make_directories(stage: Stage) -> None:
