@@ -58,6 +58,7 @@ def test_files_are_found(root: pathlib.Path, pattern: str, found: list[str]) -> 
     looked: list[str] = []
     assert find_files(pattern, str(root), suffix=".pvt", look=looked.append) == found
     assert looked
+    assert not any(path.endswith("/") for path in looked)  # each path has one name
     matches = PathPattern(pattern).matcher()
     assert all(matches(name) for name in found)
 

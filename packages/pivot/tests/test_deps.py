@@ -159,7 +159,9 @@ def test_a_pattern_is_all_files_that_match(make: Callable[[str], Project]) -> No
     shutil.rmtree(project.root / "parts")
     project.replace("pipeline.py", '"parts/deep/"', '"deep/"')
     project.replace("pipeline.py", '"parts/made.csv"', '"made.csv"')
-    assert "missing parts/**/*.csv, parts/*.csv\n" in project.pivot("repro", code=1).stderr
+    told = project.pivot("repro", code=1).stderr
+    assert "missing parts/**/*.csv, parts/*.csv\n" in told
+    assert "error: stage 'join' cannot run: parts/**/*.csv matches no file\n" in told
 
 
 def test_patterns_of_commands_and_other_pipelines(make: Callable[[str], Project]) -> None:

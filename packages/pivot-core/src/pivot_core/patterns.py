@@ -81,7 +81,7 @@ def find_files(
         parts, last = [*parts, "**"], "*"
     found = set()
     for prefix in find_directories("/".join(parts), directory, look=look):
-        inside = os.path.join(directory, prefix)
+        inside = os.path.join(directory, prefix.rstrip("/")).rstrip("/")
         for name in _names(last, inside, suffix, look):
             if not os.path.isdir(os.path.join(inside, name)):
                 found.add(f"{prefix}{name}")
@@ -100,7 +100,7 @@ def find_directories(pattern: str, directory: str, *, look: Callable[[str], obje
 
 
 def _inner(part: str, prefix: str, directory: str, look: Callable[[str], object]) -> Iterator[str]:
-    inside = os.path.join(directory, prefix)
+    inside = os.path.join(directory, prefix.rstrip("/")).rstrip("/")
     if part == "**":
         yield prefix
         look(inside)

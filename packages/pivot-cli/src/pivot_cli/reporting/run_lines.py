@@ -8,6 +8,7 @@ from pivot_cli.terminal import console, formats, imports
 from pivot_cli.views import phrases
 from pivot_core.decide import Decision
 from pivot_core.errors import list_names
+from pivot_core.patterns import is_pattern
 from pivot_runtime.artifacts.obstacles import ways_out
 from pivot_runtime.history import events
 
@@ -201,6 +202,8 @@ class RunLines:
                 way = "'pivot checkout' restores it from the cache, 'pivot pull' fetches it from a remote"
             elif path in event.unreadable:
                 how, way = f"cannot be read: {event.unreadable[path]}", "repair it, or declare another path"
+            elif is_pattern(path):
+                how, way = "matches no file", "put a file there that matches, or correct the pattern"
             console.error(f"stage {self._name(event.address)!r} cannot run: {path} {how}")
             console.hint(way)
         elif event.taken:
