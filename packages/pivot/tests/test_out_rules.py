@@ -153,7 +153,7 @@ def test_temporary_outs_are_there_only_while_they_are_needed(make: Callable[[str
     assert big.exists()
     assert project.read("runs.log") == "m"
 
-    # What the cache has lost is made again, and what nobody has recorded stays.
+    # A run makes again the content that the cache has lost.
     big.write_text("mine")
     project.pivot("repro", code=None)
     project.pivot("repro")

@@ -157,6 +157,15 @@ class Session:
 
         return TemporaryOuts(self.graph, self.stores, self.on_disk, self.lock, self.context.read_set.look)
 
+    def restore_inputs(self, spec: StageSpec) -> None:
+        """Restore the absent temporary outs that a stage reads.
+
+        Raises:
+            CacheError: The cache has lost one, or a file cannot be written.
+        """
+        if self.temporary is not None:
+            self.restore_temporary(matching_files.dep_paths(spec, self.graph, self))
+
     def restore_temporary(self, paths: Iterable[ArtifactPath]) -> None:
         """Restore the absent temporary outs at, around or below some paths.
 

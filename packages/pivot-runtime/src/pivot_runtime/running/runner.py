@@ -20,7 +20,7 @@ from pivot_core.lock import Artifact, Observation, RunRecord, StageLock
 from pivot_core.paths import ArtifactPath
 from pivot_core.plan import Plan, resource_needs
 from pivot_runtime.evaluating.evaluate import StageView, observe, with_variables
-from pivot_runtime.evaluating.matching_files import dep_paths, new_matches
+from pivot_runtime.evaluating.matching_files import new_matches
 from pivot_runtime.evaluating.session import Session, has_stash
 from pivot_runtime.history import events, logs
 from pivot_runtime.history.events import PatientReporter, Reporter
@@ -264,9 +264,7 @@ class Runner:
             case Verdict.RUN:
                 if self._inputs is not None:
                     self._inputs.run(self._graph.stages[address])
-                if self._session.temporary is not None:
-                    deps = dep_paths(self._graph.stages[address], self._session.graph, self._session)
-                    self._session.restore_temporary(deps)
+                self._session.restore_inputs(self._graph.stages[address])
                 self._start(address, lock, observation, decision)
             case Verdict.BLOCKED:
                 self._settle(address, StageOutcome.BLOCKED, self._session.blocked(address, observation))
