@@ -222,7 +222,12 @@ seen["changed"] = [[was, now] for was, now in zip(before, state()) if was != now
     assert seen["stderr"] == ""
 
 
-def test_outs_that_are_only_in_the_cache_are_loaded_without_changing_the_workspace(project: Project) -> None:
+def test_values_come_from_the_cache_and_from_git_without_changing_the_workspace(project: Project) -> None:
+    git(project, "init", "-q")
+    project.pivot("repro")
+    git(project, "add", ".")
+    git(project, "commit", "-qm", "one")
+    project.write("data.json", "[1, 2, 3, 4]")
     project.pivot("repro")
     shutil.rmtree(project.root / "out")
 
@@ -242,10 +247,21 @@ seen["several"] = error_of(pivot.path, "train.parts")
 pathlib.Path("../out/raw.bin").write_text("mine")
 warnings.simplefilter("ignore")
 seen["mine"] = pivot.path("train.raw").read_text()
+seen["then"] = [pivot.load("train.model", rev="HEAD"), pivot.load("score", rev="HEAD")]
+seen["more"] = [pivot.load("train.many", rev="HEAD"), pivot.load("train.parts", rev="HEAD")]
+seen["file"] = pivot.load("../out/many/x/1.txt", rev="HEAD")
+seen["copied"] = pivot.path("train.model", rev="HEAD").read_text()
+seen["given"] = pivot.load("../out/model.json", rev="HEAD", loader=pivot.loaders.Text())
+seen["no revision"] = error_of(pivot.load, "score", rev="nothing")
+seen["not recorded"] = error_of(pivot.load, "../data.json", rev="HEAD", loader=pivot.loaders.JSON())
+import shutil
+shutil.rmtree("../.pivot/cache")
+seen["gone"] = error_of(pivot.load, "train.model", rev="HEAD")
+seen["in git"] = pivot.load("score", rev="HEAD")
 """,
     )
 
-    assert seen["model"] == {"n": 2}
+    assert seen["model"] == {"n": 4}
     assert seen["many"] == {"2.txt": "2", "x/1.txt": "1"}
     name, content, copy = seen["copy"]
     assert (name, content) == ("raw.bin", "raw")
@@ -257,6 +273,18 @@ seen["mine"] = pivot.path("train.raw").read_text()
     assert project.read("out/many/2.txt") == "2"
     assert seen["several"][1] == "train.parts is saved to several paths"
     assert seen["mine"] == "mine"
+    assert seen["then"] == [{"n": 2}, {"accuracy": 0.5}]
+    assert seen["more"] == [{"2.txt": "2", "x/1.txt": "1"}, ["one", "two"]]
+    assert seen["file"] == "1"
+    assert json.loads(seen["copied"]) == {"n": 2}
+    assert seen["given"] == seen["copied"]
+    assert seen["no revision"][0] == "RevisionError"
+    assert seen["not recorded"][1] == "no run at HEAD recorded ../data.json"
+    assert seen["gone"][1:] == [
+        "the content of ../out/model.json at HEAD is not in the cache",
+        ["hint: fetch it from the remote: pull=True"],
+    ]
+    assert seen["in git"] == {"accuracy": 0.5}
 
 
 def test_failures_and_calls_from_stages_say_what_is_wrong(project: Project) -> None:
@@ -340,49 +368,6 @@ def test_pipelines_import_nothing_of_it() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout == "[]\n"
-
-
-def test_values_of_a_revision_come_from_the_cache_and_from_git(project: Project) -> None:
-    git(project, "init", "-q")
-    project.pivot("repro")
-    git(project, "add", ".")
-    git(project, "commit", "-qm", "one")
-    project.write("data.json", "[1, 2, 3, 4]")
-    project.pivot("repro")
-
-    seen = in_notebook(
-        project,
-        """
-warnings.simplefilter("error")
-seen["now"] = [pivot.load("train.model"), pivot.load("score")]
-seen["then"] = [pivot.load("train.model", rev="HEAD"), pivot.load("score", rev="HEAD")]
-seen["more"] = [pivot.load("train.many", rev="HEAD"), pivot.load("train.parts", rev="HEAD")]
-seen["file"] = pivot.load("../out/many/x/1.txt", rev="HEAD")
-seen["path"] = pivot.path("train.model", rev="HEAD").read_text()
-seen["given"] = pivot.load("../out/model.json", rev="HEAD", loader=pivot.loaders.Text())
-seen["no revision"] = error_of(pivot.load, "score", rev="nothing")
-seen["not recorded"] = error_of(pivot.load, "../data.json", rev="HEAD", loader=pivot.loaders.JSON())
-import shutil
-shutil.rmtree("../.pivot/cache")
-seen["gone"] = error_of(pivot.load, "train.model", rev="HEAD")
-seen["in git"] = pivot.load("score", rev="HEAD")
-""",
-    )
-
-    assert seen["now"] == [{"n": 4}, {"accuracy": 0.25}]
-    assert seen["then"] == [{"n": 2}, {"accuracy": 0.5}]
-    assert seen["more"] == [{"2.txt": "2", "x/1.txt": "1"}, ["one", "two"]]
-    assert seen["file"] == "1"
-    assert json.loads(seen["path"]) == {"n": 2}
-    assert seen["given"] == seen["path"]
-    assert seen["no revision"][0] == "RevisionError"
-    assert seen["not recorded"][1] == "no run at HEAD recorded ../data.json"
-    assert seen["gone"][1:] == [
-        "the content of ../out/model.json at HEAD is not in the cache",
-        ["hint: fetch it from the remote: pull=True"],
-    ]
-    assert seen["in git"] == {"accuracy": 0.5}
-    assert json.loads(project.read("out/model.json")) == {"n": 4}
 
 
 def git(project: Project, *arguments: str) -> None:

@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from pivot_cache.errors import CacheError
-from pivot_cache.files.atomic import write_bytes
+from pivot_cache.files.atomic import drop_older_half, write_bytes
 from pivot_cache.layout import Layout
 from pivot_core.digest import digest_bytes
 from pivot_fingerprint import Entry, Fingerprinter, Library, Manifest, Unresolved
@@ -14,6 +14,9 @@ from pivot_runtime.definitions import notebook_code
 from pivot_runtime.definitions.notebook_code import NotebookCell, NotebookCode
 
 _UNSEEN = "the files that its cells read beyond its deps, and the programs that they call"
+
+_MOST = 200
+"""The most modules that are kept; the older half of more is dropped."""
 
 
 def manifest_of(code: NotebookCode, fingerprinter: Fingerprinter, root: pathlib.Path) -> Manifest:
@@ -62,6 +65,7 @@ def _module(code: NotebookCode, root: pathlib.Path) -> _Functions | None:
     try:
         if not file.is_file() or file.read_bytes() != data:
             file.parent.mkdir(parents=True, exist_ok=True)
+            drop_older_half(file.parent, _MOST)
             write_bytes(file, data)
     except (OSError, CacheError):
         return None
