@@ -101,6 +101,8 @@ def test_metrics_of_the_workspace_and_of_revisions(project: Project) -> None:
     }
     shown = project.json("metrics", "show", "HEAD~1", "HEAD", "--json", "-t", "out")
     assert [each["values"] for each in shown["metrics"]] == [{"HEAD~1": {"": 2}, "HEAD": {"": 3}}]
+    below = project.json("metrics", "show", "HEAD", "--json", cwd="out")
+    assert [each["path"] for each in below["metrics"]] == ["metrics.json", "out/score.json"]
     assert project.pivot("metrics", "diff", "HEAD~1", "--md", "--precision", "1", "-t", "train").stdout == (
         "| path | name | HEAD~1 | workspace | change |\n"
         "| --- | --- | ---: | ---: | ---: |\n"

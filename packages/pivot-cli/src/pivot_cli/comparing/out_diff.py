@@ -121,25 +121,25 @@ def _summary(found: OutDifference) -> Iterator[str]:
         there, gone = (other, one) if old is None else (one, other)
         only = new if old is None else old
         size = "" if only is None else f" ({formats.size(only.size)})"
-        yield f"{found.path} is not there {gone}{f', and is {there}{size}' if only is not None else f' nor {there}'}"
+        yield f"{found.name} is not there {gone}{f', and is {there}{size}' if only is not None else f' nor {there}'}"
     elif found.same:
-        yield f"{found.path} is the same {one} and {other}"
+        yield f"{found.name} is the same {one} and {other}"
     elif isinstance(detail, TableDifference):
         counts = f"{detail.added} added, {detail.removed} removed, {detail.changed} changed"
         rows = [formats.counted(number, "row") for number in detail.rows]
-        yield f"{found.path}: {rows[0]} {one}, {rows[1]} {other}: {counts}"
+        yield f"{found.name}: {rows[0]} {one}, {rows[1]} {other}: {counts}"
         if detail.same:
             yield "the rows and columns are the same; only the bytes differ"
     elif isinstance(detail, LineDifference):
-        yield f"{found.path}: {formats.counted(detail.added, 'line')} added, {detail.removed} removed"
+        yield f"{found.name}: {formats.counted(detail.added, 'line')} added, {detail.removed} removed"
     elif isinstance(detail, TreeDifference):
         counts = f"{len(detail.added)} added, {len(detail.absent)} removed, {len(detail.changed)} changed"
-        yield f"{found.path}: {formats.counted(detail.listed, 'file')} {one}: {counts}"
+        yield f"{found.name}: {formats.counted(detail.listed, 'file')} {one}: {counts}"
     elif isinstance(detail, tuple):
-        yield f"{found.path}: {formats.counted(len(detail), 'value')} changed"
+        yield f"{found.name}: {formats.counted(len(detail), 'value')} changed"
     else:
         sizes = [f"{formats.size(each.size)} ({each.digest[:8]}) {where}" for each, where in ((old, one), (new, other))]
-        yield f"{found.path}: {sizes[0]}, {sizes[1]}"
+        yield f"{found.name}: {sizes[0]}, {sizes[1]}"
 
 
 def _columns(detail: TableDifference, sides: Sequence[str]) -> Iterator[str]:

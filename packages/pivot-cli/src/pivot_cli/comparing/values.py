@@ -178,4 +178,4 @@ def _change(value: Difference) -> dict[str, Any]:
 def _subject(subject: ComparedValues, words: Wording) -> dict[str, Any]:
     if words.subject == "stage":
         return {"stage": subject.name}
-    return {"path": subject.name, "stage": subject.stage, "edited": subject.edited, "stale": subject.stale}
+    return {"path": subject.path, "stage": subject.stage, "edited": subject.edited, "stale": subject.stale}

@@ -18,6 +18,7 @@ class ComparedValues(Value):
         values: The values by name.
         edited: Whether the file in the workspace is not what its last run wrote.
         stale: Whether the next run would run the stage; None if that is not known. It is False without the workspace.
+        path: The path of the file, relative to the root; empty for parameters.
     """
 
     name: str
@@ -25,6 +26,7 @@ class ComparedValues(Value):
     values: tuple[Difference, ...]
     edited: bool = False
     stale: bool | None = False
+    path: str = ""
 
 
 @attrs.frozen(eq=False, repr=False)

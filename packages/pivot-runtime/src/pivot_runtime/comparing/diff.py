@@ -61,14 +61,16 @@ class OutDifference(Value):
     """The difference of a file or directory between two revisions.
 
     Attributes:
-        path: Its path, relative to the directory of the command.
+        path: Its path, relative to the root.
+        name: Its path, relative to the directory of the command.
         sides: The names of the revisions.
         artifacts: The artifact on each side; None if there is none.
         detail: The difference in its content; None if that is the same, or only sizes and digests are known.
         note: Why the content was not compared in more detail; empty if it was.
     """
 
-    path: str
+    path: ArtifactPath
+    name: str
     sides: tuple[str, ...]
     artifacts: tuple[Artifact | None, Artifact | None]
     detail: Detail = None
@@ -123,7 +125,7 @@ def diff(
         path = _path(context, revisions, found, target)
         both = [_Side(revisions, side, path, pathlib.Path(scratch, str(number))) for number, side in enumerate(found)]
         artifacts = (both[0].artifact, both[1].artifact)
-        difference = OutDifference(context.project.from_cwd(path), tuple(each.name for each in found), artifacts)
+        difference = OutDifference(path, context.project.from_cwd(path), tuple(each.name for each in found), artifacts)
         if None in artifacts or difference.same:
             return difference
         if options.pull:

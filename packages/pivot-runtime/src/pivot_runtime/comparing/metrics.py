@@ -78,7 +78,9 @@ def metrics(
             values = [reading.values(*pair) for pair in zip(found, records, strict=True)]
             address = next(record.address or "" for record in reversed(records) if record is not None)
             subjects.append(
-                ComparedValues(context.project.from_cwd(path), address, tuple(aligned(values)), path in reading.edited)
+                ComparedValues(
+                    context.project.from_cwd(path), address, tuple(aligned(values)), path in reading.edited, path=path
+                )
             )
     here = [subject.stage for subject in subjects] if None in sides else []
     stale = declarations.stale(context, known, here) if here else {}
