@@ -241,6 +241,9 @@ def test_an_interrupted_sweep_goes_on_where_it_was(prepared: Prepared) -> None:
     while running(project):
         time.sleep(0.01)
     assert len(copies(project)) == 1
+    project.pivot("repro", "-q", "prepare")
+    assert copies(project) == []
+    assert noted() == []
     hold.unlink()
     done = project.pivot(*sweep)
     assert "cached    train.rate=0.1" in done.stderr

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import gc
 import importlib
+import os
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -22,6 +23,7 @@ from pivot_runtime.loading.assembly import Assembly, LoadOptions, load_pipelines
 from pivot_runtime.project.guard import guarded
 
 if TYPE_CHECKING:
+    from pivot_cache.layout import Layout
     from pivot_core.spec import StageSpec
     from pivot_runtime.evaluating.session import Session
     from pivot_runtime.executors.base import Debugger, Executor
@@ -156,6 +158,7 @@ def _repro(  # as `repro`
         def executor() -> "Executor":
             return _make_executor(assembly, session, options, teller)
 
+        _remove_leftovers(layout)
         result = _runner(options)(session, graph, executor, code_edits, options=options, report=report).drive()
         result.load_traces = assembly.load_traces
         if result.complete and not (result.idle or options.only_targets or options.no_commit):
@@ -169,6 +172,18 @@ def _command_line(context: CommandContext, assembly: Assembly) -> str:
 
     stages = ((stage.spec.pipeline, stage.spec.name, stage.params) for stage in assembly.stages.values())
     return masked(context.arguments, context.overrides, stages)
+
+
+def _remove_leftovers(layout: "Layout") -> None:
+    """Remove the copies of the project that killed sweeps have left, if there are any."""
+    try:
+        os.rmdir(layout.sweeps_dir)
+    except FileNotFoundError:
+        return
+    except OSError:
+        from pivot_runtime.inspecting.scratch import remove_leftovers  # lazy
+
+        remove_leftovers(layout.sweeps_dir)
 
 
 def _record(session: "Session", stages: "Mapping[str, StageSpec]", seconds: float) -> None:
