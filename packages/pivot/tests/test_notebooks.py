@@ -243,6 +243,7 @@ seen["untouched"] = not os.path.exists("../out")
 seen["path"] = str(pivot.path("train.raw"))
 seen["restored"] = sorted(os.listdir("../out"))
 seen["inside"] = str(pivot.path("../out/many/2.txt"))
+seen["content"] = pathlib.Path("../out/many/2.txt").read_text()
 seen["several"] = error_of(pivot.path, "train.parts")
 pathlib.Path("../out/raw.bin").write_text("mine")
 warnings.simplefilter("ignore")
@@ -256,6 +257,9 @@ seen["no revision"] = error_of(pivot.load, "score", rev="nothing")
 seen["not recorded"] = error_of(pivot.load, "../data.json", rev="HEAD", loader=pivot.loaders.JSON())
 import shutil
 shutil.rmtree("../.pivot/cache")
+shutil.rmtree("../out")
+warnings.simplefilter("error")
+seen["nowhere"] = error_of(pivot.load, "train.model")
 seen["gone"] = error_of(pivot.load, "train.model", rev="HEAD")
 seen["in git"] = pivot.load("score", rev="HEAD")
 """,
@@ -270,7 +274,7 @@ seen["in git"] = pivot.load("score", rev="HEAD")
     assert seen["path"] == str(project.root / "out/raw.bin")
     assert seen["restored"] == ["raw.bin"]
     assert seen["inside"] == str(project.root / "out/many/2.txt")
-    assert project.read("out/many/2.txt") == "2"
+    assert seen["content"] == "2"
     assert seen["several"][1] == "train.parts is saved to several paths"
     assert seen["mine"] == "mine"
     assert seen["then"] == [{"n": 2}, {"accuracy": 0.5}]
@@ -285,6 +289,10 @@ seen["in git"] = pivot.load("score", rev="HEAD")
         ["hint: fetch it from the remote: pull=True"],
     ]
     assert seen["in git"] == {"accuracy": 0.5}
+    assert seen["nowhere"][1:] == [  # it is not stale
+        "train.model is neither in the workspace nor in the cache",
+        ["hint: fetch it from the remote: pull=True, or pivot.repro('p.train')"],
+    ]
 
 
 def test_failures_and_calls_from_stages_say_what_is_wrong(project: Project) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 import attrs
 
-from pivot_core.decide import Decision, FactChange, Reason, Verdict
+from pivot_core.decide import Decision, FactChange, Reason
 from pivot_core.errors import DiscoveryError, PathError, list_names, suggest
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath, is_within
@@ -20,7 +20,7 @@ from pivot_runtime.evaluating.session import Session, open_session
 from pivot_runtime.loading.assembly import Assembly, LoadOptions, load_pipelines
 from pivot_runtime.project import targets
 
-_ABSENT: Final = (Reason.OUT_MISSING,)
+_ABSENT: Final = frozenset({Reason.OUT_MISSING, Reason.OUT_LOST})
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -169,9 +169,9 @@ def _with_lookup[T](context: CommandContext, work: Callable[[Lookup], T], option
 
 
 def is_current(decision: Decision) -> bool:
-    """Whether the outs of a stage are those of its code and inputs, perhaps only in the cache; or it is frozen."""
-    others = tuple(reason for reason in decision.reasons if reason is not Reason.FROZEN)
-    return decision.holds or (decision.verdict is Verdict.RESTORE and others == _ABSENT)
+    """Whether the recorded outs of a stage are those of its code and inputs, wherever they are; or it is frozen."""
+    others = set(decision.reasons) - {Reason.FROZEN}
+    return decision.holds or (bool(others) and others <= _ABSENT)
 
 
 def reason_of(decision: Decision) -> str:
