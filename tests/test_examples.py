@@ -54,5 +54,11 @@ def test_a_project_of_a_data_scientist(tmp_path: pathlib.Path) -> None:
     assert 'alt="plots/roc.png at workspace"' in report
     assert "<th>months</th>" in report, "the first rows of Parquet files"
 
+    cells = [cell for cell in json.loads((project / "look.ipynb").read_text())["cells"] if cell["cell_type"] == "code"]
+    assert [cell["outputs"] for cell in cells] == [[], [], []]
+    code = "\n".join([*(cell["source"] for cell in cells), "print(sorted(scores['forest']))"])
+    looked = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=project, capture_output=True, text=True)
+    assert (looked.stdout, looked.stderr) == ("['accuracy', 'auc']\n", "")
+
     again = subprocess.run([PIVOT, "status", "--quiet"], cwd=project, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stdout + again.stderr
