@@ -1,6 +1,8 @@
 """The shipped examples run as the README says."""
 
+import functools
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -36,8 +38,11 @@ def test_a_project_of_a_data_scientist(tmp_path: pathlib.Path) -> None:
     )
     project = shutil.copytree(ROOT / "examples/churn", tmp_path / "churn", ignore=ignored)
     subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    # Without a directory for its settings, matplotlib creates a temporary one at each import, so loads differ.
+    environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    run = functools.partial(subprocess.run, cwd=project, env=environment, capture_output=True, text=True)
 
-    first = subprocess.run([PIVOT, "repro"], cwd=project, capture_output=True, text=True, check=True)
+    first = run([PIVOT, "repro"], check=True)
     assert "8 ran" in first.stdout
     assert "git" not in first.stderr, "all cached outs are in the shipped .gitignore"
     scores = json.loads((project / "scores.json").read_text())
@@ -46,9 +51,9 @@ def test_a_project_of_a_data_scientist(tmp_path: pathlib.Path) -> None:
     assert all(0.6 < each["accuracy"] <= 1 and 0.6 < each["auc"] <= 1 for each in models.values())
     assert (project / "plots/roc.png").read_bytes().startswith(b"\x89PNG")
 
-    shown = subprocess.run([PIVOT, "metrics", "show"], cwd=project, capture_output=True, text=True, check=True)
+    shown = run([PIVOT, "metrics", "show"], check=True)
     assert "forest.accuracy" in shown.stdout
-    subprocess.run([PIVOT, "report", "-o", "report.html"], cwd=project, check=True)
+    run([PIVOT, "report", "-o", "report.html"], check=True)
     report = (project / "report.html").read_text()
     assert "neighbours" in report
     assert 'alt="plots/roc.png at workspace"' in report
@@ -57,8 +62,8 @@ def test_a_project_of_a_data_scientist(tmp_path: pathlib.Path) -> None:
     cells = [cell for cell in json.loads((project / "look.ipynb").read_text())["cells"] if cell["cell_type"] == "code"]
     assert [cell["outputs"] for cell in cells] == [[], [], []]
     code = "\n".join([*(cell["source"] for cell in cells), "print(sorted(scores['forest']))"])
-    looked = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=project, capture_output=True, text=True)
+    looked = run([sys.executable, "-W", "error", "-c", code])
     assert (looked.stdout, looked.stderr) == ("['accuracy', 'auc']\n", "")
 
-    again = subprocess.run([PIVOT, "status", "--quiet"], cwd=project, capture_output=True, text=True, check=False)
+    again = run([PIVOT, "status", "--quiet"])
     assert again.returncode == 0, again.stdout + again.stderr
