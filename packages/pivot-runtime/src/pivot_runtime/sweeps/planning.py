@@ -10,6 +10,7 @@ from pivot_core.decide import Verdict
 from pivot_core.digest import canonical_json
 from pivot_core.lock import Artifact, StageLock
 from pivot_core.paths import ArtifactPath, is_within
+from pivot_core.patterns import PathPattern
 from pivot_core.spec import StageSpec
 from pivot_core.stages.param_overrides import Override
 from pivot_core.values import Value
@@ -63,7 +64,11 @@ class PlannedCombination(Value):
         """The deps of the stages that run which are written while they run, at least in part."""
         for address in self.shown.stages:
             each = self.evaluations[address]
-            yield from (path for path in each.stage.spec.deps if path not in each.observation.inputs.deps)
+            for path in each.stage.spec.deps:
+                if not isinstance(path, PathPattern):
+                    yield from () if path in each.observation.inputs.deps else (path,)
+                elif each.observation.upstream and path.base != ".":
+                    yield path.base
 
 
 class _PrivateView(SessionView):
