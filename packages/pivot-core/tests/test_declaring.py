@@ -103,6 +103,11 @@ def test_a_command_keeps_what_is_filled_later() -> None:
         ({"fit": {"python": "a:b", "deps": ["x"]}}, "'deps' of a python stage must be a mapping", "parameter: path"),
         ({"fit": {"python": "a:b", "outs": ["x"]}}, "'outs' of a python stage must be a mapping", "'return'"),
         ({"fit": {"python": "a:b", "deps": {"k": {"path": "x"}}}}, "pivot.yaml:4: 'k' of 'deps' of a python", None),
+        (
+            {"fit": {"cmd": "x", "outs": {"k": {"path": "x", "metric": True, "temp": True}}}},
+            "pivot.yaml:4: Metric('x', temp=True, cache=False): it is restored from the cache",
+            None,
+        ),
         ({"fit": {"cmd": "x", "deps": {"k": {"path": "s3://b/x"}}}}, "pivot.yaml:4: Dep('s3://b/x'): this is a", None),
         ({"fit": {"python": "a:b", "outs": {"k": {"path": "x"}}}}, "pivot.yaml:4: 'k' of 'outs' of a python", None),
         ({"fit": {"cmd": "x", "outs": {"k": ["x", "x"]}}}, "pivot.yaml:4: Out names 'x' twice", None),

@@ -322,7 +322,7 @@ def _out(raw: str | list[str] | Mapping[str, Any], at: Path) -> Out:
     try:
         if facts.get("metric", False):
             return _metric(facts, path, at, directory=directory)
-        flags = {name: facts[name] for name in ("cache", "persist", "temp") if name in facts}
+        flags = _flags(facts)
         if facts.get("plot", False) is not False:
             path = path if not directory else f"{paths[0]}/"  # which a plot refuses
             return Plot(path, **flags, **(facts["plot"] if facts["plot"] is not True else {}))
@@ -336,7 +336,11 @@ def _metric(facts: Mapping[str, Any], path: str | list[str], at: Path, *, direct
     other = "a directory" if directory else "a plot" if facts.get("plot", False) is not False else ""
     if other:
         raise ValidationError(f"an out cannot be both a metric and {other}", at, hint="remove 'metric'")
-    return Metric(path, cache=facts.get("cache", False))
+    return Metric(path, **_flags(facts))
+
+
+def _flags(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: facts[name] for name in ("cache", "persist", "temp") if name in facts}
 
 
 def _refuse_taken(name: str, path: Path) -> None:
