@@ -7,6 +7,10 @@ from collections.abc import Callable
 
 from harness import PIVOT, Project, environment
 
+from pivot_core.paths import ArtifactPath
+from pivot_runtime.context import CommandContext
+from pivot_runtime.workspace import clean
+
 PIPELINE = """\
 import pathlib
 from typing import Annotated, TypedDict
@@ -178,6 +182,24 @@ def test_clean_asks(make: Callable[[str], Project]) -> None:
         assert (process.returncode, (project.root / "last.txt").exists()) == (code, there)
 
 
+def test_clean_looks_again_before_it_removes(make: Callable[[str], Project]) -> None:
+    """A user may edit while other outs are removed."""
+    project = made(make)
+
+    class Agreed(frozenset[ArtifactPath]):
+        def __contains__(self, path: object) -> bool:
+            if path == "parts":
+                project.write("parts/2.txt", "mine")
+                project.write("upper.txt", "mine")
+            return super().__contains__(path)
+
+    context = CommandContext.find(project.root, {})
+    done = clean.clean(context, only=Agreed(clean.plan(context).remove))
+    assert sorted(done.kept) == ["metric.json", "parts", "upper.txt"]
+    assert (project.read("parts/2.txt"), project.read("upper.txt")) == ("mine", "mine")
+    assert not (project.root / "last.txt").exists()
+
+
 def test_what_clean_does_not_follow(make: Callable[[str], Project]) -> None:
     """A link of the user may lead to files of the user's."""
     project = made(make)
@@ -237,6 +259,14 @@ def test_a_killed_mv_can_be_repeated(make: Callable[[str], Project]) -> None:
         assert project.read("new/input.txt") == "abc"
         project.pivot("mv", "new/input.txt", "deep/input.txt")
 
+    project.write("set/1.csv", "1")
+    project.pivot("track", "set")
+    project.write("moved.pvt", project.read("set.pvt"))
+    (project.root / "set").rename(project.root / "moved")
+    project.pivot("mv", "set", "moved")
+    assert not (project.root / "set.pvt").exists()
+    assert project.read("moved/1.csv") == "1"
+
 
 def test_copies_and_patterns_are_tracked(make: Callable[[str], Project]) -> None:
     project = made(make)
@@ -252,6 +282,13 @@ def test_copies_and_patterns_are_tracked(make: Callable[[str], Project]) -> None
     refused = project.pivot("track", "--out", "big/outside", str(outside), code=1).stderr
     assert "big/outside already exists with content that is nowhere else" in refused
     project.pivot("track", "--force", "--out", "big/outside", str(outside))
+    (project.root / "big/outside/2.txt").rename(project.root / "big/outside/sorted.txt")
+    refused = project.pivot("track", "--out", "big/outside", str(outside), code=1).stderr
+    assert "big/outside already exists with content that is nowhere else" in refused, "names are content"
+    project.pivot("track", "--force", "--out", "big/outside", str(outside))
+    project.pivot("checkout", "--kept", "--force", "big/outside")
+    assert project.read("big/outside/sorted.txt") == "new"
+    project.pivot("checkout", "--force", "big/outside")
     assert project.read("big/outside/2.txt") == "new"
     assert "contains the place of its copy" in project.pivot("track", "--out", "x", str(project.root), code=2).stderr
     assert "upper.txt is an out" in project.pivot("track", "--out", "upper.txt", str(outside / "2.txt"), code=2).stderr

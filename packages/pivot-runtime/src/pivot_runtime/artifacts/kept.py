@@ -203,6 +203,11 @@ def is_arranged(stores: Stores, found: Artifact) -> bool:
     )
 
 
+def is_lost(stores: Stores, path: ArtifactPath, found: Artifact) -> bool:
+    """Whether replacing the content at a path loses bytes that are nowhere else, or the names that files have there."""
+    return not is_elsewhere(stores, path, found) or is_arranged(stores, found)
+
+
 def is_kept(stores: Stores, artifact: Artifact) -> bool:
     """Whether the cache has the content as a whole only because it was saved."""
     return bool(artifact.size) and any(
@@ -294,7 +299,7 @@ def _make_way(stores: Stores, path: ArtifactPath, project: Project, *, force: bo
             f"{project.from_cwd(around)} already exists with other content",
             hint="--force replaces it, and saves its content if that exists nowhere else; --to PATH restores elsewhere",
         )
-    if not is_elsewhere(stores, around, there):
+    if is_lost(stores, around, there):
         keep(stores, around, f"{by} --force")
 
 

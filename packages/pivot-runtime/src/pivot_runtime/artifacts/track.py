@@ -110,7 +110,7 @@ def track_copy(
         checkout.check_place(stores.layout, path)
         artifact = _take_in(origin, stores)
         before = stores.look(path)
-        if before is not None and before != artifact and not kept.is_elsewhere(stores, path, before):
+        if before is not None and before != artifact and kept.is_lost(stores, path, before):
             if not force:
                 raise OccupiedError(
                     f"{project.from_cwd(path)} already exists with content that is nowhere else",

@@ -94,7 +94,7 @@ def place(  # noqa: PLR0913  # what is placed, where and how
     before = next((each.artifact for each in records.read_tracked(context) if each.path == path), None)
     stores.store.persist(artifact)
     replaced = None
-    if there is not None and there != artifact and not kept.is_elsewhere(stores, path, there):
+    if there is not None and there != artifact and kept.is_lost(stores, path, there):
         replaced = kept.keep(stores, path, by).digest
     data = stores.layout.artifact(path)
     with as_cache_errors("create", data.parent):

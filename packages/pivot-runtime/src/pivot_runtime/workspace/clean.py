@@ -76,42 +76,69 @@ def clean(
     """
     guard = guarded(context.project.layout.guard_file, "pivot clean", events.report_waiting(report))
     with guard, open_stores(context) as stores:
-        planned = _plan(context, stores, list(targets), force=force)
-        removed, saved = {}, {}
-        for path, size in planned.remove.items():
-            if path not in only:
-                continue
-            if path in planned.saved:
-                saved[path] = kept.keep(stores, path, "pivot clean --force").digest
-            _remove(stores, path)
-            removed[path] = size
-        return CleanPlan(removed, planned.kept, saved)
+        remove: dict[ArtifactPath, int] = {}
+        stays: dict[ArtifactPath, str] = {}
+        saved: dict[ArtifactPath, str] = {}
+        for record in _selected(context, list(targets)):
+            path, agreed = record.path, record.path in only
+            found = _look(stores, record, force=force)
+            if isinstance(found, str):
+                stays[path] = found
+            elif found is not None and agreed:
+                names = found.files
+                if found.lost:
+                    artifact = kept.keep(stores, path, "pivot clean --force")
+                    saved[path] = artifact.digest
+                    names = stores.store.tree(artifact).files if artifact.tree else None
+                _remove(stores, path, names)
+                remove[path] = found.size
+        return CleanPlan(remove, stays, saved)
 
 
 def _plan(context: CommandContext, stores: Stores, targets: list[str], *, force: bool) -> CleanPlan:
-    remove: dict[ArtifactPath, int] = {}
-    stays: dict[ArtifactPath, str] = {}
-    saved: dict[ArtifactPath, str] = {}
-    for record in _selected(context, targets):
-        path = record.path
-        if not os.path.lexists(stores.layout.artifact(path)):
-            continue
-        reason = _foreign(stores, path)
-        try:
-            found = None if reason else stores.look(path)
-        except ArtifactError as error:
-            found, reason = None, str(error)
-        if found is None:
-            stays[path] = reason or "it cannot be read"
-            continue
-        reason = _only_here(stores, record, found)
-        if reason and not force:
-            stays[path] = reason
-            continue
-        remove[path] = found.size
-        if reason:
-            saved[path] = ""
-    return CleanPlan(remove, stays, saved)
+    found = {record.path: _look(stores, record, force=force) for record in _selected(context, targets)}
+    outs = {path: each for path, each in found.items() if isinstance(each, _Out)}
+    return CleanPlan(
+        {path: each.size for path, each in outs.items()},
+        {path: each for path, each in found.items() if isinstance(each, str)},
+        {path: "" for path, each in outs.items() if each.lost},
+    )
+
+
+@attrs.frozen(eq=False, repr=False)
+class _Out(Value):
+    """An out that can be removed.
+
+    Attributes:
+        size: Its size in bytes.
+        files: The files in a directory; None for a file.
+        lost: Whether something would be lost with it.
+    """
+
+    size: int
+    files: Iterable[str] | None
+    lost: bool
+
+
+def _look(stores: Stores, record: Record, *, force: bool) -> _Out | str | None:
+    """The out as it is now, or the reason why it stays; None if it is not there."""
+    path, file = record.path, stores.layout.artifact(record.path)
+    if not os.path.lexists(file):
+        return None
+    reason = _foreign(stores, path)
+    if reason:
+        return reason
+    try:
+        tree = stores.files.tree(file) if file.is_dir() else None
+        found = stores.look(path) if tree is None else tree.artifact()
+    except ArtifactError as error:
+        return str(error)
+    if found is None:
+        return "it cannot be read"
+    reason = _only_here(stores, record, found)
+    if reason and not force:
+        return reason
+    return _Out(found.size, None if tree is None else tree.files, bool(reason))
 
 
 def _selected(context: CommandContext, targets: list[str]) -> list[Record]:
@@ -162,14 +189,14 @@ def _only_here(stores: Stores, record: Record, found: Artifact) -> str:
     return "the cache does not have it" if record.cache else "it is for git, and the cache does not have it"
 
 
-def _remove(stores: Stores, path: ArtifactPath) -> None:
-    """Remove the files that were looked at; what somebody adds to a directory meanwhile stays."""
+def _remove(stores: Stores, path: ArtifactPath, names: Iterable[str] | None) -> None:
+    """Remove a file, or these files in a directory; what somebody adds to it meanwhile stays."""
     file = stores.layout.artifact(path)
     with as_cache_errors("remove", file):
-        if file.is_symlink() or not file.is_dir():
+        if names is None or file.is_symlink():
             file.unlink(missing_ok=True)
             return
-        for name in stores.files.tree(file).files:
+        for name in names:
             (file / name).unlink(missing_ok=True)
         for directory, _, _ in os.walk(file, topdown=False):
             with contextlib.suppress(OSError):  # something was added to it

@@ -101,10 +101,11 @@ def _tracked(name: str, known: Records, project: Project) -> Record:
 def _destination(new: str, record: Record, known: Records, context: CommandContext) -> ArtifactPath:
     """The new path, at which nothing is, or what an earlier command that was killed has put there."""
     project, name = context.project, record.path.rpartition("/")[2]
-    directory = project.cwd / new
-    if new.endswith("/") or (directory.is_dir() and not directory.is_symlink()):
+    directory, unfinished = project.cwd / new, _unfinished(new, record, known, project)
+    into = directory.is_dir() and not directory.is_symlink() and unfinished is None
+    if into or new.endswith("/"):
         new = os.path.join(new, name)
-    unfinished = _unfinished(new, record, known, project)
+        unfinished = _unfinished(new, record, known, project)
     leaving = {record.path} if unfinished is None else {record.path, unfinished}
     others = {path: each for path, each in known.by_path.items() if path not in leaving}
     path = importable(new, context, attrs.evolve(known, by_path=others))
