@@ -41,6 +41,8 @@ class Server(ThreadingHTTPServer):
         breaks: After how many bytes the next answers break off, the next one first.
         status: By method, the status that is answered instead.
         asked: The method, the path and the range of each request.
+        facts: Further headers of answers.
+        moved: How far parts are from those that were wanted.
     """
 
     daemon_threads = True
@@ -53,6 +55,8 @@ class Server(ThreadingHTTPServer):
         self.status: dict[str, int] = {}
         self.asked: list[tuple[str, str, str | None]] = []
         self.headers: dict[str, str | None] = {}
+        self.facts: dict[str, str] = {}
+        self.moved = 0
 
     @property
     def url(self) -> str:
@@ -78,9 +82,9 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(server.status[self.command], {})
         else:
             start = 0
-            facts = {"ETag": server.etag} if server.etag else {}
+            facts = {"ETag": server.etag, **server.facts} if server.etag else {}
             if wanted and self.headers.get("If-Range", server.etag) == server.etag:
-                start = int(wanted.removeprefix("bytes=").partition("-")[0])
+                start = int(wanted.removeprefix("bytes=").partition("-")[0]) + server.moved
                 last = wanted.partition("-")[2]
                 content = server.content[start : int(last) + 1 if last else None]
                 size = len(server.content)
@@ -94,7 +98,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, facts: dict[str, str], content: bytes = b"") -> None:
         self.send_response(status)
-        for name, value in {**facts, "Content-Length": str(len(content))}.items():
+        for name, value in {"Content-Length": str(len(content)), **facts}.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
@@ -163,6 +167,23 @@ def test_a_download_of_changed_content_begins_again(server: Server) -> None:
 
     downloaded(reader, target)
     assert (file.getvalue(), target.state) == (b"other", UrlState('"2"', size=5))
+
+
+def test_another_part_is_not_joined(server: Server) -> None:
+    file, reader = io.BytesIO(), HttpReader(server.url)
+    target = PartialDownload(file)
+    server.breaks, server.moved = [100_000], -50_000
+    for _ in range(2):
+        with pytest.raises(RemoteUnreachableError):
+            downloaded(reader, target)
+    server.moved = 0
+    downloaded(reader, target)
+    assert file.getvalue() == CONTENT
+
+
+def test_an_absurd_length_is_none(server: Server) -> None:
+    server.facts["Content-Length"] = "9" * 5000
+    assert asyncio.run(HttpReader(server.url).state()) == UrlState('"1"')
 
 
 @pytest.mark.parametrize("etag", ["", 'W/"1"'])
@@ -237,7 +258,7 @@ def test_silence_and_absence() -> None:
         asyncio.run(HttpReader(f"http://127.0.0.1:{port}/").state())
 
 
-@pytest.mark.parametrize("url", ["http:///x", "http://host/a b", "http://host/\n"])
+@pytest.mark.parametrize("url", ["http:///x", "http://host/a b", "http://host/\n", "http://[x/y"])
 def test_urls_that_are_none(url: str) -> None:
     with pytest.raises(UrlError):
         HttpReader(url)
@@ -279,6 +300,8 @@ def test_two_downloads_of_a_url_at_once(server: Server, shop: Workshop) -> None:
         ("https://host/x.csv?year=2024#top", "https://host/x.csv?year=2024", 0),
         ("https://me:secret@host/x", "https://host/x", 1),
         ("https://host/x?X-Amz-Signature=secret&year=1&sig=secret", "https://host/x?year=1", 1),
+        ("https://host/x?auth=secret&pwd=secret&access_key=secret&author=me", "https://host/x?author=me", 1),
+        ("https://me:secret@[host/x?y=secret", "https://[host/x", 0),
         ("ssh://git:secret@host/x.git", "ssh://git@host/x.git", 1),
         ("ssh://git@host/x.git", "ssh://git@host/x.git", 0),
         ("git@host:x.git", "git@host:x.git", 0),
@@ -290,6 +313,8 @@ def test_urls_without_secrets(url: str, public: str, left_out: int) -> None:
 
     assert (found.url, len(found.left_out)) == (public, left_out)
     assert "secret" not in urls.masked(f"fatal: unable to access '{url}/': no", url)
+    without_user = url.replace("me:secret@", "")
+    assert "secret" not in urls.masked(f"fatal: unable to access '{without_user}/': no", f"{url}#"), "as git says it"
 
 
 @pytest.mark.parametrize(

@@ -238,6 +238,18 @@ def test_code_of_another_repository_does_not_run(registry: Project, project: Pro
     assert list(registry.root.parent.glob("**/ran")) == []
 
 
+def test_repositories_within_data_are_not_imported(registry: Project, project: Project) -> None:
+    """Git runs programs that the settings of a repository name, also where the user only looks at its status."""
+    registry.replace("pipeline.py", '"a.txt": "a"', '"x/.GIT/config": "a"')
+    registry.pivot("repro")
+    git(registry.root, "commit", "-qam", "evil")
+    before = project.snapshot()
+    for command in (("import", "../registry", "parts"), ("get", "parts", "--repo", "../registry")):
+        said = project.pivot(*command, code=1).stderr
+        assert "parts contains x/.GIT/config, which is not data\nhint: " in said
+    assert project.snapshot() == before
+
+
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass

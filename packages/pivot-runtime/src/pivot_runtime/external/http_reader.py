@@ -40,6 +40,8 @@ _WHOLE: Final = 200
 _PART: Final = 206
 _UNSATISFIABLE: Final = 416
 _SERVER_ERRORS: Final = 500
+_LONGEST: Final = 18
+"""The most digits of the length of a content."""
 
 
 class HttpReader:
@@ -53,7 +55,10 @@ class HttpReader:
         """
         if any(sign <= " " or sign == "\x7f" for sign in url):
             raise UrlError("the URL contains a space or a control character", hint="write %20 for a space")
-        parts = urlsplit(quote(url, safe=_SAFE))
+        try:
+            parts = urlsplit(quote(url, safe=_SAFE))
+        except ValueError as error:
+            raise UrlError(f"{urls.public(url).url!r} is not a URL: {error}", hint="write https://host/path") from None
         if not parts.hostname:
             raise UrlError(f"{urls.public(url).url!r} has no host", hint="write https://host/path")
         user, at, host = parts.netloc.rpartition("@")
@@ -85,6 +90,9 @@ class HttpReader:
             if start and target.state is not None and state.same(target.state) is False:
                 target.begin(state, 0)
                 raise RemoteUnreachableError(self.name, "the content has changed meanwhile")
+            if start and not answer.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+                target.begin(state, 0)
+                raise RemoteUnreachableError(self.name, "the answer is another part of the content")
             target.begin(state, start)
             with self._as_errors():
                 while data := answer.read(_CHUNK):
@@ -179,7 +187,8 @@ def _range(target: PartialDownload) -> Mapping[str, str]:
 def _state(headers: Message) -> UrlState:
     total = headers.get("Content-Range", "").rpartition("/")[2] if "Content-Range" in headers else None
     length = total if total is not None else headers.get("Content-Length", "")
-    return UrlState(headers.get("ETag"), headers.get("Last-Modified"), int(length) if length.isdecimal() else None)
+    size = int(length) if length.isdecimal() and len(length) <= _LONGEST else None
+    return UrlState(headers.get("ETag"), headers.get("Last-Modified"), size)
 
 
 def _basic(user: str) -> str:

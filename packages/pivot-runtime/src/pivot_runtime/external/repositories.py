@@ -17,7 +17,7 @@ from pivot_cache.remotes import transfer
 from pivot_cache.remotes.transfer import TransferCounts, TransferSettings
 from pivot_core.errors import PathError, PivotError, suggest
 from pivot_core.lock import Artifact
-from pivot_core.paths import STATE_DIR, ArtifactPath
+from pivot_core.paths import RESERVED_DIRS, STATE_DIR, ArtifactPath
 from pivot_core.progress import no_progress
 from pivot_runtime.artifacts.records import Record
 from pivot_runtime.artifacts.stores import Stores
@@ -162,7 +162,18 @@ class ForeignRepository:
             self._pull(record, progress)
         if not store.has_all(artifact):
             raise self._lacking(record, "its remote does not have it")
+        self._check_names(record)
         return artifact
+
+    def _check_names(self, record: Record) -> None:
+        """Refuse directories with a repository or a project in them: git runs programs that its settings name."""
+        names = self._stores.store.tree(record.artifact).files if record.artifact.tree else ()
+        for name in names:
+            if any(part in RESERVED_DIRS for part in name.casefold().split("/")):
+                raise ContentError(
+                    f"{self.location.recorded}: {self._outer(record.path)} contains {name}, which is not data",
+                    hint=f"'pivot track' refuses such directories; import single files of it: {record.path}/FILE",
+                )
 
     def _pull(self, record: Record, progress: Callable[[TransferCounts], object]) -> None:
         try:

@@ -8,8 +8,13 @@ import attrs
 
 from pivot_core.values import Value
 
-_SECRET: Final = re.compile(r"(?i)sign|^sig$|token|secret|passw|credential|api.?key|^key$|^x-amz-|^x-goog-")
+_SECRET: Final = re.compile(
+    r"(?i)sign|^sig$|token|secret|^pass|passw|passphrase|pwd|credential|^x-amz-|^x-goog-|^jwt$|^auth$|^auth[_-]|[_-]auth$|authorization|session"
+    r"|^key$|(api|access|private|account|subscription|license|shared|auth)[^a-z]?key"
+)
 """The names of parameters of a URL that may contain secrets."""
+_URL: Final = re.compile(r"[a-zA-Z][\w+.-]*://[^\s'\"<>]+")
+"""A URL in a text."""
 _SCP: Final = re.compile(r"[\w.~-]+@[\w.-]+:(?!//)")
 """The beginning of a location such as ``git@example.org:data.git``, whose user is no secret."""
 
@@ -28,10 +33,15 @@ class PublicUrl(Value):
 
 
 def public(url: str) -> PublicUrl:
-    """A URL without password, token and signature; other texts as they are."""
+    """A URL without password, token and signature, an invalid one without its query; other texts as they are."""
     if "://" not in url or _SCP.match(url):
         return PublicUrl(url)
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        scheme, _, rest = url.partition("://")
+        host, path = re.split("[/?#]", rest, maxsplit=1)[0], re.split("[?#]", rest, maxsplit=1)[0]
+        return PublicUrl(f"{scheme}://{host.rpartition('@')[2]}{path.removeprefix(host)}")
     left_out = []
     user, at, host = parts.netloc.rpartition("@")
     if at and (":" in user or parts.scheme in ("http", "https")):
@@ -53,5 +63,5 @@ def file_name(url: str) -> str:
 
 
 def masked(text: str, url: str) -> str:
-    """A text that may repeat a URL, without the secrets in it."""
-    return re.sub(r"(?<=://)[^/\s@]+@", "", text.replace(url, public(url).url))
+    """A text that may repeat a URL, or a part or another form of it, without the secrets in it."""
+    return _URL.sub(lambda found: public(found[0]).url, text.replace(url, public(url).url))
