@@ -70,6 +70,14 @@ def test_a_directory_with_a_match_may_match(pattern: str, path: str) -> None:
             assert PathPattern(pattern).may_match_in("/".join(path.split("/")[:end]))
 
 
+def test_the_targets_of_links_are_looked_at(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "a.csv").symlink_to("none")
+    looked: list[str] = []
+    assert find_files("*.csv", str(tmp_path), look=looked.append) == ["a.csv"]
+    assert find_files("*/*.csv", str(tmp_path), look=looked.append) == []
+    assert looked == [str(tmp_path), str(tmp_path / "a.csv")] * 2
+
+
 def test_directories_are_found(root: pathlib.Path) -> None:
     assert list(find_directories("", str(root))) == [""]
     assert sorted(find_directories("**", str(root))) == ["", "d/", "d/e/", "f/", "g/"]

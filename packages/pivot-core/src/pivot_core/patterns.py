@@ -123,7 +123,11 @@ def _names(part: str, inside: str, suffix: str, look: Callable[[str], object]) -
         there = os.path.lexists(path) or (suffix and os.path.lexists(path + suffix))
         return [part] if there else []
     look(inside)
-    names = {entry.name for entry in _entries(inside)}
+    entries = _entries(inside)
+    for entry in entries:
+        if entry.is_symlink():  # what it leads to may appear, or become a directory
+            look(entry.path)
+    names = {entry.name for entry in entries}
     if suffix and not part.endswith(suffix):
         names = {name.removesuffix(suffix) for name in names}
     matches = _segment(part)
