@@ -261,3 +261,86 @@ def test_what_a_sweep_refuses(prepared: Prepared) -> None:
         (("--compare", "-p", "train.rate=1,2", "nothing"), "nothing"),
     ):
         assert problem in project.pivot("repro", *arguments, code=2).stderr, arguments
+
+
+UNUSUAL = """\
+import os
+import pathlib
+from typing import Annotated
+
+import pivot
+from pivot import Dep, Metric, Out
+from pivot.loaders import Text
+
+pipeline = pivot.Pipeline("demo")
+COUNTER = pathlib.Path(os.environ["LOG"])
+
+
+class Params(pivot.StageParams):
+    a: int = 1
+
+
+def fetch() -> Annotated[str, Out("fetched.txt", Text())]:
+    with COUNTER.open("a") as counter:
+        counter.write("x")
+    return COUNTER.read_text()
+
+
+def clean(fetched: Annotated[str, Dep("fetched.txt", Text())]) -> Annotated[str, Out("clean.txt", Text())]:
+    return fetched
+
+
+def same(
+    params: Params,
+    fetched: Annotated[str, Dep("fetched.txt", Text())],
+    cleaned: Annotated[str, Dep("clean.txt", Text())],
+) -> Annotated[dict, Metric("same.json")]:
+    return {"same": fetched == cleaned}
+
+
+def part(params: Params) -> Annotated[str, Out("parts/made.txt", Text())]:
+    return str(params.a)
+
+
+def join(
+    parts: Annotated[dict, Dep("parts/*.txt", Text())], words: Annotated[str, Dep("words.txt", Text(), count=False)]
+) -> Annotated[dict, Metric("joined.json")]:
+    return {"joined": " ".join(parts.values()) + words}
+
+
+def old(params: Params) -> Annotated[dict, Metric("old.json", cache=True)]:
+    return {"old": params.a}
+
+
+pipeline.register(fetch, always=True)
+for stage in (clean, same, part, join, old):
+    pipeline.register(stage)
+"""
+
+
+def test_stages_that_run_always_or_never_and_deps_without_a_fixed_content(
+    make: Callable[[str], Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make(UNUSUAL)
+    monkeypatch.setenv("LOG", str(project.root.parent / "log"))
+    project.write("parts/given.txt", "given")
+    project.write("words.txt", "!")
+    project.pivot("repro")
+
+    # Stages after one that always runs read its new out. Files that match, and deps that do not count, are there.
+    project.pivot("repro", "-p", "same.a=2,3", "-p", "part.a=4", "--compare", "same", "join")
+    rows = json.loads(project.pivot("results", "--json").stdout)["results"]
+    swept = [row for row in rows if not row["current"]]
+    assert sorted(row["params"]["same.a"] for row in swept) == [2, 3]
+    assert [row["metrics"] for row in swept] == [{"joined": "given 4!", "same": True}] * 2
+    assert not any(row["stale"] for row in rows)
+    project.write("parts/more.txt", "more")  # not yet there for any of these results
+    rows = json.loads(project.pivot("results", "--json").stdout)["results"]
+    assert [row["stale"] for row in rows] == [["join"]] * 3
+
+    # The result of a frozen stage keeps the parameters with which it ran.
+    project.pivot("freeze", "old")
+    (project.root / "old.json").unlink()
+    project.pivot("repro", "-p", "old.a=5,6", "--compare", "old")
+    rows = json.loads(project.pivot("results", "--json").stdout)["results"]
+    assert all(row["params"]["old.a"] == row["metrics"]["old"] for row in rows if "old.a" in row["params"])

@@ -108,7 +108,7 @@ def observe(
         if isinstance(path, PathPattern):
             files = matching(path, graph, view, forecast.restored) or {path: None}
         else:
-            files = {path: _found(path, forecast.restored, view)}
+            files = {path: artifact_after(path, forecast.restored, view)}
         if path not in spec.uncounted:
             deps |= {file: found for file, found in files.items() if found is not None}
         if None in files.values() and writers.isdisjoint(forecast.blocked):
@@ -164,7 +164,7 @@ def _reading(stage: LoadedStage, variables: Iterable[str]) -> Mapping[str, str]:
     return {name: stage.assigned[name] for name in variables if name in stage.assigned} | dict(stage.env)
 
 
-def _found(path: ArtifactPath, restored: Mapping[ArtifactPath, Artifact], view: StageView) -> Artifact | None:
+def artifact_after(path: ArtifactPath, restored: Mapping[ArtifactPath, Artifact], view: StageView) -> Artifact | None:
     """Return the artifact at a path after the restores, which may restore a directory around the path."""
     if path in restored:
         return restored[path]

@@ -8,13 +8,15 @@ import attrs
 
 from pivot_core.decide import Verdict
 from pivot_core.digest import canonical_json
+from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, StageLock
 from pivot_core.paths import ArtifactPath, is_within
 from pivot_core.patterns import PathPattern
 from pivot_core.spec import StageSpec
 from pivot_core.stages.param_overrides import Override
 from pivot_core.values import Value
-from pivot_runtime.evaluating.evaluate import Evaluation, evaluate
+from pivot_runtime.evaluating.evaluate import Evaluation, artifact_after, evaluate
+from pivot_runtime.evaluating.matching_files import matching
 from pivot_runtime.evaluating.session import Session, SessionView
 from pivot_runtime.loading.assembly import Assembly
 from pivot_runtime.loading.loaded import LoadedStage
@@ -33,42 +35,54 @@ class PlannedCombination(Value):
         shown: The combination as users see it.
         overrides: Its options.
         evaluations: Its stages by address, in graph order.
+        others: Other files that the stages that run need: those that match patterns, and deps that do not count.
     """
 
     shown: SweepCombination
     overrides: tuple[str, ...]
     evaluations: Mapping[str, Evaluation]
+    others: Mapping[ArtifactPath, Artifact] = attrs.field(factory=dict)
 
     def locks(self) -> dict[str, StageLock]:
-        """The locks of the stages that need not run."""
+        """The locks of the stages that need not run; not of frozen ones with other outs than those of the last run."""
         found = {}
         for address, each in self.evaluations.items():
             restore = each.decision.restore
-            if each.decision.verdict is Verdict.UP_TO_DATE and each.lock is not None:
+            if each.observation.frozen:
+                outs = each.observation.outs if restore is None else restore.outs
+                if each.lock is not None and each.lock.outs == outs:
+                    found[address] = each.lock
+            elif each.decision.verdict is Verdict.UP_TO_DATE and each.lock is not None:
                 found[address] = each.lock
             elif each.decision.verdict is Verdict.RESTORE and restore is not None:
                 inputs = attrs.evolve(each.observation.inputs, observed=restore.observed)
-                found[address] = StageLock(inputs, restore.outs, each.stage.libraries)
+                found[address] = StageLock(
+                    inputs,
+                    restore.outs,
+                    each.stage.libraries,
+                    ran_at=None if each.stage.spec.ttl is None else restore.ran_at,
+                    uncounted_params=each.stage.uncounted_params,
+                )
         return found
 
     def inputs(self) -> dict[ArtifactPath, Artifact]:
-        """The deps of the stages that run which no such stage writes."""
+        """The deps of the stages that run which no such stage writes, and the outs that some may keep."""
         around = set(self.open_deps())
-        others = (out for lock in self.locks().values() for out in lock.outs.items())
+        locks = self.locks()
+        others = (out for lock in locks.values() for out in lock.outs.items())
         found = {path: out for path, out in others if any(is_within(path, each) for each in around)}
+        found.update(self.others)
         for address in self.shown.stages:
             found.update(self.evaluations[address].observation.inputs.deps)
+            found.update(locks[address].outs if address in locks else {})
         return found
 
     def open_deps(self) -> Iterator[ArtifactPath]:
         """The deps of the stages that run which are written while they run, at least in part."""
         for address in self.shown.stages:
             each = self.evaluations[address]
-            for path in each.stage.spec.deps:
-                if not isinstance(path, PathPattern):
-                    yield from () if path in each.observation.inputs.deps else (path,)
-                elif each.observation.upstream and path.base != ".":
-                    yield path.base
+            paths = (path for path in each.stage.spec.deps if not isinstance(path, PathPattern))
+            yield from (path for path in paths if path not in each.observation.inputs.deps)
 
 
 class _PrivateView(SessionView):
@@ -110,12 +124,50 @@ def plan(
     for number, (overrides, params) in enumerate(distinct.values(), 1):
         stages = dict(session.stages)
         for address, values in params.items():
-            stages[address] = attrs.evolve(stages[address], params=values)
+            stages[address] = _with_params(stages[address], values)
         found = evaluate(graph, stages, view, schema=session.schema, force=force)
-        running = tuple(address for address, each in found.items() if each.decision.verdict is Verdict.RUN)
+        running = tuple(address for address, each in found.items() if _may_run(each))
         shown = SweepCombination(number, _values(varying, params, stages), running, _blocked(session, found))
-        planned.append(PlannedCombination(shown, overrides, found))
+        planned.append(PlannedCombination(shown, overrides, found, _others(graph, view, found, running)))
     return tuple(planned)
+
+
+def _with_params(stage: LoadedStage, params: Mapping[str, Any]) -> LoadedStage:
+    uncounted = stage.spec.uncounted_params
+    return attrs.evolve(
+        stage,
+        params={name: value for name, value in params.items() if name not in uncounted},
+        uncounted_params={name: value for name, value in params.items() if name in uncounted},
+    )
+
+
+def _may_run(evaluation: Evaluation) -> bool:
+    """Whether a stage runs, or whether that depends on the outs of one that always does."""
+    verdict = evaluation.decision.verdict
+    if evaluation.unless and not evaluation.observation.frozen and verdict is not Verdict.BLOCKED:
+        return True
+    return verdict is Verdict.RUN
+
+
+def _others(
+    graph: Graph, view: SessionView, evaluations: Mapping[str, Evaluation], running: Sequence[str]
+) -> dict[ArtifactPath, Artifact]:
+    """The files that match patterns, and deps that do not count, of running stages; without what such stages write."""
+    restores = (each.decision.restore for each in evaluations.values())
+    restored = {path: out for each in restores if each is not None for path, out in each.outs.items()}
+    found: dict[ArtifactPath, Artifact] = {}
+    for address in running:
+        spec = evaluations[address].stage.spec
+        for dep in spec.deps:
+            if isinstance(dep, PathPattern):
+                files = matching(dep, graph, view, restored)
+            elif dep in spec.uncounted:
+                files = {dep: artifact_after(dep, restored, view)}
+            else:
+                continue
+            there = ((path, artifact) for path, artifact in files.items() if artifact is not None)
+            found.update((path, artifact) for path, artifact in there if graph.writers(path).isdisjoint(running))
+    return found
 
 
 def _params(assembly: Assembly, options: Sequence[tuple[str, ...]]) -> list[dict[str, Mapping[str, Any]]]:

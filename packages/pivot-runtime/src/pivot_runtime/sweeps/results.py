@@ -11,12 +11,15 @@ from pivot_cache.state.results import Result, Results
 from pivot_core.errors import PivotError, list_names, suggest
 from pivot_core.graph import Graph
 from pivot_core.lock import Inputs, StageLock
+from pivot_core.paths import ArtifactPath
+from pivot_core.patterns import PathPattern
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files
 from pivot_runtime.artifacts.stores import Stores, open_stores
 from pivot_runtime.comparing.values import flatten, readable
 from pivot_runtime.context import CommandContext, Notice
 from pivot_runtime.errors import TargetError
+from pivot_runtime.evaluating.matching_files import workspace_files
 from pivot_runtime.loading.assembly import Assembly, LoadOptions, load_pipelines
 from pivot_runtime.results import recording
 
@@ -72,7 +75,7 @@ def results(context: CommandContext, targets: Sequence[str] = (), *, all_pipelin
             current = _current(context, stores, kept.values())
             if assembly is not None:
                 kept.update(_unrecorded(context, stores, assembly, found))
-            changed = functools.partial(_changed, stores, assembly) if assembly is not None else _nothing
+            changed = functools.partial(_changed, context, stores, assembly) if assembly is not None else _nothing
             names = _short_names(kept.values())
             wanted = _wanted(targets, names)
             rows = [
@@ -280,7 +283,7 @@ def _unrecorded(
     return {result.id: result} if is_new else {}
 
 
-def _changed(stores: Stores, assembly: Assembly, result: Result) -> list[str]:
+def _changed(context: CommandContext, stores: Stores, assembly: Assembly, result: Result) -> list[str]:
     """Return the addresses of the stages whose code or source data are no longer those of a result."""
     changed = []
     for address, stage in result.stages.items():
@@ -292,9 +295,21 @@ def _changed(stores: Stores, assembly: Assembly, result: Result) -> list[str]:
         versions = stores.settings.relevant_versions(loaded.libraries)
         now = Inputs(assembly.schema, loaded.code, outs=loaded.spec.outs, library_versions=versions)
         sources = stage.sources.items()
-        if recording.code_digest(now) != stage.code or any(_digest(stores, path) != digest for path, digest in sources):
+        if (
+            recording.code_digest(now) != stage.code
+            or any(_digest(stores, path) != digest for path, digest in sources)
+            or any(path not in stage.sources for path in _matching_sources(context, assembly.graph, address))
+        ):
             changed.append(address)
     return changed
+
+
+def _matching_sources(context: CommandContext, graph: Graph, address: str) -> Iterator[ArtifactPath]:
+    """Yield the files that match patterns of a stage, and that no stage writes."""
+    spec = graph.stages[address]
+    for dep in spec.deps:
+        if isinstance(dep, PathPattern) and dep not in spec.uncounted:
+            yield from (path for path in workspace_files(dep, context) if not graph.writers(path))
 
 
 def _is_loaded(graph: Graph, address: str) -> bool:
