@@ -153,6 +153,15 @@ def test_temporary_outs_are_there_only_while_they_are_needed(make: Callable[[str
     assert big.exists()
     assert project.read("runs.log") == "m"
 
+    # They replace no file of the user's.
+    shutil.rmtree(project.root / "tmp")
+    project.write("tmp", "mine")
+    project.replace("pipeline.py", 'big + "2"', 'big + "3"')
+    assert "hint: move it away, as in 'mv tmp tmp.mine'" in project.pivot("repro", code=1).stderr
+    assert project.read("tmp") == "mine"
+    (project.root / "tmp").unlink()
+    project.pivot("repro")
+
     # A run makes again the content that the cache has lost.
     big.write_text("mine")
     project.pivot("repro", code=None)

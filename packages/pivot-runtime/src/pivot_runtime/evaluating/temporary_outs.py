@@ -1,7 +1,9 @@
 """Temporary outs, which are in the workspace only while stages need them: absent ones count as present."""
 
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 
+from pivot_cache.errors import ArtifactError
 from pivot_cache.objects import checkout
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, StageLock
@@ -49,10 +51,16 @@ class TemporaryOuts:
         """Restore the absent temporary outs at, around or below some paths.
 
         Raises:
+            ArtifactError: A file is in the place of a directory of one.
             CacheError: The cache has lost one, or a file cannot be written.
         """
         wanted = {path: artifact for each in paths for path, artifact in self._overlay.touching(each)}
         stores = self._stores
+        for path in wanted:
+            file = checkout.blocking_file(stores.layout, path)
+            if file is not None:
+                hint = f"move it away, as in '{shlex.join(['mv', file.name, f'{file.name}.mine'])}'"
+                raise ArtifactError(file, f"is in the place of a directory of {path}", hint=hint)
         plan = checkout.compare(wanted, {path: stores.look(path) for path in wanted})
         checkout.apply(plan, stores.store, stores.layout, stores.settings.checkout_mode, files=stores.files)
 
