@@ -241,5 +241,11 @@ def test_several_commands_run_in_order_in_a_directory_of_their_own(empty: Projec
     project.pivot("repro")
     project.replace("pivot.yaml", "[cat work/here/one.txt, echo done]", "[echo done, cat work/here/one.txt]")
     assert "use    stale   Code dependency changed: command" in project.pivot("status").stdout
-    project.replace("pivot.yaml", "wdir: work/here", "wdir: ../out")
+    project.replace("pivot.yaml", "wdir: work/here", "wdir: work/here/")
+    assert "build  cached" in project.pivot("status").stdout
+    project.replace("pivot.yaml", "wdir: work/here/", "wdir: work")
+    project.replace("pivot.yaml", "one: one.txt", "one: here/one.txt")  # the same file, written from elsewhere
+    project.replace("pivot.yaml", '"again $x" >> one.txt', "again")
+    assert "build  stale   Code dependency changed: command, wdir" in project.pivot("status").stdout
+    project.replace("pivot.yaml", "wdir: work", "wdir: ../out")
     assert "pivot.yaml:3: stage 'build': wdir: " in project.pivot("status", code=2).stderr

@@ -79,7 +79,7 @@ def shell_inputs(stage: Stage, command: Command, record: pathlib.Path, *, base: 
     """
     text = fill_in(command.text, stage.deps, stage.outs)
     at = stage.location.below(root)
-    entries = {KEY: Entry(digest_bytes(text.encode()), at.file, at.line)}
+    entries = {KEY: Entry(digest_bytes(text.encode()), at.file, at.line)} | place_entries(stage, base, root)
     unresolved = [
         _open(at, "the programs that it calls, and what they read beyond its deps and the files that it names")
     ]
@@ -112,6 +112,12 @@ def shell_inputs(stage: Stage, command: Command, record: pathlib.Path, *, base: 
             found = sources[file] = digest_bytes(content)
             entries[f"file:{path}"] = Entry(found, str(path), 1, content.count(b"\n") + 1, 1, KEY)
     return ShellInputs(Manifest(entries, tuple(unresolved)), sources, tuple(named), {KEY: text}, record)
+
+
+def place_entries(stage: Stage, base: str, root: str) -> dict[str, Entry]:
+    """An entry for the directory of a stage, ``base``, if it declares one: what it does there may depend on it."""
+    at = stage.location.below(root)
+    return {} if stage.wdir == "." else {"wdir": Entry(digest_bytes(base.encode()), at.file, at.line)}
 
 
 class _TooLargeError(Exception):

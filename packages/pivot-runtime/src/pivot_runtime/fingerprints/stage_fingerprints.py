@@ -17,7 +17,7 @@ from pivot_fingerprint import Fingerprinter, Manifest
 from pivot_runtime.definitions import params
 from pivot_runtime.definitions.notebook_code import NotebookCode
 from pivot_runtime.definitions.outline_cache import OutlineCache
-from pivot_runtime.definitions.shell_code import ShellInputs
+from pivot_runtime.definitions.shell_code import ShellInputs, place_entries
 from pivot_runtime.fingerprints import environ_changes, notebook_fingerprints
 from pivot_runtime.fingerprints.encoded_stages import EncodedStages
 from pivot_runtime.fingerprints.load_recorder import LoadRecorder
@@ -104,6 +104,8 @@ class StageFingerprints:
         if notebook is not None:
             with self._recorder.paused():
                 manifest = notebook_fingerprints.manifest_of(notebook, fingerprinter, self._root)
+            place = place_entries(stage, spec.base, str(self._root))
+            manifest = Manifest({**manifest, **place}, manifest.unresolved, manifest.libraries) if place else manifest
             named = (ArtifactPath(notebook.path),)
             return attrs.evolve(stage_of(attrs.evolve(spec, named=named), manifest, values, env), values=outs)
         with self._recorder.paused():
@@ -126,6 +128,7 @@ class StageFingerprints:
         values |= {f"writer:{key}": (resolved(out), out.loader) for key, out in stage.outs.items()}
         values |= {f"check:{key}": out.check for key, out in stage.outs.items() if out.check is not None}
         values |= {f"previous:{name}": (resolved(out), out.loader) for name, out in stage.previous.items()}
+        values |= {"wdir": spec.base} if stage.wdir != "." else {}
         values |= params.behaviour(stage, self._is_user_code)
         manifest = fingerprinter.fingerprint(stage.func, values)
         if not self._recorder.random_calls.may_differ:
