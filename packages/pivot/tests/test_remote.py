@@ -484,6 +484,15 @@ def test_gc_of_a_remote(team: Team) -> None:
     mate = team.clone("mate")
     assert "Restored 2 file(s)" in team.pivot("pull", project=mate)
 
+    project.write(".pivot/config.yaml", project.read(".pivot/config.yaml") + "cache.dir: ../shared\n")
+    assert "Nothing to delete" in team.pivot(*gc, "-n")
+    other = {"around": "", "directory": "", "file": "", "host": "elsewhere", "root": "/elsewhere/project"}
+    registration = project.root.parent / "shared/projects/other"
+    registration.write_text(json.dumps(other))
+    refused = team.pivot(*gc, "-n", code=2)
+    assert "unseen here: /elsewhere/project, which uses this cache, cannot be read here" in refused
+    assert f"hint: if such a project no longer exists, delete {registration}; --force" in refused
+
 
 def test_content_of_a_revision_is_fetched_when_asked(team: Team) -> None:
     git(team.first, "init", "-q")

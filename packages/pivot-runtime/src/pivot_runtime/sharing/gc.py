@@ -1,7 +1,7 @@
 """`pivot remote gc`: deletes objects on a remote that no lock file and no `.pvt` file of any known branch names."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import attrs
 
@@ -17,6 +17,7 @@ from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.maintenance import gc_roots
 from pivot_runtime.project import cache_users
+from pivot_runtime.project.cache_users import User
 from pivot_runtime.project.guard import guarded
 from pivot_runtime.sharing.remote_client import RemoteClient, TransferOptions
 
@@ -95,8 +96,9 @@ def gc(
 
 
 def _plan(context: CommandContext, stores: Stores, client: RemoteClient, options: RemoteGcOptions) -> RemotePlan:
-    _check_seen(context, force=options.force)
-    places = [context.project.root, *(user.root for user in cache_users.others(stores.layout) if user.present)]
+    others = [user for user in cache_users.others(stores.layout) if not user.gone]
+    _check_seen(context, [user for user in others if not user.present], force=options.force)
+    places = [context.project.root, *(user.root for user in others if user.present)]
     roots = gc_roots.gather(places)
     client.fetch_listings([each for each in roots if each.tree and not stores.store.verified(each.digest)])
     marked = mark(roots, stores.store)
@@ -110,12 +112,15 @@ def _plan(context: CommandContext, stores: Stores, client: RemoteClient, options
     return client.plan_gc(marked.digests, before_s=time.time() - grace_ns / 1e9)
 
 
-def _check_seen(context: CommandContext, *, force: bool) -> None:
+def _check_seen(context: CommandContext, absent: Sequence[User], *, force: bool) -> None:
     found = unseen(context.project.root)
-    if found.reasons and not force:
+    reasons = [*found.reasons, *(f"{user.root}, which uses this cache, cannot be read here" for user in absent)]
+    if reasons and not force:
+        files = ", ".join(str(user.file) for user in absent if user.file is not None)
+        gone = f"if such a project no longer exists, delete {files}" if files else ""
         raise UnseenLocksError(
-            f"lock files of others may be unseen here: {'; '.join(found.reasons)}",
-            hint=f"{found.hint}; --force deletes what only such lock files need",
+            f"lock files of others may be unseen here: {'; '.join(reasons)}",
+            hint="; ".join(filter(None, (found.hint, gone, "--force deletes what only such lock files need"))),
         )
-    for reason in found.reasons:
+    for reason in reasons:
         context.notices.add(Notice(reason))
