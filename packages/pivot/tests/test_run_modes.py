@@ -35,6 +35,9 @@ def third(text: Annotated[str, pivot.Dep("out.txt", Text())]) -> Annotated[str, 
 """
 
 
+ALWAYS = "\n\npipeline.register(third, always=True)\n"
+
+
 def test_a_run_that_is_not_committed(make: Callable[[str], Project]) -> None:
     """It stores and records nothing, status says so, and `pivot commit` records it as the run that it was."""
     project = make(PIPELINE)
@@ -66,6 +69,14 @@ def test_a_run_that_is_not_committed(make: Callable[[str], Project]) -> None:
     assert "3 ran" in project.pivot("repro").stdout
     assert "--no-commit" not in project.pivot("status").stdout
     assert "exclude each other" in project.pivot("repro", "--no-commit", "--watch", code=2).stderr
+
+    # A stage that always runs may have written what it wrote before.
+    project.write("pipeline.py", PIPELINE.replace("@pipeline.register\ndef third", "def third") + ALWAYS)
+    project.pivot("repro")
+    project.pivot("repro", "--no-commit")
+    assert "third ran with --no-commit, and nothing was recorded" in project.pivot("status").stdout
+    assert "everything is up to date" in project.pivot("commit").stdout
+    assert "--no-commit" not in project.pivot("status").stdout
 
 
 def test_going_on_after_errors(make: Callable[[str], Project]) -> None:

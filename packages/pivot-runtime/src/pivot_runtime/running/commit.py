@@ -85,6 +85,7 @@ def accept(
                     outs = Outs(session)
                     for out in evaluation.stage.spec.outs:
                         outs.recache(out, evaluation.lock.outs)
+                    session.uncommitted.forget(address)  # it wrote what is recorded
                 unchanged.append(names[address])
             else:
                 stale[address] = evaluation
@@ -186,7 +187,7 @@ def _record(session: Session, evaluation: Evaluation, reason: str, run: tuple[In
         inputs, record = run
         inputs = attrs.evolve(inputs, observed=record.observed)
         lock = StageLock(inputs, outs, stage.libraries, ran_at=record.ran_at, uncounted_params=stage.uncounted_params)
-        if not any(out.incremental for out in spec.outs):
+        if not (spec.always or any(out.incremental for out in spec.outs)):
             session.runs.put(attrs.evolve(record, outs=outs))
     session.uncommitted.forget(spec.address)
     lock_file.write(session.stores.layout.lock_file(spec.address), lock)
