@@ -90,6 +90,36 @@ def test_the_page_on_ci(team: Team) -> None:
     assert "all passed" in team.pivot("verify", "--allow-missing", project=team.clone("late"))
 
 
+MATCHING = """
+
+def many() -> Annotated[dict, pivot.Out("many/", pivot.loaders.Text())]:
+    return {"a.txt": "a", "b.csv": "b"}
+
+
+def join(
+    many: Annotated[dict, pivot.Dep("many/*.txt", pivot.loaders.Text())],
+    raw: Annotated[dict, pivot.Dep("raw/*.txt", pivot.loaders.Text())],
+) -> Annotated[str, pivot.Out("joined.txt", pivot.loaders.Text())]:
+    return f"{dict(many)} {dict(raw)}"
+
+
+pipeline.register(many)
+pipeline.register(join)
+"""
+
+
+def test_files_in_directories_on_the_remote_match(team: Team) -> None:
+    pipeline = team.first.read("pipeline.py")
+    team.first.write("pipeline.py", pipeline + MATCHING)
+    team.first.write("raw/r.txt", "r")
+    team.pivot("track", "raw")
+    team.pivot("repro")
+    team.pivot("push")
+    ci = team.clone("ci")
+    shutil.rmtree(ci.root / "raw", ignore_errors=True)
+    assert "4 stages, all passed" in team.pivot("verify", "--allow-missing", project=ci)
+
+
 def test_inputs_that_are_on_the_remote_pass_too(team: Team) -> None:
     team.pivot("track", "data.json")
     team.pivot("push")

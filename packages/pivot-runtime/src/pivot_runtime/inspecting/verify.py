@@ -11,6 +11,7 @@ from pivot_core.decide import Decision, Memory, Reason
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
+from pivot_core.patterns import PathPattern
 from pivot_core.spec import Location
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
@@ -284,7 +285,24 @@ class _RecordedView(SessionView):
         """The directories that are not on disk and whose listings are needed but not in the cache."""
         needed = {path for spec in self._graph.stages.values() for path in spec.deps}
         around = {each for path in needed for at, each in self._overlay.touching(path) if at != path and each.tree}
+        for path in needed:
+            if isinstance(path, PathPattern):
+                around.update(artifact for _, artifact in self._absent_directories(path))
         return {artifact for artifact in around if not self._session.store.verified(artifact.digest)}
+
+    def _absent_directories(self, pattern: PathPattern) -> Iterable[tuple[ArtifactPath, Artifact]]:
+        """The directories that are not on disk and in which files may match."""
+        for path, artifact in list(self._recorded.items()):
+            if artifact.tree and pattern.may_match_in(path) and self._on_disk(path) is None:
+                yield path, artifact
+
+    def files_matching(self, pattern: PathPattern) -> list[ArtifactPath]:
+        matches = pattern.matcher()
+        found = dict.fromkeys(super().files_matching(pattern))
+        for directory, artifact in self._absent_directories(pattern):
+            inside = (ArtifactPath(f"{directory}/{name}") for name in self.names_in(artifact))
+            found |= dict.fromkeys(path for path in inside if matches(path))
+        return list(found)
 
     def memory(self) -> Memory:
         return _NoMemory()
