@@ -4,7 +4,7 @@ import os
 import pathlib
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pivot_core.discovery import directories_above, pipelines_above
@@ -63,6 +63,7 @@ def test_files_are_found(root: pathlib.Path, pattern: str, found: list[str]) -> 
     assert all(matches(name) for name in found)
 
 
+@example("**/.*/a", ".h/a")
 @given(PATTERNS, st.lists(NAMES, min_size=1, max_size=3).map("/".join))
 def test_a_directory_with_a_match_may_match(pattern: str, path: str) -> None:
     if PathPattern(pattern).matcher()(path):

@@ -57,7 +57,7 @@ class PathPattern(ArtifactPath):
         parts, names = self.split("/"), directory.split("/")
         for at, name in enumerate(names):
             if at < len(parts) and parts[at] == "**":
-                return not name.startswith(".")
+                return not name.startswith(".") or any(part.startswith(".") for part in parts[at + 1 :])
             if at >= len(parts) - 1:
                 return False
             if not _segment(parts[at])(name):
