@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -344,3 +345,54 @@ def test_stages_that_run_always_or_never_and_deps_without_a_fixed_content(
     project.pivot("repro", "-p", "old.a=5,6", "--compare", "old")
     rows = json.loads(project.pivot("results", "--json").stdout)["results"]
     assert all(row["params"]["old.a"] == row["metrics"]["old"] for row in rows if "old.a" in row["params"])
+
+
+PLAIN = """\
+from typing import Annotated
+
+from pivot import Dep, Out, Pipeline, StageParams
+from pivot.loaders import Text
+
+pipeline = Pipeline("p")
+
+
+class Params(StageParams):
+    word: str = "a"
+
+
+@pipeline.register
+def one() -> Annotated[str, Out("one.txt", Text())]:
+    return "1"
+
+
+@pipeline.register
+def two(one: Annotated[str, Dep("one.txt", Text())]PARAMS) -> Annotated[str, Out("two.txt", Text())]:
+    return one
+"""
+COUNTED_RUN = """
+import sys
+from pivot_cli.main import main
+texts = []
+def count(frame, event, _):
+    if event == "call" and frame.f_code.co_name == "dumps" and "recording" in frame.f_back.f_code.co_filename:
+        texts.append(frame)
+sys.setprofile(count)
+try:
+    main(["repro"])
+finally:
+    sys.setprofile(None)
+    print([name for name in ("pivot_runtime.results.recording", "tomllib") if name in sys.modules], len(texts))
+"""
+
+
+@pytest.mark.parametrize(
+    ("params", "found"), [("", "[] 0"), (", params: Params", "['pivot_runtime.results.recording'] 2")]
+)
+def test_only_what_there_is_to_compare_costs_a_run_something(
+    make: Callable[[str], Project], params: str, found: str
+) -> None:
+    project = make(PLAIN.replace("PARAMS", params))
+    done = subprocess.run(
+        [sys.executable, "-c", COUNTED_RUN], cwd=project.root, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == found, done.stderr

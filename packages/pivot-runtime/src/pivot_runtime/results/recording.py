@@ -2,8 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Container, Iterable, Mapping
-from typing import Any
+from collections.abc import Container, Mapping
 
 import attrs
 
@@ -12,10 +11,8 @@ from pivot_cache.layout import Layout
 from pivot_cache.state.results import RecordedStage, Result, Results
 from pivot_core.digest import digest_bytes, digest_lines
 from pivot_core.lock import Artifact, Inputs, StageLock
-from pivot_core.paths import ArtifactPath, is_within, parents
-from pivot_core.spec import METRIC, StageSpec
+from pivot_core.paths import ArtifactPath, parent_names
 from pivot_runtime.artifacts.stores import Stores
-from pivot_runtime.comparing.values import parse
 from pivot_runtime.errors import ContentError
 from pivot_runtime.project import identity
 
@@ -25,16 +22,6 @@ MOST_BYTES = 1 << 20
 _VARYING = frozenset({"param", "env", "dep", "observed"})
 
 
-def is_worthwhile(specs: Iterable[StageSpec], params: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether stages have anything to compare: parameters or metrics."""
-    return any(params) or bool(metric_paths(specs))
-
-
-def metric_paths(specs: Iterable[StageSpec]) -> frozenset[ArtifactPath]:
-    """The metrics that stages declare."""
-    return frozenset(out.path for spec in specs for out in spec.outs if out.kind == METRIC)
-
-
 def result_of(
     stores: Stores, locks: Mapping[str, StageLock], metric_files: Container[ArtifactPath], *, seconds: float = 0.0
 ) -> Result:
@@ -42,16 +29,8 @@ def result_of(
 
     Metrics count as far as their content is readable, and in the cache or the workspace.
     """
-    locks = {address: with_versions(stores, lock) for address, lock in locks.items()}
-    written = {path for lock in locks.values() for path in lock.outs}
-    stages = {address: _stage(lock, written) for address, lock in sorted(locks.items())}
-    metrics = {}
-    for lock in locks.values():
-        for path, artifact in lock.outs.items():
-            if path in metric_files and not artifact.tree and artifact.size <= MOST_BYTES:
-                with contextlib.suppress(ContentError):
-                    metrics[path] = parse(_content(stores, path, artifact), path)
-    return Result(stages, metrics, round(time.time(), 3), round(seconds, 3), project_name(stores.layout))
+    texts = {address: lock_file.dumps(lock).encode() for address, lock in locks.items()}
+    return _result(stores, locks, texts, metric_files, seconds)
 
 
 def record(
@@ -65,14 +44,15 @@ def record(
     if stores.layout.cache is not None and not identity.known(stores.layout):
         identity.assign_name(stores.layout)
     results = Results(stores.layout.results_dir)
-    for lock in locks.values():
-        results.put_text(lock_file.dumps(lock).encode())
+    texts = {address: lock_file.dumps(lock).encode() for address, lock in locks.items()}
+    for address, lock in locks.items():
+        results.put_text(texts[address])
         for out in lock.inputs.outs:
             artifact = lock.outs[out.path]
             if not (out.cache or artifact.tree) and artifact.size <= MOST_BYTES:
                 with contextlib.suppress(ContentError):  # it may be another file by now: then it cannot be restored
                     results.put_text(_content(stores, out.path, artifact))
-    result = result_of(stores, locks, metric_files, seconds=seconds)
+    result = _result(stores, locks, texts, metric_files, seconds)
     before = None if seconds else results.get(result.id)
     if before is not None:
         result = attrs.evolve(result, seconds=before.seconds)
@@ -96,19 +76,44 @@ def project_name(layout: Layout) -> str:
     return "" if layout.cache is None else identity.known(layout)
 
 
-def _stage(lock: StageLock, written: set[ArtifactPath]) -> RecordedStage:
+def _result(
+    stores: Stores,
+    locks: Mapping[str, StageLock],
+    texts: Mapping[str, bytes],
+    metric_files: Container[ArtifactPath],
+    seconds: float,
+) -> Result:
+    """The result of stages with these locks, of which the texts are known."""
+    written = {path for lock in locks.values() for path in lock.outs}
+    around = {name for path in written for name in parent_names(path)}
+    stages = {
+        address: _stage(with_versions(stores, lock), texts[address], written, around)
+        for address, lock in sorted(locks.items())
+    }
+    metrics = {}
+    for lock in locks.values():
+        for path, artifact in lock.outs.items():
+            if path in metric_files and not artifact.tree and artifact.size <= MOST_BYTES:
+                from pivot_runtime.comparing.values import parse  # lazy
+
+                with contextlib.suppress(ContentError):
+                    metrics[path] = parse(_content(stores, path, artifact), path)
+    return Result(stages, metrics, round(time.time(), 3), round(seconds, 3), project_name(stores.layout))
+
+
+def _stage(lock: StageLock, text: bytes, written: set[ArtifactPath], around: set[str]) -> RecordedStage:
     return RecordedStage(
-        digest_bytes(lock_file.dumps(lock).encode()),
+        digest_bytes(text),
         lock.inputs.key(),
         code_digest(lock.inputs),
         lock.inputs.params,
-        {path: dep.digest for path, dep in sorted(lock.inputs.deps.items()) if not _is_written(path, written)},
+        {
+            path: dep.digest
+            for path, dep in sorted(lock.inputs.deps.items())
+            if path not in around and written.isdisjoint((path, *parent_names(path)))
+        },
         lock.outs,
     )
-
-
-def _is_written(path: ArtifactPath, written: set[ArtifactPath]) -> bool:
-    return path in written or not written.isdisjoint(parents(path)) or any(is_within(each, path) for each in written)
 
 
 def _content(stores: Stores, path: ArtifactPath, artifact: Artifact) -> bytes:

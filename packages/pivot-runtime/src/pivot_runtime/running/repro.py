@@ -188,12 +188,14 @@ def _remove_leftovers(layout: "Layout") -> None:
 
 def _record(session: "Session", stages: "Mapping[str, StageSpec]", seconds: float) -> None:
     """Record the parameters and metrics of stages that are now up to date, if they have any."""
-    from pivot_runtime.results import recording  # lazy
+    from pivot_runtime.results.comparable import is_worthwhile, metric_paths  # lazy
 
-    if recording.is_worthwhile(stages.values(), (session.stages[address].params for address in stages)):
+    if is_worthwhile(stages.values(), (session.stages[address].params for address in stages)):
+        from pivot_runtime.results import recording  # lazy
+
         locks = {address: session.lock(address) for address in stages}
         found = {address: lock for address, lock in locks.items() if lock is not None}
-        recording.record(session.stores, found, recording.metric_paths(stages.values()), seconds=seconds)
+        recording.record(session.stores, found, metric_paths(stages.values()), seconds=seconds)
 
 
 def _runner(options: RunOptions) -> "type[Runner]":

@@ -22,6 +22,7 @@ from pivot_runtime.errors import TargetError
 from pivot_runtime.evaluating.matching_files import workspace_files
 from pivot_runtime.loading.assembly import Assembly, LoadOptions, load_pipelines
 from pivot_runtime.results import recording
+from pivot_runtime.results.comparable import is_worthwhile, metric_paths
 
 DIGITS: Final = 8
 """The least number of digits of an ID that are shown."""
@@ -270,7 +271,7 @@ def _unrecorded(
 ) -> dict[str, Result]:
     """Return the state of the workspace, if all stages have lock files and it is not recorded."""
     graph = assembly.graph
-    if not recording.is_worthwhile(graph.stages.values(), (assembly.stages[each].params for each in graph.stages)):
+    if not is_worthwhile(graph.stages.values(), (assembly.stages[each].params for each in graph.stages)):
         return {}
     locks: dict[str, StageLock] = {}
     for address in graph.stages:
@@ -278,7 +279,7 @@ def _unrecorded(
         if lock is None:
             return {}
         locks[address] = lock
-    result = recording.result_of(stores, locks, recording.metric_paths(graph.stages.values()))
+    result = recording.result_of(stores, locks, metric_paths(graph.stages.values()))
     is_new = result.id not in found and result.id in whole({**found, result.id: result})
     return {result.id: result} if is_new else {}
 

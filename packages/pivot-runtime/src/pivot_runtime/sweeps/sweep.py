@@ -26,6 +26,7 @@ from pivot_runtime.loading.host_client import above_target, begin_process
 from pivot_runtime.processes import wire
 from pivot_runtime.processes.cpu_count import default_jobs
 from pivot_runtime.results import recording
+from pivot_runtime.results.comparable import metric_paths
 from pivot_runtime.sweeps import combinations, copies, events, planning
 from pivot_runtime.sweeps.combination import Order
 from pivot_runtime.sweeps.events import SweepCombination, SweepReporter
@@ -159,7 +160,7 @@ class _Recorder:
         self.report = report
         self._session = session
         self._done = done
-        self._metric_files = recording.metric_paths(session.graph.stages.values())
+        self._metric_files = metric_paths(session.graph.stages.values())
 
     def settled(self, planned: PlannedCombination) -> None:
         """A combination of which nothing runs has ended."""

@@ -1,0 +1,17 @@
+"""Whether stages have results to compare. Every run asks this, so the module imports almost nothing."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pivot_core.paths import ArtifactPath
+from pivot_core.spec import METRIC, StageSpec
+
+
+def is_worthwhile(specs: Iterable[StageSpec], params: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether stages have anything to compare: parameters or metrics."""
+    return any(params) or bool(metric_paths(specs))
+
+
+def metric_paths(specs: Iterable[StageSpec]) -> frozenset[ArtifactPath]:
+    """The metrics that stages declare."""
+    return frozenset(out.path for spec in specs for out in spec.outs if out.kind == METRIC)
