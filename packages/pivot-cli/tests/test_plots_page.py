@@ -62,6 +62,17 @@ def test_times_and_names_on_the_horizontal_axis() -> None:
     assert kind("2026-01-32") == "nominal"
 
 
+def test_whole_numbers_have_no_ticks_between_them() -> None:
+    def axis(*values: float) -> object:
+        rows = tuple({"x": value, "y": 1} for value in values)
+        return charts.chart("a", PlotOptions(), Axes("line", "x", ("y",)), (PlotSide("r", rows),))["encoding"]["x"].get(
+            "axis"
+        )
+
+    assert axis(1, 2, 10) == {"tickMinStep": 1}
+    assert axis(0.1, 1) is None
+
+
 def test_a_confusion_matrix_counts_pairs() -> None:
     rows = tuple({"p": p, "a": a} for p, a in [("x", "x"), ("x", "x"), ("y", "x"), (True, "y")])
     axes = Axes("confusion", "p", ("a",))

@@ -116,6 +116,11 @@ def test_what_is_wrong_with_metrics_is_said(project: Project) -> None:
     assert "note: metrics.json is not what the last run wrote: it was edited since\n" in done.stderr
     assert [each["edited"] for each in json.loads(done.stdout)["metrics"]] == [True]
 
+    project.write("metrics.json", "")
+    done = project.pivot("metrics", "show", "-t", "metrics.json", code=1)
+    assert done.stdout == "No metrics can be read.\n"
+    assert done.stderr.endswith("error: metrics.json is empty\n")
+
     project.write("metrics.json", "a,b\n1,2\n")
     project.pivot("cache", "drop", "--force", "score")
     done = project.pivot("metrics", "diff", "HEAD", code=1)

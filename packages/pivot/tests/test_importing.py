@@ -150,6 +150,8 @@ def test_edited_data_are_not_overwritten(registry: Project, project: Project) ->
     digits = forced.stderr.partition("--kept ")[2][:8]
     project.pivot("checkout", "--kept", digits, "--to", "saved")
     assert (model(project), project.read("saved")) == (2, "mine")
+    spaced = project.pivot("import", "../registry", "raw.csv", "-o", "raw data.csv")
+    assert "git add 'raw data.csv.pvt'\n" in spaced.stderr
 
     project.write("model.json", "edited")
     assert "model.json is up to date" in project.pivot("update").stdout

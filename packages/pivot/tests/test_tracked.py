@@ -182,15 +182,18 @@ def test_what_cannot_be_tracked(project: Project, names: list[str], told: str) -
 
 def test_files_in_git_are_not_tracked(project: Project) -> None:
     git(project, "init", "-q")
+    project.write("data/of today.txt", "")
     git(project, "add", "data")
 
-    assert "run 'git rm -r --cached data/in.txt' first" in project.pivot("track", "data/in.txt", code=2).stderr
-    git(project, "rm", "-r", "--cached", "-q", "data/in.txt")
+    done = project.pivot("track", "data/of today.txt", code=2)
+    assert "hint: git rm -r --cached 'data/of today.txt' ends that; the file itself stays\n" in done.stderr
+    assert "git rm -r --cached data/in.txt ends that" in project.pivot("track", "data/in.txt", code=2).stderr
+    git(project, "rm", "-r", "--cached", "-q", "data")
     project.pivot("track", "data/in.txt")
     listed = subprocess.run(
         ["git", "status", "--porcelain", "-uall", "data"], cwd=project.root, capture_output=True, text=True, check=True
     )
-    assert sorted(listed.stdout.splitlines()) == ["?? data/.gitignore", "?? data/in.txt.pvt"]
+    assert sorted(listed.stdout.splitlines()) == ['?? "data/of today.txt"', "?? data/.gitignore", "?? data/in.txt.pvt"]
 
 
 def test_names_that_git_would_read_otherwise(project: Project) -> None:

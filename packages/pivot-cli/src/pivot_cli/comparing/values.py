@@ -39,7 +39,7 @@ def show_table(found: Comparison, words: Wording, precision: int, *, markdown: b
         for value in subject.values
     ]
     if not rows:
-        return f"{words.none}\n"
+        return f"No {words.plural} can be read.\n" if found.problems else f"{words.none}\n"
     right = {2 + column for column in range(len(found.sides)) if _numeric(found, column)}
     return _table((*_head(words, markdown), *found.sides), rows, right, markdown=markdown)
 
@@ -57,7 +57,8 @@ def diff_table(found: Comparison, words: Wording, precision: int, *, every: bool
                 rows.append((subject.name, value.name, *texts, change))
     if not rows:
         names = ["the workspace" if side == "workspace" else formats.one_line(side) for side in (old, new)]
-        return f"No {words.plural} changed between {names[0]} and {names[1]}.\n"
+        known = " that can be read" if found.problems else ""
+        return f"No {words.plural}{known} changed between {names[0]} and {names[1]}.\n"
     header = (*_head(words, markdown), old, new, "change" if markdown else "CHANGE")
     right = {2 + column for column in range(2) if _numeric(found, column)} | {4}
     return _table(header, rows, right, markdown=markdown)

@@ -47,6 +47,8 @@ def chart(path: str, options: PlotOptions, axes: Axes, sides: Sequence[PlotSide]
         encoding["y"]["scale"] = {"zero": False}
         if x_kind == "quantitative":
             encoding["x"]["scale"] = {"zero": False, "nice": False}
+            if all(isinstance(value["x"], int) for value in values):
+                encoding["x"]["axis"] = {"tickMinStep": 1}
     if x_kind == "nominal":
         encoding["x"]["sort"] = None
         if sum(len(str(name)) + 2 for name in {value["x"] for value in values}) < _LEVEL:

@@ -1,6 +1,7 @@
 """Prints data that were imported or updated, and the states of their sources."""
 
 import json
+import shlex
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -109,6 +110,6 @@ def _saved(each: Imported, project: Project) -> None:
 
 
 def _next_step(done: Iterable[Imported], project: Project) -> None:
-    names = " ".join(f"{project.from_cwd(each.path)}.pvt" for each in done)
+    names = shlex.join(f"{project.from_cwd(each.path)}.pvt" for each in done)
     if names:
         console.hint(f"commit what is recorded: git add {names}")

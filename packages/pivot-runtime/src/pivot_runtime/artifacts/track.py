@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 
@@ -255,7 +256,7 @@ def refuse_in_git(paths: list[ArtifactPath], project: Project) -> None:
         if any(is_within(name, path) for name in names):
             raise TargetError(
                 f"{path} is tracked by git",
-                hint=f"run 'git rm -r --cached {project.from_cwd(path)}' first: the file itself stays",
+                hint=f"git rm -r --cached {shlex.quote(project.from_cwd(path))} ends that; the file itself stays",
             )
 
 
