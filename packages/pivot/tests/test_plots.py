@@ -148,6 +148,7 @@ def test_the_display_of_a_plot_is_no_reason_to_run(project: Project) -> None:
     project.replace("pipeline.py", 'x="step"', 'x="stp"')
     done = project.pivot("plots", "show", code=1)
     assert "error: out/loss.csv has no column 'stp'\n" in done.stderr
+    assert "error: out/loss.csv has no column 'stp'\n" in project.pivot("report", "-o", "r.html", code=1).stderr
     assert "hint: did you mean step?\n" in done.stderr
     assert "no column &#x27;stp&#x27;" in pathlib.Path(done.stdout.strip()).read_text()
     project.replace("pipeline.py", '"classes.json", JSON(), kind="bar"', '"classes.json", JSON(), kind="pie"')

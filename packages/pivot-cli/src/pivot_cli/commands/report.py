@@ -43,8 +43,8 @@ def command(revisions: tuple[str, ...], *, pull: bool, output: PageOptions | Non
     with signals.raise_on_termination(), TransferProgress("fetching") as progress:
         facts = report_facts(context, revisions, PullOptions(pull, progress))
     deliver(report_page(facts), output, context.project, "report")
-    for problem, hint in facts.problems:
+    for problem, hint in facts.all_problems:
         console.error(problem)
         if hint:
             console.hint(hint)
-    return 1 if facts.problems else 0
+    return 1 if facts.all_problems else 0

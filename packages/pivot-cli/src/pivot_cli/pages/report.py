@@ -54,6 +54,12 @@ class ReportFacts(Value):
     environment: tuple[tuple[str, str], ...] = ()
     problems: tuple[tuple[str, str | None], ...] = ()
 
+    @property
+    def all_problems(self) -> tuple[tuple[str, str | None], ...]:
+        """Those of missing parts, and of metrics, parameters and plots that cannot be read; each once."""
+        parts = [part for part in (self.metrics, self.params, self.plots) if part is not None]
+        return tuple(dict.fromkeys((*self.problems, *(problem for part in parts for problem in part.problems))))
+
 
 def report_page(facts: ReportFacts) -> str:
     """Return the page. Parts without content are left out; the graph and the timeline are pages in it."""
