@@ -160,6 +160,14 @@ def test_edited_data_are_not_overwritten(registry: Project, project: Project) ->
     assert project.read("model.json") == "edited"
     project.pivot("update", "model.json", "--rev", "v1", "-f")
     assert model(project) == 1
+    volume = project.root.parent / "volume"
+    (project.root / "model.json").rename(volume)
+    (project.root / "model.json").symlink_to(volume)
+    said = project.pivot("update", "--rev", "v2", code=1).stderr
+    assert "model.json is a symbolic link\nhint: --force puts the data in its place" in said
+    assert (project.root / "model.json").is_symlink()
+    project.pivot("update", "--rev", "v2", "--force")
+    assert (model(project), volume.read_text().count("1")) == (2, 1)
 
     project.write("model.json", "tracked")
     project.pivot("track", "model.json")

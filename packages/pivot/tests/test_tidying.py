@@ -289,7 +289,15 @@ def test_copies_and_patterns_are_tracked(make: Callable[[str], Project]) -> None
     project.pivot("checkout", "--kept", "--force", "big/outside")
     assert project.read("big/outside/sorted.txt") == "new"
     project.pivot("checkout", "--force", "big/outside")
-    assert project.read("big/outside/2.txt") == "new"
+    volume = project.root.parent / "volume"
+    (project.root / "big/outside").rename(volume)
+    (project.root / "big/outside").symlink_to(volume)
+    (outside / "2.txt").write_text("newest")
+    refused = project.pivot("track", "--out", "big/outside", str(outside), code=1).stderr
+    assert "big/outside is a symbolic link\nhint: --force puts the copy in its place" in refused
+    assert (volume / "2.txt").read_text() == "new"
+    project.pivot("track", "--force", "--out", "big/outside", str(outside))
+    assert (project.read("big/outside/2.txt"), (volume / "2.txt").read_text()) == ("newest", "new")
     assert "contains the place of its copy" in project.pivot("track", "--out", "x", str(project.root), code=2).stderr
     assert "upper.txt is an out" in project.pivot("track", "--out", "upper.txt", str(outside / "2.txt"), code=2).stderr
     assert "does not exist" in project.pivot("track", "--out", "x", "nothing", code=2).stderr

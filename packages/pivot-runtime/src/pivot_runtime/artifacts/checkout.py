@@ -207,7 +207,7 @@ class _Checkout:
         """Create files again that were not created in the requested way, or count them."""
         file, store = self._stores.layout.artifact(path), self._stores.store
         new = self._options.dry_run and path in self._done.paths
-        if not (self._options.relink or self._options.mode) or new or _is_user_link(file):
+        if not (self._options.relink or self._options.mode) or new or is_user_link(file):
             return
         if self._options.relink and not self._options.dry_run:
             checkout.check_place(self._stores.layout, path)
@@ -232,7 +232,7 @@ class _Checkout:
             return
         layout = self._stores.layout
         file = layout.artifact(path)
-        if _is_user_link(file):
+        if is_user_link(file):
             _refuse_link(layout.root, path, artifact)
         if found is None or not (found.tree and artifact.tree) or self._options.only_missing:
             return
@@ -273,7 +273,7 @@ class _Checkout:
                 stores.layout,
                 self._mode,
                 files=stores.files,
-                follow=_is_user_link if path in self._tracked else None,
+                follow=is_user_link if path in self._tracked else None,
             )
         self._done.paths.append(path)
 
@@ -308,7 +308,7 @@ class _Checkout:
         return count
 
 
-def _is_user_link(file: pathlib.Path) -> bool:
+def is_user_link(file: pathlib.Path) -> bool:
     """Whether a path is a user's link, as opposed to one that Pivot created to an object of a cache."""
     return file.is_symlink() and not leads_to_object(os.fspath(file))
 
@@ -338,4 +338,4 @@ def _refuse_link(root: pathlib.Path, path: ArtifactPath, artifact: Artifact) -> 
 
 def _replaced_link(directory: pathlib.Path, names: "set[str]") -> str | None:
     """The first of these files in a directory that is a user's link and would be replaced by a file."""
-    return next((name for name in sorted(names) if _is_user_link(directory / name)), None)
+    return next((name for name in sorted(names) if is_user_link(directory / name)), None)

@@ -18,6 +18,7 @@ from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath, is_within
 from pivot_core.values import Value
 from pivot_runtime.artifacts import kept, lock_files, records
+from pivot_runtime.artifacts.checkout import is_user_link
 from pivot_runtime.artifacts.records import Record, Records
 from pivot_runtime.artifacts.stores import Stores, open_stores
 from pivot_runtime.artifacts.trackable import WORKED_FROM, importable, trackable
@@ -118,6 +119,11 @@ def track_copy(
                     hint="--force replaces it, and saves its content",
                 )
             kept.keep(stores, path, "pivot track --out --force")
+        if before != artifact and not force and is_user_link(data):
+            raise OccupiedError(
+                f"{project.from_cwd(path)} is a symbolic link",
+                hint="--force puts the copy in its place, and leaves alone where it leads",
+            )
         if checkout.blocking_file(stores.layout, path) is not None:
             raise TargetError(f"a file is in the place of a directory of {path}", hint="move it away")
         plan = checkout.compare({path: artifact}, {path: before})

@@ -10,6 +10,7 @@ from pivot_core.lock import Artifact
 from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts import kept, lock_files, records
+from pivot_runtime.artifacts.checkout import is_user_link
 from pivot_runtime.artifacts.stores import Stores
 from pivot_runtime.artifacts.trackable import importable
 from pivot_runtime.context import CommandContext
@@ -70,6 +71,10 @@ def check(
         raise OccupiedError(
             f"{shown} already exists with other content",
             hint="--force replaces it, and saves its content if that exists nowhere else; or choose another path",
+        )
+    if artifact not in (None, there) and not force and is_user_link(stores.layout.artifact(path)):
+        raise OccupiedError(
+            f"{shown} is a symbolic link", hint="--force puts the data in its place, and leaves alone where it leads"
         )
     return there
 
