@@ -163,8 +163,8 @@ def test_edited_data_are_not_overwritten(registry: Project, project: Project) ->
     volume = project.root.parent / "volume"
     (project.root / "model.json").rename(volume)
     (project.root / "model.json").symlink_to(volume)
-    said = project.pivot("update", "--rev", "v2", code=1).stderr
-    assert "model.json is a symbolic link\nhint: --force puts the data in its place" in said
+    said = project.pivot("update", "--rev", "v2", code=1)
+    assert "model.json is a symbolic link\nhint: --force puts the data in its place" in said.stderr
     assert (project.root / "model.json").is_symlink()
     project.pivot("update", "--rev", "v2", "--force")
     assert (model(project), volume.read_text().count("1")) == (2, 1)
@@ -258,6 +258,14 @@ def test_repositories_within_data_are_not_imported(registry: Project, project: P
         said = project.pivot(*command, code=1).stderr
         assert "parts contains x/.GIT/config, which is not data\nhint: " in said
     assert project.snapshot() == before
+
+    parts = registry.lock("registry.parts")["outs"]["parts"]
+    facts = {"digest": parts["digest"], "size": parts["size"], "executable": False, "tree": True}
+    record = {"format": 1, "algorithm": "xxh3-128", **facts}
+    registry.write("evil.pvt", json.dumps(record))
+    said = registry.pivot("checkout", "evil", code=1).stderr
+    assert "evil contains x/.GIT/config, which is not data" in said
+    assert not (registry.root / "evil").exists()
 
 
 class Quiet(SimpleHTTPRequestHandler):

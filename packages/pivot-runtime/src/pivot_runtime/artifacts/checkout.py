@@ -17,6 +17,7 @@ from pivot_core.values import Value
 from pivot_runtime.artifacts import kept, records
 from pivot_runtime.artifacts.records import Record
 from pivot_runtime.artifacts.stores import Stores, open_stores
+from pivot_runtime.artifacts.trackable import not_data
 from pivot_runtime.artifacts.tracked import differing
 from pivot_runtime.context import CommandContext
 from pivot_runtime.git import repository
@@ -227,9 +228,12 @@ class _Checkout:
         return differs is None or not differs.partial
 
     def _check_links(self, path: ArtifactPath, artifact: Artifact, found: Artifact | None) -> None:
-        """Keep the user's links, or report them as obstacles."""
+        """Keep the user's links, or report them as obstacles; refuse directories that `pivot track` would refuse."""
         if path not in self._tracked:
             return
+        name = not_data(self._stores.store.tree(artifact).files) if artifact.tree else None
+        if name is not None:
+            raise CacheError(f"{path} contains {name}, which is not data", hint="find out who recorded it")
         layout = self._stores.layout
         file = layout.artifact(path)
         if is_user_link(file):

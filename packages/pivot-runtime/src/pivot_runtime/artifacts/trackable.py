@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pivot_cache.formats import pvt
 from pivot_cache.layout import lock_name
@@ -56,6 +56,14 @@ def trackable(name: str, context: CommandContext, known: Records) -> ArtifactPat
     _refuse_link(path, project)
     _refuse_sources(path, context)
     return path
+
+
+def not_data(names: Iterable[str]) -> str | None:
+    """The first of these paths that is in a repository or project, in a directory from elsewhere; None without any.
+
+    Git runs programs that the settings of a repository name, even if a user only looks at its status.
+    """
+    return next((name for name in names if any(part in RESERVED_DIRS for part in name.casefold().split("/"))), None)
 
 
 def importable(name: str, context: CommandContext, known: Records) -> ArtifactPath:

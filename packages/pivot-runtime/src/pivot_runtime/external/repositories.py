@@ -17,10 +17,11 @@ from pivot_cache.remotes import transfer
 from pivot_cache.remotes.transfer import TransferCounts, TransferSettings
 from pivot_core.errors import PathError, PivotError, suggest
 from pivot_core.lock import Artifact
-from pivot_core.paths import RESERVED_DIRS, STATE_DIR, ArtifactPath
+from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_core.progress import no_progress
 from pivot_runtime.artifacts.records import Record
 from pivot_runtime.artifacts.stores import Stores
+from pivot_runtime.artifacts.trackable import not_data
 from pivot_runtime.comparing.revisions import Revision, Revisions
 from pivot_runtime.config.settings import FILE, Settings, read_config, user_file
 from pivot_runtime.context import CommandContext
@@ -166,14 +167,12 @@ class ForeignRepository:
         return artifact
 
     def _check_names(self, record: Record) -> None:
-        """Refuse directories with a repository or a project in them: git runs programs that its settings name."""
-        names = self._stores.store.tree(record.artifact).files if record.artifact.tree else ()
-        for name in names:
-            if any(part in RESERVED_DIRS for part in name.casefold().split("/")):
-                raise ContentError(
-                    f"{self.location.recorded}: {self._outer(record.path)} contains {name}, which is not data",
-                    hint=f"'pivot track' refuses such directories; import single files of it: {record.path}/FILE",
-                )
+        name = not_data(self._stores.store.tree(record.artifact).files) if record.artifact.tree else None
+        if name is not None:
+            raise ContentError(
+                f"{self.location.recorded}: {self._outer(record.path)} contains {name}, which is not data",
+                hint=f"'pivot track' refuses such directories; import single files of it: {record.path}/FILE",
+            )
 
     def _pull(self, record: Record, progress: Callable[[TransferCounts], object]) -> None:
         try:
