@@ -10,6 +10,8 @@ NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts[3:]) for pa
 
 OPENERS = {"scandir", "TemporaryFile", "NamedTemporaryFile", "TemporaryDirectory", "mmap", "urlopen", "fdopen"}
 FILES = {"open", "Popen", "ThreadPoolExecutor", "ProcessPoolExecutor"}
+ITERATED_TO_THE_END = {"pivot_runtime.comparing.row_files"}
+"""Modules whose generators are iterated to the end or closed by whoever asks for them."""
 CLOSED_ELSEWHERE = {
     ("pivot_runtime.git.calls", "Popen"),  # by who asked for it, in a context manager of its own, which also waits
 }
@@ -23,6 +25,12 @@ def opened(tree: ast.AST) -> Iterator[tuple[str, int]]:
         if isinstance(node, ast.With | ast.AsyncWith)
         for item in node.items
         for call in ast.walk(item.context_expr)
+    } | {
+        id(call)  # the `with` of a stack closes it
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "enter_context"
+        for argument in node.args
+        for call in ast.walk(argument)
     }
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or id(node) in inside:
@@ -30,8 +38,8 @@ def opened(tree: ast.AST) -> Iterator[tuple[str, int]]:
         match node.func:
             case ast.Name(id=name):
                 pass
-            case ast.Attribute(attr=name, value=ast.Name(id="os")) if name == "open":
-                continue  # a descriptor, which no collector closes
+            case ast.Attribute(attr=name, value=ast.Name(id="os" | "webbrowser")) if name == "open":
+                continue  # a descriptor, which no collector closes; a page in the user's browser
             case ast.Attribute(attr=name):
                 pass
             case _:
@@ -56,6 +64,7 @@ def test_nothing_stays_open_while_a_generator_waits() -> None:
     found = [
         f"{path.name}:{block.lineno}"
         for path in MODULES
+        if NAMES[path] not in ITERATED_TO_THE_END
         for function in ast.walk(ast.parse(path.read_text()))
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
         and not any("contextmanager" in ast.unparse(each) for each in function.decorator_list)

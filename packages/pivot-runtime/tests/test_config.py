@@ -91,6 +91,7 @@ EVERY_KEY: list[tuple[str, str, str, Any]] = [
     ("cache.keep_runs_days", "0", "keep_runs_days", 0),
     ("cache.sha256", "true", "sha256", True),
     ("default_remote", "origin", "default_remote", "origin"),
+    ("git.ignore_outs", "no", "ignore_outs", False),
     ("fingerprint.library_versions", "off", "library_versions", settings.VersionPolicy.OFF),
     ("remote.jobs", "40", "remote_jobs", 40),
     ("remote.read_only", "origin, b-2_c", "read_only", ("origin", "b-2_c")),

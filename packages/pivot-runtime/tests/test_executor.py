@@ -263,7 +263,7 @@ def test_missing_dep_names_file_and_parameter(bench: Bench) -> None:
     ("name", "told"),
     [
         ("wrong_text", ["'number.txt'", "Text() saves a str, not int"]),
-        ("unserialisable", ["TypeError", "while saving 'object.json'"]),
+        ("unserialisable", ["cannot keep the value", "while saving 'object.json'"]),
         ("wrong_keys", ["without ['right']", "undeclared ['middle']"]),
         ("no_mapping", ["returned str", "['left', 'right']"]),
         ("nothing_declared", ["returned int but declares None"]),

@@ -19,9 +19,11 @@ ELSEWHERE = {
 }
 """Commands whose examples need a shell, git, another repository or a remote."""
 LEFT_OUT = {
+    "repro -p train.rate=1,2 --compare",
+    "results --remove 3f2a91c0",
     *("logs --follow", "remote gc --dry-run", "remote gc --grace 90d", "repro --watch", "verify --allow-missing"),
 }
-"""Examples that may not end by themselves, or need a remote."""
+"""Examples that may not end by themselves, or need a remote, parameters or results."""
 CODES = {"cache gc --undo": 1, "logs --back 1 -n 20 summarize": 1, "verify --static --format github": 3}
 """Exit codes where there is nothing to bring back or to print, or no import of this copy of the project."""
 

@@ -1,7 +1,7 @@
 """The first rows of the tables that stages have written: outs with rows that are no plots or metrics."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import Final
 
 import attrs
@@ -69,7 +69,10 @@ def _head(context: CommandContext, revisions: Revisions, side: Revision, record:
     """The beginning of a table; None for JSON that contains no rows."""
     name = context.project.from_cwd(record.path)
     try:
-        found = list(itertools.islice(_rows(revisions, side, record, name), _ROWS + 1))
+        read = _rows(revisions, side, record, name)
+        found = list(itertools.islice(read, _ROWS + 1))
+        if isinstance(read, Generator):
+            read.close()
     except (ContentError, MissingLibraryError) as error:
         return TableHead(name, side.name, problem=f"{name}: {error}")
     except OSError as error:

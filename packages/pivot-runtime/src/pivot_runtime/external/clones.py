@@ -85,7 +85,7 @@ class Clones:
         """
         key = (location.url, rev)
         if key not in self._made:
-            made = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="pivot-repository-"))
+            made = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="pivot_repository_"))
             clone = pathlib.Path(made)
             self._made[key] = clone, _fetch(clone, location, rev)
         return self._made[key]

@@ -169,7 +169,7 @@ def _stores(
         except DiscoveryError:
             if needs_project:
                 raise
-            root = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pivot-get-")))
+            root = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pivot_get_")))
             context = CommandContext(Project(root, root), {})
         yield context, stack.enter_context(open_stores(context))
 

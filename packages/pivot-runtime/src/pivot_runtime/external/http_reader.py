@@ -107,16 +107,15 @@ class HttpReader:
             request.add_header(name, value)
         if self._login:
             request.add_unredirected_header("Authorization", self._login)
-        with self._as_errors():
-            try:
-                answer = urllib.request.build_opener(_Redirects).open(request, timeout=self._timeout)
-            except urllib.error.HTTPError as error:
-                if error.code == _UNSATISFIABLE and "Range" in headers:
-                    answer = error
-                else:
-                    with error:
+        with contextlib.ExitStack() as stack:
+            with self._as_errors():
+                try:
+                    opener = urllib.request.build_opener(_Redirects)
+                    answer: Any = stack.enter_context(opener.open(request, timeout=self._timeout))
+                except urllib.error.HTTPError as error:
+                    answer = stack.enter_context(error)
+                    if error.code != _UNSATISFIABLE or "Range" not in headers:
                         raise self._refusal(error) from None
-        with answer:
             yield answer
 
     @contextlib.contextmanager

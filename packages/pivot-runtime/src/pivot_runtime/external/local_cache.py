@@ -1,8 +1,9 @@
 """The cache of another project on this machine, read as a remote is: every object is verified when it is taken."""
 
+import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
@@ -56,15 +57,15 @@ class LocalCache:
         """Refuse: the cache belongs to another project."""
         raise RemoteDeniedError(self.name, "is the cache of another project, which is only read")
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def _read(self, digest: str, start: int, stop: int | None) -> AsyncIterator[Body]:
-        try:
-            file = open(self._store.path_of(digest), "rb")  # noqa: ASYNC230, SIM115  # closed below; takes no time
-        except FileNotFoundError:
-            raise RemoteNotFoundError(self.name, f"does not have {digest}", digest=digest) from None
-        except OSError as error:
-            raise RemoteError(self.name, f"cannot read {digest}: {error.strerror}") from None
-        with file:
+        with contextlib.ExitStack() as stack:
+            try:
+                file = stack.enter_context(open(self._store.path_of(digest), "rb"))  # noqa: ASYNC230  # takes no time
+            except FileNotFoundError:
+                raise RemoteNotFoundError(self.name, f"does not have {digest}", digest=digest) from None
+            except OSError as error:
+                raise RemoteError(self.name, f"cannot read {digest}: {error.strerror}") from None
             yield _FileBody(file, start, stop)
 
 

@@ -98,9 +98,10 @@ def _listed_by_git(root: pathlib.Path) -> dict[str, bool] | None:
 
 def _walk(root: pathlib.Path, below: str) -> Iterator[str]:
     with os.scandir(root / below) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            path = f"{below}{entry.name}"
-            if not entry.is_dir(follow_symlinks=False):
-                yield path
-            elif entry.name not in RESERVED_DIRS:
-                yield from _walk(root, f"{path}/")
+        found = sorted(entries, key=lambda entry: entry.name)
+    for entry in found:
+        path = f"{below}{entry.name}"
+        if not entry.is_dir(follow_symlinks=False):
+            yield path
+        elif entry.name not in RESERVED_DIRS:
+            yield from _walk(root, f"{path}/")
