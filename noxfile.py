@@ -31,8 +31,11 @@ LOWEST = str(ROOT / "lowest.txt")
 MODULES = {name: name.replace("-", "_") for name in PACKAGES}
 
 # Many cores do not mean much memory, and an end-to-end test starts several processes; some of them wait.
-WORKERS = min(8, (os.process_cpu_count() or 1) + 1)
+WORKERS = min(8, (os.process_cpu_count() or 1) + 2)
 XDIST = ("-n", str(WORKERS), "--dist", "worksteal")
+
+OF_DOCS = ("tests/test_docs.py", "tests/test_examples.py", "tests/test_ci_examples.py")
+"""The tests of what the documentation and the examples show."""
 
 # Branch coverage in percent. Code that runs only in a child process is not measured, hence the floors.
 COVERAGE = {
@@ -99,14 +102,15 @@ def types(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
-    """All tests but the docs; `nox -s tests -- ARGS` passes ARGS to pytest instead."""
-    run_all(session, tool("pytest", *(session.posargs or [*XDIST, "--durations=15", "--ignore=tests/test_docs.py"])))
+    """All tests but those of the docs; `nox -s tests -- ARGS` passes ARGS to pytest instead."""
+    others = (f"--ignore={file}" for file in OF_DOCS)
+    run_all(session, tool("pytest", *(session.posargs or [*XDIST, "--durations=15", *others])))
 
 
 @nox.session(venv_backend="none")
 def docs(session: nox.Session) -> None:
-    """Run the code blocks of the README files and of docs/."""
-    run_all(session, tool("pytest", "tests/test_docs.py", *session.posargs))
+    """Run the code blocks of the README files and of docs/, and the examples."""
+    run_all(session, tool("pytest", *OF_DOCS, *(session.posargs or XDIST)))
 
 
 @nox.session(venv_backend="none")

@@ -345,15 +345,16 @@ import pivot
 
 
 def interrupt():
+    global pipe  # closed, it would end the stage
     pipe = open("pipe", "w")  # opens as soon as the stage waits there
-    os.kill(os.getpid(), signal.SIGINT)
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
 
 threading.Thread(target=interrupt).start()
 try:
     pivot.repro()
 except KeyboardInterrupt:
-    print("interrupted", pivot.status())
+    print("interrupted", pivot.status(), flush=True)
 os._exit(0)
 """,
     )

@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Coroutine
-from concurrent.futures import Future
-from typing import Any
+from concurrent.futures import Future, wait
+from typing import Any, Final
+
+_LONGEST_WAIT_S: Final = 0.2
 
 
 def run[T](work: Coroutine[Any, Any, T]) -> T:
@@ -35,8 +37,11 @@ def _run_in_thread[T](work: Coroutine[Any, Any, T]) -> T:
             ended.set_exception(error)
 
     thread = threading.Thread(target=main, name="pivot remote")
-    thread.start()
     try:
+        thread.start()
+        # A signal that arrives just before a wait begins does not end it, so no wait is long.
+        while not wait((ended,), _LONGEST_WAIT_S).done:
+            pass
         return ended.result()
     except KeyboardInterrupt:
         loop, task = begun.result()
