@@ -35,3 +35,18 @@ STAGES = [
 )
 def test_secrets_are_masked(words: list[str], override: str, shown: str) -> None:
     assert masked(words, [override], STAGES) == shown
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("url=https://me:secret@host/x?year=1", "url=https://***@host/x?year=1"),
+        ("url=https://host/x?a=1&access_token=secret&b=2", "url=https://host/x?a=1&access_token=***&b=2"),
+        ("url=s3://host/x?X-Amz-Signature=secret", "url=s3://host/x?X-Amz-Signature=***"),
+        ("mail=me@host", "mail=me@host"),
+    ],
+)
+def test_passwords_and_tokens_of_urls_are_masked(word: str, shown: str) -> None:
+    words = masked(["repro", "--var", word], [], []).split()
+    assert words[:3] == ["pivot", "repro", "--var"]
+    assert words[3].strip("'") == shown

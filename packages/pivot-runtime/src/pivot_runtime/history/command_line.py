@@ -1,5 +1,6 @@
 """The command line of a run as it is recorded: complete, except for values of parameters that are secret; pure."""
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -9,6 +10,10 @@ from pivot_core.stages.param_overrides import Override, ParamError
 
 MASK: Final = "***"
 """The text in the place of a value that may be secret."""
+
+_LOGIN: Final = re.compile(r"(?<=://)[^/\s@]+@")
+_SECRET: Final = re.compile(r"(?i)([?&][^=&#\s]*(?:auth|credential|key|passw|pwd|secret|sig|token)[^=&#\s]*=)[^&#\s]+")
+"""A user with a password in a URL, and a parameter of one that may be a secret."""
 
 type StageParams = tuple[str, str, Mapping[str, Any]]
 """The pipeline, the name and the parameters of a stage, with digests in the place of secrets."""
@@ -28,11 +33,14 @@ def masked(words: Sequence[str], overrides: Iterable[str], stages: Iterable[Stag
 
 
 def _shown(word: str, hidden: Mapping[str, str]) -> str:
-    """Return a word with a masked value; it is the last part of words such as ``-pSTAGE.NAME=VALUE``."""
+    """Return a word with a masked value; it is the last part of words such as ``-pSTAGE.NAME=VALUE``.
+
+    In all other words, such as ``--var URL=VALUE``, passwords and tokens in URLs are masked.
+    """
     for text, shown in hidden.items():
         if word.endswith(text):
             return word.removesuffix(text) + shown
-    return word
+    return _SECRET.sub(rf"\1{MASK}", _LOGIN.sub(f"{MASK}@", word))
 
 
 def _is_public(text: str, stages: Iterable[StageParams]) -> bool:
