@@ -31,7 +31,7 @@ LOWEST = str(ROOT / "lowest.txt")
 MODULES = {name: name.replace("-", "_") for name in PACKAGES}
 
 # Many cores do not mean much memory, and an end-to-end test starts several processes; some of them wait.
-WORKERS = min(8, (os.process_cpu_count() or 1) + 2)
+WORKERS = min(8, (os.process_cpu_count() or 1) + 1)
 XDIST = ("-n", str(WORKERS), "--dist", "worksteal")
 
 OF_DOCS = ("tests/test_docs.py", "tests/test_examples.py", "tests/test_ci_examples.py")
