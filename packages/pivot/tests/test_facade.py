@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import traceback
 
 import pytest
 
@@ -10,7 +11,7 @@ import pivot_loaders
 
 
 def test_all_loaders_have_one_home_for_users() -> None:
-    assert set(pivot.loaders._OF_PIVOT_LOADERS) == set(pivot_loaders.__all__)
+    assert set(pivot.loaders.OF_PIVOT_LOADERS) == set(pivot_loaders.__all__)
     assert {*pivot_loaders.__all__, "JSON"} <= set(dir(pivot.loaders))
     assert pivot.loaders.Npz is pivot_loaders.Npz
     with pytest.raises(AttributeError, match=r"module 'pivot.loaders' has no attribute 'Nonsense'"):
@@ -26,3 +27,14 @@ def test_a_loader_is_imported_on_first_use() -> None:
     )
 
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_names_that_users_guess() -> None:
+    with pytest.raises(AttributeError, match=r"'PathOnly': it is pivot\.loaders\.PathOnly$"):
+        _ = pivot.PathOnly  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r"'Parquet': it is pivot\.loaders\.Parquet$"):
+        _ = pivot.Parquet  # type: ignore[attr-defined]
+    for module, wrong, right in [(pivot, "Metrik", "Metric"), (pivot.loaders, "Parket", "Parquet")]:
+        with pytest.raises(AttributeError) as raised:
+            getattr(module, wrong)
+        assert traceback.format_exception_only(raised.value)[-1].endswith(f"Did you mean: '{right}'?\n")

@@ -369,7 +369,7 @@ def test_a_name_that_is_not_there() -> None:
 
     assert {"load", "path", "repro", "status"} <= set(dir(pivot))
     with pytest.raises(AttributeError, match="'pivot' has no attribute 'laod'"):
-        pivot.laod  # noqa: B018
+        _ = pivot.laod  # type: ignore[attr-defined]
 
 
 def test_pipelines_import_nothing_of_it() -> None:

@@ -1,6 +1,7 @@
 """Change your code; Pivot knows what to run."""
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from pivot import checks, loaders
@@ -64,11 +65,16 @@ _LAZY = {
 """Names that few pipelines use, or that are for notebooks and scripts, by module: imported at their first use."""
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_LAZY[name]), name)
-
-
 def __dir__() -> list[str]:
     return sorted({*globals(), *_LAZY})
+
+
+if not TYPE_CHECKING:  # a type checker would take any name
+
+    def __getattr__(name: str) -> Any:
+        if name in {*loaders.__all__, *loaders.OF_PIVOT_LOADERS}:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}: it is pivot.loaders.{name}")
+        if name not in _LAZY:
+            # With `name` and `obj`, Python adds the name that was meant.
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
+        return getattr(importlib.import_module(_LAZY[name]), name)

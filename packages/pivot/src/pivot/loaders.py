@@ -1,5 +1,6 @@
 """The built-in loaders, and those of the package pivot-loaders, which is imported when one of them is used."""
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from pivot_core.errors import LoaderError
@@ -14,7 +15,7 @@ __all__ = ["CSV", "JSON", "JSONL", "YAML", "PathOnly", "Pickle", "Reader", "Text
 if TYPE_CHECKING:
     __all__ += pivot_loaders.__all__
 
-_OF_PIVOT_LOADERS = (
+OF_PIVOT_LOADERS = (
     *("TOML", "Bytes", "Excel", "Feather", "Figure", "Image", "Joblib", "Npy", "Npz", "Parquet", "PolarsCSV"),
     *("Safetensors", "Torch"),
 )
@@ -22,7 +23,7 @@ _OF_PIVOT_LOADERS = (
 
 def __dir__() -> list[str]:
     """All loaders, also those that are not imported yet."""
-    return sorted({*globals(), *_OF_PIVOT_LOADERS})
+    return sorted({*globals(), *OF_PIVOT_LOADERS})
 
 
 if not TYPE_CHECKING:  # a type checker would take any name for a loader
@@ -33,8 +34,8 @@ if not TYPE_CHECKING:  # a type checker would take any name for a loader
         Raises:
             LoaderError: The package is not installed.
         """
-        if name not in _OF_PIVOT_LOADERS:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if name not in OF_PIVOT_LOADERS:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
         try:
             import pivot_loaders  # lazy: an extra, and most pipelines do without
         except ModuleNotFoundError as error:
