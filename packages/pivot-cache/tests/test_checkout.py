@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from pivot_cache import CacheError, CorruptObjectError, Layout, MissingObjectError, ObjectStore, StatCache
 from pivot_cache.objects import checkout
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
 
 contents = st.sampled_from([b"", b"one", b"two", b"three"])
 paths = st.sampled_from(["a", "b", "c/d", "c/e", "f/g/h"]).map(ArtifactPath)

@@ -20,9 +20,9 @@ from pivot_cache.formats import lock_file
 from pivot_cache.objects import checkout
 from pivot_cache.objects.ingest import ingest
 from pivot_cache.testing import power_cut
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, Inputs, RunRecord, StageLock
-from pivot_core.paths import ArtifactPath
 from pivot_core.spec import OutSpec
 
 pytestmark = pytest.mark.exhaustive

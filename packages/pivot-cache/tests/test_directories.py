@@ -17,7 +17,7 @@ from pivot_cache.files.threads import LARGE, map_parallel
 from pivot_cache.objects.ingest import ingest
 from pivot_cache.state import scan
 from pivot_cache.state.derived_db import Rows
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
 from pivot_core.lock import Artifact
 
 HOUR_NS = 3_600_000_000_000

@@ -9,7 +9,7 @@ import pytest
 from pivot_cache import CacheError, MissingObjectError, ObjectStore, StatCache
 from pivot_cache.files import atomic, durable, syscalls
 from pivot_cache.objects.ingest import ingest
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
 from pivot_core.lock import Artifact
 
 

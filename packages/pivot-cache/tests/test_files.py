@@ -15,8 +15,8 @@ import pytest
 import pivot_cache
 from pivot_cache import ArtifactError, CacheError, Hashed, Layout, hash_file
 from pivot_cache.files import atomic
-from pivot_core.digest import digest_bytes
-from pivot_core.paths import ArtifactPath
+from pivot_core.files.digest import digest_bytes
+from pivot_core.files.paths import ArtifactPath
 
 
 @pytest.mark.parametrize("root", ["/", "/p", "/p/q"])

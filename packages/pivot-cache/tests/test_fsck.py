@@ -12,7 +12,7 @@ from pivot_cache.maintenance.fsck import FsckReport, check
 from pivot_cache.maintenance.gc import collect
 from pivot_cache.maintenance.gc_plan import Cache, Retention
 from pivot_cache.state.run_cache import RunCache
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
 from pivot_core.lock import Artifact
 
 LARGE = 1 << 18

@@ -20,9 +20,9 @@ from pivot_cache.maintenance.gc import GcResult, collect, drop, undo_newest
 from pivot_cache.maintenance.gc_plan import Cache, GcPlan, LiveSet, Object, Retention, inventory, mark, plan, prepare
 from pivot_cache.objects.object_files import ObjectFiles
 from pivot_cache.objects.trash import OBJECTS, Trash
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, RunRecord
-from pivot_core.paths import ArtifactPath
 
 DAY = 24 * 3600 * 1_000_000_000
 NOW = 20_000 * DAY

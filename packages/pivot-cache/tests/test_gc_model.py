@@ -16,7 +16,7 @@ from pivot_cache.maintenance.fsck import check
 from pivot_cache.maintenance.gc import collect, drop, undo_newest
 from pivot_cache.maintenance.gc_plan import Cache, Retention
 from pivot_cache.objects.trash import OBJECTS
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
 from pivot_core.lock import Artifact
 
 pytestmark = pytest.mark.exhaustive

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from pivot_cache import CacheError, LockFileError
 from pivot_cache.files.signatures import stat_signature
 from pivot_cache.formats import lock_file, pvt
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, StageLock
-from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec
 
 A, B = "a" * 32, "b" * 32

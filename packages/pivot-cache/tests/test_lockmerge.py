@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from pivot_cache.formats import lock_file
 from pivot_cache.formats.lock_merge import STALE, merge
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, CodeEntry, Inputs, StageLock
-from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec
 
 OUT = ArtifactPath("out.json")

@@ -12,9 +12,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from pivot_cache import CheckoutMode, CorruptObjectError, Layout, MissingObjectError, ObjectStore, StatCache, hash_path
 from pivot_cache.objects import checkout
 from pivot_cache.objects.ingest import ingest
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
 
 pytestmark = pytest.mark.exhaustive
 

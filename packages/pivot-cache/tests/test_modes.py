@@ -25,9 +25,9 @@ from pivot_cache import (
 from pivot_cache.files import syscalls
 from pivot_cache.objects import checkout
 from pivot_cache.objects.ingest import ingest
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
 
 COPY, HARDLINK, SYMLINK = CheckoutMode
 LINKS = [HARDLINK, SYMLINK]

@@ -13,7 +13,7 @@ from pivot_cache.remotes.options import Retry, TransferSettings
 from pivot_cache.remotes.protocol import RemoteDeniedError, RemoteError
 from pivot_cache.state.known_objects import KnownObjects
 from pivot_cache.testing.remote_contract import Fault, MemoryRemote, broken_connection
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
 from pivot_core.lock import Artifact
 
 NOW = 1000.0

@@ -7,8 +7,8 @@ import attrs
 import pytest
 
 from pivot_cache.state.results import RecordedStage, Result, Results, dumps, loads
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
 
 DIGEST = "ab" * 16
 

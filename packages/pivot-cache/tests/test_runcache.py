@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pivot_cache import CacheError, CacheMemory, ObjectStore, RunCache
 from pivot_cache.files.signatures import stat_signature
 from pivot_core.decide import Memory
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, CodeEntry, RunRecord
-from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location
 
 KEY = "c" * 32

@@ -17,8 +17,8 @@ from pivot_cache.remotes.protocol import RemoteForgedError
 from pivot_cache.state.run_cache import RunCache
 from pivot_cache.state.stat_cache import StatCache
 from pivot_cache.testing.remote_contract import MemoryRemote
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, Inputs, RunRecord, StageLock
-from pivot_core.paths import ArtifactPath
 from pivot_core.spec import OutSpec
 
 

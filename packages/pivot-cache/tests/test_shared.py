@@ -18,9 +18,9 @@ from pivot_cache.errors import owner_hint
 from pivot_cache.files import atomic, syscalls
 from pivot_cache.objects import checkout
 from pivot_cache.objects.ingest import ingest
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
 
 CONTENT = b"some content\n"
 ARTIFACT = Artifact(digest_bytes(CONTENT), len(CONTENT))

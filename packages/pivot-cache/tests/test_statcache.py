@@ -15,7 +15,7 @@ import pytest
 
 from pivot_cache import ArtifactError, ObjectStore, StatCache
 from pivot_cache.files import signatures
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
 from pivot_core.lock import Artifact
 
 HOUR_NS = 3_600_000_000_000

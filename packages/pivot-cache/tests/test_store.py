@@ -21,7 +21,7 @@ from pivot_cache import ArtifactError, CacheError, CorruptObjectError, MissingOb
 from pivot_cache.files.signatures import mtime_of_boot
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects.store import VERIFIED_NS
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
 from pivot_core.lock import Artifact
 
 CONTENT = b"some content\n"

@@ -36,7 +36,7 @@ from pivot_cache.remotes.transfer import (
 )
 from pivot_cache.state.known_objects import LIFETIME_S, KnownObjects
 from pivot_cache.testing.remote_contract import Fault, MemoryRemote
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
 from pivot_core.lock import Artifact
 
 URL = "memory://remote"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pivot_cache import Tree, TreeError
 from pivot_cache.formats.tree import path_problem
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
 from pivot_core.lock import Artifact
 
 ONE = "1" * 32

@@ -12,8 +12,8 @@ from pivot_cache.maintenance.gc_plan import GcPlan, LiveSet
 from pivot_cache.objects.trash import Batch
 from pivot_cli import options
 from pivot_cli.views import cache
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
 from pivot_runtime.artifacts.records import Record
 from pivot_runtime.maintenance.drop import DropReport, DropTarget
 from pivot_runtime.maintenance.gc import GcReport

@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 from pivot_cli.views import ci_reports, verify
 from pivot_core.decide import Decision, FactChange, Reason, Verdict
-from pivot_core.paths import ArtifactPath
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.spec import Location
 from pivot_runtime.inspecting.verify import StageVerdict, Verification
 

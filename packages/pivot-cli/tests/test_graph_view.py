@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_cli.views.graph import Drawing, Node, dot, drawing, drawing_json, mermaid, text
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph
-from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, StageSpec
 from pivot_runtime.inspecting.overview import Overview
 

@@ -14,8 +14,8 @@ import pivot_cli.pages
 from pivot_cli.pages.graph import NodeDetail, graph_data, graph_page
 from pivot_cli.pages.timeline import timeline_page
 from pivot_cli.terminal import formats
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph
-from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, StageSpec
 from pivot_runtime.history.history import PastRun, PastStage
 from pivot_runtime.inspecting.overview import Overview

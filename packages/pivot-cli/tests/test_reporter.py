@@ -9,7 +9,7 @@ from pivot_cli.reporting.run import Verbosity, draws_live_view
 from pivot_cli.reporting.run_lines import RunLines
 from pivot_cli.reporting.watch import BufferedReporter
 from pivot_core.decide import Decision, Reason, Verdict
-from pivot_core.paths import ArtifactPath
+from pivot_core.files.paths import ArtifactPath
 from pivot_runtime.history import events
 from pivot_runtime.tracing.undeclared import Undeclared
 from pivot_runtime.tracing.usage import ResourceUsage

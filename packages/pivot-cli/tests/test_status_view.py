@@ -7,8 +7,8 @@ import pytest
 from pivot_cli.reporting.run_lines import summary
 from pivot_cli.views import phrases, status
 from pivot_core.decide import Decision, FactChange, Reason, Verdict
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, Observation, UnresolvedCode
-from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, StageSpec
 from pivot_runtime.evaluating.evaluate import Evaluation
 from pivot_runtime.inspecting.status import StageStatus, Status

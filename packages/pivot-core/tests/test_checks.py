@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pytest
 
-from pivot_core.checks import CheckError, not_empty, schema
 from pivot_core.errors import DefinitionError
 from pivot_core.loaders import CSV
+from pivot_core.stages.checks import CheckError, not_empty, schema
 
 ROWS = [{"id": 1, "name": "a"}, {"id": 2, "name": None, "more": 1.5}]
 FRAME = pd.DataFrame({"id": [1, 2], "name": ["a", "b"], "at": pd.to_datetime(["2020-01-01", "2020-01-02"])})

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_core.decide import Decision, FactChange, Memory, Reason, Verdict, decide
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, CodeEntry, Inputs, Observation, RunRecord, StageLock, UnresolvedCode
-from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec
 
 DIGESTS = [character * 32 for character in "abc"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_core.digest import canonical_json, digest_bytes, digest_lines, digest_secret, is_digest
+from pivot_core.files.digest import canonical_json, digest_bytes, digest_lines, digest_secret, is_digest
 
 TEXTS = st.text(alphabet='ab"\\:,é\n', max_size=4)
 PLAIN = st.recursive(

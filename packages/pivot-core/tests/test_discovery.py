@@ -12,7 +12,7 @@ import pytest
 from pivot_core import discovery
 from pivot_core.discovery import all_pipelines, find_pipeline, find_root, import_pipeline, pipelines_above
 from pivot_core.errors import DiscoveryError
-from pivot_core.paths import STATE_DIR
+from pivot_core.files.paths import STATE_DIR
 from pivot_core.pipeline import Pipeline
 
 STAGE = """

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_core.durations import seconds_of
+from pivot_core.conversion.durations import seconds_of
 from pivot_core.errors import DefinitionError
 
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}

@@ -10,8 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pivot_core.errors import GraphError
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph, refuse_contradictions, refuse_unknown_names
-from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, StageError, StageSpec
 
 PATHS = st.sampled_from(

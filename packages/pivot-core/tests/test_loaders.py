@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from pivot_core import loaders
 from pivot_core.errors import LoaderError
 from pivot_core.loaders import CSV, JSON, JSONL, YAML, PathOnly, Pickle, Reader, Text, Writer
-from pivot_core.params import Secret
+from pivot_core.params.classes import Secret
 
 ALL = [PathOnly(), Text(), JSON(), JSONL(), Pickle(), YAML(), CSV()]
 

@@ -44,7 +44,7 @@ def test_modules_that_decide_do_not_touch_the_disk() -> None:
         if {"pathlib", "io", "shutil", "subprocess", "tempfile", "importlib"} & imported:
             touching.add(name)
 
-    assert touching == {"pivot_core.checks", "pivot_core.discovery", "pivot_core.loaders"}
+    assert touching == {"pivot_core.stages.checks", "pivot_core.discovery", "pivot_core.loaders"}
 
 
 def test_every_error_is_one_of_the_family_and_says_what_it_stands_for() -> None:

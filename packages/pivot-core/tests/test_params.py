@@ -9,16 +9,13 @@ from typing import Annotated, Any, ClassVar, cast
 import attrs
 import pytest
 
-from pivot_core import params
 from pivot_core.conversion.convert import ConversionError
 from pivot_core.conversion.plain import NotPlainError
 from pivot_core.errors import DefinitionError
-from pivot_core.params import Secret, StageParams
-from pivot_core.pipeline import Pipeline, plain_call
-from pivot_core.spec import StageError
-from pivot_core.stages.annotations import Out
-from pivot_core.stages.param_layers import ParamLayer, resolve_params
-from pivot_core.stages.param_overrides import (
+from pivot_core.params import classes
+from pivot_core.params.classes import Secret, StageParams
+from pivot_core.params.layers import ParamLayer, resolve_params
+from pivot_core.params.overrides import (
     Override,
     OverrideTarget,
     ParamError,
@@ -27,6 +24,9 @@ from pivot_core.stages.param_overrides import (
     check_variables,
     names_for,
 )
+from pivot_core.pipeline import Pipeline, plain_call
+from pivot_core.spec import StageError
+from pivot_core.stages.annotations import Out
 
 
 class Colour(enum.Enum):
@@ -146,7 +146,7 @@ def test_subclasses_inherit_fields() -> None:
     class More(Optimizer):
         steps: int = 3
 
-    assert list(params.fields(More)) == ["rate", "momentum", "steps"]
+    assert list(classes.fields(More)) == ["rate", "momentum", "steps"]
 
 
 def test_converters_and_validators_of_the_user_work() -> None:
@@ -159,7 +159,7 @@ def test_converters_and_validators_of_the_user_work() -> None:
 
     assert Checked().size == 3
     with pytest.raises(ConversionError, match="must be > 2") as caught:
-        params.make(Checked, {"size": 1})
+        classes.make(Checked, {"size": 1})
     assert caught.value.inside == ": refused"
 
 
@@ -193,7 +193,7 @@ def test_methods_and_properties_are_not_parameters() -> None:
             return cls(rate=0.01)
 
     assert Behaves.small().double == 0.02
-    assert list(params.fields(Behaves)) == ["rate"]
+    assert list(classes.fields(Behaves)) == ["rate"]
 
 
 def test_fields_of_a_type_that_cannot_be_compared_are_refused() -> None:
@@ -201,7 +201,7 @@ def test_fields_of_a_type_that_cannot_be_compared_are_refused() -> None:
         number: list[complex] = []  # noqa: RUF012
 
     with pytest.raises(DefinitionError, match=r"Wrong\.number has the type complex"):
-        params.fields(Wrong)
+        classes.fields(Wrong)
 
 
 def test_a_type_that_is_not_defined_is_named() -> None:
@@ -209,45 +209,45 @@ def test_a_type_that_is_not_defined_is_named() -> None:
         size: "Missing" = 1  # type: ignore[name-defined]  # noqa: F821
 
     with pytest.raises(DefinitionError, match="'Missing'"):
-        params.fields(Wrong)
+        classes.fields(Wrong)
 
 
 def test_classes_of_others_have_fields_too() -> None:
-    assert [(each.name, each.required) for each in params.fields(OfAttrs).values()] == [
+    assert [(each.name, each.required) for each in classes.fields(OfAttrs).values()] == [
         ("size", False),
         ("triple", False),
     ]
-    assert [(each.name, each.required) for each in params.fields(OfDataclass).values()] == [
+    assert [(each.name, each.required) for each in classes.fields(OfDataclass).values()] == [
         ("size", True),
         ("names", False),
         ("ratio", False),
     ]
-    assert [(each.name, each.keyword) for each in params.fields(Model).values()] == [("size", "size"), ("key", "Key")]
-    assert not params.is_params(int)
-    assert not params.is_params(3)
+    assert [(each.name, each.keyword) for each in classes.fields(Model).values()] == [("size", "size"), ("key", "Key")]
+    assert not classes.is_params(int)
+    assert not classes.is_params(3)
 
 
 def test_defaults_are_found_where_there_are_any() -> None:
-    assert params.default(Train, "rate") == 0.1
-    assert params.default(Train, "options") == {}
-    assert params.default(Needs, "size") is None
-    assert params.default(Needs, "other") is None
-    assert params.default(OfAttrs, "triple") is None
-    assert params.default(OfDataclass, "names") == ["a"]
-    assert params.default(OfDataclass, "ratio") == 0.5
-    assert params.default(OfDataclass, "size") is None
-    assert params.default(Model, "size") == 1
+    assert classes.default(Train, "rate") == 0.1
+    assert classes.default(Train, "options") == {}
+    assert classes.default(Needs, "size") is None
+    assert classes.default(Needs, "other") is None
+    assert classes.default(OfAttrs, "triple") is None
+    assert classes.default(OfDataclass, "names") == ["a"]
+    assert classes.default(OfDataclass, "ratio") == 0.5
+    assert classes.default(OfDataclass, "size") is None
+    assert classes.default(Model, "size") == 1
 
 
 def test_make_takes_instances_and_mappings() -> None:
     made = Optimizer()
 
-    assert params.make(Optimizer, made) is made
-    assert params.make(OfDataclass, {"size": 2}) == OfDataclass(2)
-    assert params.make(Model, {"size": "2"}).size == 2
+    assert classes.make(Optimizer, made) is made
+    assert classes.make(OfDataclass, {"size": 2}) == OfDataclass(2)
+    assert classes.make(Model, {"size": "2"}).size == 2
     for given, inside in ((3, ""), ({"sizes": 1}, ".sizes"), ({}, ".size"), ({"size": "x"}, ".size")):
         with pytest.raises(ConversionError) as caught:
-            params.make(Needs, given)
+            classes.make(Needs, given)
         assert caught.value.inside == inside
 
 
@@ -259,17 +259,17 @@ def test_a_class_that_refuses_is_quoted_unless_it_has_secrets() -> None:
             raise ValueError(f"bad {self.token}")
 
     with pytest.raises(ConversionError) as caught:
-        params.make(Fussy, {"token": "s3cret"})
+        classes.make(Fussy, {"token": "s3cret"})
     with pytest.raises(ConversionError, match=r"^size\.0: no number$"):
-        params.make(Model, {"size": "bad"})
+        classes.make(Model, {"size": "bad"})
 
     assert str(caught.value) == "ValueError"
-    assert params.describe_refusal(ValueError()) == "ValueError"
-    assert params.shorten("x" * 100).endswith("…")
+    assert classes.describe_refusal(ValueError()) == "ValueError"
+    assert classes.shorten("x" * 100).endswith("…")
 
 
 def test_parameters_as_plain_data() -> None:
-    assert params.to_plain(Train(), sealed) == {
+    assert classes.to_plain(Train(), sealed) == {
         "rate": 0.1,
         "layers": [64, 64],
         "token": {"$secret": 'token="hunter2"'},
@@ -278,7 +278,7 @@ def test_parameters_as_plain_data() -> None:
         "data": None,
         "options": {},
     }
-    assert params.to_plain(Model(), sealed) == {"size": 1, "key": {"$secret": 'key="hidden"'}}
+    assert classes.to_plain(Model(), sealed) == {"size": 1, "key": {"$secret": 'key="hidden"'}}
 
 
 def test_a_secret_inside_another_class_is_sealed() -> None:
@@ -293,12 +293,12 @@ def test_a_secret_inside_another_class_is_sealed() -> None:
     class Aliased(StageParams):
         token: Hidden = "t"
 
-    plain = params.to_plain(Outer(), sealed)
+    plain = classes.to_plain(Outer(), sealed)
 
     assert plain["logins"][0]["token"] == {"$secret": 'token="t"'}
-    assert params.holds_secrets(list[Login])
-    assert not params.holds_secrets(list[Optimizer])
-    assert params.fields(Aliased)["token"].secret
+    assert classes.holds_secrets(list[Login])
+    assert not classes.holds_secrets(list[Optimizer])
+    assert classes.fields(Aliased)["token"].secret
 
 
 def test_classes_with_code_of_their_own_are_found() -> None:
@@ -322,9 +322,9 @@ def test_classes_with_code_of_their_own_are_found() -> None:
     def is_mine(file: str) -> bool:
         return file == __file__
 
-    assert params.classes_with_code(Plain, is_mine) == ()
-    assert params.classes_with_code(OfDataclass, is_mine) == ()
-    assert set(params.classes_with_code(Outer, is_mine)) == {Outer, Behaves}
+    assert classes.classes_with_code(Plain, is_mine) == ()
+    assert classes.classes_with_code(OfDataclass, is_mine) == ()
+    assert set(classes.classes_with_code(Outer, is_mine)) == {Outer, Behaves}
 
 
 # Who gives what
@@ -332,7 +332,7 @@ def test_classes_with_code_of_their_own_are_found() -> None:
 
 def override(text: str, *names: str, pipeline: str = "demo", stage: str = "train") -> Any:
     parsed = Override.parse(text)
-    path = parsed.path(pipeline, stage, names or tuple(params.fields(Train)))
+    path = parsed.path(pipeline, stage, names or tuple(classes.fields(Train)))
     assert path is not None
     return parsed, path
 
@@ -575,7 +575,7 @@ def test_a_value_that_a_class_accepts_but_nobody_can_compare_is_refused() -> Non
         tool: Any = attrs.field(factory=object)
 
     with pytest.raises(NotPlainError):
-        params.to_plain(Loose(), sealed)
+        classes.to_plain(Loose(), sealed)
 
 
 def test_instances_of_one_class_with_equal_values_are_equal() -> None:
@@ -596,14 +596,14 @@ def test_instances_of_one_class_with_equal_values_are_equal() -> None:
 def test_what_does_not_count_is_left_out_inside_the_values_of_others() -> None:
     class Inner(StageParams):
         size: int = 1
-        jobs: Annotated[int, params.Uncounted] = 2
+        jobs: Annotated[int, classes.Uncounted] = 2
 
     class Outer(StageParams):
         inner: Inner = Inner()
-        jobs: Annotated[int | None, params.Uncounted] = None
+        jobs: Annotated[int | None, classes.Uncounted] = None
 
-    assert [field.uncounted for field in params.fields(Outer).values()] == [False, True]
-    assert params.to_plain(Outer(), lambda *_: "")["inner"].keys() == {"$class", "size"}
+    assert [field.uncounted for field in classes.fields(Outer).values()] == [False, True]
+    assert classes.to_plain(Outer(), lambda *_: "")["inner"].keys() == {"$class", "size"}
 
 
 def test_variables_are_overrides_of_no_stage() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_core.errors import PathError
-from pivot_core.paths import ArtifactPath, below, is_within, parents, touches
+from pivot_core.files.paths import ArtifactPath, below, is_within, parents, touches
 
 ROOT = "/home/me/project"
 

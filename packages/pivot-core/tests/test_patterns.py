@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from pivot_core.discovery import directories_above, pipelines_above
 from pivot_core.errors import GraphError, PathError
+from pivot_core.files.paths import ArtifactPath
+from pivot_core.files.patterns import PathPattern, find_directories, find_files, is_pattern, literal
 from pivot_core.graph import Graph
 from pivot_core.loaders import Text
-from pivot_core.paths import ArtifactPath
-from pivot_core.patterns import PathPattern, find_directories, find_files, is_pattern, literal
 from pivot_core.pipeline import Pipeline
 from pivot_core.spec import Location, OutSpec, StageError, StageSpec
 from pivot_core.stages.annotations import Dep, Out

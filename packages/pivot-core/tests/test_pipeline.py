@@ -9,8 +9,8 @@ from typing import Annotated, Any, TypedDict
 import pytest
 
 from pivot_core.errors import DefinitionError, PivotError
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.loaders import JSON
-from pivot_core.paths import ArtifactPath
 from pivot_core.pipeline import Pipeline, plain_call
 from pivot_core.spec import Location, OutSpec, StageError, StageSpec, base_of
 from pivot_core.stages.annotations import Dep, Out

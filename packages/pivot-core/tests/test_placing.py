@@ -8,7 +8,7 @@ import pytest
 
 from pivot_core.errors import DefinitionError
 from pivot_core.loaders import JSON, Text
-from pivot_core.params import StageParams, Uncounted
+from pivot_core.params.classes import StageParams, Uncounted
 from pivot_core.pipeline import Pipeline
 from pivot_core.spec import StageError
 from pivot_core.stages.annotations import Dep, DirectoryOut, IncrementalOut, Out, PlaceholderDep

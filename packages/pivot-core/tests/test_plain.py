@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_core.conversion.plain import NotPlainError, SecretDigest, is_secret, to_plain
-from pivot_core.digest import canonical_json
+from pivot_core.files.digest import canonical_json
 
 
 class Colour(enum.Enum):

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto.s3.models import s3_backends
 
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
 from pivot_remote_s3 import S3Location, S3Remote
 from pivot_remote_s3.signing import Credentials, Signer
 

@@ -34,7 +34,7 @@ from pivot_cache.remotes.protocol import (
 from pivot_cache.remotes.protocol import connect as connect_any
 from pivot_cache.remotes.transfer import TransferResult, TransferSettings, fetch, push
 from pivot_cache.state.known_objects import KnownObjects
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
 from pivot_core.lock import Artifact
 from pivot_remote_s3 import LocationError, S3Error, S3Location, S3Remote, S3Settings, client, connect, upload_state
 from pivot_remote_s3.errors import ErrorMapper

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
+from pivot_core.files.paths import ArtifactPath
+from pivot_core.files.patterns import PathPattern
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, RunRecord, StageLock
-from pivot_core.paths import ArtifactPath
-from pivot_core.patterns import PathPattern
 from pivot_core.spec import Location, OutSpec, StageSpec
 from pivot_runtime.evaluating.evaluate import Evaluation, evaluate
 from pivot_runtime.loading.loaded import LoadedStage

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from pivot_cache.layout import Layout
-from pivot_core.paths import ArtifactPath
+from pivot_core.files.paths import ArtifactPath
 from pivot_runtime.artifacts.stash import OutStash
 
 OUT = ArtifactPath("d")

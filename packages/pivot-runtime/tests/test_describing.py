@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from pivot_core.digest import digest_bytes
 from pivot_core.errors import PivotError
+from pivot_core.files.digest import digest_bytes
 from pivot_runtime.definitions.pipeline_file import read_definitions
 
 STEPS = """\

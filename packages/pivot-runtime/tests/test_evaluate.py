@@ -5,10 +5,10 @@ import pytest
 from parts import SCHEMA, FakeWorld, Model, artifact, spec
 
 from pivot_core.decide import Reason, Verdict
+from pivot_core.files.paths import ArtifactPath
+from pivot_core.files.patterns import PathPattern
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, UnresolvedCode
-from pivot_core.paths import ArtifactPath
-from pivot_core.patterns import PathPattern
 from pivot_core.spec import OutSpec
 from pivot_runtime.evaluating.evaluate import Forecast, observe
 from pivot_runtime.loading.loaded import LoadedStage

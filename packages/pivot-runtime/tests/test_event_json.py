@@ -5,7 +5,7 @@ import pathlib
 
 from pivot_core.decide import Decision, FactChange, Reason, Verdict
 from pivot_core.errors import PivotError
-from pivot_core.paths import ArtifactPath
+from pivot_core.files.paths import ArtifactPath
 from pivot_runtime.errors import BrokenPipeline
 from pivot_runtime.history import event_json, events
 from pivot_runtime.tracing.undeclared import Undeclared

@@ -5,8 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import CodeEntry, UnresolvedCode
-from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, PlotOptions, StageSpec
 from pivot_runtime.loading.loaded import Loaded, LoadedStage, from_plain, to_plain
 

@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from pivot_core.stages.param_overrides import ParamError
+from pivot_core.params.overrides import ParamError
 from pivot_runtime.definitions import params_file
 from pivot_runtime.definitions.params import secret_digest
 from pivot_runtime.errors import EngineError, YamlError

@@ -12,7 +12,7 @@ from workshop import Workshop
 from pivot_cache.files import atomic
 from pivot_cache.testing import power_cut
 from pivot_core.decide import Verdict
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
 from pivot_core.stages.annotations import DirectoryOut
 from pivot_runtime.artifacts import checkout, track
 from pivot_runtime.inspecting.verify import verify_loaded

@@ -14,8 +14,8 @@ from pivot_cache.remotes import shared_runs
 from pivot_cache.remotes.protocol import RemoteUnreachableError
 from pivot_cache.remotes.transfer import TransferCounts
 from pivot_cache.testing.remote_contract import Fault, MemoryRemote
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.loaders import PathOnly, Text
-from pivot_core.paths import ArtifactPath
 from pivot_core.stages.annotations import Dep, DirectoryOut, Out
 from pivot_runtime.evaluating.session import open_session
 from pivot_runtime.history import events

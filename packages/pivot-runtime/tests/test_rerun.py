@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from source_projects import Sources
 
 from pivot_cache.layout import Layout
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, Inputs, StageLock
-from pivot_core.paths import ArtifactPath
 from pivot_runtime.artifacts.stores import open_stores
 from pivot_runtime.history import stage_stats
 from pivot_runtime.inspecting.rerun import DIFFERS, Rerun, sample

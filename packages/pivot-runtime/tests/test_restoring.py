@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from pivot_core.paths import ArtifactPath
+from pivot_core.files.paths import ArtifactPath
 from pivot_runtime.artifacts import checkout, stores
 from pivot_runtime.context import CommandContext
 from pivot_runtime.project.project import init

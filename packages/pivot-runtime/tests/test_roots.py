@@ -11,7 +11,7 @@ import pytest
 from pivot_cache.errors import CacheError, LockFileError
 from pivot_cache.formats import pvt
 from pivot_cache.layout import Layout
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
 from pivot_core.lock import Artifact
 from pivot_runtime.errors import GitError
 from pivot_runtime.git.refs import Repository

@@ -18,9 +18,9 @@ from pivot_cache.errors import CacheError
 from pivot_cache.files import hashing
 from pivot_cache.objects.store import VERIFIED_NS
 from pivot_core.decide import Reason, Verdict
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.loaders import PathOnly, Text
-from pivot_core.paths import ArtifactPath
 from pivot_core.stages.annotations import Dep, DirectoryOut, Out
 from pivot_runtime.errors import HostError
 from pivot_runtime.executors.base import Executor, Finished

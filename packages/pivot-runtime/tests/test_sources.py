@@ -18,7 +18,7 @@ import pivot_cache
 import pivot_core
 import pivot_fingerprint
 import pivot_runtime
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
 from pivot_runtime.definitions.source_import import ABSENT, Changes, user_code_predicate
 from pivot_runtime.freshness.stamps import stamp
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 
 from pivot_cache.state.results import RecordedStage, Result
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
-from pivot_core.stages.param_overrides import ParamError
+from pivot_core.params.overrides import ParamError
 from pivot_runtime.errors import TargetError
 from pivot_runtime.sweeps import combinations
 from pivot_runtime.sweeps.results import find, metrics_by_name, short_ids, whole

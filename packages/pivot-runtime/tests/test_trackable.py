@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_cache.errors import ArtifactError
-from pivot_core.paths import ArtifactPath
+from pivot_core.files.paths import ArtifactPath
 from pivot_runtime.artifacts import records, track
 from pivot_runtime.artifacts.checkout import restore
 from pivot_runtime.artifacts.stores import Stores, open_stores

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from parts import spec
 
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph
-from pivot_core.paths import ArtifactPath
 from pivot_core.spec import StageSpec
 from pivot_runtime.tracing.undeclared import Undeclared, undeclared
 from pivot_runtime.tracing.usage import UsedFiles

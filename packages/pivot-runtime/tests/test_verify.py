@@ -10,8 +10,8 @@ from workshop import Workshop
 from pivot_cache.formats import pvt
 from pivot_cache.testing.remote_contract import MemoryRemote
 from pivot_core.decide import Verdict
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.loaders import PathOnly, Text
-from pivot_core.paths import ArtifactPath
 from pivot_core.stages.annotations import Dep, DirectoryOut, Out
 from pivot_runtime.evaluating.session import open_session
 from pivot_runtime.inspecting import verify

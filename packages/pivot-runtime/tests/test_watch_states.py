@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pivot_core.decide import Verdict
 from pivot_core.errors import PivotError
-from pivot_core.paths import ArtifactPath
+from pivot_core.files.paths import ArtifactPath
 from pivot_runtime.running.run_result import RunResult
 from pivot_runtime.running.watch_states import (
     TORN_ROUNDS,

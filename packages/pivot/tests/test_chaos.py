@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from harness import Project
 
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
 
 pytestmark = pytest.mark.exhaustive
 

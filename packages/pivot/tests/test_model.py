@@ -20,7 +20,7 @@ from model import MODULES, Edit, Expected, Sources, code, edits, named, projects
 from pivot_cache.files import atomic
 from pivot_cache.testing import power_cut
 from pivot_core.decide import Verdict
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import HostError
 from pivot_runtime.history import events

@@ -10,8 +10,8 @@ from harness import Project
 
 from pivot_cli.pages.graph import NodeDetail, graph_data, graph_page
 from pivot_cli.pages.plots import plots_page
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph
-from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec, PlotOptions, StageSpec
 from pivot_runtime.comparing.plots import PlotComparison, PlotSide, PlotSubject
 from pivot_runtime.comparing.series import Axes

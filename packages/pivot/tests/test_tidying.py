@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from harness import PIVOT, Project, environment
 
-from pivot_core.paths import ArtifactPath
+from pivot_core.files.paths import ArtifactPath
 from pivot_runtime.context import CommandContext
 from pivot_runtime.workspace import clean
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import ClassVar
 
 from pivot_core.errors import PivotError
-from pivot_core.paths import STATE_DIR
+from pivot_core.files.paths import STATE_DIR
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM})

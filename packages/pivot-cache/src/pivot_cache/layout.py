@@ -55,8 +55,8 @@ from pathlib import Path
 import attrs
 
 from pivot_cache.errors import CacheError
-from pivot_core.digest import digest_bytes, is_digest
-from pivot_core.paths import STATE_DIR, ArtifactPath
+from pivot_core.files.digest import digest_bytes, is_digest
+from pivot_core.files.paths import STATE_DIR, ArtifactPath
 from pivot_core.values import Value
 
 LOCK_SUFFIX = ".lock"

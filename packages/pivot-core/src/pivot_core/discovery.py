@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from pivot_core.errors import DiscoveryError
-from pivot_core.paths import STATE_DIR
-from pivot_core.patterns import PathPattern, find_directories
+from pivot_core.files.paths import STATE_DIR
+from pivot_core.files.patterns import PathPattern, find_directories
 
 if TYPE_CHECKING:
     from pivot_core.pipeline import Pipeline

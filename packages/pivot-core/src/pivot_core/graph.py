@@ -8,8 +8,8 @@ from typing import Self
 import attrs
 
 from pivot_core.errors import GraphError, PivotError, list_names, suggest
-from pivot_core.paths import ArtifactPath, parents
-from pivot_core.patterns import PathPattern
+from pivot_core.files.paths import ArtifactPath, parents
+from pivot_core.files.patterns import PathPattern
 from pivot_core.spec import OutSpec, StageError, StageSpec
 from pivot_core.values import Value
 

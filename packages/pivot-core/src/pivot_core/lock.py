@@ -6,8 +6,8 @@ from typing import Any
 import attrs
 
 from pivot_core.code import CodeEntry, LibraryUse, UnresolvedCode
-from pivot_core.digest import canonical_json, digest_lines
-from pivot_core.paths import ArtifactPath
+from pivot_core.files.digest import canonical_json, digest_lines
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec
 from pivot_core.values import Value
 

@@ -11,8 +11,8 @@ from typing import Any, TypedDict, Unpack, overload
 import attrs
 
 from pivot_core.errors import DefinitionError, PathError, suggest
-from pivot_core.params import fields, values_of
-from pivot_core.paths import ArtifactPath
+from pivot_core.files.paths import ArtifactPath
+from pivot_core.params.classes import fields, values_of
 from pivot_core.spec import Location, StageError, StageSpec
 from pivot_core.stages import options
 from pivot_core.stages.command import Command

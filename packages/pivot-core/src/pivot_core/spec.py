@@ -7,9 +7,9 @@ from typing import Any, Final, Self
 
 import attrs
 
-from pivot_core import paths
 from pivot_core.errors import DefinitionError
-from pivot_core.paths import ArtifactPath
+from pivot_core.files import paths
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.values import Value
 
 METRIC: Final = "metric"

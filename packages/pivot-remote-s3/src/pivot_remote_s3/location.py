@@ -13,7 +13,7 @@ from typing import Final, Self
 import attrs
 
 from pivot_cache.layout import sharded
-from pivot_core.digest import is_digest
+from pivot_core.files.digest import is_digest
 from pivot_core.values import Value
 from pivot_remote_s3.errors import LocationError
 

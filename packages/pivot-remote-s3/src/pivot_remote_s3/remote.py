@@ -10,7 +10,7 @@ import attrs
 
 from pivot_cache.errors import as_cache_errors
 from pivot_cache.remotes.protocol import Body, ListedObject, RemoteCorruptError, RemoteSettings
-from pivot_core.digest import digest_bytes, digest_lines
+from pivot_core.files.digest import digest_bytes, digest_lines
 from pivot_core.values import Value
 from pivot_remote_s3.client import S3Client, S3Response, S3Settings, open_client
 from pivot_remote_s3.errors import ErrorMapper, code, parse_number

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from pivot_cache.files.atomic import lock_regular_file, write_all
-from pivot_core.digest import digest_lines
+from pivot_core.files.digest import digest_lines
 from pivot_core.values import Value
 
 if TYPE_CHECKING:

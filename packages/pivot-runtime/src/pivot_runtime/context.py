@@ -10,8 +10,8 @@ import attrs
 
 from pivot_cache.layout import Layout
 from pivot_core.errors import PivotError
+from pivot_core.files.paths import STATE_DIR
 from pivot_core.lock import StageLock
-from pivot_core.paths import STATE_DIR
 from pivot_core.progress import no_progress
 from pivot_core.values import Value
 from pivot_runtime.freshness.stamps import ReadSet

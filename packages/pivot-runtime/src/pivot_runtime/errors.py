@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 import attrs
 
 from pivot_core.errors import PivotError
-from pivot_core.paths import ArtifactPath
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.values import Value
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pivot import checks, loaders
 from pivot_core.errors import PivotError
-from pivot_core.params import Secret, StageParams, Uncounted
+from pivot_core.params.classes import Secret, StageParams, Uncounted
 from pivot_core.pipeline import Pipeline
 from pivot_core.stages.annotations import Dep, DirectoryOut, IncrementalOut, Metric, Out, PlaceholderDep, Plot
 from pivot_core.stages.command import Command, command

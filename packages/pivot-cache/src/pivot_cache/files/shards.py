@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from pivot_core.digest import is_digest
+from pivot_core.files.digest import is_digest
 
 _SHARD = 2
 """The length of a shard's name, as in `pivot_cache.layout.sharded`."""

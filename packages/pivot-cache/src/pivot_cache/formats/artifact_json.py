@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from json import loads as _loads
 from typing import Any
 
-from pivot_core.digest import canonical_json, is_digest
 from pivot_core.errors import PathError
+from pivot_core.files.digest import canonical_json, is_digest
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse
-from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, OutSpec
 
 _MOST = (1 << 63) - 1

@@ -36,7 +36,7 @@ from pivot_cache.files import atomic, syscalls
 from pivot_cache.files.safe_read import read_regular
 from pivot_cache.formats import artifact_json
 from pivot_cache.formats.artifact_json import FieldError
-from pivot_core.digest import ALGORITHM, canonical_json
+from pivot_core.files.digest import ALGORITHM, canonical_json
 from pivot_core.lock import Inputs, StageLock
 
 FORMAT = 1

@@ -19,7 +19,7 @@ from pivot_cache.files.safe_read import read_regular
 from pivot_cache.formats import artifact_json, data_source
 from pivot_cache.formats.artifact_json import FieldError
 from pivot_cache.formats.data_source import DataSource
-from pivot_core.digest import ALGORITHM, canonical_json
+from pivot_core.files.digest import ALGORITHM, canonical_json
 from pivot_core.lock import Artifact
 from pivot_core.values import Value
 

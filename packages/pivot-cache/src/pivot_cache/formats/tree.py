@@ -17,7 +17,7 @@ import attrs
 from pivot_cache.errors import TreeError
 from pivot_cache.formats import artifact_json
 from pivot_cache.formats.artifact_json import FieldError, below
-from pivot_core.digest import ALGORITHM, digest_bytes
+from pivot_core.files.digest import ALGORITHM, digest_bytes
 from pivot_core.lock import Artifact
 from pivot_core.values import Value
 

@@ -18,7 +18,7 @@ from pivot_cache.maintenance.gc_limits import Candidate, Limits, RecentRun, choo
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.objects.trash import Batch
 from pivot_cache.state.run_cache import RunCache
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
 from pivot_core.lock import Artifact
 from pivot_core.values import Value
 

@@ -11,8 +11,8 @@ from pivot_cache.files.atomic import sweep_once
 from pivot_cache.layout import Layout
 from pivot_cache.objects.store import CheckoutMode, ObjectStore
 from pivot_cache.state.stat_cache import StatCache
+from pivot_core.files.paths import RESERVED_DIRS, ArtifactPath
 from pivot_core.lock import Artifact
-from pivot_core.paths import RESERVED_DIRS, ArtifactPath
 from pivot_core.values import Value
 
 

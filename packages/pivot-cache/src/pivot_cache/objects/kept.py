@@ -15,9 +15,9 @@ from pivot_cache.files import atomic
 from pivot_cache.files.safe_read import read_regular
 from pivot_cache.formats import artifact_json
 from pivot_cache.formats.artifact_json import FieldError
-from pivot_core.digest import canonical_json
+from pivot_core.files.digest import canonical_json
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 
 _FIELDS = frozenset({"alone", "artifact", "at", "by", "files", "path", "root"})

@@ -15,7 +15,7 @@ from pivot_cache.files.hashing import hash_descriptor, open_artifact
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.state.derived_db import Rows
-from pivot_core.digest import canonical_json
+from pivot_core.files.digest import canonical_json
 from pivot_core.lock import Artifact
 
 _MARK = "sha256"

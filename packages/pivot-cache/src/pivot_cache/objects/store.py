@@ -29,7 +29,7 @@ from pivot_cache.formats.tree import Tree
 from pivot_cache.objects.materialize import build, is_copied, materialize, update, write_copy
 from pivot_cache.objects.object_files import VERIFIED_NS, Digests, ObjectFiles
 from pivot_cache.state.scan import hash_tree
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
 from pivot_core.lock import Artifact, RunRecord
 from pivot_core.values import Value
 

@@ -24,7 +24,7 @@ from pivot_cache.remotes.protocol import (
     RemoteError,
     RemoteNotFoundError,
 )
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
 from pivot_core.values import Value
 
 _SHORTEST: Final = len(HEAD)

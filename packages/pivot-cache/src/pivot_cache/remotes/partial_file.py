@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from pivot_cache.files.atomic import lock_regular_file, make_directory, write_all
-from pivot_core.digest import is_digest
+from pivot_core.files.digest import is_digest
 
 STALE_S: Final = 7 * 24 * 3600
 

@@ -12,10 +12,10 @@ from pivot_cache.remotes import event_loop
 from pivot_cache.remotes.options import Retry, TransferSettings
 from pivot_cache.remotes.protocol import Remote, RemoteError, RunKeeper
 from pivot_cache.state import run_cache
-from pivot_core.digest import digest_bytes
 from pivot_core.errors import PathError
+from pivot_core.files.digest import digest_bytes
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import CodeEntry, RunRecord
-from pivot_core.paths import ArtifactPath
 
 MOST: Final = 16
 """The maximum number of records that are read for a key."""

@@ -16,9 +16,9 @@ from pivot_cache.files.safe_read import read_regular
 from pivot_cache.files.shards import files
 from pivot_cache.formats import artifact_json
 from pivot_cache.layout import sharded
-from pivot_core.digest import ALGORITHM, canonical_json, digest_bytes, digest_lines
+from pivot_core.files.digest import ALGORITHM, canonical_json, digest_bytes, digest_lines
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 
 FORMAT = 1

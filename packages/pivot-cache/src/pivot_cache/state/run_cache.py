@@ -10,7 +10,7 @@ from pivot_cache.files.safe_read import read_regular
 from pivot_cache.files.shards import files
 from pivot_cache.formats import artifact_json
 from pivot_cache.layout import shard, sharded
-from pivot_core.digest import ALGORITHM, canonical_json
+from pivot_core.files.digest import ALGORITHM, canonical_json
 from pivot_core.lock import RunRecord
 
 FORMAT = 1

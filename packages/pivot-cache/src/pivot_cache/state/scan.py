@@ -11,7 +11,7 @@ from pivot_cache.errors import ArtifactError, cache_error
 from pivot_cache.files import signatures, walk
 from pivot_cache.files.hashing import as_artifact_errors, check_regular, hash_descriptor, open_artifact
 from pivot_cache.formats.tree import Tree
-from pivot_core.digest import is_digest
+from pivot_core.files.digest import is_digest
 from pivot_core.lock import Artifact
 from pivot_core.values import Value
 

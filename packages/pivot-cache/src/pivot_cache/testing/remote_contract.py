@@ -21,7 +21,7 @@ from pivot_cache.remotes.protocol import (
     RemoteUnreachableError,
     RunKeeper,
 )
-from pivot_core.digest import digest_bytes, is_digest
+from pivot_core.files.digest import digest_bytes, is_digest
 from pivot_core.values import Value
 
 

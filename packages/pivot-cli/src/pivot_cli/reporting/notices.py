@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 
 from pivot_cli.terminal import console, formats
 from pivot_core.errors import list_names
-from pivot_core.paths import ArtifactPath
+from pivot_core.files.paths import ArtifactPath
 from pivot_runtime.errors import BrokenPipeline
 
 

@@ -8,7 +8,7 @@ from pivot_cli.terminal import console, formats, imports
 from pivot_cli.views import phrases
 from pivot_core.decide import Decision
 from pivot_core.errors import list_names
-from pivot_core.patterns import is_pattern
+from pivot_core.files.patterns import is_pattern
 from pivot_runtime.artifacts.obstacles import ways_out
 from pivot_runtime.history import events
 

@@ -6,9 +6,9 @@ from typing import Any
 import attrs
 
 from pivot_cli.terminal import formats
+from pivot_core.files.paths import ArtifactPath, touches
+from pivot_core.files.patterns import PathPattern
 from pivot_core.graph import Graph
-from pivot_core.paths import ArtifactPath, touches
-from pivot_core.patterns import PathPattern
 from pivot_core.spec import StageSpec
 from pivot_core.values import Value
 from pivot_runtime.inspecting.overview import Overview

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any, Final
 
-from pivot_core.digest import canonical_json
 from pivot_core.errors import DefinitionError
+from pivot_core.files.digest import canonical_json
 
 type Fields = Callable[[object], Mapping[str, object] | None]
 

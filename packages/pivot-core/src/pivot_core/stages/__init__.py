@@ -1,5 +1,5 @@
 """The declarations of one stage.
 
-This room has `Dep`, `Out` and the other annotations, the analysis of signatures, shell commands, ``${name}`` in paths,
-and the sources of parameters. The dependencies between stages are in `graph`.
+This room has `Dep`, `Out` and the other annotations, checks of outs, the analysis of signatures, shell commands,
+notebooks, and ``${name}`` in paths. Parameters are in `params`, the dependencies between stages in `graph`.
 """

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Final
 import attrs
 
 from pivot_core.errors import DefinitionError, suggest
+from pivot_core.files.patterns import is_pattern
 from pivot_core.loaders import JSON, PathOnly, Reader, Writer
-from pivot_core.patterns import is_pattern
 from pivot_core.spec import METRIC, PLOT, PlotOptions
 from pivot_core.values import LATER, Value
 

@@ -11,9 +11,9 @@ from typing import Any, Final
 import attrs
 
 from pivot_core.errors import DefinitionError, suggest
+from pivot_core.files.patterns import literal
 from pivot_core.loaders import PathOnly
-from pivot_core.params import StageParams, values_of
-from pivot_core.patterns import literal
+from pivot_core.params.classes import StageParams, values_of
 from pivot_core.spec import Location
 from pivot_core.stages.annotations import Dep, Out, PathLike
 from pivot_core.stages.interpolation import substitute, text_of

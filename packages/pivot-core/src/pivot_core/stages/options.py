@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from pivot_core.durations import seconds_of
+from pivot_core.conversion.durations import seconds_of
 from pivot_core.errors import DefinitionError
 from pivot_core.spec import Location, StageError
 

@@ -5,8 +5,8 @@ from typing import Any, Final, Literal
 
 import attrs
 
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.loaders import PathOnly, Reader
-from pivot_core.paths import ArtifactPath
 from pivot_core.stages.stage import Stage
 from pivot_core.values import Value
 

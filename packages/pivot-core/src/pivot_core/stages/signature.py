@@ -11,7 +11,7 @@ import attrs
 
 from pivot_core.conversion.convert import unwrap_hint
 from pivot_core.errors import PivotError
-from pivot_core.params import fields, is_params
+from pivot_core.params.classes import fields, is_params
 from pivot_core.spec import Location, StageError
 from pivot_core.stages.annotations import Dep, Out
 from pivot_core.stages.stage import ParamsBinding

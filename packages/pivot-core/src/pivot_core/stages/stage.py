@@ -6,13 +6,13 @@ from typing import Any
 import attrs
 
 from pivot_core.errors import PathError
-from pivot_core.params import fields
-from pivot_core.paths import ArtifactPath
-from pivot_core.patterns import PathPattern, is_pattern, literal
+from pivot_core.files.paths import ArtifactPath
+from pivot_core.files.patterns import PathPattern, is_pattern, literal
+from pivot_core.params.classes import fields
+from pivot_core.params.layers import ParamLayer, resolve_params
+from pivot_core.params.overrides import Override
 from pivot_core.spec import Location, OutSpec, StageError, StageSpec
 from pivot_core.stages.annotations import Dep, Out
-from pivot_core.stages.param_layers import ParamLayer, resolve_params
-from pivot_core.stages.param_overrides import Override
 
 
 @attrs.frozen(eq=False)

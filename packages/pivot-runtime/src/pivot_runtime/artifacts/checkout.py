@@ -11,8 +11,8 @@ from pivot_cache.formats.tree import Tree
 from pivot_cache.objects import checkout, relink
 from pivot_cache.objects.store import CheckoutMode
 from pivot_cache.state.scan import leads_to_object
+from pivot_core.files.paths import RESERVED_DIRS, ArtifactPath
 from pivot_core.lock import Artifact
-from pivot_core.paths import RESERVED_DIRS, ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts import kept, records
 from pivot_runtime.artifacts.records import Record

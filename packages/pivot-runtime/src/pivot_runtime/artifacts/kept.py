@@ -14,8 +14,8 @@ from pivot_cache.layout import Layout
 from pivot_cache.objects import checkout
 from pivot_cache.objects.kept import KeptContent, KeptFiles
 from pivot_core.errors import PathError
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts.stores import Stores, open_stores
 from pivot_runtime.context import CommandContext

@@ -7,8 +7,8 @@ from pivot_cache.errors import CacheError, LockFileError, NewerFormatError, as_c
 from pivot_cache.files import safe_read
 from pivot_cache.formats import lock_file
 from pivot_cache.layout import lock_name, stage_addresses
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import StageLock
-from pivot_core.paths import ArtifactPath
 from pivot_runtime.context import CommandContext, Notice
 from pivot_runtime.errors import GitSilentError
 from pivot_runtime.project.project import Project

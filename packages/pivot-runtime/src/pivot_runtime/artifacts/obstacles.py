@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from pivot_cache.errors import CacheError
 from pivot_cache.formats import pvt
+from pivot_core.files.paths import ArtifactPath, parents
 from pivot_core.lock import Artifact, StageLock
-from pivot_core.paths import ArtifactPath, parents
 from pivot_core.spec import OutSpec, StageSpec
 from pivot_runtime.artifacts.stores import Stores
 from pivot_runtime.freshness.stamps import ReadSet

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from pivot_cache.errors import CacheError
 from pivot_cache.formats import pvt
 from pivot_cache.layout import stage_addresses
+from pivot_core.files.paths import ArtifactPath, parents
 from pivot_core.lock import StageLock
-from pivot_core.paths import ArtifactPath, parents
 from pivot_core.spec import OutSpec, StageSpec
 from pivot_runtime.context import CommandContext, Notice
 from pivot_runtime.errors import GitSilentError

@@ -4,8 +4,8 @@ import bisect
 from collections.abc import Callable, Iterator, Mapping
 
 from pivot_cache.formats.tree import Tree
+from pivot_core.files.paths import ArtifactPath, parents
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath, parents
 from pivot_runtime.artifacts.stores import Stores
 
 

@@ -13,9 +13,9 @@ from pivot_cache.formats.data_source import DataSource
 from pivot_cache.formats.tree import Tree
 from pivot_cache.layout import lock_name, stage_addresses
 from pivot_core.errors import PathError, suggest
+from pivot_core.files.paths import ArtifactPath, is_within, parents
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, StageLock
-from pivot_core.paths import ArtifactPath, is_within, parents
 from pivot_core.spec import Location, StageSpec
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files

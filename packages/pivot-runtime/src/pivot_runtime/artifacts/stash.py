@@ -16,7 +16,7 @@ from pivot_cache.errors import ArtifactError, owner_hint
 from pivot_cache.files import atomic
 from pivot_cache.files.signatures import boot_id
 from pivot_cache.layout import Layout
-from pivot_core.paths import ArtifactPath, parents
+from pivot_core.files.paths import ArtifactPath, parents
 
 _MOUNTED = frozenset({errno.EBUSY, errno.EXDEV})
 _EMPTIED = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC

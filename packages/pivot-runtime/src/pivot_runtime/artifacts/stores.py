@@ -11,8 +11,8 @@ import attrs
 from pivot_cache.layout import Layout
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.state.stat_cache import StatCache
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.config.settings import Settings
 from pivot_runtime.context import CommandContext

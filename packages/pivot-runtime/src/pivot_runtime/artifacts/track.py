@@ -14,8 +14,8 @@ from pivot_cache.formats import pvt, tree
 from pivot_cache.objects import checkout
 from pivot_cache.state.scan import Scan, scan
 from pivot_core.errors import PathError, list_names
+from pivot_core.files.paths import ArtifactPath, is_within
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath, is_within
 from pivot_core.values import Value
 from pivot_runtime.artifacts import kept, lock_files, records
 from pivot_runtime.artifacts.checkout import is_user_link

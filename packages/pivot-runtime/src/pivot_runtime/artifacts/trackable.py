@@ -9,7 +9,7 @@ from pivot_cache.layout import lock_name
 from pivot_cache.state.scan import leads_to_object
 from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE, pipeline_in
 from pivot_core.errors import PathError
-from pivot_core.paths import RESERVED_DIRS, ArtifactPath, is_within, touches
+from pivot_core.files.paths import RESERVED_DIRS, ArtifactPath, is_within, touches
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.records import ContradictionError, Records
 from pivot_runtime.context import CommandContext

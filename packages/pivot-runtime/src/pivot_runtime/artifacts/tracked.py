@@ -9,9 +9,9 @@ import attrs
 from pivot_cache.errors import ArtifactError, CacheError
 from pivot_cache.formats import pvt, tree
 from pivot_cache.formats.tree import TreeDifference
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files
 from pivot_runtime.artifacts.records import Record

@@ -14,8 +14,8 @@ from pivot_cache.formats import tree
 from pivot_cache.formats.tree import Tree, TreeDifference
 from pivot_cache.remotes.transfer import TransferCounts
 from pivot_core.errors import PathError
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
 from pivot_core.progress import no_progress
 from pivot_core.values import Value
 from pivot_runtime.artifacts.records import Record

@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 
 from pivot_cache.remotes.transfer import TransferCounts
-from pivot_core.paths import ArtifactPath
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.progress import no_progress
 from pivot_core.spec import METRIC
 from pivot_core.values import Value

@@ -5,7 +5,7 @@ from typing import Final
 
 import attrs
 
-from pivot_core.paths import ArtifactPath
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.spec import PLOT, PlotOptions
 from pivot_core.values import Value
 from pivot_runtime.artifacts.records import Record

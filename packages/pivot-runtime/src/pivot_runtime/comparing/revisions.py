@@ -20,9 +20,9 @@ from pivot_cache.formats import lock_file, pvt
 from pivot_cache.formats.tree import Tree
 from pivot_cache.layout import LOCK_SUFFIX, STAGES, lock_name
 from pivot_cache.remotes.transfer import TransferCounts
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
+from pivot_core.files.paths import STATE_DIR, ArtifactPath, parents
 from pivot_core.lock import Artifact, StageLock
-from pivot_core.paths import STATE_DIR, ArtifactPath, parents
 from pivot_core.progress import no_progress
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records

@@ -7,8 +7,8 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from pivot_core.digest import canonical_json, digest_bytes
 from pivot_core.errors import list_names, suggest
+from pivot_core.files.digest import canonical_json, digest_bytes
 from pivot_core.progress import no_progress
 from pivot_core.values import Value
 from pivot_runtime.comparing.values import is_number

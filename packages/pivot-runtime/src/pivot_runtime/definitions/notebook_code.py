@@ -11,9 +11,9 @@ from typing import Any, Final
 import attrs
 
 from pivot_cache.files import safe_read
-from pivot_core.digest import digest_bytes
 from pivot_core.errors import DefinitionError
-from pivot_core.paths import ArtifactPath
+from pivot_core.files.digest import digest_bytes
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.spec import StageError
 from pivot_core.stages.notebook import Notebook
 from pivot_core.stages.stage import Stage

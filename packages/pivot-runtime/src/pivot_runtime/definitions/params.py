@@ -6,11 +6,11 @@ import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
-from pivot_core import params
 from pivot_core.conversion.plain import NotPlainError
-from pivot_core.digest import digest_secret
+from pivot_core.files.digest import digest_secret
+from pivot_core.params.classes import classes_with_code, fields, to_plain
+from pivot_core.params.overrides import Override, ParamError
 from pivot_core.pipeline import Pipeline
-from pivot_core.stages.param_overrides import Override, ParamError
 from pivot_core.stages.stage import Stage
 from pivot_runtime.definitions import params_file
 
@@ -48,7 +48,7 @@ class ParamResolver:
 
     def concerns(self, stage: Stage, pipeline: str) -> bool:
         """Whether an override applies to a stage."""
-        names = () if stage.params is None else params.fields(stage.params.cls)
+        names = () if stage.params is None else fields(stage.params.cls)
         return any(each.path(pipeline, stage.name, names) for each in self._overrides)
 
     def stage(self, stage: Stage, pipeline: str) -> tuple[Stage, dict[str, Any]]:
@@ -59,13 +59,13 @@ class ParamResolver:
         """
         if stage.params is None:
             return stage, {}
-        names = params.fields(stage.params.cls)
+        names = fields(stage.params.cls)
         meant = [(each, path) for each in self._overrides if (path := each.path(pipeline, stage.name, names))]
         settled = stage.with_params(self._files.layers(pipeline, stage.name), meant, root=self._root)
         address = f"{pipeline}.{stage.name}"
         value = settled.values[stage.params.parameter]
         try:
-            return settled, params.to_plain(value, lambda name, text: secret_digest(address, name, text))
+            return settled, to_plain(value, lambda name, text: secret_digest(address, name, text))
         except NotPlainError as error:
             where = stage.location.below(self._root)
             raise ParamError(f"{where}: stage {stage.name!r}: {error}", hint=error.hint) from None
@@ -75,7 +75,7 @@ def behaviour(stage: Stage, is_user_code: Callable[[str], bool]) -> Mapping[str,
     """The code of parameters that a fingerprint must follow: classes with their own code; otherwise values suffice."""
     if stage.params is None:
         return {}
-    classes = params.classes_with_code(stage.params.cls, is_user_code)
+    classes = classes_with_code(stage.params.cls, is_user_code)
     return {f"params:{stage.params.parameter}": list(classes)} if classes else {}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from pivot_core.digest import canonical_json
+from pivot_core.files.digest import canonical_json
 from pivot_runtime.definitions import yaml_document
 from pivot_runtime.errors import YamlError
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from pivot_core.digest import digest_bytes
 from pivot_core.errors import suggest
-from pivot_core.stages.param_layers import ParamLayer
-from pivot_core.stages.param_overrides import ParamError, base_name, names_for
+from pivot_core.files.digest import digest_bytes
+from pivot_core.params.layers import ParamLayer
+from pivot_core.params.overrides import ParamError, base_name, names_for
 from pivot_core.values import Value
 from pivot_runtime.definitions.source_import import ABSENT
 from pivot_runtime.errors import EngineError, YamlError

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pivot_cache.files import safe_read
-from pivot_core.digest import digest_bytes
 from pivot_core.discovery import DECLARED_FILE, import_pipeline, put_on_path
 from pivot_core.errors import DefinitionError, suggest
+from pivot_core.files.digest import digest_bytes
+from pivot_core.params.overrides import Override
 from pivot_core.pipeline import Pipeline, Registration
 from pivot_core.spec import Location, StageError, base_of
 from pivot_core.stages.command import Command, make_command
 from pivot_core.stages.notebook import make_notebook
-from pivot_core.stages.param_overrides import Override
 from pivot_core.values import Value
 from pivot_runtime.errors import EngineError, ImportRequiredError, YamlError
 

@@ -4,7 +4,7 @@ import os
 import pathlib
 from collections.abc import Callable, Iterable, Mapping
 
-from pivot_core.stages.param_overrides import Override
+from pivot_core.params.overrides import Override
 from pivot_core.stages.stage import Stage
 from pivot_runtime.definitions import params
 from pivot_runtime.definitions.pipeline_file import read_definitions

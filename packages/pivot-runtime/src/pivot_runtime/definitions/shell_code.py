@@ -16,10 +16,10 @@ from pivot_cache.errors import CacheError
 from pivot_cache.files import safe_read
 from pivot_cache.files.atomic import write_bytes
 from pivot_cache.layout import Layout
-from pivot_core.digest import digest_bytes
 from pivot_core.errors import PathError
-from pivot_core.paths import ArtifactPath, is_within
-from pivot_core.patterns import literal
+from pivot_core.files.digest import digest_bytes
+from pivot_core.files.paths import ArtifactPath, is_within
+from pivot_core.files.patterns import literal
 from pivot_core.pipeline import Pipeline
 from pivot_core.spec import Location
 from pivot_core.stages.command import KEY, Command, fill_in, words

@@ -18,7 +18,7 @@ from types import CodeType
 from typing import Any
 
 from pivot_cache.files.signatures import settles_at
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
 from pivot_runtime.definitions.code_cache import CodeCache
 
 ABSENT = ""

@@ -8,10 +8,10 @@ from typing import Protocol
 import attrs
 
 from pivot_core.decide import Decision, Memory, Verdict, decide
+from pivot_core.files.paths import ArtifactPath
+from pivot_core.files.patterns import PathPattern
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, Observation, StageLock
-from pivot_core.paths import ArtifactPath
-from pivot_core.patterns import PathPattern
 from pivot_core.spec import StageSpec
 from pivot_core.values import Value
 from pivot_runtime.evaluating.matching_files import FileView, matching

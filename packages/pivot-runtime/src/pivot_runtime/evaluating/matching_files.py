@@ -5,10 +5,10 @@ from typing import Protocol
 
 from pivot_cache.errors import CacheError
 from pivot_cache.formats import pvt
+from pivot_core.files.paths import ArtifactPath, is_within
+from pivot_core.files.patterns import PathPattern, find_files
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath, is_within
-from pivot_core.patterns import PathPattern, find_files
 from pivot_core.spec import StageSpec
 from pivot_runtime.context import CommandContext
 

@@ -19,7 +19,7 @@ import attrs
 from pivot_cache.errors import CacheError
 from pivot_cache.files.atomic import write_bytes
 from pivot_cache.files.safe_read import read_regular
-from pivot_core.digest import digest_bytes, digest_lines
+from pivot_core.files.digest import digest_bytes, digest_lines
 from pivot_core.lock import CodeEntry
 from pivot_runtime.freshness.stamps import ABSENT, is_settled, stamp
 

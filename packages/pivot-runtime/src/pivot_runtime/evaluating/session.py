@@ -12,10 +12,10 @@ from pivot_cache.errors import ArtifactError, CacheError
 from pivot_cache.layout import Layout
 from pivot_cache.objects.store import CacheMemory, ObjectStore
 from pivot_core.decide import Memory, Reason
+from pivot_core.files.paths import ArtifactPath
+from pivot_core.files.patterns import PathPattern
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, LibraryUse, Observation, RunRecord, StageLock
-from pivot_core.paths import ArtifactPath
-from pivot_core.patterns import PathPattern
 from pivot_core.spec import StageSpec
 from pivot_runtime.artifacts import lock_files
 from pivot_runtime.artifacts.obstacles import Obstacles

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from pivot_cache.errors import ArtifactError
 from pivot_cache.objects import checkout
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, StageLock
-from pivot_core.paths import ArtifactPath
 from pivot_runtime.artifacts.overlay import Overlay
 from pivot_runtime.artifacts.stores import Stores
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TextIO
 
 from pivot_core.lock import CodeEntry
+from pivot_core.params.overrides import Override
 from pivot_core.spec import Location
-from pivot_core.stages.param_overrides import Override
 from pivot_core.stages.stage import Stage
 from pivot_fingerprint import Entry
 from pivot_fingerprint.observation import Observer, uncovered

@@ -15,8 +15,8 @@ from pivot_cache.errors import MissingObjectError, as_cache_errors
 from pivot_cache.files import atomic
 from pivot_cache.remotes.transfer import TransferCounts
 from pivot_core.errors import DiscoveryError, PathError, list_names, suggest
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
 from pivot_core.progress import no_progress
 from pivot_core.values import Value
 from pivot_runtime.artifacts.records import Record

@@ -6,8 +6,8 @@ from pivot_cache.errors import as_cache_errors
 from pivot_cache.formats import pvt
 from pivot_cache.formats.data_source import DataSource
 from pivot_cache.objects import checkout
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts import kept, lock_files, records
 from pivot_runtime.artifacts.checkout import is_user_link

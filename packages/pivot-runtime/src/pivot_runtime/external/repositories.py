@@ -16,8 +16,8 @@ from pivot_cache.layout import STAGES
 from pivot_cache.remotes import transfer
 from pivot_cache.remotes.transfer import TransferCounts, TransferSettings
 from pivot_core.errors import PathError, PivotError, suggest
+from pivot_core.files.paths import STATE_DIR, ArtifactPath
 from pivot_core.lock import Artifact
-from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_core.progress import no_progress
 from pivot_runtime.artifacts.records import Record
 from pivot_runtime.artifacts.stores import Stores

@@ -9,8 +9,8 @@ import attrs
 from pivot_cache.formats.data_source import DataSource, RepositorySource, UrlSource
 from pivot_cache.remotes.transfer import TransferCounts
 from pivot_core.errors import PivotError
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
 from pivot_core.progress import no_progress
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records

@@ -10,7 +10,7 @@ from threading import active_count, get_ident, local
 from types import CodeType, ModuleType, TracebackType
 from typing import Any, Final, Self
 
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
 from pivot_fingerprint.programs import inherited_environment, track_putenv
 from pivot_runtime.definitions import source_import
 from pivot_runtime.fingerprints.load_findings import LoadFindings

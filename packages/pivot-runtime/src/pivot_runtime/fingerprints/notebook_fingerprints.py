@@ -8,7 +8,7 @@ from typing import Any
 from pivot_cache.errors import CacheError
 from pivot_cache.files.atomic import drop_older_half, write_bytes
 from pivot_cache.layout import Layout
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
 from pivot_fingerprint import Entry, Fingerprinter, Library, Manifest, Unresolved
 from pivot_runtime.definitions import notebook_code
 from pivot_runtime.definitions.notebook_code import NotebookCell, NotebookCode

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import attrs
 
 from pivot_cache.layout import Layout
-from pivot_core.paths import ArtifactPath
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.spec import StageSpec
 from pivot_core.stages.annotations import Dep, Out
 from pivot_core.stages.command import KEY

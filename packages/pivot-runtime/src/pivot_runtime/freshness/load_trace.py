@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import xxhash
 
-from pivot_core.digest import digest_bytes
+from pivot_core.files.digest import digest_bytes
 from pivot_runtime.freshness.stamps import ABSENT, VARIABLE, VARIABLES, environment_digest, stamp_all
 
 FILE: Final = "file"

@@ -14,7 +14,7 @@ import attrs
 
 from pivot_cache.formats import pvt
 from pivot_cache.layout import LOCK_SUFFIX, STAGES, Layout, is_lock
-from pivot_core.paths import STATE_DIR
+from pivot_core.files.paths import STATE_DIR
 from pivot_core.values import Value
 from pivot_runtime.errors import GitError, GitObjectMissingError
 from pivot_runtime.git import calls

@@ -12,7 +12,7 @@ import attrs
 
 from pivot_cache.files.atomic import write_bytes
 from pivot_cache.layout import STAGES, lock_name
-from pivot_core.paths import STATE_DIR, parent_names, touches
+from pivot_core.files.paths import STATE_DIR, parent_names, touches
 from pivot_core.values import Value
 from pivot_runtime.errors import GitSetupError, GitSilentError
 from pivot_runtime.git import calls

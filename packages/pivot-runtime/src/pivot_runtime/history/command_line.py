@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from pivot_core.conversion import plain
-from pivot_core.stages.param_overrides import Override, ParamError
+from pivot_core.params.overrides import Override, ParamError
 
 MASK: Final = "***"
 """The text in the place of a value that may be secret."""

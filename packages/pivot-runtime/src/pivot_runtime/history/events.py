@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from pivot_core.decide import Decision
-from pivot_core.paths import ArtifactPath
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.errors import BrokenPipeline
 from pivot_runtime.tracing.undeclared import Undeclared

@@ -16,8 +16,8 @@ import attrs
 from pivot_cache.layout import Layout
 from pivot_core.discovery import put_on_path
 from pivot_core.errors import PivotError
+from pivot_core.params.overrides import Override
 from pivot_core.spec import base_of
-from pivot_core.stages.param_overrides import Override
 from pivot_core.stages.stage import Stage
 from pivot_core.values import Value
 from pivot_fingerprint import SCHEMA

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pivot_core.errors import PivotError
-from pivot_core.stages.param_overrides import Override
+from pivot_core.params.overrides import Override
 from pivot_runtime.host import load_failure
 from pivot_runtime.host.load import ImportedPipeline
 from pivot_runtime.worker import failure

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from pivot_core.paths import parent_names
+from pivot_core.files.paths import parent_names
 from pivot_core.values import Value
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import TargetError

@@ -14,7 +14,7 @@ from pivot_cache.formats import pvt
 from pivot_cache.layout import lock_name
 from pivot_core.discovery import find_root
 from pivot_core.errors import PivotError
-from pivot_core.paths import STATE_DIR
+from pivot_core.files.paths import STATE_DIR
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.outs_in_git import tracked

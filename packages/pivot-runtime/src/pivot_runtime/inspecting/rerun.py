@@ -16,8 +16,8 @@ import attrs
 from pivot_cache.errors import CacheError
 from pivot_cache.state.stat_cache import StatCache
 from pivot_core.errors import PivotError
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, StageLock
-from pivot_core.paths import ArtifactPath
 from pivot_core.spec import StageSpec
 from pivot_core.values import Value
 from pivot_runtime.context import CommandContext

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pivot_cache.errors import CorruptObjectError, MissingObjectError
 from pivot_cache.layout import Layout
+from pivot_core.files.paths import STATE_DIR, ArtifactPath
 from pivot_core.lock import Artifact
-from pivot_core.paths import STATE_DIR, ArtifactPath
 from pivot_runtime.artifacts.stores import Stores
 from pivot_runtime.freshness.load_trace import FILE
 from pivot_runtime.loading.loaded import Loaded

@@ -8,8 +8,8 @@ import attrs
 
 from pivot_cache.formats.tree import TreeDifference
 from pivot_core.decide import Reason, Verdict
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph
-from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files, records
 from pivot_runtime.artifacts.outs_in_git import report_tracked

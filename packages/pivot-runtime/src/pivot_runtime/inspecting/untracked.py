@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import attrs
 
 from pivot_cache.formats import pvt
-from pivot_core.paths import RESERVED_DIRS, parent_names
-from pivot_core.patterns import PathPattern, find_files
+from pivot_core.files.paths import RESERVED_DIRS, parent_names
+from pivot_core.files.patterns import PathPattern, find_files
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.trackable import WORKED_FROM

@@ -8,10 +8,10 @@ import attrs
 from pivot_cache.errors import CorruptObjectError, MissingObjectError
 from pivot_cache.formats.tree import TreeDifference
 from pivot_core.decide import Decision, Memory, Reason
+from pivot_core.files.paths import ArtifactPath
+from pivot_core.files.patterns import PathPattern
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
-from pivot_core.patterns import PathPattern
 from pivot_core.spec import Location
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, overload
 
 from pivot_core.errors import LoaderError
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.loaders import Reader
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
 from pivot_runtime.artifacts import checkout
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import OutUnavailableError, StaleWarning, TargetError

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from pivot_cache.errors import CorruptObjectError, MissingObjectError
-from pivot_core.paths import ArtifactPath
+from pivot_core.files.paths import ArtifactPath
 from pivot_runtime.artifacts.stores import Stores
 from pivot_runtime.comparing.revisions import Revisions
 from pivot_runtime.context import CommandContext

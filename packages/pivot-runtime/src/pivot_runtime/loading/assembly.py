@@ -12,10 +12,10 @@ import attrs
 
 from pivot_core.discovery import directories_above, pipelines_above
 from pivot_core.errors import DiscoveryError, PivotError
+from pivot_core.files.paths import ArtifactPath, parent_names, touches
+from pivot_core.files.patterns import PathPattern
 from pivot_core.graph import Graph, refuse_contradictions, refuse_unknown_names, stages_named
-from pivot_core.paths import ArtifactPath, parent_names, touches
-from pivot_core.patterns import PathPattern
-from pivot_core.stages.param_overrides import Override
+from pivot_core.params.overrides import Override
 from pivot_core.values import Value
 from pivot_runtime.config.settings import WorkerStart
 from pivot_runtime.context import CommandContext

@@ -9,12 +9,12 @@ import attrs
 
 from pivot_core.code import CodeEntry, LibraryUse, UnresolvedCode
 from pivot_core.errors import GraphError
-from pivot_core.paths import ArtifactPath
-from pivot_core.patterns import PathPattern
+from pivot_core.files.paths import ArtifactPath
+from pivot_core.files.patterns import PathPattern
+from pivot_core.params import overrides as param_overrides
+from pivot_core.params.overrides import Override, OverrideTarget
 from pivot_core.spec import Location, OutSpec, PlotOptions, StageError, StageSpec
-from pivot_core.stages import param_overrides
 from pivot_core.stages.out_values import OutValue
-from pivot_core.stages.param_overrides import Override, OverrideTarget
 from pivot_core.values import Value
 from pivot_runtime.freshness.load_trace import LoadTrace
 

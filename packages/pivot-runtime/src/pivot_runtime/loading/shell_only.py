@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 
+from pivot_core.params.overrides import Override
 from pivot_core.spec import StageError, base_of
-from pivot_core.stages.param_overrides import Override
 from pivot_fingerprint import SCHEMA
 from pivot_runtime.definitions import params, shell_code
 from pivot_runtime.definitions.pipeline_file import read_definitions

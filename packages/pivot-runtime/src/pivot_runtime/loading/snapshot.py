@@ -14,8 +14,8 @@ import xxhash
 from pivot_cache.errors import CacheError
 from pivot_cache.files import atomic, safe_read
 from pivot_cache.files.signatures import boot_id, stat_signature
-from pivot_core.digest import digest_secret
 from pivot_core.discovery import find_pipeline
+from pivot_core.files.digest import digest_secret
 from pivot_core.values import Value
 from pivot_runtime.freshness import load_trace
 from pivot_runtime.freshness.load_trace import Fact, LoadTrace, TraceCheck

@@ -8,9 +8,9 @@ import attrs
 
 from pivot_cache.files import safe_read
 from pivot_core.discovery import pipelines_above
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph
 from pivot_core.lock import CodeEntry, StageLock
-from pivot_core.paths import ArtifactPath
 from pivot_core.spec import StageSpec
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files, records

@@ -10,7 +10,7 @@ import attrs
 from pivot_cache.errors import ArtifactError
 from pivot_cache.maintenance import gc
 from pivot_cache.maintenance.gc_plan import inventory, mark
-from pivot_core.paths import ArtifactPath
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.records import Record

@@ -9,8 +9,8 @@ from pivot_cache.errors import CacheError, LockFileError, cache_error
 from pivot_cache.files import safe_read
 from pivot_cache.formats import lock_file, pvt
 from pivot_cache.layout import LOCK_SUFFIX, Layout, stage_addresses
+from pivot_core.files.paths import RESERVED_DIRS
 from pivot_core.lock import Artifact
-from pivot_core.paths import RESERVED_DIRS
 from pivot_runtime.git import calls, submodules
 from pivot_runtime.git.refs import Repository
 

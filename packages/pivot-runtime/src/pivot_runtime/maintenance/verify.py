@@ -9,8 +9,8 @@ from pivot_cache.formats.tree import Tree
 from pivot_cache.maintenance import fsck
 from pivot_cache.maintenance.fsck import FsckReport
 from pivot_cache.maintenance.gc_plan import mark
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
 from pivot_core.progress import no_progress
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records

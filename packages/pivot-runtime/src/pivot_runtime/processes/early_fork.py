@@ -15,7 +15,7 @@ from pivot_runtime.processes.startup_state import StartupState, can_fork
 
 _SHARED: Final = (
     "pivot_core.discovery",
-    "pivot_core.stages.param_overrides",
+    "pivot_core.params.overrides",
     "pivot_runtime.loading.loaded",
     "pivot_runtime.processes.process_tree",
     "pivot_runtime.tracing.usage",

@@ -17,7 +17,7 @@ from pivot_cache.errors import CacheError, LockFileError
 from pivot_cache.files import safe_read
 from pivot_cache.files.atomic import write_bytes
 from pivot_cache.layout import Layout
-from pivot_core.paths import STATE_DIR
+from pivot_core.files.paths import STATE_DIR
 from pivot_core.values import Value
 from pivot_runtime.project import identity
 from pivot_runtime.project.identity import Marks

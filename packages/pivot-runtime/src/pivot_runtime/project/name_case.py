@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
-from pivot_core.paths import STATE_DIR
+from pivot_core.files.paths import STATE_DIR
 
 
 def ignores_case(root: Path) -> bool:

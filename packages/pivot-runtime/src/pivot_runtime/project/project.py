@@ -13,7 +13,7 @@ from pivot_cache.files.atomic import write_bytes
 from pivot_cache.layout import DATABASES, OWN_DIRECTORIES, Layout
 from pivot_core.discovery import find_root
 from pivot_core.errors import DiscoveryError, PivotError
-from pivot_core.paths import STATE_DIR, ArtifactPath
+from pivot_core.files.paths import STATE_DIR, ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.errors import LinkError
 

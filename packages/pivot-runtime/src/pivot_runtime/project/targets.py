@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
 from pivot_core.errors import PathError, list_names, suggest
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph
-from pivot_core.paths import ArtifactPath
 from pivot_runtime.errors import TargetError
 from pivot_runtime.project.project import physical
 

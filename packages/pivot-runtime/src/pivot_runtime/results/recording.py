@@ -9,9 +9,9 @@ import attrs
 from pivot_cache.formats import lock_file
 from pivot_cache.layout import Layout
 from pivot_cache.state.results import RecordedStage, Result, Results
-from pivot_core.digest import digest_bytes, digest_lines
+from pivot_core.files.digest import digest_bytes, digest_lines
+from pivot_core.files.paths import ArtifactPath, parent_names
 from pivot_core.lock import Artifact, Inputs, StageLock
-from pivot_core.paths import ArtifactPath, parent_names
 from pivot_runtime.artifacts.stores import Stores
 from pivot_runtime.errors import ContentError
 from pivot_runtime.project import identity

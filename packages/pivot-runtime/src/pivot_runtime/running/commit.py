@@ -7,8 +7,8 @@ import attrs
 
 from pivot_cache.formats import lock_file
 from pivot_core.decide import Reason
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, Inputs, RunRecord, StageLock
-from pivot_core.paths import ArtifactPath
 from pivot_core.spec import StageSpec
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files

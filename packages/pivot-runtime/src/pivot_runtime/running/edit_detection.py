@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from pivot_cache.files import walk
 from pivot_cache.layout import Layout
-from pivot_core.digest import canonical_json
 from pivot_core.errors import PivotError
+from pivot_core.files.digest import canonical_json
+from pivot_core.files.paths import ArtifactPath, parent_names
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath, parent_names
 from pivot_runtime.definitions import source_import
 from pivot_runtime.freshness.load_trace import FILE
 from pivot_runtime.loading.loaded import Loaded, LoadedStage

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from pivot_cache.errors import ArtifactError, CacheError, CorruptObjectError, MissingObjectError
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, RunRecord, StageLock
-from pivot_core.paths import ArtifactPath
 from pivot_core.spec import OutSpec, StageSpec
 from pivot_runtime.artifacts import kept
 from pivot_runtime.artifacts.stores import Stores

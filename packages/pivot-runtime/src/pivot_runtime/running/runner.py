@@ -15,9 +15,9 @@ from pivot_cache.errors import ArtifactError, CacheError, CorruptObjectError, Mi
 from pivot_cache.formats import lock_file
 from pivot_cache.objects import checkout
 from pivot_core.decide import Decision, Verdict, decide
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, Observation, RunRecord, StageLock
-from pivot_core.paths import ArtifactPath
 from pivot_core.plan import Plan, resource_needs
 from pivot_runtime.evaluating.evaluate import StageView, observe, with_variables
 from pivot_runtime.evaluating.matching_files import new_matches

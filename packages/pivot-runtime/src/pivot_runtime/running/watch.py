@@ -17,8 +17,8 @@ import attrs
 
 from pivot_core.decide import Verdict
 from pivot_core.errors import PivotError
-from pivot_core.paths import ArtifactPath
-from pivot_core.patterns import PathPattern
+from pivot_core.files.paths import ArtifactPath
+from pivot_core.files.patterns import PathPattern
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import HostError, TargetError
 from pivot_runtime.freshness.file_events import Waiter

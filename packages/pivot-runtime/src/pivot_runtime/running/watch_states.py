@@ -12,12 +12,12 @@ import attrs
 
 from pivot_core.decide import Verdict
 from pivot_core.errors import PivotError
-from pivot_core.paths import touches
+from pivot_core.files.paths import touches
 from pivot_core.values import Value
 
 if TYPE_CHECKING:
+    from pivot_core.files.paths import ArtifactPath
     from pivot_core.lock import Artifact
-    from pivot_core.paths import ArtifactPath
     from pivot_runtime.running.run_result import RunResult
 
 TORN_ROUNDS: Final = 3

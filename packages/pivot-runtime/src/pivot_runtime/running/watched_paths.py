@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from pivot_core.errors import PivotError
-from pivot_core.paths import touches
+from pivot_core.files.paths import touches
 from pivot_runtime.context import CommandContext
 from pivot_runtime.freshness.stamps import ABSENT, DIRECTORY, ReadSet, restamp
 from pivot_runtime.project.ignore import ignored

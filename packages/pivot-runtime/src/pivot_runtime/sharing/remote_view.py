@@ -15,9 +15,9 @@ from pivot_cache.formats.tree import Tree
 from pivot_cache.objects import checkout
 from pivot_cache.remotes.transfer import TransferCounts
 from pivot_core.decide import Memory
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, RunRecord
-from pivot_core.paths import ArtifactPath
 from pivot_core.spec import StageSpec
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records

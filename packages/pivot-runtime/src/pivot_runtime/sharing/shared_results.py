@@ -11,8 +11,8 @@ import attrs
 from pivot_cache.remotes.protocol import RemoteError
 from pivot_core.decide import Verdict
 from pivot_core.errors import PivotError
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import RunRecord
-from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.records import Record

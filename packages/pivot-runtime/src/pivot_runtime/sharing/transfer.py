@@ -10,8 +10,8 @@ from pivot_cache.objects.store import ObjectStore
 from pivot_cache.remotes import transfer
 from pivot_cache.remotes.protocol import RemoteError
 from pivot_cache.remotes.transfer import TransferCounts, TransferResult
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, RunRecord
-from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files, records
 from pivot_runtime.artifacts.records import Opened, Record

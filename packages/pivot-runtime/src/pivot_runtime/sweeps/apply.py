@@ -13,8 +13,8 @@ from pivot_cache.files import atomic
 from pivot_cache.formats import lock_file
 from pivot_cache.state.results import RecordedStage, Result, Results
 from pivot_core.errors import DiscoveryError, PivotError, list_names
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, StageLock
-from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts import kept, lock_files
 from pivot_runtime.artifacts.checkout import CheckoutOptions, CheckoutReport, restore_artifacts

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pivot_core.errors import PivotError
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
 from pivot_runtime.artifacts.stores import open_stores
 from pivot_runtime.context import CommandContext, StartupState
 from pivot_runtime.history import event_json, events

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import attrs
 
-from pivot_core.stages.param_overrides import Override, ParamError
+from pivot_core.params.overrides import Override, ParamError
 from pivot_core.values import Value
 
 MOST = 10_000

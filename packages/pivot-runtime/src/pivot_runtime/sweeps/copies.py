@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 
 from pivot_cache.layout import Layout, stage_addresses
+from pivot_core.files.paths import ArtifactPath, is_within
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath, is_within
 from pivot_runtime.artifacts.stores import Stores
 from pivot_runtime.inspecting.scratch import Scratch, own_directory, remove
 from pivot_runtime.loading.assembly import LoadedFile

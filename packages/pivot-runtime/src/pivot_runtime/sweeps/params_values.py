@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pivot_core.conversion import plain
-from pivot_core.digest import canonical_json
-from pivot_core.stages.param_overrides import base_name
+from pivot_core.files.digest import canonical_json
+from pivot_core.params.overrides import base_name
 from pivot_runtime.errors import EngineError
 
 _SECONDS_PER_DAY = 86400

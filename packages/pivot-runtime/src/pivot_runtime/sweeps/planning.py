@@ -7,13 +7,13 @@ from typing import Any
 import attrs
 
 from pivot_core.decide import Verdict
-from pivot_core.digest import canonical_json
+from pivot_core.files.digest import canonical_json
+from pivot_core.files.paths import ArtifactPath, is_within
+from pivot_core.files.patterns import PathPattern
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, StageLock
-from pivot_core.paths import ArtifactPath, is_within
-from pivot_core.patterns import PathPattern
+from pivot_core.params.overrides import Override
 from pivot_core.spec import StageSpec
-from pivot_core.stages.param_overrides import Override
 from pivot_core.values import Value
 from pivot_runtime.evaluating.evaluate import Evaluation, artifact_after, evaluate
 from pivot_runtime.evaluating.matching_files import matching

@@ -9,10 +9,10 @@ import attrs
 
 from pivot_cache.state.results import Result, Results
 from pivot_core.errors import PivotError, list_names, suggest
+from pivot_core.files.paths import ArtifactPath
+from pivot_core.files.patterns import PathPattern
 from pivot_core.graph import Graph
 from pivot_core.lock import Inputs, StageLock
-from pivot_core.paths import ArtifactPath
-from pivot_core.patterns import PathPattern
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files
 from pivot_runtime.artifacts.stores import Stores, open_stores

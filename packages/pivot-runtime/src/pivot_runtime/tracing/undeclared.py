@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 import attrs
 
 from pivot_core.errors import PathError
+from pivot_core.files.paths import ArtifactPath, is_within
+from pivot_core.files.patterns import PathPattern
 from pivot_core.graph import Graph
-from pivot_core.paths import ArtifactPath, is_within
-from pivot_core.patterns import PathPattern
 from pivot_core.spec import StageSpec
 from pivot_core.values import Value
 from pivot_runtime.tracing.usage import UsedFiles

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pivot_core.errors import PathError, PivotError
+from pivot_core.files.paths import ArtifactPath
+from pivot_core.files.patterns import is_pattern, literal
 from pivot_core.loaders import PathOnly, Reader
-from pivot_core.paths import ArtifactPath
-from pivot_core.patterns import is_pattern, literal
 from pivot_core.pipeline import plain_call
 from pivot_core.spec import StageError
 from pivot_core.stages.annotations import Dep, Out

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from pivot_core.patterns import find_files
+from pivot_core.files.patterns import find_files
 
 
 class FileValues(Mapping[str, Any]):

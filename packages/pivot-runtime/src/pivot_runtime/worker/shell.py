@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pivot_core.patterns import is_pattern, literal
+from pivot_core.files.patterns import is_pattern, literal
 from pivot_core.spec import StageError
 from pivot_core.stages.annotations import Dep
 from pivot_core.stages.command import PARAMS, Command, fill_in, values

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pivot_cache.layout import Layout
-from pivot_core.stages.param_overrides import Override
+from pivot_core.params.overrides import Override
 from pivot_core.stages.stage import Stage
 from pivot_fingerprint.observation import Observer
 from pivot_fingerprint.programs import track_putenv

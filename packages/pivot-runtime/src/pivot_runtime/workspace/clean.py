@@ -9,9 +9,9 @@ import attrs
 
 from pivot_cache.errors import ArtifactError, CacheError, as_cache_errors
 from pivot_cache.state.scan import leads_to_object
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact
-from pivot_core.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.artifacts import kept, records
 from pivot_runtime.artifacts.records import Record

@@ -6,8 +6,8 @@ import attrs
 
 from pivot_cache.errors import as_cache_errors
 from pivot_cache.layout import stage_addresses
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph
-from pivot_core.paths import ArtifactPath
 from pivot_core.spec import Location, StageSpec
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files, records

@@ -11,7 +11,7 @@ from pivot_cache.errors import as_cache_errors
 from pivot_cache.formats import pvt
 from pivot_cache.state.scan import leads_to_object
 from pivot_core.errors import PathError
-from pivot_core.paths import ArtifactPath, is_within, touches
+from pivot_core.files.paths import ArtifactPath, is_within, touches
 from pivot_core.values import Value
 from pivot_runtime.artifacts import kept, lock_files, records
 from pivot_runtime.artifacts.records import Record, Records

@@ -5,11 +5,11 @@ from typing import Any
 
 import attrs
 
-from pivot_core import params
 from pivot_core.conversion import convert
 from pivot_core.conversion.convert import ConversionError
 from pivot_core.errors import suggest
-from pivot_core.stages.param_overrides import Override, ParamError
+from pivot_core.params import classes
+from pivot_core.params.overrides import Override, ParamError
 from pivot_core.values import Value
 
 
@@ -41,16 +41,16 @@ def resolve_params(
     values: dict[str, Any] = {}
     for given in layers:
         for name, value in given.values.items():
-            before = values[name] if name in values else params.default(cls, name)
+            before = values[name] if name in values else classes.default(cls, name)
             values[name] = _fitted(stage, cls, given.place(name), name, _merged(before, value))
     for override, path in overrides:
-        before = values[path[0]] if path[0] in values else params.default(cls, path[0])
+        before = values[path[0]] if path[0] in values else classes.default(cls, path[0])
         values[path[0]] = _typed(stage, cls, override, path, before)
     try:
-        return params.make(cls, values)
+        return classes.make(cls, values)
     except ConversionError as error:
         name = error.inside.removeprefix(".")
-        if name in params.fields(cls):
+        if name in classes.fields(cls):
             raise ParamError(
                 f"stage {stage!r}: parameter {name!r} of {cls.__name__} has no value and no default",
                 hint=f"give it one: in params.yaml, by register(..., params=...), or with -p {stage}.{name}=VALUE",
@@ -59,7 +59,7 @@ def resolve_params(
 
 
 def _fitted(stage: str, cls: type, where: str, name: str, value: Any) -> Any:
-    known = params.fields(cls)
+    known = classes.fields(cls)
     at = f"{where}: " if where else ""
     if name not in known:
         raise ParamError(
@@ -67,25 +67,25 @@ def _fitted(stage: str, cls: type, where: str, name: str, value: Any) -> Any:
             hint=suggest(str(name), known) or f"it has: {', '.join(known) or 'none'}",
         )
     try:
-        params.convert_field(cls, name, value)
+        classes.convert_field(cls, name, value)
     except ConversionError as error:
-        inner = attrs.evolve(known[name], secret=known[name].secret or params.holds_secrets(known[name].hint))
+        inner = attrs.evolve(known[name], secret=known[name].secret or classes.holds_secrets(known[name].hint))
         raise ParamError(
-            f"{at}stage {stage!r}: parameter {params.describe_error(inner, error).removeprefix('.')}"
+            f"{at}stage {stage!r}: parameter {classes.describe_error(inner, error).removeprefix('.')}"
         ) from None
     return value
 
 
 def _typed(stage: str, cls: type, override: Override, path: tuple[str, ...], before: Any) -> Any:
     where = f"-p {'.'.join(override.parts)}"
-    field = params.fields(cls)[path[0]]
+    field = classes.fields(cls)[path[0]]
     try:
         value = _at(field.hint, before, path[1:], override.value)
     except ConversionError as error:
-        if not params.is_model(cls):
-            hidden = attrs.evolve(field, secret=field.secret or params.holds_secrets(field.hint))
+        if not classes.is_model(cls):
+            hidden = attrs.evolve(field, secret=field.secret or classes.holds_secrets(field.hint))
             raise ParamError(
-                f"{where}: stage {stage!r}: parameter {path[0]}{params.describe_error(hidden, error)}"
+                f"{where}: stage {stage!r}: parameter {path[0]}{classes.describe_error(hidden, error)}"
             ) from None
         value = override.value  # a model converts texts itself
     return _fitted(stage, cls, where, path[0], value)
@@ -93,7 +93,7 @@ def _typed(stage: str, cls: type, override: Override, path: tuple[str, ...], bef
 
 def _merged(before: Any, value: Any) -> Any:
     """A mapping changes only the named fields of an instance."""
-    fields = params.values_of(before)
+    fields = classes.values_of(before)
     if fields is None or not isinstance(value, Mapping):
         return value
     return {**fields, **{name: _merged(fields.get(name), each) for name, each in value.items()}}
@@ -102,9 +102,9 @@ def _merged(before: Any, value: Any) -> Any:
 def _at(hint: Any, before: Any, path: tuple[str, ...], text: str) -> Any:
     """The value with one part replaced."""
     if not path:
-        return convert.from_text(hint, text, params.make)
-    kind = next((each for each in convert.members(hint) if params.is_params(each)), None)
-    known = params.fields(kind) if kind is not None else {}
+        return convert.from_text(hint, text, classes.make)
+    kind = next((each for each in convert.members(hint) if classes.is_params(each)), None)
+    known = classes.fields(kind) if kind is not None else {}
     inner = known[path[0]].hint if path[0] in known else Any
-    held = params.values_of(before) or (before if isinstance(before, Mapping) else {})
+    held = classes.values_of(before) or (before if isinstance(before, Mapping) else {})
     return {**held, path[0]: _at(inner, held.get(path[0]), path[1:], text)}

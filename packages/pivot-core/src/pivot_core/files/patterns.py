@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Self
 
-from pivot_core.paths import ArtifactPath
+from pivot_core.files.paths import ArtifactPath
 
 _LITERAL = "[*]"
 _MAGIC = re.compile(r"[*?[]").search

@@ -10,8 +10,8 @@ import attrs
 
 from pivot_core.conversion import convert, plain
 from pivot_core.conversion.convert import ConversionError
-from pivot_core.digest import canonical_json
 from pivot_core.errors import DefinitionError
+from pivot_core.files.digest import canonical_json
 from pivot_core.values import Value
 
 __pivot_module__ = "pivot"
