@@ -31,3 +31,17 @@ def test_an_inner_project_and_git(make: Callable[[str], Project]) -> None:
     done = project.pivot("doctor", cwd="inner", code=1)
     assert "inner has a .pivot/ of its own" in done.stdout
     assert ".pivot/.gitignore is missing" in done.stdout
+
+
+def test_code_that_cannot_be_followed_is_listed_once_per_reason(make: Callable[[str], Project]) -> None:
+    project = make(
+        "import sys\nimport pivot\n"
+        "pipeline = pivot.Pipeline('p')\n\n"
+        "@pipeline.register\n"
+        "def show() -> None:\n"
+        "    print(getattr(sys, input()))\n"
+        "    print(getattr(sys, input()))\n"
+        "    print(getattr(sys, input()))\n"
+    )
+    lines = [line for line in project.pivot("doctor").stdout.splitlines() if "p.show" in line]
+    assert [line.partition("(pipeline.py")[2] for line in lines] == [":7 and 2 more)"]

@@ -4,7 +4,7 @@ import enum
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import attrs
 
@@ -15,6 +15,7 @@ from pivot_cache.layout import lock_name
 from pivot_core.discovery import find_root
 from pivot_core.errors import PivotError
 from pivot_core.files.paths import STATE_DIR
+from pivot_core.lock import UnresolvedCode
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.outs_in_git import tracked
@@ -243,11 +244,19 @@ def _loads(project: Project, assembly: Assembly) -> Iterator[Finding]:
                 "start threads, and use libraries that do, inside the stages that need them",
             )
         for stage in each.loaded.stages:
-            for edge in stage.unresolved:
-                at = f" ({edge.location})" if edge.location is not None else ""
+            for reason, edges in _by_reason(stage.unresolved).items():
+                more = f" and {len(edges) - 1} more" if len(edges) > 1 else ""
+                at = f" ({edges[0].location}{more})" if edges[0].location is not None else ""
                 yield Finding(
                     Level.SLOW,
                     stage.spec.address,
-                    f"{edge.reason}{at}",
+                    f"{reason}{at}",
                     "what it calls is followed while it runs; 'pivot status --explain' lists it",
                 )
+
+
+def _by_reason(edges: Iterable[UnresolvedCode]) -> dict[str, list[UnresolvedCode]]:
+    found: dict[str, list[UnresolvedCode]] = {}
+    for edge in edges:
+        found.setdefault(edge.reason, []).append(edge)
+    return found
