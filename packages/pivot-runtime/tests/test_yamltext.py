@@ -117,3 +117,34 @@ def test_an_empty_file_and_merged_keys() -> None:
 def test_errors_name_their_line(text: str, message: str) -> None:
     with pytest.raises(YamlError, match=message):
         parse(text, "p")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "hint"),
+    [
+        ("a:\n  cmd: echo hello: you", 2, "a text that contains ': ' must be quoted"),
+        ("a:\n  cmd: python: x:", 2, "a text that contains ': ' must be quoted"),
+        ("a: b\n  c: d", 2, "indent keys that belong together"),
+        ("a:\n  b: 1\n c: 2", 3, "indent keys that belong together"),
+        ("a: 1\n- b", 2, "indent keys that belong together"),
+        ("a:\n\tb: 1", 2, "indent by spaces"),
+        ("a: %x", 1, "put the whole text in quotes"),
+        ("a: `date`", 1, "put the whole text in quotes"),
+        ("a: *.csv", 1, "put the whole text in quotes"),
+        ("a: *x", 1, "a text that begins with '*' must be quoted"),
+        ("a: 'x' y", 1, "put the whole text in quotes"),
+        ("a: [ -f x ] && rm x", 1, "put the whole text in quotes"),
+        ("a: > out.txt", 1, "put the whole text in quotes"),
+        ('a: "x\nb: 1\n', 1, "close the quotes"),
+        ('a: "\\d"', 1, "or use single quotes"),
+        ("a: [x\nb: 1", 1, "close the bracket"),
+        ("a: 1\nfoo:bar\nc: 2", 2, "write 'key: value'"),
+        ("a: 1\n---\nb: 2", 2, "keep one document"),
+        ("a: \x07", 1, "remove it"),
+    ],
+)
+def test_a_text_that_is_not_yaml_has_a_hint(text: str, line: int, hint: str) -> None:
+    with pytest.raises(YamlError, match=f"^p:{line}: this is not YAML") as failed:
+        parse(text, "p")
+
+    assert hint in (failed.value.hint or "")

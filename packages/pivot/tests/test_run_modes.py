@@ -127,3 +127,20 @@ def test_variables_on_the_command_line(make: Callable[[str], Project]) -> None:
     assert "error: no pivot.yaml here has the variable 'wrod'\nhint: did you mean word?" in done.stderr
     assert "'size' has no item 'columns'" in project.pivot("repro", "--var", "size.columns=1", code=2).stderr
     assert "hint: write --var NAME=VALUE" in project.pivot("repro", "--var", "word", code=2).stderr
+
+
+def test_a_pivot_yaml_that_is_not_yaml_is_the_error_also_with_variables(make: Callable[[str], Project]) -> None:
+    project = make("""\
+import pivot
+pipeline = pivot.Pipeline("main")
+pipeline.register(pivot.notebook("read.ipynb", deps=["sub/a.txt"], executed="b.ipynb"), name="read")
+""")
+    project.write("read.ipynb", '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
+    project.write("sub/pivot.yaml", DECLARED.replace("printf ", "echo so: "))
+    problem = "sub/pivot.yaml:8: this is not YAML: mapping values are not allowed here"
+
+    inside = project.pivot("repro", "write", "--var", "word=x", cwd="sub", code=2).stderr
+    assert inside.startswith(f"error: {problem}\nhint: a text that contains ': ' must be quoted")
+    above = project.pivot("repro", "p.write", "--var", "word=x", code=2).stderr
+    assert "the variable 'word'" in above
+    assert f"hint: sub/pivot.yaml cannot be loaded: {problem}" in above

@@ -134,13 +134,47 @@ def _not_yaml(error: yaml.YAMLError, text: str) -> TextError:
     """The problem that YAML reports; for an unclosed construct, at the line where it starts."""
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
-        return TextError(f"this is not YAML: the character U+{ord(text[error.position]):04X} is not allowed", line)
-    context, problem = (getattr(error, name, None) for name in ("context", "problem"))
+        character = f"U+{ord(text[error.position]):04X}"
+        return TextError(
+            f"this is not YAML: the character {character} is not allowed", line, hint="remove it, or save it as UTF-8"
+        )
+    context, problem = (getattr(error, name, None) or "" for name in ("context", "problem"))
     text_of_error = ", ".join(filter(None, (context, problem)))
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    if context and context.startswith("while parsing a flow"):
-        mark = getattr(error, "context_mark", None)
-    return TextError(f"this is not YAML: {text_of_error}", mark.line + 1 if mark else 1)
+    unclosed = context.startswith("while parsing a flow") or "end of stream" in problem
+    if unclosed or context == "while scanning a simple key":
+        mark = getattr(error, "context_mark", None) or mark
+    line = mark.line if mark else 0
+    written = next(iter(text.splitlines()[line : line + 1]), "")
+    return TextError(f"this is not YAML: {text_of_error}", line + 1, hint=_hint(text_of_error, written))
+
+
+_QUOTE: Final = "put the whole text in quotes, or below a '|' in a line of its own"
+_INDENT: Final = "indent keys that belong together by equally many spaces"
+
+
+_HINTS: Final = (
+    ("while parsing a flow", "close the bracket; a text that begins with one must be in quotes"),
+    ("quoted scalar, found unexpected end", "close the quotes"),
+    ("quoted scalar", "in double quotes, write \\\\ for \\, or use single quotes"),
+    ("another document", "keep one document, without a line '---' in the middle"),
+    ("while scanning a simple key", "write 'key: value', with a space after the colon"),
+    ("undefined alias", f"a text that begins with '*' must be quoted: {_QUOTE}"),
+    ("found '<scalar>'", _QUOTE),
+    ("while parsing a block", _INDENT),
+    ("", _QUOTE),
+)
+"""The hint for an error with some words in its text; the first one applies."""
+
+
+def _hint(problem: str, line: str) -> str:
+    """Return the hint for an error: most often, a command has characters that mean something in YAML."""
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        return "indent by spaces, not by tabs"
+    if problem.startswith("mapping values"):
+        colons = len(re.findall(r":(?=\s|$)", line))
+        return f"a text that contains ': ' must be quoted: {_QUOTE}" if colons > 1 else _INDENT
+    return next(hint for words, hint in _HINTS if words in problem)
 
 
 type Path = tuple[str | int, ...]

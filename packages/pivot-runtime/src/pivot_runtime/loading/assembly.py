@@ -160,7 +160,7 @@ def _assemble(context: CommandContext, options: LoadOptions) -> Assembly:
             _remember(context.project, loader.files)
             loader.loaded_together()
         if overrides:
-            check_overrides(overrides, [(each.file, each.loaded) for each in loader.files])
+            check_overrides(overrides, [(each.file, each.loaded) for each in loader.files], loader.unread)
         if options.static_loader is None:
             specs = {stage.spec.address: stage.spec for each in loader.files for stage in each.loaded.stages}
             refuse_unknown_names(specs.values(), specs, loader.unread)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from pivot_core.code import CodeEntry, LibraryUse, UnresolvedCode
-from pivot_core.errors import GraphError
+from pivot_core.errors import GraphError, PivotError
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.files.patterns import PathPattern
 from pivot_core.params import overrides as param_overrides
-from pivot_core.params.overrides import Override, OverrideTarget
+from pivot_core.params.overrides import Override, OverrideTarget, ParamError
 from pivot_core.spec import Location, OutSpec, PlotOptions, StageError, StageSpec
 from pivot_core.stages.out_values import OutValue
 from pivot_core.values import Value
@@ -336,12 +336,28 @@ def refuse_sources(graph: "Graph", files: Iterable[Loaded], root: pathlib.Path) 
             raise StageError(spec.name, spec.location, problem, hint="let it write to another path")
 
 
-def check_overrides(overrides: Sequence[Override], files: Sequence[tuple[pathlib.Path, Loaded]]) -> None:
+def check_overrides(
+    overrides: Sequence[Override], files: Sequence[tuple[pathlib.Path, Loaded]], unread: Mapping[str, PivotError]
+) -> None:
     """Check that some stage has each parameter, and some ``pivot.yaml`` each variable, that the command line sets.
+
+    Args:
+        overrides: The overrides of the command line.
+        files: The files that were loaded.
+        unread: The errors of pipeline files that cannot be loaded, and may have others.
 
     Raises:
         ParamError: None has it, or the stages of several pipelines do.
     """
+    try:
+        _check_overrides(overrides, files)
+    except ParamError as error:
+        for file, reason in unread.items():
+            raise ParamError(str(error), hint=f"{file} cannot be loaded: {reason}") from None
+        raise
+
+
+def _check_overrides(overrides: Sequence[Override], files: Sequence[tuple[pathlib.Path, Loaded]]) -> None:
     stages = [
         OverrideTarget(stage.spec.pipeline, stage.spec.name, tuple(stage.all_params))
         for _, loaded in files
