@@ -25,7 +25,7 @@ from moto.server import ThreadedMotoServer
 
 from pivot_cache.objects.store import ObjectStore
 from pivot_remote_s3 import S3Location, S3Settings
-from pivot_remote_s3.client import open_client
+from pivot_remote_s3.client.sdk_client import open_client
 
 PREFIX = "team/cache"
 KEY, SECRET = "testing", "hunter2"  # as `rclone_url` has them

@@ -10,7 +10,7 @@ from aiobotocore.config import AioConfig
 
 from pivot_cache.remotes.protocol import RemoteDeniedError, RemoteUnreachableError
 from pivot_remote_s3 import S3Location, S3Remote, S3Settings
-from pivot_remote_s3.client import _region
+from pivot_remote_s3.client.sdk_client import _region
 
 DIGEST = "0" * 32
 

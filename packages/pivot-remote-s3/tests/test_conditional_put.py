@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_remote_s3.conditional_put import ConditionalPut
+from pivot_remote_s3.uploads.conditional_put import ConditionalPut
 
 
 class Server:

@@ -17,7 +17,7 @@ from moto.s3.models import s3_backends
 
 from pivot_core.files.digest import digest_bytes
 from pivot_remote_s3 import S3Location, S3Remote
-from pivot_remote_s3.signing import Credentials, Signer
+from pivot_remote_s3.client.signing import Credentials, Signer
 
 LARGE = bytes(range(250)) * 2500
 

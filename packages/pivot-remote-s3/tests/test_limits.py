@@ -25,7 +25,7 @@ from pivot_cache.remotes.protocol import (
 from pivot_cache.remotes.transfer import fetch
 from pivot_core.lock import Artifact
 from pivot_remote_s3 import S3Location, S3Remote, S3Settings, existence
-from pivot_remote_s3.limits import RequestLimits
+from pivot_remote_s3.client.limits import RequestLimits
 
 DIGEST = "0" * 32
 OK = b"HTTP/1.1 200 OK\r\n"

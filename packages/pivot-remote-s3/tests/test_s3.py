@@ -36,11 +36,13 @@ from pivot_cache.remotes.transfer import TransferResult, TransferSettings, fetch
 from pivot_cache.state.known_objects import KnownObjects
 from pivot_core.files.digest import digest_bytes
 from pivot_core.lock import Artifact
-from pivot_remote_s3 import LocationError, S3Error, S3Location, S3Remote, S3Settings, client, connect, upload_state
+from pivot_remote_s3 import LocationError, S3Error, S3Location, S3Remote, S3Settings, connect
+from pivot_remote_s3.client import sdk_client
+from pivot_remote_s3.client.limits import RequestLimits
 from pivot_remote_s3.errors import ErrorMapper
-from pivot_remote_s3.limits import RequestLimits
-from pivot_remote_s3.multipart import MOST_PARTS, part_size
-from pivot_remote_s3.upload_state import STALE_S
+from pivot_remote_s3.uploads import upload_state
+from pivot_remote_s3.uploads.multipart import MOST_PARTS, part_size
+from pivot_remote_s3.uploads.upload_state import STALE_S
 
 PART = 10_000
 
@@ -352,7 +354,7 @@ def test_a_profile_sets_endpoint_and_credentials(
     assert proxy.count(f"^PUT /{location.bucket}/") == 1
 
     monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
-    monkeypatch.setattr(client, "_region", lambda *_: refuse())
+    monkeypatch.setattr(sdk_client, "_region", lambda *_: refuse())
     with pytest.raises(RemoteUnreachableError):
         push([artifact], store, S3Remote(location, S3Settings(profile="team")), OPTIONS)
 

@@ -20,8 +20,8 @@ from botocore import UNSIGNED
 from botocore.exceptions import HTTPClientError, IncompleteReadError
 
 from pivot_remote_s3 import S3Location, S3Settings, sdk_adapter
-from pivot_remote_s3.client import open_client
-from pivot_remote_s3.connections import LimitedConnections
+from pivot_remote_s3.client.connections import LimitedConnections
+from pivot_remote_s3.client.sdk_client import open_client
 from pivot_remote_s3.sdk_adapter import SdkRequest, SessionConfig, UnredirectedSession, UploadPayload
 
 KEY, SECRET = "testing", "hunter2"  # as the variables in conftest.py have them

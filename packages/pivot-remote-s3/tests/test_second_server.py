@@ -15,7 +15,7 @@ from pivot_cache.remotes.protocol import RemoteCorruptError, RemoteDeniedError
 from pivot_cache.remotes.transfer import TransferResult, TransferSettings, fetch, push
 from pivot_core.lock import Artifact
 from pivot_remote_s3 import S3Location, S3Remote, S3Settings
-from pivot_remote_s3.client import open_client
+from pivot_remote_s3.client.sdk_client import open_client
 
 PART = 10_000
 

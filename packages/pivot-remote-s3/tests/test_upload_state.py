@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_remote_s3 import upload_state
-from pivot_remote_s3.upload_state import StartedUpload, UploadState
+from pivot_remote_s3.uploads import upload_state
+from pivot_remote_s3.uploads.upload_state import StartedUpload, UploadState
 
 REMOTE, KEY = "s3://bucket here", "files/00/1"
 STARTED = StartedUpload(REMOTE, KEY, "upload", 100, 10)

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pivot_remote_s3.client import S3Settings
+    from pivot_remote_s3.client.sdk_client import S3Settings
     from pivot_remote_s3.errors import LocationError, S3Error
     from pivot_remote_s3.location import S3Location
     from pivot_remote_s3.object_reader import ObjectReader, open_object
@@ -18,7 +18,7 @@ _MODULES = {
     "S3Error": "pivot_remote_s3.errors",
     "S3Location": "pivot_remote_s3.location",
     "S3Remote": "pivot_remote_s3.remote",
-    "S3Settings": "pivot_remote_s3.client",
+    "S3Settings": "pivot_remote_s3.client.sdk_client",
     "connect": "pivot_remote_s3.remote",
     "open_object": "pivot_remote_s3.object_reader",
 }

@@ -11,7 +11,7 @@ import attrs
 
 from pivot_cache.remotes.protocol import ListedObject
 from pivot_core.values import Value
-from pivot_remote_s3.client import S3Client, S3Response
+from pivot_remote_s3.client.sdk_client import S3Client, S3Response
 from pivot_remote_s3.errors import NO_OBJECT, ErrorMapper, code
 from pivot_remote_s3.location import S3Location
 

@@ -12,18 +12,18 @@ from pivot_cache.errors import as_cache_errors
 from pivot_cache.remotes.protocol import Body, ListedObject, RemoteCorruptError, RemoteSettings
 from pivot_core.files.digest import digest_bytes, digest_lines
 from pivot_core.values import Value
-from pivot_remote_s3.client import S3Client, S3Response, S3Settings, open_client
+from pivot_remote_s3.client.limits import RequestLimits, StallWatch
+from pivot_remote_s3.client.sdk_client import S3Client, S3Response, S3Settings, open_client
 from pivot_remote_s3.errors import ErrorMapper, code, parse_number
-from pivot_remote_s3.limits import RequestLimits, StallWatch
 from pivot_remote_s3.location import S3Location
 
 if TYPE_CHECKING:
     import asyncio
 
-    from pivot_remote_s3.conditional_put import ConditionalPut
+    from pivot_remote_s3.client.file_part import FilePart
     from pivot_remote_s3.existence import Existence
-    from pivot_remote_s3.file_part import FilePart
-    from pivot_remote_s3.multipart import MultipartUploader
+    from pivot_remote_s3.uploads.conditional_put import ConditionalPut
+    from pivot_remote_s3.uploads.multipart import MultipartUploader
 
 PART: Final = 8 << 20
 """The smallest size of a part, in bytes; one request sends an object that is not larger."""
@@ -95,10 +95,10 @@ class S3Remote:
     async def __aenter__(self) -> Self:
         import asyncio  # lazy
 
-        from pivot_remote_s3.conditional_put import ConditionalPut  # lazy
-        from pivot_remote_s3.direct_client import DirectClient  # lazy
+        from pivot_remote_s3.client.direct_client import DirectClient  # lazy
         from pivot_remote_s3.existence import Existence  # lazy
-        from pivot_remote_s3.multipart import MultipartUploader  # lazy
+        from pivot_remote_s3.uploads.conditional_put import ConditionalPut  # lazy
+        from pivot_remote_s3.uploads.multipart import MultipartUploader  # lazy
 
         async with contextlib.AsyncExitStack() as stack:
             watch = StallWatch(self._limits.stall_seconds)
@@ -138,7 +138,7 @@ class S3Remote:
 
     async def upload(self, digest: str, source: Path, sent: Callable[[int], object]) -> bool:
         """Upload a file unless its object exists; a large one resumes where an earlier attempt stopped."""
-        from pivot_remote_s3.file_part import FilePart  # lazy
+        from pivot_remote_s3.client.file_part import FilePart  # lazy
 
         key = self.location.key(digest)
         with as_cache_errors("read", source):

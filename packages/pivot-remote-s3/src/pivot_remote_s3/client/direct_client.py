@@ -19,10 +19,10 @@ from botocore.exceptions import ClientError
 
 from pivot_core.values import Value
 from pivot_remote_s3 import sdk_adapter
-from pivot_remote_s3.client import S3Call, S3Response, is_aws
-from pivot_remote_s3.file_part import FilePart, checksums
+from pivot_remote_s3.client.file_part import FilePart, checksums
+from pivot_remote_s3.client.sdk_client import S3Call, S3Response, is_aws
+from pivot_remote_s3.client.signing import Credentials, Signer
 from pivot_remote_s3.sdk_adapter import SdkRequest, SdkResponse, UploadPayload
-from pivot_remote_s3.signing import Credentials, Signer
 
 _SCOPE: Final = re.compile(r"AWS4-HMAC-SHA256 Credential=[^/]+/\d{8}/(?P<region>[^/]+)/s3/aws4_request,")
 _CODE: Final = re.compile(rb"<Code>\s*(\w+)\s*</Code>")

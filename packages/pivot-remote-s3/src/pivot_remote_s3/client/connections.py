@@ -12,8 +12,8 @@ import aiohttp
 from botocore.exceptions import ClientError, ReadTimeoutError, ResponseStreamingError
 
 from pivot_remote_s3 import sdk_adapter
+from pivot_remote_s3.client.limits import RequestLimits, StallWatch
 from pivot_remote_s3.errors import NotS3Error
-from pivot_remote_s3.limits import RequestLimits, StallWatch
 from pivot_remote_s3.sdk_adapter import SdkRequest, SdkResponse, UnredirectedSession, UploadPayload
 
 _LARGE: Final = 1 << 16

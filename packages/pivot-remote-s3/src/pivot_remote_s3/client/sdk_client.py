@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 import attrs
 
 from pivot_core.values import Value
+from pivot_remote_s3.client.limits import RequestLimits, StallWatch
 from pivot_remote_s3.errors import S3Error
-from pivot_remote_s3.limits import RequestLimits, StallWatch
 from pivot_remote_s3.location import S3Location
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ async def open_client(
     from aiobotocore.config import AioConfig  # lazy
     from aiobotocore.session import get_session  # lazy
 
-    from pivot_remote_s3.connections import LimitedConnections  # lazy
+    from pivot_remote_s3.client.connections import LimitedConnections  # lazy
     from pivot_remote_s3.sdk_adapter import SessionConfig  # lazy
 
     limits = limits or RequestLimits()

@@ -11,13 +11,13 @@ import attrs
 from pivot_cache.errors import as_cache_errors
 from pivot_cache.remotes.protocol import RemoteUnreachableError
 from pivot_core.values import Value
-from pivot_remote_s3.client import S3Client, S3Response
-from pivot_remote_s3.conditional_put import ConditionalPut
+from pivot_remote_s3.client.file_part import FilePart
+from pivot_remote_s3.client.sdk_client import S3Client, S3Response
 from pivot_remote_s3.errors import CONFLICT, NO_UPLOAD, ErrorMapper, code
 from pivot_remote_s3.existence import Existence
-from pivot_remote_s3.file_part import FilePart
 from pivot_remote_s3.location import S3Location
-from pivot_remote_s3.upload_state import StartedUpload, UploadState, abandoned_uploads, open_upload
+from pivot_remote_s3.uploads.conditional_put import ConditionalPut
+from pivot_remote_s3.uploads.upload_state import StartedUpload, UploadState, abandoned_uploads, open_upload
 
 MOST_PARTS: Final = 10_000
 """The limit of S3."""
