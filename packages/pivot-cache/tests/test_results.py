@@ -59,6 +59,36 @@ def test_texts_stay_while_a_result_needs_them(tmp_path: pathlib.Path) -> None:
     assert list(results.read()) == [name]
 
 
+def test_stages_of_large_results_are_stored_in_shared_groups(tmp_path: pathlib.Path) -> None:
+    one = result().stages["demo.train"]
+    stages = {f"demo.s{number}": attrs.evolve(one, key=f"{number:032x}") for number in range(90)}
+    results = Results(tmp_path / "results")
+    first = results.put(Result(stages))
+    before = set(tmp_path.rglob("*"))
+    second = results.put(Result(stages | {"demo.s7": attrs.evolve(one, key=DIGEST)}))
+    assert len([file for file in set(tmp_path.rglob("*")) - before if file.is_file()]) == 2
+
+    found = Results(tmp_path / "results").read()
+    assert set(found) == {first, second}
+    assert found[first].stages == stages
+    for text in tmp_path.glob("results/texts/??/*"):
+        os.utime(text, (0, 0))
+    results.remove(first)
+    Results(tmp_path / "results").remove_texts()
+    found = Results(tmp_path / "results").read()
+    groups = found[second].groups
+    assert len(list(tmp_path.glob("results/texts/??/*"))) == len(groups)
+
+    group = tmp_path / "results/texts" / groups[1][:2] / groups[1][2:]
+    for damage in (lambda: group.write_bytes(b"{}"), group.unlink):
+        damage()
+        assert Results(tmp_path / "results").read() == {}
+        assert Results(tmp_path / "results").put(found[second]) == second
+        assert list(Results(tmp_path / "results").read()) == [second]
+    with pytest.raises(ValueError, match="not known"):
+        loads(second, dumps(found[second], groups))
+
+
 def test_what_is_no_result_is_skipped(tmp_path: pathlib.Path) -> None:
     results = Results(tmp_path)
     name = results.put(result())

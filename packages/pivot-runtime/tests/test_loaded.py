@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import CodeEntry, UnresolvedCode
 from pivot_core.spec import Location, OutSpec, PlotOptions, StageSpec
-from pivot_runtime.loading.loaded import Loaded, LoadedStage, from_plain, to_plain
+from pivot_runtime.loading.loaded import Loaded, LoadedStage, from_plain, stage_to_plain, to_plain
 
 TEXT = st.text("ab.é\n\"\\'\udcff", max_size=5)
 PATHS = st.lists(st.sampled_from("abé "), min_size=1, max_size=3).map("/".join).map(ArtifactPath)
@@ -21,10 +21,20 @@ SPECS = st.builds(
     base=TEXT,
     location=LOCATIONS,
     deps=st.lists(PATHS, max_size=3).map(tuple),
-    outs=st.lists(st.builds(OutSpec, PATHS, st.booleans()), max_size=3).map(tuple),
+    outs=st.lists(st.builds(OutSpec, PATHS, st.booleans(), temp=st.booleans()), max_size=3).map(tuple),
     mutex=st.lists(TEXT, max_size=2).map(tuple),
     resources=st.dictionaries(TEXT, st.integers(1, 9), max_size=2),
     named=st.lists(PATHS, max_size=2).map(tuple),
+    timeout=st.none() | st.just(1.5),
+    retries=st.integers(0, 1),
+    always=st.booleans(),
+    frozen=st.booleans(),
+    ttl=st.none() | st.sampled_from([0.0, 60.0]),
+    uncounted=st.lists(PATHS, max_size=2).map(tuple),
+    after=st.lists(TEXT, max_size=2).map(tuple),
+    priority=st.integers(-1, 1),
+    desc=TEXT,
+    uncounted_params=st.just(()) | st.just(("seed",)),
 )
 STAGES = st.builds(
     LoadedStage,
@@ -59,3 +69,11 @@ def test_what_an_out_shows_comes_back() -> None:
     (found,) = from_plain(json.loads(json.dumps(to_plain(Loaded(1, (stage,), {}))))).stages
 
     assert [(each.kind, each.plot) for each in found.spec.outs] == [("plot", out.plot)]
+
+
+def test_a_plain_stage_has_plain_data() -> None:
+    out = OutSpec(ArtifactPath("out.csv"))
+    plain = stage_to_plain(LoadedStage(StageSpec("s", "p", "", Location("p.py", 1), outs=(out,)), {}))
+
+    assert list(plain) == ["name", "pipeline", "base", "location", "deps", "outs", "code", "spans"]
+    assert plain["outs"] == [["out.csv", {"cache": True}]]

@@ -374,7 +374,7 @@ import sys
 from pivot_cli.main import main
 texts = []
 def count(frame, event, _):
-    if event == "call" and frame.f_code.co_name == "dumps" and "recording" in frame.f_back.f_code.co_filename:
+    if event == "call" and frame.f_code.co_name == "_stage" and "recording" in frame.f_code.co_filename:
         texts.append(frame)
 sys.setprofile(count)
 try:

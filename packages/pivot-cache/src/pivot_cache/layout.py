@@ -16,7 +16,7 @@
       projects/<name>                   -     the projects that share this cache
       kept/<time>-<digest>              -     what was replaced and nothing else names
       results/ab/cdef...                -     the parameters and metrics of runs
-      results/texts/ab/cdef...          -     lock files, and small outs for git, by the digest of their bytes
+      results/texts/ab/cdef...          -     lock files, small outs for git, and stages in groups, by digest
       gc.guard                          -     held while garbage is collected
     state.db/                           -     a directory of derived data: deleting it costs time, never truth
       statcache.sqlite                  -     digests of files whose stat signature still holds
@@ -36,6 +36,7 @@
       outlines/                         -     outlines of source files
       compiled/                         -     compiled code of source files: mode 0700, used only where it was made
       created/<address>.json            -     what the command of a shell stage was observed to create
+      last_result                       -     the ID of the result of the last run
       assigned.json                     -     environment variables that pipelines assign
       stages.json                       -     the stages of each pipeline, for completion
       threads.json                      -     the pipelines that start threads
@@ -287,6 +288,11 @@ class Layout(Value):
     def assigned_file(self) -> Path:
         """Environment variables that pipelines assign."""
         return self.database_dir / "assigned.json"
+
+    @property
+    def last_result_file(self) -> Path:
+        """The ID of the result of the last run."""
+        return self.database_dir / "last_result"
 
     @property
     def known_stages_file(self) -> Path:

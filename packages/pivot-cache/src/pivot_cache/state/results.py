@@ -1,10 +1,11 @@
 """Results: the parameters, metrics and outs of recorded runs of several stages, one small file per result.
 
-Texts that restoring a result needs, and that are no objects, are beside them: lock files, and small outs for git.
+Texts that results share are beside them: lock files, small outs for git, and the stages of large results in groups, so
+that a result of many stages costs what has changed in it.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,14 @@ from pivot_core.lock import Artifact
 from pivot_core.values import Value
 
 FORMAT = 1
-"""The version of the layout of a file."""
+"""The version of the layout of a file with all stages in it."""
+GROUPED_FORMAT = 2
+"""The version of the layout of a file that names groups of stages by digest."""
+
+_MOST_INSIDE = 32
+"""The number of stages above which they are stored in groups."""
+_GROUP = 16
+"""The mean number of stages in a group."""
 
 _TEXTS = "texts"
 _HOUR_NS = 3600 * 1_000_000_000
@@ -61,6 +69,7 @@ class Result(Value):
         time: The end of the runs in seconds since the epoch.
         seconds: Their duration; 0 if it is unknown.
         project: The name of the project if it shares its cache with others, else "".
+        groups: The digests of the groups in which its stages are stored, if they are.
     """
 
     stages: Mapping[str, RecordedStage]
@@ -68,6 +77,7 @@ class Result(Value):
     time: float = 0.0
     seconds: float = 0.0
     project: str = ""
+    groups: tuple[str, ...] = attrs.field(default=(), eq=False)
 
     @property
     def id(self) -> str:
@@ -90,6 +100,7 @@ class Results:
         """Use a directory, which the first `put` creates."""
         self.directory = directory
         self._texts = directory / _TEXTS
+        self._groups: dict[str, Mapping[str, RecordedStage]] = {}
 
     def put(self, result: Result) -> str:
         """Add a result, and return its ID; an equal older one gets the new time.
@@ -98,19 +109,21 @@ class Results:
             CacheError: It cannot be written.
         """
         name = result.id
-        atomic.write_bytes(sharded(self.directory, name), dumps(result))
+        groups = None
+        if len(result.stages) > _MOST_INSIDE:
+            groups = [self.put_text(_encoded(_plain_stages(group))) for group in _grouped(result.stages)]
+        atomic.write_bytes(sharded(self.directory, name), dumps(result, groups))
         return name
 
     def put_text(self, data: bytes) -> str:
-        """Store a text that results need, and return its digest.
+        """Store a text that results need, unless it is there undamaged, and return its digest.
 
         Raises:
             CacheError: It cannot be written.
         """
         digest = digest_bytes(data)
-        file = sharded(self._texts, digest)
-        if not file.exists():
-            atomic.write_bytes(file, data)
+        if digest not in self._groups and self.text(digest) is None:
+            atomic.write_bytes(sharded(self._texts, digest), data)
         return digest
 
     def text(self, digest: str) -> bytes | None:
@@ -143,7 +156,7 @@ class Results:
             CacheError: The ID is not a digest.
         """
         try:
-            return loads(name, read_regular(sharded(self.directory, name)))
+            return self._loads(name, read_regular(sharded(self.directory, name)))
         except (OSError, ValueError):
             return None
 
@@ -164,7 +177,8 @@ class Results:
             CacheError: One cannot be removed.
         """
         every = self.read().values()
-        needed = {stage.lock for result in every for stage in result.stages.values()}
+        needed = {digest for result in every for digest in result.groups}
+        needed |= {stage.lock for result in every for stage in result.stages.values()}
         needed |= {artifact.digest for result in every for artifact in result.artifacts()}
         before_ns = time.time_ns() - _HOUR_NS
         with as_cache_errors("remove texts from", self._texts):
@@ -184,37 +198,66 @@ class Results:
             file = sharded(self.directory, name)
             try:
                 with as_cache_errors("read", file):
-                    yield loads(name, read_regular(file))
+                    yield self._loads(name, read_regular(file))
             except ValueError:
                 continue
 
+    def _loads(self, name: str, data: bytes) -> Result:
+        return loads(name, data, self._group)
 
-def dumps(result: Result) -> bytes:
-    """The content of the file of a result."""
+    def _group(self, digest: str) -> Mapping[str, RecordedStage]:
+        """The stages in a group, which several results may have.
+
+        Raises:
+            ValueError: It is gone or damaged.
+        """
+        found = self._groups.get(digest)
+        if found is None:
+            data = self.text(digest)
+            if data is None:
+                raise ValueError("a group of its stages is gone")
+            found = self._groups[digest] = _stages(artifact_json.parse(data))
+        return found
+
+
+def _no_group(digest: str) -> Mapping[str, RecordedStage]:
+    raise ValueError(f"the group {digest} is not known")
+
+
+def dumps(result: Result, groups: Iterable[str] | None = None) -> bytes:
+    """The content of the file of a result; with the digests of groups, of one that names them."""
     plain = {
-        "format": FORMAT,
+        "format": FORMAT if groups is None else GROUPED_FORMAT,
         "algorithm": ALGORITHM,
         "project": result.project,
         "time": result.time,
         "seconds": result.seconds,
-        "stages": {address: _plain(stage) for address, stage in result.stages.items()},
+        "stages": _plain_stages(result.stages) if groups is None else list(groups),
         "metrics": dict(result.metrics),
     }
-    return f"{canonical_json(plain)}\n".encode()
+    return _encoded(plain)
 
 
-def loads(name: str, data: bytes) -> Result:
-    """The result in an untrusted text.
+def loads(name: str, data: bytes, group: Callable[[str], Mapping[str, RecordedStage]] = _no_group) -> Result:
+    """The result in an untrusted text; ``group`` returns the stages of one that it names.
 
     Raises:
         ValueError: The text is invalid, or that of another result.
     """
     try:
         top = artifact_json.fields(artifact_json.parse(data), "", _TOP)
-        if (top["format"], top["algorithm"]) != (FORMAT, ALGORITHM):
+        if top["algorithm"] != ALGORITHM or top["format"] not in (FORMAT, GROUPED_FORMAT):
             raise ValueError("it is of another format")
+        groups: tuple[str, ...] = ()
+        if top["format"] == GROUPED_FORMAT:
+            groups = tuple(
+                artifact_json.digest(each, "stages") for each in artifact_json.sequence(top["stages"], "stages")
+            )
+            stages = {address: stage for each in groups for address, stage in group(each).items()}
+        else:
+            stages = _stages(top["stages"])
         result = Result(
-            {address: _stage(value) for address, value in artifact_json.mapping(top["stages"], "stages").items()},
+            stages,
             {
                 artifact_json.path(path, "metrics"): value
                 for path, value in artifact_json.mapping(top["metrics"], "metrics").items()
@@ -222,12 +265,37 @@ def loads(name: str, data: bytes) -> Result:
             float(top["time"]),
             float(top["seconds"]),
             artifact_json.text(top["project"], "project"),
+            groups,
         )
         if result.id != name:
             raise ValueError("it is about something else")
     except (TypeError, RecursionError, artifact_json.FieldError) as error:
         raise ValueError(str(error)) from None
     return result
+
+
+def _grouped(stages: Mapping[str, RecordedStage]) -> Iterator[dict[str, RecordedStage]]:
+    """Stages in groups that stay the same where stages are added or removed elsewhere: addresses end them."""
+    group: dict[str, RecordedStage] = {}
+    for address, stage in sorted(stages.items()):
+        group[address] = stage
+        if int(digest_bytes(address.encode())[-4:], 16) % _GROUP == 0:
+            yield group
+            group = {}
+    if group:
+        yield group
+
+
+def _encoded(plain: Any) -> bytes:
+    return f"{canonical_json(plain)}\n".encode()
+
+
+def _plain_stages(stages: Mapping[str, RecordedStage]) -> dict[str, Any]:
+    return {address: _plain(stage) for address, stage in stages.items()}
+
+
+def _stages(value: object) -> dict[str, RecordedStage]:
+    return {address: _stage(each) for address, each in artifact_json.mapping(value, "stages").items()}
 
 
 def _plain(stage: RecordedStage) -> dict[str, Any]:

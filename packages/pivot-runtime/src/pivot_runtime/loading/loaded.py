@@ -3,7 +3,7 @@
 import os
 import pathlib
 from collections.abc import Container, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import attrs
 
@@ -21,6 +21,33 @@ from pivot_runtime.freshness.load_trace import LoadTrace
 if TYPE_CHECKING:
     from pivot_core.graph import Graph
     from pivot_fingerprint import Manifest
+
+
+_UNSET: Final[Mapping[str, Any]] = {
+    "mutex": [],
+    "resources": {},
+    "named": [],
+    "timeout": None,
+    "retries": 0,
+    "always": False,
+    "frozen": False,
+    "ttl": None,
+    "uncounted": [],
+    "after": [],
+    "priority": 0,
+    "desc": "",
+    "patterns": [],
+    "unresolved": [],
+    "libraries": {},
+    "via": {},
+    "params": {},
+    "uncounted_params": [],
+    "env": {},
+    "texts": {},
+    "steady": None,
+    "values": [],
+}
+"""The fields of a stage that most stages leave as they are here; then they are omitted from its data."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -167,7 +194,7 @@ def to_plain(loaded: Loaded) -> dict[str, Any]:
 
 def stage_to_plain(stage: LoadedStage) -> dict[str, Any]:
     """Return a stage as data for JSON, without the variables that the import has set, which all stages share."""
-    return {
+    plain = {
         "name": stage.spec.name,
         "pipeline": stage.spec.pipeline,
         "base": stage.spec.base,
@@ -199,6 +226,7 @@ def stage_to_plain(stage: LoadedStage) -> dict[str, Any]:
         "steady": stage.steady and stage.steady.to_plain(),
         "values": [value.to_plain() for value in stage.values],
     }
+    return {name: value for name, value in plain.items() if name not in _UNSET or value != _UNSET[name]}
 
 
 def from_plain(data: Mapping[str, Any]) -> Loaded:
@@ -241,7 +269,7 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
                 tuple(map(OutValue.from_plain, stage["values"])),
                 {name: value for name, value in stage["params"].items() if name in stage["uncounted_params"]},
             )
-            for stage in data["stages"]
+            for stage in ({**_UNSET, **given} for given in data["stages"])
         ),
         sources=data["sources"],
         trace=None if data["trace"] is None else LoadTrace.from_plain(data["trace"]),
@@ -255,11 +283,13 @@ def _dep(path: str, patterns: list[str]) -> ArtifactPath:
 
 
 def _out_to_plain(out: OutSpec) -> list[Any]:
-    facts = {**out.facts(), "temp": out.temp}
-    return [out.path, facts, out.kind, None if out.plot is None else out.plot.to_plain()]
+    facts = {**out.facts(), "temp": True} if out.temp else out.facts()
+    if out.plot is not None:
+        return [out.path, facts, out.kind, out.plot.to_plain()]
+    return [out.path, facts, out.kind] if out.kind else [out.path, facts]
 
 
-def _out(path: str, facts: Mapping[str, bool], kind: str, plot: Mapping[str, Any] | None) -> OutSpec:
+def _out(path: str, facts: Mapping[str, bool], kind: str = "", plot: Mapping[str, Any] | None = None) -> OutSpec:
     return OutSpec(
         ArtifactPath(path),
         cache=facts["cache"],
@@ -267,7 +297,7 @@ def _out(path: str, facts: Mapping[str, bool], kind: str, plot: Mapping[str, Any
         incremental=facts.get("incremental", False),
         kind=kind,
         plot=None if plot is None else PlotOptions.from_plain(plot),
-        temp=facts["temp"],
+        temp=facts.get("temp", False),
     )
 
 

@@ -1,11 +1,16 @@
 """Recording of results: the parameters, metrics and outs of stages whose runs are in locks."""
 
 import contextlib
+import pathlib
 import time
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
+from types import MappingProxyType
 
 import attrs
 
+from pivot_cache.errors import CacheError, LockFileError
+from pivot_cache.files import atomic
+from pivot_cache.files.safe_read import read_regular
 from pivot_cache.formats import lock_file
 from pivot_cache.layout import Layout
 from pivot_cache.state.results import RecordedStage, Result, Results
@@ -29,8 +34,7 @@ def result_of(
 
     Metrics count as far as their content is readable, and in the cache or the workspace.
     """
-    texts = {address: lock_file.dumps(lock).encode() for address, lock in locks.items()}
-    return _result(stores, locks, texts, metric_files, seconds)
+    return _result(stores, _recorded(stores, locks, _texts(locks)), metric_files, seconds)
 
 
 def record(
@@ -41,22 +45,48 @@ def record(
     Raises:
         CacheError: The cache cannot be written.
     """
-    if stores.layout.cache is not None and not identity.known(stores.layout):
-        identity.assign_name(stores.layout)
+    _assign_name(stores.layout)
+    texts = _texts(locks)
+    result = _result(stores, _recorded(stores, locks, texts), metric_files, seconds)
     results = Results(stores.layout.results_dir)
-    texts = {address: lock_file.dumps(lock).encode() for address, lock in locks.items()}
-    for address, lock in locks.items():
-        results.put_text(texts[address])
-        for out in lock.inputs.outs:
-            artifact = lock.outs[out.path]
-            if not (out.cache or artifact.tree) and artifact.size <= MOST_BYTES:
-                with contextlib.suppress(ContentError):  # it may be another file by now: then it cannot be restored
-                    results.put_text(_content(stores, out.path, artifact))
-    result = _result(stores, locks, texts, metric_files, seconds)
     before = None if seconds else results.get(result.id)
     if before is not None:
         result = attrs.evolve(result, seconds=before.seconds)
-    return results.put(result), result
+    return _put(stores, results, locks, texts, result), result
+
+
+def record_run(
+    stores: Stores, addresses: Iterable[str], metric_files: Container[ArtifactPath], *, seconds: float
+) -> None:
+    """Store the result of stages whose lock files are those of a run that has ended, as `record`.
+
+    A stage whose lock file is as in the result of the last run is taken from there.
+
+    Raises:
+        CacheError: The cache cannot be written.
+    """
+    _assign_name(stores.layout)
+    file, policy = stores.layout.last_result_file, stores.settings.library_versions.value
+    results = Results(stores.layout.results_dir)
+    last = _last(results, file, policy)
+    texts = {}
+    for address in addresses:
+        with contextlib.suppress(OSError):
+            texts[address] = read_regular(stores.layout.lock_path(address))
+    same = {
+        address: last.stages[address]
+        for address, text in texts.items()
+        if address in last.stages and last.stages[address].lock == digest_bytes(text)
+    }
+    locks = _parsed({address: text for address, text in texts.items() if address not in same})
+    if _written(locks, same) != _written({}, last.stages):  # then the deps that no stage writes may be others
+        locks |= _parsed({address: texts[address] for address in same})
+        same = {}
+    stages = same | _recorded(stores, locks, texts, same)
+    result = _result(stores, dict(sorted(stages.items())), metric_files, seconds, last)
+    name = _put(stores, results, locks, texts, result)
+    with contextlib.suppress(CacheError):
+        atomic.change_bytes(file, f"{name} {policy}\n".encode())
 
 
 def with_versions(stores: Stores, lock: StageLock) -> StageLock:
@@ -76,29 +106,94 @@ def project_name(layout: Layout) -> str:
     return "" if layout.cache is None else identity.known(layout)
 
 
-def _result(
+def _assign_name(layout: Layout) -> None:
+    """Give a project that shares its cache a name, which results have."""
+    if layout.cache is not None and not identity.known(layout):
+        identity.assign_name(layout)
+
+
+def _texts(locks: Mapping[str, StageLock]) -> dict[str, bytes]:
+    return {address: lock_file.dumps(lock).encode() for address, lock in locks.items()}
+
+
+def _parsed(texts: Mapping[str, bytes]) -> dict[str, StageLock]:
+    """The locks with these texts; those that are damaged are left out."""
+    locks = {}
+    for address, text in texts.items():
+        with contextlib.suppress(LockFileError):
+            locks[address] = lock_file.parse(text, address)
+    return locks
+
+
+def _last(results: Results, file: pathlib.Path, policy: str) -> Result:
+    """The result of the last run; an empty one if it is gone, or if other versions of libraries counted."""
+    with contextlib.suppress(OSError, ValueError, CacheError):
+        name, last_policy = read_regular(file).decode().split()
+        if last_policy == policy:
+            return results.get(name) or Result({})
+    return Result({})
+
+
+def _written(locks: Mapping[str, StageLock], recorded: Mapping[str, RecordedStage]) -> set[ArtifactPath]:
+    outs = (*(lock.outs for lock in locks.values()), *(stage.outs for stage in recorded.values()))
+    return {path for each in outs for path in each}
+
+
+def _recorded(
     stores: Stores,
     locks: Mapping[str, StageLock],
     texts: Mapping[str, bytes],
-    metric_files: Container[ArtifactPath],
-    seconds: float,
-) -> Result:
-    """The result of stages with these locks, of which the texts are known."""
-    written = {path for lock in locks.values() for path in lock.outs}
+    others: Mapping[str, RecordedStage] = MappingProxyType({}),
+) -> dict[str, RecordedStage]:
+    """The parts of stages in a result, which also has others."""
+    written = _written(locks, others)
     around = {name for path in written for name in parent_names(path)}
-    stages = {
+    return {
         address: _stage(with_versions(stores, lock), texts[address], written, around)
         for address, lock in sorted(locks.items())
     }
-    metrics = {}
-    for lock in locks.values():
-        for path, artifact in lock.outs.items():
-            if path in metric_files and not artifact.tree and artifact.size <= MOST_BYTES:
-                from pivot_runtime.comparing.values import parse  # lazy
 
-                with contextlib.suppress(ContentError):
-                    metrics[path] = parse(_content(stores, path, artifact), path)
+
+def _result(
+    stores: Stores,
+    stages: Mapping[str, RecordedStage],
+    metric_files: Container[ArtifactPath],
+    seconds: float,
+    last: Result | None = None,
+) -> Result:
+    """The result of these stages; metrics that are as in the last result are taken from there."""
+    metrics = {}
+    for address, stage in stages.items():
+        before = last.stages.get(address) if last is not None else None
+        for path, artifact in stage.outs.items():
+            if path not in metric_files or artifact.tree or artifact.size > MOST_BYTES:
+                continue
+            if last is not None and before is not None and path in last.metrics and before.outs.get(path) == artifact:
+                metrics[path] = last.metrics[path]
+                continue
+            from pivot_runtime.comparing.values import parse  # lazy
+
+            with contextlib.suppress(ContentError):
+                metrics[path] = parse(_content(stores, path, artifact), path)
     return Result(stages, metrics, round(time.time(), 3), round(seconds, 3), project_name(stores.layout))
+
+
+def _put(
+    stores: Stores, results: Results, locks: Mapping[str, StageLock], texts: Mapping[str, bytes], result: Result
+) -> str:
+    """Store a result, and what restoring these of its stages needs.
+
+    Raises:
+        CacheError: The cache cannot be written.
+    """
+    for address, lock in locks.items():
+        results.put_text(texts[address])
+        for out in lock.inputs.outs:
+            artifact = lock.outs[out.path]
+            if not (out.cache or artifact.tree) and artifact.size <= MOST_BYTES:
+                with contextlib.suppress(ContentError):  # it may be another file by now: then it cannot be restored
+                    results.put_text(_content(stores, out.path, artifact))
+    return results.put(result)
 
 
 def _stage(lock: StageLock, text: bytes, written: set[ArtifactPath], around: set[str]) -> RecordedStage:

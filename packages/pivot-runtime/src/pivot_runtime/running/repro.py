@@ -193,9 +193,7 @@ def _record(session: "Session", stages: "Mapping[str, StageSpec]", seconds: floa
     if is_worthwhile(stages.values(), (session.stages[address].params for address in stages)):
         from pivot_runtime.results import recording  # lazy
 
-        locks = {address: session.lock(address) for address in stages}
-        found = {address: lock for address, lock in locks.items() if lock is not None}
-        recording.record(session.stores, found, metric_paths(stages.values()), seconds=seconds)
+        recording.record_run(session.stores, stages, metric_paths(stages.values()), seconds=seconds)
 
 
 def _runner(options: RunOptions) -> "type[Runner]":
