@@ -116,6 +116,11 @@ def test_each_combination_runs_once_and_the_workspace_stays(prepared: Prepared) 
     assert f'File "{project.root}/pipeline.py"' in told.stderr
     assert told.stdout.endswith("s)\n")
     assert "Not done: 1 failed, 2 ran (" in told.stdout
+    (run,) = project.json("history", "--json")["runs"]
+    assert run["command"] == "pivot repro -p train.rate=0.1,0.2,9 -p 'train.layers=[1,2]' --compare -j 2"
+    assert run["state"] == "not done"
+    assert run["counts"] == {"failed": 1, "blocked": 1, "ran": 5, "restored": 2}
+    assert "train (train.rate=9, train.layers=[1,2])" in project.pivot("show").stdout
 
     again = project.pivot("repro", "-p", "train.rate=0.1,0.2", "-p", "train.layers=[1,2]", "--compare", "--jsonl")
     lines = [json.loads(line) for line in again.stdout.splitlines()]
@@ -228,9 +233,25 @@ def test_an_interrupted_sweep_goes_on_where_it_was(prepared: Prepared) -> None:
     with project.start(*sweep) as process:
         waited(process, log, "train 5")
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate()
+        table, told = process.communicate()
     assert process.returncode == 130, told
     assert "ran       train.rate=0.1" in told
+    assert "FAILED" not in told
+    assert "note: 1 of 2 combinations recorded: the same command goes on with the rest" in told
+    assert [line.split()[1:] for line in table.splitlines()] == [
+        ["train.rate", "test.accuracy", "STATE"],
+        ["0.1", "0.9", "ran"],
+    ]
+    run = project.json("show", "--json")
+    assert run["command"] == "pivot repro -p train.rate=0.1,5 --compare -j 1"
+    assert run["state"] == "interrupted"
+    assert [(each["name"], each["combination"], each["state"]) for each in run["stages"]] == [
+        ("prepare (train.rate=0.1)", "train.rate=0.1", "ran"),
+        ("train (train.rate=0.1)", "train.rate=0.1", "ran"),
+        ("evaluate (train.rate=0.1)", "train.rate=0.1", "ran"),
+        ("prepare (train.rate=5)", "train.rate=5", "restored"),
+        ("train (train.rate=5)", "train.rate=5", "interrupted"),
+    ]
     assert running(project) == []
     assert copies(project) == []
     noted()

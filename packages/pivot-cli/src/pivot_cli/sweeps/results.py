@@ -13,7 +13,6 @@ from pivot_runtime.sweeps import events
 from pivot_runtime.sweeps.apply import ApplyReport
 from pivot_runtime.sweeps.events import SweepCombination
 from pivot_runtime.sweeps.results import ResultRow, metrics_by_name, short_ids
-from pivot_runtime.sweeps.sweep import SweepResult
 
 _NONE = "No results are recorded: 'pivot repro' records those of pipelines with parameters or metrics.\n"
 
@@ -38,15 +37,15 @@ def _plan(combination: SweepCombination, names: Mapping[str, str]) -> str:
     return f"would run {list_names(running, 10)}" if running else "cached"
 
 
-def sweep_table(result: SweepResult) -> str:
-    """Return the table of a sweep: a row for each combination."""
-    shorts = short_ids({each.id for each in result.ended if each.id})
-    given = [_flat(each.combination.values) for each in result.ended]
-    found = [metrics_by_name(each.metrics) for each in result.ended]
+def sweep_table(ended: Sequence[events.CombinationEnded]) -> str:
+    """Return the table of a sweep: a row for each combination that has ended."""
+    shorts = short_ids({each.id for each in ended if each.id})
+    given = [_flat(each.combination.values) for each in ended]
+    found = [metrics_by_name(each.metrics) for each in ended]
     params, metrics = _names(given), _names(found)
     cells = [
         [shorts.get(each.id, "-"), *_cells(given[row], params), *_cells(found[row], metrics), each.state]
-        for row, each in enumerate(result.ended)
+        for row, each in enumerate(ended)
     ]
     right = _numeric(given, params, 1) | _numeric(found, metrics, 1 + len(params))
     return tables.text_table(("ID", *params, *metrics, "STATE"), cells, right)

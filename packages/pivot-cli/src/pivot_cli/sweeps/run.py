@@ -51,19 +51,36 @@ def run_sweep(
     """Run a sweep, print its events and its table; return the exit code."""
     stream = _json_lines(command, context.began) if verbosity.jsonl else None
     lines = _SweepLines(verbosity)
+    ended: list[events.CombinationEnded] = []
 
     def report(event: events.SweepEvent) -> None:
+        if isinstance(event, events.CombinationEnded):
+            ended.append(event)
         if stream is not None:
             stream.write(results.event_line(event, context.began))
         lines(event)
 
-    with signals.raise_on_termination():
-        result = sweep(context, params, targets, options, report)
+    try:
+        with signals.raise_on_termination():
+            result = sweep(context, params, targets, options, report)
+    except KeyboardInterrupt:
+        _print_finished(ended, lines.count, verbosity)
+        raise
     if stream is not None:
         stream.close()
     if verbosity.summary:
-        console.data(f"{results.sweep_table(result)}\n{_summary(result)}")
+        console.data(f"{results.sweep_table(result.ended)}\n{_summary(result)}")
     return 0 if result.complete else 1
+
+
+def _print_finished(ended: Sequence[events.CombinationEnded], count: int, verbosity: Verbosity) -> None:
+    """Print the table of the combinations that had ended before an interruption, and how to go on."""
+    finished = sorted((each for each in ended if each.id), key=lambda each: each.combination.number)
+    if finished and verbosity.summary:
+        console.data(results.sweep_table(finished))
+    if count:
+        done = f"{len(finished)} of {formats.counted(count, 'combination')}"
+        console.note(f"{done} recorded: the same command goes on with the rest")
 
 
 def _json_lines(command: str, began: float) -> "JsonLines":
@@ -81,6 +98,7 @@ class _SweepLines:
         self._names: Mapping[str, str] = {}
         self._width = 0
         self._shown: set[str] = set()
+        self.count = 0
 
     def __call__(self, event: events.SweepEvent) -> None:
         match event:
@@ -98,6 +116,7 @@ class _SweepLines:
 
     def _started(self, event: events.SweepStarted) -> None:
         self._names = event.names
+        self.count = len(event.combinations)
         self._width = max((len(results.label(each)) for each in event.combinations), default=0)
 
     def _stage(self, combination: SweepCombination, line: Mapping[str, Any]) -> None:
@@ -118,6 +137,8 @@ class _SweepLines:
             self._line("", combination, line.get("seconds"), detail)
 
     def _ended(self, event: events.CombinationEnded) -> None:
+        if event.state == "failed" and event.problem == events.INTERRUPTED:
+            return
         if event.state == "failed":
             self._line("FAILED", event.combination, event.seconds, event.problem)
             if event.hint:

@@ -158,6 +158,7 @@ def _stage(stage: PastStage) -> dict[str, Any]:
     return {
         "name": stage.name,
         "address": stage.address,
+        "combination": stage.combination or None,
         "state": stage.state,
         "began": stage.began,
         "seconds": stage.seconds,

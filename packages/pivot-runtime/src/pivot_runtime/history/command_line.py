@@ -32,6 +32,12 @@ def masked(words: Sequence[str], overrides: Iterable[str], stages: Iterable[Stag
     return f"pivot {shlex.join(_shown(word, hidden) for word in words)}".rstrip()
 
 
+def shown_values(overrides: Iterable[str], stages: Iterable[StageParams]) -> str:
+    """Return values of parameters as text, without those that are secret, or not known to be none."""
+    known = list(stages)
+    return ", ".join(text if _is_public(text, known) else f"{text.partition('=')[0]}={MASK}" for text in overrides)
+
+
 def _shown(word: str, hidden: Mapping[str, str]) -> str:
     """Return a word with a masked value; it is the last part of words such as ``-pSTAGE.NAME=VALUE``.
 

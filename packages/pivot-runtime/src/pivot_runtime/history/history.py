@@ -38,7 +38,7 @@ class PastStage(Value):
 
     Attributes:
         address: The stage.
-        name: The name that is shown.
+        name: The name that is shown, with the combination.
         state: Its state, one of `STATES`.
         began: The start of its work, in seconds after the run began.
         seconds: The duration; None if nothing had to be done, or it did not end.
@@ -47,6 +47,7 @@ class PastStage(Value):
         usage: The resources that it used, if known.
         problem: The problem, in one line.
         undeclared: Files that it used and does not declare.
+        combination: The parameters of its combination, if the run is a sweep; else empty.
     """
 
     address: str
@@ -59,6 +60,7 @@ class PastStage(Value):
     usage: ResourceUsage | None = None
     problem: str = ""
     undeclared: tuple[str, ...] = ()
+    combination: str = ""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -207,13 +209,18 @@ def _number(value: Any, most: float = _MOST_SECONDS) -> float:
     return number
 
 
+type _Key = tuple[int, str]
+"""A stage: the number of its combination, 0 if the run is no sweep, and its address."""
+
+
 class _Replay:
     def __init__(self) -> None:
         self._head: Mapping[str, Any] | None = None
         self._names: Mapping[str, str] = {}
-        self._started: dict[str, Mapping[str, Any]] = {}
-        self._ended: dict[str, PastStage] = {}
-        self._undeclared: dict[str, tuple[str, ...]] = {}
+        self._combinations: dict[int, str] = {}
+        self._started: dict[_Key, Mapping[str, Any]] = {}
+        self._ended: dict[_Key, PastStage] = {}
+        self._undeclared: dict[_Key, tuple[str, ...]] = {}
         self._phases: list[PastPhase] = []
         self._waiting: tuple[str, float] | None = None
         self._starting = ""
@@ -237,9 +244,9 @@ class _Replay:
                 self._names = line["names"]
             case "stage_started":
                 self._starting = line["address"]
-                self._started[line["address"]] = line
+                self._started[self._key(line)] = line
             case "stage_undeclared":
-                self._undeclared[line["address"]] = tuple(str(each["path"]) for each in line["found"])
+                self._undeclared[self._key(line)] = tuple(str(each["path"]) for each in line["found"])
             case "interrupted":
                 self._state = "interrupted"
             case "run_ended":
@@ -287,15 +294,15 @@ class _Replay:
         self._phases.append(PastPhase(kind, subject, _number(began), _number(seconds), parts))
 
     def _end(self, line: Mapping[str, Any], state: str) -> None:
-        address = line["address"]
-        started = self._started.pop(address, None)
+        key = self._key(line)
+        started = self._started.pop(key, None)
         seconds = line.get("seconds")
         at = _number(line["at"])
         began = self._start(started) if started is not None else at - _number(seconds or 0.0)
         why = started if started is not None else line
-        self._ended[address] = PastStage(
-            address,
-            self._names.get(address, address),
+        self._ended[key] = PastStage(
+            key[1],
+            self._name(key),
             state,
             began=max(0.0, began),
             seconds=None if seconds is None else _number(seconds),
@@ -305,8 +312,20 @@ class _Replay:
             if line.get("cpu") is None
             else ResourceUsage(_number(line["cpu"]), int(_number(line["memory"], _MOST_BYTES))),
             problem=self._wrong(line),
-            undeclared=self._undeclared.get(address, ()),
+            undeclared=self._undeclared.get(key, ()),
+            combination=self._combinations.get(key[0], ""),
         )
+
+    def _key(self, line: Mapping[str, Any]) -> _Key:
+        number = int(line.get("combination", 0))
+        if number:
+            self._combinations[number] = str(line["params"])
+        return number, line["address"]
+
+    def _name(self, key: _Key) -> str:
+        number, address = key
+        name = self._names.get(address, address)
+        return f"{name} ({self._combinations[number]})" if number in self._combinations else name
 
     def _start(self, started: Mapping[str, Any]) -> float:
         """When a stage's process began: after the import that it waited for."""
@@ -332,9 +351,14 @@ class _Replay:
         open_ = "running" if state == "running" else "interrupted"
         left = [
             PastStage(
-                address, self._names.get(address, address), open_, self._start(line), reasons=tuple(line["reasons"])
+                key[1],
+                self._name(key),
+                open_,
+                self._start(line),
+                reasons=tuple(line["reasons"]),
+                combination=self._combinations.get(key[0], ""),
             )
-            for address, line in self._started.items()
+            for key, line in self._started.items()
         ]
         return PastRun(
             number,

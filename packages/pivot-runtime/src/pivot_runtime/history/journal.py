@@ -10,7 +10,7 @@ import json
 import os
 import pathlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from pivot_cache.layout import Layout
@@ -36,6 +36,41 @@ def numbers(place: pathlib.Path) -> list[int]:
     return sorted(int(stem) for stem in stems if stem.isascii() and stem.isdigit())
 
 
+class JournalFile:
+    """The file of one run, which is being written; older runs than the last ones are removed."""
+
+    def __init__(self, layout: Layout, head: Mapping[str, Any]) -> None:
+        """Create the file, with the first line ``head`` and the number of the run."""
+        place = layout.history_dir
+        place.mkdir(parents=True, exist_ok=True)
+        known = numbers(place)
+        number = (known or [0])[-1]
+        fd = None
+        while fd is None:
+            number += 1
+            with contextlib.suppress(FileExistsError):  # another run has just begun
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+                fd = os.open(place / f"{number}.jsonl", flags, 0o666)
+        self._fd: int | None = fd
+        with contextlib.suppress(OSError):  # a reader holds it, or the file system has no locks
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.append({**head, "run": number})
+        for old in known:
+            if old <= number - KEPT:
+                (place / f"{old}.jsonl").unlink(missing_ok=True)
+
+    def append(self, *lines: Mapping[str, Any]) -> None:
+        """Append lines, unless the file is closed."""
+        if self._fd is not None:
+            os.write(self._fd, "".join([f"{_ENCODE(line)}\n" for line in lines]).encode())
+
+    def close(self) -> None:
+        """Close the file: the run has ended."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
 class Journal:
     """A reporter that records events and passes them on; a failure to record is not an error."""
 
@@ -51,7 +86,7 @@ class Journal:
         self._began = now if began is None else began
         self._time = time.time() - (now - self._began)
         self._waiting: list[tuple[events.Event, float]] | None = []
-        self._fd: int | None = None
+        self._file: JournalFile | None = None
         self._to_json: Callable[[events.Event, float], dict[str, Any]] | None = None
         self._learned: dict[str, dict[str, Any]] = {}
 
@@ -86,35 +121,15 @@ class Journal:
         if isinstance(event, events.RunEnded | events.RunStopped):
             if self._learned:
                 stage_stats.project_stats(self._layout).remember(self._learned)
-            if self._fd is not None:
-                os.close(self._fd)
-                self._fd = None
+            if self._file is not None:
+                self._file.close()
 
     def _open(self) -> None:
-        place = self._layout.history_dir
-        place.mkdir(parents=True, exist_ok=True)
-        known = numbers(place)
-        number = (known or [0])[-1]
-        while self._fd is None:
-            number += 1
-            with contextlib.suppress(FileExistsError):  # another run has just begun
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-                self._fd = os.open(place / f"{number}.jsonl", flags, 0o666)
-        with contextlib.suppress(OSError):  # a reader holds it, or the file system has no locks
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         from pivot_runtime.history import event_json  # lazy
 
         self._to_json = event_json.to_json
-        head = event_json.first_line(self._line(), time=self._time, pid=os.getpid())
-        self._append({**head, "run": number})
-        for old in known:
-            if old <= number - KEPT:
-                (place / f"{old}.jsonl").unlink(missing_ok=True)
+        self._file = JournalFile(self._layout, event_json.first_line(self._line(), time=self._time, pid=os.getpid()))
 
     def _write(self, *reported: tuple[events.Event, float]) -> None:
-        if self._to_json is not None:
-            self._append(*[self._to_json(event, at) for event, at in reported])
-
-    def _append(self, *lines: dict[str, Any]) -> None:
-        if self._fd is not None:
-            os.write(self._fd, "".join([f"{_ENCODE(line)}\n" for line in lines]).encode())
+        if self._to_json is not None and self._file is not None:
+            self._file.append(*[self._to_json(event, at) for event, at in reported])

@@ -19,6 +19,7 @@ from pivot_runtime.project.project import Project
 from pivot_runtime.running.repro import RunOptions, repro
 from pivot_runtime.running.turns import Turn
 from pivot_runtime.sweeps import copies
+from pivot_runtime.sweeps.events import INTERRUPTED
 
 if TYPE_CHECKING:
     from pivot_runtime.running.repro import RunResult
@@ -71,7 +72,7 @@ def main(coordinator: int, *, guard: bool) -> None:
         result = _run(order, line)
         ended["complete"] = result.complete
     except KeyboardInterrupt:
-        ended["problem"] = "interrupted"
+        ended["problem"] = INTERRUPTED
     except InputGoneError as error:
         ended["problem"] = f"{error} has been changed since the sweep began"
     except PivotError as error:

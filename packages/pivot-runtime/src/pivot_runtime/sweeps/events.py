@@ -1,11 +1,14 @@
 """Events of a sweep, for its reporter."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from pivot_core.values import Value
+
+INTERRUPTED: Final = "interrupted"
+"""The problem of a combination that the user has interrupted."""
 
 
 @attrs.frozen(eq=False, repr=False)

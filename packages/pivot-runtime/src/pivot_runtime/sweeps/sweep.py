@@ -21,6 +21,7 @@ from pivot_core.values import Value
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import StaleSnapshotError
 from pivot_runtime.evaluating.session import Session, open_session
+from pivot_runtime.history.command_line import masked, shown_values
 from pivot_runtime.loading.assembly import LoadOptions, load_pipelines
 from pivot_runtime.loading.host_client import above_target, begin_process
 from pivot_runtime.processes import wire
@@ -32,6 +33,7 @@ from pivot_runtime.sweeps.combination import Order
 from pivot_runtime.sweeps.events import SweepCombination, SweepReporter
 from pivot_runtime.sweeps.planning import PlannedCombination
 from pivot_runtime.sweeps.stage_turns import StageTurns, TurnRequest
+from pivot_runtime.sweeps.sweep_journal import SweepJournal
 
 RAN: Final = "ran"
 CACHED: Final = "cached"
@@ -108,20 +110,53 @@ def sweep(
         KeyboardInterrupt: The user interrupted; the results of combinations that have ended are recorded.
     """
     with _planned(context, params, targets, options) as (session, files, planned):
-        report(events.SweepStarted([each.shown for each in planned], session.graph.short_names()))
+        journal = _journal(session, params, planned, report)
         done = SweepResult()
-        running = [each for each in planned if each.shown.stages and not each.shown.blocked]
-        recorder = _Recorder(session, report, done)
-        for each in planned:
-            if each not in running:
-                recorder.settled(each)
-        if running:
-            with copies.open_base(session.stores, files) as base:
-                _Sweep(session, options, base, recorder).drive(running)
+        try:
+            _run(session, files, planned, options, _Recorder(session, journal, done))
+        except BaseException as error:
+            journal.stopped(error)
+            raise
         done.ended.sort(key=lambda each: each.combination.number)
         done.seconds = time.monotonic() - context.began
-        report(events.SweepEnded(done.seconds, done.complete))
+        journal(events.SweepEnded(done.seconds, done.complete))
         return done
+
+
+def _run(
+    session: Session,
+    files: Any,
+    planned: Sequence[PlannedCombination],
+    options: SweepOptions,
+    recorder: "_Recorder",
+) -> None:
+    recorder.report(events.SweepStarted([each.shown for each in planned], session.graph.short_names()))
+    running = [each for each in planned if each.shown.stages and not each.shown.blocked]
+    for each in planned:
+        if each not in running:
+            recorder.settled(each)
+    if running:
+        with copies.open_base(session.stores, files) as base:
+            _Sweep(session, options, base, recorder).drive(running)
+
+
+def _journal(
+    session: Session, params: Sequence[str], planned: Sequence[PlannedCombination], report: SweepReporter
+) -> SweepJournal:
+    stages = [
+        (each.stage.spec.pipeline, each.stage.spec.name, each.stage.params)
+        for one in planned[:1]
+        for each in one.evaluations.values()
+    ]
+
+    def command() -> str:
+        return masked(session.context.arguments, params, stages) if session.context.arguments else "pivot repro"
+
+    def values(number: int) -> str:
+        overrides = next(each.overrides for each in planned if each.shown.number == number)
+        return shown_values(overrides, stages)
+
+    return SweepJournal(session.project.layout, command, values, report, session.context.began)
 
 
 @contextlib.contextmanager
