@@ -51,7 +51,7 @@ def test_forget(make: Callable[[str], Project]) -> None:
     project = made(make)
     upper = (project.root / "upper.txt").stat().st_mtime_ns
     dry = project.json("forget", "-n", "--json", "upper.txt")
-    assert dry == {"dry_run": True, "forgotten": ["p.shout"], "runs": 1, "unrecorded": []}
+    assert dry == {"dry_run": True, "forgotten": ["p.shout"], "runs": 1, "shared_runs": 0, "unrecorded": []}
     assert "up to date" in project.pivot("repro").stdout
 
     assert project.pivot("forget", "shout").stdout == "Forgot p.shout\nForgot 1 run of it\n"
@@ -67,6 +67,35 @@ def test_forget(make: Callable[[str], Project]) -> None:
     assert "'pivot untrack'" not in project.pivot("forget", "nobody", code=2).stderr
     project.pivot("track", "data/in.txt")
     assert "data/in.txt is tracked data" in project.pivot("forget", "data/in.txt", code=2).stderr
+
+
+def test_forget_leaves_the_runs_of_other_projects(make: Callable[[str], Project]) -> None:
+    """Two projects share a cache: a run that only one of them has made is forgotten, and no other."""
+    mine = make(PIPELINE)
+    mine.write("data/in.txt", "abc")
+    mine.write(".pivot/config.yaml", "cache.dir: ../shared\n")
+    theirs = Project(mine.root.parent / "theirs")
+    shutil.copytree(mine.root, theirs.root)
+    for text in ("their own", "both"):
+        theirs.write("data/in.txt", text)
+        theirs.pivot("repro")
+    for text in ("both", "my owner"):
+        mine.write("data/in.txt", text)
+        mine.pivot("repro")
+    assert mine.json("forget", "-n", "last", "--json")["shared_runs"] == 2
+    done = mine.pivot("forget", "last")
+    assert done.stdout == "Forgot p.last\nForgot 1 run of it\n"
+    assert "note: 2 runs of it stay recorded, since other projects use the cache" in done.stderr
+    assert "ran       last" in mine.pivot("repro").stderr
+    for text in ("their own", "both"):
+        theirs.write("data/in.txt", text)
+        assert "ran       last" not in theirs.pivot("repro").stderr
+    (theirs.root / ".pivot").rename(theirs.root / "hidden")
+    mine.pivot("forget", "last")
+    assert mine.json("forget", "-n", "last", "--json")["runs"] == 0
+    shutil.rmtree(theirs.root)
+    mine.pivot("repro")
+    assert mine.pivot("forget", "last").stdout == "Forgot p.last\nForgot 3 runs of it\n"
 
 
 def test_ignored_and_untracked_files(make: Callable[[str], Project]) -> None:

@@ -26,7 +26,8 @@ def command(stages: tuple[str, ...], *, dry_run: bool, as_json: bool) -> int:
     """Remove the records of stages, so that they count as never run.
 
     The command removes their lock files, and the records of their runs in the cache, so that the next 'pivot repro'
-    runs them again and restores nothing. Their outs stay in the workspace. Git brings the lock files back.
+    runs them again and restores nothing. Their outs stay in the workspace. Git brings the lock files back. In a cache
+    that several projects share, records of runs that another project may need stay.
     """
     done = forget(command_context(), stages, dry_run=dry_run, report=RunLines())
     if as_json:
@@ -34,6 +35,7 @@ def command(stages: tuple[str, ...], *, dry_run: bool, as_json: bool) -> int:
             "dry_run": dry_run,
             "forgotten": list(done.addresses),
             "runs": done.runs,
+            "shared_runs": done.shared,
             "unrecorded": list(done.unrecorded),
         }
         console.data(json.dumps(found, indent=2))
@@ -43,6 +45,11 @@ def command(stages: tuple[str, ...], *, dry_run: bool, as_json: bool) -> int:
         console.line(f"{verb} {address}")
     if done.runs:
         console.data(f"{verb} {formats.counted(done.runs, 'run')} of {'it' if len(done.addresses) == 1 else 'them'}")
+    if done.shared:
+        console.note(
+            f"{formats.counted(done.shared, 'run')} of {'it' if len(done.addresses) == 1 else 'them'} "
+            "stay recorded, since other projects use the cache: 'pivot repro --force' runs a stage all the same"
+        )
     for address in done.unrecorded:
         console.note(f"nothing is recorded of {address}")
     return 0

@@ -1,5 +1,6 @@
 """The roots of garbage collection: all artifacts that lock and `.pvt` files name, in the workspace and in git."""
 
+import contextlib
 import os
 import pathlib
 import stat
@@ -10,7 +11,7 @@ from pivot_cache.files import safe_read
 from pivot_cache.formats import lock_file, pvt
 from pivot_cache.layout import LOCK_SUFFIX, Layout, stage_addresses
 from pivot_core.files.paths import RESERVED_DIRS
-from pivot_core.lock import Artifact
+from pivot_core.lock import Artifact, StageLock
 from pivot_runtime.git import calls, submodules
 from pivot_runtime.git.refs import Repository
 
@@ -49,6 +50,19 @@ def gather(projects: Iterable[pathlib.Path], doubt: Doubt = refuse) -> set[Artif
             except LockFileError as error:
                 doubt(error)
     return found
+
+
+def locks(root: pathlib.Path) -> Iterator[StageLock]:
+    """Every lock of a project, in the workspace and in git; invalid lock files are skipped.
+
+    Raises:
+        GitError: Git failed.
+        CacheError: A file or a directory cannot be read.
+    """
+    for name, data in _files(root, refuse):
+        if name.endswith(LOCK_SUFFIX):
+            with contextlib.suppress(LockFileError):
+                yield lock_file.parse(data, name)
 
 
 def named(name: str, data: bytes) -> Iterator[Artifact]:

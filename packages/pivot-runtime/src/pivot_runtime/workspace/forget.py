@@ -1,6 +1,6 @@
 """`pivot forget`: removes the records of stages, so that they count as never run; their outs stay."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import attrs
 
@@ -8,6 +8,7 @@ from pivot_cache.errors import as_cache_errors
 from pivot_cache.layout import stage_addresses
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph
+from pivot_core.lock import RunRecord
 from pivot_core.spec import Location, StageSpec
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files, records
@@ -19,6 +20,7 @@ from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.loading import stage_index
 from pivot_runtime.project.guard import guarded
 from pivot_runtime.project.targets import named
+from pivot_runtime.workspace import run_owners
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -29,11 +31,13 @@ class Forgotten(Value):
         addresses: The stages, sorted.
         runs: How many records of runs were removed with them.
         unrecorded: The named stages that had no record.
+        shared: How many records of runs stay, since other projects that use the cache may need them.
     """
 
     addresses: tuple[str, ...]
     runs: int
     unrecorded: tuple[str, ...] = ()
+    shared: int = 0
 
 
 def forget(
@@ -41,7 +45,8 @@ def forget(
 ) -> Forgotten:
     """Remove the lock files of stages, and all records of runs that wrote one of their outs.
 
-    Nothing in the workspace changes, and no object is removed.
+    Nothing in the workspace changes, and no object is removed. Records of runs that another project which uses the same
+    cache may need stay.
 
     Args:
         context: The context of the command.
@@ -72,24 +77,28 @@ def _forget(context: CommandContext, stores: Stores, targets: list[str], *, dry_
         if lock is not None:
             outs |= lock.outs.keys()
             keys.add(lock.inputs.key())
-    keys |= set(_runs_of(stores, outs))
-    known = [key for key in sorted(keys) if stores.runs.file(key).exists()]
+    found = _runs_of(stores, outs, keys)
+    own = sorted(run_owners.own_keys(stores, found)) if found else []
     if not dry_run:
-        for key in known:  # before the lock files, so that a command that is killed here can be repeated
+        for key in own:  # before the lock files, so that a command that is killed here can be repeated
             stores.runs.forget(key)
         for address in sorted(wanted & recorded):
             file = layout.lock_file(address)
             with as_cache_errors("remove", file):
                 file.unlink(missing_ok=True)
-    return Forgotten(tuple(sorted(wanted & recorded)), len(known), tuple(sorted(wanted - recorded)))
+    return Forgotten(tuple(sorted(wanted & recorded)), len(own), tuple(sorted(wanted - recorded)), len(found) - len(own))
 
 
-def _runs_of(stores: Stores, outs: set[ArtifactPath]) -> Iterator[str]:
-    """The keys of the runs that wrote one of these outs."""
-    if outs:
-        for key, _ in stores.runs.written():
-            if any(not outs.isdisjoint(record.outs) for record in stores.runs.get(key)):
-                yield key
+def _runs_of(stores: Stores, outs: set[ArtifactPath], keys: set[str]) -> dict[str, tuple[RunRecord, ...]]:
+    """The records with these keys, and those of runs that wrote one of these outs, by key."""
+    if not outs:
+        return {}
+    known = {key: stores.runs.get(key) for key, _ in stores.runs.written()}
+    return {
+        key: records
+        for key, records in known.items()
+        if key in keys or any(not outs.isdisjoint(record.outs) for record in records)
+    }
 
 
 def _selected(context: CommandContext, targets: Iterable[str], recorded: frozenset[str]) -> frozenset[str]:
