@@ -1,12 +1,15 @@
 """`forget`, `clean`, `mv`, `check-ignore` and `list --untracked` through the executable."""
 
+import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from unittest import mock
 
 from harness import PIVOT, Project, environment
 
+from pivot_cache.files import syscalls
 from pivot_core.files.paths import ArtifactPath
 from pivot_runtime.context import CommandContext
 from pivot_runtime.workspace import clean
@@ -227,6 +230,57 @@ def test_clean_looks_again_before_it_removes(make: Callable[[str], Project]) -> 
     assert sorted(done.kept) == ["metric.json", "parts", "upper.txt"]
     assert (project.read("parts/2.txt"), project.read("upper.txt")) == ("mine", "mine")
     assert not (project.root / "last.txt").exists()
+
+
+@contextlib.contextmanager
+def edited_before(operation: str, edit: Callable[[], object]) -> Iterator[None]:
+    """Edit once, when a command has read, decided and begun to write."""
+    todo = [edit]
+
+    def before(name: str, *_: object) -> None:
+        if name == operation and todo:
+            todo.pop()()
+
+    with mock.patch.object(syscalls, "before", before):
+        yield
+    assert not todo
+
+
+def test_edits_while_a_command_writes_survive(make: Callable[[str], Project]) -> None:
+    """Between the look at a file and its end, a user may save it."""
+    project = made(make)
+    (parts, last) = (project.root / "parts", project.root / "last.txt")
+
+    def tried(operation: str, name: str, *command: str, code: int = 1) -> str:
+        with edited_before(operation, lambda: project.write(name, "mine")):
+            said = project.inside(*command, code=code)
+        assert project.read(name) == "mine"
+        return said
+
+    last.write_text("old")
+    parts.joinpath("2.txt").write_text("old")
+    said = tried("create", "last.txt", "checkout", "--force", "last.txt")
+    assert "last.txt was changed meanwhile, and was left as it is\n" in said
+    assert "hint: repeat the command" in said
+    tried("create", "parts/2.txt", "checkout", "--force", "parts")
+    tried("create", "parts/a/new.txt", "checkout", "--force", "parts")
+    project.pivot("checkout", "--force")
+    last.unlink()
+    tried("create", "last.txt", "checkout", "last.txt")
+    project.pivot("checkout", "--force")
+    tried("link", "last.txt", "checkout", "--relink", "--checkout-mode", "hardlink", "last.txt")
+    tried("link", "parts/a/1.txt", "checkout", "--relink", "--checkout-mode", "hardlink", "parts")
+    project.pivot("checkout", "--force", "--relink", "--checkout-mode", "hardlink")
+    for mode in ("copy", "hardlink", "symlink", "copy"):
+        assert "changed" not in project.inside("checkout", "--relink", "--checkout-mode", mode)
+
+    said = tried("unlink", "parts/a/1.txt", "clean", "--yes", "parts", code=0)
+    assert f"note: parts stays: {parts}/a/1.txt was changed meanwhile, and was left as it is\n" in said
+    assert os.listdir(parts) == ["a"]
+
+    kept = project.pivot("checkout", "--force", "parts")
+    assert "checkout --kept" in kept.stderr
+    tried("create", "parts/2.txt", "checkout", "--force", "--kept", "parts")
 
 
 def test_what_clean_does_not_follow(make: Callable[[str], Project]) -> None:

@@ -46,6 +46,20 @@ class ArtifactError(CacheError):
         return f"{self.path}: {self.problem}"
 
 
+class ChangedError(CacheError):
+    """A file was edited after the command looked at it; it was left as it is.
+
+    Attributes:
+        path: The file.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} was changed meanwhile, and was left as it is", hint="repeat the command")
+        self.path = path
+
+
 class LockFileError(CacheError):
     """A lock file has invalid content.
 

@@ -8,7 +8,9 @@ import attrs
 
 from pivot_cache.errors import CacheError, MissingObjectError, as_cache_errors
 from pivot_cache.files.atomic import sweep_once
+from pivot_cache.files.replace_check import unchecked
 from pivot_cache.layout import Layout
+from pivot_cache.objects.materialize import Check
 from pivot_cache.objects.store import CheckoutMode, ObjectStore
 from pivot_cache.state.stat_cache import StatCache
 from pivot_core.files.paths import RESERVED_DIRS, ArtifactPath
@@ -80,6 +82,7 @@ def apply(  # noqa: PLR0913 - where and how, each by itself
     files: StatCache | None = None,
     progress: Callable[[int], None] | None = None,
     follow: Callable[[Path], bool] | None = None,
+    check: Check = unchecked,
 ) -> int:
     """Write the files of a plan, each atomically; can be repeated after any failure.
 
@@ -95,6 +98,7 @@ def apply(  # noqa: PLR0913 - where and how, each by itself
         files: The record of unchanged files; without it, existing directories are hashed.
         progress: Called with the size of each artifact after it is restored.
         follow: Whether to keep the symbolic link at a path and write to its target; by default, no link is followed.
+        check: Called directly before something at a path is replaced or removed; its errors prevent that.
 
     Returns:
         The number of files written.
@@ -119,9 +123,10 @@ def apply(  # noqa: PLR0913 - where and how, each by itself
             target = Path(os.path.realpath(target))
         obstacle = blocking_file(layout, path)
         if obstacle is not None:
+            check(obstacle)
             with as_cache_errors("replace", obstacle):
                 obstacle.unlink()
-        written += store.restore(artifact, target, mode, known=known, over_directory=path in plan.replace)
+        written += store.restore(artifact, target, mode, known=known, over_directory=path in plan.replace, check=check)
         if progress is not None:
             progress(artifact.size)
     return written

@@ -59,7 +59,11 @@ def is_copied(artifact: Artifact, mode: CheckoutMode) -> bool:
     return mode is CheckoutMode.COPY or artifact.executable or not artifact.size
 
 
-def write_copy(objects: ObjectFiles, artifact: Artifact, target: Path) -> None:
+type Check = Callable[[Path], object]
+"""Called directly before something at a path is replaced or removed; raises an error to prevent that."""
+
+
+def write_copy(objects: ObjectFiles, artifact: Artifact, target: Path, check: Check) -> None:
     """Create or replace a file by a verified copy, without a directory for it alone.
 
     Raises:
@@ -70,6 +74,7 @@ def write_copy(objects: ObjectFiles, artifact: Artifact, target: Path) -> None:
     copy, temp = atomic.create_temporary(target.parent, _mode(artifact))
     try:
         _copy(objects, artifact, copy)
+        check(target)
         syscalls.rename(temp, target)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -130,7 +135,7 @@ type Fill = Callable[[Artifact, str, Path], None]
 """Creates a new file with this content; errors use the given path."""
 
 
-def build(tree: Tree, place: Path, target: Path, fill: Fill) -> int:
+def build(tree: Tree, place: Path, target: Path, fill: Fill, check: Check) -> int:
     """Create the directory ``target``, which does not exist, below ``place``, and move it into place.
 
     Returns:
@@ -145,6 +150,7 @@ def build(tree: Tree, place: Path, target: Path, fill: Fill) -> int:
             fill(file, f"{new}/{path}", target / path)
         except FileExistsError:
             raise _clash(target / path) from None
+    check(target)
     if os.path.lexists(target):  # a file or a symlink: a directory cannot be renamed over it
         syscalls.rename(target, place / "old")
     try:
@@ -156,7 +162,7 @@ def build(tree: Tree, place: Path, target: Path, fill: Fill) -> int:
     return len(tree.files)
 
 
-def update(tree: Tree, found: Mapping[str, Artifact], place: Path, target: Path, fill: Fill) -> int:
+def update(tree: Tree, found: Mapping[str, Artifact], place: Path, target: Path, fill: Fill, check: Check) -> int:
     """Make the directory ``target`` match ``tree``; matching files are not touched.
 
     Everything new is first created below ``place``, so that a missing or corrupt object changes nothing. Then
@@ -168,6 +174,7 @@ def update(tree: Tree, found: Mapping[str, Artifact], place: Path, target: Path,
         place: An empty directory on the same file system.
         target: The directory.
         fill: Creates a file.
+        check: Called with each file before it is replaced or removed.
 
     Returns:
         The number of files written.
@@ -178,7 +185,7 @@ def update(tree: Tree, found: Mapping[str, Artifact], place: Path, target: Path,
             new[path] = f"{place}/{len(new)}"
             fill(file, new[path], target / path)
     directories = tree.directories()
-    _remove_foreign(target, tree, frozenset(directories))
+    _remove_foreign(target, tree, frozenset(directories), check)
     files, present = map(set, _listing(target))
     for directory in directories:
         if directory not in present:
@@ -186,6 +193,7 @@ def update(tree: Tree, found: Mapping[str, Artifact], place: Path, target: Path,
     for path, made in new.items():
         if path not in files and os.path.lexists(target / path):
             raise _clash(target / path)
+        check(target / path)
         _swap_in(made, target / path)
     return len(new)
 
@@ -205,10 +213,11 @@ def _swap_in(made: str, target: Path) -> None:
             syscalls.rename(temp, target)
 
 
-def _remove_foreign(target: Path, tree: Tree, directories: frozenset[str]) -> None:
+def _remove_foreign(target: Path, tree: Tree, directories: frozenset[str], check: Check) -> None:
     files, found = _listing(target)
     for path in files:
         if path not in tree.files:
+            check(target / path)
             syscalls.unlink(target / path)
     for path in reversed(found):  # the contents of a directory before it
         if path not in directories:

@@ -8,7 +8,8 @@ from pathlib import Path
 from pivot_cache.errors import as_cache_errors
 from pivot_cache.files.atomic import sweep_once
 from pivot_cache.files.link_modes import CheckoutMode
-from pivot_cache.objects.materialize import is_copied
+from pivot_cache.files.replace_check import unchecked
+from pivot_cache.objects.materialize import Check, is_copied
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.state.scan import leads_to_object
 from pivot_core.lock import Artifact
@@ -37,8 +38,12 @@ def differently_created(
     }
 
 
-def relink(artifact: Artifact, target: Path, store: ObjectStore, mode: CheckoutMode) -> int:
+def relink(
+    artifact: Artifact, target: Path, store: ObjectStore, mode: CheckoutMode, *, check: Check = unchecked
+) -> int:
     """Create those files of an artifact again, each atomically, that were not created in this way.
+
+    ``check`` is called directly before each file is replaced; its errors prevent that.
 
     Returns:
         The number of files that were replaced.
@@ -54,7 +59,7 @@ def relink(artifact: Artifact, target: Path, store: ObjectStore, mode: CheckoutM
         for directory in {path.parent for path in found}:
             sweep_once(directory)
     for path, file in found.items():
-        store.restore(file, path, mode)
+        store.restore(file, path, mode, check=check)
     return len(found)
 
 

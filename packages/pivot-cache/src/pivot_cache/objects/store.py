@@ -24,9 +24,10 @@ from pivot_cache.files import syscalls
 from pivot_cache.files.atomic import staging
 from pivot_cache.files.hashing import Hashed, hash_descriptor, open_artifact
 from pivot_cache.files.link_modes import CheckoutMode
+from pivot_cache.files.replace_check import unchecked
 from pivot_cache.files.shards import entries
 from pivot_cache.formats.tree import Tree
-from pivot_cache.objects.materialize import build, is_copied, materialize, update, write_copy
+from pivot_cache.objects.materialize import Check, build, is_copied, materialize, update, write_copy
 from pivot_cache.objects.object_files import VERIFIED_NS, Digests, ObjectFiles
 from pivot_cache.state.scan import hash_tree
 from pivot_core.files.digest import digest_bytes
@@ -278,6 +279,7 @@ class ObjectStore:
         *,
         known: Callable[[Path], Tree] | None = None,
         over_directory: bool = False,
+        check: Check = unchecked,
     ) -> int:
         """Restore this content to ``target``: verified first, then moved into place.
 
@@ -292,6 +294,7 @@ class ObjectStore:
             known: The known contents of an existing directory; by default, all its files are hashed.
             over_directory: Whether a directory at ``target`` may be replaced by a file; its contents must be stored
                 elsewhere.
+            check: Called directly before something at a path is replaced or removed; its errors prevent that.
 
         Returns:
             The number of files written.
@@ -314,11 +317,12 @@ class ObjectStore:
 
         if tree is None and not there and is_copied(artifact, mode):
             with as_cache_errors("restore", target):
-                write_copy(self._objects, artifact, target)
+                write_copy(self._objects, artifact, target, check)
             return 1
         with as_cache_errors("restore", target), staging(target.parent) as place:
             if tree is None:
                 materialize(self._objects, artifact, place / "new", target, mode)
+                check(target)
                 if there:
                     syscalls.rename(target, place / "old")
                 try:
@@ -330,8 +334,8 @@ class ObjectStore:
                 return 1
             make = functools.partial(materialize, self._objects, mode=mode)
             if there:
-                return update(tree, _found(target, known), place, target, make)
-            return build(tree, place, target, make)
+                return update(tree, _found(target, known), place, target, make, check)
+            return build(tree, place, target, make, check)
 
     def quarantine(self, digest: str, seen: os.stat_result) -> Path | None:
         """Move an object that was found damaged to the quarantine, unless it no longer has the status ``seen``.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 import attrs
 
 from pivot_cache.errors import CacheError, CorruptObjectError, MissingObjectError
+from pivot_cache.files.replace_check import ReplaceCheck
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects import checkout, relink
 from pivot_cache.objects.store import CheckoutMode
@@ -182,17 +183,19 @@ class _Checkout:
         return same if same and self._folds(self._stores.layout.root) else {}
 
     def _one(self, path: ArtifactPath, artifact: Artifact) -> None:
-        found = self._stores.look(path)
-        plan = checkout.compare({path: artifact}, {path: found})
-        if path in plan.keep:
+        check, found = ReplaceCheck(), self._stores.look(path)
+        if found == artifact:
             return
+        check.look(self._stores.layout.artifact(path))
+        found = self._stores.look(path)  # once more: from now on, an edit is noticed
+        plan = checkout.compare({path: artifact}, {path: found})
         if found is not None and self._options.only_missing:
             plan = self._inside(path, artifact, found)
             if not plan.create:
                 return
         checkout.check_place(self._stores.layout, path)
         self._check_links(path, artifact, found)
-        if found is None and not self._make_way(path, artifact):
+        if found is None and not self._make_way(path, artifact, check):
             return
         alone = () if found is None or self._options.only_missing else self._nowhere_else(path, artifact, found)
         if alone:
@@ -202,7 +205,7 @@ class _Checkout:
             self._keep(path, artifact)
         elif found is not None and self._is_arranged(path, artifact, found):
             self._keep(path, artifact)
-        self._apply(path, plan)
+        self._apply(path, plan, check)
 
     def _relink(self, path: ArtifactPath, artifact: Artifact) -> None:
         """Create files again that were not created in the requested way, or count them."""
@@ -212,7 +215,10 @@ class _Checkout:
             return
         if self._options.relink and not self._options.dry_run:
             checkout.check_place(self._stores.layout, path)
-            self._done.relinked += relink.relink(artifact, file, store, self._mode)
+            check = ReplaceCheck()
+            check.look(file)
+            if self._stores.look(path) == artifact:  # otherwise it has just been edited
+                self._done.relinked += relink.relink(artifact, file, store, self._mode, check=check)
             return
         count = len(relink.differently_created(artifact, file, store, self._mode))
         if self._options.relink:
@@ -252,12 +258,13 @@ class _Checkout:
             by = "pivot checkout --force" if self._options.force else "pivot checkout"
             self._done.kept[path] = kept.keep(self._stores, path, by).digest
 
-    def _make_way(self, path: ArtifactPath, artifact: Artifact) -> bool:
+    def _make_way(self, path: ArtifactPath, artifact: Artifact, check: ReplaceCheck) -> bool:
         """Whether no user file is in the place of a parent directory of a path; the file may be saved first."""
         file = checkout.blocking_file(self._stores.layout, path)
         if file is None:
             return True
         around = ArtifactPath(file.relative_to(self._stores.layout.root).as_posix())
+        check.look(file)
         there = self._stores.look(around)
         if there is None or not kept.is_elsewhere(self._stores, around, there):
             if there is None or not self._options.force:
@@ -266,7 +273,7 @@ class _Checkout:
             self._keep(around, artifact)
         return True
 
-    def _apply(self, path: ArtifactPath, plan: checkout.CheckoutPlan) -> None:
+    def _apply(self, path: ArtifactPath, plan: checkout.CheckoutPlan, check: ReplaceCheck) -> None:
         stores = self._stores
         if self._options.dry_run:
             self._done.files += self._count(plan, certain=path in self._options.coming)
@@ -278,6 +285,7 @@ class _Checkout:
                 self._mode,
                 files=stores.files,
                 follow=is_user_link if path in self._tracked else None,
+                check=check,
             )
         self._done.paths.append(path)
 

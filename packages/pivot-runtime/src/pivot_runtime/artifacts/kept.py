@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 import attrs
 
 from pivot_cache.errors import CacheError, CorruptObjectError, LockFileError, MissingObjectError, TreeError
+from pivot_cache.files.replace_check import ReplaceCheck
 from pivot_cache.layout import Layout
 from pivot_cache.objects import checkout
 from pivot_cache.objects.kept import KeptContent, KeptFiles
@@ -279,18 +280,24 @@ def restore_kept(
         found = _named(name, project, _ours(stores))
         path = found.path if to is None else _path(to, project)
         checkout.check_place(stores.layout, path)
+        check = ReplaceCheck()
+        check.look(stores.layout.artifact(path))
         there = stores.look(path)
         if there == found.artifact:
             return KeptRestored(found, path, 0)
-        _make_way(stores, path, project, force=force, by=command)
+        _make_way(stores, path, project, check, force=force, by=command)
         plan = checkout.compare({path: found.artifact}, {path: there})
-        files = checkout.apply(plan, stores.store, stores.layout, files=stores.files)
+        files = checkout.apply(plan, stores.store, stores.layout, files=stores.files, check=check)
         return KeptRestored(found, path, files)
 
 
-def _make_way(stores: Stores, path: ArtifactPath, project: Project, *, force: bool, by: str) -> None:
+def _make_way(
+    stores: Stores, path: ArtifactPath, project: Project, check: ReplaceCheck, *, force: bool, by: str
+) -> None:
     blocking = checkout.blocking_file(stores.layout, path)
     around = path if blocking is None else ArtifactPath(blocking.relative_to(stores.layout.root).as_posix())
+    if blocking is not None:
+        check.look(blocking)
     there = stores.look(around)
     if there is None:
         return

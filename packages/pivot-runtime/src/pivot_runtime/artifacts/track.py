@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 import attrs
 
 from pivot_cache.errors import ArtifactError, CacheError, LockFileError, as_cache_errors
+from pivot_cache.files.replace_check import ReplaceCheck
 from pivot_cache.formats import pvt, tree
 from pivot_cache.objects import checkout
 from pivot_cache.state.scan import Scan, scan
@@ -111,6 +112,8 @@ def track_copy(
             raise TargetError(f"{source} contains the place of its copy", hint="name the data in it")
         checkout.check_place(stores.layout, path)
         artifact = _take_in(origin, stores)
+        check = ReplaceCheck()
+        check.look(data)
         before = stores.look(path)
         if before is not None and before != artifact and kept.is_lost(stores, path, before):
             if not force:
@@ -127,7 +130,8 @@ def track_copy(
         if checkout.blocking_file(stores.layout, path) is not None:
             raise TargetError(f"a file is in the place of a directory of {path}", hint="move it away")
         plan = checkout.compare({path: artifact}, {path: before})
-        checkout.apply(plan, stores.store, stores.layout, stores.settings.checkout_mode, files=stores.files)
+        mode = stores.settings.checkout_mode
+        checkout.apply(plan, stores.store, stores.layout, mode, files=stores.files, check=check)
         done = _record(path, artifact, known.by_path.get(path), project, stores)
         lock_files.report_ignored(context, [f"{path}{pvt.SUFFIX}"])
         return done

@@ -3,6 +3,7 @@
 import attrs
 
 from pivot_cache.errors import as_cache_errors
+from pivot_cache.files.replace_check import ReplaceCheck
 from pivot_cache.formats import pvt
 from pivot_cache.formats.data_source import DataSource
 from pivot_cache.objects import checkout
@@ -95,6 +96,8 @@ def place(  # noqa: PLR0913  # what is placed, where and how
         OccupiedError: Other content is there, and replacing it is not forced.
         CacheError: The path or the record cannot be written.
     """
+    replaces = ReplaceCheck()
+    replaces.look(stores.layout.artifact(path))
     there = check(context, stores, path, artifact, force=force)
     before = next((each.artifact for each in records.read_tracked(context) if each.path == path), None)
     stores.store.persist(artifact)
@@ -106,7 +109,8 @@ def place(  # noqa: PLR0913  # what is placed, where and how
         data.parent.mkdir(parents=True, exist_ok=True)
     gitignore.add(data.parent, data.name)
     plan = checkout.compare({path: artifact}, {path: there})
-    files = checkout.apply(plan, stores.store, stores.layout, stores.settings.checkout_mode, files=stores.files)
+    mode = stores.settings.checkout_mode
+    files = checkout.apply(plan, stores.store, stores.layout, mode, files=stores.files, check=replaces)
     pvt.write(data.with_name(data.name + pvt.SUFFIX), artifact, source)
     kept.record_tracked(stores, path, artifact)
     lock_files.report_ignored(context, [f"{path}{pvt.SUFFIX}"])

@@ -7,7 +7,9 @@ from collections.abc import Collection, Iterable, Mapping
 
 import attrs
 
-from pivot_cache.errors import ArtifactError, CacheError, as_cache_errors
+from pivot_cache.errors import CacheError, ChangedError, as_cache_errors
+from pivot_cache.files import syscalls
+from pivot_cache.files.replace_check import ReplaceCheck
 from pivot_cache.state.scan import leads_to_object
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph
@@ -80,8 +82,8 @@ def clean(
         stays: dict[ArtifactPath, str] = {}
         saved: dict[ArtifactPath, str] = {}
         for record in _selected(context, list(targets)):
-            path, agreed = record.path, record.path in only
-            found = _look(stores, record, force=force)
+            path, agreed, check = record.path, record.path in only, ReplaceCheck()
+            found = _look(stores, record, force=force, check=check if agreed else None)
             if isinstance(found, str):
                 stays[path] = found
             elif found is not None and agreed:
@@ -90,8 +92,11 @@ def clean(
                     artifact = kept.keep(stores, path, "pivot clean --force")
                     saved[path] = artifact.digest
                     names = stores.store.tree(artifact).files if artifact.tree else None
-                _remove(stores, path, names)
-                remove[path] = found.size
+                changed = _remove(stores, path, names, check)
+                if changed is None:
+                    remove[path] = found.size
+                else:
+                    stays[path] = changed
         return CleanPlan(remove, stays, saved)
 
 
@@ -120,8 +125,8 @@ class _Out(Value):
     lost: bool
 
 
-def _look(stores: Stores, record: Record, *, force: bool) -> _Out | str | None:
-    """The out as it is now, or the reason why it stays; None if it is not there."""
+def _look(stores: Stores, record: Record, *, force: bool, check: ReplaceCheck | None = None) -> _Out | str | None:
+    """The out as it is now, or the reason why it stays; None if it is not there. First, ``check`` looks."""
     path, file = record.path, stores.layout.artifact(record.path)
     if not os.path.lexists(file):
         return None
@@ -129,9 +134,11 @@ def _look(stores: Stores, record: Record, *, force: bool) -> _Out | str | None:
     if reason:
         return reason
     try:
+        if check is not None:
+            check.look(file)
         tree = stores.files.tree(file) if file.is_dir() else None
         found = stores.look(path) if tree is None else tree.artifact()
-    except ArtifactError as error:
+    except CacheError as error:
         return str(error)
     if found is None:
         return "it cannot be read"
@@ -189,15 +196,25 @@ def _only_here(stores: Stores, record: Record, found: Artifact) -> str:
     return "the cache does not have it" if record.cache else "it is for git, and the cache does not have it"
 
 
-def _remove(stores: Stores, path: ArtifactPath, names: Iterable[str] | None) -> None:
-    """Remove a file, or these files in a directory; what somebody adds to it meanwhile stays."""
-    file = stores.layout.artifact(path)
+def _remove(stores: Stores, path: ArtifactPath, names: Iterable[str] | None, check: ReplaceCheck) -> str | None:
+    """Remove a file, or these files in a directory; what somebody adds or edits meanwhile stays.
+
+    Returns:
+        The reason why something stays; None if nothing does.
+    """
+    file, changed = stores.layout.artifact(path), None
     with as_cache_errors("remove", file):
-        if names is None or file.is_symlink():
-            file.unlink(missing_ok=True)
-            return
-        for name in names:
-            (file / name).unlink(missing_ok=True)
+        whole = names is None or file.is_symlink()
+        for each in [file] if whole else [file / name for name in names or ()]:
+            try:
+                check(each)
+                with contextlib.suppress(FileNotFoundError):
+                    syscalls.unlink(each)
+            except ChangedError as error:
+                changed = str(error)
+        if whole:
+            return changed
         for directory, _, _ in os.walk(file, topdown=False):
             with contextlib.suppress(OSError):  # something was added to it
                 pathlib.Path(directory).rmdir()
+    return changed

@@ -86,7 +86,8 @@ def _forget(context: CommandContext, stores: Stores, targets: list[str], *, dry_
             file = layout.lock_file(address)
             with as_cache_errors("remove", file):
                 file.unlink(missing_ok=True)
-    return Forgotten(tuple(sorted(wanted & recorded)), len(own), tuple(sorted(wanted - recorded)), len(found) - len(own))
+    forgotten, unrecorded = tuple(sorted(wanted & recorded)), tuple(sorted(wanted - recorded))
+    return Forgotten(forgotten, len(own), unrecorded, len(found) - len(own))
 
 
 def _runs_of(stores: Stores, outs: set[ArtifactPath], keys: set[str]) -> dict[str, tuple[RunRecord, ...]]:

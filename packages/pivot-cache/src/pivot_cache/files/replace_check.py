@@ -1,0 +1,83 @@
+"""A check, directly before files of the workspace are replaced or removed, that nobody has edited them meanwhile."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from pivot_cache.errors import ChangedError, as_cache_errors
+from pivot_cache.files.signatures import is_mtime_of_boot
+
+_VERIFIED_NS = 1_000_000_000
+"""As `pivot_cache.objects.object_files.VERIFIED_NS`, which is in a layer above."""
+
+
+class _Seen(NamedTuple):
+    """A file as it was seen; a link counts as itself."""
+
+    identity: tuple[int, int, int, int]
+    links: int
+    changed_ns: int
+
+    def is_as(self, other: "_Seen") -> bool:
+        """Whether a file is unchanged: each new link to it and each removed one also sets the time of its change."""
+        linked = self.links > 1 or other.links > 1
+        return self.identity == other.identity and (linked or self.changed_ns == other.changed_ns)
+
+
+class ReplaceCheck:
+    """Raises an error for paths that have changed since `look`; a removed file counts as unchanged.
+
+    A caller looks, then reads what is there and decides, and calls the object with each path that it is about to
+    replace or remove.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, _Seen] = {}
+
+    def look(self, path: Path) -> None:
+        """Note the state of a file, or of all files in a directory; also behind a link at the path.
+
+        Raises:
+            CacheError: A directory cannot be read.
+        """
+        with as_cache_errors("read", path):
+            self._seen.update(_files(os.fspath(path)))
+            if path.is_symlink():
+                self._seen.update(_files(os.path.realpath(path)))
+
+    def __call__(self, path: Path) -> None:
+        """Check that everything at a path is as it was when it was looked at.
+
+        Raises:
+            ChangedError: Something is not.
+            CacheError: A directory cannot be read.
+        """
+        with as_cache_errors("read", path):
+            for name, now in _files(os.fspath(path)):
+                before = self._seen.get(name)
+                if before is None or not now.is_as(before):
+                    raise ChangedError(Path(name))
+
+
+def unchecked(path: Path) -> None:
+    """Check nothing: for files that no user edits, or whose bytes are kept elsewhere."""
+
+
+def _files(path: str) -> Iterator[tuple[str, _Seen]]:
+    """Every file at or below a path; none if there is none."""
+    try:
+        status = os.lstat(path)
+        directory = os.path.isdir(path) and not os.path.islink(path)
+        if not directory:
+            # The file may be linked to an object, whose mark may be set meanwhile.
+            marked = is_mtime_of_boot(status.st_mtime_ns) or status.st_mtime_ns == _VERIFIED_NS
+            modified_ns = 0 if marked else status.st_mtime_ns
+            identity = (status.st_dev, status.st_ino, status.st_size, modified_ns)
+            yield path, _Seen(identity, status.st_nlink, status.st_ctime_ns)
+            return
+        names = os.listdir(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name in names:
+        yield from _files(f"{path}/{name}")
