@@ -1,5 +1,6 @@
 """The declarations of a ``pivot.yaml``: from parsed data to stages, and what is wrong with its line."""
 
+import inspect
 import json
 from typing import Any
 
@@ -8,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pivot_core.pipeline import Pipeline
 from pivot_core.pivot_yaml.declare import Declaration, DeclarationError, read_declarations
-from pivot_core.pivot_yaml.schema import SCHEMA, text
+from pivot_core.pivot_yaml.schema import SCHEMA, STAGE, text
 from pivot_core.pivot_yaml.validate import ValidationError, check
 from pivot_core.stages.annotations import Dep, DirectoryOut, Metric, Out, Plot
 from pivot_core.stages.interpolation import Path
+from pivot_core.stages.options import PlainOptions, StageOptions
 
 
 @attrs.frozen
@@ -28,6 +31,15 @@ class Text:
 
 def stages(data: dict[str, Any], **rest: Any) -> dict[str, Declaration]:
     return {each.name: each for each in read_declarations(Text({"pipeline": "p", "stages": data, **rest})).stages}
+
+
+def test_options_have_the_same_names_in_files_in_calls_and_for_type_checkers() -> None:
+    plain, all_of_them = PlainOptions.__annotations__.keys(), StageOptions.__annotations__.keys()
+
+    assert plain <= STAGE["properties"].keys()
+    assert list(inspect.signature(Pipeline.register).parameters)[:3] == ["self", "func", "name"]
+    assert set(list(inspect.signature(Pipeline.register).parameters)[3:]) == all_of_them
+    assert plain <= all_of_them
 
 
 def test_a_matrix_makes_variants_with_typed_values() -> None:

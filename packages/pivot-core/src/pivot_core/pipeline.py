@@ -1,12 +1,11 @@
 """`Pipeline`: the stages that one ``pipeline.py`` registers."""
 
-import functools
 import os
 import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, TypedDict, Unpack, overload
+from typing import Any, Unpack, overload
 
 import attrs
 
@@ -14,8 +13,9 @@ from pivot_core.errors import DefinitionError, PathError, suggest
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.params.classes import fields, values_of
 from pivot_core.spec import Location, StageError, StageSpec
-from pivot_core.stages import options
+from pivot_core.stages import options as checked
 from pivot_core.stages.command import Command
+from pivot_core.stages.options import PlainOptions, StageOptions
 from pivot_core.stages.path_overrides import with_paths
 from pivot_core.stages.signature import docstring_of, location_of, read_signature
 from pivot_core.stages.stage import ParamsBinding, Stage
@@ -39,19 +39,7 @@ class Registration(Value):
         params: Values of its parameters, as in `Pipeline.register`.
         deps: Other paths by parameter.
         outs: Other paths by key.
-        env: Names of environment variables whose values its result depends on.
-        mutex: Groups in which only one stage runs at a time.
-        resources: The resources that it uses while it runs.
-        timeout: The maximum duration of a run.
-        retries: How often a failed run is repeated.
-        always: Whether it runs in every run.
-        frozen: Whether it never runs.
-        ttl: For how long its result counts.
-        after: Stages that it runs after.
-        priority: Which of several stages starts first.
-        desc: Its purpose; None for its docstring.
-        uncounted_params: Parameters whose values do not count.
-        wdir: The directory in which it runs.
+        options: All others, as the user gave them.
         places: The location of each parameter's value; by default ``location``.
     """
 
@@ -61,42 +49,8 @@ class Registration(Value):
     params: Any = None
     deps: Mapping[str, Any] | None = None
     outs: Mapping[str, Any] | None = None
-    env: Sequence[str] = ()
-    mutex: Sequence[str] = ()
-    resources: Mapping[str, int] | None = None
-    timeout: float | str | None = None
-    retries: int = 0
-    always: bool = False
-    frozen: bool = False
-    ttl: float | str | None = None
-    after: Sequence[str] = ()
-    priority: int = 0
-    desc: str | None = None
-    uncounted_params: Sequence[str] = ()
-    wdir: str | os.PathLike[str] = "."
+    options: PlainOptions = attrs.field(factory=PlainOptions)
     places: Mapping[str, str] = attrs.field(factory=dict)
-
-
-class StageOptions(TypedDict, total=False):
-    """The options of `Pipeline.register` besides the name, for type checkers."""
-
-    variant: str | None
-    params: Any
-    deps: Mapping[str, Any] | None
-    outs: Mapping[str, Any] | None
-    env: Sequence[str]
-    mutex: Sequence[str]
-    resources: Mapping[str, int] | None
-    timeout: float | str | None
-    retries: int
-    always: bool
-    frozen: bool
-    ttl: float | str | None
-    after: Sequence[str]
-    priority: int
-    desc: str | None
-    uncounted_params: Sequence[str]
-    wdir: str | os.PathLike[str]
 
 
 class Pipeline:
@@ -196,55 +150,30 @@ class Pipeline:
         Raises:
             StageError: Its signature is incomplete, or the name is taken.
         """
-        if func is None:
-            return functools.partial(
-                self.register,
-                name=name,
-                variant=variant,
-                params=params,
-                deps=deps,
-                outs=outs,
-                env=env,
-                mutex=mutex,
-                resources=resources,
-                timeout=timeout,
-                retries=retries,
-                always=always,
-                frozen=frozen,
-                ttl=ttl,
-                after=after,
-                priority=priority,
-                desc=desc,
-                uncounted_params=uncounted_params,
-                wdir=wdir,
-            )
-        stage_name = name if name is not None else getattr(func, "__name__", "")
-        stage_name = stage_name if variant is None else f"{stage_name}@{variant}"
-        location = func.location if isinstance(func, Command) else location_of(func)
-        self.add(
-            Registration(
-                stage_name,
-                func,
-                location,
-                params=params,
-                deps=deps,
-                outs=outs,
-                env=env,
-                mutex=mutex,
-                resources=resources,
-                timeout=timeout,
-                retries=retries,
-                always=always,
-                frozen=frozen,
-                ttl=ttl,
-                after=after,
-                priority=priority,
-                desc=desc,
-                uncounted_params=uncounted_params,
-                wdir=wdir,
-            )
+        options = PlainOptions(
+            env=env,
+            mutex=mutex,
+            resources=resources,
+            timeout=timeout,
+            retries=retries,
+            always=always,
+            frozen=frozen,
+            ttl=ttl,
+            after=after,
+            priority=priority,
+            desc=desc,
+            uncounted_params=uncounted_params,
+            wdir=wdir,
         )
-        return func
+
+        def add(func: Any) -> Any:
+            own_name = name if name is not None else getattr(func, "__name__", "")
+            full_name = own_name if variant is None else f"{own_name}@{variant}"
+            location = func.location if isinstance(func, Command) else location_of(func)
+            self.add(Registration(full_name, func, location, params, deps, outs, options))
+            return func
+
+        return add if func is None else add(func)
 
     def add(self, given: Registration) -> None:
         """Add a stage.
@@ -252,7 +181,7 @@ class Pipeline:
         Raises:
             StageError: The signature of its function is incomplete, or the name is taken.
         """
-        name, func, location = given.name, given.func, given.location
+        name, func, location, options = given.name, given.func, given.location, given.options
         if not isinstance(func, Command) and (isinstance(func, type) or not callable(func)):
             raise DefinitionError(f"{self!r}: only a function can be registered, not {_describe(func)}")
         if not _NAME.fullmatch(name):
@@ -286,19 +215,19 @@ class Pipeline:
             single=declared.single,
             previous=MappingProxyType(declared.previous),
             params=_given(given, declared.params),
-            env=options.variables(name, location, given.env),
-            mutex=options.groups(name, location, given.mutex),
-            resources=options.needs(name, location, given.resources),
-            timeout=options.duration(name, location, "timeout", given.timeout, "timeout=600"),
-            retries=options.retries(name, location, given.retries),
-            always=options.flag(name, location, "always", given.always),
-            frozen=options.flag(name, location, "frozen", given.frozen),
+            env=checked.variables(name, location, options.get("env", ())),
+            mutex=checked.groups(name, location, options.get("mutex", ())),
+            resources=checked.needs(name, location, options.get("resources")),
+            timeout=checked.duration(name, location, "timeout", options.get("timeout"), "timeout=600"),
+            retries=checked.retries(name, location, options.get("retries", 0)),
+            always=checked.flag(name, location, "always", options.get("always", False)),
+            frozen=checked.flag(name, location, "frozen", options.get("frozen", False)),
             ttl=_ttl(name, location, given),
-            after=options.names_of_stages(name, location, given.after),
-            priority=options.priority(name, location, given.priority),
+            after=checked.names_of_stages(name, location, options.get("after", ())),
+            priority=checked.priority(name, location, options.get("priority", 0)),
             desc=_desc(given),
             uncounted_params=_uncounted(given, declared.params),
-            wdir=options.directory(name, location, given.wdir),
+            wdir=checked.directory(name, location, options.get("wdir", ".")),
         )
 
     def specs(self, *, base: str, root: str) -> tuple[StageSpec, ...]:
@@ -339,8 +268,8 @@ def _directory(declared: str, base: str, root: str) -> str:
 
 
 def _ttl(stage: str, location: Location, given: Registration) -> float | None:
-    ttl = options.duration(stage, location, "ttl", given.ttl, 'ttl="1d"')
-    if ttl is not None and given.always:
+    ttl = checked.duration(stage, location, "ttl", given.options.get("ttl"), 'ttl="1d"')
+    if ttl is not None and given.options.get("always"):
         raise StageError(
             stage, location, "it has both always and ttl", hint="remove ttl: a stage that always runs has no old result"
         )
@@ -348,14 +277,15 @@ def _ttl(stage: str, location: Location, given: Registration) -> float | None:
 
 
 def _desc(given: Registration) -> str:
-    text = docstring_of(given.func) if given.desc is None else given.desc
+    desc = given.options.get("desc")
+    text = docstring_of(given.func) if desc is None else desc
     if not isinstance(text, str):
         raise StageError(given.name, given.location, f"desc must be a text, not {text!r}")
     return " ".join(_PARAGRAPHS.split(text.strip())[0].split())
 
 
 def _uncounted(given: Registration, taken: ParamsBinding | None) -> tuple[str, ...]:
-    names = given.uncounted_params
+    names = given.options.get("uncounted_params", ())
     if isinstance(names, str) or not all(isinstance(name, str) for name in names):
         raise StageError(
             given.name,

@@ -2,7 +2,7 @@
 
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import attrs
 
@@ -13,6 +13,7 @@ from pivot_core.pivot_yaml.validate import ValidationError
 from pivot_core.spec import Location
 from pivot_core.stages.annotations import Dep, DirectoryOut, Metric, Out, Plot
 from pivot_core.stages.interpolation import InterpolationError, Path, interpolate
+from pivot_core.stages.options import PlainOptions
 from pivot_core.values import Value
 
 LATER = ("params", "deps", "outs")
@@ -62,19 +63,7 @@ class Declaration(Value):
         outs: Outs by key, by name, or by path: paths for a Python stage, `Out` for a shell stage.
         params: By name.
         places: The location of each parameter.
-        env: As in `Pipeline.register`.
-        mutex: As in `Pipeline.register`.
-        resources: As in `Pipeline.register`.
-        timeout: As in `Pipeline.register`.
-        retries: As in `Pipeline.register`.
-        always: As in `Pipeline.register`.
-        frozen: As in `Pipeline.register`.
-        ttl: As in `Pipeline.register`.
-        after: As in `Pipeline.register`.
-        priority: As in `Pipeline.register`.
-        desc: As in `Pipeline.register`.
-        uncounted_params: As in `Pipeline.register`.
-        wdir: As in `Pipeline.register`.
+        options: The other options.
     """
 
     name: str
@@ -87,19 +76,7 @@ class Declaration(Value):
     outs: Mapping[str, Any] = attrs.field(factory=dict)
     params: Mapping[str, Any] | None = None
     places: Mapping[str, str] = attrs.field(factory=dict)
-    env: tuple[str, ...] = ()
-    mutex: tuple[str, ...] = ()
-    resources: Mapping[str, int] = attrs.field(factory=dict)
-    timeout: float | str | None = None
-    retries: int = 0
-    always: bool = False
-    frozen: bool = False
-    ttl: float | str | None = None
-    after: tuple[str, ...] = ()
-    priority: int = 0
-    desc: str | None = None
-    uncounted_params: tuple[str, ...] = ()
-    wdir: str = "."
+    options: PlainOptions = attrs.field(factory=PlainOptions)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -231,19 +208,7 @@ def _stage(text: YamlSource, name: str, path: Path, filled: Mapping[str, Any]) -
         outs=_outs(filled.get("outs", {}), path, shell=not python),
         params=params,
         places={key: f"{text.name}:{text.line((*path, 'params', key))}" for key in params or ()},
-        env=tuple(filled.get("env", ())),
-        mutex=tuple(filled.get("mutex", ())),
-        resources=filled.get("resources", {}),
-        timeout=filled.get("timeout"),
-        retries=filled.get("retries", 0),
-        always=filled.get("always", False),
-        frozen=filled.get("frozen", False),
-        ttl=filled.get("ttl"),
-        after=tuple(filled.get("after", ())),
-        priority=filled.get("priority", 0),
-        desc=filled.get("desc"),
-        uncounted_params=tuple(filled.get("uncounted_params", ())),
-        wdir=filled.get("wdir", "."),
+        options=cast("PlainOptions", {key: filled[key] for key in PlainOptions.__annotations__ if key in filled}),
     )
 
 

@@ -1,16 +1,43 @@
-"""Checks of the options of a registration; each function raises a `StageError` that shows how to write the option."""
+"""Options of a registration, and their checks: each raises a `StageError` that shows how to write the option."""
 
 import os
 import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypedDict
 
 from pivot_core.conversion.durations import seconds_of
 from pivot_core.errors import DefinitionError
 from pivot_core.spec import Location, StageError
 
 _VARIABLE = re.compile(r"[^=\0]+")
+
+
+class PlainOptions(TypedDict, total=False):
+    """The options that a ``pipeline.py`` and a ``pivot.yaml`` share; `Pipeline.register` says what they mean."""
+
+    env: Sequence[str]
+    mutex: Sequence[str]
+    resources: Mapping[str, int] | None
+    timeout: float | str | None
+    retries: int
+    always: bool
+    frozen: bool
+    ttl: float | str | None
+    after: Sequence[str]
+    priority: int
+    desc: str | None
+    uncounted_params: Sequence[str]
+    wdir: str | os.PathLike[str]
+
+
+class StageOptions(PlainOptions, total=False):
+    """All options of `Pipeline.register` besides the name, for type checkers."""
+
+    variant: str | None
+    params: Any
+    deps: Mapping[str, Any] | None
+    outs: Mapping[str, Any] | None
 
 
 def variables(stage: str, location: Location, env: Sequence[Any]) -> tuple[str, ...]:
