@@ -2,7 +2,7 @@
 
 import pathlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 
@@ -15,13 +15,15 @@ from pivot_core.stages.out_values import out_values
 from pivot_core.stages.stage import Stage
 from pivot_fingerprint import Fingerprinter, Manifest
 from pivot_runtime.definitions import params
-from pivot_runtime.definitions.notebook_code import NotebookCode
 from pivot_runtime.definitions.outline_cache import OutlineCache
 from pivot_runtime.definitions.shell_code import ShellInputs, place_entries
-from pivot_runtime.fingerprints import environ_changes, notebook_fingerprints
+from pivot_runtime.fingerprints import environ_changes
 from pivot_runtime.fingerprints.encoded_stages import EncodedStages
 from pivot_runtime.fingerprints.load_recorder import LoadRecorder
 from pivot_runtime.loading.loaded import LoadedStage, Steady, stage_of
+
+if TYPE_CHECKING:
+    from pivot_runtime.definitions.notebook_code import NotebookCode
 
 
 class DeclaredStage(NamedTuple):
@@ -39,7 +41,7 @@ class DeclaredStage(NamedTuple):
     stage: Stage
     values: Mapping[str, Any]
     command: ShellInputs | None
-    notebook: NotebookCode | None = None
+    notebook: "NotebookCode | None" = None
 
 
 class StageFingerprints:
@@ -103,6 +105,8 @@ class StageFingerprints:
             return attrs.evolve(loaded, texts=command.texts, values=outs)
         if notebook is not None:
             with self._recorder.paused():
+                from pivot_runtime.fingerprints import notebook_fingerprints  # lazy: few stages are notebooks
+
                 manifest = notebook_fingerprints.manifest_of(notebook, fingerprinter, self._root)
             place = place_entries(stage, spec.base, str(self._root))
             manifest = Manifest({**manifest, **place}, manifest.unresolved, manifest.libraries) if place else manifest

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from types import CodeType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 
@@ -18,10 +18,11 @@ from pivot_core.discovery import put_on_path
 from pivot_core.errors import PivotError
 from pivot_core.params.overrides import Override
 from pivot_core.spec import base_of
+from pivot_core.stages.notebook import Notebook
 from pivot_core.stages.stage import Stage
 from pivot_core.values import Value
 from pivot_fingerprint import SCHEMA
-from pivot_runtime.definitions import notebook_code, params, shell_code, source_import
+from pivot_runtime.definitions import params, shell_code, source_import
 from pivot_runtime.definitions.code_cache import CodeCache
 from pivot_runtime.definitions.pipeline_file import Definitions, read_definitions
 from pivot_runtime.fingerprints import environ_changes, parallel
@@ -37,6 +38,9 @@ from pivot_runtime.processes import live_threads, wire
 from pivot_runtime.processes.import_timer import ImportTimer
 from pivot_runtime.processes.originals import Originals, Replacements
 from pivot_runtime.worker import stage_main
+
+if TYPE_CHECKING:
+    from pivot_runtime.definitions.notebook_code import NotebookCode
 
 _USED_BY_FORKS = frozenset(
     {"_thread", "threading", "os", "posix", "posixpath", "time", "signal", "sys", "io", "json.decoder", "json.encoder"}
@@ -279,12 +283,21 @@ class _Load:
                 if command is not None:
                     stage = attrs.evolve(stage, func=attrs.evolve(stage.func, created=str(command.record)))
                     self._sources |= command.sources
-                notebook = notebook_code.of_stage(stage, base=spec.base, root=root)
+                notebook = self._notebook(stage, spec.base)
                 if notebook is not None:
                     self._sources[os.path.join(root, notebook.path)] = notebook.digest
                 stages.append(DeclaredStage(spec, stage, values, command, notebook))
                 self._stages[spec.address] = LiveStage(stage, str(self._root / spec.base))
         return stages
+
+    def _notebook(self, stage: Stage, base: str) -> "NotebookCode | None":
+        """The code of the notebook of a stage that runs in ``base``; None if it has none."""
+        if not isinstance(stage.func, Notebook):
+            return None
+        with self._recorder.paused():
+            from pivot_runtime.definitions import notebook_code  # lazy: few stages are notebooks
+
+        return notebook_code.of_stage(stage, base=base, root=str(self._root))
 
     def _fingerprinted(self, stages: Sequence[DeclaredStage]) -> EncodedStages:
         """The stages with their fingerprints."""

@@ -11,7 +11,6 @@ from typing import Any
 from pivot_cache.layout import Layout
 from pivot_fingerprint import Entry
 from pivot_fingerprint.observation import LiveCode, Observed, uncovered
-from pivot_runtime.definitions import notebook_code
 from pivot_runtime.definitions.outline_cache import OutlineCache
 from pivot_runtime.definitions.reimport import declared
 from pivot_runtime.history.logs import RunLog
@@ -223,7 +222,6 @@ def _observations(
     """The message of a run that succeeded; of the code that ran, it keeps what the manifest lacks."""
     memo = OutlineCache(Layout(pathlib.Path(root)).outlines_dir)
     entries = uncovered(observed, manifest, root=root, memo=memo)
-    is_notebook = any(key.startswith(notebook_code.KEY) for key in manifest)
     return {
         "ok": True,
         "seen": message["seen"],
@@ -233,10 +231,17 @@ def _observations(
             *(
                 f"{entry.key} ran, but its source cannot be read"
                 for entry in entries
-                if not entry.digest and not (is_notebook and notebook_code.is_cell(entry.file))
+                if not entry.digest and not _is_cell(entry.file, manifest)
             ),
         ],
     }
+
+
+def _is_cell(file: str, manifest: Mapping[str, Entry]) -> bool:
+    """Whether code is in a cell of the notebook whose manifest this is."""
+    from pivot_runtime.definitions import notebook_code  # lazy: few stages are notebooks
+
+    return any(key.startswith(notebook_code.KEY) for key in manifest) and notebook_code.is_cell(file)
 
 
 def _crashed(code: int) -> dict[str, Any]:
