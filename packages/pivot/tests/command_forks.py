@@ -91,7 +91,7 @@ def _import_all() -> None:
 
 
 def _command(request: int, out: int, err: int, beginning: Any) -> NoReturn:
-    from pivot_cli import app  # lazy
+    from pivot_cli import app, main  # lazy
     from pivot_runtime.freshness import noop_cache  # lazy
     from pivot_runtime.processes import clean_fork  # lazy
 
@@ -116,7 +116,7 @@ def _command(request: int, out: int, err: int, beginning: Any) -> NoReturn:
         os.environ.update(environ)
         sys.argv[:] = ["pivot", *arguments]
         with _errors_of_warnings():
-            known = noop_cache.find(arguments, os.environ, began) if arguments[0] in KEPT else None
+            known = noop_cache.find(arguments, os.environ, began, main.git_tracks) if arguments[0] in KEPT else None
             if known is None:
                 code = app.run(arguments, beginning, began / 1e9)
             else:

@@ -16,7 +16,7 @@ from unittest import mock
 
 from command_forks import DEADLINE, KEPT, commands
 
-from pivot_cli import app
+from pivot_cli import app, main
 from pivot_runtime.freshness import noop_cache
 
 PIVOT = pathlib.Path(sys.executable).with_name("pivot")
@@ -264,7 +264,11 @@ def _run_inside(
         _taken(1) as out,
         _taken(2) as err,
     ):
-        known = noop_cache.find(arguments, os.environ, time.monotonic_ns()) if arguments[0] in KEPT else None
+        known = (
+            noop_cache.find(arguments, os.environ, time.monotonic_ns(), main.git_tracks)
+            if arguments[0] in KEPT
+            else None
+        )
         if known is None:
             code = app.run([*arguments])
         else:

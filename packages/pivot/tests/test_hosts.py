@@ -27,7 +27,9 @@ main = sys.modules["__main__"]
 handlers = {name: signal.getsignal(getattr(signal, name)) for name in ("SIGINT", "SIGTERM", "SIGHUP")}
 FOUND = {
     "click": click.__file__,
-    "ours": sorted(name for name in sys.modules if name.partition(".")[0] in ("pivot_cli", "rich") or "notebook_" in name),
+    "ours": sorted(
+        name for name in sys.modules if name.partition(".")[0] in ("pivot_cli", "rich") or "notebook_" in name
+    ),
     "path": sys.path,
     "main": [vars(main).get("__file__"), main.__spec__],
     "argv": sys.argv,

@@ -126,3 +126,19 @@ def test_files_that_pivot_may_not_write_are_left_alone(project: Project) -> None
     (locks / "p.first.lock").unlink()
     project.pivot("repro", "first")
     assert "/data/a.txt\n" in file.read_text()
+
+
+def test_of_gits_index_only_the_outs_matter_to_a_kept_answer(project: Project) -> None:
+    git(project, "rm", "-q", "--cached", "tracked.txt")
+    project.pivot("repro")
+    for _ in range(2):  # what the run has just written may change without another stamp
+        said = project.pivot("status").stdout
+    (kept,) = project.root.glob(".pivot/state.db/noop_cache/*")
+    kept.write_bytes(kept.read_bytes().replace(said.encode(), said.upper().encode()))
+
+    git(project, "add", "score.json")
+    assert project.pivot("status").stdout == said.upper()
+    git(project, "add", "-f", "names.txt")
+    told = project.pivot("status")
+    assert told.stdout == said
+    assert "note: git tracks names.txt" in told.stderr

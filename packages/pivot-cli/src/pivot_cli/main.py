@@ -178,12 +178,21 @@ def _print_cached_answer(given: "Sequence[str]", began: int) -> int | None:
         return None
     from pivot_runtime.freshness import noop_cache  # lazy
 
-    answer = noop_cache.find(given, os.environ, began)
+    answer = noop_cache.find(given, os.environ, began, git_tracks)
     if answer is None:
         return None
     sys.stderr.write(answer.err)
     sys.stdout.write(answer.out)
     return answer.code
+
+
+def git_tracks(root: str, paths: "Sequence[str]") -> bool:
+    """Whether git tracks any of these paths of a project."""
+    import pathlib  # lazy
+
+    from pivot_runtime.git import repository  # lazy
+
+    return bool(repository.tracked(pathlib.Path(root), paths))
 
 
 def _open_standard_streams() -> None:

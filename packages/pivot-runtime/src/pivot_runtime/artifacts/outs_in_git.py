@@ -90,7 +90,7 @@ class IgnoredOuts:
 
     def _add(self, home: str, paths: list[ArtifactPath]) -> None:
         directory = self._project.root / home
-        names = [os.path.relpath(path, home or ".") for path in paths]
+        names = [path.removeprefix(f"{home}/") if home else path for path in paths]
         problem = gitignore.locked(directory)
         if not problem:
             try:
@@ -123,6 +123,7 @@ def tracked(context: CommandContext, outs: Iterable[OutSpec]) -> Notice | None:
     context.read_set.look(index)
     found = sorted(repository.tracked(root, list(cached)))
     if not found:
+        context.read_set.untracked = (os.fspath(index), *cached)
         return None
     names, rest = _named(found)
     text = f"git tracks {names}{rest}, which Pivot stores in its cache"

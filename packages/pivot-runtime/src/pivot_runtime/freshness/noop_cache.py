@@ -11,16 +11,16 @@ import os
 import sys
 import time
 
-from pivot_runtime.freshness.stamps import VARIABLE, are_settled, are_unchanged, environment_digest
+from pivot_runtime.freshness.stamps import VARIABLE, are_settled, are_unchanged, environment_digest, stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pivot_runtime.freshness.load_trace import LoadTrace
     from pivot_runtime.freshness.stamps import ReadSet
 
-_HEAD = "pivot answer 2"
+_HEAD = "pivot answer 3"
 _ELAPSED = "\x01"
 """The placeholder, in a stored text, of the duration of the command."""
 
@@ -50,11 +50,24 @@ class CachedOutput:
         self.code = code
 
 
-def find(arguments: "Sequence[str]", environment: "Mapping[str, str]", began: int) -> CachedOutput | None:
-    """Return the cached answer to this command; ``began`` is its start, by `time.monotonic_ns`."""
+def find(
+    arguments: "Sequence[str]",
+    environment: "Mapping[str, str]",
+    began: int,
+    tracks: "Callable[[str, Sequence[str]], bool] | None" = None,
+) -> CachedOutput | None:
+    """Return the cached answer to this command.
+
+    Args:
+        arguments: Its arguments.
+        environment: Its environment.
+        began: Its start, by `time.monotonic_ns`.
+        tracks: Whether git tracks any of these paths of the project in a directory; asked if that matters and git's
+            index has changed.
+    """
     try:
-        asked = _asked(arguments, environment)
-        with open(_file(_root(), asked), "rb", opener=_at_once) as kept:
+        root, asked = _root(), _asked(arguments, environment)
+        with open(_file(root, asked), "rb", opener=_at_once) as kept:
             fields = kept.read(_LARGEST).decode("utf-8", "surrogateescape").split("\0")
         if fields[0] != _HEAD or fields[1] != asked or fields[-1] != _HEAD:
             return None
@@ -68,6 +81,9 @@ def find(arguments: "Sequence[str]", environment: "Mapping[str, str]", began: in
         same = variables == "0" or _same_variables(fields[begin:end], environment)
         if same and trees != "0":
             same = _same_trees(fields[end : end + 2 * int(trees)])
+        end += 2 * int(trees)
+        if same and end < len(fields) - 1 and stamp(fields[end]) != fields[end + 1]:
+            same = tracks is not None and _still_untracked(root, asked, fields, end, tracks)
     except (OSError, ValueError, IndexError):
         return None
     took = time.monotonic_ns() - began
@@ -87,11 +103,13 @@ def keep(  # each is one part of the file
     elapsed: str = "",
 ) -> None:
     """Store the output of a command if stamps cover all that it read; ``elapsed`` is the duration that it printed."""
-    stamps = read_set.stamps
+    stamps = dict(read_set.stamps)
     if read_set.incomplete or not are_settled(stamps.values(), read_set.began):
         return
     if any("\0" in text or _ELAPSED in text for text in (answer.out, answer.err, *arguments)):
         return
+    index, *untracked = read_set.untracked or ("",)
+    index_stamp = stamps.pop(index, "")
     out = answer.out
     if elapsed:
         if out.count(elapsed) != 1:
@@ -115,10 +133,12 @@ def keep(  # each is one part of the file
     fields += [text for each in stamps.items() for text in each]
     fields += [text for each in variables for text in each]
     fields += [text for each in read_set.trees.items() for text in each]
-    _write(_file(_root(), asked), "\0".join([*fields, _HEAD]).encode("utf-8", "surrogateescape"))
+    fields += [index, index_stamp, *untracked] if index else []
+    _write(_file(_root(), asked), [*fields, _HEAD])
 
 
-def _write(file: str, content: bytes) -> None:
+def _write(file: str, fields: "Sequence[str]") -> None:
+    content = "\0".join(fields).encode("utf-8", "surrogateescape")
     directory = os.path.dirname(file)
     temporary = f"{file}.{os.getpid()}"
     try:
@@ -208,6 +228,19 @@ def _same_variables(fields: "Sequence[str]", environment: "Mapping[str, str]") -
         environment_digest(kind, name, environment, salt) == value
         for kind, name, salt, value in zip(fields[::4], fields[1::4], fields[2::4], fields[3::4], strict=True)
     )
+
+
+def _still_untracked(
+    root: str, asked: str, fields: "list[str]", at: int, tracks: "Callable[[str, Sequence[str]], bool]"
+) -> bool:
+    """Return whether git's changed index still has none of the paths; if so, store its stamp in the answer."""
+    now, changed = time.time_ns(), stamp(fields[at])
+    if tracks(root, fields[at + 2 : -1]):
+        return False
+    if are_settled((changed,), now):
+        fields[at + 1] = changed
+        _write(_file(root, asked), fields)
+    return True
 
 
 def _same_trees(fields: "Sequence[str]") -> bool:

@@ -116,6 +116,8 @@ class ReadSet:
         stamps: By absolute path, the stamp from before the inspection; a `dir_stamp` for a directory whose entries do
             not matter.
         trees: By path, the signature of each directory of which all files matter.
+        untracked: The file of git's index, and paths of the project that git does not track; empty if that does not
+            matter. Of the index, nothing else matters.
         variables: The names of the environment variables that the command used, except those that loads used.
         began: The start of the command, in ns since the epoch.
         valid_until: The time, in seconds since the epoch, from which the clock may change the result; None for never.
@@ -127,6 +129,7 @@ class ReadSet:
         """Start empty, now."""
         self.stamps: dict[str, str] = {}
         self.trees: dict[str, str] = {}
+        self.untracked: tuple[str, ...] = ()
         self.variables: set[str] = set()
         self.began = time.time_ns()
         self.valid_until: float | None = None
