@@ -311,6 +311,20 @@ def test_a_name_means_a_stage_of_the_same_pipeline_or_a_family_and_an_address_an
     assert Graph.build(specs).upstream["p.x"] == {"p.t@1", "p.t@2", "q.t"}
 
 
+def test_its_own_family_means_the_other_variants() -> None:
+    specs = [after("t@2", "t"), stage("t@1"), after("x", "t@1")]
+    assert Graph.build(specs).upstream == {"p.t@1": frozenset(), "p.t@2": {"p.t@1"}, "p.x": {"p.t@1"}}
+
+    with pytest.raises(GraphError, match=r"'t@1' .* -> 't@2' .* -> 't@1'") as caught:
+        Graph.build([after("t@1", "t"), after("t@2", "p.t")])
+    assert caught.value.hint == (
+        "no stage can run before itself: 't@2' runs after 't@1', as it declares; "
+        "for variants that run one at a time, in any order, use mutex=['t']"
+    )
+    with pytest.raises(GraphError, match="form a cycle: 't@1'"):
+        Graph.build([after("t@1", "t@1"), stage("t@2")])
+
+
 def test_an_unknown_name_is_refused() -> None:
     specs = [stage("fetch"), after("x", "fetsh")]
     with pytest.raises(StageError, match="it runs after 'fetsh', but there is no such stage") as caught:

@@ -245,8 +245,10 @@ class _PathTree:
 
 
 def _before(spec: StageSpec, stages: Mapping[str, StageSpec]) -> frozenset[str]:
-    """The stages that a stage declares to run after, as far as they are known."""
-    return frozenset(each for name in spec.after for each in stages_named(name, spec.pipeline, stages))
+    """The stages that a stage declares to run after, as far as they are known; its own family means the others."""
+    found = frozenset(each for name in spec.after for each in stages_named(name, spec.pipeline, stages))
+    own = {spec.address} - {name if "." in name else f"{spec.pipeline}.{name}" for name in spec.after}
+    return found - own
 
 
 def _producers(stages: Mapping[str, StageSpec]) -> tuple[dict[ArtifactPath, str], _PathTree]:
@@ -328,7 +330,11 @@ def _closing(stages: Mapping[str, StageSpec], cycle: Sequence[str]) -> str:
         written.add(out, first.address)
     shared = [path for path in second.deps if written.touching(path)]
     if not shared:
-        return f"{second.name!r} runs after {first.name!r}, as it declares"
+        runs = f"{second.name!r} runs after {first.name!r}, as it declares"
+        family, at, _ = second.name.partition("@")
+        if at and first.address.startswith(f"{second.pipeline}.{family}@"):
+            return f"{runs}; for variants that run one at a time, in any order, use mutex=[{family!r}]"
+        return runs
     return f"{second.name!r} reads {', '.join(map(repr, map(str, shared)))}, written by {first.name!r}"
 
 
