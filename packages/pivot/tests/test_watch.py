@@ -300,3 +300,23 @@ def test_the_quick_start_under_watch(watch: Callable[..., Watching], make: Calla
         said = watching.round()
         assert "ran       preprocess" in said
         assert "IMPORTED" not in said
+
+
+def test_a_result_that_expires_begins_a_round(make: Callable[[str], Project], watch: Callable[..., Watching]) -> None:
+    project = make("""\
+from typing import Annotated
+
+import pivot
+from pivot.loaders import Text
+
+pipeline = pivot.Pipeline("news")
+
+
+@pipeline.register(ttl=2)
+def rates() -> Annotated[str, pivot.Out("rates.txt", Text())]:
+    return "1 EUR = 1.08 USD"
+""")
+    watching = watch(project)
+    watching.round()
+    assert "Result expired" in watching.round()
+    assert watching.end() == 130

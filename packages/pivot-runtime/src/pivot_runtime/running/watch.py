@@ -3,7 +3,7 @@
 A round is an ordinary run, with hosts that stay. The read set of the run has the paths that it looked at, each with its
 stamp from before; a look at all stages after the run gives a second read set, so that whatever is edited meanwhile has
 another stamp than the one noted. Files that runs write are looked at after the run; if only these have other stamps, as
-after another command's run, the next round begins if their content differs. `running.watch_states` decides what comes
+after another command's run, the next round begins if their content differs; likewise when a result expires. `running.watch_states` decides what comes
 after each step; this module takes the steps.
 """
 
@@ -93,6 +93,8 @@ class Watch:
         """The paths that the last run looked at."""
         self._look_reads = ReadSet()
         """The paths that the last look at all stages read: a wait ends when one of them changes."""
+        self._expiry: float | None = None
+        """When the next result expires that was valid at the last look, in seconds since the epoch."""
 
     def rounds(self) -> Iterator[Round]:
         """Each round, after it has ended; between them it waits.
@@ -161,7 +163,7 @@ class Watch:
             self._pool.prepare(self._fresh())
         self._waiter.wait(
             directories(reads),
-            lambda: bool(changed(reads)) or (for_command and not held(self._guard)),
+            lambda: bool(changed(reads)) or (for_command and not held(self._guard)) or self._has_expired(),
             self._settle_ms(),
             self._polling,
         )
@@ -169,6 +171,9 @@ class Watch:
         update_stamps(reads, paths)
         edited = paths if state.look is None else edits(paths, reads, state.look.written)
         return ChangedPaths(paths, edited, command_at_work=not edited and held(self._guard))
+
+    def _has_expired(self) -> bool:
+        return self._expiry is not None and time.time() > self._expiry
 
     def _compare(self) -> Look | FailedLook:
         try:
@@ -197,6 +202,7 @@ class Watch:
             time.sleep(_STEP_SECONDS)
         look = Look(_verdicts(context, found), _written_by_runs(context, found))
         self._look_reads = read_set
+        self._expiry = min(_expiries(found, read_set.began / 1e9), default=None)
         return look
 
     def _look_at_code(self) -> None:
@@ -246,6 +252,14 @@ def _verdicts(context: CommandContext, found: Status) -> Verdicts:
         for each in (stage.evaluation for stage in found.stages)
     )
     return Verdicts(tuple(stages), tuple((each.file, str(each.error)) for each in found.broken))
+
+
+def _expiries(found: Status, after: float) -> Iterator[float]:
+    """When results with a ``ttl`` expire after a time, in seconds since the epoch."""
+    for evaluation in (stage.evaluation for stage in found.stages):
+        lock, ttl = evaluation.lock, evaluation.stage.spec.ttl
+        if lock is not None and lock.ran_at is not None and ttl is not None and lock.ran_at + ttl >= after:
+            yield lock.ran_at + ttl
 
 
 def _place(dep: ArtifactPath) -> ArtifactPath:

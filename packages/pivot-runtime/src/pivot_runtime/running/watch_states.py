@@ -70,7 +70,8 @@ class ChangedPaths(Value):
     """The end of a wait, or a check of the paths that a run has read.
 
     Attributes:
-        paths: The absolute paths whose stamps have changed; none if only another command has ended.
+        paths: The absolute paths whose stamps have changed; none if only another command has ended, or a
+            result has expired.
         edits: Those of them that runs do not write.
         command_at_work: Another command holds the guard; only asked if there are no edits.
     """
