@@ -39,8 +39,8 @@ class Remembered:
     records: Mapping[str, RunRecord] = attrs.field(factory=dict)
     objects: frozenset[str] = frozenset()
 
-    def recorded(self, key: str) -> RunRecord | None:
-        return self.records.get(key)
+    def recorded(self, key: str) -> list[RunRecord]:
+        return [self.records[key]] if key in self.records else []
 
     def has(self, artifact: Artifact) -> bool:
         return artifact.digest in self.objects
@@ -49,7 +49,7 @@ class Remembered:
 class Unasked:
     """A `Memory` for decisions that must not ask for anything."""
 
-    def recorded(self, key: str) -> RunRecord | None:
+    def recorded(self, key: str) -> list[RunRecord]:
         raise AssertionError(key)
 
     def has(self, artifact: Artifact) -> bool:
@@ -252,10 +252,10 @@ def test_restore_only_if_every_out_can_be_had(lock: StageLock | None, data: st.D
             now.outs[path] == artifact or memory.has(artifact) for path, artifact in left.items()
         )
 
-    known = [memory.recorded(now.inputs.key())]
+    known = [*memory.recorded(now.inputs.key())]
     if lock is not None and (lock.inputs.key(), lock.inputs.observed) == (now.inputs.key(), now.inputs.observed):
         known.insert(0, RunRecord(now.inputs.key(), lock.outs, lock.inputs.observed))
-    candidates = [run for run in known if run is not None and obtainable(run)]
+    candidates = [run for run in known if obtainable(run)]
     if decision.verdict is Verdict.UP_TO_DATE:
         assert decision.restore is None
     elif candidates:
@@ -657,6 +657,22 @@ def test_frozen_never_runs_and_restores_only_what_is_gone(
         assert decision.restore.outs == {path: found or lock.outs[path] for path, found in now.outs.items()}
         assert all(memory.has(decision.restore.outs[path]) for path in absent)
         assert not decision.restore.key
+
+
+class Several(Remembered):
+    """Two runs with each inputs key, of which the first is older."""
+
+    def recorded(self, key: str) -> list[RunRecord]:
+        run = RunRecord(key, LOCK.outs, ran_at=100)
+        return [run, attrs.evolve(run, ran_at=102)]
+
+
+def test_an_expired_run_hides_no_other_one() -> None:
+    memory = Several(objects=frozenset(each.digest for each in LOCK.outs.values()))
+    restored = decide(None, attrs.evolve(SAME, oldest=101), memory).restore
+
+    assert restored is not None
+    assert restored.ran_at == 102
 
 
 def test_an_expired_result_names_its_age() -> None:

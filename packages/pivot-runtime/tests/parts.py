@@ -83,8 +83,8 @@ class FakeWorld:
     def library_versions(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
         return {name: use.version for name, use in libraries.items()}
 
-    def recorded(self, key: str) -> RunRecord | None:
-        return self.records.get(key)
+    def recorded(self, key: str) -> list[RunRecord]:
+        return [self.records[key]] if key in self.records else []
 
     def has(self, artifact: Artifact) -> bool:
         return artifact.digest in self.objects

@@ -1,7 +1,8 @@
 """The one decision function: the action for a stage, with reasons; pure, and shared by all commands."""
 
 import enum
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import attrs
@@ -95,8 +96,8 @@ class Decision(Value):
 class Memory(Protocol):
     """The results of earlier runs that a decision may use."""
 
-    def recorded(self, key: str) -> RunRecord | None:
-        """The recorded run with this inputs key, if all code that it observed is unchanged."""
+    def recorded(self, key: str) -> Iterable[RunRecord]:
+        """The recorded runs with this inputs key of which all observed code is unchanged, the best first."""
         ...
 
     def has(self, artifact: Artifact) -> bool:
@@ -164,16 +165,14 @@ def _blocked(now: Observation, changes: tuple[FactChange, ...]) -> Decision:
 def _obtainable(lock: StageLock | None, now: Observation, memory: Memory) -> RunRecord | None:
     """A run with the current inputs whose outs are all available; a run without one of them does not count."""
     key = now.inputs.key()
-    candidates = []
+    last = []
     if lock is not None and not _input_changes(lock.inputs, now):
-        candidates.append(RunRecord(key, lock.outs, lock.inputs.observed, lock.ran_at))
+        last.append(RunRecord(key, lock.outs, lock.inputs.observed, lock.ran_at))
     # The result of a stage that continues from its last out does not depend on its inputs alone.
     incremental = any(out.incremental for out in now.inputs.outs)
-    recorded = None if incremental else memory.recorded(key)
-    if recorded is not None:
-        candidates.append(recorded)
+    recorded = () if incremental else memory.recorded(key)
     declared = {out.path for out in now.inputs.outs}
-    for run in candidates:
+    for run in itertools.chain(last, recorded):
         if (
             not _expired(run.ran_at, now)
             and run.outs.keys() == declared

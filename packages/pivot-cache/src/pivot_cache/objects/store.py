@@ -372,9 +372,9 @@ class CacheMemory(Value):
     holds: Callable[[RunRecord], bool] = lambda record: not record.observed
     """Returns whether all code that a run observed is unchanged; by default, only if it observed none."""
 
-    def recorded(self, key: str) -> RunRecord | None:
-        """The newest valid run with this inputs key; None if there is none."""
-        return next((record for record in self.runs().get(key) if self.holds(record)), None)
+    def recorded(self, key: str) -> Iterator[RunRecord]:
+        """The valid runs with this inputs key, the newest first."""
+        return filter(self.holds, self.runs().get(key))
 
     def has(self, artifact: Artifact) -> bool:
         """Whether the object store has this content completely."""

@@ -3,8 +3,8 @@
 A round is an ordinary run, with hosts that stay. The read set of the run has the paths that it looked at, each with its
 stamp from before; a look at all stages after the run gives a second read set, so that whatever is edited meanwhile has
 another stamp than the one noted. Files that runs write are looked at after the run; if only these have other stamps, as
-after another command's run, the next round begins if their content differs; likewise when a result expires. `running.watch_states` decides what comes
-after each step; this module takes the steps.
+after another command's run, the next round begins if their content differs; likewise when a result expires.
+`running.watch_states` decides what comes after each step; this module takes the steps.
 """
 
 import os

@@ -173,18 +173,16 @@ class RemoteView(SessionView):
         self._ask({artifact} - self._asked)
         return artifact in self._there
 
-    def recorded(self, key: str) -> RunRecord | None:
-        """A run with these inputs, including shared ones if enabled; its outs are of the declared kinds."""
-        stores = self._session.stores
-        if not stores.settings.remote_run_cache:
-            return None
+    def recorded(self, key: str) -> Iterator[RunRecord]:
+        """The shared runs with these inputs, if shared ones are enabled; their outs are of the declared kinds."""
+        if not self._session.stores.settings.remote_run_cache:
+            return
         if key not in self._shared:
             self._find([key])
         for record in self._shared[key]:
             fitting = all(self._kinds.get(path) is artifact.tree for path, artifact in record.outs.items())
             if fitting and self._session.observed_code.hold(record.observed):
-                return record
-        return None
+                yield record
 
     def _foresee(self, graph: Graph) -> None:
         """Look up shared results, together for all stages whose known inputs differ from their last run."""
@@ -250,8 +248,9 @@ class _Memory(Value):
     view: RemoteView
     local: Memory
 
-    def recorded(self, key: str) -> RunRecord | None:
-        return self.local.recorded(key) or self.view.recorded(key)
+    def recorded(self, key: str) -> Iterator[RunRecord]:
+        yield from self.local.recorded(key)
+        yield from self.view.recorded(key)
 
     def has(self, artifact: Artifact) -> bool:
         return self.view.has(artifact)
