@@ -121,13 +121,33 @@ def test_a_lock_records_what_an_out_shows_and_no_comparison_depends_on_it() -> N
         lock_file.loads(text.replace('"metric"', "1"), "x.lock")
 
 
+OTHERS = (OutSpec(ArtifactPath("x"), kind="metric"), OutSpec(ArtifactPath("x"), temp=True))
+
+
+@pytest.mark.parametrize(
+    "lock",
+    [
+        *(StageLock(Inputs(1, outs=(out,)), {out.path: Artifact(A, 7)}) for out in OTHERS),
+        StageLock(Inputs(1), {}, ran_at=0),
+        StageLock(Inputs(1), {}, uncounted_params={"seed": 1}),
+    ],
+    ids=["kind", "temp", "ran_at", "uncounted_params"],
+)
+def test_facts_that_older_versions_do_not_read_have_another_format(lock: StageLock) -> None:
+    text = lock_file.dumps(lock)
+    assert text.startswith('{\n"format": 2,\n')
+    before = text.replace('"format": 2', '"format": 1')  # as some versions have written them
+    assert lock_file.dumps(lock_file.loads(before, "x.lock")) == text
+
+
 @given(locks())
 def test_locks_round_trip(lock: StageLock) -> None:
     text = lock_file.dumps(lock)
 
     assert lock_file.loads(text, "x.lock") == lock
     assert lock_file.dumps(lock_file.loads(text, "x.lock")) == text
-    assert json.loads(text)["format"] == lock_file.FORMAT
+    extended = lock.ran_at is not None or lock.uncounted_params
+    assert json.loads(text)["format"] == (lock_file.EXTENDED if extended else lock_file.FORMAT)
 
 
 def test_a_nan_param_has_a_stable_text() -> None:
@@ -235,8 +255,8 @@ HOSTILE = {
         "threshold",
         "occurs twice",
     ),
-    "newer": (edited("format", value=2), "format", "format 2 is newer"),
-    "newer, other fields": ('{"format": 2}', "format", "format 2 is newer"),
+    "newer": (edited("format", value=3), "format", "format 3 is newer"),
+    "newer, other fields": ('{"format": 3}', "format", "format 3 is newer"),
     "format text": (edited("format", value="1"), "format", "must be a whole number, not a string"),
     "format true": (edited("format", value=True), "format", "must be a whole number, not true or false"),
     "format 0": (edited("format", value=0), "format", "must be at least 1"),

@@ -455,6 +455,35 @@ def test_a_lock_of_a_newer_pivot_is_an_error_that_says_the_way_out(quick: Projec
     assert "1 restored, 1 cached" in quick.pivot("repro").stdout
 
 
+METRIC = """\
+from typing import Annotated
+
+import pivot
+
+pipeline = pivot.Pipeline("p")
+
+
+@pipeline.register
+def score() -> Annotated[int, pivot.Metric("score.json")]:
+    return 1
+"""
+
+
+def test_a_lock_of_a_metric_without_the_format_for_it_still_counts(make: Callable[[str], Project]) -> None:
+    project = make(METRIC)
+    project.pivot("repro")
+    project.replace(".pivot/stages/p.score.lock", '"format": 2,', '"format": 1,')
+    before = project.snapshot()
+
+    assert project.pivot("status").stdout == "score  cached\n\n1 stage, all cached\n"
+    assert project.pivot("repro").stdout.startswith("Everything is up to date")
+    assert "score.json" in project.pivot("metrics", "show").stdout
+    assert project.snapshot() == before
+    project.replace("pipeline.py", "return 1", "return 2")
+    project.pivot("repro")
+    assert '"format": 2,' in project.read(".pivot/stages/p.score.lock")
+
+
 def test_a_damaged_object_is_never_checked_out(quick: Project) -> None:
     quick.pivot("repro")
     digest = quick.lock("my_pipeline.preprocess")["outs"]["clean.json"]["digest"]

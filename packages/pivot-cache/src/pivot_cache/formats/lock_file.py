@@ -18,12 +18,12 @@ Each fact has its own line, in an order that depends only on the facts::
 ``file`` and ``line`` of a code entry are omitted if unknown. ``tree`` is true if an artifact is a directory, and
 ``incremental`` if a run of the stage starts from the last run's out; both are omitted otherwise. ``kind`` is present
 for outs that people look at, such as ``"metric"``, and ``temp`` for those that are removed once they have been used; no
-run depends on either. ``env`` is present if environment variables
-are declared, with a salted digest of each value, or "" for a variable that is not set. ``accepted`` is present, with
-the reason, if a user accepted the outs instead of running the stage. ``sha256`` is present if it was computed.
-``ran_at``, the start of the run in seconds since the epoch, is present if the result of the stage expires, and
-``uncounted_params`` if parameters do not count as inputs, with their values. A dep has no executable bit, since no
-result depends on it. Everything read is untrusted.
+run depends on either. ``env`` is present if environment variables are declared, with a salted digest of each value, or
+"" for a variable that is not set. ``accepted`` is present, with the reason, if a user accepted the outs instead of
+running the stage. ``sha256`` is present if it was computed. ``ran_at``, the start of the run in seconds since the
+epoch, is present if the result of the stage expires, and ``uncounted_params`` if parameters do not count as inputs,
+with their values. A file with ``kind``, ``temp``, ``ran_at`` or ``uncounted_params`` has format 2. A dep has no
+executable bit, since no result depends on it. Everything read is untrusted.
 """
 
 import itertools
@@ -40,7 +40,10 @@ from pivot_core.files.digest import ALGORITHM, canonical_json
 from pivot_core.lock import Inputs, StageLock
 
 FORMAT = 1
-"""The version of the layout above."""
+"""The version of the layout above, without the facts of `EXTENDED`."""
+EXTENDED = 2
+"""The version of the layout with ``kind``, ``temp``, ``ran_at`` or ``uncounted_params``, which older versions of Pivot
+refuse. Files of `FORMAT` may have them too, since some versions have written them so."""
 
 _TOP_OPTIONAL = frozenset({"accepted", "env", "ran_at", "uncounted_params"})
 _TOP = _TOP_OPTIONAL | {"format", "algorithm", "schema", "code", "observed", "libraries", "params", "deps", "outs"}
@@ -138,11 +141,18 @@ def dumps(lock: StageLock) -> str:
             lambda out: canonical_json(artifact_json.encode_out(*out)),
         ),
     }
-    lines = [f'"format": {FORMAT}', f'"algorithm": "{ALGORITHM}"', f'"schema": {lock.inputs.schema}']
+    number = EXTENDED if _is_extended(lock) else FORMAT
+    lines = [f'"format": {number}', f'"algorithm": "{ALGORITHM}"', f'"schema": {lock.inputs.schema}']
     lines += [f'"accepted": {canonical_json(lock.accepted)}'] if lock.accepted else []
     lines += [f'"ran_at": {lock.ran_at}'] if lock.ran_at is not None else []
     lines += [f'"{name}": {section}' for name, section in sections.items()]
     return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _is_extended(lock: StageLock) -> bool:
+    return (
+        lock.ran_at is not None or bool(lock.uncounted_params) or any(out.kind or out.temp for out in lock.inputs.outs)
+    )
 
 
 def loads(text: str, name: str) -> StageLock:
@@ -176,8 +186,8 @@ class _NewerError(FieldError):
 def _lock(record: Mapping[str, object]) -> StageLock:
     if "format" in record:  # checked first, since another format may have other fields
         number = artifact_json.number(record["format"], "format", least=1)
-        if number != FORMAT:
-            raise _NewerError("format", f"format {number} is newer than {FORMAT}, the newest that this Pivot reads")
+        if number > EXTENDED:
+            raise _NewerError("format", f"format {number} is newer than {EXTENDED}, the newest that this Pivot reads")
     top = artifact_json.fields(record, "", _TOP, _TOP_OPTIONAL)
     algorithm = artifact_json.text(top["algorithm"], "algorithm")
     if algorithm != ALGORITHM:
