@@ -81,6 +81,32 @@ DATA = """\
 }
 """
 
+# Its outs are a file, a directory and a metric.
+SHOUT = """\
+from typing import Annotated, TypedDict
+
+import pivot
+from pivot.loaders import Text
+
+pipeline = pivot.Pipeline("p")
+
+
+class Outs(TypedDict):
+    upper: Annotated[str, pivot.Out("upper.txt", Text())]
+    parts: Annotated[dict[str, str], pivot.DirectoryOut("parts", Text())]
+    metric: Annotated[int, pivot.Metric("metric.json")]
+
+
+@pipeline.register
+def shout(text: Annotated[str, pivot.Dep("data/in.txt", Text())]) -> Outs:
+    return Outs(upper=text.upper(), parts={"a/1.txt": text, "2.txt": text * 2}, metric=len(text))
+
+
+@pipeline.register
+def last(text: Annotated[str, pivot.Dep("upper.txt", Text())]) -> Annotated[str, pivot.Out("last.txt", Text())]:
+    return text[-1]
+"""
+
 
 # Commands whose start is nothing special.
 INSIDE = frozenset(

@@ -7,43 +7,17 @@ import subprocess
 from collections.abc import Callable, Iterator
 from unittest import mock
 
-from harness import PIVOT, Project, environment
+from harness import PIVOT, SHOUT, Project, environment
 
 from pivot_cache.files import syscalls
 from pivot_core.files.paths import ArtifactPath
 from pivot_runtime.context import CommandContext
 from pivot_runtime.workspace import clean
 
-PIPELINE = """\
-import pathlib
-from typing import Annotated, TypedDict
-
-import pivot
-from pivot.loaders import Text
-
-pipeline = pivot.Pipeline("p")
-
-
-class Outs(TypedDict):
-    upper: Annotated[str, pivot.Out("upper.txt", Text())]
-    parts: Annotated[dict[str, str], pivot.DirectoryOut("parts", Text())]
-    metric: Annotated[int, pivot.Metric("metric.json")]
-
-
-@pipeline.register
-def shout(text: Annotated[str, pivot.Dep("data/in.txt", Text())]) -> Outs:
-    return Outs(upper=text.upper(), parts={"a/1.txt": text, "2.txt": text * 2}, metric=len(text))
-
-
-@pipeline.register
-def last(text: Annotated[str, pivot.Dep("upper.txt", Text())]) -> Annotated[str, pivot.Out("last.txt", Text())]:
-    return text[-1]
-"""
-
 
 def made(make: Callable[[str], Project]) -> Project:
     """A project that has run."""
-    project = make(PIPELINE)
+    project = make(SHOUT)
     project.write("data/in.txt", "abc")
     project.pivot("repro")
     return project
@@ -74,7 +48,7 @@ def test_forget(make: Callable[[str], Project]) -> None:
 
 def test_forget_leaves_the_runs_of_other_projects(make: Callable[[str], Project]) -> None:
     """Two projects share a cache: a run that only one of them has made is forgotten, and no other."""
-    mine = make(PIPELINE)
+    mine = make(SHOUT)
     mine.write("data/in.txt", "abc")
     mine.write(".pivot/config.yaml", "cache.dir: ../shared\n")
     theirs = Project(mine.root.parent / "theirs")

@@ -7,39 +7,13 @@ import subprocess
 from collections.abc import Callable
 
 import pytest
-from harness import Project
-
-PIPELINE = """\
-import pathlib
-from typing import Annotated, TypedDict
-
-import pivot
-from pivot.loaders import JSON, PathOnly, Text
-
-pipeline = pivot.Pipeline("p")
-
-
-class Outs(TypedDict):
-    upper: Annotated[str, pivot.Out("upper.txt", Text())]
-    parts: Annotated[dict[str, str], pivot.DirectoryOut("parts", Text())]
-    metric: Annotated[int, pivot.Metric("metric.json")]
-
-
-@pipeline.register
-def shout(text: Annotated[str, pivot.Dep("data/in.txt", Text())]) -> Outs:
-    return Outs(upper=text.upper(), parts={"a/1.txt": text, "2.txt": text * 2}, metric=len(text))
-
-
-@pipeline.register
-def last(text: Annotated[str, pivot.Dep("upper.txt", Text())]) -> Annotated[str, pivot.Out("last.txt", Text())]:
-    return text[-1]
-"""
+from harness import SHOUT, Project
 
 
 @pytest.fixture
 def project(make: Callable[[str], Project]) -> Project:
     """A project that has run."""
-    project = make(PIPELINE)
+    project = make(SHOUT)
     project.write("data/in.txt", "abc")
     project.pivot("repro")
     return project

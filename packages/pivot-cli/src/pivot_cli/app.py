@@ -135,6 +135,12 @@ class LazyGroup(SuggestingGroup):
             formatter.write_dl([(name, self.listed[name][1]) for name in sorted(self.listed)])
 
 
+def command_group(name: str, commands: Commands) -> LazyGroup:
+    """Create the group ``pivot NAME`` of these commands, with its help as listed above."""
+    epilog = f"Run 'pivot {name} COMMAND --help' for the options of a command."
+    return LazyGroup(name, listed=commands, help=COMMANDS[name][1], epilog=epilog)
+
+
 def _change_directory(_: click.Context, __: click.Parameter, value: str | None) -> None:
     if value is not None:
         try:

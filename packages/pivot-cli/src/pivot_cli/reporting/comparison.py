@@ -1,6 +1,7 @@
 """Prints values at several revisions in the requested form, and notes on stderr."""
 
 import json
+from collections.abc import Iterable, Sequence
 
 from pivot_cli.comparing import values
 from pivot_cli.comparing.values import Wording
@@ -14,7 +15,7 @@ def print_values(found: Comparison, words: Wording, *, form: str, precision: int
         console.data(json.dumps(values.show_json(found, words), indent=2))
     else:
         console.data(values.show_table(found, words, precision, markdown=form == "md"))
-    return _report(found, words)
+    return report_incomplete(values.notes(found, words), found.problems)
 
 
 def print_changes(found: Comparison, words: Wording, *, form: str, precision: int, every: bool) -> int:
@@ -23,16 +24,17 @@ def print_changes(found: Comparison, words: Wording, *, form: str, precision: in
         console.data(json.dumps(values.diff_json(found, words, every=every), indent=2))
     else:
         console.data(values.diff_table(found, words, precision, every=every, markdown=form == "md"))
-    return _report(found, words)
+    return report_incomplete(values.notes(found, words), found.problems)
 
 
-def _report(found: Comparison, words: Wording) -> int:
-    for note, hint in values.notes(found, words):
+def report_incomplete(notes: Iterable[tuple[str, str | None]], problems: Sequence[tuple[str, str | None]]) -> int:
+    """Print notes, and problems because of which something is missing, with their hints; return the exit code."""
+    for note, hint in notes:
         console.note(note)
         if hint:
             console.hint(hint)
-    for problem, _ in found.problems:
+    for problem, _ in problems:
         console.error(problem)
-    for hint in dict.fromkeys(hint for _, hint in found.problems if hint):
+    for hint in dict.fromkeys(hint for _, hint in problems if hint):
         console.hint(hint)
-    return 1 if found.problems else 0
+    return 1 if problems else 0

@@ -4,6 +4,7 @@ import json
 
 from pivot_cli.pages import output, plots
 from pivot_cli.pages.output import PageOptions
+from pivot_cli.reporting.comparison import report_incomplete
 from pivot_cli.terminal import console
 from pivot_runtime.comparing.plots import PlotComparison
 from pivot_runtime.project.project import Project
@@ -16,12 +17,4 @@ def print_plots(found: PlotComparison, project: Project, options: PageOptions | 
     else:
         title = f"{project.root.name}: plots of {', '.join(found.sides)}"
         output.deliver(plots.plots_page(found, title), options, project, "plots")
-    for note, hint in plots.plot_notes(found):
-        console.note(note)
-        if hint:
-            console.hint(hint)
-    for problem, _ in found.problems:
-        console.error(problem)
-    for hint in dict.fromkeys(hint for _, hint in found.problems if hint):
-        console.hint(hint)
-    return 1 if found.problems else 0
+    return report_incomplete(plots.plot_notes(found), found.problems)

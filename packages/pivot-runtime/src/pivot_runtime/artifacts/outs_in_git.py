@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pivot_cache.errors import CacheError
 from pivot_cache.formats import pvt
 from pivot_cache.layout import stage_addresses
+from pivot_core.errors import list_names
 from pivot_core.files.paths import ArtifactPath, parents
 from pivot_core.lock import StageLock
 from pivot_core.spec import OutSpec, StageSpec
@@ -125,16 +126,10 @@ def tracked(context: CommandContext, outs: Iterable[OutSpec]) -> Notice | None:
     if not found:
         context.read_set.untracked = (os.fspath(index), *cached)
         return None
-    names, rest = _named(found)
-    text = f"git tracks {names}{rest}, which Pivot stores in its cache"
+    text = f"git tracks {list_names(found, _MOST_NAMED)}, which Pivot stores in its cache"
     removed = shlex.join(context.project.from_cwd(path) for path in found[:_MOST_NAMED])
     recursive = "-r " if any(cached[ArtifactPath(path)].directory for path in found[:_MOST_NAMED]) else ""
     return Notice(text, f"git rm {recursive}--cached {removed}{_ignoring(context, found)}")
-
-
-def _named(found: list[str]) -> tuple[str, str]:
-    rest = len(found) - _MOST_NAMED
-    return ", ".join(found[:_MOST_NAMED]), f" and {rest} more" if rest > 0 else ""
 
 
 def _ignoring(context: CommandContext, found: list[str]) -> str:

@@ -12,7 +12,7 @@ from pivot_cache.formats import pvt
 from pivot_cache.formats.data_source import DataSource
 from pivot_cache.formats.tree import Tree
 from pivot_cache.layout import lock_name, stage_addresses
-from pivot_core.errors import PathError, suggest
+from pivot_core.errors import PathError, list_names, suggest
 from pivot_core.files.paths import ArtifactPath, is_within, parents
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, StageLock
@@ -285,8 +285,8 @@ def _tracked(
         else:
             yield Record(path, data.artifact, source=data.source), name
     if foreign:
-        more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
-        context.notices.add(Notice(f"{min(foreign.values())}{more}: not a {pvt.SUFFIX} file of Pivot's, skipped"))
+        names = list_names(sorted(foreign.values()), 1)
+        context.notices.add(Notice(f"{names}: not a {pvt.SUFFIX} file of Pivot's, skipped"))
 
 
 def find_pvt_files(

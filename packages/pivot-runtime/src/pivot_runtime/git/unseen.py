@@ -7,6 +7,7 @@ from typing import Final
 
 import attrs
 
+from pivot_core.errors import list_names
 from pivot_core.values import Value
 from pivot_runtime.git import calls
 
@@ -45,8 +46,7 @@ def unseen(root: pathlib.Path) -> Unseen:
             continue
         lacking = [ref.split("/", 2)[2] for oid, ref in listed if oid not in tips]
         if lacking:
-            more = f" and {len(lacking) - _MOST} more" if len(lacking) > _MOST else ""
-            reasons.append(f"of the git remote {name!r}, these are not fetched: {', '.join(lacking[:_MOST])}{more}")
+            reasons.append(f"of the git remote {name!r}, these are not fetched: {list_names(lacking, _MOST)}")
     return Unseen(tuple(reasons), "git fetch --all --tags" if reasons else "")
 
 

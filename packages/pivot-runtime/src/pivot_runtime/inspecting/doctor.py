@@ -13,7 +13,7 @@ from pivot_cache.files.link_modes import HARDLINK, REFLINK, SYMLINK, probe
 from pivot_cache.formats import pvt
 from pivot_cache.layout import lock_name
 from pivot_core.discovery import find_root
-from pivot_core.errors import PivotError
+from pivot_core.errors import PivotError, list_names
 from pivot_core.files.paths import STATE_DIR
 from pivot_core.lock import UnresolvedCode
 from pivot_core.values import Value
@@ -245,8 +245,8 @@ def _loads(project: Project, assembly: Assembly) -> Iterator[Finding]:
             )
         for stage in each.loaded.stages:
             for reason, edges in _by_reason(stage.unresolved).items():
-                more = f" and {len(edges) - 1} more" if len(edges) > 1 else ""
-                at = f" ({edges[0].location}{more})" if edges[0].location is not None else ""
+                places = list_names([str(edge.location) for edge in edges], 1)
+                at = f" ({places})" if edges[0].location is not None else ""
                 yield Finding(
                     Level.SLOW,
                     stage.spec.address,

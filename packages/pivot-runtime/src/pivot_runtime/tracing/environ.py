@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
+from pivot_core.errors import list_names
 from pivot_fingerprint.programs import command_words, starts_python
 from pivot_runtime.tracing.spool import UNSEEN, VARIABLE, Spool
 
@@ -235,7 +236,8 @@ class PassedVariables:
             if name not in read:
                 by_program.setdefault(program, []).append(name)
         return tuple(
-            f"`{program}` was given {_listed(names)}, set by the import: add env=[...] to the stage if it reads them"
+            f"`{program}` was given {list_names([f'`{name}`' for name in names], _SHOWN)}, set by the import:"
+            " add env=[...] to the stage if it reads them"
             for program, names in by_program.items()
         )
 
@@ -261,11 +263,6 @@ class PassedVariables:
 
 def _names_variable(command: list[str], name: str) -> bool:
     return any(word == name or f"${name}" in word or f"${{{name}" in word for word in command)
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more variables" if len(names) > _SHOWN else ""
-    return ", ".join(f"`{name}`" for name in names[:_SHOWN]) + more
 
 
 def _is_in(name: str, env: Mapping[Any, Any]) -> bool:

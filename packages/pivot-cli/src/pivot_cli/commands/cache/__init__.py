@@ -2,9 +2,7 @@
 
 from typing import Final
 
-import click
-
-from pivot_cli.app import Commands, LazyGroup
+from pivot_cli.app import Commands, command_group
 
 COMMANDS: Final[Commands] = {
     "drop": ("pivot_cli.commands.cache.drop", "Remove the content of outs or tracked data from the cache."),
@@ -13,12 +11,4 @@ COMMANDS: Final[Commands] = {
     "verify": ("pivot_cli.commands.cache.verify", "Verify that the cache is complete and undamaged."),
 }
 
-
-@click.group(
-    "cache",
-    cls=LazyGroup,
-    listed=COMMANDS,
-    epilog="Run 'pivot cache COMMAND --help' for the options of a command.",
-)
-def command() -> None:
-    """Inspect, verify and clean up the cache."""
+command = command_group("cache", COMMANDS)
