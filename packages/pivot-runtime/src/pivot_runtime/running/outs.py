@@ -5,17 +5,14 @@ import functools
 import os
 import shlex
 import shutil
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from pivot_cache.errors import ArtifactError, CacheError, CorruptObjectError, MissingObjectError
 from pivot_core.files.paths import ArtifactPath
-from pivot_core.lock import Artifact, RunRecord, StageLock
+from pivot_core.lock import Artifact, StageLock
 from pivot_core.spec import OutSpec, StageSpec
 from pivot_runtime.artifacts import kept
-from pivot_runtime.artifacts.stores import Stores
-from pivot_runtime.config.settings import Fsync
 from pivot_runtime.evaluating.session import Session
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
@@ -188,50 +185,3 @@ def _declare(out: OutSpec) -> str:
     if out.directory:
         return "declare it as a file: pivot.Out(...), without a / at the end of its path"
     return "declare it as a directory: pivot.DirectoryOut(...), or a / at the end of its path"
-
-
-_PERIOD_S = 1.0
-"""So often, at most, a run waits for the disk before its end."""
-
-
-class RecordFlusher:
-    """Flushes the records of one run to the disk, with the objects that they name: once a second, and at its end."""
-
-    def __init__(self, stores: Stores, *, since: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """Nothing has been recorded; the run has not waited for the disk ``since`` then."""
-        self._stores = stores
-        self._wanted = stores.settings.fsync is Fsync.ALL
-        self._clock = clock
-        self._since = since
-        self._artifacts: set[Artifact] = set()
-        self._files: set[str] = set()
-
-    def add(self, record: RunRecord, outs: Iterable[OutSpec], lock: str) -> None:
-        """A record was written, and a lock file that names it."""
-        if self._wanted:
-            self._artifacts.update(record.outs[out.path] for out in outs if out.cache)
-            self._files |= {lock, os.fspath(self._stores.runs.file(record.key))}
-
-    def flush_if_due(self) -> None:
-        """Flush, if the last time is long ago.
-
-        Raises:
-            CacheError: The disk fails.
-        """
-        if self._files and self._clock() - self._since >= _PERIOD_S:
-            self.flush()
-
-    def flush(self) -> None:
-        """Flush the objects, and then the files that name them.
-
-        Raises:
-            CacheError: The disk fails, or somebody has removed an object.
-        """
-        if self._files:
-            from pivot_cache.files import durable  # lazy
-
-            self._stores.store.persist(*self._artifacts)
-            durable.flush_files([file for file in self._files if os.path.exists(file)])
-            self._artifacts.clear()
-            self._files.clear()
-            self._since = self._clock()

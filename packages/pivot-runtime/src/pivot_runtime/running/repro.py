@@ -40,6 +40,7 @@ _RUNNING: Final = (
     "pivot_runtime.loading.varying_values",
     "pivot_runtime.running.runner",
     "pivot_runtime.running.outs",
+    "pivot_runtime.running.run_records",
     "pivot_runtime.running.edit_detection",
     "pivot_runtime.artifacts.stash",
     "pivot_runtime.executors.strict_io",

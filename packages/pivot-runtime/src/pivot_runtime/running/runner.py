@@ -9,10 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-import attrs
-
-from pivot_cache.errors import ArtifactError, CacheError, CorruptObjectError, MissingObjectError
-from pivot_cache.formats import lock_file
+from pivot_cache.errors import ArtifactError, CorruptObjectError, MissingObjectError
 from pivot_cache.objects import checkout
 from pivot_core.decide import Decision, Verdict, decide
 from pivot_core.files.paths import ArtifactPath
@@ -28,18 +25,17 @@ from pivot_runtime.processes.cpu_count import default_jobs
 from pivot_runtime.running.run_result import CURRENT, RunResult, StageOutcome
 
 if TYPE_CHECKING:
-    from pivot_runtime.artifacts.outs_in_git import IgnoredOuts
     from pivot_runtime.executors.base import Executor, Finished
     from pivot_runtime.executors.strict_io import StrictIO
     from pivot_runtime.running.edit_detection import CodeEdits, DepEdits
-    from pivot_runtime.running.outs import Outs, RecordFlusher
+    from pivot_runtime.running.outs import Outs
     from pivot_runtime.running.repro import RunOptions
+    from pivot_runtime.running.run_records import RunRecords
     from pivot_runtime.sharing.pull_inputs import InputFetcher
 
 __all__ = ["RunResult", "Runner", "StageOutcome"]
 
 _OUTPUT_LINES = 20
-_LONG_RECORDING_S = 0.01
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -94,15 +90,13 @@ class Runner:
         needs = resource_needs(graph.stages.values(), capacities)
         priorities = {address: spec.priority for address, spec in graph.stages.items() if spec.priority}
         self._plan = Plan(upstream, needs, capacities, self._last_durations, priorities)
-        self._flusher: RecordFlusher | None = None
+        self._used_records: RunRecords | None = None
         self._began = time.monotonic()
         self._inputs = _input_fetcher(session, graph, report) if options.pull else None
         self._view: StageView = session if self._inputs is None else self._inputs.view
         self._begun: set[str] = set()
         self._running: dict[str, _StageRun] = {}
-        self._unrecorded: list[tuple[str, StageLock | None, Observation, RunRecord]] = []
         self._recached: list[ArtifactPath] = []
-        self._recording: list[tuple[float, float]] = []
         self._result = RunResult()
 
     def drive(self) -> RunResult:
@@ -116,7 +110,7 @@ class Runner:
         except BaseException as error:
             self._abandon(error)
             raise
-        self._timed(self._flush)
+        self._flush()
         if self._session.temporary is not None:
             self._outs.remove_temporary(self._result.current)
         if self._used_executor is not None:
@@ -125,10 +119,12 @@ class Runner:
             self._report(events.OutsRecached(tuple(self._recached)))
         if not self._options.no_commit:
             self._session.retire()
-        if self._flusher is not None:
-            self._ignored_outs.report_tracked()
+        records = self._used_records
+        if records is not None:
+            records.report_tracked()
         self._result.seconds = time.monotonic() - self._session.context.began
-        self._report(events.RunEnded(self._result.seconds, self._result.complete, tuple(self._recording)))
+        slow = () if records is None else tuple(records.slow)
+        self._report(events.RunEnded(self._result.seconds, self._result.complete, slow))
         return self._result
 
     @property
@@ -154,35 +150,35 @@ class Runner:
             with uninterrupted():
                 for address in self._running:
                     self._outs.put_back(self._graph.stages[address])
-                self._record_or_put_back()
+                if self._used_records is not None:
+                    self._used_records.put_back_unstored()
+                self._record()
                 self._flush()
                 self._report.release()
                 stopped = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
                 self._report(events.RunStopped(stopped))
 
-    def _timed(self, record: Callable[[], None]) -> None:
-        """Call `_record` or `_flush`, and remember when, if it takes long."""
-        began = time.monotonic()
-        record()
-        seconds = time.monotonic() - began
-        if seconds >= _LONG_RECORDING_S:
-            self._recording.append((began - self._session.context.began, seconds))
+    @property
+    def _records(self) -> "RunRecords":
+        if self._used_records is None:
+            from pivot_runtime.running.run_records import RunRecords  # lazy
+
+            self._used_records = RunRecords(self._session, self._graph.stages, self._outs, since=self._began)
+        return self._used_records
+
+    def _record(self) -> list[str]:
+        """Record what has ended, and return the addresses."""
+        return [] if self._used_records is None else self._used_records.write()
 
     def _flush(self) -> None:
-        if self._flusher is not None:
-            self._flusher.flush()
+        if self._used_records is not None:
+            self._used_records.flush()
 
     @functools.cached_property
     def _outs(self) -> "Outs":
         from pivot_runtime.running.outs import Outs  # lazy
 
         return Outs(self._session, self._report)
-
-    @functools.cached_property
-    def _ignored_outs(self) -> "IgnoredOuts":
-        from pivot_runtime.artifacts.outs_in_git import IgnoredOuts  # lazy
-
-        return IgnoredOuts(self._session.context, self._session.graph.stages)
 
     def _last_durations(self) -> Mapping[str, float]:
         from pivot_runtime.history.stage_stats import last_durations  # lazy
@@ -206,10 +202,6 @@ class Runner:
         return StrictIO(self._session, self._report)
 
     @functools.cached_property
-    def _has_uncommitted(self) -> bool:
-        return self._layout.uncommitted_dir.is_dir()
-
-    @functools.cached_property
     def _jobs(self) -> int:
         """The number of stages that may run at once; most runs start none."""
         if self._options.in_process:
@@ -224,11 +216,11 @@ class Runner:
                     break
                 self._begin(address)
             self._report.release()
-            self._timed(self._record)
+            self._record()
             if self._running:
                 self._end(self._executor.wait())
         self._report.release()
-        self._timed(self._record)
+        self._record()
 
     def _begin(self, address: str) -> None:
         try:
@@ -312,7 +304,7 @@ class Runner:
             self._outs.leave(address)
             self._session.uncommitted.put(address, record, finished.seen.variables)
         else:
-            self._unrecorded.append((address, run.lock, observation, record))
+            self._records.add(address, run.lock, observation, record)
         if self._may_hold:
             self._report.hold()
         ran = events.StageRan(
@@ -369,30 +361,6 @@ class Runner:
         else:
             self._skip_dependents(address)
 
-    def _record(self) -> None:
-        """Record what has ended; what depends on it may have started already, but cannot have been recorded before."""
-        if self._unrecorded:
-            self._session.store.write_pending()
-        while self._unrecorded:
-            address, lock, observation, record = self._unrecorded.pop(0)
-            self._outs.drop_stash(address)
-            spec = self._graph.stages[address]
-            if not (spec.always or any(out.incremental for out in spec.outs)):
-                self._session.runs.put(record)
-            self._commit(address, lock, observation, record)
-        if self._flusher is not None:
-            self._flusher.flush_if_due()
-
-    def _record_or_put_back(self) -> None:
-        """Record what has ended; if its outs cannot be stored, it counts as never run."""
-        try:
-            self._session.store.write_pending()
-        except CacheError:
-            for address, *_ in self._unrecorded:
-                self._outs.put_back(self._graph.stages[address])
-            self._unrecorded.clear()
-        self._record()
-
     def _restore(self, address: str, lock: StageLock | None, observation: Observation, record: RunRecord) -> None:
         self._report.release()
         stores = self._session.stores
@@ -408,23 +376,7 @@ class Runner:
             if self._outs.recache(out, record.outs):
                 self._recached.append(out.path)
         if not self._graph.stages[address].frozen:  # otherwise, its inputs may differ from those of its last run
-            self._commit(address, lock, observation, record)
-
-    def _commit(self, address: str, before: StageLock | None, observation: Observation, record: RunRecord) -> None:
-        self._ignored_outs.before_recording(self._graph.stages[address], before)
-        inputs = attrs.evolve(observation.inputs, observed=record.observed)
-        ran_at = None if self._graph.stages[address].ttl is None else record.ran_at
-        stage = self._session.stages[address]
-        lock = StageLock(inputs, record.outs, stage.libraries, ran_at=ran_at, uncounted_params=stage.uncounted_params)
-        lock_file.write(file := self._layout.lock_path(address), lock)
-        if self._flusher is None:
-            from pivot_runtime.running.outs import RecordFlusher  # lazy
-
-            self._flusher = RecordFlusher(self._session.stores, since=self._began)
-        self._flusher.add(record, inputs.outs, file)
-        if self._has_uncommitted:
-            self._session.uncommitted.forget(address)
-        self._session.source_texts.remember(self._session.stages[address])
+            self._records.write_lock(address, lock, observation, record)
 
     def _fail(self, finished: "Finished", failure: _StageFailure) -> None:
         address, summary, hint = finished.address, failure.summary, failure.hint

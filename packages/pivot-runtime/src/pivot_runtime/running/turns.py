@@ -77,8 +77,8 @@ class TurnRunner(Runner):
         if outcome in _ENDS:
             self._turns.end(address, done=_ENDS[outcome])
 
-    def _record(self) -> None:
-        ended = [address for address, *_ in self._unrecorded]
-        super()._record()
+    def _record(self) -> list[str]:
+        ended = super()._record()
         for address in ended:
             self._turns.end(address, done=True)
+        return ended
