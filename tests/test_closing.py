@@ -2,11 +2,12 @@
 
 import ast
 import pathlib
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 
-ROOT = pathlib.Path(__file__).parent.parent
-MODULES = sorted(ROOT.glob("packages/*/src/**/*.py"))
-NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts[3:]) for path in MODULES}
+sys.path.insert(0, str(pathlib.Path(__file__).parent))  # pytest's importlib mode leaves the path alone
+
+from parsed_modules import MODULES, NAMES, sources
 
 OPENERS = {"scandir", "TemporaryFile", "NamedTemporaryFile", "TemporaryDirectory", "mmap", "urlopen", "fdopen"}
 FILES = {"open", "Popen", "ThreadPoolExecutor", "ProcessPoolExecutor"}
@@ -17,23 +18,19 @@ CLOSED_ELSEWHERE = {
 }
 
 
-def opened(tree: ast.AST) -> Iterator[tuple[str, int]]:
+def opened(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, int]]:
     """Name and line of each call that opens something outside of a ``with``."""
-    inside = {
-        id(call)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.With | ast.AsyncWith)
-        for item in node.items
-        for call in ast.walk(item.context_expr)
-    } | {
+    blocks = [node for node in nodes if isinstance(node, ast.With | ast.AsyncWith)]
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    inside = {id(call) for block in blocks for item in block.items for call in ast.walk(item.context_expr)} | {
         id(call)  # the `with` of a stack closes it
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "enter_context"
+        for node in calls
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "enter_context"
         for argument in node.args
         for call in ast.walk(argument)
     }
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or id(node) in inside:
+    for node in calls:
+        if id(node) in inside:
             continue
         match node.func:
             case ast.Name(id=name):
@@ -54,7 +51,7 @@ def _of_ours(func: ast.expr) -> bool:
 
 
 def test_files_directories_and_processes_are_opened_by_a_with() -> None:
-    found = {(NAMES[path], name): line for path in MODULES for name, line in opened(ast.parse(path.read_text()))}
+    found = {(NAMES[path], name): line for path in MODULES for name, line in opened(sources()[path].nodes)}
 
     assert {key: line for key, line in found.items() if key not in CLOSED_ELSEWHERE} == {}
 
@@ -65,12 +62,12 @@ def test_nothing_stays_open_while_a_generator_waits() -> None:
         f"{path.name}:{block.lineno}"
         for path in MODULES
         if NAMES[path] not in ITERATED_TO_THE_END
-        for function in ast.walk(ast.parse(path.read_text()))
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-        and not any("contextmanager" in ast.unparse(each) for each in function.decorator_list)
+        if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in sources()[path].nodes)
+        for function in sources()[path].functions
+        if not any("contextmanager" in ast.unparse(each) for each in function.decorator_list)
         for block in ast.walk(function)
         if isinstance(block, ast.With | ast.AsyncWith)
-        and any(list(opened(item.context_expr)) for item in block.items)
+        and any(list(opened(list(ast.walk(item.context_expr)))) for item in block.items)
         and any(isinstance(node, ast.Yield | ast.YieldFrom) for each in block.body for node in ast.walk(each))
     ]
 

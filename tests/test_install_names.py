@@ -5,6 +5,7 @@ one of them by name gets somebody else's code, or will once somebody registers t
 """
 
 import ast
+import functools
 import pathlib
 import re
 import shlex
@@ -19,9 +20,10 @@ from packaging.version import Version
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))  # pytest's importlib mode leaves the path alone
 
+from parsed_modules import MODULES as SOURCES
+from parsed_modules import ROOT, sources
 from workflow_rules import ACTIONS
 
-ROOT = pathlib.Path(__file__).parent.parent
 PROJECTS: dict[str, dict[str, Any]] = {
     project["name"]: project
     for path in sorted(ROOT.glob("packages/*/pyproject.toml"))
@@ -33,7 +35,6 @@ PAGES = sorted(
     for pattern in ("*.md", "changes/*.md", "docs/**/*.md", "packages/*/README.md", "examples/**/*.md")
     for path in ROOT.glob(pattern)
 )
-SOURCES = sorted(ROOT.glob("packages/*/src/**/*.py"))
 
 OURS = re.compile(r"(?<![\w./#-])(pivot(?:-[a-z0-9][\w-]*)?)\[([\w, -]+)\]|(?<![\w./#-])(pivot-[a-z0-9][\w-]*)")
 """Whatever looks like the name of a package of ours, alone or with extras."""
@@ -58,19 +59,19 @@ WITH_VALUE = {
 }  # fmt: skip
 
 
-def strings(source: str) -> Iterator[str]:
+def strings(path: pathlib.Path) -> Iterator[str]:
     """The texts in a module; of an f-string, what is between its values."""
-    for node in ast.walk(ast.parse(source)):
+    for node in sources()[path].nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
 
 
-def texts() -> Iterator[tuple[str, str]]:
+@functools.cache
+def texts() -> tuple[tuple[str, str], ...]:
     """All that users may read: file → text."""
-    for path in [*PAGES, *WORKFLOWS, ROOT / ".pre-commit-hooks.yaml"]:
-        yield path.relative_to(ROOT).as_posix(), path.read_text()
-    for path in SOURCES:
-        yield path.relative_to(ROOT).as_posix(), "\n\n".join(strings(path.read_text()))
+    whole = [(path, path.read_text()) for path in [*PAGES, *WORKFLOWS, ROOT / ".pre-commit-hooks.yaml"]]
+    parts = [(path, "\n\n".join(strings(path))) for path in SOURCES]
+    return tuple((path.relative_to(ROOT).as_posix(), text) for path, text in whole + parts)
 
 
 def unknown_names(text: str) -> list[str]:

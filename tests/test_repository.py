@@ -1,6 +1,7 @@
 """The rules of the repository that no other tool checks."""
 
 import ast
+import functools
 import importlib
 import importlib.util
 import itertools
@@ -9,24 +10,26 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent))  # pytest's importlib mode leaves the path alone
+
+from parsed_modules import MODULES, NAMES, ROOT, AnyFunction, sources
+
 from pivot_cache.layout import Layout
 from pivot_core.values import Value
 from pivot_runtime.freshness import noop_cache
 
-ROOT = pathlib.Path(__file__).parent.parent
 PACKAGES = sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))
-MODULES = sorted(ROOT.glob("packages/*/src/**/*.py"))
 SPECS: dict[str, dict[str, Any]] = {
     package.name: tomllib.loads((package / "pyproject.toml").read_text()) for package in PACKAGES
 }
 
-NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts[3:]).removesuffix(".__init__") for path in MODULES}
 DOTTED = re.compile(r"(?<![\w./-])pivot_(?:cache|cli|core|fingerprint|loaders|remote_s3|runtime)(?:\.[A-Za-z_]\w*)+")
 each_package = pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
 
@@ -48,6 +51,7 @@ def requirements(spec: dict[str, Any]) -> list[Requirement]:
     return [Requirement(line) for line in lines]
 
 
+@functools.cache
 def tracked() -> dict[str, str]:
     """The text files that git tracks: path → text."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -118,7 +122,7 @@ def test_edits_rebuild_a_package_that_is_installed_without_links(package: pathli
 
 
 def test_modules_are_short() -> None:
-    lengths = {path.relative_to(ROOT).as_posix(): len(path.read_text().splitlines()) for path in MODULES}
+    lengths = {path.relative_to(ROOT).as_posix(): len(sources()[path].text.splitlines()) for path in MODULES}
 
     assert {path: length for path, length in lengths.items() if length > LONGEST_MODULE} == {}
 
@@ -148,7 +152,7 @@ def test_rooms_say_what_is_in_them() -> None:
     """In two to four sentences, and with nothing else in the module."""
     wrong = []
     for room in ROOMS:
-        tree = ast.parse((room / "__init__.py").read_text())
+        tree = sources()[room / "__init__.py"].tree
         sentences = re.findall(r"\S[.?!](?=\s|$)", ast.get_docstring(tree) or "")
         name = NAMES[room / "__init__.py"]
         if name not in OWN_NAMES | {ONE_MODULE_PER_COMMAND} and (len(tree.body) != 1 or not 2 <= len(sentences) <= 4):
@@ -160,7 +164,7 @@ def test_rooms_say_what_is_in_them() -> None:
 def test_one_class_name_means_one_thing() -> None:
     homes: dict[str, list[str]] = {}
     for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in sources()[path].nodes:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 homes.setdefault(node.name, []).append(NAMES[path])
 
@@ -173,15 +177,15 @@ def test_modules_are_named_after_what_they_own() -> None:
 
 def test_the_state_of_a_module_says_why_it_is_there() -> None:
     """A function that changes a name of its module makes that global state: a docstring below the name says why."""
-    unexplained = {NAMES[path]: found for path in MODULES if (found := undocumented_state(ast.parse(path.read_text())))}
+    unexplained = {NAMES[path]: found for path in MODULES if (found := undocumented_state(path))}
 
     assert unexplained == {}
 
 
-def undocumented_state(module: ast.Module) -> set[str]:
+def undocumented_state(path: pathlib.Path) -> set[str]:
     """The names of a module that its functions rebind or change, and that no docstring follows."""
     names: set[str] = set()
-    for statement, after in itertools.pairwise([*module.body, ast.Pass()]):
+    for statement, after in itertools.pairwise([*sources()[path].tree.body, ast.Pass()]):
         if isinstance(statement, ast.Assign | ast.AnnAssign) and not (
             isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
         ):
@@ -190,61 +194,72 @@ def undocumented_state(module: ast.Module) -> set[str]:
                 for each in ast.walk(statement)
                 if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
             }
-    functions = (node for node in ast.walk(module) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-    return {name for function in functions for name in changed_names(function)} & names
+    if names.isdisjoint(changed_names(sources()[path].nodes)):
+        return set()
+    return {name for function in sources()[path].functions for name in changed_by(function)} & names
 
 
-def changed_names(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+def changed_by(function: ast.AST) -> set[str]:
     """The names, other than its own variables, that a function declares as global, or whose value it changes."""
     nodes = list(ast.walk(function))
     own = {node.arg for node in nodes if isinstance(node, ast.arg)}
     own |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    changed = {
-        node.func.value.id
-        for node in nodes
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name)
-        if node.func.attr in CHANGING
-    }
-    changed |= {
-        node.value.id
-        for node in nodes
-        if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.value, ast.Name)
-        if not isinstance(node.ctx, ast.Load)
-    }
-    return (changed - own) | {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
+    declared = {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
+    return (changed_names(nodes) - own) | declared
+
+
+def changed_names(nodes: Iterable[ast.AST]) -> set[str]:
+    """The names that some code declares as global, or whose value it changes."""
+    changed: set[str] = set()
+    for node in nodes:
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr)) if attr in CHANGING:
+                changed.add(name)
+            case ast.Attribute(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()):
+                changed.add(name)
+            case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()):
+                changed.add(name)
+            case ast.Global():
+                changed |= set(node.names)
+    return changed
 
 
 def test_imports_in_functions_are_marked_as_lazy() -> None:
     """They keep start-up short; without the mark, a reader takes them for an oversight."""
-    unmarked = [f"{NAMES[path]}:{line}" for path in MODULES for line in unmarked_lazy_imports(path.read_text())]
+    unmarked = [
+        f"{NAMES[path]}:{line}"
+        for path, source in sources().items()
+        for line in unmarked_lazy_imports(source.text, source.nodes, source.functions)
+    ]
 
     assert unmarked == []
 
 
-def unmarked_lazy_imports(source: str) -> list[int]:
+def unmarked_lazy_imports(text: str, nodes: Iterable[ast.AST], functions: Iterable[AnyFunction]) -> list[int]:
     """The lines of imports in functions that have no comment `# lazy`."""
-    lines = source.splitlines()
-    functions = (
-        node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    )
-    imports = {
-        node.lineno: node.end_lineno or node.lineno
-        for function in functions
-        for node in ast.walk(function)
+    lines = text.splitlines()
+    unmarked = [
+        node.lineno
+        for node in nodes
         if isinstance(node, ast.Import | ast.ImportFrom)
-    }
-    return [first for first, last in imports.items() if not any("# lazy" in line for line in lines[first - 1 : last])]
+        and not any("# lazy" in line for line in lines[node.lineno - 1 : node.end_lineno])
+    ]
+    inside = [range(function.lineno, (function.end_lineno or 0) + 1) for function in functions]
+    return [line for line in unmarked if any(line in each for each in inside)]
 
 
 def test_unmarked_lazy_imports_are_found() -> None:
-    assert unmarked_lazy_imports("import a\ndef f():\n    import b\n    import c  # lazy\n") == [3]
+    text = "import a\ndef f():\n    import b\n    import c  # lazy\n"
+    nodes = list(ast.walk(ast.parse(text)))
+
+    assert unmarked_lazy_imports(text, nodes, [node for node in nodes if isinstance(node, ast.FunctionDef)]) == [3]
 
 
 def test_modules_begin_with_one_sentence() -> None:
     def is_one_sentence(doc: str | None) -> bool:
         return doc is not None and re.fullmatch(r"[^\n]+[.?!]", doc.split("\n\n")[0].replace("\n", " ")) is not None
 
-    wrong = [path for path in MODULES if not is_one_sentence(ast.get_docstring(ast.parse(path.read_text())))]
+    wrong = [path for path in MODULES if not is_one_sentence(ast.get_docstring(sources()[path].tree))]
 
     assert wrong == []
 
@@ -252,7 +267,7 @@ def test_modules_begin_with_one_sentence() -> None:
 def test_frozen_classes_are_cheap_to_import_and_are_compared_all_the_same() -> None:
     """Code that attrs would compile for each of them at import adds up, so they share it."""
     frozen = re.compile(r"^ *@attrs\.frozen(.*)\n *class (\w+)", re.MULTILINE)
-    found = {(path, name): how for path in MODULES for how, name in frozen.findall(path.read_text())}
+    found = {(path, name): how for path in MODULES for how, name in frozen.findall(sources()[path].text)}
 
     assert [key for key, how in found.items() if not how] == []
     for (path, name), how in found.items():
@@ -292,13 +307,13 @@ def test_no_name_of_a_module_is_put_together() -> None:
     """The test above, and who renames a module, look for whole names."""
     put_together = re.compile(r"\bpivot_\w+(\.\w+)*\.\{|\{__(name|package)__\}\.|__(name|package)__ \+")
 
-    assert first_matches(put_together, {str(path.relative_to(ROOT)): path.read_text() for path in MODULES}) == {}
+    assert first_matches(put_together, {str(path.relative_to(ROOT)): sources()[path].text for path in MODULES}) == {}
 
 
 def test_files_that_have_rules_of_their_own_are_there() -> None:
     ignores = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]["per-file-ignores"]
 
-    assert [path for path in ignores if not list(ROOT.glob(path))] == []
+    assert [path for path in ignores if next(ROOT.glob(path), None) is None] == []
 
 
 def test_every_list_of_pivots_packages_is_complete() -> None:
@@ -359,8 +374,7 @@ def test_changelog_fragments_are_named_so_that_towncrier_finds_them() -> None:
 
 
 def test_no_file_names_the_host_of_a_package_index() -> None:
-    texts = tracked()
-    del texts["uv.lock"]
+    texts = {name: text for name, text in tracked().items() if name != "uv.lock"}
 
     assert first_matches(INDEX_HOSTS, texts) == {}
 
@@ -399,9 +413,9 @@ def test_paths_of_pivots_own_are_built_in_one_place() -> None:
     for path in MODULES:
         if NAMES[path] in ("pivot_cache.layout", "pivot_runtime.freshness.noop_cache"):
             continue
-        text = path.read_text()
+        text = sources()[path].text
         found += [f"{path}: {match.group()}" for match in built.finditer(text)]
-        for node in ast.walk(ast.parse(text)):
+        for node in sources()[path].nodes:
             match node:
                 case ast.BinOp(left=ast.Attribute(attr=attr), op=ast.Div(), right=ast.Constant() | ast.JoinedStr()):
                     found += [f"{path}:{node.lineno}"] if attr in directories else []
@@ -415,7 +429,7 @@ def test_paths_of_pivots_own_are_built_in_one_place() -> None:
 def module_state(path: pathlib.Path) -> list[str]:
     """The names in a module whose values begin empty, so that functions must fill them."""
     names = []
-    for node in ast.parse(path.read_text()).body:
+    for node in sources()[path].tree.body:
         targets = [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [])
         value = ast.unparse(node.value) if isinstance(node, ast.Assign | ast.AnnAssign) and node.value else ""
         if value in {"[]", "{}", "()", "set()", "None"}:
@@ -435,7 +449,7 @@ def test_git_is_started_in_one_place() -> None:
     starting = {
         NAMES[path]
         for path in MODULES
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in sources()[path].nodes
         if isinstance(node, ast.List | ast.Tuple)
         and node.elts
         and isinstance(node.elts[0], ast.Constant)
@@ -453,7 +467,7 @@ def test_the_environment_is_read_only_for_processes() -> None:
         for path in MODULES
         if NAMES[path].startswith("pivot_runtime.")
         and not processes.match(NAMES[path])
-        and re.search(r"\bos\.(?:environb?|getenv)\b", path.read_text())
+        and re.search(r"\bos\.(?:environb?|getenv)\b", sources()[path].text)
     }
 
     assert others == {
