@@ -66,7 +66,9 @@ def serve(line: socket.socket) -> None:
     from pivot_cli.main import _initial_state  # lazy: before all else that a command imports
 
     beginning = _initial_state()
+    hosts = _modules_of_hosts()
     _import_all()
+    _begin_hosts_with(hosts)
     while True:
         message, fds, _, _ = socket.recv_fds(line, 8, 3)
         if not message:
@@ -81,12 +83,48 @@ def serve(line: socket.socket) -> None:
         line.send(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]).to_bytes(8, signed=True))
 
 
+def _modules_of_hosts() -> frozenset[str]:
+    """Import what a host begins with that was forked early; returns the names of all modules then."""
+    from pivot_runtime.processes import early_fork  # lazy
+
+    for name in (early_fork._HOST, *early_fork._SHARED):
+        importlib.import_module(name)
+    importlib.import_module(early_fork._HOST).prepare()
+    return frozenset(sys.modules)
+
+
+def _begin_hosts_with(modules: frozenset[str]) -> None:
+    """Let hosts begin with these modules of Pivot only: each records all names in them before user code."""
+    from pivot_runtime.processes import clean_fork  # lazy
+    from pivot_runtime.processes.startup_state import StartupState  # lazy
+
+    remove = clean_fork._remove_modules
+
+    def remove_more(startup_state: StartupState) -> None:
+        remove(startup_state)
+        for name in [name for name in sys.modules if name.startswith("pivot_") and name not in modules]:
+            clean_fork._kept.append(sys.modules.pop(name))
+
+    clean_fork._remove_modules = remove_more
+
+
 def _import_all() -> None:
     for name in ("pivot_cli", "pivot_runtime", "pivot_cache"):
         package = importlib.import_module(name)
         for each in pkgutil.walk_packages(package.__path__, f"{name}."):
             if not each.name.startswith("pivot_cache.testing") and not each.name.endswith("__main__"):
                 importlib.import_module(each.name)
+    for name in ("sqlite3", "encodings.ascii"):
+        importlib.import_module(name)
+    _share_memory()
+
+
+def _share_memory() -> None:
+    """Keep processes that are forked from copying memory for reference counts, and for collections."""
+    from pivot_runtime.processes import immortal  # lazy
+
+    modules = list(sys.modules.values())
+    immortal.make_immortal([*modules, *(value for module in modules for value in vars(module).values())])
     gc.freeze()
 
 
