@@ -95,17 +95,17 @@ def _modules_of_hosts() -> frozenset[str]:
 
 def _begin_hosts_with(modules: frozenset[str]) -> None:
     """Let hosts begin with these modules of Pivot only: each records all names in them before user code."""
-    from pivot_runtime.processes import clean_fork  # lazy
-    from pivot_runtime.processes.startup_state import StartupState  # lazy
+    from pivot_runtime.processes import clean_fork, early_fork  # lazy
 
-    remove = clean_fork._remove_modules
+    serve = clean_fork.serve
 
-    def remove_more(startup_state: StartupState) -> None:
-        remove(startup_state)
-        for name in [name for name in sys.modules if name.startswith("pivot_") and name not in modules]:
-            clean_fork._kept.append(sys.modules.pop(name))
+    def serve_with_these(module: str, coordinator: int, **options: Any) -> None:
+        if module == early_fork._HOST:
+            for name in [name for name in sys.modules if name.startswith("pivot_") and name not in modules]:
+                clean_fork._kept.append(sys.modules.pop(name))
+        serve(module, coordinator, **options)
 
-    clean_fork._remove_modules = remove_more
+    clean_fork.serve = serve_with_these
 
 
 def _import_all() -> None:
