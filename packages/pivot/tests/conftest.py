@@ -17,7 +17,7 @@ SAMPLE = ("test_cli", "test_descriptors", "test_failures", "test_quick_start", "
 # Where the executable is the subject, each command is a new interpreter.
 PROCESSES = (
     *("test_chaos", "test_ci", "test_cli", "test_descriptors", "test_hosts", "test_quick_start", "test_remote"),
-    *("test_signals", "test_terminal", "test_warm"),
+    *("test_signals", "test_terminal"),
 )
 
 

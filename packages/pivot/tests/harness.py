@@ -130,8 +130,23 @@ INSIDE = frozenset(
             "init",
             "list",
         ),
-        *("lock", "logs", "pull", "push", "remote", "repro", "run", "schema", "show", "status", "track", "untrack"),
+        *(
+            "lock",
+            "logs",
+            "pull",
+            "push",
+            "remote",
+            "repro",
+            "run",
+            "schema",
+            "show",
+            "status",
+            "track",
+            "untrack",
+            "warm",
+        ),
         *("diff", "metrics", "mv", "params", "plots", "report", "verify", "get", "import", "import-url", "update"),
+        "warm",
     }
 )
 

@@ -49,7 +49,7 @@ DEADLINE = 30.0
 
 
 class WarmProject:
-    """A project with `warm: on`, driven through the executable."""
+    """A project with `warm: on`."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -61,7 +61,7 @@ class WarmProject:
         return self.project.pivot(*arguments, **options)
 
     def status(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.pivot("warm", "status", "--json").stdout)
+        found: dict[str, Any] = json.loads(self.project.inside("warm", "status", "--json", env={"CI": ""}))
         return found
 
     def waiting(self, library: "Installed | None" = None) -> int:
@@ -147,13 +147,13 @@ def warm(make: Callable[[str], Project]) -> Iterator[WarmProject]:
     """A project whose process is ended with the test, wherever the project is then."""
     project = WarmProject(make(PIPELINE))
     yield project
-    for place in (project.root, project.root.with_name("moved")):
-        if place.exists():
-            subprocess.run([PIVOT, "warm", "stop"], cwd=place, check=False, capture_output=True, timeout=60)
+    if project.root.exists():
+        project.project.inside("warm", "stop")
 
 
 def test_commands_share_one_process(warm: WarmProject) -> None:
     """The first starts it at its end; later ones get their hosts from it, for one pipeline or several."""
+    warm.project.executable = True
     (warm.root / "other").mkdir()
     (warm.root / "other/pipeline.py").write_text(PIPELINE.replace('("p")', '("other")'))
     first = warm.imports()
@@ -445,7 +445,7 @@ def test_a_long_path(warm: WarmProject, tmp_path: pathlib.Path) -> None:
     deep = tmp_path / "/".join(["directory-with-a-name"] * 12)
     deep.mkdir(parents=True)
     shutil.copytree(warm.root, deep / "moved")
-    far = WarmProject(Project(deep / "moved", executable=True))
+    far = WarmProject(Project(deep / "moved"))
     try:
         pid = far.warmed()
         assert pid in far.imports()
