@@ -351,3 +351,26 @@ def test_files_that_match_a_pattern_count_where_they_are(shop: Workshop, remote:
     assert shop.calls == ["join"]
     assert shop.read("sum") == found
     assert not (shop.root / "parts").exists()
+
+
+def test_a_pattern_matches_in_tracked_directories_of_the_remote(
+    shop: Workshop, remote: MemoryRemote
+) -> None:
+    del remote
+    shop.write("raw/x.csv", "x")
+    shop.write("raw/y.md", "y")
+
+    def join(files: Annotated[dict[str, str], Dep("raw/*.csv", Text())]) -> Annotated[str, Out("sum", Text())]:
+        shop.calls.append("join")
+        return str(files)
+
+    shop.add("join", join)
+    with open_session(shop.context, shop.assembly()) as session:
+        pvt.write(shop.root / "raw.pvt", session.ingest(ArtifactPath("raw")))
+    shop.run()
+    pushed(shop, "raw", "sum")
+
+    assert parts_of(shop.run(pull=True)) == {"cached": {"join"}}
+    shop.versions["join"] = 1
+    assert parts_of(shop.run(pull=True)) == {"ran": {"join"}}
+    assert shop.read("sum") == "{'raw/x.csv': 'x'}"

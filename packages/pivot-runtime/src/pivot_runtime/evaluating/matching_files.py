@@ -1,6 +1,6 @@
 """The files that match the pattern of a dep: in the workspace, as outs of stages, and as tracked data."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from pivot_cache.errors import CacheError
@@ -82,6 +82,16 @@ def new_matches(
     for dep in spec.deps:
         if isinstance(dep, PathPattern) and dep not in spec.uncounted:
             yield from (path for path in matching(dep, graph, view) if path not in deps)
+
+
+def matching_inside(
+    pattern: PathPattern, directories: Iterable[tuple[ArtifactPath, Artifact]], view: FileView
+) -> Iterator[ArtifactPath]:
+    """The files in directories, which may be absent, that match a pattern, as far as their contents are known."""
+    matches = pattern.matcher()
+    for directory, artifact in directories:
+        inside = (ArtifactPath(f"{directory}/{name}") for name in view.names_in(artifact))
+        yield from (path for path in inside if matches(path))
 
 
 def workspace_files(pattern: PathPattern, context: CommandContext) -> list[ArtifactPath]:

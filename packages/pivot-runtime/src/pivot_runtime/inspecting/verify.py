@@ -19,7 +19,7 @@ from pivot_runtime.artifacts.overlay import Overlay
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import BrokenPipeline
 from pivot_runtime.evaluating.evaluate import Evaluation, evaluate
-from pivot_runtime.evaluating.matching_files import dep_paths
+from pivot_runtime.evaluating.matching_files import dep_paths, matching_inside
 from pivot_runtime.evaluating.session import Session, SessionView, open_session
 from pivot_runtime.history.stage_stats import RERUN, project_stats, valid_stats
 from pivot_runtime.loading.assembly import Assembly, LoadOptions, load_pipelines
@@ -297,12 +297,8 @@ class _RecordedView(SessionView):
                 yield path, artifact
 
     def files_matching(self, pattern: PathPattern) -> list[ArtifactPath]:
-        matches = pattern.matcher()
-        found = dict.fromkeys(super().files_matching(pattern))
-        for directory, artifact in self._absent_directories(pattern):
-            inside = (ArtifactPath(f"{directory}/{name}") for name in self.names_in(artifact))
-            found |= dict.fromkeys(path for path in inside if matches(path))
-        return list(found)
+        inside = matching_inside(pattern, self._absent_directories(pattern), self)
+        return list(dict.fromkeys((*super().files_matching(pattern), *inside)))
 
     def memory(self) -> Memory:
         return _NoMemory()

@@ -16,6 +16,7 @@ from pivot_cache.objects import checkout
 from pivot_cache.remotes.transfer import TransferCounts
 from pivot_core.decide import Memory
 from pivot_core.files.paths import ArtifactPath
+from pivot_core.files.patterns import PathPattern
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, RunRecord
 from pivot_core.spec import StageSpec
@@ -23,7 +24,7 @@ from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.overlay import Overlay
 from pivot_runtime.evaluating.evaluate import observe
-from pivot_runtime.evaluating.matching_files import dep_paths
+from pivot_runtime.evaluating.matching_files import dep_paths, matching_inside
 from pivot_runtime.evaluating.session import Session, SessionView
 from pivot_runtime.sharing.remote_client import RemoteClient, TransferOptions
 
@@ -84,6 +85,7 @@ class RemoteView(SessionView):
         outs = dict(_outs(session, graph))
         tracked = {record.path: record.artifact for record in records.read_tracked(session.context)}
         self._recorded = {**tracked, **outs}
+        self._tracked = frozenset(tracked)
         known = set(self._recorded.values())
         self._here = {artifact for artifact in known if session.store.has_all(artifact)}
         self._ask_all = ask_all
@@ -213,6 +215,15 @@ class RemoteView(SessionView):
             return self._listing(directory).at(path)
         except MissingObjectError:
             return super().artifact_in(directory, path)
+
+    def files_matching(self, pattern: PathPattern) -> list[ArtifactPath]:
+        """The files that match a pattern in the workspace, and in absent tracked directories."""
+        absent = (
+            (path, artifact)
+            for path, artifact in self._elsewhere.items()
+            if artifact.tree and path in self._tracked and pattern.may_match_in(path)
+        )
+        return list(dict.fromkeys((*super().files_matching(pattern), *matching_inside(pattern, absent, self))))
 
     def names_in(self, directory: Artifact) -> Iterable[str]:
         """The relative paths of the files in a directory with this content, if it is known."""
