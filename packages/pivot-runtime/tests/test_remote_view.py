@@ -353,9 +353,7 @@ def test_files_that_match_a_pattern_count_where_they_are(shop: Workshop, remote:
     assert not (shop.root / "parts").exists()
 
 
-def test_a_pattern_matches_in_tracked_directories_of_the_remote(
-    shop: Workshop, remote: MemoryRemote
-) -> None:
+def test_a_pattern_matches_in_tracked_directories_of_the_remote(shop: Workshop, remote: MemoryRemote) -> None:
     del remote
     shop.write("raw/x.csv", "x")
     shop.write("raw/y.md", "y")

@@ -190,6 +190,7 @@ def test_edited_data_are_not_overwritten(registry: Project, project: Project) ->
         (("import", "http://me:hunter2@127.0.0.1:1/x.git", "raw.csv"), 3, "git fetch failed"),
         (("import-url", "http://127.0.0.1:1/"), 2, "names no file"),
         (("get", "nothing"), 2, "nothing is recorded at 'nothing'"),
+        (("get", "trian", "--repo", "../registry"), 2, "did you mean train"),
         (("get", "parts", "--repo", "../registry", "-o", "-"), 2, "cannot be printed"),
         (("update", "nothing"), 2, "nothing recorded is named"),
     ],

@@ -3,12 +3,15 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from harness import Project
+
+from pivot_cache.layout import Layout
 
 PIPELINE = """\
 import pivot
@@ -84,6 +87,15 @@ def test_a_notebook_is_a_stage(project: Project) -> None:
     project.replace("report.ipynb", "  # all", "")
     project.replace("lib.py", "    return x", "    return -x")
     assert project.states() == {"report": "cached"}
+
+    # Nor does it matter whether Pivot can keep the code of the cells.
+    place = Layout(project.root).notebooks_dir
+    shutil.rmtree(place)
+    place.touch()
+    project.replace("report.ipynb", "import json\\nimport lib", "import json, lib")
+    project.replace("report.ipynb", "import json, lib", "import json\\n\\nimport lib")
+    assert project.states() == {"report": "cached"}
+    place.unlink()
 
     # Cells count, and the project's code that they use.
     project.replace("lib.py", "SCALE = 2", "SCALE = 4")

@@ -134,8 +134,9 @@ def test_a_report(make: Callable[[str], Project]) -> None:
     page = project.pivot("report", "--rev", "HEAD~1", "--rev", "HEAD", "-o", "-").stdout
     assert '<th class="number">HEAD~1</th><th class="number">HEAD</th><th class="number">change</th>' in page
     assert "git knows no commit 'nope'" in project.pivot("report", "--rev", "nope", code=2).stderr
-    project.write("pipeline.py", "raise SystemExit('broken')\n")
+    project.write("pipeline.py", "open('imports', 'a').write('!')\nraise SystemExit('broken')\n")
     done = project.pivot("report", "-o", "r.html", code=1)
+    assert project.read("imports") == "!"
     assert "error: stages: pipeline.py cannot be imported: SystemExit: broken\n" in done.stderr
     assert "<td>m.json</td><td>last</td>" in project.read("r.html")
 

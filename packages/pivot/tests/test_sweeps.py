@@ -147,6 +147,13 @@ def test_each_combination_runs_once_and_the_workspace_stays(prepared: Prepared) 
     assert [line.split(" | ")[3:5] for line in table[2:]] == [["0.3", "1.7"], ["0.2", "0.8"], ["0.1", "0.9"]]
     states = [line.split(" | ")[5].replace("\\", "") for line in table[2:]]
     assert states == ["workspace |", "stale: evaluate |", "stale: evaluate |"]
+    for given, hint in (
+        ("-accuracy", "--sort accuracy --desc sorts by the largest value first"),
+        ("acuracy", "did you mean accuracy?"),
+        ("x", "known names: test.accuracy, train.layers, train.rate and 1 more"),
+    ):
+        told = project.pivot("results", f"--sort={given}", code=2).stderr
+        assert told == f"error: no result has the value {given!r}\nhint: {hint}\n"
     assert project.pivot("results", "prepar", code=2).stderr.endswith("hint: did you mean prepare?\n")
     assert project.pivot("results", "--remove", rows[1][0]).stdout == "Removed 1 result\n"
     assert rows[1][0] not in project.pivot("results").stdout

@@ -84,6 +84,8 @@ class CommandContext(Value):
         read_set: The paths that the command has read or inspected.
         notices: The problems that the command has reported.
         parsed_locks: Locks that were parsed before they are needed, by the bytes of their files, until they are used.
+        failed_load: The error of the pipelines that could not be imported to compare results, so that none is tried
+            again.
         borrowed_cache: The absolute directory of another project's cache that this one uses, whatever is configured.
     """
 
@@ -99,6 +101,7 @@ class CommandContext(Value):
     read_set: ReadSet = attrs.field(factory=ReadSet, eq=False, repr=False)
     notices: Notices = attrs.field(factory=Notices, eq=False, repr=False)
     parsed_locks: dict[bytes, StageLock] = attrs.field(factory=dict, eq=False, repr=False)
+    failed_load: list[PivotError] = attrs.field(factory=list, eq=False, repr=False)
     borrowed_cache: pathlib.Path | None = None
 
     @classmethod

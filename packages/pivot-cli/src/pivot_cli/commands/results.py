@@ -10,9 +10,10 @@ from pivot_cli import options
 from pivot_cli.context import command_context
 from pivot_cli.sweeps import results as views
 from pivot_cli.terminal import console, formats
-from pivot_core.errors import suggest
+from pivot_core.errors import list_names, suggest
 from pivot_runtime.comparing.values import is_number
 from pivot_runtime.context import CommandContext
+from pivot_runtime.errors import TargetError
 from pivot_runtime.sweeps.results import ResultRow, remove, results
 
 if TYPE_CHECKING:
@@ -87,10 +88,13 @@ def _sorted(rows: Sequence[ResultRow], name: str, *, desc: bool) -> list[ResultR
     """Sort rows by a value; those without it, or whose value is no number where others' are, come last."""
     known = list(dict.fromkeys(key for row in rows for key in (*row.metrics, *row.params)))
     fitting = [key for key in known if key == name] or [key for key in known if key.endswith(f".{name}")]
-    if len(fitting) != 1:
-        problem = f"several values end with {name!r}" if fitting else f"no result has the value {name!r}"
-        hint = f"give a whole name: {', '.join(fitting)}" if fitting else suggest(name, known)
-        raise click.UsageError(f"{problem}{f'; {hint}' if hint else ''}")
+    if len(fitting) > 1:
+        raise TargetError(f"several values end with {name!r}", hint=f"give a whole name: {', '.join(fitting)}")
+    if not fitting:
+        last = {key.rpartition(".")[2]: key for key in known}
+        close = suggest(name, [*known, *last]) or f"known names: {list_names(known)}"
+        descending = f"--sort {name.removeprefix('-')} --desc sorts by the largest value first"
+        raise TargetError(f"no result has the value {name!r}", hint=descending if name.startswith("-") else close)
     values = [(row, {**row.params, **row.metrics}.get(fitting[0])) for row in rows]
     numbers = [(row, value) for row, value in values if is_number(value) and value == value]  # noqa: PLR0124  # NaN
     texts = [(row, value) for row, value in values if isinstance(value, str)]

@@ -44,7 +44,14 @@ def report_facts(context: CommandContext, revisions: Sequence[str], options: Pul
             problems.append((f"{what}: {error}", error.hint))
             return None
 
-    found = known(lambda: status(context, (), StatusOptions(all_pipelines=True, quiet=True, stats=True)), "stages")
+    drawn = plots(context, sides, (), options)  # first, as it reports pipelines that cannot be imported
+
+    def stages() -> Status:
+        for error in context.failed_load:
+            raise error
+        return status(context, (), StatusOptions(all_pipelines=True, quiet=True, stats=True))
+
+    found = known(stages, "stages")
     graph = known(lambda: overview(context, all_pipelines=True), "graph") if found is not None else None
     values = metrics(context, sides, (), options)
     return ReportFacts(
@@ -54,7 +61,7 @@ def report_facts(context: CommandContext, revisions: Sequence[str], options: Pul
         overview=graph,
         metrics=values,
         params=known(lambda: params(context, sides), "parameters"),
-        plots=plots(context, sides, (), options),
+        plots=drawn,
         heads=table_heads(context, sides),
         runs=tuple(itertools.islice(history.runs(context.project), _RUNS)),
         environment=tuple(_environment(context, found)),

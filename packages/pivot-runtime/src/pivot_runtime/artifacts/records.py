@@ -167,7 +167,7 @@ class Records(Value):
 
     def _suggest(self, target: str, project: Project) -> str:
         paths = [os.path.relpath(project.root / path, project.cwd) for path in self.by_path]
-        names = [spec.name for spec in self.specs]
+        names = self.addresses if "." in target else [spec.name for spec in self.specs]
         close = suggest(target.removeprefix("./"), [*names, *paths], most=3)
         return close or "name a stage that has run, one of its outs, or tracked data: see 'pivot status'"
 

@@ -60,11 +60,14 @@ def loaded(context: CommandContext) -> KnownStages:
     known = without_import(context)
     if known.complete:
         return known
+    if context.failed_load:
+        return known
     try:
         assembly = assemble(context, LoadOptions(all_pipelines=True, quiet=True))
         assembly.close()
     except PivotError as error:
         context.notices.add(Notice(f"what the pipelines declare is unknown: {error}", error.hint))
+        context.failed_load.append(error)
         return known
     for broken in assembly.broken:
         context.notices.add(Notice(f"what {broken.file} declares is unknown: {broken.error}", broken.error.hint))

@@ -133,7 +133,8 @@ class _Own:
         if named:
             outs = list_names([project.from_cwd(each.path) for each in named], _MOST)
             raise TargetError(f"the stage {wanted} has several outs: {outs}", hint="name one of them")
-        known = [project.from_cwd(path) for path in self._revision.records.by_path]
+        records = self._revision.records
+        known = [*(project.from_cwd(path) for path in records.by_path), *(spec.name for spec in records.specs)]
         where = "" if self.commit is None else f" at {self._revision.name}"
         raise TargetError(
             f"nothing is recorded at {wanted!r}{where}",

@@ -124,7 +124,8 @@ class ForeignRepository:
                 raise TargetError(f"the stage {wanted} has several outs: {outs}", hint="name one of them")
             record = next(iter(named), None)
         if record is None:
-            known = [self._outer(path) for path in self._revision.records.by_path]
+            records = self._revision.records
+            known = [*map(self._outer, records.by_path), *(spec.name for spec in records.specs)]
             hint = suggest(wanted, known, most=3) or "name a path that Pivot records there: an out, or tracked data"
             raise TargetError(
                 f"{self.location.recorded} records nothing at {wanted!r} (commit {self.commit[:10]})", hint=hint

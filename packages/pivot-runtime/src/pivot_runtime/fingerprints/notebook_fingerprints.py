@@ -1,7 +1,9 @@
 """The fingerprint of a notebook: an entry for each cell, and those of the project's code that the cells lead to."""
 
+import contextlib
 import pathlib
 import sys
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -19,19 +21,27 @@ _MOST = 200
 """The most modules that are kept; the older half of more is dropped."""
 
 
-def manifest_of(code: NotebookCode, fingerprinter: Fingerprinter, root: pathlib.Path) -> Manifest:
-    """The manifest of a notebook; cells in another language than Python, or without a place to write, count by text."""
+def manifest_of(code: NotebookCode, fingerprinter: Fingerprinter, root: pathlib.Path, temporary: set[str]) -> Manifest:
+    """The manifest of a notebook; cells in another language than Python count by text.
+
+    If nothing can be written in the project, the code is in a temporary file outside meanwhile, which is added to
+    ``temporary``.
+    """
     at = code.cells[0].line if code.cells else 1
     unseen = Unresolved(code.path, at, _UNSEEN, _key(1))
-    module = _module(code, root) if code.language == "python" else None
-    if module is None:
+    if code.language != "python":
         entries = {
             _key(number): Entry(digest_bytes(cell.source.encode()), code.path, cell.line)
             for number, cell in enumerate(code.cells, 1)
         }
         return Manifest(entries, (unseen,))
-    functions, ends = vars(module.module), module.ends
-    try:
+    with contextlib.ExitStack() as stack:
+        text, ends = notebook_code.module_of(code)
+        file = _file(text, root)
+        if not file:
+            file = _temporary_file(text, stack)
+            temporary.add(file)
+        functions = stack.enter_context(_functions(text, file))
         together = fingerprinter.fingerprint(functions[notebook_code.ALL])
         own = {key for key, entry in together.items() if entry.via is None}
         found = {
@@ -39,8 +49,6 @@ def manifest_of(code: NotebookCode, fingerprinter: Fingerprinter, root: pathlib.
             for number, cell in enumerate(code.cells, 1)
             for digest in [_root_digest(fingerprinter.fingerprint(functions[f"cell_{number}"]))]
         }
-    finally:
-        sys.modules.pop(module.module.__name__, None)
     for key, entry in together.items():
         if key not in own:
             found[key] = entry._replace(via=None) if entry.via in own else entry
@@ -48,32 +56,47 @@ def manifest_of(code: NotebookCode, fingerprinter: Fingerprinter, root: pathlib.
     return Manifest(found, (*unresolved, unseen), _libraries(together))
 
 
-class _Functions:
-    """The module with the functions of a notebook, and where the cells end in it."""
-
-    def __init__(self, module: ModuleType, ends: tuple[int, ...]) -> None:
-        self.module = module
-        self.ends = ends
-
-
-def _module(code: NotebookCode, root: pathlib.Path) -> _Functions | None:
-    """The functions of a notebook, from a file in which they can be looked up; None if it cannot be written."""
-    text, ends = notebook_code.module_of(code)
+def _file(text: str, root: pathlib.Path) -> str:
+    """A file with the functions of a notebook, in which they can be looked up; empty if it cannot be written."""
     data = text.encode("utf-8", "surrogatepass")
-    name = f"notebook_{digest_bytes(data)[:16]}"
-    file = Layout(root).notebook_file(name)
+    file = Layout(root).notebook_file(_name(data))
     try:
         if not file.is_file() or file.read_bytes() != data:
             file.parent.mkdir(parents=True, exist_ok=True)
             drop_older_half(file.parent, _MOST)
             write_bytes(file, data)
     except (OSError, CacheError):
-        return None
+        return ""
+    return str(file)
+
+
+def _temporary_file(text: str, stack: contextlib.ExitStack) -> str:
+    """The same in the temporary directory, until the end of the block."""
+    import tempfile  # lazy
+
+    data = text.encode("utf-8", "surrogatepass")
+    directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="pivot-"))
+    file = pathlib.Path(directory, f"{_name(data)}.py")
+    file.write_bytes(data)
+    return str(file)
+
+
+def _name(data: bytes) -> str:
+    return f"notebook_{digest_bytes(data)[:16]}"
+
+
+@contextlib.contextmanager
+def _functions(text: str, file: str) -> Iterator[dict[str, Any]]:
+    """The functions by name; their module is imported until the end of the block."""
+    name = pathlib.Path(file).stem
     module: Any = ModuleType(name)
-    module.__file__ = str(file)
-    exec(compile(text, str(file), "exec", dont_inherit=True), vars(module))  # noqa: S102  # it defines functions only
+    module.__file__ = file
+    exec(compile(text, file, "exec", dont_inherit=True), vars(module))  # noqa: S102  # it defines functions only
     sys.modules[name] = module
-    return _Functions(module, ends)
+    try:
+        yield vars(module)
+    finally:
+        sys.modules.pop(name, None)
 
 
 def _root_digest(manifest: Manifest) -> str:

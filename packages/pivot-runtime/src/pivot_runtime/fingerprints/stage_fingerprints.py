@@ -69,6 +69,7 @@ class StageFingerprints:
         self._recorder = recorder
         self._is_user_code = is_user_code
         self._assigned = assigned
+        self._notebook_files: set[str] = set()
 
     def encoded(self, stages: Iterable[DeclaredStage], part: str = "", files: Iterable[str] = ()) -> EncodedStages:
         """These stages with their fingerprints.
@@ -77,7 +78,7 @@ class StageFingerprints:
         modules, ``files`` are read first.
         """
         fingerprinter = Fingerprinter(
-            is_user_code=self._is_user_code,
+            is_user_code=lambda file: self._is_user_code(file) or file in self._notebook_files,
             root=self._root,
             memo=self._memo,
             chance=self._recorder.random_calls.numbers,
@@ -107,7 +108,9 @@ class StageFingerprints:
             with self._recorder.paused():
                 from pivot_runtime.fingerprints import notebook_fingerprints  # lazy: few stages are notebooks
 
-                manifest = notebook_fingerprints.manifest_of(notebook, fingerprinter, self._root)
+                manifest = notebook_fingerprints.manifest_of(notebook, fingerprinter, self._root, self._notebook_files)
+            for file in self._notebook_files:
+                self._recorder.sources.pop(file, None)  # its content is that of the notebook, which is recorded
             place = place_entries(stage, spec.base, str(self._root))
             manifest = Manifest({**manifest, **place}, manifest.unresolved, manifest.libraries) if place else manifest
             named = (ArtifactPath(notebook.path),)

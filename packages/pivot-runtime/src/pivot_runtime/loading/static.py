@@ -22,7 +22,7 @@ from pivot_runtime.loading.loaded import Loaded, LoadedStage
 from pivot_runtime.project.frozen import read_frozen
 from pivot_runtime.project.project import Project
 
-_UNKNOWN = "Unknown without an import of the pipeline; nothing that its lock file names has changed"
+_UNKNOWN = "Unknown without an import of the pipeline, which compares the code; deps and outs are as recorded"
 _DEFINED = re.compile(r"(?:func|class):[^:]*:(?P<name>[^\W\d]\w*)")
 
 
