@@ -104,6 +104,8 @@ def test_a_package_can_be_published(package: pathlib.Path) -> None:
     assert package.name == SPECS[package.name]["project"]["name"]
     assert (package / "README.md").read_text().startswith(f"# {package.name}\n")
     assert (package / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+    licences = {file for each in SPECS[package.name]["project"]["license-files"] for file in package.glob(each)}
+    assert licences == {package / "LICENSE", *package.glob("src/**/*LICENSE*")}
     assert (module / "py.typed").is_file()
 
 

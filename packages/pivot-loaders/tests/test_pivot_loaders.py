@@ -123,11 +123,14 @@ def test_one_library_reads_the_tables_of_another(directory: pathlib.Path, loader
     assert type(loader)(frame="polars-lazy", columns=("a",)).load(file).collect().columns == ["a"]
 
 
-def test_some_columns_of_a_parquet_file_have_the_index_of_the_frame(directory: pathlib.Path) -> None:
+@pytest.mark.parametrize("loader", [Parquet, Feather])
+def test_some_columns_have_the_index_of_the_frame(
+    directory: pathlib.Path, loader: type[Parquet] | type[Feather]
+) -> None:
     frame = pd.DataFrame({"a": [1], "b": [2]}, index=pd.Index(["x"], name="id"))
 
-    pd.testing.assert_frame_equal(through(Parquet(columns=("b",)), frame, directory / "table"), frame[["b"]])
-    assert Parquet(columns=("b",), frame="pyarrow").load(directory / "table").column_names == ["b"]
+    pd.testing.assert_frame_equal(through(loader(columns=("b",)), frame, directory / "table"), frame[["b"]])
+    assert loader(columns=("b",), frame="pyarrow").load(directory / "table").column_names == ["b"]
 
 
 def test_parquet_in_a_directory_with_a_name_like_a_partition(directory: pathlib.Path) -> None:

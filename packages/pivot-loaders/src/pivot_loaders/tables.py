@@ -154,7 +154,19 @@ class Feather(_Columnar):
 
     def _read_arrow(self, path: pathlib.Path) -> Any:
         feather = require("pyarrow.feather", self._name)
-        return feather.read_table(str(path), columns=self._columns, memory_map=False)
+        columns = self._columns
+        if columns is not None and self.frame in (None, "pandas"):  # the index is read with any columns
+            columns += [name for name in self._index(path) if name not in columns]
+        return feather.read_table(str(path), columns=columns, memory_map=False)
+
+    def _index(self, path: pathlib.Path) -> list[str]:
+        """The columns with the index of the frame that was saved, if it was one of pandas."""
+        try:
+            with require("pyarrow.ipc", self._name).open_file(str(path)) as opened:
+                described = opened.schema.pandas_metadata or {}
+        except ValueError:  # the first version of Feather, which has no index
+            return []
+        return [name for name in described.get("index_columns", ()) if isinstance(name, str)]
 
     def _write_polars(self, frame: Any, path: pathlib.Path) -> None:
         kind = "uncompressed" if self.compression == "none" else self.compression
