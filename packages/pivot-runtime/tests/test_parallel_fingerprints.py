@@ -176,8 +176,8 @@ def test_output_appears_once(project: Sources, capfd: pytest.CaptureFixture[str]
 
 def test_an_edit_between_two_readers_is_noticed() -> None:
     recorders = (
-        LoadFindings({}, {"/a.py": "1"}, {}, [], [], [], {}),
-        LoadFindings({}, {"/a.py": "2"}, {}, [], [], [], {}),
+        LoadFindings({}, {"/a.py": "1"}, {}, [], [], [], [], [], {}),
+        LoadFindings({}, {"/a.py": "2"}, {}, [], [], [], [], [], {}),
     )
     recorder = new_recorder()
 
@@ -193,6 +193,8 @@ def test_findings_survive_the_way_between_processes() -> None:
         ["/c"],
         ["it uses the network"],
         ["late"],
+        ["late"],
+        ["/p"],
         {"/d": "1 2", "/e": frozenset({"late.py"})},
     )
     recorder, before = new_recorder(), new_recorder().findings()

@@ -93,6 +93,31 @@ def test_a_search_for_distributions_depends_on_no_other_file(project: Project) -
     assert imported(project, "status")
 
 
+def test_directories_with_names_of_modules_in_packages_do_not_count(project: Project) -> None:
+    """Libraries have modules called ``models`` or ``data``, and projects have directories with these names."""
+    optional = "try:\n    import data\nexcept ImportError:\n    pass\n"
+    project.write("pipeline.py", f"import library.models\nfrom library import data\n{PIPELINE}")
+    for name in ("models", "data", "inner"):
+        project.write(f"library/{name}.py", "")
+    project.pivot("repro")
+    project.write("models/out.txt", "")
+    project.write("data/out.txt", "")
+    assert not imported(project, "status")
+
+    project.write("library/data/__init__.py", "")  # it comes before the module
+    assert imported(project, "status")
+    project.write("library/inner/__init__.py", "")
+    assert not imported(project, "status")
+    project.write("pipeline.py", optional + PIPELINE)
+    project.pivot("repro")
+    shutil.rmtree(project.root / "data")
+    assert imported(project, "status")
+    project.write("data/out.txt", "")
+    assert imported(project, "status")
+    project.write("data.py", "")
+    assert imported(project, "status")
+
+
 def test_unchanged_pipelines_are_not_imported(project: Project) -> None:
     for command in ("status", "repro", "list", "verify", "dag", "repro --dry-run", "fingerprint", "repro two"):
         assert not imported(project, *command.split()), command

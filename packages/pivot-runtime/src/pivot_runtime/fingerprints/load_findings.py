@@ -14,6 +14,8 @@ class LoadFindings(NamedTuple):
         written: The files that were opened to write.
         unrecorded: See `LoadRecorder`.
         asked: See `ModuleSearches`.
+        top: Likewise.
+        packages: Likewise.
         contents: By directory, the names in it, or its time of change.
     """
 
@@ -23,6 +25,8 @@ class LoadFindings(NamedTuple):
     written: Collection[str]
     unrecorded: Collection[str]
     asked: Collection[str]
+    top: Collection[str]
+    packages: Collection[str]
     contents: Mapping[str, str | frozenset[str]]
 
     def since(self, before: "LoadFindings") -> "LoadFindings":
@@ -34,6 +38,8 @@ class LoadFindings(NamedTuple):
             [path for path in self.written if path not in before.written],
             [reason for reason in self.unrecorded if reason not in before.unrecorded],
             [name for name in self.asked if name not in before.asked],
+            [name for name in self.top if name not in before.top],
+            [path for path in self.packages if path not in before.packages],
             {path: content for path, content in self.contents.items() if path not in before.contents},
         )
 

@@ -123,7 +123,8 @@ class LoadRecorder:
         """Return what was found so far, for the recorder of the process that has forked this one."""
         contents = dict(self._searches.contents)
         own = (dict(self._facts), dict(self.sources), dict(self._opened), set(self._written))
-        return LoadFindings(*own, tuple(self.unrecorded), set(self._searches.asked), contents)
+        searched = (set(self._searches.asked), set(self._searches.top), set(self._searches.packages))
+        return LoadFindings(*own, tuple(self.unrecorded), *searched, contents)
 
     def add(self, found: LoadFindings) -> bool:
         """Add the findings of a process that this one has forked; return whether they agree with its own."""
@@ -140,6 +141,8 @@ class LoadRecorder:
         self._written.update(found.written)
         self.unrecorded.update(dict.fromkeys(found.unrecorded))
         self._searches.asked.update(found.asked)
+        self._searches.top.update(found.top)
+        self._searches.packages.update(found.packages)
         self._searches.contents = {**found.contents, **self._searches.contents}
         return agree
 
@@ -161,7 +164,11 @@ class LoadRecorder:
         for prefix in ("PYTHON", "LC_", "LANG"):
             facts.append(self._of_environment(VARIABLES, prefix))
         return LoadTrace(
-            tuple(dict.fromkeys(facts)), tuple(sorted(self._searches.asked)), self._salt, load_trace.identity()
+            tuple(dict.fromkeys(facts)),
+            tuple(sorted(self._searches.asked)),
+            tuple(sorted(self._searches.top)),
+            self._salt,
+            load_trace.identity(),
         )
 
     def _files(self, sources: Mapping[str, str]) -> dict[str, str]:
@@ -400,6 +407,9 @@ class ModuleSearches:
 
     Attributes:
         asked: The names of the modules that were looked for, without their packages.
+        top: Those of them that were looked for in no package. Libraries have so many modules with common names that
+            only these may be in a directory that is on `sys.path`: else outs called ``data`` or ``models`` would count.
+        packages: The directories in which modules of packages were looked for, or would be.
         contents: By directory, the names in it; its time of change if it is installed, or cannot be listed.
     """
 
@@ -413,6 +423,8 @@ class ModuleSearches:
             paused: A context manager for this object's own use of the file system.
         """
         self.asked: set[str] = {_INIT}
+        self.top: set[str] = set()
+        self.packages: set[str] = set()
         self._is_installed = is_installed
         self._paused = paused
         self._absolute: dict[str, str] = {}
@@ -426,13 +438,20 @@ class ModuleSearches:
     def searched(self, name: str, places: Sequence[str]) -> None:
         """Record a search for a module, called ``name`` without its package."""
         self.asked.add(name)
+        in_package = places is not sys.path
+        if not in_package:
+            self.top.add(name)
         for place in places:
             path = self._absolute.get(place)
             if path is None:
                 path = self._absolute[place] = os.path.abspath(place)
+            if in_package:
+                self.packages.add(path)
             content = self._content(path)
             if not isinstance(content, str) and f"{name}/" in content:  # a package, or a directory without code
-                self._content(os.path.join(path, name))
+                package = os.path.join(path, name)
+                self.packages.add(package)
+                self._content(package)
 
     def look_again(self, unsearched: Collection[str]) -> None:
         """List the directories that are not installed again; forget the ``unsearched`` ones."""
@@ -450,6 +469,8 @@ class ModuleSearches:
             Fact(load_trace.MTIME, path, content)
             if isinstance(content, str)
             else Fact(load_trace.MODULES, path, load_trace.modules_of(content, self.asked))
+            if path in self.packages
+            else Fact(load_trace.TOP_MODULES, path, load_trace.modules_of(content, self.top))
             for path, content in self.contents.items()
         ]
 

@@ -26,6 +26,8 @@ DISTRIBUTIONS: Final = "distributions"
 """The entries of a directory that describe installed distributions."""
 MODULES: Final = "modules"
 """The entries of a directory with user code that an import of one of the requested names could find."""
+TOP_MODULES: Final = "top modules"
+"""Likewise of a directory in which only modules outside packages were looked for: on `sys.path`, often the project."""
 MTIME: Final = "stamp"
 """The modification time of a directory of installed packages, or of a file that configures Python."""
 
@@ -53,24 +55,26 @@ class LoadTrace(NamedTuple):
     Attributes:
         facts: The recorded facts.
         requested: The names, without their packages, of the modules that the load tried to import.
+        top: Those of them that it tried to import from no package.
         salt: The salt of the digests of variables.
         identity: The machine, user and interpreter.
     """
 
     facts: tuple[Fact, ...]
     requested: tuple[str, ...]
+    top: tuple[str, ...]
     salt: str
     identity: str
 
     def to_plain(self) -> list[Any]:
         """Return the trace as data for JSON."""
-        return [[list(fact) for fact in self.facts], list(self.requested), self.salt, self.identity]
+        return [[list(fact) for fact in self.facts], list(self.requested), list(self.top), self.salt, self.identity]
 
     @classmethod
     def from_plain(cls, plain: Any) -> "LoadTrace":
         """Return the trace of such data."""
-        facts, requested, salt, identity = plain
-        return cls(tuple(Fact(*fact) for fact in facts), tuple(requested), salt, identity)
+        facts, requested, top, salt, identity = plain
+        return cls(tuple(Fact(*fact) for fact in facts), tuple(requested), tuple(top), salt, identity)
 
 
 class TraceCheck(NamedTuple):
@@ -91,7 +95,7 @@ def check(trace: LoadTrace, environment: Mapping[str, str], known: Mapping[str, 
     """Check whether all facts still hold; a file whose stamp is in ``known`` is not read."""
     if trace.identity != identity():
         return TraceCheck(Fact("identity", "", trace.identity), {}, {})
-    requested = frozenset(trace.requested)
+    asked = {MODULES: frozenset(trace.requested), TOP_MODULES: frozenset(trace.top)}
     paths = dict.fromkeys(fact.subject for fact in trace.facts if fact.kind not in (VARIABLE, VARIABLES))
     by_content = {fact.subject for fact in trace.facts if fact.kind not in (PROBE, LINK, TYPE)}
     stamps, settled = stamp_all(paths, paths.keys() - by_content, time.time_ns())
@@ -105,7 +109,7 @@ def check(trace: LoadTrace, environment: Mapping[str, str], known: Mapping[str, 
             if holds and path in settled:
                 unchanged[path] = stamps[path]
         else:
-            holds = of_path(fact.kind, path, requested) == fact.value
+            holds = of_path(fact.kind, path, asked.get(fact.kind, ())) == fact.value
         if not holds:
             return TraceCheck(fact, stamps, unchanged)
     return TraceCheck(None, stamps, unchanged)
@@ -119,7 +123,7 @@ def identity() -> str:
 
 def of_path(kind: str, path: str, asked: Iterable[str] = ()) -> str:
     """Return the current value of a fact about a path."""
-    if kind == MODULES:
+    if kind in (MODULES, TOP_MODULES):
         return modules(path, frozenset(asked))
     return _VALUES[kind](path)
 
@@ -185,13 +189,13 @@ def _is_distribution(name: str) -> bool:
 
 
 def modules(path: str, asked: Collection[str]) -> str:
-    """Return the value of `MODULES` for a directory."""
+    """Return the value of `MODULES` or `TOP_MODULES` for a directory."""
     held = listing(path, asked)
     return ABSENT if held is None else modules_of(held, asked)
 
 
 def modules_of(held: Iterable[str], asked: Collection[str]) -> str:
-    """Return the value of `MODULES` for a directory with these entries, as `listing` returns them."""
+    """Return the value of `modules` for a directory with these entries, as `listing` returns them."""
     return _digest("\0".join(sorted(name for name in held if name.rstrip("/").partition(".")[0] in asked)))
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pivot_runtime.libraries.preload import LeftOut
     from pivot_runtime.libraries.preloaded import PreloadedLibraries
 
+_MODULES = (load_trace.MODULES, load_trace.TOP_MODULES)
+
 
 class LoadStart:
     """The records of a load from its start, before any user code or library is imported.
@@ -54,7 +56,7 @@ class SharedLibraries:
         self._is_user_code = is_user_code
         self._path = tuple(sys.path)
         self.start = LoadStart(root, is_user_code)
-        self._trace = load_trace.LoadTrace((), (), "", "")
+        self._trace = load_trace.LoadTrace((), (), (), "", "")
         self._kept: KeptDirectory | None = None
         self._files: dict[str, str] = {}
 
@@ -116,12 +118,10 @@ class SharedLibraries:
         own = {str(self._root), before}
         for fact in self._trace.facts:
             inside = fact.subject == before or fact.subject.startswith(f"{before}/")
-            if not inside or fact.kind == load_trace.MTIME or (fact.kind == load_trace.MODULES and fact.subject in own):
+            if not inside or fact.kind == load_trace.MTIME or (fact.kind in _MODULES and fact.subject in own):
                 continue
             there = now + fact.subject[len(before) :]
-            if fact.kind in (load_trace.FILE, load_trace.MODULES) or (
-                load_trace.of_path(fact.kind, there) != fact.value
-            ):
+            if fact.kind in (load_trace.FILE, *_MODULES) or load_trace.of_path(fact.kind, there) != fact.value:
                 return f"other directory: {fact.subject}"
             self.start.recorder.recorded(load_trace.Fact(fact.kind, there, fact.value))
         return None
