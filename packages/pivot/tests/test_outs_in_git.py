@@ -142,3 +142,38 @@ def test_of_gits_index_only_the_outs_matter_to_a_kept_answer(project: Project) -
     told = project.pivot("status")
     assert told.stdout == said
     assert "note: git tracks names.txt" in told.stderr
+
+
+def test_what_a_user_does_to_a_gitignore_stays(project: Project) -> None:
+    """Its mode, that it is a symbolic link, and that it is read-only; each error says what ends it."""
+    file = project.root / ".gitignore"
+    for name in ("mine.bin", "set/1.csv", "mine2.bin"):
+        project.write(name, name)
+    file.chmod(0o640)
+    project.pivot("track", "mine.bin")
+    assert (file.stat().st_mode & 0o777, project.read(".gitignore")) == (0o640, "*.log\n/mine.bin\n")
+
+    file.chmod(0o440)
+    before = project.snapshot()
+    told = project.pivot("track", "mine2.bin", "set/1.csv", code=3).stderr
+    assert told == f"error: {file} is read-only\nhint: make git ignore /mine2.bin there, and repeat the command\n"
+    assert "remove its line /mine.bin" in project.pivot("untrack", "mine.bin", code=3).stderr
+    assert "remove its line /mine.bin" in project.pivot("mv", "mine.bin", "set/", code=3).stderr
+    assert project.snapshot() == before
+
+    link = project.root / "set/.gitignore"
+    link.symlink_to("../patterns")
+    project.write("patterns", "/x")
+    told = project.pivot("track", "set/1.csv", code=3).stderr
+    assert f"{link} is a symbolic link, which git does not follow\nhint: make git ignore /1.csv there" in told
+    assert not (project.root / "set/1.csv.pvt").exists()
+    project.write(".git/info/exclude", "1.csv\n/mine2.bin\n")
+    project.pivot("track", "set/1.csv", "mine2.bin")
+    assert (link.readlink().name, project.read("patterns")) == ("patterns", "/x")
+    project.pivot("untrack", "set/1.csv", "mine2.bin")
+    assert project.read(".gitignore") == "*.log\n/mine.bin\n"
+
+    (project.root / ".gitattributes").symlink_to("patterns")
+    told = project.pivot("init", "--git", code=2).stderr
+    assert ".gitattributes is a symbolic link, which git does not follow\nhint: put a file there; add the lines" in told
+    assert project.read("patterns") == "/x"

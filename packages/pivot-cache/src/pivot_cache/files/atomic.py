@@ -190,7 +190,7 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
         view = view[syscalls.write(descriptor, view) :]
 
 
-def write_bytes(path: Path | str, data: bytes, *, durable: bool = False) -> None:
+def write_bytes(path: Path | str, data: bytes, *, durable: bool = False, keep_mode: bool = False) -> None:
     """Replace the content of ``path`` atomically: every reader sees either the old or all of the new bytes.
 
     Missing parent directories are created. A symlink at ``path`` is replaced, not followed.
@@ -200,6 +200,7 @@ def write_bytes(path: Path | str, data: bytes, *, durable: bool = False) -> None
         data: Its new content.
         durable: Whether it must survive a power cut: the new bytes are on the disk before they get this name, and the
             name is when the call returns.
+        keep_mode: Whether an existing file keeps its mode, as one of the user's should.
 
     Raises:
         CacheError: The file cannot be written; the old content is untouched.
@@ -209,6 +210,9 @@ def write_bytes(path: Path | str, data: bytes, *, durable: bool = False) -> None
         descriptor, temp = create_temporary(directory, 0o666)
         try:
             write_all(descriptor, data)
+            if keep_mode:
+                with contextlib.suppress(FileNotFoundError):
+                    syscalls.fchmod(descriptor, stat.S_IMODE(os.stat(path).st_mode))
             if durable:
                 syscalls.fsync(descriptor)
             syscalls.rename(temp, path)

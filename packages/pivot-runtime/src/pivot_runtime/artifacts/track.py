@@ -103,6 +103,7 @@ def track_copy(
         if out.endswith("/") or (there.is_dir() and not _is_tracked(out, known, project)):
             out = os.path.join(out, origin.name)
         path = importable(out, context, known)
+        gitignore.check_add(project.layout.artifact(path).parent, project.layout.artifact(path).name)
         _refuse_foreign(project, path)
         _refuse_cache(project, path, stores)
         refuse_in_git([path], project)
@@ -159,6 +160,7 @@ def track(
         known = records.read(context, mending=set(_paths(names, project)))
         wanted = [trackable(name, context, known) for name in names]
         for path in wanted:
+            gitignore.check_add(project.layout.artifact(path).parent, project.layout.artifact(path).name)
             _refuse_foreign(project, path)
             _refuse_cache(project, path, stores)
         _refuse_overlaps(wanted)
@@ -196,6 +198,8 @@ def untrack(context: CommandContext, names: Iterable[str], *, report: Reporter =
                     hint="name tracked data: see 'pivot status'",
                 )
             paths += [record.path for record in found]
+        for path in paths:
+            gitignore.check_remove(project.layout.artifact(path).parent, project.layout.artifact(path).name)
         for path in paths:
             data = project.layout.artifact(path)
             file = _pvt_file(data)

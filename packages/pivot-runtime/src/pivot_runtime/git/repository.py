@@ -211,6 +211,9 @@ def install(root: pathlib.Path, merge: Sequence[str]) -> list[str]:
 
 
 def _add_lines(file: pathlib.Path) -> bool:
+    hint = f"add the lines yourself: {' and '.join(_LINES)}"
+    if file.is_symlink():
+        raise GitSetupError(f"{file} is a symbolic link, which git does not follow", hint=f"put a file there; {hint}")
     try:
         there = file.read_bytes() if file.exists() else b""
         known = {line.strip() for line in there.splitlines()}
@@ -218,9 +221,8 @@ def _add_lines(file: pathlib.Path) -> bool:
         if not lacking:
             return False
         end = b"" if not there or there.endswith(b"\n") else b"\n"
-        write_bytes(file, there + end + "".join(f"{line}\n" for line in lacking).encode(), durable=True)
+        write_bytes(file, there + end + "".join(f"{line}\n" for line in lacking).encode(), durable=True, keep_mode=True)
     except OSError as error:
-        hint = f"add the lines yourself: {' and '.join(_LINES)}"
         raise GitSetupError(f"cannot write {file}: {error.strerror}", hint=hint) from None
     return True
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import pathlib
-import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -295,10 +294,7 @@ class _Apply:
 
 
 def _write(file: pathlib.Path, data: bytes) -> None:
-    mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else None
-    atomic.write_bytes(file, data)
-    if mode is not None:
-        file.chmod(mode)
+    atomic.write_bytes(file, data, keep_mode=True)
 
 
 def _content(file: pathlib.Path) -> tuple[bytes, str]:

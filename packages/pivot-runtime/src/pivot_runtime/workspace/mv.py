@@ -58,6 +58,8 @@ def mv(context: CommandContext, old: str, new: str, *, report: Reporter = no_rep
         record = _tracked(old, known, project)
         path = _destination(new, record, known, context)
         source, target = project.layout.artifact(record.path), project.layout.artifact(path)
+        gitignore.check_remove(source.parent, source.name)
+        gitignore.check_add(target.parent, target.name)
         with as_cache_errors("create", target.parent):
             target.parent.mkdir(parents=True, exist_ok=True)
         recorded = pvt.read_data(_pvt_file(source), f"{record.path}{pvt.SUFFIX}")
