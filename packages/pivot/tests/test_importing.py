@@ -269,6 +269,29 @@ def test_repositories_within_data_are_not_imported(registry: Project, project: P
     assert not (registry.root / "evil").exists()
 
 
+@pytest.mark.parametrize("name", [".bashrc", "sub/.git", "conftest.py"])
+def test_other_repositories_do_not_choose_names_that_programs_work_from(
+    registry: Project, project: Project, name: str
+) -> None:
+    """Only a user who names such a file, or another name for it, gets it."""
+    file = registry.root / ".pivot/stages/registry.train.lock"
+    file.write_text(file.read_text().replace('"models/model.json"', json.dumps(name)))
+    git(registry.root, "commit", "-qam", "evil")
+    before = project.snapshot()
+    for command in (("import", "../registry", "train"), ("get", "train", "--repo", "../registry")):
+        for output in ((), ("-o", ".")) if command[0] == "get" else ((),):
+            said = project.pivot(*command, *output, code=2).stderr
+            assert f"programs work from files named {name.removeprefix('sub/')!r}\nhint: -o FILE chooses" in said
+    assert project.snapshot() == before
+    if name == ".bashrc":
+        project.pivot("get", ".bashrc", "--repo", "../registry")
+        assert model(project, ".bashrc") == 2
+        project.pivot("import", "../registry", "train", "-o", "mine.json")
+    if name == "sub/.git":
+        assert "programs work from" in project.pivot("get", name, "--repo", "../registry", code=2).stderr
+        project.pivot("get", "train", "--repo", "../registry", "-o", "mine.json")
+
+
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass

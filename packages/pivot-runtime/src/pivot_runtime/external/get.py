@@ -101,7 +101,7 @@ def get(  # noqa: PLR0913  # the options of the command
         else:
             source = _Own(context, stores, Revisions(context, stores, stack), rev)
         record = source.find(wanted)
-        target = _target(cwd, destination, record)
+        target = _target(cwd, destination, record, lambda: source.name_here(wanted, record))
         if record.cache:
             source.bring(record, progress)
             _write(stores, record.artifact, target, destination)
@@ -155,6 +155,9 @@ class _Own:
     def content(self, record: Record) -> bytes:
         return self._revisions.content(self._revision, record).data
 
+    def name_here(self, _wanted: str, record: Record) -> str:
+        return posixpath.basename(record.path)
+
     def path_of(self, record: Record) -> str:
         return self._context.project.from_cwd(record.path)
 
@@ -175,21 +178,22 @@ def _stores(
         yield context, stack.enter_context(open_stores(context))
 
 
-def _target(cwd: pathlib.Path, destination: Destination, record: Record) -> pathlib.Path | None:
-    """The path to write to.
+def _target(
+    cwd: pathlib.Path, destination: Destination, record: Record, name_here: Callable[[], str]
+) -> pathlib.Path | None:
+    """The path to write to; ``name_here`` is called if the user has not named the file.
 
     Raises:
         OccupiedError: Something is there.
-        TargetError: A directory was to be written to a stream.
+        TargetError: The name is not for others to choose, or a directory was to be written to a stream.
     """
     if destination.stream is not None:
         if record.artifact.tree:
             raise TargetError(f"{record.path} is a directory, which cannot be printed", hint="-o DIR writes it")
         return None
-    name = posixpath.basename(record.path)
-    target = cwd / name if destination.path is None else cwd / destination.path
-    if destination.path is not None and target.is_dir():
-        target = target / name
+    target = cwd if destination.path is None else cwd / destination.path
+    if destination.path is None or target.is_dir():
+        target = target / name_here()
     if os.path.lexists(target) and not destination.force:
         raise OccupiedError(
             f"{os.path.relpath(target, cwd)} exists", hint="--force replaces it, and -o FILE writes elsewhere"

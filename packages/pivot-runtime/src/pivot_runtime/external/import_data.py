@@ -1,6 +1,5 @@
 """`pivot import` and `pivot import-url`: bring in data of another repository or of a URL, and record their source."""
 
-import posixpath
 from collections.abc import Callable
 
 from pivot_cache.formats.data_source import RepositorySource, UrlSource
@@ -13,7 +12,7 @@ from pivot_runtime.errors import TargetError
 from pivot_runtime.external import download, placing, urls
 from pivot_runtime.external.clones import Clones, locate
 from pivot_runtime.external.placing import Imported
-from pivot_runtime.external.repositories import ForeignRepository
+from pivot_runtime.external.repositories import ForeignRepository, name_here
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project.guard import guarded
@@ -56,7 +55,7 @@ def import_artifact(  # noqa: PLR0913  # the options of the command
         location = locate(repository, project.root, project.cwd)
         with Clones() as clones, ForeignRepository.opened(context, stores, clones, location, rev, wanted) as foreign:
             record = foreign.find(wanted)
-            path = placing.destination(context, posixpath.basename(record.path) if to is None else to)
+            path = placing.destination(context, name_here(wanted, record) if to is None else to)
             placing.check(context, stores, path, record.artifact, force=force)
             refuse_in_git([path], project)
             artifact = foreign.bring(record, progress)

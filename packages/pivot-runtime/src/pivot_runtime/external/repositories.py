@@ -8,29 +8,37 @@ import contextlib
 import pathlib
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
+from typing import Final
 
 import attrs
 
 from pivot_cache.errors import CacheError
+from pivot_cache.formats import pvt
 from pivot_cache.layout import STAGES
 from pivot_cache.remotes import transfer
 from pivot_cache.remotes.transfer import TransferCounts, TransferSettings
 from pivot_core.errors import PathError, PivotError, suggest
-from pivot_core.files.paths import STATE_DIR, ArtifactPath
+from pivot_core.files.paths import RESERVED_DIRS, STATE_DIR, ArtifactPath
 from pivot_core.lock import Artifact
 from pivot_core.progress import no_progress
 from pivot_runtime.artifacts.records import Record
 from pivot_runtime.artifacts.stores import Stores
-from pivot_runtime.artifacts.trackable import not_data
+from pivot_runtime.artifacts.trackable import WORKED_FROM, not_data
 from pivot_runtime.comparing.revisions import Revision, Revisions
 from pivot_runtime.config.settings import FILE, Settings, read_config, user_file
 from pivot_runtime.context import CommandContext
+from pivot_runtime.definitions.params_file import PARAMS_FILE
 from pivot_runtime.errors import ConfigError, ContentError, RepositoryError, TargetError
 from pivot_runtime.external.clones import Clones, RepositoryLocation
 from pivot_runtime.external.local_cache import LocalCache
 from pivot_runtime.git import calls
 from pivot_runtime.git.commits import CommitReader
 from pivot_runtime.project.project import Project
+
+_CODE: Final = frozenset({".bat", ".ps1", ".pth", ".py", ".pyc", ".pyd", ".pyi", ".sh", ".so", pvt.SUFFIX})
+_BUILD_FILES: Final = frozenset({"dockerfile", "gnumakefile", "justfile", "makefile", "snakefile"})
+_SETTINGS: Final = frozenset({".cfg", ".ini", ".toml"})
+"""Suffixes and names, in lower case, of files that programs work from, which therefore only the user names."""
 
 
 class ForeignRepository:
@@ -131,6 +139,10 @@ class ForeignRepository:
                 f"{self.location.recorded} records nothing at {wanted!r} (commit {self.commit[:10]})", hint=hint
             )
         return record
+
+    def name_here(self, wanted: str, record: Record) -> str:
+        """As `name_here`."""
+        return name_here(wanted, record)
 
     def path_of(self, record: Record) -> str:
         """The path of an artifact in the repository."""
@@ -245,6 +257,26 @@ def _cache_of(
     with contextlib.suppress(PivotError):
         return CommandContext.find(top / prefix, _without_ours(environment)).cache_layout.objects_dir
     return None
+
+
+def name_here(wanted: str, record: Record) -> str:
+    """The name for an artifact of another repository, which chooses it if the user has named a stage.
+
+    Raises:
+        TargetError: Git, Pivot or other programs work from files of that name, and the user has not named it.
+    """
+    name = posixpath.basename(record.path)
+    folded = name.casefold()
+    stem, suffix = posixpath.splitext(folded)
+    special = name.startswith(".") or suffix in _CODE | _SETTINGS or folded in WORKED_FROM | _BUILD_FILES
+    special |= folded == PARAMS_FILE or (stem.startswith("requirements") and suffix == ".txt")
+    typed = posixpath.basename(wanted.rstrip("/")) == name
+    if folded in RESERVED_DIRS or (special and not typed):
+        raise TargetError(
+            f"that repository has {record.path} for {wanted!r}, and programs work from files named {name!r}",
+            hint="-o FILE chooses another name",
+        )
+    return name
 
 
 def records_of(revision: Revision, stage: str) -> list[Record]:
