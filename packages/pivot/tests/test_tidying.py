@@ -1,12 +1,15 @@
 """`forget`, `clean`, `mv`, `check-ignore` and `list --untracked` through the executable."""
 
 import contextlib
+import errno
 import os
+import pathlib
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from unittest import mock
 
+import pytest
 from harness import PIVOT, SHOUT, Project, environment
 
 from pivot_cache.files import syscalls
@@ -297,6 +300,52 @@ def test_mv(make: Callable[[str], Project]) -> None:
     ):
         assert told in project.pivot("mv", old, new, code=2).stderr
     assert project.snapshot() == before
+
+
+def test_mv_to_another_file_system(make: Callable[[str], Project], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The copy is on the disk before anything goes; an edit meanwhile, or a full disk, ends the move."""
+    project, rename = made(make), syscalls.rename
+    volume = project.root / "volume"
+
+    def across(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+        if (volume in pathlib.Path(source).parents) != (volume in pathlib.Path(target).parents):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        rename(pathlib.Path(source), pathlib.Path(target))
+
+    monkeypatch.setattr(syscalls, "rename", across)
+    (project.root / "set/in").mkdir(parents=True)
+    project.write("set/in/1.csv", "1")
+    (project.root / "set/link.csv").symlink_to("in/1.csv")
+    project.pivot("track", "set")
+
+    todo: list[Callable[[], object]] = [lambda: project.write("set/in/1.csv", "mine")]
+
+    def before(name: str, *_: object) -> None:
+        if name == "fsync" and (volume / ".set.moving").exists() and todo:
+            todo.pop()()
+
+    with mock.patch.object(syscalls, "before", before):
+        assert "set/in/1.csv was changed meanwhile" in project.inside("mv", "set", "volume/set", code=1)
+        todo.append(refuse_to_flush)
+        assert "the disk is full" in project.inside("mv", "set", "volume/set", code=3)
+    assert sorted(os.listdir(volume)) == [".gitignore", "set.pvt"]
+    assert project.read("set/in/1.csv") == "mine"
+
+    done: list[str] = []
+    monkeypatch.setattr(syscalls, "before", lambda name, *of: done.append(f"{name} {of[0]}"))
+    project.inside("mv", "set", "volume/set")
+    first = done.index(f"unlink {project.root}/set/in/1.csv")
+    renamed = done.index(f"rename {volume}/.set.moving")
+    assert sum(each.startswith("fsync") for each in done[:renamed]) >= len(["1.csv", "in", "set", "volume"])
+    assert any(each.startswith("fsync") for each in done[renamed:first])
+    assert (project.read("volume/set/in/1.csv"), os.readlink(volume / "set/link.csv")) == ("mine", "in/1.csv")
+    assert not (project.root / "set").exists()
+    project.inside("mv", "volume/set", ".")
+    assert project.read("set/link.csv") == "mine"
+
+
+def refuse_to_flush() -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_a_killed_mv_can_be_repeated(make: Callable[[str], Project]) -> None:

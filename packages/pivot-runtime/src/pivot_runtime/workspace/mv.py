@@ -1,5 +1,6 @@
 """`pivot mv`: moves tracked data to another path, with its `.pvt` file and its line in the `.gitignore`."""
 
+import contextlib
 import errno
 import os
 import pathlib
@@ -7,7 +8,9 @@ import shutil
 
 import attrs
 
-from pivot_cache.errors import as_cache_errors
+from pivot_cache.errors import CacheError, as_cache_errors
+from pivot_cache.files import durable, syscalls
+from pivot_cache.files.replace_check import ReplaceCheck
 from pivot_cache.formats import pvt
 from pivot_cache.state.scan import leads_to_object
 from pivot_core.errors import PathError
@@ -139,24 +142,74 @@ def _pvt_file(data: pathlib.Path) -> pathlib.Path:
 
 
 def _rename(source: pathlib.Path, target: pathlib.Path) -> None:
-    """Move a file, a directory, or a link, which then still leads to the same place."""
+    """Move a file, a directory, or a link, which then still leads to the same place; flushed to the disk.
+
+    Raises:
+        ChangedError: Somebody edited it meanwhile.
+        CacheError: It cannot be flushed.
+    """
     if source.is_symlink() and not leads_to_object(os.fspath(source)) and not os.path.isabs(source.readlink()):
-        target.symlink_to(os.path.relpath(source.parent / source.readlink(), target.parent))
-        source.unlink()
+        syscalls.symlink(os.path.relpath(source.parent / source.readlink(), target.parent), target)
+        durable.flush_directory(target.parent)
+        syscalls.unlink(source)
         return
     try:
-        source.rename(target)
+        syscalls.rename(source, target)
+        durable.flush_directory(target.parent)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        copy = target.with_name(f".{target.name}.moving")
-        if source.is_dir() and not source.is_symlink():
-            shutil.rmtree(copy, ignore_errors=True)
-            shutil.copytree(source, copy, symlinks=True)
-            copy.rename(target)
-            shutil.rmtree(source)
-        else:
-            copy.unlink(missing_ok=True)
-            shutil.copy2(source, copy, follow_symlinks=False)
-            copy.rename(target)
-            source.unlink()
+        _move_across(source, target)
+
+
+def _move_across(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Move to another file system: the copy is on the disk before the first file at the source is removed."""
+    copy, check = target.with_name(f".{target.name}.moving"), ReplaceCheck()
+    check.look(source)
+    _remove(copy)
+    try:
+        files = _copy(source, copy)
+        durable.flush_tree(copy)
+        check(source)
+        syscalls.rename(copy, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            _remove(copy)
+        raise
+    durable.flush_directory(target.parent)
+    for file in files:
+        check(file)
+        syscalls.unlink(file)
+    for directory, _, _ in os.walk(source, topdown=False):
+        syscalls.rmdir(directory)  # which fails if something was added to it
+
+
+def _copy(source: pathlib.Path, copy: pathlib.Path) -> list[pathlib.Path]:
+    """Copy a file or a directory; return every file at the source."""
+    if source.is_symlink() or not source.is_dir():
+        shutil.copy2(source, copy, follow_symlinks=False)
+        return [source]
+    try:
+        shutil.copytree(source, copy, symlinks=True)
+    except shutil.Error as error:
+        name, _, problem = error.args[0][0]
+        raise CacheError(f"cannot move {name}: {problem}", hint="nothing is lost: repeat the command") from None
+    return [source / name for name in _files(copy)]
+
+
+def _remove(copy: pathlib.Path) -> None:
+    """Remove a copy, whole or not, if there is one."""
+    if copy.is_dir() and not copy.is_symlink():
+        shutil.rmtree(copy)
+    else:
+        copy.unlink(missing_ok=True)
+
+
+def _files(directory: pathlib.Path) -> list[str]:
+    """Everything in a directory that is no directory, relative to it."""
+    inside = ((pathlib.Path(at), at_names, names) for at, at_names, names in os.walk(directory))
+    return [
+        os.path.relpath(at / name, directory)
+        for at, at_names, names in inside
+        for name in (*names, *(each for each in at_names if (at / each).is_symlink()))
+    ]
