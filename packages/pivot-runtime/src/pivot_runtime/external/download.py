@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import BinaryIO, Final
 
 import attrs
@@ -60,8 +60,7 @@ def download(
     description = partial.with_name(f"{partial.name}.json")
     with as_cache_errors("write", partial):
         partial.parent.mkdir(parents=True, exist_ok=True)
-        with open(partial, "a+b") as file:
-            _lock(file, reader.name)
+        with _locked(partial, reader.name) as file:
             target = PartialDownload(
                 file,
                 _recall(description),
@@ -72,19 +71,33 @@ def download(
             file.flush()
             artifact = attrs.evolve(stores.store.put(partial), executable=False)
             stores.store.persist(artifact)
-            for path in (partial, description):
+            for path in (description, partial):  # in this order: then the next process may create both
                 with contextlib.suppress(OSError):
                     os.unlink(path)
     return artifact, target.state or UrlState()
 
 
-def _lock(file: BinaryIO, name: str) -> None:
+@contextlib.contextmanager
+def _locked(partial: pathlib.Path, name: str) -> Iterator[BinaryIO]:
+    """The file, open and locked; the process that had the lock may have removed the file that was opened first."""
+    while True:
+        with open(partial, "a+b") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise CacheError(
+                    f"another command downloads {name} into the same cache", hint="repeat the command when it has ended"
+                ) from None
+            if _is_at(file, partial):
+                yield file
+                return
+
+
+def _is_at(file: BinaryIO, path: pathlib.Path) -> bool:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise CacheError(
-            f"another command downloads {name} into the same cache", hint="repeat the command when it has ended"
-        ) from None
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def _remember(file: pathlib.Path, state: UrlState) -> None:
