@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_cache.layout import Layout
-from pivot_runtime.loading.threads_at_import import SpawnedPipelines
 from pivot_runtime.processes import live_threads
+from pivot_runtime.project.spawned_pipelines import SpawnedPipelines
 
 
 def test_running_threads_are_named_with_their_origin(tmp_path: pathlib.Path) -> None:

@@ -27,9 +27,9 @@ from pivot_runtime.freshness.file_events import polling_reason
 from pivot_runtime.git import repository
 from pivot_runtime.git.refs import Repository
 from pivot_runtime.loading.assembly import Assembly, LoadOptions, assemble
-from pivot_runtime.loading.threads_at_import import SpawnedPipelines
 from pivot_runtime.project.frozen import read_frozen
 from pivot_runtime.project.project import Project
+from pivot_runtime.project.spawned_pipelines import SpawnedPipelines
 
 _MOST_CHECKED = 200
 """The maximum number of lock files, and of other files, that are checked with git."""

@@ -10,21 +10,19 @@ from typing import TYPE_CHECKING, Self
 
 import attrs
 
-from pivot_core.discovery import directories_above, pipelines_above
-from pivot_core.errors import DiscoveryError, PivotError
-from pivot_core.files.paths import ArtifactPath, parent_names, touches
-from pivot_core.files.patterns import PathPattern
-from pivot_core.graph import Graph, refuse_contradictions, refuse_unknown_names, stages_named
+from pivot_core.errors import DiscoveryError
+from pivot_core.graph import Graph, refuse_contradictions, refuse_unknown_names
 from pivot_core.params.overrides import Override
 from pivot_core.values import Value
 from pivot_runtime.config.settings import WorkerStart
 from pivot_runtime.context import CommandContext
-from pivot_runtime.errors import BrokenPipeline, HostError, ImportRequiredError, LoadError
+from pivot_runtime.errors import BrokenPipeline, ImportRequiredError
 from pivot_runtime.freshness.load_trace import LoadTrace
 from pivot_runtime.loading import stage_index
 from pivot_runtime.loading.import_reports import ImportReports
 from pivot_runtime.loading.loaded import Loaded, LoadedStage, check_overrides, refuse_same_names, refuse_sources
 from pivot_runtime.loading.snapshot import Snapshots
+from pivot_runtime.loading.upstream import UpstreamSearch
 from pivot_runtime.project import pipeline_files
 from pivot_runtime.project.frozen import read_frozen
 from pivot_runtime.project.project import Project
@@ -154,19 +152,20 @@ def _assemble(context: CommandContext, options: LoadOptions) -> Assembly:
     with _Loader(context, options) as loader:
         loader.load_all(_files(context, options))
         count = len(loader.files)
-        loader.follow()
+        upstream = UpstreamSearch(context, loader)
+        upstream.follow()
         index_missing = not context.project.layout.known_stages_file.exists()
         if options.static_loader is None and (loader.imported or index_missing):
             _remember(context.project, loader.files)
             loader.loaded_together()
         if overrides:
-            check_overrides(overrides, [(each.file, each.loaded) for each in loader.files], loader.unread)
+            check_overrides(overrides, [(each.file, each.loaded) for each in loader.files], upstream.unread)
         if options.static_loader is None:
             specs = {stage.spec.address: stage.spec for each in loader.files for stage in each.loaded.stages}
-            refuse_unknown_names(specs.values(), specs, loader.unread)
+            refuse_unknown_names(specs.values(), specs, upstream.unread)
         frozen = read_frozen(context.project.layout, context.read_set)
         assembly = assembled(context.project.root, loader.files, own=count, frozen=frozen)
-        broken = tuple(loader.broken(assembly.graph))
+        broken = tuple(upstream.broken(assembly.graph))
         return attrs.evolve(assembly, broken=broken, loader=loader.release())
 
 
@@ -229,10 +228,17 @@ def assembled(root: pathlib.Path, files: Sequence[LoadedFile], *, own: int, froz
 
 
 class _Loader:
-    """Loads files, each once; an error ends all their hosts."""
+    """Loads files, each once; an error ends all their hosts.
+
+    Attributes:
+        files: The loaded files.
+        tried: The files that were loaded, and those that could not be.
+        imported: Whether any was imported.
+    """
 
     def __init__(self, context: CommandContext, options: LoadOptions) -> None:
         self.files: list[LoadedFile] = []
+        self.tried: set[pathlib.Path] = set()
         self.imported = False
         self._context = context
         self._root = context.project.root
@@ -245,8 +251,6 @@ class _Loader:
         self.snapshots = Snapshots(context.project.layout.snapshots_dir, context.environment)
         self._use_snapshots = not options.force_import and context.use_snapshots and context.settings.snapshot
         self._forks_stages = options.runs_stages and context.settings.worker_start is WorkerStart.FORK
-        self._errors: dict[pathlib.Path, PivotError] = {}
-        self._tried: set[pathlib.Path] = set()
         self._released = False
 
     def __enter__(self) -> Self:
@@ -288,7 +292,7 @@ class _Loader:
 
     def load(self, file: pathlib.Path) -> LoadedFile:
         """Load one file."""
-        self._tried.add(file)
+        self.tried.add(file)
         return self._known(file) or self._import(file)
 
     def _known(self, file: pathlib.Path) -> LoadedFile | None:
@@ -370,7 +374,7 @@ class _Loader:
                 self.load(file)
             return
         known = {file for file in files if self._known(file)}
-        self._tried |= known
+        self.tried |= known
         unknown = [file for file in files if file not in known]
         most = (os.process_cpu_count() or 1) + 1  # one waits for a processor while this process reads another's result
         waiting: collections.deque[tuple[pathlib.Path, HostClient]] = collections.deque()
@@ -405,7 +409,7 @@ class _Loader:
         file, host = waiting[0]
         loaded = host.loaded(*self._import_reports.slow(file))
         waiting.popleft()
-        self._tried.add(file)
+        self.tried.add(file)
         if loaded is None:  # its sources were edited meanwhile
             host.close()
             self._import(file)
@@ -413,79 +417,7 @@ class _Loader:
             self._import_reports.ended(file, loaded)
             self._take(file, loaded, host)
 
-    def follow(self) -> None:
-        """Load the pipelines that may write deps that no loaded stage writes, then those for their deps, and so on."""
-        known = 0
-        while known < len(self.files):
-            new = self.files[known:]
-            known = len(self.files)
-            for path in self._open_deps(new):
-                self._search(path)
-            for stage in (stage for each in new for stage in each.loaded.stages):
-                for name in stage.spec.after:
-                    self._search_stage(name, stage.spec.pipeline)
-
-    def _search_stage(self, name: str, pipeline: str) -> None:
-        """Load other pipelines until a stage with this name, as one of a pipeline means it, is known."""
-        others = pipeline_files.every(self._context.project, self._context.read_set)
-        while not stages_named(name, pipeline, self._addresses()):
-            file = next((each for each in others if each not in self._tried), None)
-            if file is None:
-                return
-            self._try(file)
-
-    def _addresses(self) -> list[str]:
-        return [stage.spec.address for each in self.files for stage in each.loaded.stages]
-
-    def _try(self, file: pathlib.Path) -> LoadedFile | None:
-        """Load a file that is not the command's own; None if it cannot be loaded."""
-        try:
-            return self.load(file)
-        except (LoadError, HostError, PivotError) as error:
-            self._context.read_set.mark_incomplete("a pipeline cannot be loaded")
-            self._errors[file] = error
-            return None
-
     def loaded_together(self) -> None:
         """Note the files, whose libraries the next command may import for all."""
         if self._starter is not None:
             self._starter.loaded_together([each.file for each in self.files])
-
-    @property
-    def unread(self) -> dict[str, PivotError]:
-        """Return the errors of files that could not be loaded, by path relative to the root."""
-        return {str(file.relative_to(self._root)): error for file, error in self._errors.items()}
-
-    def broken(self, graph: Graph) -> Iterator[BrokenPipeline]:
-        """Yield the pipelines that could not be loaded, with the deps of the graph that they may write."""
-        for file, error in self._errors.items():
-            may_write = tuple(
-                path
-                for path in dict.fromkeys(path for spec in graph.stages.values() for path in spec.deps)
-                if not graph.writers(path) and file in pipelines_above(path, self._root)
-            )
-            if may_write:
-                yield BrokenPipeline(str(file.relative_to(self._root)), error, may_write)
-
-    def _search(self, path: ArtifactPath) -> None:
-        around = (self._root / directory for directory in directories_above(path, self._root))
-        self._context.read_set.probe(*(directory / name for directory in around for name in pipeline_files.NAMES))
-        for file in pipelines_above(path, self._root):
-            if file in self._tried:
-                continue
-            found = self._try(file)
-            if found is not None and any(
-                touches(path, out.path) for stage in found.loaded.stages for out in stage.spec.outs
-            ):
-                return
-
-    def _open_deps(self, files: Iterable[LoadedFile]) -> list[ArtifactPath]:
-        outs = [out.path for each in self.files for stage in each.loaded.stages for out in stage.spec.outs]
-        around = frozenset(parent for out in outs for parent in (out, *parent_names(out)))
-        written = frozenset(outs)
-        deps = dict.fromkeys(path for each in files for stage in each.loaded.stages for path in stage.spec.deps)
-        return [
-            path
-            for path in deps
-            if isinstance(path, PathPattern) or (path not in around and written.isdisjoint(parent_names(path)))
-        ]

@@ -36,7 +36,7 @@ __all__ = ["RunOptions", "RunResult", "repro"]
 
 _RUNNING: Final = (
     "sqlite3",
-    "pivot_runtime.loading.threads_at_import",
+    "pivot_runtime.project.spawned_pipelines",
     "pivot_runtime.loading.varying_values",
     "pivot_runtime.running.runner",
     "pivot_runtime.running.outs",
@@ -234,7 +234,7 @@ def _make_executor(assembly: Assembly, session: "Session", options: RunOptions, 
         return InProcessExecutor(session.context, assembly, watching, options.debugger)
 
     from pivot_runtime.executors.host_executor import HostExecutor  # lazy
-    from pivot_runtime.loading.threads_at_import import SpawnedPipelines  # lazy
+    from pivot_runtime.project.spawned_pipelines import SpawnedPipelines  # lazy
 
     def on_output(address: str, lines: tuple[str, ...]) -> None:
         report(events.StageOutput(address, lines))
