@@ -95,6 +95,7 @@ def _wait(coordinator: int, startup_state: StartupState) -> None:
     line = _socket.socket(fileno=_LINE_FD)
     message, found, _, _ = line.recvmsg(_LARGEST, _socket.CMSG_SPACE(_MOST_FDS * _FD_BYTES))
     if not message:
+        line.close()
         return
     wanted: dict[str, Any] = json.loads(message)
     received = b"".join(data for _, _, data in found)
