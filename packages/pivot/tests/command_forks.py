@@ -1,5 +1,6 @@
 """Commands in processes that are forked from one which has imported Pivot, so that none of them imports it again."""
 
+import asyncio
 import atexit
 import contextlib
 import functools
@@ -22,7 +23,7 @@ from typing import Any, NoReturn
 DEADLINE = 120
 KEPT = ("repro", "status")
 """Commands whose answers are kept."""
-_MOST = 1 << 22
+_WITH_S3 = b"run s3"
 
 
 class Commands:
@@ -43,7 +44,8 @@ class Commands:
         with tempfile.TemporaryFile() as request, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             request.write(json.dumps([arguments, str(where), environ, umask]).encode())
             request.flush()
-            socket.send_fds(self._line, [b"run"], [each.fileno() for each in (request, out, err)])
+            message = _WITH_S3 if "AWS_ENDPOINT_URL" in environ else b"run"
+            socket.send_fds(self._line, [message], [each.fileno() for each in (request, out, err)])
             status = self._line.recv(8)
             assert status, "the process that forks commands has ended"
             out.seek(0)
@@ -73,6 +75,8 @@ def serve(line: socket.socket) -> None:
         message, fds, _, _ = socket.recv_fds(line, 8, 3)
         if not message:
             return
+        if message == _WITH_S3:
+            _import_s3()
         request, out, err = fds
         pid = os.fork()
         if pid == 0:
@@ -108,14 +112,41 @@ def _begin_hosts_with(modules: frozenset[str]) -> None:
     clean_fork.serve = serve_with_these
 
 
-def _import_all() -> None:
-    for name in ("pivot_cli", "pivot_runtime", "pivot_cache"):
+def _import_modules(*packages: str) -> None:
+    for name in packages:
         package = importlib.import_module(name)
         for each in pkgutil.walk_packages(package.__path__, f"{name}."):
             if not each.name.startswith("pivot_cache.testing") and not each.name.endswith("__main__"):
                 importlib.import_module(each.name)
+
+
+def _import_all() -> None:
+    _import_modules("pivot_cli", "pivot_runtime", "pivot_cache")
     for name in ("sqlite3", "encodings.ascii"):
         importlib.import_module(name)
+    _share_memory()
+
+
+@functools.cache
+def _import_s3() -> None:
+    """Import the SDK and read its models, which takes longer than most commands."""
+    from botocore.loaders import JSONFileLoader  # lazy
+
+    from pivot_remote_s3 import S3Location, S3Settings  # lazy
+    from pivot_remote_s3.client.sdk_client import open_client  # lazy
+
+    read = functools.cache(JSONFileLoader().load_file)
+    JSONFileLoader.load_file = lambda _, file: read(file)
+    nobody = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "nobody")
+    files = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull)
+    os.environ.update(nobody | files)  # each command has an environment of its own
+
+    async def begin() -> None:
+        async with open_client(S3Location("bucket"), S3Settings(endpoint="http://127.0.0.1:9", region="us-east-1"), 1):
+            pass
+
+    asyncio.run(begin())
+    _import_modules("pivot_remote_s3")
     _share_memory()
 
 

@@ -233,7 +233,7 @@ class Project:
         """
         where, environ = self.root / cwd, environment() | (env or {})
         begins = any(name.startswith(("PYTHON", "LC_", "LANG")) for name in env or ())  # counts when a process begins
-        if self.executable or begins or arguments[0] not in INSIDE or "--in-process" in arguments:
+        if self.executable or begins or {*arguments[:1]}.isdisjoint(INSIDE) or "--in-process" in arguments:
             done = _run(arguments, where, environ)
         elif arguments[0] in LOADING:
             done = subprocess.CompletedProcess([PIVOT, *arguments], *commands().run(arguments, where, environ))

@@ -128,9 +128,8 @@ class Chaos:
         ]
         moment = self.random.randrange(7)
         while trace.stat().st_size < moment and any(command.poll() is None for command in commands):
-            os.sched_yield()
-        for _ in range(self.random.randrange(3000)):
-            os.sched_yield()
+            time.sleep(0.0005)
+        time.sleep(self.random.uniform(0, 0.005))
         self.kill(commands)
         end = time.monotonic() + DEADLINE
         for command in commands:
@@ -138,7 +137,7 @@ class Chaos:
             assert command.returncode in (0, 1, 3, -signal.SIGKILL)
         while left := inside(self.project.root):
             assert time.monotonic() < end, f"{left} are still there"
-            os.sched_yield()
+            time.sleep(0.002)
 
     def kill(self, commands: list[subprocess.Popen[str]]) -> None:
         """A coordinator, or any process below one."""

@@ -4,7 +4,9 @@ import ctypes
 import importlib.metadata
 import json
 import os
+import pathlib
 import pty
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -29,6 +31,7 @@ def test_help_lists_the_commands(empty: Project) -> None:
 
 @pytest.mark.parametrize("name", ["fingerprint", "init", "repro", "status"])
 def test_a_commands_help_begins_as_the_list_says(empty: Project, name: str) -> None:
+    empty.executable = True
     listed = next(line for line in empty.pivot("--help").stdout.splitlines() if line.startswith(f"  {name} "))
     shown = empty.pivot(name, "--help").stdout
 
@@ -38,6 +41,7 @@ def test_a_commands_help_begins_as_the_list_says(empty: Project, name: str) -> N
 
 def test_help_and_version_do_not_import_the_users_code(make: Callable[[str], Project]) -> None:
     project = make("import pathlib\npathlib.Path('imported').touch()\n")
+    project.executable = True
     for arguments in (["--help"], ["--version"], ["repro", "--help"], ["status", "--help"]):
         project.pivot(*arguments)
 
@@ -170,6 +174,13 @@ def shell(project: Project, command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.fixture
+def done_before(empty: Project, ran: pathlib.Path) -> Project:
+    """The project of the quick start, run."""
+    shutil.copytree(ran, empty.root, dirs_exist_ok=True)
+    return empty
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -184,8 +195,8 @@ def shell(project: Project, command: str) -> subprocess.CompletedProcess[str]:
         "pivot repro --force 2>/dev/full",
     ],
 )
-def test_unread_output_is_no_error(quick: Project, command: str) -> None:
-    quick.pivot("repro")
+def test_unread_output_is_no_error(done_before: Project, command: str) -> None:
+    quick = done_before
     done = shell(quick, command)
 
     assert (done.returncode, done.stderr.count("rror")) == (0, 0), done.stderr
@@ -240,8 +251,8 @@ for number in range(12):
     assert "12 stages cached" in second.stdout
 
 
-def test_explain_during_a_run(quick: Project) -> None:
-    quick.pivot("repro")
+def test_explain_during_a_run(done_before: Project) -> None:
+    quick = done_before
     quick.replace("pipeline.py", '"count": len(values)', '"n": len(values)')
     done = quick.pivot("repro", "--explain")
 

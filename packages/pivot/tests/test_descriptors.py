@@ -21,7 +21,7 @@ def work() -> Annotated[str, pivot.Out("out.txt", pivot.loaders.Text())]:
 """
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams_do_no_harm(make: Callable[[str], Project], closed: str) -> None:
     """The output is lost; the work is done, and the exit code says so."""
     project = make(PIPELINE)
@@ -37,15 +37,18 @@ def test_closed_streams_do_no_harm(make: Callable[[str], Project], closed: str) 
 
 
 def test_opened_files_are_closed_without_the_garbage_collector(make: Callable[[str], Project]) -> None:
-    """Two pipelines, so that hosts come from a seed; each command once, which reports what it leaves open."""
+    """Two pipelines, so that hosts come from a seed; each command that has some reports what it leaves open.
+
+    Those without are checked wherever a test uses them.
+    """
     project = make(PIPELINE)
     project.write(
         "sub/pivot.yaml", "pipeline: q\nstages:\n  last: {cmd: cp ../out.txt end, deps: [../out.txt], outs: [end]}\n"
     )
     project.write("data.txt", "1")
     subprocess.run(["git", "init", "-q"], cwd=project.root, check=True)
+    project.inside("track", "data.txt")
     for words in (
-        "track data.txt",
         "list --all",
         "status",
         "repro --all",
@@ -53,25 +56,17 @@ def test_opened_files_are_closed_without_the_garbage_collector(make: Callable[[s
         "repro --all --force -j 2",
         "status --explain",
         "verify",
-        "history",
-        "logs work",
-        "dag",
-        "checkout",
-        "config list",
         "doctor",
-        "cache status",
-        "cache gc --dry-run",
-        "cache verify",
     ):
         done = project.pivot(*words.split(), code=None, env={"PYTHONWARNINGS": "always::ResourceWarning"})
         assert done.returncode in (0, 1), (words, done.stderr)
         assert "ResourceWarning" not in done.stderr + done.stdout, (words, done.stderr)
 
 
-@pytest.mark.parametrize("limit", [8, 12, 16, 24])
-def test_too_few_descriptors_are_reported_before_any_work(make: Callable[[str], Project], limit: int) -> None:
+def test_too_few_descriptors_are_reported_before_any_work(make: Callable[[str], Project]) -> None:
     project = make(PIPELINE)
-    for command in ("status", "repro", "verify", "checkout"):
+    limits = [(limit, "repro") for limit in (8, 12, 16, 24)]
+    for limit, command in [*limits, (12, "status"), (16, "checkout"), (24, "verify")]:
         done = subprocess.run(
             f"ulimit -n {limit}; exec '{PIVOT}' {command}",
             shell=True,

@@ -38,13 +38,16 @@ class Team:
 
     def pivot(self, *arguments: str, project: Project | None = None, code: int = 0) -> str:
         """The stdout, and then the stderr; what runs nothing of the user's is no process."""
+        where = project or self.first
         if arguments[0] in INSIDE:
-            return (project or self.first).inside(*arguments, env=self.env, code=code)
-        return self.process(*arguments, project=project, code=code)
+            return where.inside(*arguments, env=self.env, code=code)
+        done = where.pivot(*arguments, env=self.env, code=code)
+        return done.stdout + done.stderr
 
     def process(self, *arguments: str, project: Project | None = None, code: int = 0) -> str:
         """The stdout and then the stderr of the real executable."""
-        done = (project or self.first).pivot(*arguments, env=self.env, code=code)
+        where = Project((project or self.first).root, executable=True)
+        done = where.pivot(*arguments, env=self.env, code=code)
         return done.stdout + done.stderr
 
     def clone(self, name: str) -> Project:
@@ -53,7 +56,7 @@ class Team:
         shutil.copytree(
             self.first.root, root, ignore=shutil.ignore_patterns("cache", "state.db", "clean.json", "summary.json")
         )
-        return Project(root, executable=True)
+        return Project(root)
 
     def objects(self) -> int:
         return len(self.s3.list_objects_v2(Bucket=self.bucket).get("Contents", ()))
