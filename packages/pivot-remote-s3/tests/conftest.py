@@ -20,6 +20,7 @@ import pytest
 # Before moto is imported: parts as small as the tests need, on which a real server would insist to be 5 MiB.
 os.environ["S3_UPLOAD_PART_MIN_SIZE"] = "1"
 
+import moto.backends
 from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 
@@ -30,6 +31,10 @@ from pivot_remote_s3.client.sdk_client import open_client
 PREFIX = "team/cache"
 KEY, SECRET = "testing", "hunter2"  # as `rclone_url` has them
 _numbers = itertools.count()
+
+
+_modules = tuple(moto.backends.list_of_moto_modules())
+moto.backends.list_of_moto_modules = lambda: _modules  # it would list a directory at each request
 
 
 @pytest.fixture(scope="session")
