@@ -112,7 +112,7 @@ def diff_json(found: Comparison, words: Wording, *, every: bool) -> dict[str, An
 
 
 def notes(found: Comparison, words: Wording) -> Iterator[tuple[str, str | None]]:
-    """Return what people should know of the values, each with a hint or None."""
+    """Return remarks for people on the values, each with a hint or None."""
     for side in found.empty:
         hint = "'pivot repro' runs the stages" if side == "workspace" else "commit .pivot/stages/*.lock after a run"
         where = "in the workspace" if side == "workspace" else f"at {side}"

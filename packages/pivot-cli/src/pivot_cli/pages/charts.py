@@ -76,7 +76,7 @@ def chart(path: str, options: PlotOptions, axes: Axes, sides: Sequence[PlotSide]
 
 
 def notes(axes: Axes, sides: Sequence[PlotSide]) -> list[str]:
-    """Return what the chart leaves out."""
+    """Return remarks on rows that are not drawn."""
     found = []
     for side in sides:
         count = len(side.rows or ())

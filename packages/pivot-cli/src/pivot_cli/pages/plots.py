@@ -93,7 +93,7 @@ def plots_json(found: PlotComparison) -> dict[str, Any]:
 
 
 def plot_notes(found: PlotComparison) -> Iterator[tuple[str, str | None]]:
-    """Return what people should know of the plots, each with a hint or None."""
+    """Return remarks for people on the plots, each with a hint or None."""
     for side in found.empty:
         hint = "'pivot repro' runs the stages" if side == "workspace" else "commit .pivot/stages/*.lock after a run"
         where = "in the workspace" if side == "workspace" else f"at {side}"

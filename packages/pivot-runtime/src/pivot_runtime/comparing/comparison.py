@@ -1,4 +1,4 @@
-"""Comparison: the values of several files or stages, side by side for several revisions; the result of commands."""
+"""`Comparison`: the values of files or stages at several revisions, side by side."""
 
 from collections.abc import Mapping, Sequence
 
@@ -56,5 +56,5 @@ class Comparison(Value):
 
 
 def names_of(sides: Sequence[str | None]) -> tuple[str | None, ...]:
-    """The two revisions of a comparison: none given compares HEAD with the workspace, one compares it with that."""
+    """The two revisions to compare: of one, the other is the workspace; of none, they are HEAD and the workspace."""
     return (sides[0] if sides else "HEAD", sides[1] if len(sides) > 1 else None)

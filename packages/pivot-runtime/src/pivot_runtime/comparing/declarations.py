@@ -1,4 +1,4 @@
-"""KnownStages: what the current pipelines say of stages and their outs, without an import where that is known."""
+"""The stages and outs that the current pipelines declare, without an import where the last load still holds."""
 
 from collections.abc import Iterable, Mapping
 
@@ -56,7 +56,7 @@ def without_import(context: CommandContext) -> KnownStages:
 
 
 def loaded(context: CommandContext) -> KnownStages:
-    """All stages; pipelines are imported unless their last load holds. Those that fail are left out with a notice."""
+    """All stages; pipelines are imported unless their last load holds; failing ones are left out with a notice."""
     known = without_import(context)
     if known.complete:
         return known
@@ -75,9 +75,9 @@ def loaded(context: CommandContext) -> KnownStages:
 
 
 def for_kinds(context: CommandContext, recorded: Iterable[Record]) -> KnownStages:
-    """The declarations that tell the kinds of some outs.
+    """The known stages with the kinds of some outs.
 
-    Locks tell them, except those of runs before kinds were recorded. Only outs for git among these are worth an import.
+    Locks name the kinds, except those of runs before kinds were recorded; then only outs for git are worth an import.
     """
     known = without_import(context)
     old = (each for each in recorded if not (each.kind or each.cache or each.tracked))

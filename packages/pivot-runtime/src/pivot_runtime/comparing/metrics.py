@@ -28,7 +28,7 @@ class PullOptions(Value):
     """Whether missing content is fetched from the default remote.
 
     Attributes:
-        pull: Whether it is.
+        pull: Whether to fetch it.
         progress: Called with the progress.
     """
 
@@ -117,7 +117,7 @@ def select(sides: Sequence[Revision], targets: Sequence[str], project: Project) 
 
 
 class _Reading:
-    """Reads values, and collects what is wrong with them."""
+    """Reads values, and collects the problems."""
 
     def __init__(self, project: Project, revisions: Revisions) -> None:
         self._project = project

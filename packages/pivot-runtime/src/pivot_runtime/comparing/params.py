@@ -92,7 +92,7 @@ def _flat(params: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _notes(workspace: Revision, current: _Params, names: Mapping[str, str], chosen: Iterable[str]) -> Iterator[str]:
-    """Which stages ran last with other parameters than those of the next run, such as those of `-p`."""
+    """Remarks on stages that ran last with other parameters than those of the next run, such as those of `-p`."""
     for address in chosen:
         lock = workspace.locks.get(address)
         if lock is None or address not in current:

@@ -234,7 +234,7 @@ def _differing(before: Row, after: Row, columns: Sequence[str]) -> tuple[Row, Ro
 
 
 def _token(row: Row, columns: Sequence[str]) -> str:
-    """A text that is equal for equal values: 1 and 1.0 are, NaN and NaN too."""
+    """A text that is equal for equal values, such as 1 and 1.0, or NaN and NaN."""
     return canonical_json([_normal(row.get(name)) for name in columns])
 
 

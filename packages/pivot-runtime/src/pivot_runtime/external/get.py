@@ -185,7 +185,7 @@ def _target(
 
     Raises:
         OccupiedError: Something is there.
-        TargetError: The name is not for others to choose, or a directory was to be written to a stream.
+        TargetError: The user must choose the name, or a directory was to be written to a stream.
     """
     if destination.stream is not None:
         if record.artifact.tree:

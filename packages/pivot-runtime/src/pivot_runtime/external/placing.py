@@ -80,7 +80,7 @@ def check(
     return there
 
 
-def place(  # noqa: PLR0913  # what is placed, where and how
+def place(  # noqa: PLR0913  # the data, the place and the manner
     context: CommandContext,
     stores: Stores,
     path: ArtifactPath,

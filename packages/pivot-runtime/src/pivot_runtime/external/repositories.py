@@ -49,7 +49,7 @@ class ForeignRepository:
         commit: The id of the commit.
     """
 
-    def __init__(  # noqa: PLR0913  # what it consists of
+    def __init__(  # noqa: PLR0913  # its parts
         self,
         location: RepositoryLocation,
         commit: str,
@@ -141,7 +141,7 @@ class ForeignRepository:
         return record
 
     def name_here(self, wanted: str, record: Record) -> str:
-        """As `name_here`."""
+        """The name that its artifact gets here; see the function `name_here`."""
         return name_here(wanted, record)
 
     def path_of(self, record: Record) -> str:
@@ -157,7 +157,7 @@ class ForeignRepository:
         return self._revisions.content(self._revision, record).data
 
     def bring(self, record: Record, progress: Callable[[TransferCounts], object] = no_progress) -> Artifact:
-        """Store the bytes of an artifact; return what was stored, which for a file in git is what git has.
+        """Store the bytes of an artifact, and return it; a file in git is stored as git has it.
 
         Raises:
             ContentError: Neither its cache nor its remote has them.
@@ -217,7 +217,7 @@ def _prefix_of(location: RepositoryLocation) -> str:
 
 
 def _project_around(reader: CommitReader, commit: str, inside: str, wanted: str) -> str:
-    """The root of the project that a path is in: the top-most directory above it with Pivot's own."""
+    """The root of the project that a path is in: the top-most directory above it that has a ``.pivot``."""
     parts = [*filter(None, inside.split("/")), *wanted.removeprefix("./").split("/")[:-1]]
     if ".." in parts:
         return inside

@@ -64,7 +64,7 @@ class UpdateReport(Value):
     Attributes:
         checked: The sources that were asked, by path.
         updated: The data that were brought in again.
-        failed: The data that could not be, with the error.
+        failed: The data that could not be brought in, with the error.
     """
 
     checked: tuple[SourceCheck, ...]
@@ -173,7 +173,7 @@ def _location(context: CommandContext, source: RepositorySource) -> RepositoryLo
     return locate(source.repo, root, root)
 
 
-def _compare(  # what is compared, and what it is read with
+def _compare(  # the record, its source, and the means to read that
     context: CommandContext,
     stores: Stores,
     clones: Clones,
@@ -181,7 +181,7 @@ def _compare(  # what is compared, and what it is read with
     source: RepositorySource,
     rev: str | None,
 ) -> SourceCheck:
-    """Ask for the commit of the revision first, which takes one request."""
+    """The state of a repository as a source; its commit is asked for first, which takes one request."""
     head = clones.head(_location(context, source), rev or source.rev)
     if head is None or head != source.commit:
         with _opened(context, stores, clones, source, rev) as foreign:

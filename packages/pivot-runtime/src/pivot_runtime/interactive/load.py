@@ -229,7 +229,7 @@ def _read_all(subject: Subject, loader: Reader[Any], files: Iterable[pathlib.Pat
 
 
 def _annotated[T](subject: Subject, read: Callable[[], T]) -> T:
-    """The result of reading; errors get notes that say what was read, and what to do."""
+    """The result of reading; errors get notes with the name of the value and a hint."""
     try:
         return read()
     except Exception as error:

@@ -25,7 +25,7 @@ _ABSENT: Final = frozenset({Reason.OUT_MISSING, Reason.OUT_LOST})
 
 @attrs.frozen(eq=False, repr=False)
 class Subject(Value):
-    """The meaning of a target.
+    """The value of a stage, or other data, that a target means.
 
     Attributes:
         name: Its displayed name.

@@ -153,7 +153,7 @@ def _write(line: str) -> None:
 
 
 def _detail(event: events.StageFailed) -> str:
-    """The last output of a failed stage, its traceback, and what to do about it."""
+    """The last output of a failed stage, its traceback and the hint."""
     output = "" if event.output.strip() in event.detail else event.output.rstrip()
     log = f"all output: {event.log}" if event.log else ""
     return "\n".join(filter(None, (output, event.detail.rstrip(), event.hint and f"hint: {event.hint}", log)))

@@ -10,7 +10,7 @@ from pivot_runtime.interactive.results import StageState, StatusResult
 def status(
     *targets: PathLike, all_pipelines: bool = False, pull: bool = False, root: PathLike | None = None
 ) -> StatusResult:
-    """Which stages are up to date, as the command ``pivot status`` says it; changes nothing.
+    """Return the state of stages, as the command ``pivot status`` shows it; change nothing.
 
     Args:
         targets: Names or addresses of stages, patterns, or paths of outs; without any, the stages of the pipeline.

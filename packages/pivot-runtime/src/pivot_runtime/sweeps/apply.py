@@ -32,7 +32,7 @@ from pivot_runtime.sweeps.results import find, recorded, short_ids
 
 
 class GoneError(EngineError):
-    """The cache no longer has what a result consists of."""
+    """The cache no longer has all parts of a result."""
 
     exit_code = 1
 

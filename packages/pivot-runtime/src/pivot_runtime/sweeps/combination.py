@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from pivot_runtime.running.repro import RunResult
 
 
-class Order(NamedTuple):
-    """The order of the sweep to the process.
+class CombinationTask(NamedTuple):
+    """The task of the process of a combination, which the sweep sends to it.
 
     Attributes:
         project: The root of the project.
@@ -62,14 +62,14 @@ class Order(NamedTuple):
 
 
 def main(coordinator: int, *, guard: bool) -> None:
-    """Carry out the order of the sweep, whose pid is ``coordinator``; ends when that ends."""
+    """Carry out the task that the sweep sends, whose pid is ``coordinator``; ends when that ends."""
     del guard
     parent_death.die_with(coordinator)
     line = _Line()
-    order = Order(**next(line.messages()))
+    task = CombinationTask(**next(line.messages()))
     ended: dict[str, Any] = {"event": "ended", "complete": False, "problem": "", "hint": None}
     try:
-        result = _run(order, line)
+        result = _run(task, line)
         ended["complete"] = result.complete
     except KeyboardInterrupt:
         ended["problem"] = INTERRUPTED
@@ -83,29 +83,29 @@ def main(coordinator: int, *, guard: bool) -> None:
     line.send(ended)
 
 
-def _run(order: Order, line: "_Line") -> "RunResult":
-    project, root = pathlib.Path(order.project), pathlib.Path(order.root)
-    inputs = {ArtifactPath(path): Artifact(*fields) for path, fields in order.inputs.items()}
-    around, outs = (list(map(ArtifactPath, paths)) for paths in (order.around, order.outs))
+def _run(task: CombinationTask, line: "_Line") -> "RunResult":
+    project, root = pathlib.Path(task.project), pathlib.Path(task.root)
+    inputs = {ArtifactPath(path): Artifact(*fields) for path, fields in task.inputs.items()}
+    around, outs = (list(map(ArtifactPath, paths)) for paths in (task.around, task.outs))
     with open_stores(CommandContext(Project(project, project), os.environ)) as stores:
-        copies.make(pathlib.Path(order.base), root, stores, inputs, around, outs)
-    cwd = root / order.cwd
+        copies.make(pathlib.Path(task.base), root, stores, inputs, around, outs)
+    cwd = root / task.cwd
     cwd.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     context = CommandContext(
         Project(root, cwd),
         os.environ,
-        tuple(order.overrides),
+        tuple(task.overrides),
         began=began,
         use_snapshots=False,
-        startup_state=None if order.startup is None else _startup_state(order.startup),
-        borrowed_cache=pathlib.Path(order.cache),
+        startup_state=None if task.startup is None else _startup_state(task.startup),
+        borrowed_cache=pathlib.Path(task.cache),
     )
     options = RunOptions(
         jobs=1,
-        force=order.force,
-        keep_going=order.keep_going,
-        all_pipelines=order.all_pipelines,
+        force=task.force,
+        keep_going=task.keep_going,
+        all_pipelines=task.all_pipelines,
         only_targets=True,
         owns_children=True,
         turns=line,
@@ -114,7 +114,7 @@ def _run(order: Order, line: "_Line") -> "RunResult":
     def report(event: events.Event) -> None:
         line.send({"event": "report", "line": event_json.to_json(event, events.seconds_since(began, event))})
 
-    return repro(context, order.stages, options=options, report=report)
+    return repro(context, task.stages, options=options, report=report)
 
 
 def _startup_state(plain: list[Any]) -> StartupState:

@@ -91,7 +91,7 @@ class _PrivateView(SessionView):
     def taken(
         self, spec: StageSpec, lock: StageLock | None, outs: Mapping[ArtifactPath, Artifact | None]
     ) -> Mapping[ArtifactPath, str]:
-        """Return nothing."""
+        """Return no paths: in a copy, nothing is in the way."""
         del spec, lock, outs
         return {}
 

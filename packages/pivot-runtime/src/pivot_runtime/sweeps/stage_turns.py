@@ -51,7 +51,7 @@ class StageTurns:
         self._waiting = [each for each in self._waiting if each.combination != combination]
 
     def answers(self) -> Iterator[tuple[int, str]]:
-        """Answer what can be answered, the oldest requests first; yields each combination with its answer."""
+        """Answer all requests that can be answered, the oldest first; yields each combination with its answer."""
         for request in list(self._waiting):
             answer = self._answer(request)
             if answer is not None:

@@ -29,7 +29,7 @@ from pivot_runtime.processes.cpu_count import default_jobs
 from pivot_runtime.results import recording
 from pivot_runtime.results.comparable import metric_paths
 from pivot_runtime.sweeps import combinations, copies, events, planning
-from pivot_runtime.sweeps.combination import Order
+from pivot_runtime.sweeps.combination import CombinationTask
 from pivot_runtime.sweeps.events import SweepCombination, SweepReporter
 from pivot_runtime.sweeps.planning import PlannedCombination
 from pivot_runtime.sweeps.stage_turns import StageTurns, TurnRequest
@@ -224,9 +224,9 @@ class _Recorder:
 class _Process:
     """The process of a combination."""
 
-    def __init__(self, planned: PlannedCombination, order: Order, context: CommandContext) -> None:
+    def __init__(self, planned: PlannedCombination, task: CombinationTask, context: CommandContext) -> None:
         self.planned = planned
-        self.root = pathlib.Path(order.root)
+        self.root = pathlib.Path(task.root)
         self.began = time.monotonic()
         self.problem: tuple[str, str | None] = ("", None)
         self.complete = False
@@ -240,7 +240,7 @@ class _Process:
             os.close(theirs_in)
             os.close(theirs_out)
         self._reader = wire.MessageReader(self.events)
-        self.send(order._asdict())
+        self.send(task._asdict())
 
     @property
     def closed(self) -> bool:
@@ -296,13 +296,13 @@ class _Sweep:
         number = planned.shown.number
         self._recorder.report(events.CombinationStarted(planned.shown))
         context = self._session.context
-        self._processes[number] = _Process(planned, self._order(planned), context)
+        self._processes[number] = _Process(planned, self._task(planned), context)
 
-    def _order(self, planned: PlannedCombination) -> Order:
+    def _task(self, planned: PlannedCombination) -> CombinationTask:
         context, stores, stages = self._session.context, self._session.stores, planned.shown.stages
         state = context.startup_state
         inputs = planned.inputs().items()
-        return Order(
+        return CombinationTask(
             project=str(context.project.root),
             cwd=str(context.project.cwd.relative_to(context.project.root)),
             base=str(self._base),
@@ -357,7 +357,7 @@ class _Sweep:
         return {key: each.replace(copy, project) if isinstance(each, str) else each for key, each in line.items()}
 
     def _end(self, number: int, process: _Process) -> None:
-        """Record what a process that has ended leaves."""
+        """Record the results of a process that has ended."""
         self._turns.gone(number)
         seconds = time.monotonic() - process.began
         locks = self._locks(process) if process.complete else None

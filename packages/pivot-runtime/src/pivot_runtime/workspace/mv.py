@@ -104,7 +104,7 @@ def _tracked(name: str, known: Records, project: Project) -> Record:
 
 
 def _destination(new: str, record: Record, known: Records, context: CommandContext) -> ArtifactPath:
-    """The new path, at which nothing is, or what an earlier command that was killed has put there."""
+    """The new path; nothing is there, except for the data if an earlier command was killed."""
     project, name = context.project, record.path.rpartition("/")[2]
     directory, unfinished = project.cwd / new, _unfinished(new, record, known, project)
     into = directory.is_dir() and not directory.is_symlink() and unfinished is None
