@@ -1,7 +1,10 @@
 """Cached outs stay out of git, and those that git tracks are named."""
 
 import os
+import pathlib
+import shutil
 import subprocess
+import time
 from collections.abc import Callable
 
 import pytest
@@ -128,6 +131,16 @@ def test_files_that_pivot_may_not_write_are_left_alone(project: Project) -> None
     assert "/data/a.txt\n" in file.read_text()
 
 
+def git_calls(project: Project) -> pathlib.Path:
+    """A log of the calls of the git that is beside it."""
+    log = project.root.parent / "git-calls" / "log"
+    log.parent.mkdir()
+    (log.parent / "git").write_text(f'#!/bin/sh\necho "$@" >> {log}\nexec {shutil.which("git")} "$@"\n')
+    (log.parent / "git").chmod(0o755)
+    log.write_text("")
+    return log
+
+
 def test_of_gits_index_only_the_outs_matter_to_a_kept_answer(project: Project) -> None:
     git(project, "rm", "-q", "--cached", "tracked.txt")
     project.pivot("repro")
@@ -138,10 +151,17 @@ def test_of_gits_index_only_the_outs_matter_to_a_kept_answer(project: Project) -
 
     git(project, "add", "score.json")
     assert project.pivot("status").stdout == said.upper()
+    settled = (project.root / ".git/index").stat().st_ctime_ns + 20_000_000
+    while time.time_ns() < settled:
+        os.sched_yield()
+    asked = git_calls(project)
+    for text, calls in (("one", 1), ("two", 0)):  # only the index matters, not that the command is another one
+        project.write("in.txt", text)
+        project.pivot("status", env={"PATH": f"{asked.parent}:{os.environ['PATH']}"})
+        assert asked.read_text().count("ls-files") == calls
+        asked.write_text("")
     git(project, "add", "-f", "names.txt")
-    told = project.pivot("status")
-    assert told.stdout == said
-    assert "note: git tracks names.txt" in told.stderr
+    assert "note: git tracks names.txt" in project.pivot("status").stderr
 
 
 def test_what_a_user_does_to_a_gitignore_stays(project: Project) -> None:

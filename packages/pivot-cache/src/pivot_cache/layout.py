@@ -37,6 +37,7 @@
       compiled/                         -     compiled code of source files: mode 0700, used only where it was made
       created/<address>.json            -     what the command of a shell stage was observed to create
       last_result                       -     the ID of the result of the last run
+      untracked                         -     outs that git does not track, with the stamp of its index
       assigned.json                     -     environment variables that pipelines assign
       stages.json                       -     the stages of each pipeline, for completion
       threads.json                      -     the pipelines that start threads
@@ -293,6 +294,11 @@ class Layout(Value):
     def last_result_file(self) -> Path:
         """The ID of the result of the last run."""
         return self.database_dir / "last_result"
+
+    @property
+    def untracked_file(self) -> Path:
+        """Outs that git does not track, with the stamp of its index."""
+        return self.database_dir / "untracked"
 
     @property
     def known_stages_file(self) -> Path:

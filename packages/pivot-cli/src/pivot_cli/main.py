@@ -190,9 +190,9 @@ def git_tracks(root: str, paths: "Sequence[str]") -> bool:
     """Whether git tracks any of these paths of a project."""
     import pathlib  # lazy
 
-    from pivot_runtime.git import repository  # lazy
+    from pivot_runtime.git import index  # lazy
 
-    return bool(repository.tracked(pathlib.Path(root), paths))
+    return bool(index.tracked(pathlib.Path(root), paths))
 
 
 def _open_standard_streams() -> None:

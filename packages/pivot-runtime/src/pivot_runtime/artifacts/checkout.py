@@ -21,7 +21,7 @@ from pivot_runtime.artifacts.stores import Stores, open_stores
 from pivot_runtime.artifacts.trackable import not_data
 from pivot_runtime.artifacts.tracked import differing
 from pivot_runtime.context import CommandContext
-from pivot_runtime.git import repository
+from pivot_runtime.git import index
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.project import name_case
@@ -344,7 +344,7 @@ def _refuse_link(root: pathlib.Path, path: ArtifactPath, artifact: Artifact) -> 
     inside = os.path.relpath(real, os.path.realpath(root))
     if not inside.startswith("..") or not RESERVED_DIRS.isdisjoint(part.casefold() for part in real.parts):
         raise CacheError(f"{file} is a symbolic link to {real}, into which nothing is restored: {way}", hint=way)
-    if repository.tracks(root, path):
+    if index.tracks(root, path):
         raise CacheError(f"{file} is a symbolic link from git, which is not followed: {way}", hint=way)
 
 

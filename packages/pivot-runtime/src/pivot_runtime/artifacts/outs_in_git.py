@@ -1,11 +1,17 @@
 """Outs and git: the lines that keep cached outs out of it, and the outs that it tracks nevertheless."""
 
+import contextlib
 import functools
 import os
+import pathlib
 import shlex
+import time
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 
 from pivot_cache.errors import CacheError
+from pivot_cache.files import atomic, safe_read
+from pivot_cache.files.signatures import boot_id
 from pivot_cache.formats import pvt
 from pivot_cache.layout import stage_addresses
 from pivot_core.errors import list_names
@@ -14,7 +20,8 @@ from pivot_core.lock import StageLock
 from pivot_core.spec import OutSpec, StageSpec
 from pivot_runtime.context import CommandContext, Notice
 from pivot_runtime.errors import GitSilentError
-from pivot_runtime.git import gitignore, repository
+from pivot_runtime.freshness.stamps import is_settled, stamp
+from pivot_runtime.git import index
 
 _MOST_NAMED = 20
 """The most outs that one notice names."""
@@ -57,6 +64,8 @@ class IgnoredOuts:
     @functools.cached_property
     def _homes(self) -> dict[ArtifactPath, str]:
         """The directory of the line for each out that git does not ignore."""
+        from pivot_runtime.git import repository  # lazy
+
         outs = {f"{out.path}/" if out.directory else out.path: out.path for out in self._outs(self._stages)}
         try:
             found = repository.unignored(self._project.root, list(outs))
@@ -90,6 +99,8 @@ class IgnoredOuts:
         return home
 
     def _add(self, home: str, paths: list[ArtifactPath]) -> None:
+        from pivot_runtime.git import gitignore  # lazy
+
         directory = self._project.root / home
         names = [path.removeprefix(f"{home}/") if home else path for path in paths]
         problem = gitignore.locked(directory)
@@ -116,15 +127,13 @@ def report_tracked(context: CommandContext, outs: Iterable[OutSpec]) -> None:
 
 def tracked(context: CommandContext, outs: Iterable[OutSpec]) -> Notice | None:
     """A notice about the cached outs that git tracks; None if it tracks none."""
-    root = context.project.root
     cached = {out.path: out for out in outs if out.cache}
-    index = repository.index_file(root) if cached else None
-    if index is None:
+    file = index.index_file(context.project.root) if cached else None
+    if file is None:
         return None
-    context.read_set.look(index)
-    found = sorted(repository.tracked(root, list(cached)))
+    context.read_set.look(file)
+    found = _tracked(context, file, cached.keys())
     if not found:
-        context.read_set.untracked = (os.fspath(index), *cached)
         return None
     text = f"git tracks {list_names(found, _MOST_NAMED)}, which Pivot stores in its cache"
     removed = shlex.join(context.project.from_cwd(path) for path in found[:_MOST_NAMED])
@@ -132,8 +141,28 @@ def tracked(context: CommandContext, outs: Iterable[OutSpec]) -> Notice | None:
     return Notice(text, f"git rm {recursive}--cached {removed}{_ignoring(context, found)}")
 
 
+def _tracked(context: CommandContext, file: pathlib.Path, paths: AbstractSet[ArtifactPath]) -> list[str]:
+    """The paths that git tracks. Git is asked again about others than before, or if its index has changed."""
+    kept, now = context.project.layout.untracked_file, time.time_ns()
+    stamped = stamp(os.fspath(file))
+    head = f"{boot_id()} {stamped}"
+    known: list[str] = []
+    with contextlib.suppress(OSError):
+        before, *known = os.fsdecode(safe_read.read_regular(kept)).split("\0")
+        known = known if before == head else []
+    found = set() if paths <= set(known) else index.tracked(context.project.root, sorted(paths))
+    if found is not None and not found:
+        context.read_set.untracked = (os.fspath(file), *paths)
+        if not paths <= set(known) and is_settled(stamped, now):
+            with contextlib.suppress(CacheError):
+                atomic.write_bytes(kept, os.fsencode("\0".join([head, *sorted({*known, *paths})])))
+    return sorted(found or ())
+
+
 def _ignoring(context: CommandContext, found: list[str]) -> str:
     """The rest of a hint for outs that git would add again, since nothing ignores them."""
+    from pivot_runtime.git import gitignore, repository  # lazy
+
     try:
         unignored = set(repository.unignored(context.project.root, list(found)))
     except GitSilentError:
