@@ -10,8 +10,9 @@ import pytest
 import pivot_core.stages.out_values as subject
 from pivot_core.loaders import CSV, JSON, JSONL, Text
 from pivot_core.pipeline import Pipeline
+from pivot_core.spec import OutValue
 from pivot_core.stages.annotations import DirectoryOut, Out
-from pivot_core.stages.out_values import OutValue, out_values
+from pivot_core.stages.out_values import out_values
 
 
 class Own:

@@ -1,6 +1,8 @@
 """The result of a load survives the way from the host to the coordinator."""
 
 import json
+import subprocess
+import sys
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,3 +79,8 @@ def test_a_plain_stage_has_plain_data() -> None:
 
     assert list(plain) == ["name", "pipeline", "base", "location", "deps", "outs", "code", "spans"]
     assert plain["outs"] == [["out.csv", {"cache": True}]]
+
+
+def test_data_of_stages_need_nothing_that_defines_stages() -> None:
+    script = "import sys; import pivot_runtime.loading.loaded; print([n for n in sys.modules if '.stages.' in n])"
+    assert subprocess.check_output([sys.executable, "-c", script], text=True) == "[]\n"

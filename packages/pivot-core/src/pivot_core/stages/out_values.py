@@ -1,61 +1,17 @@
 """The values that a stage returns, as plain data: their paths, and the loader that reads them back."""
 
 from collections.abc import Iterator
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import attrs
 
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.loaders import PathOnly, Reader
+from pivot_core.spec import OutValue
 from pivot_core.stages.stage import Stage
-from pivot_core.values import Value
-
-type Shape = Literal["one", "list", "tuple"]
 
 LOADER_PACKAGES: Final = ("pivot_core.", "pivot_loaders.")
 """The packages whose loaders can be built again from their options."""
-
-
-@attrs.frozen(eq=False, repr=False)
-class OutValue(Value):
-    """One value that a stage returns, and the outs that it is saved to.
-
-    Attributes:
-        key: Its key in the returned mapping, or the name of a shell stage's out; ``return`` if it is the only value.
-        paths: The outs.
-        shape: Whether it is the content of ``one`` path, or a list or tuple with an item for each path.
-        directory: Whether each path is a directory.
-        loader: The loader as plain data, its class and options; None if only the process that imported it has it.
-        loader_name: The name of the loader's class.
-        path_only: The value is the path itself.
-        readable: The loader can load.
-    """
-
-    key: str
-    paths: tuple[ArtifactPath, ...]
-    shape: Shape = "one"
-    directory: bool = False
-    loader: Any = None
-    loader_name: str = "PathOnly"
-    path_only: bool = True
-    readable: bool = True
-
-    def like(self, values: list[Any]) -> Any:
-        """One value per path, in the shape that the stage returns."""
-        if self.shape == "one":
-            return values[0]
-        return tuple(values) if self.shape == "tuple" else values
-
-    def to_plain(self) -> list[Any]:
-        """The value as data for JSON."""
-        flags = (self.directory, self.path_only, self.readable)
-        return [self.key, list(self.paths), self.shape, list(flags), self.loader_name, self.loader]
-
-    @classmethod
-    def from_plain(cls, plain: list[Any]) -> "OutValue":
-        """The value of such data."""
-        key, paths, shape, (directory, path_only, readable), name, loader = plain
-        return cls(key, tuple(map(ArtifactPath, paths)), shape, directory, loader, name, path_only, readable)
 
 
 def out_values(stage: Stage, *, base: str, root: str) -> Iterator[OutValue]:

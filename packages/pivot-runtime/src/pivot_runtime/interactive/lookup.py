@@ -10,7 +10,7 @@ from pivot_core.decide import Decision, FactChange, Reason
 from pivot_core.errors import DiscoveryError, PathError, list_names, suggest
 from pivot_core.files.paths import ArtifactPath, is_within
 from pivot_core.lock import Artifact
-from pivot_core.stages.out_values import OutValue
+from pivot_core.spec import OutValue
 from pivot_core.values import Value
 from pivot_runtime.artifacts import records
 from pivot_runtime.context import CommandContext

@@ -13,8 +13,7 @@ from pivot_core.files.paths import ArtifactPath
 from pivot_core.files.patterns import PathPattern
 from pivot_core.params import overrides as param_overrides
 from pivot_core.params.overrides import Override, OverrideTarget, ParamError
-from pivot_core.spec import Location, OutSpec, PlotOptions, StageError, StageSpec
-from pivot_core.stages.out_values import OutValue
+from pivot_core.spec import Location, OutSpec, OutValue, PlotOptions, StageError, StageSpec
 from pivot_core.values import Value
 from pivot_runtime.freshness.load_trace import LoadTrace
 
