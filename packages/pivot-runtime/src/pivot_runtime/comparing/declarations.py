@@ -99,7 +99,7 @@ def stale(context: CommandContext, known: KnownStages, addresses: Iterable[str])
             for address, evaluation in evaluate(graph, session.stages, session, schema=session.schema).items():
                 if address in found:
                     found[address] = evaluation.decision.verdict in (Verdict.RUN, Verdict.BLOCKED)
-    except PivotError:  # what is wrong with the project is the subject of other commands
+    except PivotError:  # other commands report problems of the project
         return dict.fromkeys(found)
     return found
 

@@ -168,7 +168,7 @@ class _Side:
         self.here = revision.is_workspace
         self.artifact = revisions.look(path) if self.here else None if self.record is None else self.record.artifact
         if self.here and self.artifact is None and self.record is not None and self.record.cache:
-            self.here, self.artifact = False, self.record.artifact  # what is not restored counts as recorded
+            self.here, self.artifact = False, self.record.artifact  # an out that is not restored counts as recorded
         self._path = path
 
     def file(self) -> pathlib.Path:
