@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -124,6 +125,30 @@ def test_a_pivot_yaml_declares_one_and_errors_name_the_way(project: Project) -> 
     assert "stage 'report': report.ipynb is not a Jupyter notebook" in project.pivot("status", code=2).stderr
     (project.root / "report.ipynb").unlink()
     assert "its notebook 'report.ipynb' cannot be read: No such file" in project.pivot("status", code=2).stderr
+
+
+def test_another_language_runs_in_its_kernel(make: Callable[[str], Project]) -> None:
+    """Its cells count by their text, and have no parameters."""
+    project = make(PIPELINE.replace(', params={"rate": 3}', "").replace('"data.json"', ""))
+    write(project, code("open('out.json', 'w').write('1')  # so"))
+    project.replace("report.ipynb", '"language": "python"', '"language": "Parrot"')
+    failed = project.pivot("repro", code=1).stderr
+    assert "its notebook needs the kernel 'a-kernel-of-another-machine', which is not installed" in failed
+    assert "hint: 'jupyter kernelspec list' lists the kernels" in failed
+    assert "Traceback" not in failed
+
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": argv, "display_name": "Parrot", "language": "parrot"}
+    project.write("jupyter/kernels/a-kernel-of-another-machine/kernel.json", json.dumps(spec))
+    kernels = {"JUPYTER_PATH": str(project.root / "jupyter")}
+    project.pivot("repro", env=kernels)
+    assert project.read("out.json") == "1"
+    project.replace("report.ipynb", "  # so", "")
+    assert project.states() == {"report": "stale"}
+
+    project.replace("pipeline.py", 'executed="done.ipynb"', 'executed="done.ipynb", params={"rate": 3}')
+    refused = project.pivot("repro", code=1, env=kernels).stderr
+    assert "stage 'report' failed: it has parameters, but its notebook is not in Python" in refused
 
 
 def test_ctrl_c_ends_the_kernel(project: Project) -> None:

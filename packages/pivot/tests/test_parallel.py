@@ -238,3 +238,16 @@ def pooled() -> Annotated[list, Out("out.json", JSON(indent=None))]:
     os.utime(helpers, ns=(second, second))
     project.pivot("repro", env=keep)
     assert project.read("out.json") == "[0, 3, 6]\n"
+
+
+def test_the_highest_priorities_start_first(empty: Project) -> None:
+    empty.pivot("init")
+    stages = "".join(
+        f"  {name}: {{cmd: 'echo {name} > {name}.txt', outs: [{name}.txt], priority: {priority}}}\n"
+        for name, priority in (("low", -1), ("plain", 0), ("high", 2), ("higher", 3))
+    )
+    empty.write("pivot.yaml", f"pipeline: p\nstages:\n{stages}")
+    empty.pivot("repro", "-j", "2")
+
+    began = {each["began"]: each["name"] for each in empty.json("show", "--json")["stages"]}
+    assert [began[at] for at in sorted(began)][-2:] == ["plain", "low"]

@@ -424,3 +424,31 @@ def test_only_what_there_is_to_compare_costs_a_run_something(
         [sys.executable, "-c", COUNTED_RUN], cwd=project.root, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == found, done.stderr
+
+
+BRANCHES = """\
+pipeline: p
+stages:
+  risky:
+    cmd: test ${params.x} != 1 && echo ${params.x} > risky.txt
+    outs: [risky.txt]
+    params: {x: 0}
+    priority: 1
+  other:
+    cmd: echo other > other.txt
+    outs: [other.txt]
+"""
+
+
+def test_targets_and_keep_going_apply_to_each_combination(empty: Project) -> None:
+    empty.pivot("init")
+    empty.write("pivot.yaml", BRANCHES)
+
+    def ran(*arguments: str) -> list[tuple[int, str]]:
+        done = empty.pivot("repro", "-p", "risky.x=1,2", "--compare", "-j", "1", "--jsonl", *arguments, code=1)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        return [(each["combination"], each["address"]) for each in lines if each["event"] == "stage_ran"]
+
+    assert ran("risky") == [(2, "p.risky")]
+    assert ran("--keep-going") == [(1, "p.other")]  # which the second one restores, with the result above
+    assert ran() == []

@@ -110,7 +110,7 @@ def read_notebook(data: bytes, path: str) -> NotebookCode:
             for number, cell in enumerate(each for each in content["cells"] if each["cell_type"] == "code")
             for tags in [tuple(cell.get("metadata", {}).get("tags", ()))]
         ]
-        language = _language(content.get("metadata", {}))
+        language = language_of(content.get("metadata", {}))
     except (ValueError, KeyError, TypeError, AttributeError):
         hint = "open it in Jupyter, and save it again"
         raise DefinitionError(f"{path} is not a Jupyter notebook", hint=hint) from None
@@ -208,7 +208,8 @@ def _text(source: Any) -> str:
     return source if isinstance(source, str) else "".join(source)
 
 
-def _language(metadata: Mapping[str, Any]) -> str:
+def language_of(metadata: Mapping[str, Any]) -> str:
+    """Return the language of a notebook with these metadata, in lower case."""
     spec, info = metadata.get("kernelspec", {}), metadata.get("language_info", {})
     return str(spec.get("language") or info.get("name") or "python").casefold()
 

@@ -14,7 +14,7 @@ from pivot_core.spec import StageError
 from pivot_core.stages.command import PARAMS, values
 from pivot_core.stages.notebook import EXECUTED, Notebook
 from pivot_core.stages.stage import Stage
-from pivot_runtime.definitions.notebook_code import INJECTED, PARAMETERS, SKIPPED
+from pivot_runtime.definitions.notebook_code import INJECTED, PARAMETERS, SKIPPED, language_of
 from pivot_runtime.tracing import environ
 from pivot_runtime.worker import notebook_client
 
@@ -50,6 +50,10 @@ def _content(stage: Stage, notebook: Notebook) -> dict[str, Any]:
     content: dict[str, Any] = json.loads(pathlib.Path(notebook.path).read_bytes())
     cells = [cell for cell in content["cells"] if INJECTED not in _tags(cell)]
     given = values(stage.values.get(PARAMS))
+    if given and language_of(content.get("metadata", {})) != "python":
+        problem = "it has parameters, but its notebook is not in Python"
+        hint = "parameters are assigned in Python: let the cells read them from a file, such as a dep"
+        raise StageError(stage.name, stage.location, problem, hint=hint)
     if given:
         after = next((number for number, cell in enumerate(cells, 1) if PARAMETERS in _tags(cell)), 0)
         lines = [f"{name} = {_literal(name, value)}" for name, value in given.items()]
@@ -83,9 +87,10 @@ def _executed(stage: Stage, content: dict[str, Any], place: pathlib.Path) -> str
     The directory ``place`` is for the kernel's sockets.
 
     Raises:
-        StageError: A cell failed, or a library is not installed.
+        StageError: A cell failed, or a library or the kernel is not installed.
     """
     try:
+        from jupyter_client.kernelspec import NoSuchKernel  # lazy
         from nbclient.exceptions import CellExecutionError, DeadKernelError  # lazy
         from nbformat import from_dict, writes  # lazy
 
@@ -100,6 +105,10 @@ def _executed(stage: Stage, content: dict[str, Any], place: pathlib.Path) -> str
         client.execute(env=_environment(), cwd=os.getcwd())
     except CellExecutionError as error:
         _fail(stage, node, error)
+    except NoSuchKernel as error:
+        problem = f"its notebook needs the kernel {error.name!r}, which is not installed"
+        hint = "'jupyter kernelspec list' lists the kernels; install the one for its language"
+        raise StageError(stage.name, stage.location, problem, hint=hint) from None
     except DeadKernelError:
         raise StageError(stage.name, stage.location, "the kernel of its notebook died") from None
     node.metadata.get("language_info", {}).pop("version", None)

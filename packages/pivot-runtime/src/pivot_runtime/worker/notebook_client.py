@@ -4,7 +4,7 @@ import pathlib
 import sys
 from typing import Any, Final
 
-from pivot_runtime.definitions.notebook_code import SKIPPED
+from pivot_runtime.definitions.notebook_code import SKIPPED, language_of
 
 _LONGEST_SOCKET: Final = 90
 
@@ -23,8 +23,9 @@ def client_of(node: Any, place: pathlib.Path) -> Any:
     from jupyter_client.manager import AsyncKernelManager  # lazy
     from nbclient import NotebookClient  # lazy
 
-    spec = node.metadata.get("kernelspec", {})
-    own = spec.get("language", "python") == "python"
+    language = language_of(node.metadata)
+    own = language == "python"
+    kernel = "python3" if own else node.metadata.get("kernelspec", {}).get("name", language)
 
     class _Kernels(KernelSpecManager):
         def get_kernel_spec(self, kernel_name: str) -> Any:
@@ -36,7 +37,7 @@ def client_of(node: Any, place: pathlib.Path) -> Any:
     class _Client(NotebookClient):
         def create_kernel_manager(self) -> Any:
             self.km = AsyncKernelManager(
-                kernel_name="python3" if own else spec.name,
+                kernel_name=kernel,
                 kernel_spec_manager=_Kernels(),
                 connection_file=str(place / "kernel.json"),
             )
