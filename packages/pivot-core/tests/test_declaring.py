@@ -89,7 +89,7 @@ def test_a_command_keeps_what_is_filled_later() -> None:
 @pytest.mark.parametrize(
     ("data", "told", "hint"),
     [
-        (None, "pivot.yaml:0: there is no 'pipeline'", "The name of the pipeline"),
+        (None, "pivot.yaml:0: there is no 'pipeline'", "add 'pipeline: …': the name of the pipeline"),
         ([], "pivot.yaml:0: this must be a mapping, not a list", None),
         ({"pipeline": "p", "stage": {}}, "pivot.yaml:1: the key 'stage' is not known", "did you mean stages?"),
         ({"pipeline": 3, "stages": {}}, "pivot.yaml:1: 'pipeline' must be a string, not 3", None),

@@ -15,4 +15,6 @@ def test_names_that_are_alike_are_suggested() -> None:
 
     assert suggest("trein", known) == "did you mean train?"
     assert suggest("trai", known, most=2, format_name=repr) == "did you mean 'train' or 'trail'?"
+    assert suggest("eva", known) == "did you mean evaluate?"
+    assert suggest("ev", known) is None
     assert suggest("deploy", known) is None

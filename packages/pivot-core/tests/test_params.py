@@ -381,7 +381,7 @@ def test_impossible_values_are_refused_with_their_place(given: ParamLayer, messa
     [
         ("train.rate=x", r"^-p train\.rate: stage 'train': parameter rate must be float, not 'x'$"),
         ("train.token=5", ""),
-        ("train.optimizer.rate=x", r"must be float, not 'x'$"),
+        ("train.optimizer.rate=1,2", r"must be float, not '1,2'$"),
         ("train.optimizer.rat=1", r"parameter optimizer\.rat must be one of rate, momentum"),
     ],
 )

@@ -10,11 +10,13 @@ from harness import Project
 
 from pivot_cli.pages.graph import NodeDetail, graph_data, graph_page
 from pivot_cli.pages.plots import plots_page
+from pivot_cli.pages.timeline import timeline_page
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph
 from pivot_core.spec import Location, OutSpec, PlotOptions, StageSpec
 from pivot_runtime.comparing.plots import PlotComparison, PlotSide, PlotSubject
 from pivot_runtime.comparing.series import Axes
+from pivot_runtime.history.history import PastRun, PastStage
 from pivot_runtime.inspecting.overview import Overview
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="30" height="9"><path d="M0 0h9v9z" fill="red"/></svg>'
@@ -266,6 +268,19 @@ def test_the_timeline_of_a_run(ran: pathlib.Path, tmp_path: pathlib.Path) -> Non
             page.press("ArrowLeft")
         assert page.text("#tip").startswith("loading")
         assert page.problems() == []
+
+
+def test_a_long_name_is_cut_and_does_not_cover_its_bar(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "timeline.html"
+    stages = (PastStage("p.a", f"a ({'x' * 200})", "ran", 4.0, 0.1), PastStage("p.b", "b" * 60, "ran", 8.0, 0.1))
+    file.write_text(timeline_page(PastRun(1, 0.0, "pivot repro", "done", 10.0, stages)))
+    page = browser().open(file, width=400)
+    assert page.evaluate(ROWS) == []
+    over = """[...document.querySelectorAll(".bar")].filter(bar => {
+      const [one, two] = [bar, bar.nextElementSibling].map(each => each.getBoundingClientRect());
+      return one.left < two.right && two.left < one.right;
+    }).length"""
+    assert page.evaluate(over) == 0
 
 
 def test_names_are_never_markup(tmp_path: pathlib.Path) -> None:

@@ -209,6 +209,7 @@ def test_mistakes_in_the_file_are_reported_with_their_line(project: Project, tex
         ("train.rat=1", "no stage has the parameter 'train.rat'", "did you mean train.rate"),
         ("trian.rate=1", "no stage has the parameter 'trian.rate'", "did you mean train.rate"),
         ("train.rate=fast", "parameter rate must be float, not 'fast'", ""),
+        ("train.rate=1,2", "parameter rate must be float, not '1,2'", "--compare runs with each of several values"),
         ("train.rate", "gives no parameter a value", "STAGE.NAME=VALUE"),
         ("rate=1", "gives no parameter a value", "STAGE.NAME=VALUE"),
     ],

@@ -1,7 +1,7 @@
 """The errors that Pivot raises on purpose: each names the problem and its solution."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 __pivot_module__ = "pivot"
 
@@ -50,6 +50,10 @@ def list_names(names: Sequence[str], most: int = 3) -> str:
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
+_BEGINNING: Final = 3
+"""So many letters are enough to find the names that begin with them."""
+
+
 def suggest(name: str, known: Iterable[str], *, most: int = 1, format_name: Callable[[str], str] = str) -> str | None:
     """A hint with the known names that are similar to an unknown one; None if there are none.
 
@@ -61,5 +65,8 @@ def suggest(name: str, known: Iterable[str], *, most: int = 1, format_name: Call
     """
     import difflib  # lazy
 
-    close = difflib.get_close_matches(name, list(known), n=most)
+    every = list(known)
+    close = difflib.get_close_matches(name, every, n=most)
+    if not close and len(name) >= _BEGINNING:
+        close = [each for each in every if each.startswith(name)][:most]
     return f"did you mean {' or '.join(map(format_name, dict.fromkeys(close)))}?" if close else None

@@ -45,7 +45,11 @@ def resolve_params(
             values[name] = _fitted(stage, cls, given.place(name), name, _merged(before, value))
     for override, path in overrides:
         before = values[path[0]] if path[0] in values else classes.default(cls, path[0])
-        values[path[0]] = _typed(stage, cls, override, path, before)
+        try:
+            values[path[0]] = _typed(stage, cls, override, path, before)
+        except ParamError as error:
+            several = "--compare runs with each of several values" if "," in override.value else None
+            raise ParamError(str(error), hint=error.hint or several) from None
     try:
         return classes.make(cls, values)
     except ConversionError as error:

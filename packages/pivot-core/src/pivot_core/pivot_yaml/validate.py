@@ -123,7 +123,8 @@ def subject(path: Path) -> str:
 
 
 def _purpose(key: str, properties: Mapping[str, Any]) -> str | None:
-    return (properties.get(key) or {}).get("description")
+    purpose = (properties.get(key) or {}).get("description")
+    return None if purpose is None else f"add '{key}: …': {purpose[0].lower()}{purpose[1:].removesuffix('.')}"
 
 
 def _describe(data: Any, most: int = 40) -> str:

@@ -61,7 +61,7 @@ def metrics(
     options = options or PullOptions()
     named = list(targets)
     with Revisions.opened(context) as revisions:
-        found = [revisions.read(side) for side in sides]
+        found = revisions.read_all(sides)
         every = [record for side in found for record in side.records.by_path.values()]
         known = declarations.for_kinds(context, every) if may_import else declarations.without_import(context)
         kinds = {record.path: kind for record in every if (kind := known.kind(record))}

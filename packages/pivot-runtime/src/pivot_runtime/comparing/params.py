@@ -38,7 +38,7 @@ def params(context: CommandContext, sides: Sequence[str | None], targets: Iterab
     """
     named = list(targets)
     with Revisions.opened(context) as revisions:
-        found = [revisions.read(side) for side in sides]
+        found = revisions.read_all(sides)
     current = declarations.loaded(context) if None in sides else None
     every: list[_Params] = []
     for side in found:

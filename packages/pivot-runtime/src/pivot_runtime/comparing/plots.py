@@ -107,7 +107,7 @@ def plots(
     known = declarations.loaded(context)
     declared = _declared(known)
     with Revisions.opened(context) as revisions:
-        found = [revisions.read(side) for side in sides]
+        found = revisions.read_all(sides)
         chosen = select(found, named, context.project)
         wanted = [
             {path: each for path, each in side.items() if path in declared or known.kind(each) == PLOT}

@@ -8,6 +8,7 @@ since the run: then they are returned as they are, and marked.
 import contextlib
 import os
 import pathlib
+import shlex
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, Self
@@ -20,6 +21,7 @@ from pivot_cache.formats import lock_file, pvt
 from pivot_cache.formats.tree import Tree
 from pivot_cache.layout import LOCK_SUFFIX, STAGES, lock_name
 from pivot_cache.remotes.transfer import TransferCounts
+from pivot_core.errors import PivotError
 from pivot_core.files.digest import digest_bytes
 from pivot_core.files.paths import STATE_DIR, ArtifactPath, parents
 from pivot_core.lock import Artifact, StageLock
@@ -29,7 +31,7 @@ from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.records import Record, Records
 from pivot_runtime.artifacts.stores import Stores, open_stores
 from pivot_runtime.context import CommandContext, Notice
-from pivot_runtime.errors import ContentError
+from pivot_runtime.errors import ContentError, RevisionError
 from pivot_runtime.git.commits import CommitReader
 
 WORKSPACE: Final = "workspace"
@@ -112,6 +114,25 @@ class Revisions:
         commit = self._reader.commit(name)
         locks = dict(self._locks(name, commit))
         return Revision(name, commit, locks, records.of_locks(self._context, locks))
+
+    def read_all(self, names: Iterable[str | None]) -> list[Revision]:
+        """The locks of several revisions, for a command whose targets are given with ``-t``.
+
+        Raises:
+            PivotError: As of `read`.
+        """
+        found = []
+        for name in names:
+            try:
+                found.append(self.read(name))
+            except RevisionError as error:
+                here = records.read(self._context)
+                try:
+                    here.select([name or ""], self._context.project)
+                except PivotError:
+                    raise error from None
+                raise RevisionError(str(error), hint=f"-t {shlex.quote(name or '')} selects a stage or path") from None
+        return found
 
     def find(self, revision: Revision, path: ArtifactPath) -> Record | None:
         """The out or the tracked data at a path of the project; None if nothing is recorded there.

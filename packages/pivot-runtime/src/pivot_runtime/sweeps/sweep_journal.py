@@ -45,6 +45,7 @@ class SweepJournal:
         self._report = report
         self._began = began
         self._names: Mapping[str, str] = {}
+        self._loaded = 0.0
         self._file: JournalFile | None = None
 
     def __call__(self, event: events.SweepEvent) -> None:
@@ -64,6 +65,7 @@ class SweepJournal:
         match event:
             case events.SweepStarted(names=names):
                 self._names = names
+                self._loaded = round(time.monotonic() - self._began, 6)
             case events.CombinationEvent(combination=combination, line=line) if line["event"] in _KEPT:
                 if self._file is None and line["event"] in _NOTABLE:
                     self._open()
@@ -78,6 +80,7 @@ class SweepJournal:
     def _open(self) -> None:
         started = time.time() - (time.monotonic() - self._began)
         self._file = JournalFile(self._layout, event_json.first_line(self._command(), time=started, pid=os.getpid()))
+        self._append([{"event": "pipelines_loaded", "began": 0.0, "seconds": self._loaded}])
         self._append([{"event": "run_started", "names": dict(self._names), "addresses": list(self._names)}])
 
     def _append(self, lines: Iterable[Mapping[str, Any]]) -> None:

@@ -11,14 +11,17 @@ const whole = Math.max(data.seconds, 1e-9);
 const widthNow = () => Math.max(chart.clientWidth, 200) * zoom;
 const place = seconds => SIDE + seconds / whole * (widthNow() - 2 * SIDE);
 
-// A name is in its bar if it fits there, else beside it; what is in one row never overlaps.
+// A name is in its bar if it fits there, else beside it, or cut where there is more room; what is in one row never overlaps.
 function extent(bar) {
   const left = place(bar.start), right = Math.max(left + LEAST, place(bar.end));
   const name = ink.measureText(bar.name).width + 4 + (bar.state in stateSigns ? 16 : 0);
   if (name + 10 <= right - left) return {left, right, from: left, to: right, name: left + 6};
   if (right + 5 + name <= widthNow() || right + 5 + name <= inner.clientWidth)
     return {left, right, from: left, to: right + 5 + name, name: right + 5};
-  return {left, right, from: left - 5 - name, to: right, name: left - 5 - name};
+  const before = left - 5 - SIDE, after = widthNow() - right - 5 - SIDE;
+  if (name <= before) return {left, right, from: left - 5 - name, to: right, name: left - 5 - name};
+  if (before > after) return {left, right, from: SIDE, to: right, name: SIDE, room: before};
+  return {left, right, from: left, to: right + 5 + after, name: right + 5, room: after};
 }
 
 function draw() {
@@ -38,7 +41,8 @@ function draw() {
                                      "aria-label": `${bar.name}: ${bar.state}`});
       box.style.left = `${at.left}px`; box.style.width = `${at.right - at.left}px`; box.style.top = `${top}px`;
       const name = element("span", {class: `name ${bar.state}`}, ...(stateSigns[bar.state] ? [sign(stateSigns[bar.state])] : []), bar.name);
-      name.style.left = `${Math.max(2, at.name)}px`; name.style.top = `${top}px`;
+      name.style.left = `${at.name}px`; name.style.top = `${top}px`;
+      if (at.room) name.style.maxWidth = `${at.room}px`;
       rows.append(box, name);
       box.addEventListener("pointerenter", () => showTip(bar.name, bar.facts, box.getBoundingClientRect()));
       box.addEventListener("pointerleave", hideTip);
