@@ -30,6 +30,20 @@ def test_options_of_the_group_after_the_command(empty: Project, given: list[str]
     assert f"comes before the command: {moved}\n" in empty.pivot(*given, code=2).stderr
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        (["exp", "show"], "Did you mean repro --compare, results or apply?"),
+        (["gc"], "Did you mean cache gc?"),
+        (["metric"], "Did you mean metrics?"),
+        (["cache", "add"], ""),
+    ],
+)
+def test_commands_of_similar_tools(empty: Project, given: list[str], meant: str) -> None:
+    said = empty.inside(*given, code=2).splitlines()[0]
+    assert said == f"error: No such command {given[-1] if not meant else given[0]!r}. {meant}".rstrip()
+
+
 def test_colours_on_request(quick: Project) -> None:
     assert "\x1b[32mran" in quick.pivot("repro", env={"FORCE_COLOR": "1", "TERM": "dumb"}).stderr
     assert "\x1b[" in quick.pivot("repro", env={"FORCE_COLOR": "1"}).stderr

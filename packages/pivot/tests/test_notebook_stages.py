@@ -106,7 +106,7 @@ def test_a_notebook_is_a_stage(project: Project) -> None:
     assert "cell:3" in project.pivot("status", "--explain").stdout
 
     failed = project.pivot("repro", code=1).stderr
-    assert "cell 4 failed: ZeroDivisionError: division by zero" in failed
+    assert "cell 3 failed: ZeroDivisionError: division by zero" in failed
     assert "----> 1 value = lib.scaled" in failed
     assert (project.read("out.json"), project.read("done.ipynb")) == ("30", executed)
 

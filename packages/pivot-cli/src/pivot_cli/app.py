@@ -72,6 +72,18 @@ COMMANDS: Final[Commands] = {
     "warm": ("pivot_cli.commands.warm", "Inspect and end the process that waits for the next command."),
 }
 
+_MEANT: Final = {
+    "add": "track",
+    "exp": "repro --compare, results or apply",
+    "experiments": "repro --compare, results or apply",
+    "gc": "cache gc",
+    "ls": "list",
+    "move": "mv",
+    "remove": "untrack, forget or clean",
+    "stage": "list",
+}
+"""The commands for those of similar tools, where the names are not alike."""
+
 type Beginning = tuple[frozenset[str], tuple[str, ...], tuple[int, int, int]]
 """The modules that this process had imported when it began; the import path and the thresholds of the garbage collector
 of a new interpreter."""
@@ -104,7 +116,8 @@ class SuggestingGroup(click.Group):
         if args and args[0] not in known and not args[0].startswith("-"):
             from pivot_core.errors import suggest  # lazy
 
-            hint = suggest(args[0], known, most=3) or ""
+            meant = _MEANT.get(args[0]) if ctx.parent is None else None
+            hint = f"did you mean {meant}?" if meant else suggest(args[0], known, most=3) or ""
             raise click.UsageError(f"No such command {args[0]!r}. {hint.capitalize()}".rstrip(), ctx)
         return super().resolve_command(ctx, args)
 

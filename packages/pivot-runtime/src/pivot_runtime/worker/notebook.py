@@ -118,8 +118,9 @@ def _executed(stage: Stage, content: dict[str, Any], place: pathlib.Path) -> str
 def _fail(stage: Stage, node: Any, error: Any) -> NoReturn:
     """Print the failed cell and its traceback, and raise the error of the stage."""
     cells = [cell for cell in node.cells if cell.cell_type == "code" and SKIPPED not in _tags(cell)]
-    number = next((at for at, cell in enumerate(cells, 1) if _failed(cell)), 0)
-    cell = cells[number - 1]
+    at = next((at for at, cell in enumerate(cells) if _failed(cell)), -1)
+    cell = cells[at]
+    number = sum(INJECTED not in _tags(each) for each in cells[:at]) + 1  # as in the user's notebook
     traces = (line for each in cell.outputs if each.output_type == "error" for line in each.traceback)
     text = _ESCAPES.sub("", "\n".join(traces))
     sys.stderr.write(f"In cell {number}:\n\n{cell.source}\n\n{text}\n")
