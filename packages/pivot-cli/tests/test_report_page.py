@@ -60,3 +60,13 @@ def test_tables_and_runs_whatever_is_in_them() -> None:
     framed = html.unescape(text[text.index('srcdoc="') :])
     for digest in re.findall(r"'sha256-[^']+'", framed[:2000]):
         assert digest in text[: text.index("<title>")]  # or the browser would not run the script of the frame
+
+
+def test_equal_tables_are_shown_once() -> None:
+    sides = ("HEAD", "workspace")
+    equal = [TableHead("a.csv", side, ("n",), ({"n": 1},)) for side in sides]
+    other = [TableHead("b.csv", side, ("n",), ({"n": side},)) for side in sides]
+    text = report_page(ReportFacts("p", sides, heads=(*equal, *other)))
+
+    for title, count in (("a.csv at HEAD and workspace", 1), ("a.csv at HEAD<", 0), ("b.csv at HEAD<", 1)):
+        assert text.count(f"<h3>{title}") == count

@@ -1,6 +1,7 @@
 """Habits from other commands: help, versions, colours, quiet, completion, and options in the wrong place."""
 
 import json
+import subprocess
 
 import pytest
 from harness import Project
@@ -58,6 +59,14 @@ def test_a_quiet_init(empty: Project) -> None:
     done = empty.pivot("init", "--quiet", cwd="inner")
     assert done.stdout == ""
     assert "warning: " in done.stderr
+
+
+def test_init_says_what_git_is_good_for(empty: Project) -> None:
+    note = "note: there is no git repository here; after 'git init', Pivot also keeps new outs out of git\n"
+    assert empty.pivot("init").stderr.startswith(note)
+    (empty.root / "b").mkdir()
+    subprocess.run(["git", "init", "-q", "b"], cwd=empty.root, check=True)
+    assert note not in empty.pivot("init", cwd="b").stderr
 
 
 def completed(project: Project, *words: str) -> list[str]:

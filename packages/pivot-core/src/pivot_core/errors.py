@@ -51,7 +51,7 @@ def list_names(names: Sequence[str], most: int = 3) -> str:
 
 
 _BEGINNING: Final = 3
-"""So many letters are enough to find the names that begin with them."""
+"""The number of letters that are enough to find the names that begin with them."""
 
 
 def suggest(name: str, known: Iterable[str], *, most: int = 1, format_name: Callable[[str], str] = str) -> str | None:

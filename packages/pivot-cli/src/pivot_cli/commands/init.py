@@ -53,4 +53,6 @@ def command(*, git: bool, quiet: bool) -> None:
         )
         console.hint(f"remove {directory / '.pivot'} if you did not intend to nest them")
     elif done.created and not quiet:
+        if not repository.contains(directory):
+            console.note("there is no git repository here; after 'git init', Pivot also keeps new outs out of git")
         console.hint("describe your stages in pipeline.py, then run 'pivot repro'")

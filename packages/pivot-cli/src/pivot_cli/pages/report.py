@@ -156,11 +156,20 @@ def _shown(value: Difference) -> Sequence[str]:
 
 
 def _heads(facts: ReportFacts) -> str:
-    """Return the beginnings of tables, those of one table side by side."""
+    """Return the beginnings of tables, those of one table side by side unless they are equal."""
     names = dict.fromkeys(head.name for head in facts.heads)
     several = len(facts.sides) > 1
-    rows = [[_head(head, several=several) for head in facts.heads if head.name == name] for name in names]
+    every = [_once([head for head in facts.heads if head.name == name]) for name in names]
+    rows = [[_head(head, several=several) for head in heads] for heads in every]
     return "\n".join(f'<div class="two">{"".join(f"<div>{each}</div>" for each in row)}</div>' for row in rows)
+
+
+def _once(heads: Sequence[TableHead]) -> Sequence[TableHead]:
+    """Return one beginning for equal ones at several revisions."""
+    first = heads[0]
+    if len(heads) > 1 and all(attrs.evolve(each, side=first.side) == first for each in heads):
+        return [attrs.evolve(first, side=" and ".join(each.side for each in heads))]
+    return heads
 
 
 def _head(head: TableHead, *, several: bool) -> str:

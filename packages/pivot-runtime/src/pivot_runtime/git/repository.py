@@ -136,6 +136,11 @@ def way_out(ignored: Ignored) -> str:
     return f"{once}, or replace that line by these four: {lines}"
 
 
+def contains(directory: pathlib.Path) -> bool:
+    """Return whether a directory is in a repository."""
+    return calls.is_in_repository(directory)
+
+
 def require(root: pathlib.Path) -> None:
     """Check that there is a repository.
 
