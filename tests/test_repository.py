@@ -146,6 +146,20 @@ def test_rooms_are_small() -> None:
     assert {name: size for name, size in sizes.items() if size > LARGEST_ROOM} == {}
 
 
+def test_the_map_names_each_module_of_pivot_runtime() -> None:
+    """In the rows of its room."""
+    rows = re.findall(r"(?m)^\| (`\w+`[^|]*)\|(.*)\|$", (ROOT / "docs/architecture.md").read_text())
+    named = {
+        (room, name)
+        for rooms, text in rows
+        for room in re.findall(r"`(\w+)`", rooms)
+        for name in re.findall(r"`(\w+)`", text)
+    }
+    modules = [NAMES[path].split(".") for path in MODULES if NAMES[path].startswith("pivot_runtime.")]
+
+    assert [".".join(each) for each in modules if len(each) == 3 and (each[1], each[2]) not in named] == []
+
+
 def test_rooms_hold_plain_names() -> None:
     assert [NAMES[path] for room in ROOMS for path in room.glob("_*.py") if path.stem != "__init__"] == []
 
