@@ -213,6 +213,14 @@ def test_excel_keeps_texts_sheets_and_the_index(directory: pathlib.Path) -> None
     assert list(loaded["two"]["n"]) == [1, -2, 2**40]
 
 
+def test_a_wrong_sheet_is_named_with_the_others(directory: pathlib.Path) -> None:
+    Excel(sheet=None).save({"rows": pd.DataFrame({"a": [1]}), "notes": pd.DataFrame({"b": [2]})}, directory / "t.xlsx")
+    for sheet, hint in (("row", "did you mean rows?"), ("x", "its sheets: rows, notes")):
+        with pytest.raises(LoaderError, match=f"t.xlsx has no sheet '{sheet}'") as caught:
+            Excel(sheet=sheet).load(directory / "t.xlsx")
+        assert caught.value.hint == hint
+
+
 @pytest.mark.parametrize(
     ("loader", "value", "said"),
     [

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pivot_core.errors import LoaderError, suggest
+from pivot_core.errors import LoaderError, list_names, suggest
 from pivot_core.values import Value
 from pivot_loaders.libraries import misfit, require
 
@@ -103,12 +103,19 @@ class Excel(Value):
     index: str | tuple[str, ...] | None = None
 
     def load(self, path: pathlib.Path) -> Any:
-        """The frame, or with ``sheet=None`` a frame for each sheet."""
+        """The frame, or with ``sheet=None`` a frame for each sheet.
+
+        Raises:
+            LoaderError: The file has no such sheet.
+        """
         pandas = require("pandas", "Excel")
         require("openpyxl", "Excel")
-        frames = pandas.read_excel(
-            path, sheet_name=self.sheet, engine="openpyxl", keep_default_na=False, na_values=[""]
-        )
+        with pandas.ExcelFile(path, engine="openpyxl") as book:
+            names = list(map(str, book.sheet_names))
+            if isinstance(self.sheet, str) and self.sheet not in names:
+                close = suggest(self.sheet, names) or f"its sheets: {list_names(names)}"
+                raise LoaderError(f"{path} has no sheet {self.sheet!r}", hint=close)
+            frames = pandas.read_excel(book, sheet_name=self.sheet, keep_default_na=False, na_values=[""])
         if self.sheet is None:
             return {name: self._with_index(frame) for name, frame in frames.items()}
         return self._with_index(frames)
