@@ -48,8 +48,9 @@ def resolve_params(
         try:
             values[path[0]] = _typed(stage, cls, override, path, before)
         except ParamError as error:
-            several = "--compare runs with each of several values" if "," in override.value else None
-            raise ParamError(str(error), hint=error.hint or several) from None
+            several = "," in override.value and not override.value.startswith(("[", "{"))
+            compare = "--compare runs with each of several values" if several else None
+            raise ParamError(str(error), hint=error.hint or compare) from None
     try:
         return classes.make(cls, values)
     except ConversionError as error:
