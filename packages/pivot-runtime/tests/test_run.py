@@ -575,6 +575,30 @@ def test_interruption_restores_everything_and_is_reported(done: Workshop) -> Non
     assert (done.read("middle"), done.read("aside")) == ("1a", "1")
 
 
+def test_an_interruption_that_nobody_reads_of_stops_everything(done: Workshop) -> None:
+    """As `pivot repro 2>&1 | head -1`: each report fails, and the stages must not go on in the background."""
+    executors: list[Deferred] = []
+
+    class Interrupted(Deferred):
+        def __init__(self, inner: Executor) -> None:
+            super().__init__(inner)
+            executors.append(self)
+
+        def wait(self) -> Finished:
+            raise KeyboardInterrupt
+
+    def report(event: events.Event) -> None:
+        if isinstance(event, (events.Interrupted, events.RunStopped)):
+            raise BrokenPipeError
+
+    done.write("in", "2")
+    with pytest.raises(BrokenPipeError):
+        done.run(jobs=2, wrap=Interrupted, report=report)
+
+    assert executors[0].stopped == ["p.a", "p.c"]
+    assert (done.read("middle"), done.read("aside")) == ("1a", "1")
+
+
 # -- what moves while a stage runs
 
 

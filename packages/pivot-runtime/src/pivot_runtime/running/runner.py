@@ -136,27 +136,30 @@ class Runner:
 
     def _abandon(self, error: BaseException) -> None:
         """End what is running, at once if the user insists, and put everything back whatever comes."""
+        interrupted = isinstance(error, KeyboardInterrupt)
         try:
-            if isinstance(error, KeyboardInterrupt):
-                self._report.release()
-                self._report(events.Interrupted(tuple(self._running)))
-            if self._used_executor is not None:
-                self._used_executor.stop()
+            try:
+                if interrupted:
+                    self._report.release()
+                    self._report(events.Interrupted(tuple(self._running)))
+            finally:
+                if self._used_executor is not None:
+                    self._used_executor.stop()
         except KeyboardInterrupt:
             if self._used_executor is not None:
                 self._used_executor.kill()
             raise
         finally:
-            with uninterrupted():
-                for address in self._running:
-                    self._outs.put_back(self._graph.stages[address])
+            with uninterrupted(), contextlib.ExitStack() as steps:  # the last one first, each whatever comes of others
+                stopped = "interrupted" if interrupted else str(error) or type(error).__name__
+                steps.callback(self._report, events.RunStopped(stopped))
+                steps.callback(self._report.release)
+                steps.callback(self._flush)
+                steps.callback(self._record)
                 if self._used_records is not None:
-                    self._used_records.put_back_unstored()
-                self._record()
-                self._flush()
-                self._report.release()
-                stopped = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
-                self._report(events.RunStopped(stopped))
+                    steps.callback(self._used_records.put_back_unstored)
+                for address in self._running:
+                    steps.callback(self._outs.put_back, self._graph.stages[address])
 
     @property
     def _records(self) -> "RunRecords":
