@@ -89,6 +89,9 @@ def test_files_are_tables(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatc
         wanted(tmp_path / name)
     with pytest.raises(DefinitionError, match="no columns"):
         schema({})
+    (tmp_path / "a.json").write_text("[")
+    with pytest.raises(CheckError, match=r"a\.json cannot be read as a table: Expecting value"):
+        wanted(tmp_path / "a.json")
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(CheckError, match="cannot be read") as refused:
         wanted(tmp_path / "a.parquet")

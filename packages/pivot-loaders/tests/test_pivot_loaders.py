@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 import pivot_loaders
 from pivot_core.errors import LoaderError
 from pivot_core.loaders import Reader, Writer
+from pivot_core.stages.checks import CheckError, schema
 from pivot_loaders import (
     TOML,
     Bytes,
@@ -106,6 +107,21 @@ def test_frames_round_trip(directory: pathlib.Path, table: dict[str, list[Any]])
         assert through(kind(frame="polars-lazy"), polar.lazy(), directory / "t").collect().equals(polar)
         assert through(kind(frame="pyarrow"), arrow, directory / "t").equals(arrow)
     assert through(PolarsCSV(sep=";"), polar, directory / "t").equals(polar)
+
+
+def test_the_schema_of_a_table_is_checked(directory: pathlib.Path) -> None:
+    """Of a frame or table that a stage returns, and of a Parquet file, of which only the schema is read."""
+    frame, file = pd.DataFrame({"n": [1], "name": ["a"], "x": [0.5]}), directory / "checked.parquet"
+    through(Parquet(), frame, file)
+    wanted = schema({"n": "int", "name": "str", "x": "float"})
+    for value in (frame, pl.DataFrame(frame.to_dict("list")), pa.Table.from_pandas(frame), file):
+        wanted(value)
+        schema({"n": None}, extra=True)(value)
+        with pytest.raises(CheckError, match=r"there is no column 'day'; column 'x' is \w+, not int; there is another"):
+            schema({"n": "int", "day": "date", "x": "int"})(value)
+    file.write_bytes(b"PAR1 is not enough")
+    with pytest.raises(CheckError, match="cannot be read"):
+        wanted(file)
 
 
 @pytest.mark.parametrize("loader", [Parquet(), Feather()])

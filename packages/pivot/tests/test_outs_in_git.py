@@ -3,7 +3,9 @@
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -197,3 +199,45 @@ def test_what_a_user_does_to_a_gitignore_stays(project: Project) -> None:
     told = project.pivot("init", "--git", code=2).stderr
     assert ".gitattributes is a symbolic link, which git does not follow\nhint: put a file there; add the lines" in told
     assert project.read("patterns") == "/x"
+
+
+KILLED = """\
+import os, signal, sys
+from pivot_cache.files import syscalls
+from pivot_cli import app
+
+def before(operation, *of):
+    if operation == "rename" and str(of[1]).endswith(".lock"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+syscalls.before = before
+app.run(["repro", "first"])
+"""
+
+
+def test_a_run_that_is_killed_between_the_lines_and_the_lock_is_repeated(project: Project) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED], cwd=project.root, check=False, capture_output=True, timeout=60
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    lines = "*.log\n/b\\*.txt\n/data/a.txt\n/names.txt\n/tracked.txt\n"
+    assert sorted(project.read(".gitignore").split()) == sorted(lines.split())
+    assert not list(project.root.glob(".pivot/stages/*.lock"))
+    again = project.pivot("repro", "first")
+    assert "Done: 1 restored" in again.stdout
+    assert project.read("data/a.txt") == "text"
+    assert sorted(project.read(".gitignore").split()) == sorted(lines.split())
+
+
+def test_runs_at_once_add_each_line_once(project: Project) -> None:
+    project.pivot("repro", "first")
+    project.write(".gitignore", "*.log\n")
+    for lock in project.root.glob(".pivot/stages/*.lock"):
+        lock.unlink()
+    both = [project.start("repro", "--all", name) for name in ("second", "third")]
+    for each in both:
+        out, err = each.communicate(timeout=120)
+        assert each.returncode == 0, out + err
+    assert sorted(project.read(".gitignore").split()) == sorted(set(project.read(".gitignore").split()))
+    assert {"*.log", "/data/a.txt", "/names.txt"} <= set(project.read(".gitignore").split())
+    assert project.read("sub/.gitignore") == "/parts\n"

@@ -498,14 +498,32 @@ def test_gc_of_a_remote(team: Team) -> None:
 
 
 def test_content_of_a_revision_is_fetched_when_asked(team: Team) -> None:
+    """By `diff`, `metrics` and `plots`, each of an object that only the remote has."""
+    team.first.replace("pipeline.py", 'pivot.Out("summary.json"', 'pivot.Metric("summary.json", cache=True, loader=')
+    team.first.replace("pipeline.py", "loader=, pivot.loaders.PathOnly()", "loader=pivot.loaders.PathOnly()")
+    team.first.replace(
+        "pipeline.py", 'pivot.Out("clean.json", pivot', 'pivot.Plot("clean.json", x="name", loader=pivot'
+    )
+    team.first.replace("pipeline.py", 'json.dumps({"records": clean}, indent=2)', "json.dumps(clean)")
+    team.first.replace("pipeline.py", 'data["records"]', "data")
+    team.first.replace("pipeline.py", "data: Annotated[dict", "data: Annotated[list")
+    team.process("repro")
     git(team.first, "init", "-q")
     git(team.first, "add", ".pivot", "pipeline.py", "data.json")
     git(team.first, "commit", "-q", "-m", "state")
     team.pivot("push")
     team.first.replace("data.json", "200", "400")
     team.process("repro")
-    shutil.rmtree(team.first.root / ".pivot/cache/files")
+    files = team.first.root / ".pivot/cache/files"
+    shutil.rmtree(files)
     assert "hint: --pull fetches it from the remote" in team.process("diff", "summary.json", code=1)
     shown = team.process("diff", "summary.json", "--pull")
     assert shown.startswith("summary.json: 2 values changed\n")
     assert "max   200   400        +200\n" in shown
+    shutil.rmtree(files)
+    assert "hint: --pull fetches it from the remote" in team.process("metrics", "diff", code=1)
+    assert "summary.json  max    200        400    +200\n" in team.process("metrics", "diff", "--pull")
+    shutil.rmtree(files)
+    assert "hint: --pull fetches it from the remote" in team.process("plots", "show", "HEAD", "--json", code=1)
+    (found,) = json.loads(team.process("plots", "show", "HEAD", "--json", "--pull"))["plots"]
+    assert [value["y"] for value in found["spec"]["data"]["values"]] == [100, 200]

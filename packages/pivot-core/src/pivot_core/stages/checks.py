@@ -110,7 +110,10 @@ def _fits(found: str, wanted: str) -> bool:
 def _types(value: Any) -> dict[str, set[str]]:
     """The names of the types in each column; several where a column of plain values has several."""
     if isinstance(value, pathlib.Path):
-        value = _read(value)
+        try:
+            value = _read(value)
+        except (OSError, ValueError) as error:  # also that of pyarrow
+            raise CheckError(f"{value} cannot be read as a table: {error}", hint="correct the stage") from None
     dtypes = getattr(value, "dtypes", None)
     names = getattr(value, "columns", None)
     if dtypes is not None and names is not None:  # pandas and polars
