@@ -176,15 +176,16 @@ def _command_line(context: CommandContext, assembly: Assembly) -> str:
 
 
 def _remove_leftovers(layout: "Layout") -> None:
-    """Remove the copies of the project that killed sweeps have left, if there are any."""
-    try:
-        os.rmdir(layout.sweeps_dir)
-    except FileNotFoundError:
-        return
-    except OSError:
-        from pivot_runtime.inspecting.scratch import remove_leftovers  # lazy
+    """Remove the copies of the project that killed sweeps and reruns have left, if there are any."""
+    for home in (layout.sweeps_dir, layout.rerun_dir):
+        try:
+            os.rmdir(home)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            from pivot_runtime.inspecting.scratch import remove_leftovers  # lazy
 
-        remove_leftovers(layout.sweeps_dir)
+            remove_leftovers(home)
 
 
 def _record(session: "Session", stages: "Mapping[str, StageSpec]", seconds: float) -> None:
