@@ -398,7 +398,8 @@ def test_stop_ends_a_stubborn_stage_by_force(hosted: Bench) -> None:
 class SlowToListen:
     """The end of a host that said long ago how long a stage took."""
 
-    events = -1
+    def __init__(self, events: int) -> None:
+        self.events = events
 
     def send(self, message: Mapping[str, Any]) -> None:
         self.number = message["id"]
@@ -411,10 +412,11 @@ class SlowToListen:
 
 def test_a_stage_takes_no_longer_because_nobody_listens() -> None:
     """The coordinator may be storing what another stage has left."""
-    executor = HostExecutor(lambda _: SlowToListen())  # type: ignore[arg-type, return-value]
-    executor.start("p.good", pathlib.Path("log"))
+    with open(os.devnull, "rb") as ready:
+        executor = HostExecutor(lambda _: SlowToListen(ready.fileno()))  # type: ignore[arg-type, return-value]
+        executor.start("p.good", pathlib.Path("log"))
 
-    assert executor.wait().seconds == 0.001
+        assert executor.wait().seconds == 0.001
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")

@@ -75,8 +75,11 @@ def test_who_only_looks_waits_until_nobody_has_it(file: pathlib.Path, monkeypatc
         assert holder.stdout.readline() == "held\n"
         flock = fcntl.flock
 
+        tries = []
+
         def kill_and_wait(fd: int, operation: int) -> None:
-            if not operation & fcntl.LOCK_NB:
+            tries.append(operation)
+            if len(tries) == len(["look", "wait"]):
                 holder.kill()
             flock(fd, operation)
 

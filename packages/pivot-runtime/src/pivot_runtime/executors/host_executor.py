@@ -18,7 +18,7 @@ from pivot_runtime.errors import HostError
 from pivot_runtime.executors.base import Failure, Finished
 from pivot_runtime.executors.quiet_stages import Silence
 from pivot_runtime.loading.host_client import HostClient
-from pivot_runtime.processes import process_tree
+from pivot_runtime.processes import process_tree, wire
 from pivot_runtime.tracing.usage import ResourceUsage, TraceOptions, UsedFiles
 
 _MOMENT_SECONDS = 0.02
@@ -151,15 +151,13 @@ class HostExecutor:
 
     def _speaking(self) -> list[HostClient]:
         """Wait until a host sends a message."""
-        if self._when_idle is None and len(self._hosts) == 1 and self._silence.patience(0.0) is None:
-            return self._hosts[:]
         if self._poll is None:
             self._poll = select.poll()
             for host in self._hosts:
                 self._poll.register(host.events, select.POLLIN)
         while True:
             patience = self._silence.patience(time.monotonic()) if self._when_idle is None else _MOMENT_SECONDS
-            found = self._poll.poll(None if patience is None else math.ceil(patience * 1000))
+            found = wire.poll(self._poll, None if patience is None else math.ceil(patience * 1000))
             if found:
                 ready = {fd for fd, _ in found}
                 return [host for host in self._hosts if host.events in ready]

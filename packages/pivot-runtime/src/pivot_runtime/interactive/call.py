@@ -24,6 +24,8 @@ from pivot_runtime.project import guard
 
 _OWN: Final = tuple(place for package in (pivot_runtime, pivot_core) for place in package.__path__)
 _COMMAND: Final = "pivot"
+_LONGEST_WAIT_S: Final = 0.2
+"""A signal that arrives a moment before a wait for a lock does not end it."""
 
 type PathLike = str | os.PathLike[str]
 
@@ -62,7 +64,8 @@ def turn() -> Iterator[None]:
     lock = _turns.setdefault(os.getpid(), threading.RLock())
     if not lock.acquire(blocking=False):
         sys.stderr.write("pivot: waiting for another thread of this process\n")
-        lock.acquire()
+        while not lock.acquire(timeout=_LONGEST_WAIT_S):
+            pass
     try:
         yield
     finally:

@@ -166,7 +166,7 @@ class ForkServer:
         poll = select.poll()
         poll.register(self._line.fileno(), select.POLLIN)
         while not self._queue:
-            if until < math.inf and not poll.poll(max(0.0, until - time.monotonic()) * 1000):
+            if not wire.poll(poll, None if until == math.inf else max(0.0, until - time.monotonic()) * 1000):
                 return {}
             with contextlib.suppress(OSError):
                 self._queue += self._answers.receive()

@@ -243,7 +243,7 @@ class HostClient:
             left = until - time.monotonic()
             if not waiting.poll(0) and left > 0 and self._ahead is not None and self._ahead.read_next():
                 continue
-            if left <= 0 or not waiting.poll(None if left == math.inf else left * 1000):
+            if left <= 0 or not wire.poll(waiting, None if left == math.inf else left * 1000):
                 return None
             for message in self.receive():
                 if message["event"] != "importing":
@@ -276,6 +276,7 @@ class HostClient:
         self.send({"op": "read", **request, "directory": directory})
         answers: list[dict[str, Any]] = []
         while not answers:
+            self._lines.wait()
             answers = [message for message in self.receive() if message["event"] == "read"]
         failure = answers[0]["failure"]
         if failure is not None:
@@ -293,6 +294,7 @@ class HostClient:
         """
         self.send({"op": "params", "sets": [list(each) for each in sets]})
         while True:
+            self._lines.wait()
             for answer in self.receive():
                 if answer["event"] == "params":
                     found: list[dict[str, Any]] = answer["sets"]

@@ -1,5 +1,12 @@
-"""The wire between command and host: one JSON object per line over a pair of pipes."""
+"""The wire between command and host: one JSON object per line over a pair of pipes, and waits for messages."""
 
+import contextlib
+import math
+import os
+import select
+import signal
+import threading
+import time
 from collections.abc import Iterator
 from json import JSONDecoder, JSONEncoder
 from os import read, write  # user code, which a signal may interrupt, can replace those of the module
@@ -57,6 +64,46 @@ def send(fd: int, message: dict[str, Any]) -> None:
         view = view[write(fd, view) :]
 
 
+def poll(waiting: select.poll, milliseconds: float | None = None) -> list[tuple[int, int]]:
+    """As the method of ``waiting``, but every signal that this process handles ends the wait.
+
+    A system call ends only if a signal arrives in the main thread while it waits. One that arrives a moment before, or
+    in another thread, would have to wait as well; therefore it also writes to a pipe that the call waits for.
+    """
+    found = waiting.poll(0)
+    if found or milliseconds == 0:
+        return found
+    if threading.current_thread() is not threading.main_thread():  # only that one handles signals
+        return waiting.poll(milliseconds)
+    until = math.inf if milliseconds is None else time.monotonic() + milliseconds / 1000
+    (ours, theirs), before = os.pipe(), -1
+    try:
+        os.set_blocking(ours, False)
+        os.set_blocking(theirs, False)
+        waiting.register(ours, select.POLLIN)
+        before = signal.set_wakeup_fd(theirs, warn_on_full_buffer=False)
+        while True:  # between the calls, Python calls the handlers of signals, which may raise an error
+            left = None if until == math.inf else max(0.0, until - time.monotonic()) * 1000
+            found = [(fd, events) for fd, events in waiting.poll(left) if fd != ours]
+            if found or time.monotonic() >= until:
+                return found
+            _pass_on(ours, before)
+    finally:
+        signal.set_wakeup_fd(before)
+        _pass_on(ours, before)
+        waiting.unregister(ours)
+        os.close(ours)
+        os.close(theirs)
+
+
+def _pass_on(ours: int, before: int) -> None:
+    """Write the numbers of signals to the descriptor at which the process, such as its event loop, expects them."""
+    with contextlib.suppress(OSError):
+        numbers = read(ours, _CHUNK)
+        if before != -1:
+            write(before, numbers)
+
+
 class MessageReader:
     """A reader of the messages on a file descriptor.
 
@@ -68,6 +115,12 @@ class MessageReader:
         self._fd = fd
         self._pending = bytearray()
         self.closed = False
+
+    def wait(self) -> None:
+        """Wait until `receive` does not block; see `poll`."""
+        waiting = select.poll()
+        waiting.register(self._fd, select.POLLIN)
+        poll(waiting)
 
     def receive(self) -> Iterator[dict[str, Any]]:
         """Read once, which may block, and yield the complete messages."""

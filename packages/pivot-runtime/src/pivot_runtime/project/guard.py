@@ -16,6 +16,7 @@ _LOWEST: Final = 10
 """The lowest number of a guard's descriptor; smaller numbers are for the descriptors of other processes."""
 _ATTEMPTS: Final = 20
 _PAUSE: Final = 0.005
+_STEP: Final = 0.02
 _MOST: Final = 4096
 
 type Waiting = Callable[[int, str, float | None], None]
@@ -48,7 +49,7 @@ def guarded(file: pathlib.Path, command: str, waiting: Waiting, *, wait: bool = 
             if not wait:
                 raise BusyError(*holder) from None
             waiting(*holder)
-            fcntl.flock(fd, fcntl.LOCK_EX)
+            _lock(fd, fcntl.LOCK_EX)
         _write_holder(fd, command)
         yield fd
         _write_holder(fd, "")
@@ -71,16 +72,16 @@ def awaited(file: pathlib.Path) -> bool:
     """Wait until no other process holds the guard; return whether one held it."""
     was = held(file)
     if was:
-        with _sharing(file) as share:
-            share(fcntl.LOCK_SH)
+        with _sharing(file) as fd:
+            _lock(fd, fcntl.LOCK_SH)
     return was
 
 
 def held(file: pathlib.Path) -> bool:
     """Return whether another process holds the guard."""
     try:
-        with _sharing(file) as share:
-            share(fcntl.LOCK_SH | fcntl.LOCK_NB)
+        with _sharing(file) as fd:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError:  # a file that does not exist is not held
@@ -88,11 +89,20 @@ def held(file: pathlib.Path) -> bool:
     return False
 
 
+def _lock(fd: int, operation: int) -> None:
+    """Wait for the lock in short steps: a signal that arrives a moment before a system call does not end it."""
+    while True:
+        try:
+            return fcntl.flock(fd, operation | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_STEP)
+
+
 @contextlib.contextmanager
-def _sharing(file: pathlib.Path) -> Iterator[Callable[[int], None]]:
+def _sharing(file: pathlib.Path) -> Iterator[int]:
     fd = _open_file(file)
     try:
-        yield lambda operation: fcntl.flock(fd, operation)
+        yield fd
     finally:
         os.close(fd)
 

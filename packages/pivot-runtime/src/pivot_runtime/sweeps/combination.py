@@ -138,6 +138,7 @@ class _Line:
     def messages(self) -> Iterator[dict[str, Any]]:
         """Wait for messages of the sweep."""
         while not self._reader.closed:
+            self._reader.wait()
             yield from self._reader.receive()
 
     def take(self, address: str, key: str) -> Turn:

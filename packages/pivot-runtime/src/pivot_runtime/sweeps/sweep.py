@@ -324,7 +324,7 @@ class _Sweep:
         poll = select.poll()
         for process in self._processes.values():
             poll.register(process.events, select.POLLIN)
-        ready = {fd for fd, _ in poll.poll(None if seconds is None else seconds * 1000)}
+        ready = {fd for fd, _ in wire.poll(poll, None if seconds is None else seconds * 1000)}
         for number, process in list(self._processes.items()):
             if process.events in ready:
                 for message in process.receive():
