@@ -50,7 +50,9 @@ def test_differences_are_named_and_recorded(make: Callable[[str], Project]) -> N
     project.write("late.py", "def text(text):\n    return text\n")
     project.write("in.txt", "hello")
     project.write("hidden.csv", "1,2\n")
+    project.write(".pivot/state.db/rerun/999999999/in.txt", "of a killed process")
     project.pivot("repro", "-q")
+    assert os.listdir(project.root / ".pivot/state.db/rerun") == []
     before = project.snapshot()
 
     told = project.pivot("verify", "--rerun", code=1)
