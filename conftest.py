@@ -12,6 +12,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import sysconfig
 from collections.abc import Iterator
 from unittest import mock
@@ -20,7 +21,9 @@ import hypothesis
 import pytest
 
 os.environ["XDG_CONFIG_HOME"] = os.devnull
+os.environ["MPLCONFIGDIR"] = os.path.expanduser("~/.cache/matplotlib")  # else each process looks at all fonts
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would compile Pivot again
+sys.dont_write_bytecode = False  # and each run the tests
 # A shell's background jobs ignore the one, what runs under `nohup` the other; and so would all that is started here.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)

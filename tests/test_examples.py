@@ -2,7 +2,6 @@
 
 import functools
 import json
-import os
 import pathlib
 import shutil
 import subprocess
@@ -38,9 +37,7 @@ def test_a_project_of_a_data_scientist(tmp_path: pathlib.Path) -> None:
     )
     project = shutil.copytree(ROOT / "examples/churn", tmp_path / "churn", ignore=ignored)
     subprocess.run(["git", "init", "-q"], cwd=project, check=True)
-    # Without a directory for its settings, matplotlib creates a temporary one at each import, so loads differ.
-    environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path / "config")}
-    run = functools.partial(subprocess.run, cwd=project, env=environment, capture_output=True, text=True)
+    run = functools.partial(subprocess.run, cwd=project, capture_output=True, text=True)
 
     first = run([PIVOT, "repro"], check=True)
     assert "8 ran" in first.stdout
@@ -64,6 +61,11 @@ def test_a_project_of_a_data_scientist(tmp_path: pathlib.Path) -> None:
     code = "\n".join([*(cell["source"] for cell in cells), "print(sorted(scores['forest']))"])
     looked = run([sys.executable, "-W", "error", "-c", code])
     assert (looked.stdout, looked.stderr) == ("['accuracy', 'auc']\n", "")
+
+    swept = run([PIVOT, "repro", "-p", "train@forest.depth=2,4", "--compare"], check=True)
+    assert "Done: 1 ran, 1 cached" in swept.stdout, "one combination is that of params.yaml"
+    listed = run([PIVOT, "results", "--sort", "forest.accuracy"], check=True)
+    assert "train@forest.depth" in listed.stdout.splitlines()[0]
 
     again = run([PIVOT, "status", "--quiet"])
     assert again.returncode == 0, again.stdout + again.stderr
