@@ -123,10 +123,13 @@ class Window:
     """The window with the open page."""
 
     def __init__(self, chromium: Any) -> None:
-        self._chromium = chromium
-        self._context: Any = None
-        self._page: Any = None
+        self._page = page = chromium.new_page()
+        self._address = ""
         self._problems: list[str] = []
+        page.set_default_timeout(DEADLINE)
+        page.on("console", lambda said: self._problem(said.text) if said.type in {"error", "warning"} else None)
+        page.on("pageerror", lambda error: self._problem(str(error)))
+        page.on("request", lambda asked: self._asked(asked.url))
 
     def do(self, act: str, *values: Any, **options: Any) -> Any:
         """Call a method of Playwright's page by its dotted name; open another page; return the problems of this one."""
@@ -138,21 +141,18 @@ class Window:
         return operator.attrgetter(act)(self._page)(*values, **options)
 
     def _open(self, address: str, *, width: int, height: int, dark: bool) -> None:
-        if self._context is not None:
-            self._context.close()
-        scheme = "dark" if dark else "light"
-        self._context = self._chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-        self._context.set_default_timeout(DEADLINE)
-        self._page = page = self._context.new_page()
-        self._problems = found = []
-        page.on("console", lambda said: found.append(said.text) if said.type in {"error", "warning"} else None)
-        page.on("pageerror", lambda error: found.append(str(error)))
-        page.on("request", lambda asked: self._asked(asked.url, address))
-        page.goto(address)
+        self._page.goto("about:blank")
+        self._page.set_viewport_size({"width": width, "height": height})
+        self._page.emulate_media(color_scheme="dark" if dark else "light")
+        self._address, self._problems = address, []
+        self._page.goto(address)
 
-    def _asked(self, url: str, address: str) -> None:
-        if url != address and not url.startswith("data:"):
-            self._problems.append(f"request for {url}")
+    def _problem(self, text: str) -> None:
+        self._problems.append(text)
+
+    def _asked(self, url: str) -> None:
+        if url != self._address and not url.startswith("data:"):
+            self._problem(f"request for {url}")
 
 
 if __name__ == "__main__":
