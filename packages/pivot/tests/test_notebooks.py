@@ -187,6 +187,14 @@ thread = threading.Thread(target=lambda: results.append(pivot.load("train.model"
 thread.start()
 thread.join()
 seen["thread"] = results
+kept = []
+while not kept:  # not while a change of what has just been written may be overlooked
+    pivot.repro()
+    files = pathlib.Path("../.pivot/state.db").glob("noop_cache/*")
+    kept = [file for file in files if b"pivot.repro()" in file.read_bytes()]
+kept[0].write_bytes(kept[0].read_bytes().replace(b'"train"', b'"kept"'))
+calls = (pivot.repro(), pivot.repro("score"), pivot.repro(root=".."), pivot.repro(force=True), pivot.repro())
+seen["kept"] = [[(each.name, each.outcome) for each in done.stages.values()] for done in calls]
 seen["changed"] = [[was, now] for was, now in zip(before, state()) if was != now]
 """,
     )
@@ -208,7 +216,7 @@ seen["changed"] = [[was, now] for was, now in zip(before, state()) if was != now
     assert seen["many"] == {"2.txt": "2", "x/1.txt": "1"}
     assert seen["one of many"] == "1"
     assert seen["score"] == {"accuracy": 0.25}
-    assert seen["given"] == project.read("out/model.json")
+    assert seen["given"] == '{\n  "n": 4\n}\n'
     assert seen["raw"] == "../out/raw.bin"
     assert seen["data"] == [1, 2]
     assert seen["no loader"][1] == "no stage writes ../data.json, so that its loader is unknown"
@@ -218,6 +226,8 @@ seen["changed"] = [[was, now] for was, now in zip(before, state()) if was != now
     assert seen["several"][1] == "stage 'train' returns several values"
     assert seen["unknown"][2][0].startswith("hint: did you mean train.model")
     assert seen["thread"] == [{"n": 4}]
+    cached, ran = ([["train", outcome], ["score", outcome]] for outcome in ("cached", "ran"))
+    assert seen["kept"] == [[["kept", "cached"], ["score", "cached"]], cached, cached, ran, cached]
     assert seen["changed"] == []
     assert seen["stderr"] == ""
 

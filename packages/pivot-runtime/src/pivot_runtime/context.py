@@ -54,6 +54,11 @@ class Notices:
         """Return whether the command worked without something that it should have respected."""
         return any(notice.left_out for notice in self._reported)
 
+    @property
+    def silent(self) -> bool:
+        """Return whether nothing was reported."""
+        return not self._reported
+
     def leave_out(self, error: PivotError) -> None:
         """Report that the command works without the subject of an error."""
         self.add(Notice(str(error), error.hint, left_out=True))
