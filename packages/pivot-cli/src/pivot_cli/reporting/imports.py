@@ -110,6 +110,7 @@ def _saved(each: Imported, project: Project) -> None:
 
 
 def _next_step(done: Iterable[Imported], project: Project) -> None:
-    names = shlex.join(f"{project.from_cwd(each.path)}.pvt" for each in done)
+    names = [f"{project.from_cwd(each.path)}.pvt" for each in done]
     if names:
-        console.hint(f"commit what is recorded: git add {names}")
+        end = "-- " if any(name.startswith("-") for name in names) else ""
+        console.hint(f"commit what is recorded: git add {end}{shlex.join(names)}")

@@ -174,6 +174,7 @@ class _Checkout:
                 self._done.computed |= path not in self._tracked
             except CacheError as error:
                 self._done.failed[path] = str(error)
+                self._done.kept.pop(path, None)  # it is saved, but was not overwritten
                 if error.hint:
                     self._done.ways[error.hint] = None
         return self._done

@@ -203,8 +203,10 @@ class OutStash:
 
 
 def _way(error: OSError) -> str:
-    found = owner_hint(pathlib.Path(error.filename)) if error.errno in (errno.EACCES, errno.EPERM) else None
-    return found or "move the obstacle away"
+    if error.errno not in (errno.EACCES, errno.EPERM):
+        return "move the obstacle away"
+    permissions = f"check the permissions of {error.filename} and of the directory it is in"
+    return owner_hint(pathlib.Path(error.filename)) or permissions
 
 
 def _move(source: pathlib.Path, target: pathlib.Path) -> None:

@@ -48,7 +48,7 @@ def mv(context: CommandContext, old: str, new: str, *, report: Reporter = no_rep
     """Move tracked data; if a directory is at the new path, into it.
 
     The new record is written first, then the data are renamed, and then the old record is removed. So a command that is
-    killed loses nothing, and can be repeated.
+    killed loses nothing, and can be repeated. One that fails to move the data removes the new record.
 
     Raises:
         TargetError: The old path is not tracked, or the new one is taken or cannot be tracked.
@@ -69,8 +69,13 @@ def mv(context: CommandContext, old: str, new: str, *, report: Reporter = no_rep
         pvt.write(_pvt_file(target), recorded.artifact, recorded.source)
         gitignore.add(target.parent, target.name)
         if os.path.lexists(source):
-            with as_cache_errors("move", source):
-                _rename(source, target)
+            try:
+                with as_cache_errors("move", source):
+                    _rename(source, target)
+            except CacheError:
+                if not os.path.lexists(target):
+                    _undo(target)
+                raise
         gitignore.remove(source.parent, source.name)
         with as_cache_errors("remove", _pvt_file(source)):
             _pvt_file(source).unlink(missing_ok=True)
@@ -135,6 +140,14 @@ def _unfinished(new: str, record: Record, known: Records, project: Project) -> A
         return None
     files = [project.layout.artifact(each) for each in (record.path, path)]
     return None if all(map(os.path.lexists, files)) else path
+
+
+def _undo(target: pathlib.Path) -> None:
+    """Remove the record of data that could not be moved; errors matter less than the one that is raised."""
+    with contextlib.suppress(OSError):
+        _pvt_file(target).unlink(missing_ok=True)
+    with contextlib.suppress(CacheError):
+        gitignore.remove(target.parent, target.name)
 
 
 def _pvt_file(data: pathlib.Path) -> pathlib.Path:
