@@ -325,6 +325,13 @@ def test_its_own_family_means_the_other_variants() -> None:
         Graph.build([after("t@1", "t@1"), stage("t@2")])
 
 
+def test_variants_that_write_the_same_out_need_paths_of_their_own() -> None:
+    for first, second, told in (("t@1", "t@2", "each variant"), ("t", "u", "one of them")):
+        with pytest.raises(GraphError, match="two stages write 'x'") as caught:
+            Graph.build([stage(first, outs=["x"]), stage(second, outs=["x"])])
+        assert f"let {told} write to" in (caught.value.hint or "")
+
+
 def test_an_unknown_name_is_refused() -> None:
     specs = [stage("fetch"), after("x", "fetsh")]
     with pytest.raises(StageError, match="it runs after 'fetsh', but there is no such stage") as caught:

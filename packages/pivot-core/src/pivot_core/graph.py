@@ -256,9 +256,12 @@ def _producers(stages: Mapping[str, StageSpec]) -> tuple[dict[ArtifactPath, str]
     for address, spec in stages.items():
         for out in spec.outs:
             if out.path in producers:
+                first = stages[producers[out.path]]
+                family = first.address.partition("@")[0] == address.partition("@")[0]
+                other = "each variant write to a path of its own" if family else "one of them write to another path"
                 raise GraphError(
-                    f"two stages write {str(out.path)!r}: {_cite(stages[producers[out.path]])} and {_cite(spec)}",
-                    hint="only one stage may write an out: let one of them write to another path",
+                    f"two stages write {str(out.path)!r}: {_cite(first)} and {_cite(spec)}",
+                    hint=f"only one stage may write an out: let {other}",
                 )
             producers[out.path] = address
     tree = _PathTree()

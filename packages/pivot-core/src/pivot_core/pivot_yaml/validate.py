@@ -105,7 +105,9 @@ def _alternative(data: Any, schemas: list[Mapping[str, Any]], path: Path) -> Map
     if fitting:
         return fitting[0]
     wanted = [_SAID[each["type"]] for each in schemas if "pattern" not in each]
-    raise ValidationError(f"{subject(path)} must be {' or '.join(dict.fromkeys(wanted))}, not {_describe(data)}", path)
+    hint = f"write [{data}]" if _SAID["array"] in wanted and isinstance(data, str) else None
+    problem = f"{subject(path)} must be {' or '.join(dict.fromkeys(wanted))}, not {_describe(data)}"
+    raise ValidationError(problem, path, hint=hint)
 
 
 def _is(data: Any, kind: str) -> bool:
