@@ -150,6 +150,11 @@ def test_edited_data_are_not_overwritten(registry: Project, project: Project) ->
     digits = forced.stderr.partition("--kept ")[2][:8]
     project.pivot("checkout", "--kept", digits, "--to", "saved")
     assert (model(project), project.read("saved")) == (2, "mine")
+    (project.root / "there").mkdir()
+    for directory in ("there", "new/"):
+        project.pivot("import", "../registry", "raw.csv", "-o", directory)
+    assert (project.root / "there/raw.csv.pvt").exists()
+    assert (project.root / "new/raw.csv.pvt").exists()
     spaced = project.pivot("import", "../registry", "raw.csv", "-o", "raw data.csv")
     assert "git add 'raw data.csv.pvt'\n" in spaced.stderr
 
@@ -317,6 +322,8 @@ def test_import_url(site: tuple[pathlib.Path, str], project: Project) -> None:
     said = project.pivot("import-url", f"{url}/d.csv")
     assert said.stdout == f"Imported d.csv (4 B) from {url}/d.csv\n"
     assert pvt(project, "d.csv")["url"] == f"{url}/d.csv"
+    assert "Imported sub/d.csv " in project.pivot("import-url", f"{url}/d.csv", "sub/").stdout
+    project.pivot("untrack", "sub/d.csv")
     secret = project.pivot("import-url", f"{url}/d.csv?token=hunter2", "raw/e.csv")
     assert "are not recorded" in secret.stderr
     assert "hunter2" not in project.read("raw/e.csv.pvt") + secret.stdout + secret.stderr

@@ -35,7 +35,7 @@ def import_artifact(  # noqa: PLR0913  # the options of the command
         context: The context of the command.
         repository: Its URL or directory.
         wanted: The path of an out or of tracked data there, or the stage with this only out.
-        to: The path here; by default the name of the artifact in the directory of the command.
+        to: The path here, or for a file a directory; by default the directory of the command.
         rev: A branch, a tag or a commit; by default the repository's default branch.
         force: Whether to replace other content at the path, which is saved if it exists nowhere else.
         report: Called before waiting for another command.
@@ -55,7 +55,11 @@ def import_artifact(  # noqa: PLR0913  # the options of the command
         location = locate(repository, project.root, project.cwd)
         with Clones() as clones, ForeignRepository.opened(context, stores, clones, location, rev, wanted) as foreign:
             record = foreign.find(wanted)
-            path = placing.destination(context, name_here(wanted, record) if to is None else to)
+            if to is None:
+                to = name_here(wanted, record)
+            elif not record.artifact.tree:
+                to = placing.within(context, to, lambda: name_here(wanted, record))
+            path = placing.destination(context, to)
             placing.check(context, stores, path, record.artifact, force=force)
             refuse_in_git([path], project)
             artifact = foreign.bring(record, progress)
@@ -79,7 +83,7 @@ def import_url(  # the options of the command
     Args:
         context: The context of the command.
         url: The URL.
-        to: The path here; by default the last part of the URL in the directory of the command.
+        to: The path here, or a directory; by default the directory of the command.
         force: Whether to replace other content at the path, which is saved if it exists nowhere else.
         report: Called before waiting for another command.
         progress: Called with the progress.
@@ -95,7 +99,7 @@ def import_url(  # the options of the command
         open_stores(context) as stores,
     ):
         reader = download.reader_of(url, stores)
-        name = to or urls.file_name(url)
+        name = placing.within(context, to, lambda: urls.file_name(url)) if to else urls.file_name(url)
         if not name:
             raise TargetError(f"{reader.name} names no file", hint="name one object, or give the PATH for the content")
         path = placing.destination(context, name)

@@ -1,5 +1,8 @@
 """Puts imported data into the workspace, and records them with their source."""
 
+import os
+from collections.abc import Callable
+
 import attrs
 
 from pivot_cache.errors import as_cache_errors
@@ -47,6 +50,16 @@ def destination(context: CommandContext, name: str) -> ArtifactPath:
         TargetError: No data can be tracked there; the error states why.
     """
     return importable(name, context, records.read(context))
+
+
+def within(context: CommandContext, to: str, name: Callable[[], str]) -> str:
+    """The path of a file that a user wants at a path, or in the directory there: with the ``name`` of the file.
+
+    The directory exists and is no tracked data, or its path ends with a slash.
+    """
+    place = context.project.cwd / to
+    tracked = os.path.lexists(f"{os.fspath(place)}{pvt.SUFFIX}")
+    return os.path.join(to, name()) if to.endswith("/") or (place.is_dir() and not tracked) else to
 
 
 def check(
