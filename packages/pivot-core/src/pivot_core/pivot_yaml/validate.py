@@ -54,7 +54,8 @@ def check(data: Any, schema: Mapping[str, Any], path: Path = ()) -> None:
         return
     kind = schema.get("type")
     if kind is not None and not _is(data, kind):
-        raise ValidationError(f"{subject(path)} must be {_SAID[kind]}, not {_describe(data)}", path)
+        hint = "a text that contains ': ' must be in quotes" if kind == "string" and isinstance(data, Mapping) else None
+        raise ValidationError(f"{subject(path)} must be {_SAID[kind]}, not {_describe(data)}", path, hint=hint)
     if kind == "object":
         _check_mapping(data, schema, path)
     elif kind == "array":
