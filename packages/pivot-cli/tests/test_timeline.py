@@ -230,6 +230,7 @@ def test_json_has_the_documented_fields() -> None:
     assert plain["stages"][2] == {
         "name": "train",
         "address": "p.train",
+        "combination": None,
         "state": "ran",
         "began": 0.5,
         "seconds": 2.0,
