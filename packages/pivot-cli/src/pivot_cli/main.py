@@ -187,12 +187,13 @@ def _print_cached_answer(given: "Sequence[str]", began: int) -> int | None:
 
 
 def git_tracks(root: str, paths: "Sequence[str]") -> bool:
-    """Whether git tracks any of these paths of a project."""
+    """Whether git tracks any of these paths of a project, as far as it is known: yes without an answer of git."""
     import pathlib  # lazy
 
     from pivot_runtime.git import index  # lazy
 
-    return bool(index.tracked(pathlib.Path(root), paths))
+    found = index.tracked(pathlib.Path(root), paths)
+    return found is None or bool(found)
 
 
 def _open_standard_streams() -> None:

@@ -151,7 +151,9 @@ def _tracked(context: CommandContext, file: pathlib.Path, paths: AbstractSet[Art
         before, *known = os.fsdecode(safe_read.read_regular(kept)).split("\0")
         known = known if before == head else []
     found = set() if paths <= set(known) else index.tracked(context.project.root, sorted(paths))
-    if found is not None and not found:
+    if found is None:  # perhaps it is not installed
+        context.read_set.variables.add("PATH")
+    elif not found:
         context.read_set.untracked = (os.fspath(file), *paths)
         if not paths <= set(known) and is_settled(stamped, now):
             with contextlib.suppress(CacheError):
