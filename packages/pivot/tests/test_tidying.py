@@ -15,6 +15,7 @@ from harness import PIVOT, SHOUT, Project, environment
 from pivot_cache.files import syscalls
 from pivot_core.files.paths import ArtifactPath
 from pivot_runtime.context import CommandContext
+from pivot_runtime.running.repro import repro
 from pivot_runtime.workspace import clean
 
 
@@ -259,6 +260,25 @@ def test_edits_while_a_command_writes_survive(make: Callable[[str], Project]) ->
     kept = project.pivot("checkout", "--force", "parts")
     assert "checkout --kept" in kept.stderr
     tried("create", "parts/2.txt", "checkout", "--force", "--kept", "parts")
+
+
+def test_edits_while_a_run_restores_survive(make: Callable[[str], Project]) -> None:
+    """Restoring a large directory, or fetching it, takes long; the stage fails, and its directory stays."""
+    project = made(make)
+    shutil.rmtree(project.root / "parts")
+    project.write("last.txt", "old")
+    context = CommandContext.find(project.root, {})
+    with edited_before("create", lambda: project.write("parts/mine.txt", "mine")):
+        assert repro(context, ["shout"]).failed == {"p.shout"}
+    assert project.read("parts/mine.txt") == "mine"
+    (project.root / "parts/mine.txt").unlink()
+    project.pivot("checkout", "parts")
+    with edited_before("create", lambda: project.write("last.txt", "mine")):
+        assert repro(context, ["last"]).failed == {"p.last"}
+    assert project.read("last.txt") == "mine"
+    assert project.pivot("repro").returncode == 0
+    project.pivot("checkout", "--kept", "--force", "last.txt")
+    assert project.read("last.txt") == "mine"
 
 
 def test_what_clean_does_not_follow(make: Callable[[str], Project]) -> None:

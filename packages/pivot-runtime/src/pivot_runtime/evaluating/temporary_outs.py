@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Callable, Iterable, Sequence
 
 from pivot_cache.errors import ArtifactError
+from pivot_cache.files.replace_check import ReplaceCheck
 from pivot_cache.objects import checkout
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph
@@ -55,14 +56,16 @@ class TemporaryOuts:
             CacheError: The cache has lost one, or a file cannot be written.
         """
         wanted = {path: artifact for each in paths for path, artifact in self._overlay.touching(each)}
-        stores = self._stores
+        stores, check = self._stores, ReplaceCheck()
         for path in wanted:
+            check.look(stores.layout.artifact(path))
             file = checkout.blocking_file(stores.layout, path)
             if file is not None:
                 hint = f"move it away, as in '{shlex.join(['mv', file.name, f'{file.name}.mine'])}'"
                 raise ArtifactError(file, f"is in the place of a directory of {path}", hint=hint)
         plan = checkout.compare(wanted, {path: stores.look(path) for path in wanted})
-        checkout.apply(plan, stores.store, stores.layout, stores.settings.checkout_mode, files=stores.files)
+        mode = stores.settings.checkout_mode
+        checkout.apply(plan, stores.store, stores.layout, mode, files=stores.files, check=check)
 
 
 def no_longer_needed(graph: Graph, current: Iterable[str]) -> Sequence[tuple[str, ArtifactPath]]:

@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from pivot_cache.errors import ArtifactError, CorruptObjectError, MissingObjectError
+from pivot_cache.errors import ArtifactError, ChangedError, CorruptObjectError, MissingObjectError
+from pivot_cache.files.replace_check import ReplaceCheck
 from pivot_cache.objects import checkout
 from pivot_core.decide import Decision, Verdict, decide
 from pivot_core.files.paths import ArtifactPath
@@ -228,7 +229,7 @@ class Runner:
     def _begin(self, address: str) -> None:
         try:
             self._act_again(address)
-        except ArtifactError as error:
+        except (ArtifactError, ChangedError) as error:
             if address in self._running:
                 self._outs.put_back(self._graph.stages[address])
                 del self._running[address]
@@ -366,13 +367,16 @@ class Runner:
 
     def _restore(self, address: str, lock: StageLock | None, observation: Observation, record: RunRecord) -> None:
         self._report.release()
-        stores = self._session.stores
-        plan = checkout.compare(record.outs, {path: stores.look(path) for path in record.outs})
+        stores, check = self._session.stores, ReplaceCheck()
+        for path in record.outs:
+            check.look(checkout.blocking_file(self._layout, path) or self._layout.artifact(path))
+        found = {path: stores.look(path) for path in record.outs}  # once more: from now on, an edit is noticed
+        plan = checkout.compare(record.outs, found)
         if self._inputs is not None:
             self._inputs.restore(address, plan)
-        replaced = {path: observation.outs[path] for path in plan.replace}
-        self._outs.save_user_files(replaced, lock)
-        checkout.apply(plan, stores.store, self._layout, stores.settings.checkout_mode, files=stores.files)
+        self._outs.save_user_files({path: found[path] for path in plan.replace}, lock)
+        mode = stores.settings.checkout_mode
+        checkout.apply(plan, stores.store, self._layout, mode, files=stores.files, check=check)
         if self._options.no_commit:
             return
         for out in self._graph.stages[address].outs:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import attrs
 
 from pivot_cache.errors import ArtifactError, MissingObjectError
+from pivot_cache.files.replace_check import ReplaceCheck
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects import checkout
 from pivot_cache.remotes.transfer import TransferCounts
@@ -128,17 +129,21 @@ class RemoteView(SessionView):
 
         Raises:
             ArtifactError: An input is not available.
+            ChangedError: Somebody has put a file in its place meanwhile.
             CacheError: A file cannot be written.
         """
         read = [*dep_paths(spec, self._graph, self), *(out.path for out in spec.outs if out.incremental)]
         wanted = {path: artifact for each in read for path, artifact in self._overlay.touching(each)}
         if wanted:
-            stores = self._session.stores
+            stores, check = self._session.stores, ReplaceCheck()
+            for path in wanted:
+                check.look(stores.layout.artifact(path))
             for path, problem in self.fetch(wanted, progress).items():
                 hint = "repeat 'pivot repro --pull' to compute it again"
                 raise ArtifactError(stores.layout.artifact(path), problem, hint=hint)
             plan = checkout.compare(wanted, {path: stores.look(path) for path in wanted})
-            checkout.apply(plan, stores.store, stores.layout, stores.settings.checkout_mode, files=stores.files)
+            mode = stores.settings.checkout_mode
+            checkout.apply(plan, stores.store, stores.layout, mode, files=stores.files, check=check)
         return tuple(sorted(wanted))
 
     def fetch(
