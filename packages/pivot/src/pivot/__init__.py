@@ -4,7 +4,7 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from pivot import checks, loaders
+from pivot import loaders
 from pivot_core.errors import PivotError
 from pivot_core.params.classes import Secret, StageParams, Uncounted
 from pivot_core.pipeline import Pipeline
@@ -12,6 +12,7 @@ from pivot_core.stages.annotations import Dep, DirectoryOut, IncrementalOut, Met
 from pivot_core.stages.command import Command, command
 
 if TYPE_CHECKING:
+    from pivot import checks as checks
     from pivot_core.stages.notebook import Notebook as Notebook
     from pivot_core.stages.notebook import notebook as notebook
     from pivot_runtime.errors import OutUnavailableError as OutUnavailableError
@@ -47,6 +48,7 @@ __all__ = [
 ]
 
 _LAZY = {
+    "checks": "pivot.checks",
     "Notebook": "pivot_core.stages.notebook",
     "notebook": "pivot_core.stages.notebook",
     "load": "pivot_runtime.interactive.load",
@@ -77,4 +79,5 @@ if not TYPE_CHECKING:  # a type checker would take any name
         if name not in _LAZY:
             # With `name` and `obj`, Python adds the name that was meant.
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
-        return getattr(importlib.import_module(_LAZY[name]), name)
+        module = importlib.import_module(_LAZY[name])
+        return module if _LAZY[name] == f"{__name__}.{name}" else getattr(module, name)
