@@ -80,4 +80,4 @@ if not TYPE_CHECKING:  # a type checker would take any name
             # With `name` and `obj`, Python adds the name that was meant.
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
         module = importlib.import_module(_LAZY[name])
-        return module if _LAZY[name] == f"{__name__}.{name}" else getattr(module, name)
+        return getattr(module, name, module)

@@ -10,18 +10,21 @@ The file is one JSON object with one fact per line, so that git can merge and sh
 
 from pathlib import Path
 from shlex import quote
+from typing import TYPE_CHECKING
 
 import attrs
 
 from pivot_cache.errors import LockFileError, cache_error
 from pivot_cache.files import atomic
 from pivot_cache.files.safe_read import read_regular
-from pivot_cache.formats import artifact_json, data_source
+from pivot_cache.formats import artifact_json
 from pivot_cache.formats.artifact_json import FieldError
-from pivot_cache.formats.data_source import DataSource
 from pivot_core.files.digest import ALGORITHM, canonical_json
 from pivot_core.lock import Artifact
 from pivot_core.values import Value
+
+if TYPE_CHECKING:
+    from pivot_cache.formats.data_source import DataSource
 
 FORMAT = 1
 """The version of the layout above, without a source."""
@@ -57,7 +60,7 @@ class TrackedData(Value):
     """
 
     artifact: Artifact
-    source: DataSource | None = None
+    source: "DataSource | None" = None
 
 
 def read(file: Path, name: str | None = None) -> Artifact:
@@ -84,7 +87,7 @@ def read_data(file: Path, name: str | None = None) -> TrackedData:
     return parse(data, name)
 
 
-def write(file: Path, artifact: Artifact, source: DataSource | None = None) -> bool:
+def write(file: Path, artifact: Artifact, source: "DataSource | None" = None) -> bool:
     """Write ``artifact`` and its source to a file atomically; False if that was already its content.
 
     Raises:
@@ -93,7 +96,7 @@ def write(file: Path, artifact: Artifact, source: DataSource | None = None) -> b
     return atomic.change_bytes(file, dumps(artifact, source), durable=True)
 
 
-def dumps(artifact: Artifact, source: DataSource | None = None) -> bytes:
+def dumps(artifact: Artifact, source: "DataSource | None" = None) -> bytes:
     """The canonical text of an artifact and its source."""
     version = FORMAT if source is None else WITH_SOURCE
     facts = {"format": version, "algorithm": ALGORITHM, **artifact_json.encode(artifact)}
@@ -197,4 +200,6 @@ def _content(record: dict[str, object]) -> TrackedData:
         return TrackedData(artifact)
     if "source" not in record:
         raise FieldError("source", "is missing")
+    from pivot_cache.formats import data_source  # lazy
+
     return TrackedData(artifact, data_source.parse(record["source"], "source"))

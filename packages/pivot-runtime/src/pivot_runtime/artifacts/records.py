@@ -4,12 +4,12 @@ import contextlib
 import os
 import pathlib
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import attrs
 
 from pivot_cache.errors import CacheError
 from pivot_cache.formats import pvt
-from pivot_cache.formats.data_source import DataSource
 from pivot_cache.formats.tree import Tree
 from pivot_cache.layout import lock_name, stage_addresses
 from pivot_core.errors import PathError, list_names, suggest
@@ -23,6 +23,9 @@ from pivot_runtime.context import CommandContext, Notice
 from pivot_runtime.errors import TargetError
 from pivot_runtime.project import targets
 from pivot_runtime.project.project import Project
+
+if TYPE_CHECKING:
+    from pivot_cache.formats.data_source import DataSource
 
 _ENVIRONMENT = "pyvenv.cfg"
 _SKIPPED = frozenset({"node_modules", "__pycache__"})
@@ -47,7 +50,7 @@ class Record(Value):
     address: str | None = None
     cache: bool = True
     kind: str = attrs.field(default="", eq=False)
-    source: DataSource | None = attrs.field(default=None, eq=False)
+    source: "DataSource | None" = attrs.field(default=None, eq=False)
     temp: bool = attrs.field(default=False, eq=False)
 
     @property
