@@ -575,6 +575,24 @@ def test_interruption_restores_everything_and_is_reported(done: Workshop) -> Non
     assert (done.read("middle"), done.read("aside")) == ("1a", "1")
 
 
+def test_an_out_that_is_edited_after_the_decision_is_saved(done: Workshop) -> None:
+    """Somebody may edit it while inputs are fetched."""
+
+    saved: list[events.UserFileSaved] = []
+
+    def report(event: events.Event) -> None:
+        if isinstance(event, events.StageStarted) and event.address == "p.a":
+            done.write("middle", "mine")
+        if isinstance(event, events.UserFileSaved):
+            saved.append(event)
+
+    done.write("in", "2")
+    done.run(report=report)
+    (kept,) = saved
+    assert (kept.path, done.read(kept.saved_as)) == ("middle", "mine")
+    assert done.read("middle") == "2a"
+
+
 def test_an_interruption_that_nobody_reads_of_stops_everything(done: Workshop) -> None:
     """As `pivot repro 2>&1 | head -1`: each report fails, and the stages must not go on in the background."""
     executors: list[Deferred] = []

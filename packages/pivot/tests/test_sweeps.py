@@ -8,9 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from unittest import mock
 
 import pytest
 from harness import Project
+
+from pivot_cache.files import syscalls
 
 PIPELINE = """\
 import os
@@ -187,6 +190,17 @@ def test_a_result_is_put_into_the_workspace(prepared: Prepared) -> None:
     assert json.loads(project.read("model.json"))["rate"] == 0.2
     assert set(project.states().values()) == {"cached"}
     assert "model.json" in project.pivot("checkout", "--kept").stdout
+
+    edited = project.read("params.yaml").replace("0.2", "0.7")
+    todo = [lambda: project.write("params.yaml", edited)]
+
+    def before_change(operation: str, *arguments: object) -> None:
+        if operation == "create" and "/.pivot/cache/" in str(arguments[0]) and todo:
+            todo.pop()()
+
+    with mock.patch.object(syscalls, "before", before_change):
+        assert "params.yaml was changed meanwhile" in project.inside("apply", first, code=1)
+    assert project.read("params.yaml") == edited
 
     project.write("params.yaml", "train: &t {rate: 0.3}\ndemo.train: *t\n")
     assert "set demo.train.rate to 0.1 by hand" in project.pivot("apply", first, code=2).stderr

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from pivot_cache.errors import ChangedError, as_cache_errors
 from pivot_cache.files.signatures import is_mtime_of_boot
@@ -12,17 +11,8 @@ _VERIFIED_NS = 1_000_000_000
 """As `pivot_cache.objects.object_files.VERIFIED_NS`, which is in a layer above."""
 
 
-class _Seen(NamedTuple):
-    """A file as it was seen; a link counts as itself."""
-
-    identity: tuple[int, int, int, int]
-    links: int
-    changed_ns: int
-
-    def is_as(self, other: "_Seen") -> bool:
-        """Whether a file is unchanged: each new link to it and each removed one also sets the time of its change."""
-        linked = self.links > 1 or other.links > 1
-        return self.identity == other.identity and (linked or self.changed_ns == other.changed_ns)
+type _Seen = tuple[tuple[int, int, int, int], int, int]
+"""A file as it was seen, a link as itself: its device, inode, size and modification; its links; its last change."""
 
 
 class ReplaceCheck:
@@ -56,12 +46,18 @@ class ReplaceCheck:
         with as_cache_errors("read", path):
             for name, now in _files(os.fspath(path)):
                 before = self._seen.get(name)
-                if before is None or not now.is_as(before):
+                if before is None or not _is_same(now, before):
                     raise ChangedError(Path(name))
 
 
 def unchecked(path: Path) -> None:
     """Check nothing: for files that no user edits, or whose bytes are kept elsewhere."""
+
+
+def _is_same(one: _Seen, other: _Seen) -> bool:
+    """Whether a file is unchanged: each new link to it, and each removed one, also sets the time of its change."""
+    linked = one[1] > 1 or other[1] > 1
+    return one[0] == other[0] and (linked or one[2] == other[2])
 
 
 def _files(path: str) -> Iterator[tuple[str, _Seen]]:
@@ -74,7 +70,7 @@ def _files(path: str) -> Iterator[tuple[str, _Seen]]:
             marked = is_mtime_of_boot(status.st_mtime_ns) or status.st_mtime_ns == _VERIFIED_NS
             modified_ns = 0 if marked else status.st_mtime_ns
             identity = (status.st_dev, status.st_ino, status.st_size, modified_ns)
-            yield path, _Seen(identity, status.st_nlink, status.st_ctime_ns)
+            yield path, (identity, status.st_nlink, status.st_ctime_ns)
             return
         names = os.listdir(path)
     except (FileNotFoundError, NotADirectoryError):

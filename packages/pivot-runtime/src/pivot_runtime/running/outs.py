@@ -45,14 +45,17 @@ class Outs:
         """Put back the outs that a killed run has left in the stash."""
         self._out_stash.sweep()
 
-    def save_user_files(self, found: Mapping[ArtifactPath, Artifact | None], lock: StageLock | None) -> None:
+    def save_user_files(self, paths: Iterable[ArtifactPath], lock: StageLock | None) -> None:
         """Store outs that no run has written in the cache, before they are overwritten: they are the user's.
+
+        All are looked at now: somebody may have edited them since the decision, as while inputs were fetched.
 
         Raises:
             CacheError: A file cannot be stored.
         """
         store, stores = self._session.store, self._session.stores
-        for path, artifact in found.items():
+        for path in paths:
+            artifact = stores.look(path)
             if artifact is None or (lock is not None and lock.outs.get(path) == artifact):
                 continue
             if not store.has_all(artifact) or kept.is_kept(stores, artifact):

@@ -370,11 +370,10 @@ class Runner:
         stores, check = self._session.stores, ReplaceCheck()
         for path in record.outs:
             check.look(checkout.blocking_file(self._layout, path) or self._layout.artifact(path))
-        found = {path: stores.look(path) for path in record.outs}  # once more: from now on, an edit is noticed
-        plan = checkout.compare(record.outs, found)
+        plan = checkout.compare(record.outs, {path: stores.look(path) for path in record.outs})
         if self._inputs is not None:
             self._inputs.restore(address, plan)
-        self._outs.save_user_files({path: found[path] for path in plan.replace}, lock)
+        self._outs.save_user_files(plan.replace, lock)
         mode = stores.settings.checkout_mode
         checkout.apply(plan, stores.store, self._layout, mode, files=stores.files, check=check)
         if self._options.no_commit:

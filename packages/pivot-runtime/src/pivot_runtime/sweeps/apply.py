@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from pivot_cache.errors import CacheError, LockFileError
+from pivot_cache.errors import CacheError, ChangedError, LockFileError
 from pivot_cache.files import atomic
 from pivot_cache.formats import lock_file
 from pivot_cache.state.results import RecordedStage, Result, Results
@@ -250,13 +250,12 @@ class _Apply:
         """Write the params files, and check that the stages now have the parameters of the result."""
         if not texts:
             return
-        for file, (before, text) in texts.items():
-            if before:
-                kept.keep(
-                    self._stores, ArtifactPath(file.relative_to(self._context.project.root).as_posix()), "pivot apply"
-                )
-            _write(file, text.encode())
         try:
+            for file, (before, text) in texts.items():
+                if before:
+                    path = ArtifactPath(file.relative_to(self._context.project.root).as_posix())
+                    kept.keep(self._stores, path, "pivot apply")
+                _write(file, text.encode(), before)
             wrong = list(self._wrong())
         except PivotError:
             self._put_back(texts)
@@ -278,11 +277,12 @@ class _Apply:
                         yield name
 
     def _put_back(self, texts: Mapping[pathlib.Path, tuple[bytes, str]]) -> None:
-        for file, (before, _) in texts.items():
-            if before:
-                _write(file, before)
-            else:
-                file.unlink(missing_ok=True)
+        for file, (before, text) in texts.items():
+            with contextlib.suppress(ChangedError):  # it was not written, or is the user's again
+                if before:
+                    _write(file, before, text.encode())
+                elif _content(file)[1] == text:
+                    file.unlink(missing_ok=True)
 
     def _write_locks(self, locks: Mapping[str, StageLock]) -> None:
         specs = {address: stage.spec for address, stage in self._assembly.stages.items()}
@@ -293,7 +293,14 @@ class _Apply:
         ignored.report_tracked()
 
 
-def _write(file: pathlib.Path, data: bytes) -> None:
+def _write(file: pathlib.Path, data: bytes, before: bytes) -> None:
+    """Replace the content of a params file.
+
+    Raises:
+        ChangedError: It is no longer ``before``.
+    """
+    if _content(file)[0] != before:
+        raise ChangedError(file)
     atomic.write_bytes(file, data, keep_mode=True)
 
 
