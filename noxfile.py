@@ -107,6 +107,21 @@ def tests(session: nox.Session) -> None:
     run_all(session, tool("pytest", *(session.posargs or [*XDIST, "--durations=15", *others])))
 
 
+@nox.session(venv_backend="none", default=False)
+def deep(session: nox.Session) -> None:
+    """The properties, with many more examples than all sessions have time for."""
+    names = ("TEST_EXAMPLES", "TEST_LIBRARY_EXAMPLES", "TEST_MODEL_EXAMPLES", "TEST_SNAPSHOT_EXAMPLES")
+    with_properties = [
+        path.relative_to(ROOT).as_posix()
+        for package in TESTED
+        for path in sorted(package.glob("**/test_*.py"))
+        if "hypothesis" in path.read_text()
+    ]
+    session.run(
+        *tool("pytest", *with_properties, *(session.posargs or XDIST)), env=dict.fromkeys(names, "300"), external=True
+    )
+
+
 @nox.session(venv_backend="none")
 def docs(session: nox.Session) -> None:
     """Run the code blocks of the README files and of docs/, and the examples."""

@@ -34,7 +34,7 @@ def look(root: Path) -> dict[ArtifactPath, Artifact | None]:
     }
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(workspaces, workspaces)
 def test_apply_makes_the_workspace_as_wanted(
     before: dict[ArtifactPath, tuple[bytes, bool]], after: dict[ArtifactPath, tuple[bytes, bool]]

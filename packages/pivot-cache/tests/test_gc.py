@@ -528,7 +528,7 @@ def test_an_undo_that_is_stopped_anywhere_can_be_repeated(
     assert number > 10
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_killed_anywhere_in_any_sequence_of_collections(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_cache.maintenance.gc_limits import Candidate, Choice, Limits, RecentRun, choose
@@ -51,7 +51,6 @@ def test_results_of_recent_runs_go_after_all_else_and_as_a_whole() -> None:
 FACTS = st.tuples(st.integers(0, 5), st.integers(0, NOW))
 
 
-@settings(max_examples=50)
 @given(
     st.dictionaries(st.sampled_from("abc"), FACTS),
     st.dictionaries(st.sampled_from("xyz"), FACTS),

@@ -230,4 +230,4 @@ class Collections(RuleBasedStateMachine):
 
 
 TestCollections = Collections.TestCase
-TestCollections.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestCollections.settings = settings(stateful_step_count=30, deadline=None)

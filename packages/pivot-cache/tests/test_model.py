@@ -178,5 +178,5 @@ class Cache(RuleBasedStateMachine):
             assert [name for _, _, names in os.walk(self.place.name) for name in names if name.endswith(".tmp")] == []
 
 
-Cache.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+Cache.TestCase.settings = settings(stateful_step_count=30, deadline=None)
 TestCache = Cache.TestCase

@@ -280,6 +280,12 @@ def test_a_stage_is_shown_by_its_name_where_no_other_pipeline_has_it() -> None:
     assert graph.short_names() == {"p.a": "a", "p.b": "p.b", "q.b": "q.b"}
 
 
+def test_the_ancestors_of_a_stage_are_all_that_it_depends_on_also_by_two_ways() -> None:
+    graph = Graph.build([stage("a", (), ("a",)), stage("b", ("a",), ("b",)), stage("c", ("a", "b"))])
+
+    assert graph.ancestors(["p.c"]) == {"p.a", "p.b", "p.c"}
+
+
 def test_the_descendants_of_a_stage_are_all_that_depend_on_it() -> None:
     graph = Graph.build([stage("a", outs=["x"]), stage("b", ["x"], ["y"]), stage("c", ["y"]), stage("d")])
 

@@ -156,7 +156,7 @@ def alone(project: ModuleType, name: str, *, rooted: bool, given: bool) -> str:
     return text(fingerprint(getattr(project, name), root=root_of(project, rooted=rooted), values=values))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.permutations(STAGES), st.booleans())
 def test_a_shared_fingerprinter_equals_separate_walks(project: ModuleType, names: list[str], rooted: bool) -> None:
     session = Fingerprinter(root=root_of(project, rooted=rooted))

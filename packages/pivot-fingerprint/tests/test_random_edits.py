@@ -135,7 +135,7 @@ def test_kept_results_never_change_a_manifest(
     root, memo, counted = tmp_path / "checkout", Memo(), set()
     known = vars(string).copy()
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(deadline=None, suppress_health_check=list(HealthCheck))
     @given(VERSIONS)
     def check(edits: list[tuple[dict[str, list[tuple[str, int]]], str]]) -> None:
         project: dict[str, list[tuple[str, int]]] = {}

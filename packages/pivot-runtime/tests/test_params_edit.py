@@ -5,7 +5,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from pivot_runtime.definitions import yaml_document
 from pivot_runtime.definitions.params_edit import assign, rendered
@@ -76,7 +76,6 @@ KEYS = st.text(string.ascii_letters + "._@", min_size=1, max_size=5)
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3))
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(KEYS, st.dictionaries(KEYS, VALUES, max_size=3), max_size=3), KEYS, KEYS, VALUES)
 def test_any_value_is_read_again(data: dict[str, dict[str, Any]], stage: str, name: str, value: Any) -> None:
     before = "".join(f"{rendered(key)}: {rendered(each)}  # kept\n" for key, each in data.items())

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_runtime.comparing import row_diff, row_files
@@ -22,7 +22,6 @@ def compare(
     return row_diff.compare(lambda: iter(old), lambda: iter(new), keys, most)
 
 
-@settings(max_examples=50)
 @given(ROWS, ROWS, st.sampled_from([(), ("k",)]))
 def test_counts_agree_with_each_other(
     old: list[dict[str, int]], new: list[dict[str, int]], keys: tuple[str, ...]

@@ -10,7 +10,7 @@ from typing import Annotated, TypedDict
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from workshop import Deferred, Workshop, parts_of
 
@@ -843,7 +843,6 @@ def test_damaged_object_when_the_run_breaks_off(done: Workshop) -> None:
 # -- all of it
 
 
-@settings(max_examples=60)
 @given(st.data())
 def test_every_stage_ends_in_one_set(data: st.DataObject) -> None:
     """Whatever fails: with keep_going exactly what depends on a failure is blocked."""

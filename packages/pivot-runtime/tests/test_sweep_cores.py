@@ -2,7 +2,7 @@
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from pivot_cache.state.results import RecordedStage, Result
 from pivot_core.files.paths import ArtifactPath
@@ -36,7 +36,6 @@ def test_values_are_separated_by_commas(text: str, values: list[str]) -> None:
     assert list(combinations.split(text)) == values
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.lists(st.lists(st.integers(), min_size=1, max_size=4, unique=True), min_size=1, max_size=3))
 def test_each_combination_has_each_parameter_once(values: list[list[int]]) -> None:
     options = [f"train.p{at}={','.join(map(str, each))}" for at, each in enumerate(values)]

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_core.conversion.plain import SecretDigest, to_plain
@@ -31,7 +31,6 @@ def leaves(value: Any) -> int:
     return sum(map(leaves, value.values())) if isinstance(value, dict) and value else 1
 
 
-@settings(max_examples=50)
 @given(st.dictionaries(KEYS, NESTED, min_size=1, max_size=3))
 def test_no_two_values_have_one_name(value: dict[str, Any]) -> None:
     assert len(flatten(value)) == leaves(value)
