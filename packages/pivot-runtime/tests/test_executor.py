@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from inline_executor import InlineExecutor
 from processes import alive, wait_until
-from source_projects import Sources
+from source_projects import Sources, new_host
 
 from pivot_core.discovery import import_pipeline
 from pivot_runtime.errors import HostError
@@ -154,7 +154,8 @@ class Bench:
 
 @contextlib.contextmanager
 def host_executor(project: Sources) -> Iterator[HostExecutor]:
-    _, host = host_client.load(project.root, project.root / "pipeline.py", quiet=True)
+    """In a host without an interpreter of its own, which takes longer than most of these tests."""
+    _, host = host_client.load_in(new_host, project.root, project.root / "pipeline.py")
     with host:
         yield HostExecutor(lambda _: host)
 
