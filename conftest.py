@@ -6,7 +6,6 @@ Settings of the user who runs the tests do not count.
 import functools
 import gc
 import os
-import pathlib
 import random
 import re
 import shutil
@@ -76,7 +75,7 @@ def pytest_sessionfinish() -> None:
 
 
 @pytest.fixture(scope="session")
-def models_are_read_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def models_are_read_once() -> Iterator[None]:
     """The SDK for S3 reads megabytes of JSON for each client, lists its services, and reads all certificates.
 
     That takes longer than most tests.
@@ -86,13 +85,10 @@ def models_are_read_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
 
     read = functools.cache(JSONFileLoader().load_file)
     services = functools.cache(Loader().list_available_services)
-    end = "-----END CERTIFICATE-----\n"
-    one = tmp_path_factory.mktemp("certificates") / "one.pem"
-    one.write_text(pathlib.Path(httpsession.get_cert_path(True)).read_text().partition(end)[0] + end)
     with (
         mock.patch.object(JSONFileLoader, "load_file", lambda _, file: read(file)),
         mock.patch.object(Loader, "list_available_services", lambda _, type_name: services(type_name)),
-        mock.patch.object(httpsession, "get_cert_path", lambda verify: str(one) if verify is True else verify),
+        mock.patch.object(httpsession, "get_cert_path", lambda verify: None if verify is True else verify),
     ):
         yield
 

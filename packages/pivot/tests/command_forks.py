@@ -129,14 +129,18 @@ def _import_all() -> None:
 
 @functools.cache
 def _import_s3() -> None:
-    """Import the SDK and read its models, which takes longer than most commands."""
-    from botocore.loaders import JSONFileLoader  # lazy
+    """Import the SDK and read its models, which takes longer than most commands; see the tests' `conftest.py`."""
+    from aiobotocore import httpsession  # lazy
+    from botocore.loaders import JSONFileLoader, Loader  # lazy
 
     from pivot_remote_s3 import S3Location, S3Settings  # lazy
     from pivot_remote_s3.client.sdk_client import open_client  # lazy
 
     read = functools.cache(JSONFileLoader().load_file)
+    services = functools.cache(Loader().list_available_services)
     JSONFileLoader.load_file = lambda _, file: read(file)
+    Loader.list_available_services = lambda _, type_name: services(type_name)
+    httpsession.get_cert_path = lambda verify: None if verify is True else verify
     nobody = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "nobody")
     files = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull)
     os.environ.update(nobody | files)  # each command has an environment of its own

@@ -200,11 +200,11 @@ def test_a_directory_becomes_a_file_and_back(make: Callable[[str], Project]) -> 
                 for kind in (first, second):
                     project.write("pipeline.py", HEAD + kinds[kind])
                     project.write(".pivot/stages/p.make.lock", locks[kind])
-                    project.inside(command)
+                    project.pivot(command)
                     path, text = where[kind]
                     assert project.read(path) == text
     project.write("pipeline.py", HEAD + kinds["file"])
-    project.inside("repro")
+    project.pivot("repro")
     project.write("o", "mine")
     project.write("pipeline.py", HEAD + kinds["below"])
     project.write(".pivot/stages/p.make.lock", locks["below"])

@@ -23,7 +23,7 @@ def s3(rclone_url: str, models_are_read_once: None) -> Any:
     return boto3.client("s3", endpoint_url=rclone_url, region_name="us-east-1", **keys)
 
 
-INSIDE = ("cache", "checkout", "config", "fetch", "pull", "push", "remote", "status", "track", "verify")
+INSIDE = ("cache", "checkout", "config", "fetch", "pull", "push", "remote", "track")
 
 
 class Team:
