@@ -42,6 +42,15 @@ if "TEST_EXAMPLES" in os.environ:
 hypothesis.settings.load_profile("pivot")
 
 
+LONG = ("test_matrix", "test_model", "test_notebook_stages", "test_pages_in_browser", "test_sweeps", "test_warm")
+"""The modules with the tests that take or wait for seconds: begun last, other processes would wait for their end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long tests."""
+    items.sort(key=lambda item: item.path.stem not in LONG)
+
+
 SHARE_COLLECTED = 0.05
 
 

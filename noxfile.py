@@ -109,17 +109,16 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", default=False)
 def deep(session: nox.Session) -> None:
-    """The properties, with many more examples than all sessions have time for."""
-    names = ("TEST_EXAMPLES", "TEST_LIBRARY_EXAMPLES", "TEST_MODEL_EXAMPLES", "TEST_SNAPSHOT_EXAMPLES")
+    """The properties and random events, many more of them than all sessions have time for."""
+    kinds = ("", "_LIBRARY", "_MODEL", "_SNAPSHOT")
+    env = {f"TEST{kind}_EXAMPLES": "300" for kind in kinds} | {"TEST_CHAOS_SEEDS": "30", "TEST_POWER_CUTS": "300"}
     with_properties = [
         path.relative_to(ROOT).as_posix()
         for package in TESTED
         for path in sorted(package.glob("**/test_*.py"))
-        if "hypothesis" in path.read_text()
+        if "hypothesis" in (text := path.read_text()) or re.search(r"\bTEST_[A-Z_]+", text)
     ]
-    session.run(
-        *tool("pytest", *with_properties, *(session.posargs or XDIST)), env=dict.fromkeys(names, "300"), external=True
-    )
+    session.run(*tool("pytest", *with_properties, *(session.posargs or XDIST)), env=env, external=True)
 
 
 @nox.session(venv_backend="none")
