@@ -63,6 +63,13 @@ def project(tmp_path: pathlib.Path) -> Sources:
     return Sources(tmp_path.resolve(), {"pipeline.py": STAGE})
 
 
+def test_it_closes_its_line_when_the_command_ends_first(tmp_path: pathlib.Path) -> None:
+    warn = "import warnings\nwarnings.simplefilter('always')\n"
+    end = "early_fork._line.close()\nprint(os.waitpid(early_fork._pid, 0)[1])\n"
+
+    assert output(warn + BEGIN + end, tmp_path) == "0\n"
+
+
 def test_it_becomes_a_host(project: Sources) -> None:
     script = BEGIN + LOAD.replace("host = ", "pid = early_fork._pid\nhost = ") + "print(pid == host.pid)\n" + NONE_LEFT
     assert output(script, project.root) == "p.stage\nTrue\nno child is left\n"
