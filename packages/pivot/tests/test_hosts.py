@@ -279,6 +279,7 @@ def test_a_command_may_be_started_by_a_program_that_ignores_its_children(make: C
 def test_a_fork_that_comes_back_from_the_import_ends_there(make: Callable[[str], Project]) -> None:
     """As it would at the end of any program: it is no second host, whether the import succeeds or not."""
     project = make(OTHER.replace("click.NAME", "'x'").replace("import click\n", "import os\n"))
+    project.executable = False  # a forked command forks its host in the same way
     project.write("pipeline.py", project.read("pipeline.py") + "\n\nBEFORE = os.getpid() * 0\nos.fork()\n")
     assert project.pivot("repro").stdout.startswith("Done: 1 ran")
     project.replace(
@@ -296,6 +297,7 @@ def test_a_fork_that_comes_back_from_the_import_ends_there(make: Callable[[str],
 def test_the_user_may_have_a_module_named_resource(make: Callable[[str], Project]) -> None:
     """`os.wait4`, by which the host learns what a stage cost, imports the standard one."""
     project = make("import resource\n" + OTHER.replace("click.NAME", "resource.NAME").replace("import click\n", ""))
+    project.executable = False  # a forked command forks its host in the same way
     project.write("resource.py", "NAME = 'mine'\n")
     for _ in range(2):
         assert project.pivot("repro", "--force").stdout.startswith("Done: 1 ran")

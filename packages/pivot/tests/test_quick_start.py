@@ -55,6 +55,7 @@ def test_every_step_of_the_page(empty: Project) -> None:
 
 
 def test_git_sees_lock_files_and_neither_cache_nor_state(quick: Project) -> None:
+    quick.executable = False
     quick.pivot("repro")
     subprocess.run(["git", "init", "-q"], cwd=quick.root, check=True)
     listed = subprocess.run(
@@ -118,6 +119,7 @@ pipeline.register(train)
 
 def test_the_home_page(empty: Project) -> None:
     """An edited helper re-runs what calls it, a changed stage only itself; values are saved by their Writer."""
+    empty.executable = False
     empty.pivot("init")
     empty.write("pipeline.py", HOME)
     empty.write("data.json", json.dumps({"records": [{"name": "a", "value": 2}, {"name": "b", "value": 4}]}))
