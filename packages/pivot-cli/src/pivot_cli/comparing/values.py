@@ -7,6 +7,7 @@ import attrs
 
 from pivot_cli.comparing import tables
 from pivot_cli.terminal import formats
+from pivot_core.errors import list_names
 from pivot_core.values import Value
 from pivot_runtime.comparing.comparison import ComparedValues, Comparison
 from pivot_runtime.comparing.values import Absent, Difference, is_number
@@ -31,15 +32,18 @@ METRICS = Wording("metrics", "path", "No metrics are recorded: stages write them
 PARAMS = Wording("params", "stage", "No stage takes parameters.")
 
 
-def show_table(found: Comparison, words: Wording, precision: int, *, markdown: bool = False) -> str:
-    """Return a table with a column for each revision."""
+def show_table(
+    found: Comparison, words: Wording, precision: int, *, markdown: bool = False, targets: Sequence[str] = ()
+) -> str:
+    """Return a table with a column for each revision, of the values that belong to ``targets``, if there are some."""
     rows = [
         (subject.name, value.name, *(tables.shown(side, precision) for side in value.sides))
         for subject in found.subjects
         for value in subject.values
     ]
     if not rows:
-        return f"No {words.plural} can be read.\n" if found.problems else f"{words.none}\n"
+        none = f"No {words.plural} belong to {formats.one_line(list_names(targets))}." if targets else words.none
+        return f"No {words.plural} can be read.\n" if found.problems else f"{none}\n"
     right = {2 + column for column in range(len(found.sides)) if _numeric(found, column)}
     return _table((*_head(words, markdown), *found.sides), rows, right, markdown=markdown)
 

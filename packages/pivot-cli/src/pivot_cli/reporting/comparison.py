@@ -9,12 +9,12 @@ from pivot_cli.terminal import console
 from pivot_runtime.comparing.comparison import Comparison
 
 
-def print_values(found: Comparison, words: Wording, *, form: str, precision: int) -> int:
-    """Print the values at each revision; return the exit code."""
+def print_values(found: Comparison, words: Wording, targets: Sequence[str], *, form: str, precision: int) -> int:
+    """Print the values of targets at each revision, of all without any; return the exit code."""
     if form == "json":
         console.data(json.dumps(values.show_json(found, words), indent=2))
     else:
-        console.data(values.show_table(found, words, precision, markdown=form == "md"))
+        console.data(values.show_table(found, words, precision, markdown=form == "md", targets=targets))
     return report_incomplete(values.notes(found, words), found.problems)
 
 

@@ -33,4 +33,4 @@ def command(revisions: tuple[str, ...], *, targets: tuple[str, ...], pull: bool,
     """
     with signals.raise_on_termination(), TransferProgress("fetching") as progress:
         found = metrics(command_context(), revisions or (None,), targets, PullOptions(pull, progress))
-    return print_values(found, METRICS, form=form, precision=precision)
+    return print_values(found, METRICS, targets, form=form, precision=precision)

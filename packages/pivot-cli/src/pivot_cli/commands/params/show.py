@@ -28,6 +28,5 @@ def command(revisions: tuple[str, ...], *, targets: tuple[str, ...], form: str, 
     Without REV (a branch, a tag, a commit), show those that the next run would use. Those of a revision are those
     of the runs that its lock files record. Secrets are shown as ***.
     """
-    return print_values(
-        params(command_context(), revisions or (None,), targets), PARAMS, form=form, precision=precision
-    )
+    found = params(command_context(), revisions or (None,), targets)
+    return print_values(found, PARAMS, targets, form=form, precision=precision)
