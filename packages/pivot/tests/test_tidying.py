@@ -273,6 +273,8 @@ def test_edits_while_a_run_restores_survive(make: Callable[[str], Project]) -> N
     assert project.read("parts/mine.txt") == "mine"
     (project.root / "parts/mine.txt").unlink()
     project.pivot("checkout", "parts")
+    (project.root / "parts/2.txt").unlink()
+    assert "kept" not in project.pivot("repro", "shout").stderr, "files that are only missing need not be saved"
     with edited_before("create", lambda: project.write("last.txt", "mine")):
         assert repro(context, ["last"]).failed == {"p.last"}
     assert project.read("last.txt") == "mine"

@@ -48,14 +48,15 @@ class Outs:
     def save_user_files(self, paths: Iterable[ArtifactPath], lock: StageLock | None) -> None:
         """Store outs that no run has written in the cache, before they are overwritten: they are the user's.
 
-        All are looked at now: somebody may have edited them since the decision, as while inputs were fetched.
+        All are looked at now: somebody may have edited them since the decision, as while inputs were fetched. Of a
+        directory that only lacks files, all that is there is as recorded.
 
         Raises:
             CacheError: A file cannot be stored.
         """
         store, stores = self._session.store, self._session.stores
         for path in paths:
-            artifact = stores.look(path)
+            artifact = self._session.on_disk(path)
             if artifact is None or (lock is not None and lock.outs.get(path) == artifact):
                 continue
             if not store.has_all(artifact) or kept.is_kept(stores, artifact):
