@@ -1,6 +1,8 @@
 """A check, directly before files of the workspace are replaced or removed, that nobody has edited them meanwhile."""
 
+import contextlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,16 +66,24 @@ def _files(path: str) -> Iterator[tuple[str, _Seen]]:
     """Every file at or below a path; none if there is none."""
     try:
         status = os.lstat(path)
-        directory = os.path.isdir(path) and not os.path.islink(path)
-        if not directory:
-            # The file may be linked to an object, whose mark may be set meanwhile.
-            marked = is_mtime_of_boot(status.st_mtime_ns) or status.st_mtime_ns == _VERIFIED_NS
-            modified_ns = 0 if marked else status.st_mtime_ns
-            identity = (status.st_dev, status.st_ino, status.st_size, modified_ns)
-            yield path, (identity, status.st_nlink, status.st_ctime_ns)
+        if not stat.S_ISDIR(status.st_mode):
+            yield path, _seen(status)
             return
-        names = os.listdir(path)
+        with os.scandir(path) as found:
+            entries = list(found)
     except (FileNotFoundError, NotADirectoryError):
         return
-    for name in names:
-        yield from _files(f"{path}/{name}")
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(entry.path)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                yield entry.path, _seen(entry.stat(follow_symlinks=False))
+
+
+def _seen(status: os.stat_result) -> _Seen:
+    # The file may be linked to an object, whose mark may be set meanwhile.
+    modified_ns = status.st_mtime_ns
+    if is_mtime_of_boot(modified_ns) or modified_ns == _VERIFIED_NS:
+        modified_ns = 0
+    return (status.st_dev, status.st_ino, status.st_size, modified_ns), status.st_nlink, status.st_ctime_ns
