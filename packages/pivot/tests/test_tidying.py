@@ -246,6 +246,7 @@ def test_edits_while_a_command_writes_survive(make: Callable[[str], Project]) ->
     project.pivot("checkout", "--force")
     last.unlink()
     tried("create", "last.txt", "checkout", "last.txt")
+    tried("create", "got.txt", "get", "upper.txt", "-o", "got.txt")
     project.pivot("checkout", "--force")
     tried("link", "last.txt", "checkout", "--relink", "--checkout-mode", "hardlink", "last.txt")
     tried("link", "parts/a/1.txt", "checkout", "--relink", "--checkout-mode", "hardlink", "parts")

@@ -13,6 +13,7 @@ import attrs
 
 from pivot_cache.errors import MissingObjectError, as_cache_errors
 from pivot_cache.files import atomic
+from pivot_cache.files.replace_check import ReplaceCheck
 from pivot_cache.remotes.transfer import TransferCounts
 from pivot_core.errors import DiscoveryError, PathError, list_names, suggest
 from pivot_core.files.paths import ArtifactPath
@@ -89,6 +90,7 @@ def get(  # noqa: PLR0913  # the options of the command
         OccupiedError: The destination exists.
         RepositoryError: The other repository cannot be read.
         ContentError: The bytes are not available.
+        ChangedError: Somebody has written to the destination meanwhile.
         CacheError: They cannot be fetched or written.
     """
     with contextlib.ExitStack() as stack:
@@ -101,12 +103,14 @@ def get(  # noqa: PLR0913  # the options of the command
         else:
             source = _Own(context, stores, Revisions(context, stores, stack), rev)
         record = source.find(wanted)
-        target = _target(cwd, destination, record, lambda: source.name_here(wanted, record))
+        target, check = _target(cwd, destination, record, lambda: source.name_here(wanted, record)), ReplaceCheck()
+        if target is not None:
+            check.look(target)
         if record.cache:
             source.bring(record, progress)
-            _write(stores, record.artifact, target, destination)
+            _write(stores, record.artifact, target, destination, check)
         else:
-            _write_bytes(source.content(record), target, destination)
+            _write_bytes(source.content(record), target, destination, check)
         return Got(source.path_of(record), record.artifact, source.commit, target)
 
 
@@ -201,9 +205,11 @@ def _target(
     return target
 
 
-def _write(stores: Stores, artifact: Artifact, target: pathlib.Path | None, destination: Destination) -> None:
+def _write(
+    stores: Stores, artifact: Artifact, target: pathlib.Path | None, destination: Destination, check: ReplaceCheck
+) -> None:
     if target is not None:
-        stores.store.restore(artifact, target)
+        stores.store.restore(artifact, target, check=check)
     elif destination.stream is not None:
         if not stores.store.verified(artifact.digest, artifact.size):
             raise MissingObjectError(artifact.digest)
@@ -211,10 +217,11 @@ def _write(stores: Stores, artifact: Artifact, target: pathlib.Path | None, dest
             shutil.copyfileobj(file, destination.stream)
 
 
-def _write_bytes(data: bytes, target: pathlib.Path | None, destination: Destination) -> None:
+def _write_bytes(data: bytes, target: pathlib.Path | None, destination: Destination, check: ReplaceCheck) -> None:
     if target is not None:
         with as_cache_errors("write", target):
             target.parent.mkdir(parents=True, exist_ok=True)
+            check(target)
             atomic.write_bytes(target, data)
     elif destination.stream is not None:
         destination.stream.write(data)
