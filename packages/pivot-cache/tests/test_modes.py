@@ -414,7 +414,7 @@ def test_a_checkout_that_lacks_one_file_of_a_directory_writes_nothing(store: Obj
 
 
 def test_a_path_that_is_too_long_here_is_refused(store: ObjectStore, target: Path) -> None:
-    long = "/".join(["d" * 250] * 16)
+    long = "/".join(["d" * 250] * 16 + ["d" * 60])
     artifact = tree(store, a=b"1", **{long: b"2"})
     for there in (False, True):
         if there:
