@@ -258,6 +258,7 @@ def test_edits_while_a_command_writes_survive(make: Callable[[str], Project]) ->
     assert f"note: parts stays: {parts}/a/1.txt was changed meanwhile, and was left as it is\n" in said
     assert os.listdir(parts) == ["a"]
 
+    tried("create", "got/2.txt", "get", "parts", "-o", "got")
     kept = project.pivot("checkout", "--force", "parts")
     assert "checkout --kept" in kept.stderr
     tried("create", "parts/2.txt", "checkout", "--force", "--kept", "parts")
@@ -353,6 +354,11 @@ def test_mv_to_another_file_system(make: Callable[[str], Project], monkeypatch: 
         todo.append(refuse_to_flush)
         assert "the disk is full" in project.inside("mv", "set", "volume/set", code=3)
     assert os.listdir(volume) == []
+    project.write("volume/.gitignore", "/set\n")
+    with mock.patch.object(syscalls, "before", before):
+        todo.append(refuse_to_flush)
+        project.inside("mv", "set", "volume/set", code=3)
+    assert project.read("volume/.gitignore") == "/set\n"
     assert project.read("set/in/1.csv") == "mine"
 
     done: list[str] = []

@@ -67,14 +67,14 @@ def mv(context: CommandContext, old: str, new: str, *, report: Reporter = no_rep
             target.parent.mkdir(parents=True, exist_ok=True)
         recorded = pvt.read_data(_pvt_file(source), f"{record.path}{pvt.SUFFIX}")
         pvt.write(_pvt_file(target), recorded.artifact, recorded.source)
-        gitignore.add(target.parent, target.name)
+        ignored = gitignore.add(target.parent, target.name)
         if os.path.lexists(source):
             try:
                 with as_cache_errors("move", source):
                     _rename(source, target)
             except CacheError:
                 if not os.path.lexists(target):
-                    _undo(target)
+                    _undo(target, ignored=bool(ignored))
                 raise
         gitignore.remove(source.parent, source.name)
         with as_cache_errors("remove", _pvt_file(source)):
@@ -142,12 +142,16 @@ def _unfinished(new: str, record: Record, known: Records, project: Project) -> A
     return None if all(map(os.path.lexists, files)) else path
 
 
-def _undo(target: pathlib.Path) -> None:
-    """Remove the record of data that could not be moved; errors matter less than the one that is raised."""
+def _undo(target: pathlib.Path, *, ignored: bool) -> None:
+    """Remove the record of data that could not be moved; errors matter less than the one that is raised.
+
+    The line in the `.gitignore` is removed only if this command has added it.
+    """
     with contextlib.suppress(OSError):
         _pvt_file(target).unlink(missing_ok=True)
-    with contextlib.suppress(CacheError):
-        gitignore.remove(target.parent, target.name)
+    if ignored:
+        with contextlib.suppress(CacheError):
+            gitignore.remove(target.parent, target.name)
 
 
 def _pvt_file(data: pathlib.Path) -> pathlib.Path:
