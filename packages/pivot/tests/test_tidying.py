@@ -351,12 +351,12 @@ def test_mv_to_another_file_system(make: Callable[[str], Project], monkeypatch: 
 
     with mock.patch.object(syscalls, "before", before):
         assert "set/in/1.csv was changed meanwhile" in project.inside("mv", "set", "volume/set", code=1)
-        todo.append(refuse_to_flush)
+        todo.append(fill_disk)
         assert "the disk is full" in project.inside("mv", "set", "volume/set", code=3)
     assert os.listdir(volume) == []
     project.write("volume/.gitignore", "/set\n")
     with mock.patch.object(syscalls, "before", before):
-        todo.append(refuse_to_flush)
+        todo.append(fill_disk)
         project.inside("mv", "set", "volume/set", code=3)
     assert project.read("volume/.gitignore") == "/set\n"
     assert project.read("set/in/1.csv") == "mine"
@@ -374,8 +374,19 @@ def test_mv_to_another_file_system(make: Callable[[str], Project], monkeypatch: 
     assert project.read("set/link.csv") == "mine"
 
 
-def refuse_to_flush() -> None:
+def fill_disk() -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_an_untrack_that_fails_can_be_repeated(make: Callable[[str], Project]) -> None:
+    project = make(SHOUT)
+    project.write("a.bin", "a")
+    project.write(".gitignore", "*.log\n")
+    project.pivot("track", "a.bin")
+    with edited_before("rename", fill_disk):
+        assert "the disk is full" in project.inside("untrack", "a.bin", code=3)
+    assert project.inside("untrack", "a.bin") == "Untracked a.bin\n"
+    assert (project.read(".gitignore"), (project.root / "a.bin.pvt").exists()) == ("*.log\n", False)
 
 
 def test_a_killed_mv_can_be_repeated(make: Callable[[str], Project]) -> None:

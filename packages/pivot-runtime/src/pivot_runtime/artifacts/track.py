@@ -203,9 +203,9 @@ def untrack(context: CommandContext, names: Iterable[str], *, report: Reporter =
         for path in paths:
             data = project.layout.artifact(path)
             file = _pvt_file(data)
+            gitignore.remove(data.parent, data.name)  # before the record, without which nothing can be repeated
             with as_cache_errors("remove", file):
                 file.unlink()
-            gitignore.remove(data.parent, data.name)
             if path in known.by_path:
                 kept.record_untracked(stores, path, known.by_path[path].artifact)
         return paths
