@@ -60,6 +60,21 @@ def test_what_is_refused(declare: Any, told: str) -> None:
         declare()
 
 
+@pytest.mark.parametrize(
+    ("url", "way"),
+    [
+        ("s3://b/x", "'pivot import-url s3://b/x'"),
+        ("HTTP://e.org", "'pivot import-url HTTP://e.org'"),
+        ("gs://b/x", "'pivot track'"),
+    ],
+)
+def test_the_way_of_data_from_a_url(url: str, way: str) -> None:
+    with pytest.raises(DefinitionError) as raised:
+        Dep(url)
+    assert way in str(raised.value.hint)
+    assert ("import-url" in str(raised.value.hint)) is not url.startswith("gs:")
+
+
 def test_a_slash_at_its_end_makes_a_directory() -> None:
     assert Out("a/").directory
     assert Out(["a/", "b/"], Text()).directory

@@ -1,6 +1,10 @@
 """Results of calls from notebooks show themselves shortly as text, and as escaped HTML."""
 
+from pivot_core.files.paths import ArtifactPath
+from pivot_runtime.history import events
+from pivot_runtime.interactive.repro import Collector
 from pivot_runtime.interactive.results import ReproResult, StageResult, StageState, StatusResult
+from pivot_runtime.running.run_result import RunResult
 
 HOSTILE = "<script>alert('x')</script>"
 
@@ -29,3 +33,12 @@ def test_a_status_shows_which_stages_are_stale() -> None:
     assert HOSTILE not in found._repr_html_()
     assert "&lt;script&gt;" in found._repr_html_()
     assert repr(StatusResult({})) == "<pivot.status: no stages>"
+
+
+def test_a_blocked_stage_says_why() -> None:
+    collector = Collector(lambda _: None)
+    collector(events.StageBlocked("p.a", "", missing=(ArtifactPath("in.txt"),)))
+    collector(events.StageBlocked("p.b", "", frozen=(ArtifactPath("old.txt"),)))
+    done = collector.result(RunResult())
+
+    assert [stage.reason for stage in done.stages.values()] == ["missing: in.txt", "frozen, and missing: old.txt"]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from workshop import Workshop
 
 from pivot_core.errors import PivotError
+from pivot_core.files.paths import ArtifactPath
 from pivot_runtime.errors import HistoryError
 from pivot_runtime.history import event_json, events, history, journal, stage_stats
 from pivot_runtime.history.events import Event
@@ -86,14 +87,22 @@ def test_problems_of_a_run(tmp_path: pathlib.Path) -> None:
         started("p.a", "p.b"),
         events.StageFailed("p.a", 1.5, "ValueError: x", usage=ResourceUsage(0.5, 1 << 20)),
         events.StageBlocked("p.b", "p.a"),
+        events.StageBlocked("p.c", "", missing=(ArtifactPath("in.txt"),)),
+        events.StageBlocked("p.d", "", taken={ArtifactPath("out"): "a directory"}),
+        events.StageBlocked("p.e", "", frozen=(ArtifactPath("old.txt"),)),
         events.RunEnded(2.0, complete=False),
     )
     run = history.run(project(tmp_path))
 
-    assert (run.state, run.counts()) == ("not done", {"failed": 1, "blocked": 1})
-    failed, blocked = run.stages
+    assert (run.state, run.counts()) == ("not done", {"failed": 1, "blocked": 4})
+    failed, *blocked = run.stages
     assert (failed.problem, failed.seconds, failed.usage) == ("ValueError: x", 1.5, ResourceUsage(0.5, 1 << 20))
-    assert blocked.problem == "depends on a"
+    assert [stage.problem for stage in blocked] == [
+        "depends on a",
+        "missing in.txt",
+        "output path is taken: out",
+        "frozen, and missing old.txt",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,7 @@ def test_a_frozen_stage(project: Project) -> None:
     shutil.rmtree(project.root / ".pivot/cache")
     gone = project.pivot("repro", code=1)
     assert "error: stage 'fetch' is frozen, and raw.txt is neither here nor in the cache" in gone.stderr
+    assert "or 'frozen' removed from its definition, lets the stage run" in gone.stderr
 
 
 def test_freeze_and_unfreeze(project: Project) -> None:

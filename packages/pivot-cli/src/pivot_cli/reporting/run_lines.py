@@ -192,7 +192,10 @@ class RunLines:
             console.error(
                 f"stage {self._name(event.address)!r} is frozen, and {event.frozen[0]} is neither here nor in the cache"
             )
-            console.hint("'pivot pull' fetches it from a remote; 'pivot unfreeze' lets the stage run")
+            console.hint(
+                "'pivot pull' fetches it from a remote; 'pivot unfreeze', or 'frozen' removed from its definition, "
+                "lets the stage run"
+            )
         elif event.missing:
             self._line("BLOCKED", event.address, None, f"missing {list_names(event.missing)}")
             path = event.missing[0]

@@ -18,6 +18,7 @@ __pivot_module__ = "pivot"
 type PathLike = str | os.PathLike[str]
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://").match
+_IMPORTED = re.compile(r"(https?|s3)://", re.IGNORECASE).match
 
 
 def _path_text(value: PathLike) -> str:
@@ -38,6 +39,12 @@ def _path_or_paths(value: PathLike | Sequence[PathLike]) -> str | tuple[str, ...
     return _path_text(value)  # type: ignore[arg-type] # the validator rejects other sequences
 
 
+def _way_of_data(url: str) -> str:
+    if _IMPORTED(url):
+        return f"'pivot import-url {url}' brings it into the project, where its path can be a dep"
+    return "bring it into the project with a tool for such URLs, and track it with 'pivot track': its path can be a dep"
+
+
 class _Several(Value):
     """One or several paths of an annotation."""
 
@@ -55,14 +62,14 @@ class _Several(Value):
             return values[0]
         return list(values) if isinstance(self.path, list) else tuple(values)
 
-    def _check_paths(self, url_hint: str) -> None:
+    def _check_paths(self, url_hint: Callable[[str], str]) -> None:
         if not self.path and not isinstance(self.path, str):
             raise DefinitionError(f"{type(self).__name__} names no path")
         url = next(filter(_URL, self.paths), None)
         if url is not None:
             raise DefinitionError(
                 f"{type(self).__name__}({url!r}): this is a URL, not the path of a file in the project",
-                hint=url_hint.format(url=url),
+                hint=url_hint(url),
             )
         twice = sorted({path for path in self.paths if self.paths.count(path) > 1})
         if twice:
@@ -90,7 +97,7 @@ class Dep(_Several):
     count: bool = attrs.field(default=True, kw_only=True, metadata=LATER)
 
     def __attrs_post_init__(self) -> None:
-        self._check_paths("'pivot import-url {url}' brings it into the project, where its path can be a dep")
+        self._check_paths(_way_of_data)
         if isinstance(self.loader, type) or not isinstance(self.loader, Reader):
             raise DefinitionError(
                 f"the loader of Dep({self.path!r}) has no method load(path): {_describe_loader(self.loader)}",
@@ -142,7 +149,7 @@ class Out(_Several):
     check: Callable[[Any], object] | None = attrs.field(default=None, kw_only=True, metadata=LATER)
 
     def __attrs_post_init__(self) -> None:
-        self._check_paths("let the stage write a file, which 'pivot push' uploads to a remote")
+        self._check_paths(lambda _: "let the stage write a file, which 'pivot push' uploads to a remote")
         if isinstance(self.loader, type) or not isinstance(self.loader, Writer):
             raise DefinitionError(
                 f"the loader of {type(self).__name__}({self.path!r}) has no method save(value, path): "

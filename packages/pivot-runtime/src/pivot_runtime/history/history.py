@@ -337,11 +337,19 @@ class _Replay:
                 return str(line["summary"])
             case "stage_inputs_changed":
                 return f"changed while it ran: {', '.join(line['changed'])}"
-            case "stage_blocked" if line["missing"]:
-                return f"missing {', '.join(line['missing'])}"
             case "stage_blocked":
-                return f"depends on {self._names.get(line['failed_upstream'], line['failed_upstream'])}"
+                return self._why_blocked(line)
         return ""
+
+    def _why_blocked(self, line: Mapping[str, Any]) -> str:
+        for how, paths in (
+            ("frozen, and missing", line.get("frozen")),
+            ("missing", line["missing"]),
+            ("output path is taken:", sorted(line["taken"])),
+        ):
+            if paths:
+                return f"{how} {', '.join(paths)}"
+        return f"depends on {self._names.get(line['failed_upstream'], line['failed_upstream'])}"
 
     def run(self, number: int, *, alive: bool) -> PastRun | None:
         head = self._head

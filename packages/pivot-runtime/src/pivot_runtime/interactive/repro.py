@@ -63,7 +63,7 @@ def repro(  # noqa: PLR0913  # one parameter per option
         kept = _kept(context, asked) if asked else None
         if kept is not None:
             return kept
-        collector = _Collector(_write if progress else no_progress)
+        collector = Collector(_write if progress else no_progress)
         options = RunOptions(
             jobs=jobs,
             force=force,
@@ -112,7 +112,7 @@ def _error(result: ReproResult) -> RunFailedError:
     return error
 
 
-class _Collector:
+class Collector:
     """Collects the results of stages from the events of a run."""
 
     def __init__(self, on_line: Callable[[str], None]) -> None:
@@ -122,6 +122,7 @@ class _Collector:
         self._stages: dict[str, StageResult] = {}
 
     def __call__(self, event: events.Event) -> None:
+        """Take what an event says."""
         match event:
             case events.RunStarted():
                 self._names = event.names
@@ -171,6 +172,8 @@ class _Collector:
             return f"{self._name(event.failed_upstream)} failed"
         if event.missing:
             return f"missing: {', '.join(event.missing)}"
+        if event.frozen:
+            return f"frozen, and missing: {', '.join(event.frozen)}"
         return ", ".join(f"{path} is taken: {what}" for path, what in event.taken.items())
 
     def _name(self, address: str) -> str:

@@ -34,10 +34,13 @@ def answering(
 
 
 def _place(frame: FrameType | None, root: str, is_user_code: Callable[[str], bool]) -> str:
-    """The innermost line of user code, with a path relative to the root; empty if there is none."""
+    """The innermost line of user code, with a path relative to the root; empty if there is none.
+
+    The main module is the script of the command, which need not be where libraries are.
+    """
     while frame is not None:
         file = frame.f_code.co_filename
-        if is_user_code(file):
+        if is_user_code(file) and frame.f_globals.get("__name__") != "__main__":
             return f"{os.path.relpath(file, root)}:{frame.f_lineno}, in {frame.f_code.co_name}"
         frame = frame.f_back
     return ""
