@@ -2,11 +2,13 @@
 
 import asyncio
 import io
+import os
+import pathlib
 
 import pytest
 from moto.s3.models import s3_backends
 
-from pivot_cache.remotes.protocol import RemoteNotFoundError
+from pivot_cache.remotes.protocol import RemoteDeniedError, RemoteError, RemoteNotFoundError
 from pivot_cache.remotes.url_reader import PartialDownload, open_url
 from pivot_remote_s3 import LocationError, ObjectReader, S3Location, S3Settings
 
@@ -59,3 +61,19 @@ def test_absent_objects(location: S3Location, settings: S3Settings) -> None:
 def test_urls_of_no_object(url: str) -> None:
     with pytest.raises(LocationError):
         open_url(url, None, {})
+
+
+def test_without_credentials_or_with_a_wrong_profile(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    reader = ObjectReader("s3://bucket/data.csv")  # no endpoint: the bucket is asked for its region first
+    for work in (reader.state(), reader.download(PartialDownload(io.BytesIO()))):
+        with pytest.raises(RemoteDeniedError, match=r"s3://bucket/data\.csv: no credentials were found"):
+            asyncio.run(work)
+
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(RemoteError, match=r"s3://bucket/data\.csv: there is no such profile"):
+        asyncio.run(reader.state())

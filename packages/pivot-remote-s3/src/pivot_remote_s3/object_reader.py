@@ -1,13 +1,14 @@
 """Reads one object, for imported data: the reader of ``s3://bucket/key`` URLs."""
 
+import contextlib
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from pivot_cache.formats.data_source import UrlState
 from pivot_cache.remotes.protocol import RemoteNotFoundError, RemoteUnreachableError
 from pivot_remote_s3.client.limits import RequestLimits, StallWatch
-from pivot_remote_s3.client.sdk_client import S3Response, S3Settings, open_client
+from pivot_remote_s3.client.sdk_client import S3Client, S3Response, S3Settings, open_client
 from pivot_remote_s3.errors import EXISTS, NO_OBJECT, ErrorMapper, LocationError, code, parse_number
 from pivot_remote_s3.location import S3Location
 
@@ -103,8 +104,13 @@ class ObjectReader:
         self._errors.require_any(response, "ETag")
         return response
 
-    def _client(self, watch: StallWatch | None = None) -> Any:
-        return open_client(self._location, self._settings, 1, self._limits, watch)
+    @contextlib.asynccontextmanager
+    async def _client(self, watch: StallWatch | None = None) -> AsyncIterator[S3Client]:
+        async with contextlib.AsyncExitStack() as stack:
+            with self._errors.as_opening_errors():
+                opening = open_client(self._location, self._settings, 1, self._limits, watch)
+                client = await stack.enter_async_context(opening)
+            yield client
 
 
 def open_object(url: str, timeout: float | None = None) -> ObjectReader:
