@@ -8,7 +8,7 @@ from pivot_runtime.processes import current_line
 
 
 def place_in(tmp_path: pathlib.Path, name: str) -> str:
-    """What a process answers whose module of this name, in the file ``code.py``, is asked."""
+    """Return the answer of a process in whose file ``code.py`` a module of this name is running."""
     file = tmp_path / "code.py"
     code = compile(f"import os\nos.kill({os.getpid()}, {int(current_line.ASKED)})", file, "exec")
     here, there = os.pipe()

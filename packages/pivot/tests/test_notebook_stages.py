@@ -150,6 +150,12 @@ def test_another_language_runs_in_its_kernel(make: Callable[[str], Project]) -> 
     refused = project.pivot("repro", code=1, env=kernels).stderr
     assert "stage 'report' failed: it has parameters, but its notebook is not in Python" in refused
 
+    project.write("pipeline.py", "import sys\n\nsys.modules['nbclient'] = None\n" + project.read("pipeline.py"))
+    project.replace("pipeline.py", ', params={"rate": 3}', "")
+    missing = project.pivot("repro", code=1, env=kernels).stderr
+    assert "a notebook stage needs nbclient" in missing
+    assert "hint: install nbclient and ipykernel, which the extra pivot[notebooks] adds" in missing
+
 
 def test_ctrl_c_ends_the_kernel(project: Project) -> None:
     os.mkfifo(project.root / "pipe")

@@ -122,7 +122,7 @@ class Collector:
         self._stages: dict[str, StageResult] = {}
 
     def __call__(self, event: events.Event) -> None:
-        """Take what an event says."""
+        """Collect the result that an event reports."""
         match event:
             case events.RunStarted():
                 self._names = event.names

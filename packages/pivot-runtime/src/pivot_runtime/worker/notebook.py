@@ -100,7 +100,8 @@ def _executed(stage: Stage, content: dict[str, Any], place: pathlib.Path) -> str
         if error.name is None or error.name.partition(".")[0] not in (*_NEEDED, "nbformat", "jupyter_client"):
             raise
         problem = f"a notebook stage needs {error.name}, which is not installed"
-        raise StageError(stage.name, stage.location, problem, hint="install pivot[notebooks]") from None
+        hint = "install nbclient and ipykernel, which the extra pivot[notebooks] adds"
+        raise StageError(stage.name, stage.location, problem, hint=hint) from None
     try:
         client.execute(env=_environment(), cwd=os.getcwd())
     except CellExecutionError as error:
