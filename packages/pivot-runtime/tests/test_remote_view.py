@@ -130,6 +130,28 @@ def test_an_edited_out_is_restored_from_the_remote(chain: Workshop, remote: Memo
     assert chain.calls == []
 
 
+@pytest.mark.parametrize("name", ["c", "d"])
+def test_files_that_somebody_writes_during_a_fetch_stay(
+    chain: Workshop, remote: MemoryRemote, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """An input of a stage that runs, and an out that is restored."""
+    chain.run()
+    pushed(chain, "b", "c", "d")
+    chain.versions["third"] = 1 if name == "c" else 0
+    chain.write("d", "edited")
+    read = remote.read
+
+    def read_slowly(digest: str, *span: int) -> Any:
+        chain.write(name, "mine")
+        return read(digest, *span)
+
+    monkeypatch.setattr(remote, "read", read_slowly)
+
+    assert parts_of(chain.run(pull=True)) == {"cached": {"first", "second"}, "failed": {"third"}}
+    assert chain.told(events.StageFailed)[0].summary.endswith("was changed meanwhile, and was left as it is")
+    assert chain.read(name) == "mine"
+
+
 def test_outs_missing_from_the_remote_are_computed(chain: Workshop, remote: MemoryRemote) -> None:
     chain.run()
     pushed(chain, "b", "c", "d")
