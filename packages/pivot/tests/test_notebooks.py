@@ -332,6 +332,7 @@ seen["typo"] = error_of(pivot.repro, "score", params={"train": 1})
     assert "1 / 0 / model" in score
     (stage,) = [note for note in notes if note.startswith("nested:")]
     assert "pivot.load is for notebooks and scripts; a stage, and the import of a pipeline, cannot call it" in stage
+    assert stage.count("hint: declare a file that the stage reads as a dep") == 1
     assert "1 ran, 2 failed" in shown
     assert "not complete" in shown
     assert seen["record"] == [False, "failed", "ZeroDivisionError: division by zero"]

@@ -474,7 +474,8 @@ def test_gc_of_a_remote(team: Team) -> None:
     assert "hint: git fetch --all --tags; --force deletes what only such lock files need" in refused
     assert "Would delete 2 objects" in team.pivot(*gc, "--dry-run", "--force")
     git(project, "fetch", "-q")
-    assert team.pivot(*gc, "--yes") == "Nothing to delete of 'origin'; 4 needed, 0 too young\n"
+    nothing = json.loads(team.pivot(*gc, "--yes", "--json"))
+    assert (nothing["dry_run"], nothing["objects"], nothing["needed"], nothing["young"]) == (False, [], 4, 0)
 
     git(project, "push", "-q", "origin", "--delete", "theirs")
     git(project, "fetch", "-q", "--prune")

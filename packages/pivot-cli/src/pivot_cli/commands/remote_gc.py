@@ -40,10 +40,10 @@ def collect(  # noqa: PLR0913  # one parameter per option
     if refused:
         console.note("nothing was deleted")
         return 1
-    return _report(done, as_json=as_json)
+    return _report(done, dry_run=dry_run, as_json=as_json)
 
 
-def _report(found: RemoteGcReport, *, as_json: bool) -> int:
+def _report(found: RemoteGcReport, *, dry_run: bool, as_json: bool) -> int:
     planned, done = found.planned, found.done
     failed = {} if done is None else done.failed
     for line in formats.first_ten([f"object {digest} was not deleted: {error}" for digest, error in failed.items()]):
@@ -51,7 +51,7 @@ def _report(found: RemoteGcReport, *, as_json: bool) -> int:
     if as_json:
         plain = {
             "remote": found.remote,
-            "dry_run": done is None,
+            "dry_run": dry_run,
             "objects": [{"digest": digest, "size": size} for digest, size in sorted(planned.delete.items())],
             "needed": planned.needed,
             "young": planned.young,

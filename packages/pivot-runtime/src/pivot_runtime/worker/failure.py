@@ -33,7 +33,7 @@ def _failure(error: BaseException) -> dict[str, Any]:
     if isinstance(error, StageError):
         return {"summary": error.problem, "detail": "", "hint": error.hint}
     if isinstance(error, PivotError):
-        return {"summary": f"{error}{_notes(error)}", "detail": "", "hint": error.hint}
+        return {"summary": f"{error}{_notes(error, f'hint: {error.hint}')}", "detail": "", "hint": error.hint}
     if isinstance(error, SystemExit):
         return {
             "summary": f"it called sys.exit({_shortened(repr(error.code))})",
@@ -53,10 +53,11 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}{message}{_notes(error)}"
 
 
-def _notes(error: BaseException) -> str:
+def _notes(error: BaseException, known: str = "") -> str:
+    """The notes of an error on one line, without one that is shown elsewhere."""
     notes = getattr(error, "__notes__", ())
     texts = (" ".join(_text(note.__str__).split()) for note in (notes if isinstance(notes, list) else ()))
-    return "".join(f" ({_shortened(text)})" for text in texts if text)
+    return "".join(f" ({_shortened(text)})" for text in texts if text and text != known)
 
 
 def _text(method: Callable[[], str]) -> str:
