@@ -393,6 +393,23 @@ def test_overrides_are_read_by_type(text: str, message: str) -> None:
         resolve_params("train", Train, [], [override(text)])
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("x", ""),
+        ("1,2", "--compare runs with each of several values"),
+        ("[a]", "lists and mappings are JSON here"),
+        ("{rate: 1}", "lists and mappings are JSON here"),
+        ("[1]", ""),
+    ],
+)
+def test_texts_that_do_not_fit_have_a_hint(text: str, hint: str) -> None:
+    with pytest.raises(ParamError) as caught:
+        resolve_params("train", Train, [], [override(f"train.optimizer.rate={text}")])
+    assert str(caught.value.hint or "").startswith(hint)
+    assert bool(caught.value.hint) is bool(hint)
+
+
 def test_a_model_reads_texts_itself() -> None:
     made = resolve_params("s", Model, [], [override("s.size=7", "size", "key", stage="s")])
     hidden = resolve_params("s", Model, [], [override("s.key=k", "size", "key", stage="s")])

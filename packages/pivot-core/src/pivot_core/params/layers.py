@@ -48,9 +48,7 @@ def resolve_params(
         try:
             values[path[0]] = _typed(stage, cls, override, path, before)
         except ParamError as error:
-            several = "," in override.value and not override.value.startswith(("[", "{"))
-            compare = "--compare runs with each of several values" if several else None
-            raise ParamError(str(error), hint=error.hint or compare) from None
+            raise ParamError(str(error), hint=error.hint or _way_to_write(override.value)) from None
     try:
         return classes.make(cls, values)
     except ConversionError as error:
@@ -94,6 +92,15 @@ def _typed(stage: str, cls: type, override: Override, path: tuple[str, ...], bef
             ) from None
         value = override.value  # a model converts texts itself
     return _fitted(stage, cls, where, path[0], value)
+
+
+def _way_to_write(text: str) -> str | None:
+    """How to write what a text of the command line, which does not fit, seems to mean."""
+    if not text.startswith(("[", "{")):
+        return "--compare runs with each of several values" if "," in text else None
+    if convert.from_text(Any, text, classes.make) != text:
+        return None
+    return """lists and mappings are JSON here, in quotes for the shell: '["a", "b"]', '{"name": 1}'"""
 
 
 def _merged(before: Any, value: Any) -> Any:
