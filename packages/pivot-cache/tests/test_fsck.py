@@ -11,6 +11,7 @@ from pivot_cache.maintenance import fsck
 from pivot_cache.maintenance.fsck import FsckReport, check
 from pivot_cache.maintenance.gc import collect
 from pivot_cache.maintenance.gc_plan import Cache, Retention
+from pivot_cache.state.results import Results
 from pivot_cache.state.run_cache import RunCache
 from pivot_core.files.digest import digest_bytes
 from pivot_core.lock import Artifact
@@ -171,7 +172,12 @@ def test_a_damaged_listing_is_bad_and_missing(store: ObjectStore) -> None:
 def test_objects_in_the_trash_are_not_missing(store: ObjectStore, tmp_path: Path) -> None:
     artifact = put(store, b"content")
     day = 24 * 3600 * 1_000_000_000
-    collect(Cache(store, RunCache(tmp_path / "runs")), tuple, Retention(20_000 * day, 0, day), since_ns=1 << 63)
+    collect(
+        Cache(store, RunCache(tmp_path / "runs"), Results(tmp_path / "results")),
+        tuple,
+        Retention(20_000 * day, 0, day),
+        since_ns=1 << 63,
+    )
 
     assert check(store, [artifact]).missing == frozenset()
     assert store.path_of(artifact.digest).exists()

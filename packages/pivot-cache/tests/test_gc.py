@@ -20,6 +20,7 @@ from pivot_cache.maintenance.gc import GcResult, collect, drop, undo_newest
 from pivot_cache.maintenance.gc_plan import Cache, GcPlan, LiveSet, Object, Retention, inventory, mark, plan, prepare
 from pivot_cache.objects.object_files import ObjectFiles
 from pivot_cache.objects.trash import OBJECTS, Trash
+from pivot_cache.state.results import Results
 from pivot_core.files.digest import digest_bytes
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, RunRecord
@@ -36,7 +37,7 @@ def cache(tmp_path: Path) -> Cache:
 
 
 def cache_in(directory: Path) -> Cache:
-    return Cache(ObjectStore(directory / "files"), RunCache(directory / "runs"))
+    return Cache(ObjectStore(directory / "files"), RunCache(directory / "runs"), Results(directory / "results"))
 
 
 def rules(*, days: int = 0, retention: int = 30, grace: int = 14) -> Retention:
@@ -607,10 +608,11 @@ def test_puts_of_other_processes_during_collections_are_never_lost(tmp_path: Pat
         from pathlib import Path
         from pivot_cache import ObjectStore, RunCache
         from pivot_cache.maintenance.gc_plan import Cache, Retention
+        from pivot_cache.state.results import Results
         from pivot_cache.maintenance.gc import collect
 
         directory = Path(sys.argv[1]) / "cache"
-        cache = Cache(ObjectStore(directory / "files"), RunCache(directory / "runs"))
+        cache = Cache(ObjectStore(directory / "files"), RunCache(directory / "runs"), Results(directory / "results"))
         for turn in range(150):
             collect(cache, tuple, Retention(time.time_ns(), 0, 10**18), since_ns=sys.maxsize)
     """

@@ -16,6 +16,7 @@ from pivot_cache.maintenance.fsck import check
 from pivot_cache.maintenance.gc import collect, drop, undo_newest
 from pivot_cache.maintenance.gc_plan import Cache, Retention
 from pivot_cache.objects.trash import OBJECTS
+from pivot_cache.state.results import Results
 from pivot_core.files.digest import digest_bytes
 from pivot_core.lock import Artifact
 
@@ -41,7 +42,7 @@ class Collections(RuleBasedStateMachine):
         super().__init__()
         self._directory = tempfile.TemporaryDirectory()
         root = Path(self._directory.name)
-        self.cache = Cache(ObjectStore(root / "files"), RunCache(root / "runs"))
+        self.cache = Cache(ObjectStore(root / "files"), RunCache(root / "runs"), Results(root / "results"))
         self.workspace = root / "workspace"
         self.day = 20_000
         self.contents: dict[str, bytes] = {}

@@ -37,10 +37,16 @@ def test_a_result_comes_back(tmp_path: pathlib.Path) -> None:
     assert [each.digest for each in found[ids[0]].artifacts()] == [DIGEST]
     assert results.put(result(0.1, time=3.0)) == ids[0]
     assert list(results.read()) == [ids[1], ids[0]]
-    assert [each.id for each in results.recent(0)] != []
+    assert {name for name, _, _ in results.recent(0)} == set(ids)
+    results.release(ids[0])
+    assert [name for name, _, _ in results.recent(0)] == [ids[1]], "a released result keeps nothing"
+    assert results.get(ids[0]) is not None
+    results.put(late)
+    assert {name for name, _, _ in results.recent(0)} == set(ids)
     assert list(results.recent(1 << 62)) == []
     results.remove(ids[0])
     results.remove(ids[0])
+    results.release(ids[0])
     assert list(results.read()) == [ids[1]]
 
 

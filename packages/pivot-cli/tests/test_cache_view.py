@@ -63,6 +63,7 @@ def test_a_collection_says_what_it_did() -> None:
         "kept": {"objects": 1, "size": 2},
         "recent": ["a" * 32],
         "runs": 1,
+        "released": [],
         "spared": {"objects": 0, "size": 0},
         "returned": ["d" * 32],
         "deleted": {"objects": 2, "size": 5},

@@ -143,6 +143,32 @@ def test_gc_down_to_a_size_begins_with_what_was_not_used_for_long(project: Proje
     assert "is not a size" in project.pivot("cache", "gc", "--max-size", "much", code=2).stderr
 
 
+def test_gc_down_to_a_size_keeps_the_numbers_of_recent_results(make: Callable[[str], Project]) -> None:
+    project = make(
+        "from typing import Annotated\nimport pivot\n\n"
+        "class Params(pivot.StageParams):\n    rate: int = 1\n\n"
+        "pipeline = pivot.Pipeline('p')\n\n"
+        "@pipeline.register\n"
+        "def train(params: Params) -> Annotated[str, pivot.Out('model.txt', pivot.loaders.Text())]:\n"
+        "    return str(params.rate) * 1000\n"
+    )
+    for rate in ("1", "2", "3"):
+        project.pivot("repro", "-p", f"train.rate={rate}")
+    listed = [each["params"] for each in project.json("results", "--json")["results"]]
+
+    done = project.pivot("cache", "gc", "--max-size", "2 kB")
+    assert done.stdout.startswith("Moved 1 object (1.0 kB) to the trash"), done.stdout
+    assert "Kept only the parameters and metrics of 1 result to save space" in done.stdout
+    assert "Moved 0 objects" in project.pivot("cache", "gc").stdout, "what has been moved is not needed again"
+    project.pivot("cache", "gc", "--max-size", "0", "--grace", "0")
+
+    assert len(kept(project)) == 1
+    found = project.json("results", "--json")["results"]
+    assert [each["params"] for each in found] == listed
+    gone = next(each["id"] for each in found if each["params"] == {"train.rate": 1})
+    assert "model.txt" in project.pivot("apply", gone, code=1).stderr
+
+
 def test_collected_objects_are_found_again_while_they_are_in_the_trash(project: Project) -> None:
     run(project, "one two")
     run(project, "three four")

@@ -26,7 +26,7 @@ from pivot_cache.maintenance.gc_plan import (
     is_old,
     mark,
     prepare,
-    recent_run_artifacts,
+    recent_artifacts,
     refuse,
 )
 from pivot_cache.objects.store import ObjectStore
@@ -92,11 +92,11 @@ def collect(
     deleted = _delete(planned.expired, progress)  # first, since it frees space for directories
     batch = cache.store.trash.batch(rules.now_ns)
     runs = _move_runs(cache.runs, planned.runs, planned.forgotten, batch, rules)
+    for name in planned.released:
+        cache.results.release(name)
     removed = _move_objects(cache.store, planned.remove, batch, since, progress)
     if removed:
-        back = _return(
-            cache.store, mark([*gather(), *recent_run_artifacts(cache.runs, rules)], cache.store, doubt).digests
-        )
+        back = _return(cache.store, mark([*gather(), *recent_artifacts(cache, rules)], cache.store, doubt).digests)
         removed = {digest: size for digest, size in removed.items() if digest not in back}
         returned |= back
     with as_cache_errors("tidy", batch.directory):

@@ -32,7 +32,7 @@ class Candidate(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class RecentRun(Value):
-    """A run record that is younger than the retention.
+    """A run record, or a result of several runs, that is younger than the retention.
 
     Attributes:
         used_ns: When it was written, or one of its objects was last used.

@@ -4,7 +4,7 @@ No function here changes anything.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from pivot_cache.formats.tree import Tree
 from pivot_cache.maintenance.gc_limits import Candidate, Limits, RecentRun, choose
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.objects.trash import Batch
+from pivot_cache.state.results import Result, Results
 from pivot_cache.state.run_cache import RunCache
 from pivot_core.files.digest import digest_bytes
 from pivot_core.lock import Artifact
@@ -33,10 +34,14 @@ class Cache(Value):
     Attributes:
         store: The objects.
         runs: The run records.
+        results: The results, which keep the outs of their runs as long as run records do.
+        project: The name of the only project whose results keep something; None for all projects.
     """
 
     store: ObjectStore
     runs: RunCache
+    results: Results
+    project: str | None = None
 
 
 class Object(NamedTuple):
@@ -53,7 +58,7 @@ class Retention(Value):
 
     Attributes:
         now_ns: The current time in ns since the epoch.
-        keep_runs_ns: The age up to which run records keep the objects that they name.
+        keep_runs_ns: The age up to which run records and results keep the objects that they name.
         trash_ns: The time after which objects in the trash are deleted.
         limits: The limits of what is removed; None to remove everything that nothing needs.
     """
@@ -90,6 +95,7 @@ class GcPlan(Value):
         expired: The objects to delete from the trash.
         marked: The objects that stay, as far as they exist.
         forgotten: Keys of younger run records to remove, since the limits leave no room for their objects.
+        released: IDs of younger results that stay, but keep no objects any more, for the same reason.
         spared: The number of unneeded objects that stay because the limits allow it.
         spared_size: Their size.
     """
@@ -102,6 +108,7 @@ class GcPlan(Value):
     runs: tuple[str, ...] = ()
     expired: tuple[Batch, ...] = ()
     forgotten: tuple[str, ...] = ()
+    released: tuple[str, ...] = ()
     spared: int = 0
     spared_size: int = 0
 
@@ -183,7 +190,7 @@ def prepare(
 
     Args:
         cache: The cache to collect.
-        roots: The artifacts that must stay, besides those that young run records name.
+        roots: The artifacts that must stay, besides those that young run records and results name.
         rules: The rules for ages.
         since_ns: The time at which reading the roots began; by default now.
         doubt: As for `mark`.
@@ -193,7 +200,7 @@ def prepare(
     """
     since_ns = time.time_ns() if since_ns is None else since_ns
     roots = list(roots)
-    marked = mark([*roots, *recent_run_artifacts(cache.runs, rules)], cache.store, doubt)
+    marked = mark([*roots, *recent_artifacts(cache, rules)], cache.store, doubt)
     objects = inventory(cache.store)
     found = plan(objects, marked, since_ns)
     with as_cache_errors("read", cache.runs.directory):
@@ -214,12 +221,16 @@ def _limited(  # each is read once
     limits: Limits,
 ) -> GcPlan:
     """A plan that removes less of what nothing needs, or also what only recent runs need."""
-    runs = {}
     with as_cache_errors("read", cache.runs.directory):
-        written = [(key, at_ns) for key, at_ns in cache.runs.written() if not is_old(at_ns, rules)]
-    for key, at_ns in written:
-        digests = _objects_of(key, cache)
-        runs[key] = RecentRun(max([at_ns, *(objects[each].used_ns for each in digests if each in objects)]), digests)
+        written = {key: at_ns for key, at_ns in cache.runs.written() if not is_old(at_ns, rules)}
+    outs = {key: [artifact for record in cache.runs.get(key) for artifact in record.outs.values()] for key in written}
+    for name, at_ns, result in _recent_results(cache, rules):
+        written[name], outs[name] = at_ns, list(result.artifacts())
+    recent = {}
+    for name, at_ns in written.items():
+        digests = mark(outs[name], cache.store, lambda _: None).digests
+        used_ns = max([at_ns, *(objects[each].used_ns for each in digests if each in objects)])
+        recent[name] = RecentRun(used_ns, digests)
     unneeded = {digest: Candidate(size, objects[digest].used_ns) for digest, size in found.remove.items()}
     of_runs = {
         digest: Candidate(each.size, each.used_ns)
@@ -227,7 +238,8 @@ def _limited(  # each is read once
         if digest in found.marked.digests and digest not in rooted
     }
     size = sum(each.size for each in objects.values())
-    chosen = choose(size, unneeded, of_runs, runs, limits, rules.now_ns)
+    chosen = choose(size, unneeded, of_runs, recent, limits, rules.now_ns)
+    released = {name for name, _, _ in _recent_results(cache, rules)}.intersection(chosen.runs)
     evicted = {digest: each for digest, each in chosen.remove.items() if digest in of_runs}
     spared = [each for digest, each in found.remove.items() if digest not in chosen.remove]
     return attrs.evolve(
@@ -236,7 +248,8 @@ def _limited(  # each is read once
         keep=found.keep - len(evicted),
         keep_size=found.keep_size - sum(evicted.values()),
         marked=LiveSet(found.marked.digests - evicted.keys(), found.marked.unlisted - evicted.keys()),
-        forgotten=chosen.runs,
+        forgotten=tuple(key for key in chosen.runs if key not in released),
+        released=tuple(sorted(released)),
         spared=len(spared),
         spared_size=sum(spared),
     )
@@ -248,15 +261,23 @@ def _objects_of(key: str, cache: Cache) -> AbstractSet[str]:
     return mark(outs, cache.store, lambda _: None).digests
 
 
-def recent_run_artifacts(runs: RunCache, rules: Retention) -> list[Artifact]:
-    """The artifacts named by run records that are younger than the retention.
+def recent_artifacts(cache: Cache, rules: Retention) -> list[Artifact]:
+    """The artifacts named by run records and results that are younger than the retention.
 
     Raises:
-        CacheError: A directory cannot be read.
+        CacheError: A directory or a result cannot be read.
     """
-    with as_cache_errors("read", runs.directory):
-        keys = [key for key, written_ns in runs.written() if not is_old(written_ns, rules)]
-    return [artifact for key in keys for record in runs.get(key) for artifact in record.outs.values()]
+    with as_cache_errors("read", cache.runs.directory):
+        keys = [key for key, written_ns in cache.runs.written() if not is_old(written_ns, rules)]
+    of_runs = [artifact for key in keys for record in cache.runs.get(key) for artifact in record.outs.values()]
+    return [*of_runs, *(each for _, _, result in _recent_results(cache, rules) for each in result.artifacts())]
+
+
+def _recent_results(cache: Cache, rules: Retention) -> Iterator[tuple[str, int, Result]]:
+    """The results that keep objects: the ID of each, when it was written, and the result."""
+    for name, written_ns, result in cache.results.recent(rules.now_ns - rules.keep_runs_ns):
+        if cache.project is None or result.project == cache.project:
+            yield name, written_ns, result
 
 
 def is_old(written_ns: int, rules: Retention) -> bool:

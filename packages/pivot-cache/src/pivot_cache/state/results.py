@@ -4,6 +4,7 @@ Texts that results share are beside them: lock files, small outs for git, and th
 that a result of many stages costs what has changed in it.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import attrs
 
 from pivot_cache.errors import as_cache_errors
-from pivot_cache.files import atomic
+from pivot_cache.files import atomic, syscalls
 from pivot_cache.files.safe_read import read_regular
 from pivot_cache.files.shards import files
 from pivot_cache.formats import artifact_json
@@ -170,6 +171,16 @@ class Results:
         with as_cache_errors("remove", file):
             file.unlink(missing_ok=True)
 
+    def release(self, name: str) -> None:
+        """Let a result keep no objects any more, as if it were old: `recent` omits it until it is written again.
+
+        Raises:
+            CacheError: Its file cannot be changed.
+        """
+        file = sharded(self.directory, name)
+        with as_cache_errors("change", file), contextlib.suppress(FileNotFoundError):
+            syscalls.utime(file, 0)
+
     def remove_texts(self) -> None:
         """Remove the texts that no result needs, unless they were written within the last hour.
 
@@ -186,21 +197,24 @@ class Results:
                 if digest not in needed and status.st_mtime_ns < before_ns:
                     sharded(self._texts, digest).unlink(missing_ok=True)
 
-    def recent(self, since_ns: int) -> Iterator[Result]:
-        """The results that were written at this time or later.
+    def recent(self, since_ns: int) -> Iterator[tuple[str, int, Result]]:
+        """The results that were written at this time or later: the ID of each, the time in ns, and the result.
 
         Raises:
             CacheError: A directory or file cannot be read.
         """
         with as_cache_errors("read", self.directory):
-            names = [name for name, status in files(self.directory) if status.st_mtime_ns >= since_ns]
-        for name in names:
+            written = [(name, status.st_mtime_ns) for name, status in files(self.directory)]
+        for name, written_ns in written:
+            if written_ns < max(since_ns, 1):
+                continue
             file = sharded(self.directory, name)
             try:
                 with as_cache_errors("read", file):
-                    yield self._loads(name, read_regular(file))
+                    result = self._loads(name, read_regular(file))
             except ValueError:
                 continue
+            yield name, written_ns, result
 
     def _loads(self, name: str, data: bytes) -> Result:
         return loads(name, data, self._group)

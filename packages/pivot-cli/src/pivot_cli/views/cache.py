@@ -153,6 +153,9 @@ def gc_text(done: GcReport) -> str:
         lines.append(f"{'Would forget' if would else 'Forgot'} {formats.counted(old, 'run')} older than the retention")
     if runs - old:
         lines.append(f"{'Would forget' if would else 'Forgot'} {formats.counted(runs - old, 'run')} to save space")
+    if planned.released:
+        results = formats.counted(len(planned.released), "result")
+        lines.append(f"{'Would keep' if would else 'Kept'} only the parameters and metrics of {results} to save space")
     if planned.spared:
         spared = _object_count(ObjectCount(planned.spared, planned.spared_size))
         lines.append(f"Kept {spared} that nothing needs")
@@ -191,6 +194,7 @@ def gc_json(done: GcReport) -> dict[str, Any]:
         "kept": _plain(ObjectCount(planned.keep, planned.keep_size)),
         "recent": sorted(planned.recent),
         "runs": len(planned.runs) + len(planned.forgotten) if made is None else made.runs,
+        "released": sorted(planned.released),
         "spared": _plain(ObjectCount(planned.spared, planned.spared_size)),
         "returned": [] if made is None else sorted(made.returned),
         "deleted": _plain(ObjectCount(0, 0) if made is None else ObjectCount(*made.deleted)),

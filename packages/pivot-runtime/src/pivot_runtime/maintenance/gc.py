@@ -98,14 +98,14 @@ def gc(
         skipped: dict[str, None] = {}
         doubt = _doubt(skipped, skip=options.skip_damaged)
         places = [context.project.root, *heeded]
-        cache = Cache(stores.store, stores.runs)
+        own = identity.known(stores.layout) if options.only_this_project else None
+        cache = Cache(stores.store, stores.runs, Results(stores.layout.results_dir), own)
         rules = _rules(stores, options)
 
         def gather() -> set[Artifact]:
             # Regardless of --grace: users who notice the loss need time.
             trash_ns = stores.settings.trash_days * _DAY_NS
-            named = gc_roots.gather(places, doubt) | kept.pinned(stores.layout, trash_ns, doubt)
-            return named | _of_results(stores, rules, only_this_project=options.only_this_project)
+            return gc_roots.gather(places, doubt) | kept.pinned(stores.layout, trash_ns, doubt)
 
         done = None
         if dry_run:
@@ -125,7 +125,7 @@ def undo(context: CommandContext, *, report: Reporter = no_report) -> GcResult |
         CacheError: An object cannot be moved.
     """
     with open_stores(context) as stores, _guards(stores.layout, [context.project.root], report):
-        return undo_newest(Cache(stores.store, stores.runs))
+        return undo_newest(Cache(stores.store, stores.runs, Results(stores.layout.results_dir)))
 
 
 def _rules(stores: Stores, options: GcOptions) -> Retention:
@@ -135,15 +135,6 @@ def _rules(stores: Stores, options: GcOptions) -> Retention:
     limited = options.max_size is not None or options.unused_ns is not None
     limits = Limits(options.max_size, options.unused_ns) if limited else None
     return Retention(time.time_ns(), keep_runs_ns, trash_ns, limits)
-
-
-def _of_results(stores: Stores, rules: Retention, *, only_this_project: bool) -> set[Artifact]:
-    """The artifacts of results that are younger than the retention of run records."""
-    recent = Results(stores.layout.results_dir).recent(rules.now_ns - rules.keep_runs_ns)
-    own = identity.known(stores.layout) if only_this_project else ""
-    return {
-        artifact for each in recent if not only_this_project or each.project == own for artifact in each.artifacts()
-    }
 
 
 def _users(layout: Layout, options: GcOptions) -> tuple[list[pathlib.Path], list[User]]:
