@@ -3,7 +3,7 @@
 import pytest
 
 from pivot_core.conversion.plain import SecretDigest, to_plain
-from pivot_runtime.history.command_line import masked
+from pivot_runtime.history.command_line import masked, masked_call
 
 STAGES = [
     (
@@ -35,6 +35,13 @@ STAGES = [
 )
 def test_secrets_are_masked(words: list[str], override: str, shown: str) -> None:
     assert masked(words, [override], STAGES) == shown
+
+
+def test_a_call_has_the_parameters_that_are_no_secrets() -> None:
+    assert masked_call("pivot.repro()", ["train.rate=0.2"], STAGES) == "pivot.repro(params={'train.rate': 0.2})"
+    given = ["train.rate=https://me:pw@e.org", "train.token=x=y"]
+    shown = "pivot.repro('train', params={'train.rate': https://***@e.org, 'train.token': ***})"
+    assert masked_call("pivot.repro('train')", given, STAGES) == shown
 
 
 @pytest.mark.parametrize(

@@ -230,6 +230,8 @@ seen["changed"] = [[was, now] for was, now in zip(before, state()) if was != now
     assert seen["kept"] == [[["kept", "cached"], ["score", "cached"]], cached, cached, ran, cached]
     assert seen["changed"] == []
     assert seen["stderr"] == ""
+    runs = "".join(file.read_text() for file in (project.root / ".pivot/state.db/history").iterdir())
+    assert "pivot.repro('score', params={'train.rate': 2})" in runs
 
 
 def test_values_come_from_the_cache_and_from_git_without_changing_the_workspace(project: Project) -> None:

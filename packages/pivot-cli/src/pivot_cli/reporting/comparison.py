@@ -33,8 +33,12 @@ def report_incomplete(notes: Iterable[tuple[str, str | None]], problems: Sequenc
         console.note(note)
         if hint:
             console.hint(hint)
-    for problem, _ in problems:
-        console.error(problem)
-    for hint in dict.fromkeys(hint for _, hint in problems if hint):
-        console.hint(hint)
+    by_hint: dict[str | None, list[str]] = {}
+    for problem, hint in problems:
+        by_hint.setdefault(hint, []).append(problem)
+    for hint, texts in by_hint.items():
+        for text in texts:
+            console.error(text)
+        if hint:
+            console.hint(hint)
     return 1 if problems else 0

@@ -32,6 +32,16 @@ def masked(words: Sequence[str], overrides: Iterable[str], stages: Iterable[Stag
     return f"pivot {shlex.join(_shown(word, hidden) for word in words)}".rstrip()
 
 
+def masked_call(call: str, overrides: Iterable[str], stages: Iterable[StageParams]) -> str:
+    """Return a call, such as ``pivot.repro('train')``, with the values of parameters that it was given, as `masked`."""
+    known = list(stages)
+    given = []
+    for name, _, value in (text.partition("=") for text in overrides):
+        given.append(f"{name!r}: {_shown(value, {}) if _is_public(f'{name}={value}', known) else MASK}")
+    comma = "" if call.endswith("()") else ", "
+    return f"{call.removesuffix(')')}{comma}params={{{', '.join(given)}}})"
+
+
 def shown_values(overrides: Iterable[str], stages: Iterable[StageParams]) -> str:
     """Return values of parameters as text, without those that are secret, or not known to be none."""
     known = list(stages)

@@ -143,8 +143,8 @@ def _repro(  # as `repro`
         ) as assembly,
         _open_session(context, assembly) as session,
     ):
-        if context.arguments:
-            journal.name_command(functools.partial(_command_line, context, assembly))
+        if context.arguments or (context.overrides and command.endswith(")")):
+            journal.name_command(functools.partial(_command_line, context, assembly, command))
         report(events.PipelinesLoaded(began - context.began, time.monotonic() - began))
         if assembly.broken:
             report(events.PipelinesBroken(assembly.broken))
@@ -167,11 +167,13 @@ def _repro(  # as `repro`
         return result
 
 
-def _command_line(context: CommandContext, assembly: Assembly) -> str:
-    """The command line for the record of the run."""
-    from pivot_runtime.history.command_line import masked  # lazy
+def _command_line(context: CommandContext, assembly: Assembly, call: str) -> str:
+    """The command line for the record of the run, or the call of a notebook or script."""
+    from pivot_runtime.history.command_line import masked, masked_call  # lazy
 
     stages = ((stage.spec.pipeline, stage.spec.name, stage.params) for stage in assembly.stages.values())
+    if not context.arguments:
+        return masked_call(call, context.overrides, stages)
     return masked(context.arguments, context.overrides, stages)
 
 
