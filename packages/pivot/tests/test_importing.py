@@ -226,6 +226,7 @@ def test_get(registry: Project, project: Project) -> None:
     assert model(project) == 1
     assert "model.json exists" in project.pivot("get", "train", "--repo", "../registry", code=1).stderr
     project.pivot("get", "train", "--repo", "../registry", "--force")
+    assert "Wrote new/model.json:" in project.pivot("get", "train", "--repo", "../registry", "-o", "new/").stdout
     assert model(project) == 2
     assert not (project.root / "model.json.pvt").exists()
 

@@ -41,7 +41,8 @@ def command(out: str, *, rev: str | None, repo: str | None, output: str | None, 
     """
     require_descriptors()
     path = None if output in (None, "-") else pathlib.Path(output or "")
-    destination = Destination(path, sys.stdout.buffer if output == "-" else None, force)
+    into = (output or "").endswith("/")
+    destination = Destination(path, sys.stdout.buffer if output == "-" else None, force, into)
     with signals.raise_on_termination(), TransferProgress("fetching") as progress:
         done = get(working_directory(), os.environ, out, destination, rev=rev, repository=repo, progress=progress)
     if done.target is not None:

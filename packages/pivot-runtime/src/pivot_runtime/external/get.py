@@ -57,11 +57,13 @@ class Destination(Value):
         path: The file or directory; None for the name of the artifact in the directory of the command.
         stream: The stream for the bytes of a file instead.
         force: Whether to replace an existing file or directory.
+        into: Whether the path is a directory for a file, even if nothing is there yet.
     """
 
     path: pathlib.Path | None = None
     stream: BinaryIO | None = None
     force: bool = False
+    into: bool = False
 
 
 def get(  # noqa: PLR0913  # the options of the command
@@ -196,7 +198,7 @@ def _target(
             raise TargetError(f"{record.path} is a directory, which cannot be printed", hint="-o DIR writes it")
         return None
     target = cwd if destination.path is None else cwd / destination.path
-    if destination.path is None or target.is_dir():
+    if destination.path is None or target.is_dir() or (destination.into and not record.artifact.tree):
         target = target / name_here()
     if os.path.lexists(target) and not destination.force:
         raise OccupiedError(
