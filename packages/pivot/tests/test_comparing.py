@@ -205,6 +205,9 @@ def test_params_of_the_next_run_and_of_revisions(project: Project) -> None:
             ],
         }
     ]
+    project.write("pipeline.py", PIPELINE + "\npipeline.register(train, name='new', outs={'return': 'new.json'})\n")
+    new = project.json("params", "diff", "--json", "-t", "new")["params"][0]["values"]
+    assert [each["name"] for each in new] == ["rate", "token"], "a stage that is new has no other parameters before"
     project.write("pipeline.py", "raise ValueError('no')\n")
     done = project.pivot("params", "show")
     assert "train  rate" in done.stdout

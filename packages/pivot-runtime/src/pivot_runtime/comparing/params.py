@@ -88,7 +88,7 @@ def _chosen(
 
 
 def _flat(params: Mapping[str, Any] | None) -> dict[str, Any]:
-    return flatten(readable({} if params is None else dict(params)))
+    return flatten(readable(dict(params))) if params else {}
 
 
 def _notes(workspace: Revision, current: _Params, names: Mapping[str, str], chosen: Iterable[str]) -> Iterator[str]:
