@@ -224,7 +224,8 @@ def _limited(  # each is read once
     with as_cache_errors("read", cache.runs.directory):
         written = {key: at_ns for key, at_ns in cache.runs.written() if not is_old(at_ns, rules)}
     outs = {key: [artifact for record in cache.runs.get(key) for artifact in record.outs.values()] for key in written}
-    for name, at_ns, result in _recent_results(cache, rules):
+    results = {name: (at_ns, result) for name, at_ns, result in _recent_results(cache, rules)}
+    for name, (at_ns, result) in results.items():
         written[name], outs[name] = at_ns, list(result.artifacts())
     recent = {}
     for name, at_ns in written.items():
@@ -239,7 +240,6 @@ def _limited(  # each is read once
     }
     size = sum(each.size for each in objects.values())
     chosen = choose(size, unneeded, of_runs, recent, limits, rules.now_ns)
-    released = {name for name, _, _ in _recent_results(cache, rules)}.intersection(chosen.runs)
     evicted = {digest: each for digest, each in chosen.remove.items() if digest in of_runs}
     spared = [each for digest, each in found.remove.items() if digest not in chosen.remove]
     return attrs.evolve(
@@ -248,8 +248,8 @@ def _limited(  # each is read once
         keep=found.keep - len(evicted),
         keep_size=found.keep_size - sum(evicted.values()),
         marked=LiveSet(found.marked.digests - evicted.keys(), found.marked.unlisted - evicted.keys()),
-        forgotten=tuple(key for key in chosen.runs if key not in released),
-        released=tuple(sorted(released)),
+        forgotten=tuple(key for key in chosen.runs if key not in results),
+        released=tuple(key for key in chosen.runs if key in results),
         spared=len(spared),
         spared_size=sum(spared),
     )
