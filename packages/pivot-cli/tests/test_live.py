@@ -76,6 +76,18 @@ def test_stages_that_have_ended_are_counted_not_shown() -> None:
     assert running.footer(9) == "2 of 3 stages done"
 
 
+def test_a_stage_without_a_worker_is_counted_until_one_runs_it_again() -> None:
+    running = following(
+        (0, STARTED), (1, events.StageStarted("p.a", RUN)), (2, events.StageWaiting("p.a", "none left"))
+    )
+
+    assert running.rows(4, lambda _: "") == []
+    assert running.footer(9) == "0 of 3 stages done, 1 waiting for a worker"
+    running.take(events.StageMoved("p.a", "two", "one"), 5)
+    assert running.rows(8, lambda _: "") == [Row("a", "3.0s", "", None)]
+    assert running.footer(9) == "0 of 3 stages done"
+
+
 def test_an_estimate_is_shown_and_never_more_than_whole() -> None:
     running = following((0, STARTED), (0, events.StageStarted("p.a", RUN)), estimates={"p.a": 10.0})
 

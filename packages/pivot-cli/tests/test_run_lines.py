@@ -42,3 +42,54 @@ def test_an_import_that_takes_long_is_reported_with_its_libraries(
 
     assert capsys.readouterr().err == (f"note: {told}\n" if told else "")
     assert console.captured() == before, "the next command does not import, and may repeat this one's output"
+
+
+STARTED = events.RunStarted({"shop.train": "train"}, ("shop.train",))
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (
+            events.ExecutorConnected("dask://head:8786", "http://head:8787/status", 2, 8),
+            "note: stages run at dask://head:8786 (2 workers, 8 threads); dashboard: http://head:8787/status\n",
+        ),
+        (
+            events.ExecutorConnected("dask://head:8786", "", 1, 1),
+            "note: stages run at dask://head:8786 (1 worker, 1 thread)\n",
+        ),
+        (
+            events.StageMoved("shop.train", "node8", "node7"),
+            "again     train          its worker node7 was lost: it runs again at node8\n",
+        ),
+        (
+            events.StageMoved("shop.train", "", "node7"),
+            "again     train          its worker node7 was lost: it runs again at another worker\n",
+        ),
+        (
+            events.OutsElsewhere(3, "origin", "pivot pull"),
+            "note: 3 outs are on the remote 'origin', not in the workspace: 'pivot pull' brings them here\n",
+        ),
+        (
+            events.OutsElsewhere(1, "", "pivot checkout"),
+            "note: 1 out is in the shared cache, not in the workspace: 'pivot checkout' brings it here\n",
+        ),
+    ],
+)
+def test_a_run_on_a_cluster_says_where_its_stages_and_outs_are(
+    event: events.Event, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for quiet in (True, False):
+        lines = RunLines(quiet=quiet)
+        lines(STARTED)
+        lines(event)
+
+        assert capsys.readouterr().err == ("" if quiet else told)
+
+
+def test_a_stage_that_no_worker_can_run_is_reported_to_everyone(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = RunLines(quiet=True)
+    lines(STARTED)
+    lines(events.StageWaiting("shop.train", "no worker has the resources gpu=1"))
+
+    assert capsys.readouterr().err == "waiting   train          no worker has the resources gpu=1\n"

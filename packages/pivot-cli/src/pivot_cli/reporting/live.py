@@ -55,6 +55,7 @@ class RunProgress:
         self._done: set[str] = set()
         self._silent: dict[str, tuple[float, str | None]] = {}
         self._began: dict[str, float] = {}
+        self._waiting: set[str] = set()
         self._asking = False
         self._importing: tuple[str, float] | None = None
         self._fetching: tuple[events.Fetching, float, float] | None = None
@@ -75,8 +76,12 @@ class RunProgress:
                 self._importing = None
             case events.RunStarted(names=names, addresses=addresses):
                 self._names, self._total = names, len(addresses)
-            case events.StageStarted(address=address):
+            case events.StageStarted(address=address) | events.StageMoved(address=address):
+                self._waiting.discard(address)
                 self._began[address] = now
+            case events.StageWaiting(address=address):
+                self._began.pop(address, None)
+                self._waiting.add(address)
             case events.StageSilent(address=address, silent=silent):
                 self._silent[address] = (now - silent, None)
             case (
@@ -89,6 +94,7 @@ class RunProgress:
                 | events.StageBlocked(address=address)
             ):
                 self._began.pop(address, None)
+                self._waiting.discard(address)
                 self._done.add(address)
             case _:
                 pass
@@ -134,7 +140,8 @@ class RunProgress:
             return "asking the remote what it has"
         if not self._names:
             return ""
-        return f"{len(self._done)} of {formats.counted(self._total, 'stage')} done"
+        waiting = f", {len(self._waiting)} waiting for a worker" if self._waiting else ""
+        return f"{len(self._done)} of {formats.counted(self._total, 'stage')} done{waiting}"
 
 
 class LiveView:

@@ -26,12 +26,14 @@ _COLOURS: Mapping[str, str] = {
     "BLOCKED": "yellow",
     "edited": "yellow",
     "again": "yellow",
+    "waiting": "yellow",
 }
 
 
 _GRAVE: Final = (
     events.PipelinesBroken,
     events.RunStarted,
+    events.StageWaiting,
     events.StageUndeclared,
     events.StageInputsChanged,
     events.StageFailed,
@@ -106,6 +108,23 @@ class RunLines:
     def _stage_started(self, event: events.StageStarted) -> None:
         if self._explain:
             self._explanation(event.address, event.decision)
+
+    def _executor_connected(self, event: events.ExecutorConnected) -> None:
+        capacity = f"{formats.counted(event.workers, 'worker')}, {formats.counted(event.threads, 'thread')}"
+        dashboard = f"; dashboard: {event.dashboard}" if event.dashboard else ""
+        console.note(f"stages run at {event.address} ({capacity}){dashboard}")
+
+    def _waiting(self, event: events.StageWaiting) -> None:
+        self._line("waiting", event.address, None, event.reason)
+
+    def _moved(self, event: events.StageMoved) -> None:
+        where = f"at {event.worker}" if event.worker else "at another worker"
+        self._line("again", event.address, None, f"its worker {event.was} was lost: it runs again {where}")
+
+    def _outs_elsewhere(self, event: events.OutsElsewhere) -> None:
+        outs, are, them = ("out", "is", "it") if event.count == 1 else ("outs", "are", "them")
+        place = f"on the remote {event.remote!r}" if event.remote else "in the shared cache"
+        console.note(f"{event.count} {outs} {are} {place}, not in the workspace: '{event.bring}' brings {them} here")
 
     def _stages_spawned(self, event: events.StagesSpawned) -> None:
         console.note(
@@ -248,7 +267,10 @@ class RunLines:
         events.PipelinesBroken: _pipelines_broken,
         events.RunStarted: _run_started,
         events.InputsFetched: _inputs_fetched,
+        events.ExecutorConnected: _executor_connected,
         events.StageStarted: _stage_started,
+        events.StageWaiting: _waiting,
+        events.StageMoved: _moved,
         events.StagesSpawned: _stages_spawned,
         events.StageRan: _ran,
         events.StageFrozen: _frozen,
@@ -263,6 +285,7 @@ class RunLines:
         events.StageBlocked: _blocked,
         events.UserFileSaved: _user_file_saved,
         events.OutsRecached: _outs_recached,
+        events.OutsElsewhere: _outs_elsewhere,
         events.Interrupted: _interrupted,
     }
     """Events without a method have no line."""

@@ -20,6 +20,7 @@ _WORTH_REPORTING = (
     events.ImportSlow,
     events.PipelinesBroken,
     events.Fetching,
+    events.StageWaiting,
     events.StageStarted,
     events.StageRestored,
     events.StageFailed,

@@ -83,12 +83,21 @@ def _line(event: events.Event) -> tuple[str, dict[str, Any]]:  # noqa: C901, PLR
                 "paths": _texts(event.paths),
                 "seconds": round(event.seconds, 6),
             }
+        case events.ExecutorConnected():
+            return "executor_connected", {
+                "executor": event.address,
+                "dashboard": event.dashboard,
+                "workers": event.workers,
+                "threads": event.threads,
+            }
         case events.StagesSpawned(file=file, threads=threads):
             return "stages_spawned", {"file": file, "threads": _texts(threads)}
         case events.UserFileSaved(path=path, saved_as=saved_as):
             return "user_file_saved", {"path": str(path), "saved_as": saved_as}
         case events.OutsRecached(paths=paths):
             return "outs_recached", {"paths": _texts(paths)}
+        case events.OutsElsewhere(count=count, remote=remote, bring=bring):
+            return "outs_elsewhere", {"count": count, "remote": remote, "bring": bring}
         case events.Interrupted(running=running):
             return "interrupted", {"running": _texts(running)}
         case events.RunEnded(seconds=seconds, complete=complete, recording=recording):
@@ -103,6 +112,8 @@ def _line(event: events.Event) -> tuple[str, dict[str, Any]]:  # noqa: C901, PLR
 
 type _OfStage = (
     events.StageStarted
+    | events.StageWaiting
+    | events.StageMoved
     | events.StageCached
     | events.StageFrozen
     | events.StageRestored
@@ -120,8 +131,12 @@ type _OfStage = (
 
 def _stage_line(event: _OfStage) -> tuple[str, dict[str, Any]]:  # noqa: C901, PLR0911, PLR0912  # as above
     match event:
-        case events.StageStarted(decision=decision):
-            return "stage_started", _decision(decision)
+        case events.StageStarted(decision=decision, worker=worker):
+            return "stage_started", {**_decision(decision), **({"worker": worker} if worker else {})}
+        case events.StageWaiting(reason=reason):
+            return "stage_waiting", {"reason": reason}
+        case events.StageMoved(worker=worker, was=was):
+            return "stage_moved", {"worker": worker, "was": was}
         case events.StageCached():
             return "stage_cached", {}
         case events.StageFrozen(decision=decision):

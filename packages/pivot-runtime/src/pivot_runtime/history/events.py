@@ -86,11 +86,63 @@ class RunStarted(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
+class ExecutorConnected(Value):
+    """The executor that runs the stages elsewhere has been reached; reported once, before the first of them starts.
+
+    Attributes:
+        address: The executor's, without secrets.
+        dashboard: The address of its dashboard; empty if it has none.
+        workers: The number of its workers so far.
+        threads: The number of stages that these run at once.
+    """
+
+    address: str
+    dashboard: str
+    workers: int
+    threads: int
+
+
+@attrs.frozen(eq=False, repr=False)
 class StageStarted(Value):
-    """A stage has been given to a worker."""
+    """A stage has been given to a worker.
+
+    Attributes:
+        address: The stage.
+        decision: The decision to run it.
+        worker: The name of the machine or worker that runs it; empty if it runs here.
+    """
 
     address: str
     decision: Decision
+    worker: str = ""
+
+
+@attrs.frozen(eq=False, repr=False)
+class StageWaiting(Value):
+    """A stage is ready, but the executor cannot start it yet; reported once per stage.
+
+    Attributes:
+        address: The stage.
+        reason: Why, such as ``no worker has the resources gpu=1``.
+    """
+
+    address: str
+    reason: str
+
+
+@attrs.frozen(eq=False, repr=False)
+class StageMoved(Value):
+    """The worker of a running stage was lost; the stage runs again at another one.
+
+    Attributes:
+        address: The stage.
+        worker: The worker that runs it now; empty if that is not yet known.
+        was: The worker that was lost.
+    """
+
+    address: str
+    worker: str
+    was: str
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -315,6 +367,21 @@ class OutsRecached(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
+class OutsElsewhere(Value):
+    """Outs of stages that ran elsewhere are recorded, but not in the workspace; reported at the end of a run.
+
+    Attributes:
+        count: The number of outs.
+        remote: The name of the remote that has them; empty if they are in the shared cache.
+        bring: The command that brings them into the workspace.
+    """
+
+    count: int
+    remote: str
+    bring: str
+
+
+@attrs.frozen(eq=False, repr=False)
 class Interrupted(Value):
     """The user interrupts the run; the running stages are being ended."""
 
@@ -354,7 +421,10 @@ type Event = (
     | RunStarted
     | Fetching
     | InputsFetched
+    | ExecutorConnected
     | StageStarted
+    | StageWaiting
+    | StageMoved
     | StagesSpawned
     | StageCached
     | StageFrozen
@@ -370,6 +440,7 @@ type Event = (
     | StageBlocked
     | UserFileSaved
     | OutsRecached
+    | OutsElsewhere
     | Interrupted
     | RunEnded
     | RunStopped

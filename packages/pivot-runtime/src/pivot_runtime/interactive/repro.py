@@ -128,6 +128,12 @@ class Collector:
                 self._names = event.names
             case events.StageStarted():
                 self._on_line(f"{self._name(event.address)}: running ({reason_of(event.decision)})")
+            case events.ExecutorConnected():
+                self._on_line(f"stages run at {event.address}{f' ({event.dashboard})' if event.dashboard else ''}")
+            case events.StageWaiting():
+                self._on_line(f"{self._name(event.address)}: waiting ({event.reason})")
+            case events.StageMoved():
+                self._on_line(f"{self._name(event.address)}: running again, since its worker {event.was} was lost")
             case events.StageOutput():
                 for line in event.lines:
                     self._on_line(f"{self._name(event.address)} | {line}")
