@@ -111,6 +111,7 @@ def test_a_command_keeps_what_is_filled_later() -> None:
         ),
         ({"fit": {"cmd": ["a", {"echo b": "c"}]}}, "item 2 of 'cmd' must be a string, not a mapping", "in quotes"),
         ({"fit": {"cmd": "x", "after": "b"}}, "pivot.yaml:3: 'after' of 'fit' must be a list, not 'b'", "write [b]"),
+        ({"fit": {"cmd": "x", "executor": 1}}, "pivot.yaml:3: 'executor' of 'fit' must be a string, not 1", None),
         ({"fit": {"cmd": ""}}, "pivot.yaml:3: 'cmd' of 'fit' must not be empty", None),
         ({"fit": {"cmd": "x", "resources": {"gpu": True}}}, "'gpu' of 'resources' must be a whole number", None),
         ({"fit": {"cmd": "${a}"}}, "pivot.yaml:3: ${a} is not known", "below 'vars' or 'matrix'"),

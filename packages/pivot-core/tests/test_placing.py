@@ -171,6 +171,15 @@ def test_a_stage_that_always_runs_has_no_ttl() -> None:
         Pipeline("demo").register(single, always=True, ttl=60)
 
 
+def test_where_a_stage_runs_is_part_of_it() -> None:
+    pipeline = Pipeline("demo")
+    for name, executor in (("a", None), ("b", "local"), ("c", "")):
+        pipeline.register(single, name=name, executor=executor)
+    stages = [stage.spec("demo", base="", root="/p") for stage in pipeline.stages.values()]
+
+    assert [spec.executor for spec in stages] == ["", "local", ""]
+
+
 def test_variables_are_part_of_the_stage() -> None:
     pipeline = Pipeline("demo")
     pipeline.register(single, env=["URL", "A", "URL"])
@@ -205,6 +214,8 @@ def test_variables_are_part_of_the_stage() -> None:
         {"wdir": b"x"},
         {"always": "yes"},
         {"frozen": 1},
+        {"executor": "dask://head:8786"},
+        {"executor": True},
     ],
 )
 def test_groups_are_names_and_resources_are_counted(options: dict[str, object]) -> None:

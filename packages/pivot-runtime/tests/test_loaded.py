@@ -37,6 +37,7 @@ SPECS = st.builds(
     priority=st.integers(-1, 1),
     desc=TEXT,
     uncounted_params=st.just(()) | st.just(("seed",)),
+    executor=st.sampled_from(["", "local"]),
 )
 STAGES = st.builds(
     LoadedStage,

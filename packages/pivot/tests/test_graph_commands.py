@@ -62,6 +62,7 @@ def test_list(project: Project) -> None:
         "always": False,
         "ttl": None,
         "priority": 0,
+        "executor": None,
     }
 
 

@@ -115,6 +115,7 @@ class Pipeline:
         priority: int = 0,
         desc: str | None = None,
         uncounted_params: Sequence[str] = (),
+        executor: str | None = None,
         wdir: str | os.PathLike[str] = ".",
     ) -> Any:
         """Add a function as a stage and return it, so that this also works as a decorator, with or without a name.
@@ -146,6 +147,7 @@ class Pipeline:
                 it is created if necessary.
             uncounted_params: Names of parameters whose values do not count as inputs, like fields that are marked with
                 `Uncounted`.
+            executor: ``"local"`` keeps it on the machine of the command when other stages run on a cluster.
 
         Raises:
             StageError: Its signature is incomplete, or the name is taken.
@@ -163,6 +165,7 @@ class Pipeline:
             priority=priority,
             desc=desc,
             uncounted_params=uncounted_params,
+            executor=executor,
             wdir=wdir,
         )
 
@@ -227,6 +230,7 @@ class Pipeline:
             priority=checked.priority(name, location, options.get("priority", 0)),
             desc=_desc(given),
             uncounted_params=_uncounted(given, declared.params),
+            executor=checked.executor(name, location, options.get("executor")),
             wdir=checked.directory(name, location, options.get("wdir", ".")),
         )
 

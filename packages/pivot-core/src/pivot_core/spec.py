@@ -16,6 +16,8 @@ METRIC: Final = "metric"
 """The kind of an out with values that `pivot metrics` shows."""
 PLOT: Final = "plot"
 """The kind of an out that `pivot plots` draws."""
+LOCAL: Final = "local"
+"""The executor that runs stages on the machine of the command."""
 
 type Shape = Literal["one", "list", "tuple"]
 
@@ -127,6 +129,8 @@ class StageSpec(Value):
         priority: Of stages that could start, those with the highest priority do.
         desc: Its purpose, in one line for the reader.
         uncounted_params: The names of its parameters that do not count as inputs.
+        executor: `LOCAL` if it always runs on the machine of the command; ``""`` if it runs where the command says. It
+            is not part of the key.
     """
 
     name: str
@@ -148,6 +152,7 @@ class StageSpec(Value):
     priority: int = 0
     desc: str = ""
     uncounted_params: tuple[str, ...] = ()
+    executor: str = ""
 
     @property
     def address(self) -> str:

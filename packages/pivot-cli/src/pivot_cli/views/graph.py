@@ -234,13 +234,15 @@ def listing(found: Overview) -> str:
 
 
 def _rule(spec: StageSpec) -> Iterator[str]:
-    """Return when a stage runs, if it is not when something has changed."""
+    """Return when and where a stage runs, unless that is when something has changed, and where the command says."""
     if spec.frozen:
         yield "never, since it is frozen"
     elif spec.always:
         yield "always"
     elif spec.ttl is not None:
         yield f"again after {formats.seconds(spec.ttl)}"
+    if spec.executor:
+        yield "here, even if other stages run on a cluster"
 
 
 def _uncounted(spec: StageSpec, path: ArtifactPath) -> str:
@@ -265,6 +267,7 @@ def listing_json(found: Overview) -> list[dict[str, Any]]:
             "always": spec.always,
             "ttl": spec.ttl,
             "priority": spec.priority,
+            "executor": spec.executor or None,
         }
         for address, spec in found.graph.stages.items()
     ]

@@ -169,6 +169,10 @@ _STAGE: Final = {
             "description": "Of stages that could start, those with the highest priority do; by default 0.",
             **_or_reference({"type": "integer"}),
         },
+        "executor": {
+            "type": "string",
+            "description": "Where it runs: local keeps it on the machine of the command when others run on a cluster.",
+        },
         "desc": {"type": "string", "description": "Its purpose, for the reader; by default its docstring."},
         "ttl": {
             "description": "For how many seconds, or which duration (90s, 15m, 12h, 1d), its result counts.",

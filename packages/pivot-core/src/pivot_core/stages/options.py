@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 from pivot_core.conversion.durations import seconds_of
 from pivot_core.errors import DefinitionError
-from pivot_core.spec import Location, StageError
+from pivot_core.spec import LOCAL, Location, StageError
 
 _VARIABLE = re.compile(r"[^=\0]+")
 
@@ -28,6 +28,7 @@ class PlainOptions(TypedDict, total=False):
     priority: int
     desc: str | None
     uncounted_params: Sequence[str]
+    executor: str | None
     wdir: str | os.PathLike[str]
 
 
@@ -101,6 +102,21 @@ def priority(stage: str, location: Location, given: Any) -> int:
     if type(given) is not int:
         raise StageError(stage, location, f"priority must be a whole number, not {given!r}", hint="priority=1")
     return given
+
+
+def executor(stage: str, location: Location, given: Any) -> str:
+    """Where a stage runs: `LOCAL`, or ``""`` for where the run says."""
+    if given in (None, ""):
+        return ""
+    if given != LOCAL:
+        raise StageError(
+            stage,
+            location,
+            f"executor must be {LOCAL!r}, not {given!r}",
+            hint=f'executor="{LOCAL}" keeps the stage on this machine; where all others run is a setting: '
+            "pivot config set executor ADDRESS",
+        )
+    return LOCAL
 
 
 def directory(stage: str, location: Location, wdir: Any) -> str:

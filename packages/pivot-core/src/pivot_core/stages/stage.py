@@ -60,6 +60,7 @@ class Stage:
         desc: As in `StageSpec`.
         wdir: The directory in which it runs, relative to that of its pipeline.
         uncounted_params: As in `StageSpec`, without those that the class of its parameters marks.
+        executor: As in `StageSpec`.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Stage:
     desc: str = ""
     uncounted_params: tuple[str, ...] = ()
     wdir: str = "."
+    executor: str = ""
 
     def with_params(
         self,
@@ -161,6 +163,7 @@ class Stage:
             priority=self.priority,
             desc=self.desc,
             uncounted_params=tuple(sorted({*self.uncounted_params, *self._marked()})),
+            executor=self.executor,
         )
 
     def _marked(self) -> Iterable[str]:
