@@ -1,0 +1,210 @@
+"""The sources of a project for workers: the files that a load is known to read, their archive, and its extraction."""
+
+import contextlib
+import io
+import os
+import pathlib
+import stat
+import tarfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Final
+
+import attrs
+
+from pivot_cache.files import safe_read
+from pivot_cache.layout import Layout
+from pivot_core.files.digest import digest_bytes
+from pivot_core.files.paths import RESERVED_DIRS, STATE_DIR, below, is_within, parent_names
+from pivot_core.lock import CodeEntry, StageLock
+from pivot_core.values import Value
+from pivot_runtime.errors import ConfigError, EngineError
+from pivot_runtime.freshness.load_trace import FILE
+from pivot_runtime.loading.loaded import Loaded
+
+_NEVER: Final = RESERVED_DIRS | {"__pycache__", "node_modules", "site-packages"}
+"""The names of directories whose files are no sources."""
+_SECRET: Final = (".env", ".env.*", "*.env")
+"""Names of files that patterns do not include."""
+_ENVIRONMENT: Final = "pyvenv.cfg"
+_INIT: Final = "__init__.py"
+_MOST: Final = 1 << 31
+"""The most bytes of an archive that is extracted."""
+
+
+class ArchiveError(EngineError):
+    """An archive of sources is damaged, or names paths outside the project."""
+
+
+@attrs.frozen(eq=False, repr=False)
+class Archive(Value):
+    """The sources of a project.
+
+    Attributes:
+        digest: The digest of the files, with their names.
+        data: The compressed archive.
+    """
+
+    digest: str
+    data: bytes = attrs.field(repr=False)
+
+
+def collect(
+    root: pathlib.Path, loads: Iterable[Loaded], *, include: Sequence[str] = (), locks: Iterable[StageLock] = ()
+) -> dict[str, pathlib.Path]:
+    """The files below the root that the loads read, by their path relative to it, sorted.
+
+    Files that stages write, and links to files outside the project, are no sources.
+
+    Args:
+        root: The project's root.
+        loads: The loads of its pipeline files.
+        include: Patterns, as in a ``.gitignore``, of further files; they match no ``.env`` file.
+        locks: The last runs of stages, whose observed code counts.
+
+    Raises:
+        ConfigError: A pattern is invalid.
+    """
+    loads = list(loads)
+    outs = {str(out.path) for load in loads for stage in load.stages for out in stage.spec.outs}
+    layout = Layout(root)
+    own = {os.fspath(file) for file in (layout.config_file, layout.ignore_file)}
+    found = {name for file in _known(root, loads, locks) if (name := _name(root, file)) is not None}
+    if include:
+        found |= set(_matching(root, _matcher(include), outs))
+    found |= {
+        f"{directory}/{_INIT}" for name in list(found) if name.endswith(".py") for directory in parent_names(name)
+    }
+    found = {name for name in found if not _is_out(name, outs)}
+    found |= {name for file in own if (name := below(file, os.fspath(root))) is not None}
+    real = os.path.realpath(root)
+    return {name: root / name for name in sorted(found) if _is_file_within(os.path.join(root, name), real)}
+
+
+def _known(root: pathlib.Path, loads: Sequence[Loaded], locks: Iterable[StageLock]) -> Iterator[str]:
+    for load in loads:
+        yield from (file for file, digest in {**load.sources, **load.read}.items() if digest)
+        if load.trace is not None:
+            yield from (fact.subject for fact in load.trace.facts if fact.kind == FILE)
+        for stage in load.stages:
+            yield from _places(root, stage.code)
+            yield from (os.path.join(root, name) for name in stage.spec.named)
+    for lock in locks:
+        yield from _places(root, lock.inputs.observed)
+
+
+def _places(root: pathlib.Path, code: Mapping[str, CodeEntry]) -> Iterator[str]:
+    for entry in code.values():
+        if entry.location is not None:
+            yield os.path.join(root, entry.location.file)
+
+
+def _name(root: pathlib.Path, file: str) -> str | None:
+    """The path of a file relative to the root; None if it cannot be a source."""
+    name = below(os.path.normpath(file), os.fspath(root))
+    return None if name is None or name == "." or not _NEVER.isdisjoint(name.split("/")) else name
+
+
+def _matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
+    from pathspec import GitIgnoreSpec  # lazy
+
+    try:
+        return GitIgnoreSpec.from_lines(patterns).match_file
+    except ValueError as error:
+        raise ConfigError(str(error), key="worker.include", hint="one pattern each, as in a .gitignore") from None
+
+
+def _matching(root: pathlib.Path, matches: Callable[[str], bool], outs: set[str]) -> Iterator[str]:
+    todo = [""]
+    while todo:
+        directory = todo.pop()
+        with contextlib.suppress(OSError), os.scandir(root / directory) as listed:
+            entries = sorted(listed, key=lambda entry: entry.name)
+            if directory and any(entry.name == _ENVIRONMENT for entry in entries):
+                continue
+            for entry in entries:
+                name = f"{directory}{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.name not in _NEVER and name not in outs:
+                        todo.append(f"{name}/")
+                elif matches(name) and not any(fnmatchcase(entry.name, pattern) for pattern in _SECRET):
+                    yield name
+
+
+def _is_out(name: str, outs: set[str]) -> bool:
+    return name in outs or any(parent in outs for parent in parent_names(name))
+
+
+def _is_file_within(file: str, root: str) -> bool:
+    """Whether a path is a regular file in a directory, also if links are followed."""
+    real = os.path.realpath(file)
+    return is_within(real, root) and os.path.isfile(real)
+
+
+def pack(files: Mapping[str, pathlib.Path]) -> Archive:
+    """The archive of files; equal files with equal names give the same. Files that were just removed are left out.
+
+    Raises:
+        EngineError: A file cannot be read.
+    """
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name, file in sorted(files.items()):
+            try:
+                with safe_read.open_regular(file) as source:
+                    data, mode = source.read(), os.fstat(source.fileno()).st_mode
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise EngineError(f"{name} cannot be read: {error.strerror or error}") from None
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            member.mode = 0o755 if mode & stat.S_IXUSR else 0o644
+            tar.addfile(member, io.BytesIO(data))
+    content = buffer.getvalue()
+    return Archive(digest_bytes(content), zlib.compress(content))
+
+
+def extract(data: bytes, digest: str, target: pathlib.Path) -> dict[str, str]:
+    """Extract an archive into an empty directory; return the digest of each file by its path in it.
+
+    Raises:
+        ArchiveError: The archive is damaged, is not that of this digest, or names a path outside the directory.
+        OSError: The files cannot be written.
+    """
+    inflate = zlib.decompressobj()
+    try:
+        content = inflate.decompress(data, _MOST)
+    except zlib.error as error:
+        raise ArchiveError(f"the archive of the sources is damaged: {error}") from None
+    if digest_bytes(content) != digest:
+        raise ArchiveError("the archive of the sources is damaged: its digest differs")
+    digests = {}
+    try:
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:
+            for member in tar:
+                source = tar.extractfile(member) if member.isreg() and is_safe(member.name) else None
+                if source is None:
+                    raise ArchiveError(f"the archive of the sources has no file of the project at {member.name!r}")
+                file = target / member.name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                text = source.read()
+                mode = 0o755 if member.mode & stat.S_IXUSR else 0o644
+                descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+                with open(descriptor, "wb") as copy:
+                    copy.write(text)
+                digests[member.name] = digest_bytes(text)
+    except tarfile.TarError as error:
+        raise ArchiveError(f"the archive of the sources is damaged: {error}") from None
+    return digests
+
+
+def is_safe(name: str) -> bool:
+    """Whether a name in an archive is that of a source: relative, and in the directory of no tool but our settings."""
+    parts = name.split("/")
+    if not {"", ".", ".."}.isdisjoint(parts):
+        return False
+    return name == below(os.fspath(Layout(pathlib.Path("/")).config_file), "/") or (
+        parts[0].casefold() != STATE_DIR and _NEVER.isdisjoint(parts)
+    )
