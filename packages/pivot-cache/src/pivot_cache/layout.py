@@ -25,6 +25,7 @@
       uploads/                          -     uploads in parts that are under way
       run.guard                         -     held while a command changes the project
       logs/                             -     what stages printed
+      executor.log                      -     what the libraries of the last cluster printed
       pages/<name>.html                 -     pages for a browser
       history/<number>.jsonl            -     what a run did, a line per event; the last 100
       project                           -     its name, which distinguishes it from others that share a cache
@@ -215,6 +216,11 @@ class Layout(Value):
     def logs_dir(self) -> Path:
         """The output of stages."""
         return self.database_dir / "logs"
+
+    @property
+    def executor_log(self) -> Path:
+        """The output of the libraries that connected to a cluster for the last run."""
+        return self.database_dir / "executor.log"
 
     @property
     def config_file(self) -> Path:

@@ -35,6 +35,20 @@ class HostError(EngineError):
     exit_code: ClassVar[int] = 3
 
 
+class ExecutorError(EngineError):
+    """The cluster that should run the stages cannot be used.
+
+    Attributes:
+        traceback: The traceback of the user's own function that should provide it, or an empty text.
+    """
+
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, message: str, *, hint: str | None = None, traceback: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.traceback = traceback
+
+
 class BusyError(EngineError):
     """Another command is working on the project, and this one does not wait (`--no-wait`)."""
 

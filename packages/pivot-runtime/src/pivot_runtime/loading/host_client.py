@@ -382,7 +382,12 @@ def held(guard: int | None) -> tuple[tuple[int, int], ...]:
 
 
 def begin_process(
-    module: Literal["pivot_runtime.host.server", "pivot_runtime.host.forkserver", "pivot_runtime.sweeps.combination"],
+    module: Literal[
+        "pivot_runtime.cluster.backend_process",
+        "pivot_runtime.host.server",
+        "pivot_runtime.host.forkserver",
+        "pivot_runtime.sweeps.combination",
+    ],
     given: Sequence[tuple[int, int]],
     *,
     quiet: bool,
