@@ -77,7 +77,7 @@ class ClusterBackend(Protocol):
             task: A `StageTask` as JSON.
             sources: The digest of its sources.
             name: Its name for people, without secrets.
-            resources: What a worker must have free for it, as a number of each.
+            resources: The resources that a worker must have free for it, as a number of each.
             priority: A stage run with a higher one starts earlier.
         """
         ...
