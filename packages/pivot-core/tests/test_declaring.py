@@ -113,7 +113,11 @@ def test_a_command_keeps_what_is_filled_later() -> None:
         ({"fit": {"cmd": "x", "after": "b"}}, "pivot.yaml:3: 'after' of 'fit' must be a list, not 'b'", "write [b]"),
         ({"fit": {"cmd": "x", "executor": 1}}, "pivot.yaml:3: 'executor' of 'fit' must be a string, not 1", None),
         ({"fit": {"cmd": ""}}, "pivot.yaml:3: 'cmd' of 'fit' must not be empty", None),
-        ({"fit": {"cmd": "x", "resources": {"gpu": True}}}, "'gpu' of 'resources' must be a whole number", None),
+        (
+            {"fit": {"cmd": "x", "resources": {"gpu": True}}},
+            "'gpu' of 'resources' must be a whole number or a string, not True",
+            None,
+        ),
         ({"fit": {"cmd": "${a}"}}, "pivot.yaml:3: ${a} is not known", "below 'vars' or 'matrix'"),
         ({"fit": {"python": "a:b", "deps": ["x"]}}, "'deps' of a python stage must be a mapping", "parameter: path"),
         ({"fit": {"python": "a:b", "outs": ["x"]}}, "'outs' of a python stage must be a mapping", "'return'"),
@@ -161,8 +165,8 @@ def test_errors_name_their_line(data: Any, told: str, hint: str | None) -> None:
 
 
 def test_a_value_that_is_filled_must_have_the_right_type_too() -> None:
-    with pytest.raises(DeclarationError, match=r"pivot.yaml:4: 'gpu' of 'resources' must be a whole number"):
-        stages({"fit": {"cmd": "x", "resources": {"gpu": "${many}"}}}, vars={"many": "two"})
+    with pytest.raises(DeclarationError, match=r"pivot.yaml:3: 'retries' of 'fit' must be a whole number"):
+        stages({"fit": {"cmd": "x", "retries": "${many}"}}, vars={"many": "two"})
 
 
 def test_variables_given_elsewhere_replace_those_of_the_file() -> None:

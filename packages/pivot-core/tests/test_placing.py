@@ -149,10 +149,10 @@ def test_the_root_of_a_pipeline_is_in_the_project(root: str) -> None:
 
 def test_groups_and_resources_are_part_of_the_stage() -> None:
     pipeline = Pipeline("demo")
-    pipeline.register(single, mutex=["db", "a", "db"], resources={"gpu": 2}, timeout="2m", retries=2)
+    pipeline.register(single, mutex=["db", "a", "db"], resources={"gpu": 2, "memory": "8 GiB"}, timeout="2m", retries=2)
     (spec,) = pipeline.specs(base="", root="/p")
 
-    assert (spec.mutex, dict(spec.resources)) == (("a", "db"), {"gpu": 2})
+    assert (spec.mutex, dict(spec.resources)) == (("a", "db"), {"gpu": 2, "memory": 8 << 30})
     assert (spec.timeout, spec.retries) == (120.0, 2)
     assert (spec.always, spec.frozen, spec.ttl) == (False, False, None)
 
@@ -200,6 +200,7 @@ def test_variables_are_part_of_the_stage() -> None:
         {"resources": {"gpu": 0}},
         {"resources": {"gpu": True}},
         {"resources": {1: 1}},
+        {"resources": {"memory": "8 G"}},
         *({"timeout": wrong} for wrong in (0, -1.0, "1y", True, float("inf"), float("nan"))),
         *({"retries": wrong} for wrong in (-1, 1.5, True, None)),
         {"ttl": "soon"},

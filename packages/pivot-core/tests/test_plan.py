@@ -237,6 +237,9 @@ def test_a_stage_that_needs_more_of_a_resource_than_there_is_cannot_run() -> Non
     with pytest.raises(StageError, match="it needs 2 of the resource 'gpu', but only 1 is available") as refused:
         resource_needs([stage_with({"gpu": 2})], {})
     assert refused.value.hint == "pivot config set resources.gpu 2"
+    with pytest.raises(StageError, match="it needs 8 GiB of the resource 'memory', but only 500 MB is") as refused:
+        resource_needs([stage_with({"memory": 8 << 30})], {"memory": 500_000_000})
+    assert refused.value.hint == "pivot config set resources.memory 8GiB"
 
 
 def test_the_highest_priority_starts_first_whatever_the_durations() -> None:

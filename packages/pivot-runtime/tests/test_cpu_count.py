@@ -94,3 +94,27 @@ def test_each_group_around_this_process_is_a_limit(cgroup: pathlib.Path, members
     (cgroup / "cpu/batch/cpu.cfs_period_us").write_text("100000\n")
 
     assert counted(cgroup) == count
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "mebibytes"),
+    [
+        ("memory.max", f"{3 << 20}\n", 3),
+        ("memory.max", f"{(3 << 20) - 1}\n", 2),
+        ("memory.max", "0\n", 1),
+        ("memory.max", f"{1 << 62}\n", None),
+        ("memory.max", "max\n", None),
+        ("memory/memory.limit_in_bytes", f"{5 << 20}\n", 5),
+        ("memory/memory.limit_in_bytes", "garbage", None),
+    ],
+)
+def test_the_memory_of_a_container_is_its_limit(
+    tmp_path: pathlib.Path, file: str, content: str, mebibytes: int | None
+) -> None:
+    machine = cpu_count.available_memory(tmp_path, tmp_path / "membership")
+    (tmp_path / "memory").mkdir()
+    (tmp_path / file).write_text(content)
+
+    found = cpu_count.available_memory(tmp_path, tmp_path / "membership")
+    assert found == (machine if mebibytes is None else mebibytes << 20)
+    assert machine % (1 << 20) == 0

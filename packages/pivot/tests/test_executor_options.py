@@ -33,3 +33,22 @@ def test_a_stage_may_be_kept_on_this_machine(make: Callable[[str], Project]) -> 
     refused = project.pivot("repro", code=2).stderr
     assert "pivot.yaml:6: stage 'anywhere': executor must be 'local', not 'dask://head:8786'" in refused
     assert "pivot config set executor ADDRESS" in refused
+
+
+def test_amounts_may_be_sizes(make: Callable[[str], Project]) -> None:
+    project = make("")
+    (project.root / "pipeline.py").unlink()
+    project.write("pivot.yaml", STAGES.replace("executor: local", "resources: {memory: 1 GiB, gpu: 1}"))
+    project.pivot("config", "set", "resources.memory", "500 MB")
+
+    assert project.pivot("config", "get", "resources.memory").stdout == "500 MB\n"
+    assert "  needs   1 GiB of memory\n  needs   1 of gpu\n" in project.pivot("list", "here").stdout
+    refused = project.pivot("repro", code=2).stderr
+    assert "it needs 1 GiB of the resource 'memory', but only 500 MB is available" in refused
+    assert "hint: pivot config set resources.memory 1GiB" in refused
+    project.pivot("config", "unset", "resources.memory")
+    project.replace("pivot.yaml", "1 GiB", "1 MiB")
+    assert "Done: 2 ran" in project.pivot("repro").stdout, "the machine has that much"
+    project.replace("pivot.yaml", "1 MiB", "1 G")
+    refused = project.pivot("repro", code=2).stderr
+    assert "stage 'here': resources: 'memory' must be a whole number of at least 1, or a size, not '1 G'" in refused

@@ -63,6 +63,7 @@ def test_list(project: Project) -> None:
         "ttl": None,
         "priority": 0,
         "executor": None,
+        "resources": {},
     }
 
 

@@ -105,7 +105,7 @@ class Pipeline:
         outs: Mapping[str, Any] | None = None,
         env: Sequence[str] = (),
         mutex: Sequence[str] = (),
-        resources: Mapping[str, int] | None = None,
+        resources: Mapping[str, int | str] | None = None,
         timeout: float | str | None = None,
         retries: int = 0,
         always: bool = False,
@@ -132,8 +132,8 @@ class Pipeline:
             outs: Paths by key, which override the declared ones; the key of a single out is ``return``.
             env: Names of environment variables whose values its result depends on; Pivot stores only their digests.
             mutex: Names of groups in which only one stage runs at a time.
-            resources: The resources that it uses while it runs, as in ``{"gpu": 1}``; ``resources.gpu`` in the
-                configuration is the available amount, by default 1.
+            resources: The resources that it uses while it runs, as in ``{"gpu": 1, "memory": "8 GiB"}``;
+                ``resources.gpu`` in the configuration is the available amount, by default 1, or the machine's memory.
             timeout: The duration after which a run is ended and fails: a number of seconds, or as in ``"15m"``.
             retries: How often a failed run is repeated, each time from the beginning.
             always: Run it in every run, even if nothing has changed.

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from pivot_core.conversion.sizes import amount_text
 from pivot_core.spec import StageError, StageSpec
 
 _NEGLIGIBLE: Final = 0.2
@@ -229,11 +230,12 @@ def resource_needs(stages: Iterable[StageSpec], capacities: Mapping[str, int]) -
         for name, amount in spec.resources.items():
             there = capacities.get(name, 1)
             if amount > there:
+                need = amount_text(amount)
                 raise StageError(
                     spec.name,
                     spec.location,
-                    f"it needs {amount} of the resource {name!r}, but only {there} is available",
-                    hint=f"pivot config set resources.{name} {amount}",
+                    f"it needs {need} of the resource {name!r}, but only {amount_text(there)} is available",
+                    hint=f"pivot config set resources.{name} {need.replace(' ', '')}",
                 )
         found[spec.address] = {**spec.resources, **{f"mutex {group}": 1 for group in spec.mutex}}
     return found

@@ -116,7 +116,7 @@ class StageSpec(Value):
         uncounted: Those of the deps whose content is no reason to run it.
         outs: The artifacts it writes, sorted.
         mutex: The groups in which only one stage runs at a time.
-        resources: The resources that it uses while it runs, and how much of each.
+        resources: The resources that it uses while it runs, and how much of each; sizes in bytes.
         named: The files that a shell stage's command names without declaring them as deps or outs.
         timeout: The maximum duration of a run in seconds; None for no limit. Neither this nor `retries` is part of the
             key.

@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 
 from pivot_cli.terminal import formats
+from pivot_core.conversion.sizes import amount_text
 from pivot_core.files.paths import ArtifactPath, touches
 from pivot_core.files.patterns import PathPattern
 from pivot_core.graph import Graph
@@ -228,6 +229,7 @@ def listing(found: Overview) -> str:
         lines += [f"  about   {spec.desc}"] if spec.desc else []
         lines += [f"  reads   {path}{_uncounted(spec, path)}" for path in spec.deps]
         lines += [f"  writes  {out.path}{'  (temporary)' if out.temp else ''}" for out in spec.outs]
+        lines += [f"  needs   {amount_text(amount)} of {name}" for name, amount in spec.resources.items()]
         lines += [f"  after   {name}" for name in spec.after]
         lines += [f"  runs    {how}" for how in _rule(spec)]
     return formats.one_per_line(lines)
@@ -268,6 +270,7 @@ def listing_json(found: Overview) -> list[dict[str, Any]]:
             "ttl": spec.ttl,
             "priority": spec.priority,
             "executor": spec.executor or None,
+            "resources": dict(spec.resources),
         }
         for address, spec in found.graph.stages.items()
     ]

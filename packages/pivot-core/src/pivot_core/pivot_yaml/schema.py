@@ -13,6 +13,7 @@ def _or_reference(kind: dict[str, Any]) -> dict[str, Any]:
 _PATH: Final = {"type": "string", "minLength": 1}
 _PATHS: Final = {"anyOf": [_PATH, {"type": "array", "items": _PATH, "minItems": 1}]}
 _DURATION: Final = {"anyOf": [{"type": "number"}, {"type": "string", "minLength": 1}]}
+_AMOUNT: Final = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "minLength": 1}]}
 _DEP: Final = {
     "type": "object",
     "properties": {
@@ -140,10 +141,8 @@ _STAGE: Final = {
             **_or_reference({"type": "array", "items": {"type": "string", "minLength": 1}}),
         },
         "resources": {
-            "description": "The resources that it uses while it runs, and how much of each.",
-            **_or_reference(
-                {"type": "object", "additionalProperties": _or_reference({"type": "integer", "minimum": 1})}
-            ),
+            "description": "The resources that it uses while it runs, and how much of each: a number, or as in 8 GiB.",
+            **_or_reference({"type": "object", "additionalProperties": _AMOUNT}),
         },
         "timeout": {
             "description": "After how many seconds, or which duration (90s, 15m, 12h, 1d), a run is ended and fails.",

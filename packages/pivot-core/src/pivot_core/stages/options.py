@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, TypedDict
 
 from pivot_core.conversion.durations import seconds_of
+from pivot_core.conversion.sizes import amount_of
 from pivot_core.errors import DefinitionError
 from pivot_core.spec import LOCAL, Location, StageError
 
@@ -18,7 +19,7 @@ class PlainOptions(TypedDict, total=False):
 
     env: Sequence[str]
     mutex: Sequence[str]
-    resources: Mapping[str, int] | None
+    resources: Mapping[str, int | str] | None
     timeout: float | str | None
     retries: int
     always: bool
@@ -57,13 +58,17 @@ def groups(stage: str, location: Location, mutex: Sequence[Any]) -> tuple[str, .
 
 
 def needs(stage: str, location: Location, resources: Mapping[Any, Any] | None) -> Mapping[str, int]:
-    """The resources of a stage."""
+    """The resources of a stage, sizes in bytes."""
+    found = {}
     for name, amount in (resources or {}).items():
-        if not isinstance(name, str) or type(amount) is not int or amount < 1:
-            raise StageError(
-                stage, location, f"resources: {name!r} must be a number of at least 1", hint='resources={"gpu": 1}'
-            )
-    return MappingProxyType(dict(resources or {}))
+        if not isinstance(name, str) or not name:
+            problem = f"resources: {name!r} must be the name of a resource"
+            raise StageError(stage, location, problem, hint='resources={"gpu": 1}')
+        try:
+            found[name] = amount_of(f"resources: {name!r}", amount, 'resources={"gpu": 1, "memory": "8 GiB"}')
+        except DefinitionError as error:
+            raise StageError(stage, location, str(error), hint=error.hint) from None
+    return MappingProxyType(found)
 
 
 def duration(stage: str, location: Location, option: str, given: Any, example: str) -> float | None:

@@ -48,7 +48,7 @@ class Stage:
         values: By parameter, the arguments of its call that are not loaded from files.
         env: The environment variables that it depends on.
         mutex: The groups in which only one stage runs at a time.
-        resources: The resources that it uses while it runs, and how much of each.
+        resources: The resources that it uses while it runs, and how much of each; sizes in bytes.
         timeout: The maximum duration of a run in seconds; None for no limit. Neither this nor `retries` is part of the
             key.
         retries: How often a failed run is repeated.

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from pivot_cache.files.link_modes import CheckoutMode
-from pivot_core.errors import suggest
+from pivot_core.conversion.sizes import amount_of, amount_text
+from pivot_core.errors import DefinitionError, suggest
 from pivot_runtime.config.settings import Fsync, Settings, Strictness, VersionPolicy, WorkerStart
 from pivot_runtime.errors import ConfigError
 
@@ -121,6 +122,14 @@ def words_or_names(text: str) -> bool | tuple[str, ...]:
 def words_or_names_text(value: bool | tuple[str, ...]) -> str:  # noqa: FBT001  # the value of a key
     """The text for such a value."""
     return ("true" if value else "false") if isinstance(value, bool) else ",".join(value)
+
+
+def amount(text: str) -> int:
+    """The available amount of a resource: a number, or a size in bytes."""
+    try:
+        return amount_of("it", text, "16 GiB")
+    except DefinitionError:
+        raise ValueError(f"{text!r} is neither a whole number (at least 1) nor a size") from None
 
 
 class Key(NamedTuple):
@@ -239,8 +248,9 @@ KEYS: tuple[Key, ...] = (
     Key(
         "resources.<name>",
         "resources",
-        at_least(1),
-        "how many units of a shared resource are available",
+        ValueKind("a number of at least 1, or a size such as `16 GiB`", amount, amount_text),
+        "how much of a shared resource is available to stages that run at the same time",
+        unset="1; of `memory`, for stages that need more, that of the machine",
     ),
     Key(
         "run.jobs",

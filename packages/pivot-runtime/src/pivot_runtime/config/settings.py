@@ -3,7 +3,7 @@
 import enum
 import os
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,10 +14,12 @@ from pivot_runtime.errors import ConfigError
 
 if TYPE_CHECKING:
     from pivot_core.lock import LibraryUse
+    from pivot_core.spec import StageSpec
     from pivot_runtime.config.file import ConfigEntry, FormatError
     from pivot_runtime.config.keys import Key
 
 FILE = "config.yaml"
+_MEMORY = "memory"
 
 _BY_HAND = "repair the file by hand: one 'key: value' on each line"
 
@@ -103,6 +105,17 @@ class Settings(NamedTuple):
 
         home = pathlib.Path(os.path.normpath(root / cache_dir.expand(self.cache_dir, environment)))
         return None if home == root / DEFAULT_CACHE else home
+
+    def capacities(self, stages: "Iterable[StageSpec]") -> Mapping[str, int]:
+        """The available amount of each resource that is configured; of memory, otherwise that of the machine.
+
+        A stage that needs one unit of ``memory`` does not mean bytes.
+        """
+        if _MEMORY in self.resources or all(stage.resources.get(_MEMORY, 0) <= 1 for stage in stages):
+            return self.resources
+        from pivot_runtime.processes.cpu_count import available_memory  # lazy
+
+        return {**self.resources, _MEMORY: available_memory()}
 
     @property
     def effective_remote(self) -> str | None:

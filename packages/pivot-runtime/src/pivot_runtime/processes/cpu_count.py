@@ -1,5 +1,6 @@
-"""The number of processors that this process may use, with the limits of containers."""
+"""The number of processors and the memory that this process may use, with the limits of containers."""
 
+import contextlib
 import math
 import os
 import pathlib
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 _MOUNT: Final = pathlib.Path("/sys/fs/cgroup")
+_MIB: Final = 1 << 20
 _MEMBERSHIP: Final = pathlib.Path("/proc/self/cgroup")
 
 
@@ -22,7 +24,14 @@ def default_jobs(mount: pathlib.Path = _MOUNT, membership: pathlib.Path = _MEMBE
     return max(1, min([available, *map(math.ceil, quotas)]))
 
 
-def _groups(mount: pathlib.Path, membership: pathlib.Path) -> Iterator[pathlib.Path]:
+def available_memory(mount: pathlib.Path = _MOUNT, membership: pathlib.Path = _MEMBERSHIP) -> int:
+    """The memory of the machine in bytes, limited by cgroups, in whole MiB; the arguments are as above."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limits = [limit for group in _groups(mount, membership, "memory") if (limit := _memory(group)) is not None]
+    return max(_MIB, min([machine, *limits]) // _MIB * _MIB)
+
+
+def _groups(mount: pathlib.Path, membership: pathlib.Path, controller: str = "cpu") -> Iterator[pathlib.Path]:
     """The cgroups of this process and their ancestors, each of which limits it.
 
     In a container the names may be those of the host. Then only the root exists, which is the container's own cgroup.
@@ -37,11 +46,19 @@ def _groups(mount: pathlib.Path, membership: pathlib.Path) -> Iterator[pathlib.P
         controllers, _, path = rest.partition(":")
         if not controllers:
             unified = path
-        elif "cpu" in controllers.split(","):
+        elif controller in controllers.split(","):
             first = path
-    for top, path in ((mount, unified), (mount / "cpu", first)):
+    for top, path in ((mount, unified), (mount / controller, first)):
         inside = pathlib.PurePosixPath(path.strip("/"))
         yield from (top / each for each in (inside, *inside.parents))
+
+
+def _memory(group: pathlib.Path) -> int | None:
+    """The number of bytes that a cgroup may use; None without a limit."""
+    for name in ("memory.max", "memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):  # "max": no limit
+            return int((group / name).read_text())
+    return None
 
 
 def _quota(group: pathlib.Path) -> float | None:

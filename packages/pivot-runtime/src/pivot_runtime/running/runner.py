@@ -83,7 +83,7 @@ class Runner:
         # Where inputs are fetched, or stages run in this process, each event is reported immediately.
         self._may_hold = not (options.in_process or options.pull)
         session.stores.files.before_long_read = report.release
-        capacities = session.stores.settings.resources
+        capacities = session.stores.settings.capacities(graph.stages.values())
         # A frozen stage does nothing that upstream stages could matter for, not even if they fail.
         upstream = {
             address: frozenset() if spec.frozen else graph.upstream[address] for address, spec in graph.stages.items()

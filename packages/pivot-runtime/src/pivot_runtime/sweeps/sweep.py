@@ -276,8 +276,9 @@ class _Sweep:
         self._recorder = recorder
         settings = session.stores.settings
         self._jobs = options.jobs or settings.run_jobs or default_jobs()
-        self._needs = resource_needs(session.graph.stages.values(), settings.resources)
-        self._turns = StageTurns(settings.resources)
+        capacities = settings.capacities(session.graph.stages.values())
+        self._needs = resource_needs(session.graph.stages.values(), capacities)
+        self._turns = StageTurns(capacities)
         self._processes: dict[int, _Process] = {}
 
     def drive(self, planned: Iterable[PlannedCombination]) -> None:
