@@ -91,6 +91,9 @@ EVERY_KEY: list[tuple[str, str, str, Any]] = [
     ("cache.keep_runs_days", "0", "keep_runs_days", 0),
     ("cache.sha256", "true", "sha256", True),
     ("default_remote", "origin", "default_remote", "origin"),
+    ("executor", "dask://head.example:8786", "executor", "dask://head.example:8786"),
+    ("executor", "local", "executor", "local"),
+    ("executor.shared", "/shared/pivot", "executor_shared", "/shared/pivot"),
     ("git.ignore_outs", "no", "ignore_outs", False),
     ("fingerprint.library_versions", "off", "library_versions", settings.VersionPolicy.OFF),
     ("remote.jobs", "40", "remote_jobs", 40),
@@ -109,6 +112,7 @@ EVERY_KEY: list[tuple[str, str, str, Any]] = [
     ("warm", "on", "warm", True),
     ("strict_io.ignore", "tmp/, *.log", "strict_io_ignore", "tmp/, *.log"),
     ("watch.debounce", "0", "debounce_ms", 0),
+    ("worker.include", "templates/, *.sql", "worker_include", "templates/, *.sql"),
     ("worker.start", "spawn", "worker_start", WorkerStart.SPAWN),
 ]
 
@@ -147,6 +151,10 @@ def test_every_key_is_tried() -> None:
         ("cache.checkout_mode", "move", "'move' is not one of copy, hardlink, symlink"),
         ("cache.dir", "", "is not the path of a directory"),
         ("cache.dir", "a\nb", "is not the path of a directory"),
+        ("executor", "head:8786", "it is neither local nor an address"),
+        ("executor", "dask://", "it is neither local nor an address"),
+        ("executor", "dask://a b", "it is neither local nor an address"),
+        ("executor.shared", "shared", "'shared' is not an absolute path"),
         ("run.jobs", "0", r"'0' is not a whole number \(at least 1\)"),
         ("remote.timeout", "0", r"'0' is not a number of seconds \(at least 0.1\)"),
         ("remote.timeout", "1e3", "is not a number of seconds"),

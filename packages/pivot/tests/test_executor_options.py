@@ -52,3 +52,28 @@ def test_amounts_may_be_sizes(make: Callable[[str], Project]) -> None:
     project.replace("pivot.yaml", "1 MiB", "1 G")
     refused = project.pivot("repro", code=2).stderr
     assert "stage 'here': resources: 'memory' must be a whole number of at least 1, or a size, not '1 G'" in refused
+
+
+def test_an_executor_is_configured_or_named(make: Callable[[str], Project]) -> None:
+    project = make("")
+    (project.root / "pipeline.py").unlink()
+    project.write("pivot.yaml", STAGES)
+
+    assert (
+        "error: executor: it is neither local nor an address"
+        in project.pivot("repro", "--executor", "x", code=2).stderr
+    )
+    for option in ("--in-process", "--pdb", "--no-commit"):
+        refused = project.pivot("repro", "--executor", "dask://head:8786", option, code=2).stderr
+        assert f"--executor and {option} exclude each other: {option} runs stages here" in refused
+    assert (
+        "--compare exclude each other"
+        in project.pivot("repro", "--executor", "dask://head:8786", "-p", "here.x=1,2", "--compare", code=2).stderr
+    )
+    assert "Done: 2 ran" in project.pivot("repro", "--executor", "local", "--fetch-outs").stdout
+    project.pivot("config", "set", "executor", "nowhere://head:8786")
+    project.pivot("config", "set", "executor.shared", "/shared/cache")
+    project.pivot("config", "set", "worker.include", "templates/, *.sql")
+    assert project.pivot("config", "get", "executor", env={"PIVOT_EXECUTOR": "dask://local"}).stdout == "dask://local\n"
+    assert "Everything is up to date" in project.pivot("repro").stdout, "nothing is sent, so nothing is looked for"
+    assert "Everything is up to date" in project.pivot("repro").stdout

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from pivot_cli.context import NO_SNAPSHOT
+from pivot_core.spec import LOCAL
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -188,6 +189,23 @@ transfers = click.option(
 refresh = click.option("--refresh", is_flag=True, help="Ask the remote about every object, even about known ones.")
 """Option: whether to ask the remote about objects that it is known to have."""
 
+
+def complete_executors(_: click.Context, __: click.Parameter, typed: str) -> "list[CompletionItem]":
+    """Return the addresses of executors on this machine that complete the typed text."""
+    from click.shell_completion import CompletionItem  # lazy
+
+    return [CompletionItem(each, help=None) for each in (LOCAL, "dask://local") if each.startswith(typed)]
+
+
+def _executor(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Check the address of an executor, as an option's callback."""
+    if value is None:
+        return None
+    from pivot_runtime.config import keys  # lazy
+
+    return str(keys.parse_value("executor", value)[1])
+
+
 _RUN_OPTIONS: Final = (
     click.option(
         "-j",
@@ -222,6 +240,16 @@ _RUN_OPTIONS: Final = (
         "--no-wait", is_flag=True, help="If another command is changing this project, fail with exit code 3 at once."
     ),
     click.option(
+        "--executor",
+        metavar="ADDRESS",
+        callback=_executor,
+        shell_complete=complete_executors,
+        help="Run stages on the cluster at ADDRESS, as in dask://HOST:PORT, or local.  [default: executor, else local]",
+    ),
+    click.option(
+        "--fetch-outs", is_flag=True, help="Also bring the outs of stages that ran on a cluster into the workspace."
+    ),
+    click.option(
         "--in-process",
         is_flag=True,
         help="Run stages in this process, one after the other, for debuggers, profilers and coverage.",
@@ -242,10 +270,18 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
         no_commit: bool,
         show_output: bool,
         no_wait: bool,
+        executor: str | None,
+        fetch_outs: bool,
         in_process: bool,
         pdb: bool,
         **others: Any,
     ) -> int:
+        if executor not in (None, LOCAL):
+            excluded = {"--in-process": in_process, "--pdb": pdb, "--no-commit": no_commit}
+            excluded["--compare"] = others.get("compare", False)
+            for option, given in excluded.items():
+                if given:
+                    raise click.UsageError(f"--executor and {option} exclude each other: {option} runs stages here")
         from pivot_runtime.running.repro import RunOptions  # lazy
 
         chosen = RunOptions(
@@ -259,6 +295,8 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
             is not None,  # otherwise it is another program's process
             in_process=in_process or pdb,
             debugger=_post_mortem if pdb else None,
+            executor=executor,
+            fetch_outs=fetch_outs,
         )
         return command(run_options=chosen, **others)
 

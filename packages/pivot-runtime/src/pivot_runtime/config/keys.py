@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from pivot_cache.files.link_modes import CheckoutMode
 from pivot_core.conversion.sizes import amount_of, amount_text
 from pivot_core.errors import DefinitionError, suggest
+from pivot_core.spec import LOCAL
 from pivot_runtime.config.settings import Fsync, Settings, Strictness, VersionPolicy, WorkerStart
 from pivot_runtime.errors import ConfigError
 
@@ -112,6 +113,20 @@ def remote(text: str) -> str:
     return text
 
 
+def executor(text: str) -> str:
+    """The address of an executor; errors do not repeat possible secrets."""
+    if text != LOCAL and not re.fullmatch(r"[A-Za-z][A-Za-z0-9.]*(?:://|\+)[!-~]+", text):
+        raise ValueError("it is neither local nor an address")
+    return text
+
+
+def absolute_directory(text: str) -> str:
+    """The path of a directory that means the same on other machines."""
+    if not directory(text).startswith("/"):
+        raise ValueError(f"{text!r} is not an absolute path")
+    return text
+
+
 def words_or_names(text: str) -> bool | tuple[str, ...]:
     """A boolean, or some names."""
     if text.lower() in _WORDS:
@@ -206,6 +221,19 @@ KEYS: tuple[Key, ...] = (
         ValueKind("the name of a remote", member),
         "the remote of commands that name none",
         unset="the only remote, if there is just one",
+    ),
+    Key(
+        "executor",
+        "executor",
+        ValueKind("`local` or an address such as `dask://HOST:PORT` or `dask+MODULE:FUNCTION`", executor),
+        "where stages run: on this machine, or on a cluster; `--executor` overrides it",
+        unset="`local`",
+    ),
+    Key(
+        "executor.shared",
+        "executor_shared",
+        ValueKind("the absolute path of a directory", absolute_directory),
+        "a cache on a file system that the workers of a cluster share with this machine, by the same path",
     ),
     Key(
         "fingerprint.library_versions",
@@ -303,6 +331,12 @@ KEYS: tuple[Key, ...] = (
         "debounce_ms",
         at_least(0, "milliseconds"),
         "how long `repro --watch` waits after the last edit before it runs",
+    ),
+    Key(
+        "worker.include",
+        "worker_include",
+        ValueKind("patterns as in a `.gitignore`, separated by commas", patterns),
+        "files of the project that workers of a cluster get besides the imported sources and the declared deps",
     ),
     Key(
         "worker.start",

@@ -75,6 +75,8 @@ class Settings(NamedTuple):
     sha256: bool = False
     trash_days: int = 14
     default_remote: str | None = None
+    executor: str | None = None
+    executor_shared: str | None = None
     ignore_outs: bool = True
     library_versions: VersionPolicy = VersionPolicy.OFF
     remote_jobs: int = 20
@@ -91,6 +93,7 @@ class Settings(NamedTuple):
     strict_io_level: Strictness = Strictness.WARN
     warm: bool = False
     debounce_ms: int = 100
+    worker_include: str | None = None
     worker_start: WorkerStart = WorkerStart.FORK
 
     def cache_home(self, root: pathlib.Path, environment: Mapping[str, str]) -> pathlib.Path | None:

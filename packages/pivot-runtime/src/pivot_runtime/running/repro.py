@@ -74,6 +74,8 @@ class RunOptions(Value):
         debugger: With `in_process`: given the place in the user's code where a stage has failed.
         turns: Where several processes run stages for one command: asked before each stage that runs; stages run one
             after the other then, and all their outs are stored in the cache.
+        executor: The address of the cluster on which stages run, or `LOCAL`; None for what is configured.
+        fetch_outs: Bring the outs of stages that ran on a cluster into the workspace.
     """
 
     jobs: int | None = None
@@ -91,6 +93,8 @@ class RunOptions(Value):
     in_process: bool = False
     debugger: "Debugger | None" = None
     turns: "Turns | None" = None
+    executor: str | None = None
+    fetch_outs: bool = False
 
 
 def repro(
