@@ -76,16 +76,19 @@ def test_stages_that_have_ended_are_counted_not_shown() -> None:
     assert running.footer(9) == "2 of 3 stages done"
 
 
-def test_a_stage_without_a_worker_is_counted_until_one_runs_it_again() -> None:
-    running = following(
-        (0, STARTED), (1, events.StageStarted("p.a", RUN)), (2, events.StageWaiting("p.a", "none left"))
-    )
+def test_stages_that_were_sent_are_counted_until_workers_run_them() -> None:
+    sent = [(1.0, events.StageStarted(address, RUN, sent=True)) for address in ("p.a", "p.b")]
+    running = following((0, STARTED), *sent, (2, events.StageWaiting("p.a", "no worker has the resources gpu=1")))
 
     assert running.rows(4, lambda _: "") == []
-    assert running.footer(9) == "0 of 3 stages done, 1 waiting for a worker"
-    running.take(events.StageMoved("p.a", "two", "one"), 5)
+    assert running.footer(9) == "0 of 3 stages done, 2 queued on the cluster"
+    running.take(events.StagePlaced("p.a", "one"), 5)
     assert running.rows(8, lambda _: "") == [Row("a", "3.0s", "", None)]
-    assert running.footer(9) == "0 of 3 stages done"
+    assert running.footer(9) == "0 of 3 stages done, 1 queued on the cluster"
+    running.take(events.StageMoved("p.a", "two", "one"), 10)
+    assert running.rows(12, lambda _: "") == [Row("a", "2.0s", "", None)]
+    running.take(events.StageFailed("p.b", 1.0, "no"), 13)
+    assert running.footer(14) == "1 of 3 stages done"
 
 
 def test_an_estimate_is_shown_and_never_more_than_whole() -> None:

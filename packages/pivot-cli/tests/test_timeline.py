@@ -25,7 +25,7 @@ TRAIN = PastStage(
     usage=ResourceUsage(1.9, 120_000_000),
     undeclared=("notes.txt",),
 )
-FAILED = PastStage("p.plot", "plot", "failed", began=0.25, seconds=0.5, problem="ValueError: <no>")
+FAILED = PastStage("p.plot", "plot", "failed", began=0.25, seconds=0.5, problem="ValueError: <no>", worker="node7")
 CACHED = PastStage("p.clean", "clean", "cached", began=0.1)
 RUN = PastRun(7, 1_700_000_000.0, "pivot repro", "not done", 3.0, (CACHED, FAILED, TRAIN))
 
@@ -206,7 +206,7 @@ def test_a_run_as_text() -> None:
     assert history.run_text(RUN).split("\n", 1)[1] == (
         "not done: 1 failed, 1 ran, 1 cached\n"
         "\n"
-        "FAILED       plot    0.50s                       ValueError: <no>\n"
+        "FAILED       plot    0.50s                       ValueError: <no>  (on node7)\n"
         "ran          train    2.0s    1.9s cpu   120 MB  Code dependency changed: func:fit\n"
         "                    undeclared: notes.txt\n"
         "\n"
@@ -243,6 +243,7 @@ def test_json_has_the_documented_fields() -> None:
         "memory": 120_000_000,
         "problem": "",
         "undeclared": ["notes.txt"],
+        "worker": None,
     }
     assert history.run_json(SLOW)["phases"][2] == {
         "phase": "importing",

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from workshop import Workshop
 
+from pivot_core.decide import Decision, Verdict
 from pivot_core.errors import PivotError
 from pivot_core.files.paths import ArtifactPath
 from pivot_runtime.errors import HistoryError
@@ -324,3 +325,25 @@ def test_a_patient_reporter_tells_each_event_once_even_if_that_fails() -> None:
         report.release()
     report.release()
     assert told == given
+
+
+def test_the_worker_of_a_stage_is_known_and_when_it_began_there(tmp_path: pathlib.Path) -> None:
+    run = Decision(Verdict.RUN)
+    lines = [
+        event_json.first_line("pivot repro", time=1.0, pid=7),
+        *(
+            event_json.to_json(event, at)
+            for at, event in (
+                (1.0, started("p.a", "p.b")),
+                (2.0, events.StageStarted("p.a", run, sent=True)),
+                (2.0, events.StageStarted("p.b", run, sent=True)),
+                (3.0, events.StagePlaced("p.a", "one")),
+                (4.0, events.StageMoved("p.a", "two", "one")),
+                (9.0, events.StageRan("p.a", run, 5.0)),
+            )
+        ),
+    ]
+    found = history.replay(1, lines, alive=True)
+
+    assert found is not None
+    assert [(stage.name, stage.began, stage.worker) for stage in found.stages] == [("a", 4.0, "two"), ("b", 2.0, "")]

@@ -55,7 +55,7 @@ class RunProgress:
         self._done: set[str] = set()
         self._silent: dict[str, tuple[float, str | None]] = {}
         self._began: dict[str, float] = {}
-        self._waiting: set[str] = set()
+        self._queued: set[str] = set()
         self._asking = False
         self._importing: tuple[str, float] | None = None
         self._fetching: tuple[events.Fetching, float, float] | None = None
@@ -76,12 +76,15 @@ class RunProgress:
                 self._importing = None
             case events.RunStarted(names=names, addresses=addresses):
                 self._names, self._total = names, len(addresses)
-            case events.StageStarted(address=address) | events.StageMoved(address=address):
-                self._waiting.discard(address)
+            case events.StageStarted(address=address, sent=True):
+                self._queued.add(address)
+            case (
+                events.StageStarted(address=address)
+                | events.StagePlaced(address=address)
+                | events.StageMoved(address=address)
+            ):
+                self._queued.discard(address)
                 self._began[address] = now
-            case events.StageWaiting(address=address):
-                self._began.pop(address, None)
-                self._waiting.add(address)
             case events.StageSilent(address=address, silent=silent):
                 self._silent[address] = (now - silent, None)
             case (
@@ -94,7 +97,7 @@ class RunProgress:
                 | events.StageBlocked(address=address)
             ):
                 self._began.pop(address, None)
-                self._waiting.discard(address)
+                self._queued.discard(address)
                 self._done.add(address)
             case _:
                 pass
@@ -140,8 +143,8 @@ class RunProgress:
             return "asking the remote what it has"
         if not self._names:
             return ""
-        waiting = f", {len(self._waiting)} waiting for a worker" if self._waiting else ""
-        return f"{len(self._done)} of {formats.counted(self._total, 'stage')} done{waiting}"
+        queued = f", {len(self._queued)} queued on the cluster" if self._queued else ""
+        return f"{len(self._done)} of {formats.counted(self._total, 'stage')} done{queued}"
 
 
 class LiveView:

@@ -88,7 +88,8 @@ def _rows(stage: PastStage) -> Iterator[_Row]:
     if stage.usage is not None:
         cpu = f"{formats.seconds(stage.usage.cpu)} cpu"
         memory = formats.size(stage.usage.memory)
-    yield _Row(_WORDS.get(stage.state, stage.state), stage.name, _seconds(stage.seconds), cpu, memory, why(stage))
+    rest = f"{why(stage)}  (on {stage.worker})" if stage.worker else why(stage)
+    yield _Row(_WORDS.get(stage.state, stage.state), stage.name, _seconds(stage.seconds), cpu, memory, rest)
     if stage.undeclared:
         yield _Row("", rest=f"undeclared: {list_names(stage.undeclared)}")
 
@@ -168,4 +169,5 @@ def _stage(stage: PastStage) -> dict[str, Any]:
         "memory": None if stage.usage is None else stage.usage.memory,
         "problem": stage.problem,
         "undeclared": list(stage.undeclared),
+        "worker": stage.worker or None,
     }

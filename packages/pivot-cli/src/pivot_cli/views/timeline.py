@@ -102,4 +102,5 @@ def _arguments(work: PastStage | PastPhase) -> dict[str, Any]:
         "why": history.why(work),
         "cpu": None if work.usage is None else work.usage.cpu,
         "memory": None if work.usage is None else work.usage.memory,
+        **({"worker": work.worker} if work.worker else {}),
     }

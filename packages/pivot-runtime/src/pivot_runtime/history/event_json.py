@@ -112,6 +112,7 @@ def _line(event: events.Event) -> tuple[str, dict[str, Any]]:  # noqa: C901, PLR
 
 type _OfStage = (
     events.StageStarted
+    | events.StagePlaced
     | events.StageWaiting
     | events.StageMoved
     | events.StageCached
@@ -131,8 +132,10 @@ type _OfStage = (
 
 def _stage_line(event: _OfStage) -> tuple[str, dict[str, Any]]:  # noqa: C901, PLR0911, PLR0912  # as above
     match event:
-        case events.StageStarted(decision=decision, worker=worker):
-            return "stage_started", {**_decision(decision), **({"worker": worker} if worker else {})}
+        case events.StageStarted(decision=decision, sent=sent):
+            return "stage_started", {**_decision(decision), **({"sent": True} if sent else {})}
+        case events.StagePlaced(worker=worker):
+            return "stage_placed", {"worker": worker}
         case events.StageWaiting(reason=reason):
             return "stage_waiting", {"reason": reason}
         case events.StageMoved(worker=worker, was=was):

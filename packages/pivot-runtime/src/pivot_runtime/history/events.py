@@ -104,27 +104,24 @@ class ExecutorConnected(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class StageStarted(Value):
-    """A stage has been given to a worker.
-
-    Attributes:
-        address: The stage.
-        decision: The decision to run it.
-        worker: The name of the machine or worker that runs it; empty if it runs here.
-    """
+    """A stage has been given to a process, or, if it is ``sent``, to a cluster, which may still be busy."""
 
     address: str
     decision: Decision
-    worker: str = ""
+    sent: bool = False
+
+
+@attrs.frozen(eq=False, repr=False)
+class StagePlaced(Value):
+    """A worker of a cluster has begun to run a stage that was sent there."""
+
+    address: str
+    worker: str
 
 
 @attrs.frozen(eq=False, repr=False)
 class StageWaiting(Value):
-    """A stage is ready, but the executor cannot start it yet; reported once per stage.
-
-    Attributes:
-        address: The stage.
-        reason: Why, such as ``no worker has the resources gpu=1``.
-    """
+    """A stage was sent to a cluster, but no worker can run it now; ``reason`` says why. Reported once per stage."""
 
     address: str
     reason: str
@@ -132,13 +129,7 @@ class StageWaiting(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class StageMoved(Value):
-    """The worker of a running stage was lost; the stage runs again at another one.
-
-    Attributes:
-        address: The stage.
-        worker: The worker that runs it now; empty if that is not yet known.
-        was: The worker that was lost.
-    """
+    """The worker that ran a stage, ``was``, was lost; the stage runs again at ``worker``, if that is known yet."""
 
     address: str
     worker: str
@@ -423,6 +414,7 @@ type Event = (
     | InputsFetched
     | ExecutorConnected
     | StageStarted
+    | StagePlaced
     | StageWaiting
     | StageMoved
     | StagesSpawned

@@ -48,6 +48,7 @@ class PastStage(Value):
         problem: The problem, in one line.
         undeclared: Files that it used and does not declare.
         combination: The parameters of its combination, if the run is a sweep; else empty.
+        worker: The worker of a cluster that ran it; empty if it ran here.
     """
 
     address: str
@@ -61,6 +62,7 @@ class PastStage(Value):
     problem: str = ""
     undeclared: tuple[str, ...] = ()
     combination: str = ""
+    worker: str = ""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -219,6 +221,8 @@ class _Replay:
         self._names: Mapping[str, str] = {}
         self._combinations: dict[int, str] = {}
         self._started: dict[_Key, Mapping[str, Any]] = {}
+        self._placed: dict[_Key, tuple[str, float]] = {}
+        """The worker of a cluster that runs a stage, and since when."""
         self._ended: dict[_Key, PastStage] = {}
         self._undeclared: dict[_Key, tuple[str, ...]] = {}
         self._phases: list[PastPhase] = []
@@ -235,6 +239,7 @@ class _Replay:
         event = line["event"]
         self._seconds = max(self._seconds, _number(line.get("at", 0.0)))
         self._take_phase(line)
+        self._take_place(line)
         match event:
             case "began":
                 if line["format"] != event_json.FORMAT:
@@ -277,6 +282,10 @@ class _Replay:
                     self._phase_until_now("storing", line, line["storing"])
                 self._starting = ""
 
+    def _take_place(self, line: Mapping[str, Any]) -> None:
+        if line["event"] in ("stage_placed", "stage_moved"):
+            self._placed[self._key(line)] = str(line["worker"]), _number(line["at"])
+
     def _loaded(self, line: Mapping[str, Any]) -> None:
         began, (command, since) = _number(line["began"]), self._waiting or ("", math.inf)
         if began > since:
@@ -298,7 +307,7 @@ class _Replay:
         started = self._started.pop(key, None)
         seconds = line.get("seconds")
         at = _number(line["at"])
-        began = self._start(started) if started is not None else at - _number(seconds or 0.0)
+        began = self._start(key, started) if started is not None else at - _number(seconds or 0.0)
         why = started if started is not None else line
         self._ended[key] = PastStage(
             key[1],
@@ -314,6 +323,7 @@ class _Replay:
             problem=self._wrong(line),
             undeclared=self._undeclared.get(key, ()),
             combination=self._combinations.get(key[0], ""),
+            worker=self._placed.get(key, ("", 0.0))[0],
         )
 
     def _key(self, line: Mapping[str, Any]) -> _Key:
@@ -327,8 +337,10 @@ class _Replay:
         name = self._names.get(address, address)
         return f"{name} ({self._combinations[number]})" if number in self._combinations else name
 
-    def _start(self, started: Mapping[str, Any]) -> float:
-        """When a stage's process began: after the import that it waited for."""
+    def _start(self, key: _Key, started: Mapping[str, Any]) -> float:
+        """When a stage's process began: after the import that it waited for, or when a worker of a cluster was free."""
+        if key in self._placed:
+            return self._placed[key][1]
         return self._imported.get(started["address"], _number(started["at"]))
 
     def _wrong(self, line: Mapping[str, Any]) -> str:
@@ -362,9 +374,10 @@ class _Replay:
                 key[1],
                 self._name(key),
                 open_,
-                self._start(line),
+                self._start(key, line),
                 reasons=tuple(line["reasons"]),
                 combination=self._combinations.get(key[0], ""),
+                worker=self._placed.get(key, ("", 0.0))[0],
             )
             for key, line in self._started.items()
         ]
