@@ -30,7 +30,9 @@ SPECS: dict[str, dict[str, Any]] = {
     package.name: tomllib.loads((package / "pyproject.toml").read_text()) for package in PACKAGES
 }
 
-DOTTED = re.compile(r"(?<![\w./-])pivot_(?:cache|cli|core|fingerprint|loaders|remote_s3|runtime)(?:\.[A-Za-z_]\w*)+")
+DOTTED = re.compile(
+    r"(?<![\w./-])pivot_(?:cache|cli|core|fingerprint|loaders|remote_obstore|remote_s3|runtime)(?:\.[A-Za-z_]\w*)+"
+)
 each_package = pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
 
 LONGEST_MODULE = 500

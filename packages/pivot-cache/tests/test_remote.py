@@ -88,7 +88,9 @@ def test_the_usual_package_is_found_without_looking_at_all(
     ("url", "said", "hint"),
     [
         ("s3://bucket", "remotes with s3:// URLs need the package pivot-remote-s3", "install pivot-remote-s3"),
-        ("gs://bucket", "no remote supports URLs with 'gs'://", "begins with memory:// or s3://"),
+        ("gs://bucket", "remotes with gs:// URLs need the package pivot-remote-obstore", "the extra pivot[gcs] has it"),
+        ("file:///x", "remotes with file:// URLs need the package pivot-remote-obstore", "the extra pivot[remotes]"),
+        ("ftp://bucket", "no remote supports URLs with 'ftp'://", "begins with memory:// or s3://"),
         ("bucket/prefix", "the URL of a remote has no scheme", "begins with memory:// or s3://"),
         ("", "the URL of a remote has no scheme", "begins with memory:// or s3://"),
     ],

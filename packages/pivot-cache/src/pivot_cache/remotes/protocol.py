@@ -20,8 +20,16 @@ from pivot_core.values import Value
 GROUP: Final = "pivot.remotes"
 """The entry-point group."""
 
-_KNOWN: Final = {"s3": "pivot-remote-s3"}
+_OBSTORE: Final = "pivot-remote-obstore"
+_KNOWN: Final = {"s3": "pivot-remote-s3", **dict.fromkeys(("az", "file", "gs", "http", "https"), _OBSTORE)}
 """The package to suggest for a known scheme without a provider."""
+
+_EXTRAS: Final = {
+    "az": "pivot[azure]",
+    "gs": "pivot[gcs]",
+    **dict.fromkeys(("file", "http", "https"), "pivot[remotes]"),
+}
+"""The extra that has this package, if the package's name does not say it."""
 
 
 class RemoteError(CacheError):
@@ -262,10 +270,11 @@ def connect(url: str, settings: RemoteSettings | None = None) -> Remote:
 
 def _unknown(scheme: str | None) -> RemoteSchemeError:
     if scheme in _KNOWN:
+        extra = f": the extra {_EXTRAS[scheme]} has it" if scheme in _EXTRAS else ""
         return RemoteSchemeError(
             f"remotes with {scheme}:// URLs need the package {_KNOWN[scheme]}",
-            hint=f"install {_KNOWN[scheme]} from where you got Pivot",
+            hint=f"install {_KNOWN[scheme]} from where you got Pivot{extra}",
         )
-    schemes = sorted({*_KNOWN, *(entry.name for entry in entry_points.list_entry_points(GROUP))})
+    schemes = sorted({"s3", *(entry.name for entry in entry_points.list_entry_points(GROUP))})
     said = "the URL of a remote has no scheme" if scheme is None else f"no remote supports URLs with {scheme!r}://"
     return RemoteSchemeError(said, hint=f"a remote's URL begins with {' or '.join(f'{name}://' for name in schemes)}")

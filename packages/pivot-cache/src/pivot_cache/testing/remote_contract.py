@@ -215,12 +215,10 @@ async def _turn() -> None:
     await asyncio.sleep(0)
 
 
-class RemoteContract:
-    """The contract of every remote: a class for pytest, to be inherited by a class of tests.
+class ReadingContract:
+    """The part of `RemoteContract` about reading, for remotes that refuse all changes.
 
-    That class overrides `make` by a fixture, which gives a function that makes a `Remote`: each time another client
-    of the same objects, of which there are none when a test begins. A remote that keeps state between uploads says
-    `part`, a size that it moves in parts.
+    The class that inherits it also overrides `place`.
     """
 
     part = 100_000
@@ -234,6 +232,77 @@ class RemoteContract:
                 return await work(remote)
 
         return asyncio.run(inside())
+
+    async def place(self, remote: Remote, data: bytes, directory: Path, /) -> None:
+        """Make bytes an object of a remote; ``directory`` is for temporary files."""
+        raise NotImplementedError
+
+    def test_whole_objects_can_be_read(self, make: Callable[[], Remote], tmp_path: Path) -> None:
+        contents = [b"", b"x", bytes(range(256)) * 700, bytes(range(251)) * (self.part * 5 // 2 // 251)]
+
+        async def work(remote: Remote) -> None:
+            assert await remote.exists([digest_bytes(data) for data in contents]) == {}
+            assert await remote.exists([]) == {}
+            for data in contents:
+                await self.place(remote, data, tmp_path)
+            sizes = {digest_bytes(data): len(data) for data in contents}
+            assert await remote.exists({*sizes, _ABSENT}) == sizes
+            for data in contents:
+                assert await _read(remote, digest_bytes(data)) == (data, len(data))
+                assert await _read(remote, digest_bytes(data), 0, 10) == (data[:10], len(data))
+
+        self.run(make, work)
+
+    def test_many_objects_are_found(self, make: Callable[[], Remote], tmp_path: Path) -> None:
+        contents = [b"%d" % number for number in range(120)]
+        wanted = {digest_bytes(data) for data in contents}
+        absent = {digest_bytes(b"-%d" % number) for number in range(120)}
+
+        async def work(remote: Remote) -> None:
+            for data in contents:
+                await self.place(remote, data, tmp_path)
+            assert await remote.exists(wanted | absent) == {digest_bytes(data): len(data) for data in contents}
+            assert await remote.exists(absent) == {}
+
+        self.run(make, work)
+
+    def test_parts_can_be_read(self, make: Callable[[], Remote], tmp_path: Path) -> None:
+        data = bytes(range(200))
+        digest = digest_bytes(data)
+
+        async def work(remote: Remote) -> None:
+            await self.place(remote, data, tmp_path)
+            for start, stop in ((0, 1), (0, 200), (7, 60), (199, 200), (150, None), (0, None), (100, 1000)):
+                assert await _read(remote, digest, start, stop) == (data[start:stop], len(data))
+
+        self.run(make, work)
+
+    def test_what_is_not_there_cannot_be_read(self, make: Callable[[], Remote]) -> None:
+        async def work(remote: Remote) -> None:
+            for start, stop in ((0, None), (0, 10), (5, 10)):
+                try:
+                    await _read(remote, _ABSENT, start, stop)
+                except RemoteNotFoundError as error:
+                    assert error.digest == _ABSENT
+                    assert error.remote == remote.name
+                    assert error.hint
+                else:
+                    raise AssertionError("an object that is not there was read")
+
+        self.run(make, work)
+
+
+class RemoteContract(ReadingContract):
+    """The contract of every remote: a class for pytest, to be inherited by a class of tests.
+
+    That class overrides `make` by a fixture, which gives a function that makes a `Remote`: each time another client
+    of the same objects, of which there are none when a test begins. A remote that keeps state between uploads says
+    `part`, a size that it moves in parts.
+    """
+
+    async def place(self, remote: Remote, data: bytes, directory: Path, /) -> None:
+        """Upload bytes."""
+        await _upload(remote, data, directory)
 
     def test_a_remote_begins_empty(self, make: Callable[[], Remote]) -> None:
         async def work(remote: Remote) -> None:
@@ -260,19 +329,6 @@ class RemoteContract:
         self.run(make, upload)
         self.run(make, look)
 
-    def test_many_objects_are_found(self, make: Callable[[], Remote], tmp_path: Path) -> None:
-        contents = [b"%d" % number for number in range(120)]
-        wanted = {digest_bytes(data) for data in contents}
-        absent = {digest_bytes(b"-%d" % number) for number in range(120)}
-
-        async def work(remote: Remote) -> None:
-            for data in contents:
-                await _upload(remote, data, tmp_path)
-            assert await remote.exists(wanted | absent) == {digest_bytes(data): len(data) for data in contents}
-            assert await remote.exists(absent) == {}
-
-        self.run(make, work)
-
     def test_nothing_that_is_there_is_replaced(self, make: Callable[[], Remote], tmp_path: Path) -> None:
         for data in (b"first", b"1" * self.part):
             digest = digest_bytes(data)
@@ -292,31 +348,6 @@ class RemoteContract:
         async def work(remote: Remote) -> None:
             assert await _upload(remote, data, tmp_path) == (True, len(data))
             assert await _read(remote, digest_bytes(data)) == (data, len(data))
-
-        self.run(make, work)
-
-    def test_parts_can_be_read(self, make: Callable[[], Remote], tmp_path: Path) -> None:
-        data = bytes(range(200))
-        digest = digest_bytes(data)
-
-        async def work(remote: Remote) -> None:
-            await _upload(remote, data, tmp_path)
-            for start, stop in ((0, 1), (0, 200), (7, 60), (199, 200), (150, None), (0, None), (100, 1000)):
-                assert await _read(remote, digest, start, stop) == (data[start:stop], len(data))
-
-        self.run(make, work)
-
-    def test_what_is_not_there_cannot_be_read(self, make: Callable[[], Remote]) -> None:
-        async def work(remote: Remote) -> None:
-            for start, stop in ((0, None), (0, 10), (5, 10)):
-                try:
-                    await _read(remote, _ABSENT, start, stop)
-                except RemoteNotFoundError as error:
-                    assert error.digest == _ABSENT
-                    assert error.remote == remote.name
-                    assert error.hint
-                else:
-                    raise AssertionError("an object that is not there was read")
 
         self.run(make, work)
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 # Pivot itself is not a library of the code.
 _OWN = frozenset(
     {
-        *("pivot", "pivot_cache", "pivot_cli", "pivot_core", "pivot_fingerprint", "pivot_loaders", "pivot_remote_s3"),
-        "pivot_runtime",
+        *("pivot", "pivot_cache", "pivot_cli", "pivot_core", "pivot_fingerprint", "pivot_loaders"),
+        *("pivot_remote_obstore", "pivot_remote_s3", "pivot_runtime"),
     }
 )
 _UNKNOWN = "unknown"

@@ -1,0 +1,62 @@
+"""The bytes of one answer, each piece of which has a deadline."""
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Final
+
+from pivot_remote_obstore.errors import ErrorMapper
+from pivot_remote_obstore.limits import RequestLimits
+
+if TYPE_CHECKING:
+    from obstore import GetResult
+
+_CHUNK: Final = 1 << 18
+
+
+class AnswerBody:
+    """The bytes of an object, or of a part of it.
+
+    Attributes:
+        size: The number of bytes of the whole object.
+    """
+
+    def __init__(
+        self,
+        answer: "GetResult",
+        part: tuple[int, int | None],
+        errors: ErrorMapper,
+        digest: str | None,
+        limits: RequestLimits,
+    ) -> None:
+        """Take an answer.
+
+        Args:
+            answer: The answer.
+            part: The wanted bytes, from the first to before the last; the answer may have more.
+            errors: Maps those of obstore.
+            digest: The digest of the object.
+            limits: The limits of each request.
+        """
+        start, stop = part
+        self.size: int = answer.meta["size"]
+        self._answer = answer
+        self._skip = start - answer.range[0]
+        self._most = (self.size if stop is None else min(stop, self.size)) - start
+        self._errors = errors
+        self._digest = digest
+        self._limits = limits
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        skip, most = self._skip, self._most
+        pieces = aiter(self._answer.stream(min_chunk_size=_CHUNK))
+        while most > 0:
+            with self._errors.as_remote_errors(self._digest):
+                async with self._limits.deadline(_CHUNK):
+                    piece = await anext(pieces, None)
+            if piece is None:
+                return
+            data = bytes(piece)
+            kept = data[skip : skip + most]
+            skip = max(0, skip - len(data))
+            most -= len(kept)
+            if kept:
+                yield kept

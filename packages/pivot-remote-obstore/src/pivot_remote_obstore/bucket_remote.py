@@ -1,0 +1,254 @@
+"""Remotes of ``gs://`` and ``az://`` URLs: objects under their digests in a bucket, none of which is ever replaced."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, BinaryIO, Final, Self
+
+import attrs
+
+from pivot_cache.errors import as_cache_errors
+from pivot_cache.remotes.protocol import Body, ListedObject, RemoteCorruptError, RemoteSettings
+from pivot_core.files.digest import digest_bytes, digest_lines
+from pivot_core.values import Value
+from pivot_remote_obstore.clients import BucketSettings, open_bucket, wanted_range
+from pivot_remote_obstore.errors import ErrorMapper, status_of
+from pivot_remote_obstore.limits import RequestLimits
+from pivot_remote_obstore.location import BucketLocation, object_key, run_prefix
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from obstore import GetResult
+    from obstore.store import ObjectStore
+
+    from pivot_remote_obstore.existence import Existence
+
+PART: Final = 8 << 20
+"""The size of a part in bytes; one request sends an object that is not larger."""
+
+RECORD: Final = (1 << 20) + 1
+"""The most bytes that are read of a run record; a valid one has fewer."""
+
+_PARTS_AT_ONCE: Final = 4
+_NOT_SATISFIABLE: Final = 416
+
+
+@attrs.frozen(eq=False, repr=False)
+class _OpenRemote(Value):
+    """The parts of a remote that exist while it is open."""
+
+    store: "ObjectStore"
+    slots: "asyncio.Semaphore"
+    existence: "Existence"
+
+
+class BucketRemote:
+    """A `pivot_cache.remotes.protocol.Remote` in a bucket of Google Cloud Storage, or a container of Azure.
+
+    Attributes:
+        location: The bucket and the prefix.
+        name: The URL.
+        identity: The URL with a digest of the endpoint and the account, which may lead to other objects.
+    """
+
+    def __init__(
+        self,
+        location: BucketLocation,
+        settings: BucketSettings | None = None,
+        *,
+        jobs: int = 20,
+        part: int = PART,
+        limits: RequestLimits | None = None,
+    ) -> None:
+        """Describe a remote, without importing obstore, reading files or connecting.
+
+        Args:
+            location: The bucket and the prefix.
+            settings: How to reach the service, where that differs from its usual variables and files.
+            jobs: The most concurrent requests.
+            part: The size of a part of a large object.
+            limits: The limits of each request; by default `RequestLimits()`.
+        """
+        self.location = location
+        self.name = str(location)
+        self._settings = settings or BucketSettings()
+        self.identity = f"{location} {digest_lines([self._settings.identity(location.scheme)])}"
+        self._jobs = jobs
+        self._part = part
+        self._limits = limits or RequestLimits()
+        self._errors = ErrorMapper(self.name, *_WORDS[location.scheme](location.bucket))
+        self._opened: _OpenRemote | None = None
+
+    async def __aenter__(self) -> Self:
+        import asyncio  # lazy
+
+        from pivot_remote_obstore.existence import Existence  # lazy
+
+        with self._errors.as_opening_errors():
+            store = open_bucket(self.location, self._settings, self._limits)
+        slots = asyncio.Semaphore(self._jobs)
+        self._opened = _OpenRemote(store, slots, Existence(store, self.location, slots, self._limits, self._errors))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened = None
+
+    async def exists(self, digests: Collection[str]) -> Mapping[str, int | None]:
+        """Find out which of these objects exist."""
+        return await self._open.existence.sizes(digests)
+
+    async def digests(self) -> AsyncIterator[str]:
+        """List all objects."""
+        async for each in self._open.existence.listed():
+            yield each.digest
+
+    async def listed(self) -> AsyncIterator[ListedObject]:
+        """List all objects with their sizes and ages."""
+        async for each in self._open.existence.listed():
+            yield each
+
+    async def upload(self, digest: str, source: Path, sent: Callable[[int], object]) -> bool:
+        """Upload a file unless its object exists; one that is larger than a part begins again after a failure."""
+        key = object_key(digest)
+        with as_cache_errors("read", source):
+            size = source.stat().st_size  # noqa: ASYNC240 - takes no time
+        if size > self._part:
+            new = await self._put_large(key, source, size)
+        else:
+            with as_cache_errors("read", source):
+                data = source.read_bytes()  # noqa: ASYNC240 - takes no time
+            new = await self._put(key, data)
+        sent(size)
+        return new
+
+    async def _put(self, key: str, data: bytes) -> bool:
+        from obstore.exceptions import AlreadyExistsError, PreconditionError  # lazy
+
+        with self._errors.as_remote_errors():
+            async with self._open.slots, self._limits.deadline(len(data)):
+                try:
+                    await self._open.store.put_async(self.location.key(key), data, mode="create", use_multipart=False)
+                except (AlreadyExistsError, PreconditionError):
+                    return False
+        return True
+
+    async def _put_large(self, key: str, source: Path, size: int) -> bool:
+        """Upload in parts, which no condition protects: whoever does so at the same time has the same bytes."""
+        if await self._open.existence.has(key):
+            return False
+        with (
+            as_cache_errors("read", source),
+            open(source, "rb", buffering=0) as file,  # noqa: ASYNC230 - takes no time
+            self._errors.as_remote_errors(),
+        ):
+            async with self._open.slots, self._limits.deadline(size):
+                await self._open.store.put_async(
+                    self.location.key(key),
+                    _pieces(file, self._part),
+                    mode="overwrite",
+                    use_multipart=True,
+                    chunk_size=self._part,
+                    max_concurrency=_PARTS_AT_ONCE,
+                )
+        return True
+
+    @contextlib.asynccontextmanager
+    async def read(self, digest: str, start: int = 0, stop: int | None = None) -> AsyncIterator[Body]:
+        """Read some of the bytes of an object."""
+        from pivot_remote_obstore.body import AnswerBody  # lazy
+
+        key = object_key(digest)
+        async with self._open.slots:
+            with self._errors.as_remote_errors(digest):
+                async with self._limits.deadline():
+                    answer = await self._get(key, digest, start, stop)
+            yield AnswerBody(answer, (start, stop), self._errors, digest, self._limits)
+
+    async def _get(self, key: str, digest: str, start: int, stop: int | None) -> "GetResult":
+        store, key = self._open.store, self.location.key(key)
+        if not start and stop is None:
+            return await store.get_async(key)
+        try:
+            return await store.get_async(key, options=wanted_range(start, stop))
+        except Exception as error:
+            if status_of(error) != _NOT_SATISFIABLE:
+                raise
+            if start:  # the object ends before the range
+                raise RemoteCorruptError(self.name, digest) from None
+        return await store.get_async(key)  # an empty object has no range that begins at its first byte
+
+    async def keep_run(self, key: str, data: bytes) -> bool:
+        """Store a run record."""
+        return await self._put(f"{run_prefix(key)}/{digest_bytes(data)}", data)
+
+    async def runs(self, key: str, most: int) -> list[bytes]:
+        """The newest run records of an inputs key."""
+        from pivot_remote_obstore.body import AnswerBody  # lazy
+
+        entries = [entry async for page in self._open.existence.entries(run_prefix(key)) for entry in page]
+        found = []
+        for entry in sorted(entries, key=lambda entry: entry["last_modified"], reverse=True)[:most]:
+            with self._errors.as_remote_errors():
+                async with self._open.slots:
+                    async with self._limits.deadline():
+                        answer = await self._open.store.get_async(entry["path"])
+                    body = AnswerBody(answer, (0, RECORD), self._errors, None, self._limits)
+                    found.append(b"".join([data async for data in body]))
+        return found
+
+    async def delete(self, digest: str) -> None:
+        """Delete an object."""
+        key = self.location.key(object_key(digest))
+        with self._errors.as_remote_errors():
+            async with self._open.slots, self._limits.deadline():
+                with contextlib.suppress(FileNotFoundError):
+                    await self._open.store.delete_async(key)
+
+    @property
+    def _open(self) -> _OpenRemote:
+        if self._opened is None:
+            raise RuntimeError("the remote is used inside `async with`")
+        return self._opened
+
+
+def connect_bucket(url: str, settings: RemoteSettings) -> BucketRemote:
+    """The remote of a URL: the entry points ``gs`` and ``az`` of ``pivot.remotes``.
+
+    Raises:
+        LocationError: The URL is not a location in a bucket, or an option is wrong.
+    """
+    return BucketRemote(
+        BucketLocation.parse(url),
+        BucketSettings.from_options(settings.options),
+        jobs=settings.jobs,
+        limits=RequestLimits.of(settings.timeout),
+    )
+
+
+def _pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
+    while piece := file.read(size):
+        yield piece
+
+
+def _of_google(bucket: str) -> tuple[str, str, str]:
+    return (
+        f"bucket {bucket!r}",
+        f"`gcloud auth application-default login` signs in, `gcloud storage ls gs://{bucket}/` shows what you may read",
+        "check the network, the proxy and GOOGLE_BASE_URL, and repeat the command",
+    )
+
+
+def _of_azure(bucket: str) -> tuple[str, str, str]:
+    return (
+        f"container {bucket!r}",
+        "check AZURE_STORAGE_ACCOUNT_NAME, and AZURE_STORAGE_ACCOUNT_KEY, AZURE_STORAGE_SAS_TOKEN or `az login`",
+        "check the network, the proxy, AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ENDPOINT, and repeat the command",
+    )
+
+
+_WORDS: Final = {"gs": _of_google, "az": _of_azure}
+"""What errors say of each service."""

@@ -1,0 +1,223 @@
+"""Files of a shared directory: published whole or not at all, replaced never, by any number of machines.
+
+A new file is written under a temporary name in the directory that it will be in, flushed to the disk, and then linked
+to its name, which fails if the name exists. File systems without links rename it instead, after a look. Locks are not
+used, since network file systems may keep them on one machine: temporary files of dead processes are known by their
+age.
+"""
+
+import contextlib
+import errno
+import os
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from pivot_cache.files import syscalls
+from pivot_cache.files.atomic import PREFIX, SUFFIX, share, write_all
+
+STALE_S: Final = 2 * 24 * 3600
+"""The number of seconds after which a temporary file counts as left over."""
+
+_MODE: Final = 0o444
+_BLOCK: Final = 64 << 20
+_PIECE: Final = 1 << 20
+_NO_LINKS: Final = frozenset(
+    {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL, errno.EXDEV}
+)
+_OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def publish_file(source: Path, root: Path, name: str) -> bool:
+    """Copy a file to a name below ``root`` that does not exist, and flush it; False if the name exists.
+
+    Directories between them are created, but never ``root``.
+
+    Raises:
+        OSError: The copy failed, and nothing has this name.
+    """
+    target = root / name
+    if size_of(target) is not None:
+        return False
+    descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with _temporary(root, target) as (copy, temp):
+            copy_content(descriptor, copy, os.fstat(descriptor).st_size)
+            return _publish(copy, temp, target)
+    finally:
+        os.close(descriptor)
+
+
+def publish_bytes(data: bytes, root: Path, name: str) -> bool:
+    """As `publish_file`, for bytes."""
+    target = root / name
+    if size_of(target) is not None:
+        return False
+    with _temporary(root, target) as (copy, temp):
+        write_all(copy, data)
+        return _publish(copy, temp, target)
+
+
+def open_file(path: Path) -> tuple[int, int] | None:
+    """The descriptor and the size of a regular file; None if there is none of this name.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    try:
+        descriptor = os.open(path, _OPEN)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.ENOTDIR):
+            return None
+        raise
+    status = os.fstat(descriptor)
+    if stat.S_ISREG(status.st_mode):
+        return descriptor, status.st_size
+    os.close(descriptor)
+    return None
+
+
+def size_of(path: Path) -> int | None:
+    """The size of a regular file; None if there is none of this name.
+
+    Raises:
+        OSError: The directory cannot be searched.
+    """
+    try:
+        status = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def remove(path: Path) -> None:
+    """Remove a file; a missing one is no error.
+
+    Raises:
+        OSError: It cannot be removed.
+    """
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        syscalls.unlink(path)
+
+
+def names_in(directory: Path) -> frozenset[str]:
+    """The names in a directory; none if it does not exist.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    try:
+        return frozenset(os.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return frozenset()
+
+
+def newest_contents(directory: Path, most: int, longest: int) -> list[bytes]:
+    """The beginnings of the newest files in a directory, each with at most ``longest`` bytes.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    ages: dict[Path, int] = {}
+    for name in names_in(directory):
+        with contextlib.suppress(FileNotFoundError):
+            if not name.startswith(PREFIX):
+                ages[directory / name] = os.lstat(directory / name).st_mtime_ns
+    found = []
+    for path in sorted(ages, key=lambda path: ages[path], reverse=True)[:most]:
+        opened = open_file(path)
+        if opened is not None:
+            with open(opened[0], "rb") as file:
+                found.append(file.read(longest))
+    return found
+
+
+def sweep(directory: Path) -> None:
+    """Remove temporary files that are older than `STALE_S`; never fails."""
+    with contextlib.suppress(OSError), os.scandir(directory) as entries:
+        now = time.time()
+        for entry in entries:
+            if entry.name.startswith(PREFIX) and entry.name.endswith(SUFFIX):
+                with contextlib.suppress(OSError):
+                    if entry.stat(follow_symlinks=False).st_mtime < now - STALE_S:
+                        syscalls.unlink(entry.path)
+
+
+def copy_content(source: int, target: int, size: int) -> None:
+    """Copy all bytes between open files: as shared blocks, inside the system, or by reading and writing.
+
+    Raises:
+        OSError: The copy failed.
+    """
+    try:
+        syscalls.clone(source, target)
+    except OSError:
+        done = _copy_inside(source, target, size)
+        os.lseek(source, done, os.SEEK_SET)
+        os.lseek(target, done, os.SEEK_SET)
+        while piece := os.read(source, _PIECE):
+            write_all(target, piece)
+
+
+def _copy_inside(source: int, target: int, size: int) -> int:
+    """Copy as many bytes as the system copies by itself; return their number."""
+    done = 0
+    call = getattr(os, "copy_file_range", None)  # not on macOS
+    while call is not None and done < size:
+        try:
+            moved = call(source, target, min(size - done, _BLOCK), done, done)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+                raise
+            break
+        if not moved:
+            break
+        done += moved
+    return done
+
+
+def _make_below(root: Path, directory: Path) -> None:
+    """Create a directory below ``root``, shared with the group as `pivot_cache.files.atomic.share` says."""
+    for place in reversed([directory, *directory.parents]):
+        if place.is_relative_to(root) and place != root:
+            try:
+                syscalls.mkdir(place)
+            except FileExistsError:
+                continue
+            share(place)
+
+
+@contextlib.contextmanager
+def _temporary(root: Path, target: Path) -> Iterator[tuple[int, Path]]:
+    """A new empty file beside ``target``: its descriptor and its path; removed at the end."""
+    temp = target.parent / f"{PREFIX}{os.urandom(8).hex()}{SUFFIX}"
+    try:
+        descriptor = syscalls.create(temp, _MODE)
+    except FileNotFoundError:
+        _make_below(root, target.parent)
+        descriptor = syscalls.create(temp, _MODE)
+    try:
+        yield descriptor, temp
+    finally:
+        os.close(descriptor)
+        with contextlib.suppress(FileNotFoundError):
+            syscalls.unlink(temp)
+
+
+def _publish(descriptor: int, temp: Path, target: Path) -> bool:
+    share(temp)
+    syscalls.fsync(descriptor)
+    try:
+        syscalls.link(temp, target)
+    except FileExistsError:
+        # An answer that was lost on the way, and a repeated request, which a network file system sends by itself.
+        return os.fstat(descriptor).st_nlink > 1
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(target):
+            return False
+        syscalls.rename(temp, target)
+    return True

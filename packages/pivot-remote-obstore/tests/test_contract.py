@@ -1,0 +1,43 @@
+"""The remotes keep the contract of every remote, on each server; that on web servers the part about reading."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pivot_cache.layout import sharded
+from pivot_cache.remotes.protocol import Remote
+from pivot_cache.testing.remote_contract import ReadingContract, RemoteContract
+from pivot_core.files.digest import digest_bytes
+from pivot_remote_obstore import BucketLocation, BucketRemote, BucketSettings, DirectoryRemote, WebsiteRemote
+
+
+class TestGoogleRemote(RemoteContract):
+    @pytest.fixture
+    def make(self, bucket: BucketLocation, gcs_settings: BucketSettings) -> Callable[[], Remote]:
+        return lambda: BucketRemote(bucket, gcs_settings, jobs=4, part=self.part - 1)
+
+
+class TestAzureRemote(RemoteContract):
+    @pytest.fixture
+    def make(self, container: BucketLocation, azurite: BucketSettings) -> Callable[[], Remote]:
+        return lambda: BucketRemote(container, azurite, jobs=4, part=self.part - 1)
+
+
+class TestDirectoryRemote(RemoteContract):
+    @pytest.fixture
+    def make(self, tmp_path: Path) -> Callable[[], Remote]:
+        (tmp_path / "drive").mkdir()
+        return lambda: DirectoryRemote(tmp_path / "drive", jobs=4)
+
+
+class TestWebsiteRemote(ReadingContract):
+    @pytest.fixture
+    def make(self, website: tuple[str, Path]) -> Callable[[], Remote]:
+        url, self.directory = website
+        return lambda: WebsiteRemote(url, jobs=4)
+
+    async def place(self, _: Remote, data: bytes, __: Path) -> None:
+        path = sharded(self.directory / "files", digest_bytes(data))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
