@@ -16,6 +16,7 @@ from pivot_runtime.config.store import config_warnings
 _EXAMPLES: Final = """\b
 Examples:
   pivot remote add origin s3://my-bucket/pivot  Add a remote.
+  pivot remote add team file:///mnt/team/cache  Add one on a shared drive.
   pivot remote list                             Show all remotes.
   pivot remote remove origin                    Remove it from the settings.
 """
@@ -53,6 +54,8 @@ def show(*, as_json: bool) -> None:
 @options.everywhere
 def add(name: str, url: str, *, default: bool, user: bool) -> None:
     """Add the remote NAME at URL, s3://bucket/prefix.
+
+    URLs with gs://, az://, file:// and https:// (which is only read) need a package that the guide to remotes names.
 
     If there is only one remote, it is the default.
     """

@@ -3,7 +3,7 @@
 import enum
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pivot_cache.files.link_modes import CheckoutMode
 from pivot_core.conversion.sizes import amount_of, amount_text
@@ -100,9 +100,26 @@ def member(text: str) -> str:
     return text
 
 
+_REMOTES: Final = {
+    "gs": "gs://bucket/prefix",
+    "az": "az://container/prefix",
+    "file": "file:///absolute/path",
+    "https": "https://host/path",
+    "http": "http://host/path",
+}
+"""The forms of the URLs of remotes other than those on S3, by scheme."""
+
+
 def remote(text: str) -> str:
-    """An S3 URL; errors do not repeat possible secrets."""
+    """The URL of a remote; errors do not repeat possible secrets."""
     scheme, separator, rest = text.partition("://")
+    form = _REMOTES.get(scheme.lower()) if separator else None
+    if form is not None:
+        if not rest or "@" in rest.partition("/")[0]:
+            raise ValueError(f"the URL of a remote is {form}, without credentials")
+        if not text.isprintable():
+            raise ValueError(f"the URL of a remote, {form}, is printable")
+        return text
     if not separator or scheme.lower() != "s3":
         raise ValueError("the URL of a remote must be an S3 path, s3://bucket/prefix")
     bucket = rest.partition("/")[0]
@@ -270,8 +287,8 @@ KEYS: tuple[Key, ...] = (
     Key(
         "remotes.<name>",
         "remotes",
-        ValueKind("`s3://bucket/prefix`", remote),
-        "the URL of the remote; credentials stay where other S3 tools find them",
+        ValueKind(", ".join(f"`{form}`" for form in ("s3://bucket/prefix", *_REMOTES.values())), remote),
+        "the URL of the remote; credentials stay where the other tools of that service find them",
     ),
     Key(
         "resources.<name>",

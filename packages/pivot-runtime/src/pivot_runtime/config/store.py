@@ -106,18 +106,20 @@ class ConfigStore(Value):
 
 
 def check_remote(key: str, url: str) -> None:
-    """Check that the URL is possible for a remote, as far as its package is installed; opens no connection.
+    """Check that the URL is possible for a remote; opens no connection.
+
+    One on S3 may be configured before its package is installed.
 
     Raises:
-        ConfigError: The URL is invalid.
+        ConfigError: The URL is invalid, or the package for it is not installed.
     """
     from pivot_cache.remotes.protocol import RemoteSchemeError, connect  # lazy
 
     try:
         connect(url)
-    except RemoteSchemeError:
-        return
     except PivotError as error:
+        if isinstance(error, RemoteSchemeError) and url.lower().startswith("s3:"):
+            return
         raise ConfigError(str(error), key=key, hint=error.hint) from None
 
 
