@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from pivot_remote_obstore.bucket_remote import BucketRemote, connect_bucket
     from pivot_remote_obstore.clients import BucketSettings
     from pivot_remote_obstore.directory_remote import DirectoryRemote, connect_directory
-    from pivot_remote_obstore.location import BucketLocation, LocationError
+    from pivot_remote_obstore.location import BucketLocation, RemoteUrlError
     from pivot_remote_obstore.website_remote import WebsiteRemote, connect_website
 
 __all__ = [
@@ -15,7 +15,7 @@ __all__ = [
     "BucketRemote",
     "BucketSettings",
     "DirectoryRemote",
-    "LocationError",
+    "RemoteUrlError",
     "WebsiteRemote",
     "connect_bucket",
     "connect_directory",
@@ -27,7 +27,7 @@ _MODULES = {
     "BucketRemote": "pivot_remote_obstore.bucket_remote",
     "BucketSettings": "pivot_remote_obstore.clients",
     "DirectoryRemote": "pivot_remote_obstore.directory_remote",
-    "LocationError": "pivot_remote_obstore.location",
+    "RemoteUrlError": "pivot_remote_obstore.location",
     "WebsiteRemote": "pivot_remote_obstore.website_remote",
     "connect_bucket": "pivot_remote_obstore.bucket_remote",
     "connect_directory": "pivot_remote_obstore.directory_remote",

@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Final
 
-from pivot_remote_obstore.errors import ErrorMapper
-from pivot_remote_obstore.limits import RequestLimits
+from pivot_remote_obstore.errors import ClientErrors
+from pivot_remote_obstore.limits import Deadlines
 
 if TYPE_CHECKING:
     from obstore import GetResult
@@ -23,9 +23,9 @@ class AnswerBody:
         self,
         answer: "GetResult",
         part: tuple[int, int | None],
-        errors: ErrorMapper,
+        errors: ClientErrors,
         digest: str | None,
-        limits: RequestLimits,
+        limits: Deadlines,
     ) -> None:
         """Take an answer.
 

@@ -13,8 +13,8 @@ from pivot_cache.remotes.protocol import Body, ListedObject, RemoteCorruptError,
 from pivot_core.files.digest import digest_bytes, digest_lines
 from pivot_core.values import Value
 from pivot_remote_obstore.clients import BucketSettings, open_bucket, wanted_range
-from pivot_remote_obstore.errors import ErrorMapper, status_of
-from pivot_remote_obstore.limits import RequestLimits
+from pivot_remote_obstore.errors import ClientErrors, status_of
+from pivot_remote_obstore.limits import Deadlines
 from pivot_remote_obstore.location import BucketLocation, object_key, run_prefix
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from obstore import GetResult
     from obstore.store import ObjectStore
 
-    from pivot_remote_obstore.existence import Existence
+    from pivot_remote_obstore.existence import ObjectSearch
 
 PART: Final = 8 << 20
 """The size of a part in bytes; one request sends an object that is not larger."""
@@ -41,7 +41,7 @@ class _OpenRemote(Value):
 
     store: "ObjectStore"
     slots: "asyncio.Semaphore"
-    existence: "Existence"
+    existence: "ObjectSearch"
 
 
 class BucketRemote:
@@ -60,7 +60,7 @@ class BucketRemote:
         *,
         jobs: int = 20,
         part: int = PART,
-        limits: RequestLimits | None = None,
+        limits: Deadlines | None = None,
     ) -> None:
         """Describe a remote, without importing obstore, reading files or connecting.
 
@@ -69,7 +69,7 @@ class BucketRemote:
             settings: How to reach the service, where that differs from its usual variables and files.
             jobs: The most concurrent requests.
             part: The size of a part of a large object.
-            limits: The limits of each request; by default `RequestLimits()`.
+            limits: The limits of each request; by default `Deadlines()`.
         """
         self.location = location
         self.name = str(location)
@@ -77,19 +77,19 @@ class BucketRemote:
         self.identity = f"{location} {digest_lines([self._settings.identity(location.scheme)])}"
         self._jobs = jobs
         self._part = part
-        self._limits = limits or RequestLimits()
-        self._errors = ErrorMapper(self.name, *_WORDS[location.scheme](location.bucket))
+        self._limits = limits or Deadlines()
+        self._errors = ClientErrors(self.name, *_WORDS[location.scheme](location.bucket))
         self._opened: _OpenRemote | None = None
 
     async def __aenter__(self) -> Self:
         import asyncio  # lazy
 
-        from pivot_remote_obstore.existence import Existence  # lazy
+        from pivot_remote_obstore.existence import ObjectSearch  # lazy
 
         with self._errors.as_opening_errors():
             store = open_bucket(self.location, self._settings, self._limits)
         slots = asyncio.Semaphore(self._jobs)
-        self._opened = _OpenRemote(store, slots, Existence(store, self.location, slots, self._limits, self._errors))
+        self._opened = _OpenRemote(store, slots, ObjectSearch(store, self.location, slots, self._limits, self._errors))
         return self
 
     async def __aexit__(
@@ -219,13 +219,13 @@ def connect_bucket(url: str, settings: RemoteSettings) -> BucketRemote:
     """The remote of a URL: the entry points ``gs`` and ``az`` of ``pivot.remotes``.
 
     Raises:
-        LocationError: The URL is not a location in a bucket, or an option is wrong.
+        RemoteUrlError: The URL is not a location in a bucket, or an option is wrong.
     """
     return BucketRemote(
         BucketLocation.parse(url),
         BucketSettings.from_options(settings.options),
         jobs=settings.jobs,
-        limits=RequestLimits.of(settings.timeout),
+        limits=Deadlines.of(settings.timeout),
     )
 
 
@@ -251,4 +251,4 @@ def _of_azure(bucket: str) -> tuple[str, str, str]:
 
 
 _WORDS: Final = {"gs": _of_google, "az": _of_azure}
-"""What errors say of each service."""
+"""The words of errors for each service."""

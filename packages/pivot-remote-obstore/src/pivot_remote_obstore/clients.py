@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import attrs
 
 from pivot_core.values import Value
-from pivot_remote_obstore.limits import RequestLimits
-from pivot_remote_obstore.location import BucketLocation, LocationError
+from pivot_remote_obstore.limits import Deadlines
+from pivot_remote_obstore.location import BucketLocation, RemoteUrlError
 
 if TYPE_CHECKING:
     from obstore import GetOptions
     from obstore.store import ObjectStore
 
-_FOREVER: Final = "1day"
+_LONGEST: Final = "1day"
 """A limit for whole requests, which have deadlines of their own."""
 
 _ELSEWHERE: Final = {
@@ -48,32 +48,32 @@ class BucketSettings(Value):
 
     def __attrs_post_init__(self) -> None:
         if self.endpoint is not None and not self.endpoint.startswith(("http://", "https://")):
-            raise LocationError("the URL of an endpoint begins with http:// or https:// and a host")
+            raise RemoteUrlError("the URL of an endpoint begins with http:// or https:// and a host")
         if self.endpoint is not None and "@" in self.endpoint:
-            raise LocationError("the URL of an endpoint must not contain credentials")
+            raise RemoteUrlError("the URL of an endpoint must not contain credentials")
 
     @classmethod
     def from_options(cls, options: Mapping[str, str]) -> Self:
         """The settings that a remote's options describe.
 
         Raises:
-            LocationError: An option does not exist, or cannot have its value.
+            RemoteUrlError: An option does not exist, or cannot have its value.
         """
         known = {field.name for field in attrs.fields(cls)}
         unknown = sorted(options.keys() - known)
         if unknown:
-            raise LocationError(
+            raise RemoteUrlError(
                 f"{unknown[0]!r} is not an option of these remotes", hint=f"known options: {', '.join(sorted(known))}"
             )
         return cls(**options)
 
     def identity(self, scheme: str) -> str:
-        """What makes the same URL lead to other objects; it may contain secrets."""
+        """The settings that lead the same URL to other objects, as a text that may contain secrets."""
         known = (os.environ.get(name, "") for name in _ELSEWHERE[scheme])
         return " ".join([self.endpoint or "", self.account or "", *known])
 
 
-def open_bucket(location: BucketLocation, settings: BucketSettings, limits: RequestLimits) -> "ObjectStore":
+def open_bucket(location: BucketLocation, settings: BucketSettings, limits: Deadlines) -> "ObjectStore":
     """A client of a bucket; it opens no connection.
 
     Raises:
@@ -97,7 +97,7 @@ def open_bucket(location: BucketLocation, settings: BucketSettings, limits: Requ
     return AzureStore(location.bucket, **common)
 
 
-def open_website(url: str, limits: RequestLimits, headers: Mapping[str, str]) -> "ObjectStore":
+def open_website(url: str, limits: Deadlines, headers: Mapping[str, str]) -> "ObjectStore":
     """A client of a web server; it opens no connection."""
     from obstore.store import HTTPStore  # lazy
 
@@ -112,5 +112,5 @@ def wanted_range(start: int, stop: int | None) -> "GetOptions":
     return {"range": {"offset": start} if stop is None else (start, stop)}
 
 
-def _client_options(limits: RequestLimits, *, plain: bool) -> Any:
-    return {"timeout": _FOREVER, "connect_timeout": f"{limits.timeout:.3f}s", "allow_http": plain}
+def _client_options(limits: Deadlines, *, plain: bool) -> Any:
+    return {"timeout": _LONGEST, "connect_timeout": f"{limits.timeout:.3f}s", "allow_http": plain}

@@ -24,8 +24,8 @@ from pivot_cache.remotes.protocol import (
 from pivot_core.files.digest import digest_bytes
 from pivot_remote_obstore import directory as files
 from pivot_remote_obstore.errors import drive_error
-from pivot_remote_obstore.limits import RequestLimits
-from pivot_remote_obstore.location import OBJECTS, LocationError, directory_of, object_key, run_prefix
+from pivot_remote_obstore.limits import Deadlines
+from pivot_remote_obstore.location import OBJECTS, RemoteUrlError, directory_of, object_key, run_prefix
 
 if TYPE_CHECKING:
     from pivot_remote_obstore.drive_threads import DriveThreads
@@ -47,18 +47,18 @@ class DirectoryRemote:
         identity: The same.
     """
 
-    def __init__(self, path: Path, *, jobs: int = 20, limits: RequestLimits | None = None) -> None:
+    def __init__(self, path: Path, *, jobs: int = 20, limits: Deadlines | None = None) -> None:
         """Describe a remote, without looking at the directory.
 
         Args:
             path: The directory.
             jobs: The most concurrent system calls.
-            limits: The limits of each request; by default `RequestLimits()`.
+            limits: The limits of each request; by default `Deadlines()`.
         """
         self.path = path
         self.name = self.identity = f"file://{path}"
         self._jobs = jobs
-        self._limits = limits or RequestLimits()
+        self._limits = limits or Deadlines()
         self._written: set[Path] = set()
         self._swept: set[Path] = set()
         self._opened: DriveThreads | None = None
@@ -239,8 +239,8 @@ def connect_directory(url: str, settings: RemoteSettings) -> DirectoryRemote:
     """The remote of a URL: the entry point ``file`` of ``pivot.remotes``.
 
     Raises:
-        LocationError: The path is relative, or there is an option.
+        RemoteUrlError: The path is relative, or there is an option.
     """
     if settings.options:
-        raise LocationError(f"{min(settings.options)!r} is not an option of file:// remotes")
-    return DirectoryRemote(directory_of(url), jobs=settings.jobs, limits=RequestLimits.of(settings.timeout))
+        raise RemoteUrlError(f"{min(settings.options)!r} is not an option of file:// remotes")
+    return DirectoryRemote(directory_of(url), jobs=settings.jobs, limits=Deadlines.of(settings.timeout))

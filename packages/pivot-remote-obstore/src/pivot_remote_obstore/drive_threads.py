@@ -1,4 +1,4 @@
-"""Threads for system calls on a drive that may not answer: neither a command nor its end waits for them for ever."""
+"""Threads for system calls on a drive that may not answer: neither a command nor its end waits long for them."""
 
 import asyncio
 import contextlib

@@ -43,7 +43,7 @@ def status_of(error: BaseException) -> int:
 
 
 @attrs.frozen(eq=False, repr=False)
-class ErrorMapper(Value):
+class ClientErrors(Value):
     """Maps errors of obstore to errors of one remote.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Existence of many objects in few requests: asked for one by one or listed, whichever takes fewer."""
+"""ObjectSearch of many objects in few requests: asked for one by one or listed, whichever takes fewer."""
 
 import asyncio
 import contextlib
@@ -12,8 +12,8 @@ import attrs
 
 from pivot_cache.remotes.protocol import ListedObject
 from pivot_core.values import Value
-from pivot_remote_obstore.errors import ErrorMapper
-from pivot_remote_obstore.limits import RequestLimits
+from pivot_remote_obstore.errors import ClientErrors
+from pivot_remote_obstore.limits import Deadlines
 from pivot_remote_obstore.location import OBJECTS, BucketLocation, digest_of, object_key
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _SHARD: Final = 2
 
 
 @attrs.frozen(eq=False, repr=False)
-class Existence(Value):
+class ObjectSearch(Value):
     """Finds out which objects one remote has.
 
     Attributes:
@@ -46,8 +46,8 @@ class Existence(Value):
     store: "ObjectStore"
     location: BucketLocation
     slots: asyncio.Semaphore
-    limits: RequestLimits
-    errors: ErrorMapper
+    limits: Deadlines
+    errors: ClientErrors
 
     async def sizes(self, digests: Collection[str]) -> dict[str, int | None]:
         """The sizes of those objects that exist.

@@ -17,7 +17,7 @@ RATE: Final = 4 << 10
 
 
 @attrs.frozen(eq=False, repr=False)
-class RequestLimits(Value):
+class Deadlines(Value):
     """Limits of the requests to one server: each has a deadline, which depends on what it moves.
 
     Attributes:

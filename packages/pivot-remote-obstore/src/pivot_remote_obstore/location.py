@@ -30,7 +30,7 @@ _BUCKETS: Final = {
 """The service, and the names that it allows for a bucket (in Azure, a container)."""
 
 
-class LocationError(PivotError):
+class RemoteUrlError(PivotError):
     """A text is not the location of a remote; the message never shows a possible secret."""
 
 
@@ -60,14 +60,14 @@ def digest_of(key: str) -> str | None:
 
 def _check_scheme(_: object, __: object, scheme: str) -> None:
     if scheme not in _BUCKETS:
-        raise LocationError(f"{scheme!r} is not a scheme of buckets", hint="write gs://bucket/prefix or az://…")
+        raise RemoteUrlError(f"{scheme!r} is not a scheme of buckets", hint="write gs://bucket/prefix or az://…")
 
 
 def _check_bucket(location: "BucketLocation", _: object, bucket: str) -> None:
     service, names = _BUCKETS[location.scheme]
     if not names.fullmatch(bucket):
         kind = "container" if location.scheme == "az" else "bucket"
-        raise LocationError(
+        raise RemoteUrlError(
             f"{bucket!r} cannot be the name of a {kind} of {service}",
             hint=f"the name of a {kind} has 3 to 63 characters: a-z, 0-9 and '-'"
             + (", '_' and '.'" if location.scheme == "gs" else ""),
@@ -78,7 +78,7 @@ def _check_prefix(location: "BucketLocation", _: object, prefix: str) -> None:
     problem = _prefix_problem(prefix)
     if problem is not None:
         hint = f"write {location.scheme}://bucket or {location.scheme}://bucket/prefix"
-        raise LocationError(f"{prefix!r} cannot be the prefix of a remote: {problem}", hint=hint)
+        raise RemoteUrlError(f"{prefix!r} cannot be the prefix of a remote: {problem}", hint=hint)
 
 
 def _prefix_problem(prefix: str) -> str | None:
@@ -112,17 +112,17 @@ class BucketLocation(Value):
         """The location that ``gs://bucket/prefix`` or ``az://container/prefix`` names; nothing is decoded.
 
         Raises:
-            LocationError: It is not such a URL, contains credentials, or breaks a rule of the service.
+            RemoteUrlError: It is not such a URL, contains credentials, or breaks a rule of the service.
         """
         scheme, _, rest = url.partition("://")
         bucket, _, prefix = rest.partition("/")
         if "@" in bucket or ":" in bucket:
-            raise LocationError(
+            raise RemoteUrlError(
                 f"the location of a {scheme.lower()}:// remote must not contain credentials or a port",
                 hint="keep credentials in the variables or files of the service",
             )
         if "?" in prefix:
-            raise LocationError(
+            raise RemoteUrlError(
                 f"the location of a {scheme.lower()}:// remote must not contain a query",
                 hint="keep a token in a variable, such as AZURE_STORAGE_SAS_TOKEN",
             )
@@ -149,18 +149,18 @@ def directory_of(url: str) -> Path:
     """The directory that ``file:///absolute/path`` names; nothing is decoded.
 
     Raises:
-        LocationError: It is not such a URL, or the path is relative.
+        RemoteUrlError: It is not such a URL, or the path is relative.
     """
     _, _, rest = url.partition("://")
     host, separator, path = rest.partition("/")
     hint = "write file:///absolute/path, with three slashes"
     if not separator or host not in ("", "localhost"):
         problem = "is relative" if not separator or host.startswith((".", "~")) else f"names a host, {host!r}"
-        raise LocationError(f"the path of a file:// remote {problem}", hint=hint)
+        raise RemoteUrlError(f"the path of a file:// remote {problem}", hint=hint)
     if not path.strip("/"):
-        raise LocationError("the root of the file system cannot be a remote", hint=hint)
+        raise RemoteUrlError("the root of the file system cannot be a remote", hint=hint)
     if ".." in path.split("/") or not path.isprintable():
-        raise LocationError("the path of a file:// remote contains '..' or an unprintable character", hint=hint)
+        raise RemoteUrlError("the path of a file:// remote contains '..' or an unprintable character", hint=hint)
     return Path("/", path.strip("/"))
 
 
@@ -168,7 +168,7 @@ def website_of(url: str) -> str:
     """The URL of a website, checked and without a slash at its end.
 
     Raises:
-        LocationError: It has no host, or contains credentials, a query or a fragment.
+        RemoteUrlError: It has no host, or contains credentials, a query or a fragment.
     """
     from urllib.parse import urlsplit  # lazy
 
@@ -179,11 +179,11 @@ def website_of(url: str) -> str:
     except ValueError:
         known = None, None
     if known[0] is None:
-        raise LocationError("the URL of the remote has no host, or an invalid port", hint=hint)
+        raise RemoteUrlError("the URL of the remote has no host, or an invalid port", hint=hint)
     if "@" in parts.netloc:
-        raise LocationError(
+        raise RemoteUrlError(
             "the URL of a remote must not contain credentials", hint="keep the user and the password in ~/.netrc"
         )
     if parts.query or parts.fragment or not url.isprintable() or " " in url:
-        raise LocationError("the URL of a remote has no query, no fragment and no spaces", hint=hint)
+        raise RemoteUrlError("the URL of a remote has no query, no fragment and no spaces", hint=hint)
     return f"{parts.scheme.lower()}://{parts.netloc}{parts.path.rstrip('/')}"

@@ -12,9 +12,9 @@ import attrs
 from pivot_cache.remotes.protocol import Body, RemoteCorruptError, RemoteDeniedError, RemoteSettings
 from pivot_core.values import Value
 from pivot_remote_obstore.clients import open_website, wanted_range
-from pivot_remote_obstore.errors import ErrorMapper, status_of
-from pivot_remote_obstore.limits import RequestLimits
-from pivot_remote_obstore.location import LocationError, object_key, website_of
+from pivot_remote_obstore.errors import ClientErrors, status_of
+from pivot_remote_obstore.limits import Deadlines
+from pivot_remote_obstore.location import RemoteUrlError, object_key, website_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -43,21 +43,21 @@ class WebsiteRemote:
         identity: The same.
     """
 
-    def __init__(self, url: str, *, jobs: int = 20, limits: RequestLimits | None = None) -> None:
+    def __init__(self, url: str, *, jobs: int = 20, limits: Deadlines | None = None) -> None:
         """Describe a remote, without importing obstore, reading files or connecting.
 
         Args:
             url: The URL of the directory with ``files/``.
             jobs: The most concurrent requests.
-            limits: The limits of each request; by default `RequestLimits()`.
+            limits: The limits of each request; by default `Deadlines()`.
 
         Raises:
-            LocationError: It is not such a URL.
+            RemoteUrlError: It is not such a URL.
         """
         self.name = self.identity = website_of(url)
         self._jobs = jobs
-        self._limits = limits or RequestLimits()
-        self._errors = ErrorMapper(self.name, "remote at this URL", _ACCESS, _NETWORK)
+        self._limits = limits or Deadlines()
+        self._errors = ClientErrors(self.name, "remote at this URL", _ACCESS, _NETWORK)
         self._opened: _OpenRemote | None = None
 
     async def __aenter__(self) -> Self:
@@ -154,11 +154,11 @@ def connect_website(url: str, settings: RemoteSettings) -> WebsiteRemote:
     """The remote of a URL: the entry points ``https`` and ``http`` of ``pivot.remotes``.
 
     Raises:
-        LocationError: The URL has no host, or contains credentials; or there is an option.
+        RemoteUrlError: The URL has no host, or contains credentials; or there is an option.
     """
     if settings.options:
-        raise LocationError(f"{min(settings.options)!r} is not an option of remotes on web servers")
-    return WebsiteRemote(url, jobs=settings.jobs, limits=RequestLimits.of(settings.timeout))
+        raise RemoteUrlError(f"{min(settings.options)!r} is not an option of remotes on web servers")
+    return WebsiteRemote(url, jobs=settings.jobs, limits=Deadlines.of(settings.timeout))
 
 
 def _authorization(url: str) -> Mapping[str, str]:
