@@ -48,7 +48,7 @@ class ClientErrors(Value):
 
     Attributes:
         remote: The remote's name.
-        place: What contains the objects, such as ``bucket 'x'``.
+        place: The container of the objects, such as ``bucket 'x'``.
         access: The hint for a refusal.
         network: The hint for a failed connection.
     """
