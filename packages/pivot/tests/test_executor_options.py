@@ -75,5 +75,7 @@ def test_an_executor_is_configured_or_named(make: Callable[[str], Project]) -> N
     project.pivot("config", "set", "executor.shared", "/shared/cache")
     project.pivot("config", "set", "worker.include", "templates/, *.sql")
     assert project.pivot("config", "get", "executor", env={"PIVOT_EXECUTOR": "dask://local"}).stdout == "dask://local\n"
+    told = "note: --no-commit runs stages on this machine, not on the executor of the configuration"
+    assert told in project.pivot("repro", "--no-commit").stderr
     assert "Everything is up to date" in project.pivot("repro").stdout, "nothing is sent, so nothing is looked for"
     assert "Everything is up to date" in project.pivot("repro").stdout

@@ -9,7 +9,7 @@ import click
 
 from pivot_cli import options
 from pivot_cli.context import command_context
-from pivot_cli.reporting.notices import note_stalls, warn_of_broken
+from pivot_cli.reporting.notices import note_local_runs, note_stalls, warn_of_broken
 from pivot_cli.reporting.run import Verbosity, command_line, run_stages
 from pivot_cli.terminal import console
 from pivot_runtime.running.repro import RunOptions
@@ -116,6 +116,8 @@ def _compare(
     context = command_context()
     sweep_options = SweepOptions(jobs=run_options.jobs, keep_going=run_options.keep_going, **options)
     command = command_line("pivot repro --compare", targets)
+    if not verbosity.quiet:
+        note_local_runs(context, "--compare")
     if dry_run:
         run.print_plan(context, overrides, targets, sweep_options, jsonl=verbosity.jsonl, command=command)
         return 0

@@ -6,6 +6,8 @@ from contextlib import AbstractContextManager
 from pivot_cli.terminal import console, formats
 from pivot_core.errors import list_names
 from pivot_core.files.paths import ArtifactPath
+from pivot_core.spec import LOCAL
+from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import BrokenPipeline
 
 
@@ -15,6 +17,13 @@ def warn_of_broken(found: Iterable[BrokenPipeline]) -> None:
         console.traceback(each.error)
         may_write = list_names(each.may_write)
         console.warning(f"{each.error}; continuing without {each.file}, which may write {may_write}")
+
+
+def note_local_runs(context: CommandContext, option: str) -> None:
+    """Say that an option makes stages run here, if the configuration has another executor."""
+    executor = context.settings.executor
+    if executor is not None and executor != LOCAL:
+        console.note(f"{option} runs stages on this machine, not on the executor of the configuration")
 
 
 def note_stalls() -> AbstractContextManager[None]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pivot_cli import signals
 from pivot_cli.context import keep_answer
-from pivot_cli.reporting.notices import note_stalls
+from pivot_cli.reporting.notices import note_local_runs, note_stalls
 from pivot_cli.reporting.run_lines import RunLines, summary
 from pivot_cli.terminal import console, formats
 from pivot_runtime.artifacts import lock_files
@@ -102,6 +102,8 @@ def run_stages(
 ) -> int:
     """Run stages, print events and a summary; return the exit code."""
     command = command_line(command, targets)
+    if options.no_commit and options.executor is None and not verbosity.quiet:
+        note_local_runs(context, "--no-commit")
     reporter = run_reporter(
         verbosity,
         command,
