@@ -5,6 +5,7 @@ import pathlib
 import time
 from collections.abc import Mapping
 
+from pivot_core.lock import Inputs
 from pivot_core.stages.stage import Stage
 from pivot_runtime.executors.base import Failure, Finished, Immediate
 from pivot_runtime.worker.call import execute
@@ -19,8 +20,9 @@ class InlineExecutor(Immediate):
         super().__init__()
         self._stages = stages
 
-    def start(self, address: str, log: pathlib.Path) -> None:
+    def start(self, address: str, log: pathlib.Path, inputs: Inputs | None = None) -> None:
         """Return after the end of the stage."""
+        del inputs
         stage, directory = self._stages[address]
         began = time.monotonic()
         log.touch()

@@ -14,6 +14,7 @@ from processes import alive, wait_until
 from source_projects import Sources, new_host
 
 from pivot_core.discovery import import_pipeline
+from pivot_core.lock import Inputs
 from pivot_runtime.errors import HostError
 from pivot_runtime.executors.base import Executor, Failure, Finished
 from pivot_runtime.executors.host_executor import HostExecutor
@@ -134,7 +135,7 @@ class Bench:
 
     def start(self, name: str) -> pathlib.Path:
         log = self.root / f"{name}.log"
-        self.executor.start(f"p.{name}", log)
+        self.executor.start(f"p.{name}", log, Inputs(schema=1))
         return log
 
     def run(self, name: str) -> Finished:

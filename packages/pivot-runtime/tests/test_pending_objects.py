@@ -7,6 +7,7 @@ import pytest
 from workshop import Workshop, parts_of
 
 from pivot_cache.errors import CacheError
+from pivot_core.lock import Inputs
 from pivot_runtime.executors.base import Executor, Finished
 from pivot_runtime.history import events
 
@@ -18,9 +19,9 @@ class Watching:
         self._inner, self._before = inner, before
         self.stop, self.kill = inner.stop, inner.kill
 
-    def start(self, address: str, log: pathlib.Path) -> None:
+    def start(self, address: str, log: pathlib.Path, inputs: Inputs) -> None:
         self._before(address)
-        self._inner.start(address, log)
+        self._inner.start(address, log, inputs)
 
     def wait(self) -> Finished:
         return self._inner.wait()

@@ -21,6 +21,7 @@ from pivot_core.decide import Reason, Verdict
 from pivot_core.files.digest import digest_bytes
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.loaders import PathOnly, Text
+from pivot_core.lock import Inputs
 from pivot_core.stages.annotations import Dep, DirectoryOut, Out
 from pivot_runtime.errors import HostError
 from pivot_runtime.executors.base import Executor, Finished
@@ -541,8 +542,8 @@ def test_what_has_ended_is_recorded_although_nobody_reads_of_it(done: Workshop) 
                 raise KeyboardInterrupt
             return super().wait()
 
-        def start(self, address: str, log: pathlib.Path) -> None:
-            super().start(address, log)
+        def start(self, address: str, log: pathlib.Path, inputs: Inputs) -> None:
+            super().start(address, log, inputs)
             if address == "p.b":
                 raise KeyboardInterrupt
 

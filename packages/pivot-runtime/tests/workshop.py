@@ -11,7 +11,7 @@ from inline_executor import InlineExecutor
 from pivot_cache.formats import lock_file
 from pivot_cache.layout import Layout
 from pivot_core.loaders import Text
-from pivot_core.lock import CodeEntry, StageLock
+from pivot_core.lock import CodeEntry, Inputs, StageLock
 from pivot_core.pipeline import Pipeline
 from pivot_core.stages.annotations import Dep, Out
 from pivot_runtime.context import CommandContext
@@ -156,12 +156,12 @@ class Deferred:
 
     def __init__(self, inner: Executor) -> None:
         self._inner = inner
-        self._started: deque[tuple[str, pathlib.Path]] = deque()
+        self._started: deque[tuple[str, pathlib.Path, Inputs]] = deque()
         self.most = 0
         self.stopped: list[str] = []
 
-    def start(self, address: str, log: pathlib.Path) -> None:
-        self._started.append((address, log))
+    def start(self, address: str, log: pathlib.Path, inputs: Inputs) -> None:
+        self._started.append((address, log, inputs))
         self.most = max(self.most, len(self._started))
 
     def wait(self) -> Finished:
@@ -169,7 +169,7 @@ class Deferred:
         return self._inner.wait()
 
     def stop(self) -> None:
-        self.stopped += [address for address, _ in self._started]
+        self.stopped += [address for address, *_ in self._started]
         self._started.clear()
 
     def kill(self) -> None:

@@ -18,12 +18,14 @@
       results/ab/cdef...                -     the parameters and metrics of runs
       results/texts/ab/cdef...          -     lock files, small outs for git, and stages in groups, by digest
       gc.guard                          -     held while garbage is collected
+      probes/<run>                      -     files by which workers of a cluster recognise this cache, during a run
     state.db/                           -     a directory of derived data: deleting it costs time, never truth
       statcache.sqlite                  -     digests of files whose stat signature still holds
       remotes.sqlite                    -     which objects were seen on which remote
       sha256.sqlite                     -     the SHA-256 of objects
       uploads/                          -     uploads in parts that are under way
       run.guard                         -     held while a command changes the project
+      sent_runs                         -     the inputs keys of stage runs that a killed command sent to a cluster
       logs/                             -     what stages printed
       executor.log                      -     what the libraries of the last cluster printed
       pages/<name>.html                 -     pages for a browser
@@ -182,10 +184,19 @@ class Layout(Value):
         """The file that a process locks while it collects garbage in this cache."""
         return self.cache_dir / "gc.guard"
 
+    def probe_file(self, run: str) -> Path:
+        """The file by which workers recognise the cache during a run."""
+        return self.cache_dir / "probes" / run
+
     @property
     def database_dir(self) -> Path:
         """The directory of derived data."""
         return self.state_dir / DATABASES
+
+    @property
+    def sent_runs_file(self) -> Path:
+        """The inputs keys of stage runs that were sent to a cluster, while they are not recorded."""
+        return self.database_dir / "sent_runs"
 
     @property
     def statcache_file(self) -> Path:

@@ -29,9 +29,15 @@ class Overlay:
         """
         self._stores = stores
         self._look = look
-        self._elsewhere = elsewhere
+        self._elsewhere = dict(elsewhere)
         self._sorted = sorted(elsewhere)
         self._listing = listing
+
+    def add(self, path: ArtifactPath, artifact: Artifact) -> None:
+        """Add an artifact that counts as present from now on, or replace the one at its path."""
+        if path not in self._elsewhere:
+            bisect.insort(self._sorted, path)
+        self._elsewhere[path] = artifact
 
     def look(self, path: ArtifactPath) -> Artifact | None:
         """The artifact at a path, real or overlaid.

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import functools
 import json
 import sys
 import zlib
@@ -344,7 +345,8 @@ class StageAnswer(Value):
         )
 
 
-def versions() -> dict[str, Any]:
+@functools.cache
+def versions() -> Mapping[str, Any]:
     """The versions that must be the same on both machines, as the head of each task."""
     import importlib.metadata  # lazy
 

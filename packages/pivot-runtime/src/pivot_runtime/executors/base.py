@@ -8,7 +8,8 @@ from typing import Protocol
 
 import attrs
 
-from pivot_core.lock import CodeEntry
+from pivot_core.files.paths import ArtifactPath
+from pivot_core.lock import Artifact, CodeEntry, Inputs
 from pivot_core.values import Value
 from pivot_runtime.tracing.usage import ResourceUsage, UsedFiles
 
@@ -38,6 +39,7 @@ class Finished(Value):
         seen: Other things that it used.
         usage: The resources that it used, if known.
         left: The command lines of processes that it left running and that had to be ended.
+        outs: The outs that it wrote, where an executor stores them; None if they are at their paths here.
     """
 
     address: str
@@ -48,13 +50,17 @@ class Finished(Value):
     seen: UsedFiles = attrs.field(factory=UsedFiles)
     usage: ResourceUsage | None = None
     left: tuple[str, ...] = ()
+    outs: Mapping[ArtifactPath, Artifact] | None = None
 
 
 class Executor(Protocol):
     """Runs stages that the coordinator has found ready; it neither makes decisions nor commits results."""
 
-    def start(self, address: str, log: pathlib.Path) -> None:
-        """Start a stage whose deps are on disk; its output goes to ``log``."""
+    def start(self, address: str, log: pathlib.Path, inputs: Inputs) -> None:
+        """Start a stage whose output goes to ``log``.
+
+        An executor that runs it here finds its deps on disk, and needs no ``inputs``; others run it with these.
+        """
         ...
 
     def wait(self) -> Finished:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pivot_core.lock import CodeEntry
+from pivot_core.lock import CodeEntry, Inputs
 from pivot_core.spec import Location
 from pivot_runtime.config.settings import WorkerStart
 from pivot_runtime.errors import HostError
@@ -65,14 +65,21 @@ class HostExecutor:
         self._own: frozenset[int] = frozenset()
         self._hosts: list[HostClient] = []
         self._poll: select.poll | None = None
+        self._other: int | None = None
         self._started: dict[int, str] = {}
         self._pids: dict[int, int] = {}
         self._finished: deque[Finished] = deque()
         self._count = 0
         self._stopping: list[HostClient] = []
 
-    def start(self, address: str, log: pathlib.Path) -> None:
+    @property
+    def idle(self) -> bool:
+        """Whether nothing has been started whose end was not reported."""
+        return not (self._started or self._finished)
+
+    def start(self, address: str, log: pathlib.Path, inputs: Inputs | None = None) -> None:
         """See `Executor.start`."""
+        del inputs
         self._count += 1
         self._started[self._count] = address
         self._logs[self._count] = log
@@ -102,8 +109,19 @@ class HostExecutor:
         Raises:
             HostError: The host died; its stages have been killed.
         """
+        while (finished := self.wait_or(None)) is None:
+            pass
+        return finished
+
+    def wait_or(self, other: int | None) -> Finished | None:
+        """Block until a started stage ends, or a descriptor of something else becomes readable.
+
+        Raises:
+            HostError: The host died; its stages have been killed.
+        """
         while not self._finished:
-            self._receive()
+            if self._receive(other):
+                return None
         return self._finished.popleft()
 
     def stop(self) -> None:
@@ -117,7 +135,7 @@ class HostExecutor:
                 self._stopping.append(host)
         while self._stopping:  # not "while ends are missing", since a signal may have made us lose a message
             with contextlib.suppress(HostError):
-                self._receive()
+                self._receive(None)
         for number in self._started:
             self._silence.end(number)
         self._started.clear()
@@ -128,8 +146,10 @@ class HostExecutor:
         for host in self._hosts:
             host.close()
 
-    def _receive(self) -> None:
-        for host in self._speaking():
+    def _receive(self, other: int | None) -> bool:
+        """Receive messages of hosts; returns whether ``other`` is readable."""
+        ready = self._readable(other)
+        for host in [host for host in self._hosts if host.events in ready]:
             try:
                 for message in host.receive():
                     self._note(message, host)
@@ -148,19 +168,19 @@ class HostExecutor:
                     "the process that runs your stages ended unexpectedly, and they with it",
                     hint="repeat the command; if the system ends it for lack of memory, -j 1 needs the least",
                 ) from None
+        return other in ready
 
-    def _speaking(self) -> list[HostClient]:
-        """Wait until a host sends a message."""
-        if self._poll is None:
-            self._poll = select.poll()
-            for host in self._hosts:
-                self._poll.register(host.events, select.POLLIN)
+    def _readable(self, other: int | None) -> set[int]:
+        """Wait until a host sends a message, or ``other`` is readable; returns the readable descriptors."""
+        if self._poll is None or other != self._other:
+            self._poll, self._other = select.poll(), other
+            for fd in (*(host.events for host in self._hosts), *(() if other is None else (other,))):
+                self._poll.register(fd, select.POLLIN)
         while True:
             patience = self._silence.patience(time.monotonic()) if self._when_idle is None else _MOMENT_SECONDS
             found = wire.poll(self._poll, None if patience is None else math.ceil(patience * 1000))
             if found:
-                ready = {fd for fd, _ in found}
-                return [host for host in self._hosts if host.events in ready]
+                return {fd for fd, _ in found}
             if self._when_idle is not None:
                 self._when_idle()
                 self._when_idle = None

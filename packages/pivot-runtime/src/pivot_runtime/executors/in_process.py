@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TextIO
 
-from pivot_core.lock import CodeEntry
+from pivot_core.lock import CodeEntry, Inputs
 from pivot_core.params.overrides import Override
 from pivot_core.spec import Location
 from pivot_core.stages.stage import Stage
@@ -58,8 +58,9 @@ class InProcessExecutor(Immediate):
         source_import.import_from_source(self._is_user_code, self._sources)
         track_putenv()
 
-    def start(self, address: str, log: pathlib.Path) -> None:
+    def start(self, address: str, log: pathlib.Path, inputs: Inputs | None = None) -> None:
         """See `Executor.start`; returns after the end of the stage."""
+        del inputs
         began, own = time.monotonic(), os.getpid()
         RunLog(str(log)).close()
         with _undisturbed():

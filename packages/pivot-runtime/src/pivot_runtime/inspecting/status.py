@@ -149,7 +149,8 @@ def status(context: CommandContext, targets: Iterable[str] = (), options: Status
         wanted = session.resolve(targets) if (targets := list(targets)) else tuple(session.graph.stages)
         graph = session.graph.select(session.graph.ancestors(wanted))
         remote = None if options.remote == "none" else _remote_view(session, graph, ask_all=options.remote == "all")
-        evaluations = evaluate(graph, session.stages, remote or session, schema=session.schema, force=options.force)
+        view = remote or (_cluster_view(session, graph) if session.stores.settings.executor else None) or session
+        evaluations = evaluate(graph, session.stages, view, schema=session.schema, force=options.force)
         sync_state = remote.sync_state() if remote is not None and options.remote == "all" else None
         names = session.graph.short_names()
         report_tracked(context, (out for address in wanted for out in graph.stages[address].outs))
@@ -193,6 +194,12 @@ def _sources(session: Session) -> "tuple[SourceCheck, ...]":
     from pivot_runtime.external.update import check_sources  # lazy
 
     return check_sources(session.context, session.stores, records.read_tracked(session.context))
+
+
+def _cluster_view(session: Session, graph: Graph) -> "RemoteView | None":
+    from pivot_runtime.cluster.view import configured_view  # lazy
+
+    return configured_view(session, graph)
 
 
 def _remote_view(session: Session, graph: Graph, *, ask_all: bool) -> "RemoteView":

@@ -24,9 +24,12 @@ from pivot_runtime.project.guard import guarded
 
 if TYPE_CHECKING:
     from pivot_cache.layout import Layout
+    from pivot_core.graph import Graph
     from pivot_core.spec import StageSpec
+    from pivot_runtime.cluster.cluster_run import ClusterRun
     from pivot_runtime.evaluating.session import Session
     from pivot_runtime.executors.base import Debugger, Executor
+    from pivot_runtime.executors.host_executor import HostExecutor
     from pivot_runtime.running.edit_detection import CodeEdits
     from pivot_runtime.running.run_result import RunResult  # noqa: TC004  # named below for type checkers only
     from pivot_runtime.running.runner import Runner
@@ -146,6 +149,7 @@ def _repro(  # as `repro`
             ),
         ) as assembly,
         _open_session(context, assembly) as session,
+        contextlib.ExitStack() as ending,
     ):
         if context.arguments or (context.overrides and command.endswith(")")):
             journal.name_command(functools.partial(_command_line, context, assembly, command))
@@ -160,11 +164,16 @@ def _repro(  # as `repro`
 
             return CodeEdits(context.project.root, assembly.files, context.overrides)
 
+        cluster = _cluster_run(session, graph, options, report)
+
         def executor() -> "Executor":
-            return _make_executor(assembly, session, options, teller)
+            if cluster is None:
+                return _make_executor(assembly, session, options, teller)
+            return _routed_executor(cluster, assembly, session, options, teller, ending)
 
         _remove_leftovers(layout)
-        result = _runner(options)(session, graph, executor, code_edits, options=options, report=report).drive()
+        runner = _runner(options)(session, graph, executor, code_edits, options=options, report=report, cluster=cluster)
+        result = runner.drive()
         result.load_traces = assembly.load_traces
         if result.complete and not (result.idle or options.only_targets or options.no_commit):
             _record(session, graph.stages, result.seconds)
@@ -230,18 +239,62 @@ def _open_session(context: CommandContext, assembly: Assembly) -> contextlib.Abs
     return open_session(context, assembly)
 
 
-def _make_executor(assembly: Assembly, session: "Session", options: RunOptions, report: Reporter) -> "Executor":
-    """The executor that the options and the configuration select; with `show_output`, it reports the stages' output."""
+def _cluster_run(session: "Session", graph: "Graph", options: RunOptions, report: Reporter) -> "ClusterRun | None":
+    """The part of the run that is on a cluster, if the options or the configuration name one."""
+    address = session.stores.settings.executor if options.executor is None else options.executor
+    if not address or address == "local" or options.in_process or options.no_commit or options.turns is not None:
+        return None
+    from pivot_runtime.cluster.cluster_run import ClusterRun  # lazy
+
+    return ClusterRun(session, graph, address, report, jobs=options.jobs, fetch_outs=options.fetch_outs)
+
+
+def _routed_executor(  # as `_make_executor`, and what ends with the run
+    cluster: "ClusterRun",
+    assembly: Assembly,
+    session: "Session",
+    options: RunOptions,
+    report: Reporter,
+    ending: contextlib.ExitStack,
+) -> "Executor":
+    """The executor of a run some of whose stages are sent to a cluster; the others run here."""
+    from pivot_runtime.cluster.cluster_executor import ClusterExecutor  # lazy
+    from pivot_runtime.executors.routed import RoutedExecutor  # lazy
     from pivot_runtime.executors.strict_io import StrictIO  # lazy
 
-    watching = StrictIO(session, report, trace=options.trace_io).watching
+    def on_output(address: str, lines: tuple[str, ...]) -> None:
+        report(events.StageOutput(address, lines))
+
+    sent = ClusterExecutor(
+        cluster,
+        session,
+        assembly,
+        watching=StrictIO(session, report, trace=options.trace_io).watching,
+        on_output=on_output if options.show_output else None,
+        report=cluster.report,
+    )
+    ending.callback(sent.close)
+    return RoutedExecutor(lambda: _host_executor(assembly, session, options, report), sent, cluster.takes)
+
+
+def _make_executor(assembly: Assembly, session: "Session", options: RunOptions, report: Reporter) -> "Executor":
+    """The executor on this machine that the options select."""
     if options.in_process:
         from pivot_runtime.executors.in_process import InProcessExecutor  # lazy
+        from pivot_runtime.executors.strict_io import StrictIO  # lazy
 
+        watching = StrictIO(session, report, trace=options.trace_io).watching
         return InProcessExecutor(session.context, assembly, watching, options.debugger)
+    return _host_executor(assembly, session, options, report)
 
+
+def _host_executor(assembly: Assembly, session: "Session", options: RunOptions, report: Reporter) -> "HostExecutor":
+    """The executor that runs stages as children of hosts; with `show_output`, it reports their output."""
     from pivot_runtime.executors.host_executor import HostExecutor  # lazy
+    from pivot_runtime.executors.strict_io import StrictIO  # lazy
     from pivot_runtime.project.spawned_pipelines import SpawnedPipelines  # lazy
+
+    watching = StrictIO(session, report, trace=options.trace_io).watching
 
     def on_output(address: str, lines: tuple[str, ...]) -> None:
         report(events.StageOutput(address, lines))

@@ -26,6 +26,7 @@ from pivot_runtime.processes.cpu_count import default_jobs
 from pivot_runtime.running.run_result import CURRENT, RunResult, StageOutcome
 
 if TYPE_CHECKING:
+    from pivot_runtime.cluster.cluster_run import ClusterRun
     from pivot_runtime.executors.base import Executor, Finished
     from pivot_runtime.executors.strict_io import StrictIO
     from pivot_runtime.running.edit_detection import CodeEdits, DepEdits
@@ -61,7 +62,7 @@ class _StageRun:
 class Runner:
     """One run over a graph: asks the plan, decides, and acts; alone writes cache and locks."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each is a part of the run
         self,
         session: Session,
         graph: Graph,
@@ -70,8 +71,12 @@ class Runner:
         *,
         options: "RunOptions",
         report: Reporter,
+        cluster: "ClusterRun | None" = None,
     ) -> None:
-        """Prepare a run; nothing starts before `drive`. The first stage that runs calls ``executor`` and ``code``."""
+        """Prepare a run; nothing starts before `drive`. The first stage that runs calls ``executor`` and ``code``.
+
+        ``cluster`` is the part of the run that is elsewhere, if there is one.
+        """
         self._session = session
         self._layout = session.stores.layout
         self._graph = graph
@@ -81,19 +86,24 @@ class Runner:
         self._options = options
         self._report = report = PatientReporter(report)
         # Where inputs are fetched, or stages run in this process, each event is reported immediately.
-        self._may_hold = not (options.in_process or options.pull)
+        self._may_hold = not (options.in_process or options.pull or cluster)
         session.stores.files.before_long_read = report.release
         capacities = session.stores.settings.capacities(graph.stages.values())
         # A frozen stage does nothing that upstream stages could matter for, not even if they fail.
         upstream = {
             address: frozenset() if spec.frozen else graph.upstream[address] for address, spec in graph.stages.items()
         }
-        needs = resource_needs(graph.stages.values(), capacities)
+        if cluster is None:
+            needs = resource_needs(graph.stages.values(), capacities)
+        else:
+            needs, capacities = cluster.needs(graph.stages.values(), capacities)
         priorities = {address: spec.priority for address, spec in graph.stages.items() if spec.priority}
         self._plan = Plan(upstream, needs, capacities, self._last_durations, priorities)
         self._used_records: RunRecords | None = None
         self._began = time.monotonic()
-        self._inputs = _input_fetcher(session, graph, report) if options.pull else None
+        self._cluster = cluster
+        fetches = options.pull or cluster is not None
+        self._inputs = _input_fetcher(session, graph, report, cluster) if fetches else None
         self._view: StageView = session if self._inputs is None else self._inputs.view
         self._begun: set[str] = set()
         self._running: dict[str, _StageRun] = {}
@@ -112,6 +122,8 @@ class Runner:
             self._abandon(error)
             raise
         self._flush()
+        if self._cluster is not None:
+            self._cluster.finish(self._result.current)
         if self._session.temporary is not None:
             self._outs.remove_temporary(self._result.current)
         if self._used_executor is not None:
@@ -210,6 +222,8 @@ class Runner:
         """The number of stages that may run at once; most runs start none."""
         if self._options.in_process:
             return 1
+        if self._cluster is not None:
+            return self._cluster.jobs
         return self._options.jobs or self._session.stores.settings.run_jobs or default_jobs()
 
     def _loop(self) -> None:
@@ -258,9 +272,10 @@ class Runner:
                 restored = events.StageRestored(address, decision, time.monotonic() - began)
                 self._settle(address, StageOutcome.RESTORED, restored)
             case Verdict.RUN:
-                if self._inputs is not None:
-                    self._inputs.run(self._graph.stages[address])
-                self._session.restore_inputs(self._graph.stages[address])
+                if not self._is_sent(address):
+                    if self._inputs is not None:
+                        self._inputs.run(self._graph.stages[address])
+                    self._session.restore_inputs(self._graph.stages[address])
                 self._start(address, lock, observation, decision)
             case Verdict.BLOCKED:
                 self._settle(address, StageOutcome.BLOCKED, self._session.blocked(address, observation))
@@ -275,16 +290,25 @@ class Runner:
         spec = self._graph.stages[address]
         retries = 0 if self._options.in_process else spec.retries
         self._running[address] = _StageRun(lock, observation, decision, retries)  # from here on, put its outs back
-        self._outs.stash(spec, lock)
+        self._stash(address)
         self._execute(address)
 
+    def _is_sent(self, address: str) -> bool:
+        return self._cluster is not None and self._cluster.takes(address)
+
+    def _stash(self, address: str) -> None:
+        lock = None if self._is_sent(address) else self._running[address].lock  # which then has its incremental outs
+        self._outs.stash(self._graph.stages[address], lock)
+
     def _execute(self, address: str) -> None:
-        self._dep_edits.begin(address, self._running[address].observation.inputs.deps)
+        inputs = self._running[address].observation.inputs
+        if not self._is_sent(address):  # what is sent does not change any more
+            self._dep_edits.begin(address, inputs.deps)
         pipeline = self._graph.stages[address].pipeline
         if pipeline not in self._begun:  # it may have to be imported
             self._begun.add(pipeline)
             self._report.release()
-        self._executor.start(address, self._log(address))
+        self._executor.start(address, self._log(address), inputs)
 
     def _end(self, finished: "Finished") -> None:
         address = finished.address
@@ -333,7 +357,7 @@ class Runner:
         if failure is not None:
             raise _StageFailure(failure.summary, detail=failure.detail, hint=failure.hint)
         spec, deps = self._graph.stages[address], self._running[address].observation.inputs.deps
-        missing = self._outs.missing(spec)
+        missing = () if finished.outs is not None else self._outs.missing(spec)
         if missing:
             raise _StageFailure(
                 f"it did not write {', '.join(missing)}", hint="a stage must write all outs that it declares"
@@ -342,6 +366,9 @@ class Runner:
         if problem:
             hint = "declare them as shown, or name them in strict_io.ignore"
             raise _StageFailure(problem, hint=hint, final=True)
+        if finished.outs is not None and self._cluster is not None:
+            self._cluster.accept(finished.outs)
+            return (), dict(finished.outs)
         try:
             added = new_matches(spec, self._session.graph, self._session, deps)
             changed = (*self._dep_edits.edited(address, deps), *added, *self._code_edits.edited(address))
@@ -367,6 +394,9 @@ class Runner:
 
     def _restore(self, address: str, lock: StageLock | None, observation: Observation, record: RunRecord) -> None:
         self._report.release()
+        if self._cluster is not None and self._cluster.adopt(address, record):
+            self._records.write_lock(address, lock, observation, record)
+            return
         stores, check = self._session.stores, ReplaceCheck()
         for path in record.outs:
             check.look(checkout.blocking_file(self._layout, path) or self._layout.artifact(path))
@@ -416,7 +446,7 @@ class Runner:
 
     def _start_again(self, address: str) -> bool:
         try:
-            self._outs.stash(self._graph.stages[address], self._running[address].lock)
+            self._stash(address)
         except ArtifactError:
             self._outs.put_back(self._graph.stages[address])
             return False
@@ -438,10 +468,10 @@ class Runner:
         return self._layout.log_file(address)
 
 
-def _input_fetcher(session: Session, graph: Graph, report: Reporter) -> "InputFetcher":
+def _input_fetcher(session: Session, graph: Graph, report: Reporter, cluster: "ClusterRun | None") -> "InputFetcher":
     from pivot_runtime.sharing.pull_inputs import InputFetcher  # lazy
 
-    return InputFetcher(session, graph, report)
+    return InputFetcher(session, graph, report, None if cluster is None else cluster.view)
 
 
 @contextlib.contextmanager

@@ -26,16 +26,17 @@ class InputFetcher:
         view: The source of facts for decisions, in which artifacts on the remote count as present.
     """
 
-    def __init__(self, session: Session, graph: Graph, report: Reporter) -> None:
-        """Ask the remote immediately.
+    def __init__(self, session: Session, graph: Graph, report: Reporter, view: RemoteView | None = None) -> None:
+        """Ask the remote immediately, unless there is a ``view`` already.
 
         Raises:
             ConfigError: No remote is configured, or it is ambiguous which one is meant.
             RemoteError: The remote does not answer the question.
         """
         self._report = report
-        report(events.AskingRemote())
-        self.view = RemoteView(session, graph)
+        if view is None:
+            report(events.AskingRemote())
+        self.view = view or RemoteView(session, graph)
 
     def run(self, spec: StageSpec) -> None:
         """Fetch and restore the inputs of a stage before its run.

@@ -120,6 +120,14 @@ class RemoteClient:
         """
         return transfer.present(digests, self._remote, attrs.evolve(self._options, refresh=True))
 
+    def note_stored(self, artifacts: Collection[Artifact]) -> None:
+        """Note that another machine has stored artifacts on the remote."""
+        if self._options.known is not None:
+            listings = [artifact.digest for artifact in artifacts if artifact.tree]
+            files = [artifact.digest for artifact in artifacts if not artifact.tree]
+            self._options.known.add(self._remote.identity, files)
+            self._options.known.add(self._remote.identity, listings, whole=True)
+
     def forget(self) -> None:
         """Forget what is known of the remote, after somebody has deleted objects there."""
         if self._options.known is not None:

@@ -6,7 +6,8 @@ as usual. Missing tracked data count as present if the cache or the remote has t
 """
 
 import enum
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Protocol
 
 import attrs
 
@@ -14,7 +15,7 @@ from pivot_cache.errors import ArtifactError, MissingObjectError
 from pivot_cache.files.replace_check import ReplaceCheck
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects import checkout
-from pivot_cache.remotes.transfer import TransferCounts
+from pivot_cache.remotes.transfer import TransferCounts, TransferResult
 from pivot_core.decide import Memory
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.files.patterns import PathPattern
@@ -63,10 +64,52 @@ class SyncState(Value):
         return {path: self.absent[path] for path in paths if path in self.absent}
 
 
-class RemoteView(SessionView):
-    """The view of a session in which artifacts on the default remote count as present."""
+class ArtifactSource(Protocol):
+    """A place with artifacts, such as a `RemoteClient`; each method may raise a `RemoteError`."""
 
-    def __init__(self, session: Session, graph: Graph, *, ask_all: bool = False, remote: str | None = None) -> None:
+    @property
+    def name(self) -> str:
+        """Its name in texts."""
+        ...
+
+    def lacking(self, artifacts: Collection[Artifact]) -> set[Artifact]:
+        """See `RemoteClient.lacking`."""
+        ...
+
+    def missing(self, artifacts: Collection[Artifact]) -> set[Artifact]:
+        """See `RemoteClient.missing`."""
+        ...
+
+    def fetch(self, artifacts: Iterable[Artifact], progress: Callable[[TransferCounts], object]) -> TransferResult:
+        """See `RemoteClient.fetch`."""
+        ...
+
+    def fetch_listings(self, artifacts: Iterable[Artifact]) -> None:
+        """See `RemoteClient.fetch_listings`."""
+        ...
+
+    def find_runs(self, keys: Iterable[str]) -> Mapping[str, tuple[RunRecord, ...]]:
+        """See `RemoteClient.find_runs`."""
+        ...
+
+    def forget(self) -> None:
+        """See `RemoteClient.forget`."""
+        ...
+
+
+class RemoteView(SessionView):
+    """The view of a session in which artifacts on a remote, by default the default remote, count as present."""
+
+    def __init__(  # the wishes of three commands
+        self,
+        session: Session,
+        graph: Graph,
+        *,
+        ask_all: bool = False,
+        remote: str | None = None,
+        client: ArtifactSource | None = None,
+        outs_stay: bool = False,
+    ) -> None:
         """Ask the remote which artifacts of a graph's stages and of tracked data it has.
 
         Args:
@@ -74,6 +117,8 @@ class RemoteView(SessionView):
             graph: The relevant stages.
             ask_all: Whether to ask also about artifacts in the cache, and about known objects.
             remote: The name of the remote; None for the default.
+            client: The place to ask instead of a remote.
+            outs_stay: Absent outs that the cache has count as present as well, and are not restored.
 
         Raises:
             ConfigError: No remote is configured, or it is ambiguous which one is meant.
@@ -90,7 +135,7 @@ class RemoteView(SessionView):
         known = set(self._recorded.values())
         self._here = {artifact for artifact in known if session.store.has_all(artifact)}
         self._ask_all = ask_all
-        self._client = RemoteClient(session.stores, TransferOptions(remote))
+        self._client: ArtifactSource = client or RemoteClient(session.stores, TransferOptions(remote))
         self.remote = self._client.name
         self._there: set[Artifact] = set()
         self._asked: set[Artifact] = set()
@@ -98,8 +143,8 @@ class RemoteView(SessionView):
         self._elsewhere = {
             path: artifact
             for path, artifact in self._recorded.items()
-            if (artifact in self._there or (path in tracked and artifact in self._here))
-            and not (path in outs and artifact in self._here)
+            if (artifact in self._there or artifact in self._here)
+            and (outs_stay or not (path in outs and artifact in self._here))
             and session.artifact_at(path) is None
         }
         self._overlay = Overlay(session.stores, session.artifact_at, self._elsewhere, self._listing)
@@ -181,10 +226,10 @@ class RemoteView(SessionView):
         return artifact in self._there
 
     def recorded(self, key: str) -> Iterator[RunRecord]:
-        """The shared runs with these inputs, if shared ones are enabled; their outs are of the declared kinds."""
-        if not self._session.stores.settings.remote_run_cache:
-            return
+        """The shared runs with these inputs, as far as known or if enabled; their outs are of the declared kinds."""
         if key not in self._shared:
+            if not self._session.stores.settings.remote_run_cache:
+                return
             self._find([key])
         for record in self._shared[key]:
             fitting = all(self._kinds.get(path) is artifact.tree for path, artifact in record.outs.items())

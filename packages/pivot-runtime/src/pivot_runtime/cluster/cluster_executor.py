@@ -1,0 +1,375 @@
+"""The executor that sends stages to workers through the backend process, and takes their answers."""
+
+import contextlib
+import os
+import pathlib
+import tempfile
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from pivot_cache.errors import CacheError
+from pivot_core.errors import PivotError
+from pivot_core.files.paths import ArtifactPath
+from pivot_core.lock import Artifact, Inputs
+from pivot_runtime.cluster import backend, expectation, sent_runs, sources
+from pivot_runtime.cluster.backend_client import BackendClient
+from pivot_runtime.cluster.cluster_run import ClusterRun, is_home
+from pivot_runtime.cluster.task import Refusal, StageAnswer, TaskError, TaskTemplate, environment_of
+from pivot_runtime.config.settings import Settings
+from pivot_runtime.context import Notice
+from pivot_runtime.errors import ExecutorError, SourceChangedError
+from pivot_runtime.evaluating.session import Session
+from pivot_runtime.executors.base import Failure, Finished
+from pivot_runtime.freshness.load_trace import content
+from pivot_runtime.history import events
+from pivot_runtime.history.events import Reporter
+from pivot_runtime.history.logs import RunLog
+from pivot_runtime.tracing.usage import TraceOptions
+
+if TYPE_CHECKING:
+    from pivot_runtime.loading.assembly import Assembly, LoadedFile
+
+_STOP_S: Final = 20.0
+"""The time that all stage runs get to stop on their workers."""
+_SHOWN: Final = 5
+"""The most differences of a stage that a message names."""
+
+
+class _Sent(NamedTuple):
+    """A stage that was started: its inputs, its log, and the workers that it was given to so far."""
+
+    address: str
+    log: pathlib.Path
+    inputs: Inputs
+    workers: list[str]
+
+
+class ClusterExecutor:
+    """Sends the stages of one run to a cluster; everything begins with the first of them."""
+
+    def __init__(
+        self,
+        run: ClusterRun,
+        session: Session,
+        assembly: "Assembly",
+        *,
+        watching: TraceOptions,
+        on_output: Callable[[str, tuple[str, ...]], None] | None,
+        report: Reporter,
+    ) -> None:
+        """Create the executor of a run.
+
+        Args:
+            run: The part of the run that is on the cluster.
+            session: The session of the command.
+            assembly: Its pipelines.
+            watching: The observations to make of stages.
+            on_output: Called with each stage's lines as they are printed.
+            report: Called with what happens on the cluster.
+        """
+        self._run, self._session, self._assembly = run, session, assembly
+        self._watching, self._on_output, self._report = watching, on_output, report
+        self._client: BackendClient | None = None
+        self._connected = False
+        self._queue: list[_Sent] = []
+        self._sent: dict[int, _Sent] = {}
+        self._finished: deque[Finished] = deque()
+        self._count = 0
+        self._homes = {stage.spec.address: each for each in assembly.files for stage in each.loaded.stages}
+        self._templates: dict[pathlib.Path, TaskTemplate] = {}
+        self._expected: dict[str, str] = {}
+        self._archive: str | None = None
+
+    @property
+    def idle(self) -> bool:
+        """See `RemoteExecutor.idle`."""
+        return not (self._queue or self._sent or self._finished)
+
+    def start(self, address: str, log: pathlib.Path, inputs: Inputs) -> None:
+        """See `Executor.start`; stages that are started together are sent together."""
+        self._queue.append(_Sent(address, log, inputs, []))
+
+    def fileno(self) -> int:
+        """See `RemoteExecutor.fileno`."""
+        client = self._backend()
+        if self._queue:
+            self._send(client)
+        return client.events
+
+    def received(self) -> Finished | None:
+        """See `RemoteExecutor.received`."""
+        if not self._finished:
+            self._take(0.0)
+        return self._finished.popleft() if self._finished else None
+
+    def wait(self) -> Finished:
+        """See `Executor.wait`.
+
+        Raises:
+            ExecutorError: The cluster cannot be reached, or has gone away.
+            CacheError: The remote as a whole refuses or fails.
+        """
+        self.fileno()
+        while not self._finished:
+            self._take(None)
+        return self._finished.popleft()
+
+    def stop(self) -> None:
+        """See `Executor.stop`."""
+        self._queue.clear()
+        self._finished.clear()
+        if self._client is not None:
+            try:
+                if self._sent and self._connected:
+                    self._client.stopped(_STOP_S)
+            finally:
+                self._sent.clear()
+                self.close()
+
+    def kill(self) -> None:
+        """See `Executor.kill`."""
+        if self._client is not None:
+            self._client.kill()
+        self.close()
+
+    def close(self) -> None:
+        """End the backend process; what it has started on the cluster has ended."""
+        if self._client is not None:
+            self._client.close()
+        if self._archive is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(self._archive)
+            self._archive = None
+        self._run.close()
+
+    def _backend(self) -> BackendClient:
+        """Start the process, and connect it to the cluster, if that has not been done."""
+        if self._client is None:
+            backend.check(self._run.address)
+            self._client = BackendClient()
+            self._connect(self._client)
+        return self._client
+
+    def _connect(self, client: BackendClient) -> None:
+        specs = [spec for address, spec in self._assembly.graph.stages.items() if self._is_sent(address)]
+        most: dict[str, int] = {}
+        for spec in specs:
+            for name, amount in spec.resources.items():
+                most[name] = max(amount, most.get(name, 0))
+        root = os.fspath(self._session.project.root)
+        client.send(
+            {"op": "connect", "address": self._run.address, "root": root, "run": self._run.run}
+            | {"resources": most, "jobs": self._run.jobs}
+        )
+        while not self._connected:
+            self._take(None)
+
+    def _is_sent(self, address: str) -> bool:
+        return address in self._session.graph.stages and self._session.graph.stages[address].executor != "local"
+
+    def _send(self, client: BackendClient) -> None:
+        """Send the stages of the queue: first the bytes that they read, for all together."""
+        queue, self._queue = self._queue, []
+        deps: dict[ArtifactPath, Artifact] = {}
+        for each in queue:
+            deps |= self._read(each)
+        unsent = self._run.transport.send(self._session, self._run.view, deps)
+        keys = []
+        for each in queue:
+            read = self._read(each)
+            problem = next((unsent[dep.digest] for dep in read.values() if dep.digest in unsent), None)
+            try:
+                if problem is not None:
+                    raise ExecutorError(f"a dep cannot be sent to the cluster: {problem}", hint="repeat the command")
+                self._submit(client, each, read)
+            except PivotError as error:
+                self._finished.append(Finished(each.address, 0.0, Failure(str(error), hint=error.hint)))
+            else:
+                keys.append(each.inputs.key())
+        sent_runs.add(self._session.stores.layout, keys)
+
+    def _read(self, each: _Sent) -> Mapping[ArtifactPath, Artifact]:
+        """The artifacts that a stage reads: its deps, and the last content of incremental outs."""
+        return {**each.inputs.deps, **self._before(each.address)}
+
+    def _before(self, address: str) -> dict[ArtifactPath, Artifact]:
+        spec = self._session.graph.stages[address]
+        if not any(out.incremental for out in spec.outs):
+            return {}
+        lock = self._session.lock(address)
+        outs = {} if lock is None else lock.outs
+        return {out.path: outs[out.path] for out in spec.outs if out.incremental and out.path in outs}
+
+    def _submit(self, client: BackendClient, each: _Sent, read: Mapping[ArtifactPath, Artifact]) -> None:
+        spec = self._session.graph.stages[each.address]
+        template = self._template(client, self._homes[each.address])
+        self._count += 1
+        task = template.task(
+            self._count,
+            spec,
+            each.inputs,
+            expected=self._expectation(each.address),
+            before=self._before(each.address),
+            objects=self._run.transport.objects(self._session, read.values()),
+        )
+        self._sent[self._count] = each
+        client.send(
+            {
+                "op": "submit",
+                "number": self._count,
+                "task": task.to_plain(),
+                "sources": template.sources,
+                "name": each.address,
+                "resources": dict(spec.resources),
+                "priority": spec.priority,
+            }
+        )
+
+    def _expectation(self, address: str) -> str:
+        if address not in self._expected:
+            facts = expectation.facts(self._session.stages[address], self._session.schema)
+            self._expected[address] = expectation.digest(facts)
+        return self._expected[address]
+
+    def _template(self, client: BackendClient, home: "LoadedFile") -> TaskTemplate:
+        """The common part of the tasks of one pipeline file; the first call sends the sources of all of them."""
+        if home.file not in self._templates:
+            context, settings = self._session.context, self._session.stores.settings
+            self._templates[home.file] = TaskTemplate(
+                run=self._run.run,
+                file=str(home.file.relative_to(context.project.root)),
+                sources=self._sources(client),
+                route=self._run.transport.route,
+                overrides=context.overrides,
+                environment=environment_of(home.loaded, context.environment),
+                watching=self._watching,
+                fresh=settings.worker_start.value == "spawn",
+                stream=self._on_output is not None,
+            )
+        return self._templates[home.file]
+
+    def _sources(self, client: BackendClient) -> str:
+        if self._templates:
+            return next(iter(self._templates.values())).sources
+        session = self._session
+        locks = (lock for address in self._homes if (lock := session.lock(address)) is not None)
+        files = sources.collect(
+            session.project.root,
+            [each.loaded for each in self._assembly.files],
+            include=included_patterns(session.stores.settings),
+            locks=locks,
+        )
+        archive = sources.pack(files)
+        loads = (each.loaded.sources for each in self._assembly.files)
+        edited = {file for known in loads for file, digest in known.items() if digest and content(file) != digest}
+        if edited:
+            root = session.project.root
+            raise SourceChangedError(sorted(os.path.relpath(file, root) for file in edited))
+        descriptor, self._archive = tempfile.mkstemp(prefix="pivot-sources-")
+        with open(descriptor, "wb") as file:
+            file.write(archive.data)
+        client.send({"op": "sources", "digest": archive.digest, "file": self._archive})
+        return archive.digest
+
+    def _take(self, seconds: float | None) -> None:
+        if self._client is None:
+            return
+        for message in self._client.receive(seconds):
+            self._note(message)
+
+    def _note(self, message: Mapping[str, Any]) -> None:
+        if "id" not in message:
+            self._note_of_cluster(message)
+        elif (sent := self._sent.get(message["id"])) is not None:  # otherwise it comes late, or twice
+            self._note_of_stage(message, sent)
+
+    def _note_of_cluster(self, message: Mapping[str, Any]) -> None:
+        match message["event"]:
+            case "connected":
+                self._connected = True
+                self._report(
+                    events.ExecutorConnected(
+                        self._run.address, message["dashboard"], message["workers"], message["threads"]
+                    )
+                )
+            case "note":
+                self._session.context.notices.add(Notice(message["message"]))
+            case "refused" | "lost":
+                detail = message.get("detail", "")
+                raise ExecutorError(message["message"], hint=message["hint"], traceback=detail)
+
+    def _note_of_stage(self, message: Mapping[str, Any], sent: _Sent) -> None:
+        match message["event"]:
+            case "started":
+                if sent.workers:
+                    self._report(events.StageMoved(sent.address, message["worker"], sent.workers[-1]))
+                sent.workers.append(message["worker"])
+            case "waiting":
+                self._report(events.StageWaiting(sent.address, message["reason"]))
+            case "output" if self._on_output is not None:
+                self._on_output(sent.address, tuple(message["lines"]))
+            case "failed":
+                del self._sent[message["id"]]
+                failure = Failure(message["summary"], hint=message["hint"])
+                self._finished.append(Finished(sent.address, 0.0, failure))
+            case "answered":
+                del self._sent[message["id"]]
+                self._finished.append(self._end(sent, message["answer"]))
+
+    def _end(self, sent: _Sent, plain: Mapping[str, Any]) -> Finished:
+        try:
+            answer = StageAnswer.from_plain(plain)
+        except TaskError as error:
+            return Finished(sent.address, 0.0, Failure(f"the answer of its worker is damaged: {error}"))
+        _write_log(sent.log, answer.log)
+        if answer.refused is not None:
+            return Finished(sent.address, 0.0, self._failure(sent.address, answer.worker, answer.refused))
+        if answer.finished is None:
+            return Finished(sent.address, 0.0, Failure(f"it was stopped on {answer.worker}", hint="run it again"))
+        if answer.finished.failure is not None:
+            return answer.finished
+        return self._with_outs(sent.address, answer.finished, answer)
+
+    def _with_outs(self, address: str, finished: Finished, answer: StageAnswer) -> Finished:
+        """The end of a stage that succeeded, with its outs: some of them at their paths here, as far as needed."""
+        import attrs  # lazy
+
+        spec = self._session.graph.stages[address]
+        missing = [out.path for out in spec.outs if out.path not in answer.outs]
+        if missing:
+            return attrs.evolve(finished, failure=Failure(f"{answer.worker} sent no {', '.join(missing)}"))
+        outs = {out.path: answer.outs[out.path] for out in spec.outs}
+        needed = {path: out for path, out in outs.items() if not self._run.transport.outs_stay or is_home(spec, path)}
+        try:
+            for data in answer.objects.values():
+                self._session.store.put_bytes(data)
+            self._run.bring(address, needed)
+        except CacheError as error:
+            failure = Failure(f"its outs cannot be brought here: {error}", hint=error.hint)
+            return attrs.evolve(finished, failure=failure)
+        return attrs.evolve(finished, outs=outs)
+
+    def _failure(self, address: str, worker: str, refused: Refusal) -> Failure:
+        if refused.facts is None:
+            return Failure(refused.summary, detail=refused.detail, hint=refused.hint)
+        ours = expectation.facts(self._session.stages[address], self._session.schema)
+        found = expectation.differences(ours, refused.facts)
+        more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        return Failure(
+            f"{worker} would run something else: {'; '.join(found[:_SHOWN])}{more}",
+            detail=refused.detail,
+            hint=refused.hint or "install the same versions on the workers; worker.include names further files to send",
+        )
+
+
+def included_patterns(settings: Settings) -> list[str]:
+    """The patterns of `worker.include`."""
+    return [part for each in (settings.worker_include or "").split(",") if (part := each.strip())]
+
+
+def _write_log(file: pathlib.Path, output: bytes) -> None:
+    log = RunLog(os.fspath(file))
+    if output:
+        log.write(output)
+    log.close()

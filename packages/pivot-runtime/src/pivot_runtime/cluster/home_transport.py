@@ -1,0 +1,258 @@
+"""The command's end of the way of bytes: deps to where workers find them, outs from there."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final, Protocol
+
+from pivot_cache.errors import ArtifactError, MissingObjectError
+from pivot_cache.files import atomic
+from pivot_cache.files.replace_check import ReplaceCheck
+from pivot_cache.objects import checkout
+from pivot_core.files.paths import ArtifactPath
+from pivot_core.lock import Artifact
+from pivot_runtime.cluster.task import INLINE_LIMIT, InlineRoute, RemoteRoute, Route, SharedRoute
+from pivot_runtime.cluster.view import CacheOnly, ClusterView, is_on_this_machine
+from pivot_runtime.config.settings import Settings
+from pivot_runtime.context import CommandContext
+from pivot_runtime.errors import ConfigError
+from pivot_runtime.evaluating.session import Session
+from pivot_runtime.sharing.remote_client import RemoteClient
+from pivot_runtime.sharing.remote_view import ArtifactSource
+
+_WAYS: Final = "let bytes go through a remote (pivot remote add NAME URL) or a shared directory (executor.shared)"
+
+
+class HomeTransport(Protocol):
+    """One way of bytes between this machine and the workers."""
+
+    @property
+    def route(self) -> Route:
+        """The description of the way for the workers."""
+        ...
+
+    @property
+    def source(self) -> ArtifactSource:
+        """Where outs are that workers have stored."""
+        ...
+
+    @property
+    def outs_stay(self) -> bool:
+        """Whether outs stay there until something here needs them."""
+        ...
+
+    def send(self, session: Session, view: ClusterView, deps: Mapping[ArtifactPath, Artifact]) -> dict[str, str]:
+        """Put deps where the workers find them; return by digest why some cannot be.
+
+        Raises:
+            CacheError: The cache cannot be written, or the remote as a whole refuses or fails.
+        """
+        ...
+
+    def objects(self, session: Session, artifacts: Iterable[Artifact]) -> dict[str, bytes]:
+        """Return the objects of artifacts that must travel with the task; empty if none must."""
+        ...
+
+    def stored(self, artifacts: Collection[Artifact]) -> None:
+        """Note that workers have stored artifacts."""
+        ...
+
+    def close(self) -> None:
+        """Remove what the transport has left for workers."""
+        ...
+
+
+class SharedTransport:
+    """Workers use the cache of this project, which is in a file system that they see as well."""
+
+    outs_stay = True
+
+    def __init__(self, context: CommandContext, run: str) -> None:
+        """Write the file by which workers recognise the cache."""
+        layout = context.cache_layout
+        self._probe = layout.probe_file(run)
+        token = secrets.token_hex(16)
+        self._probe.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write_bytes(os.fspath(self._probe), token.encode())
+        self.route = SharedRoute(os.fspath(layout.cache_dir), os.fspath(self._probe), token)
+        self.source: ArtifactSource = CacheOnly()
+
+    def send(self, session: Session, view: ClusterView, deps: Mapping[ArtifactPath, Artifact]) -> dict[str, str]:
+        """See `HomeTransport.send`."""
+        found = _stored(session, {path: artifact for path, artifact in deps.items() if not view.is_there(artifact)})
+        session.store.write_pending()
+        return found
+
+    def objects(self, session: Session, artifacts: Iterable[Artifact]) -> dict[str, bytes]:
+        """Return none."""
+        del session, artifacts
+        return {}
+
+    def stored(self, artifacts: Collection[Artifact]) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Remove the file."""
+        with contextlib.suppress(OSError):
+            self._probe.unlink()
+            self._probe.parent.rmdir()
+
+
+class RemoteTransport:
+    """Workers use a remote of the project."""
+
+    outs_stay = True
+
+    def __init__(self, session: Session) -> None:
+        """Describe the way; no connection is opened.
+
+        Raises:
+            ConfigError: The remote is ambiguous, or read-only.
+            RemoteSchemeError: The package for its kind of URL is not installed.
+        """
+        settings = session.stores.settings
+        self._client = RemoteClient(session.stores)
+        self.source: ArtifactSource = self._client
+        settings.check_writable(self._client.name)
+        url = settings.remote_url()
+        self.route = RemoteRoute(self._client.name, url, settings.remote_jobs, settings.remote_timeout)
+
+    def send(self, session: Session, view: ClusterView, deps: Mapping[ArtifactPath, Artifact]) -> dict[str, str]:
+        """See `HomeTransport.send`."""
+        lacking = {path: artifact for path, artifact in deps.items() if not view.is_there(artifact)}
+        found = _stored(session, lacking)
+        wanted = {artifact for artifact in lacking.values() if artifact.digest not in found}
+        if not wanted:
+            return found
+        session.store.write_pending()
+        result = self._client.push(wanted)
+        if result.stopped is not None:
+            raise result.stopped
+        found |= {digest: str(error) for digest, error in result.failed.items()}
+        found |= dict.fromkeys(result.missing, "it is not in the cache")
+        for artifact in wanted:
+            if artifact.tree and not found.keys().isdisjoint(session.store.tree(artifact).digests()):
+                found.setdefault(artifact.digest, "some of its files cannot be sent")
+        view.sent(artifact for artifact in wanted if artifact.digest not in found)
+        return found
+
+    def objects(self, session: Session, artifacts: Iterable[Artifact]) -> dict[str, bytes]:
+        """Return none."""
+        del session, artifacts
+        return {}
+
+    def stored(self, artifacts: Collection[Artifact]) -> None:
+        """See `HomeTransport.stored`; so nobody asks the remote about them soon."""
+        self._client.note_stored(artifacts)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class InlineTransport:
+    """Bytes travel with tasks and answers; all outs come home."""
+
+    outs_stay = False
+
+    def __init__(self) -> None:
+        self.route = InlineRoute()
+        self.source: ArtifactSource = CacheOnly()
+
+    def send(self, session: Session, view: ClusterView, deps: Mapping[ArtifactPath, Artifact]) -> dict[str, str]:
+        """See `HomeTransport.send`."""
+        del view
+        found = _stored(session, deps)
+        session.store.write_pending()
+        return found
+
+    def objects(self, session: Session, artifacts: Iterable[Artifact]) -> dict[str, bytes]:
+        """Return all objects.
+
+        Raises:
+            CacheError: They are more than fit into a task, or gone.
+        """
+        artifacts = list(artifacts)
+        total = sum(artifact.size for artifact in artifacts)
+        if total > INLINE_LIMIT:
+            raise too_large(total)
+        digests = {artifact.digest for artifact in artifacts}
+        for artifact in artifacts:
+            digests |= session.store.tree(artifact).digests() if artifact.tree else set()
+        return {digest: _bytes_of(session, digest) for digest in sorted(digests)}
+
+    def stored(self, artifacts: Collection[Artifact]) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def too_large(size: int) -> ConfigError:
+    """The error for deps that are larger than a task may be."""
+    return ConfigError(
+        f"its deps have {size / 1e6:.1f} MB, and only {INLINE_LIMIT >> 20} MiB can travel with a task", hint=_WAYS
+    )
+
+
+def transport_of(session: Session, address: str, run: str) -> HomeTransport:
+    """The transport that the configuration selects for an executor; a cluster on this machine shares its cache.
+
+    Raises:
+        ConfigError: The shared directory does not contain the cache, or the remote is ambiguous or read-only.
+        RemoteSchemeError: The package for the remote's kind of URL is not installed.
+    """
+    settings, context = session.stores.settings, session.context
+    if settings.executor_shared or is_on_this_machine(address):
+        if settings.executor_shared:
+            _check_shared(settings, context)
+        return SharedTransport(context, run)
+    if settings.remotes:
+        return RemoteTransport(session)
+    return InlineTransport()
+
+
+def _check_shared(settings: Settings, context: CommandContext) -> None:
+    shared, cache = os.path.normpath(settings.executor_shared or ""), context.cache_layout.cache_dir
+    if not cache.is_relative_to(shared):
+        raise ConfigError(
+            f"executor.shared is {shared}, but the cache is in {cache}, which is not below it",
+            hint=f"pivot config set cache.dir {shared}/pivot-cache",
+        )
+
+
+def _stored(session: Session, deps: Mapping[ArtifactPath, Artifact]) -> dict[str, str]:
+    """Store deps in the cache; return by digest why some cannot be."""
+    found: dict[str, str] = {}
+    for path, artifact in deps.items():
+        if session.store.has_all(artifact):
+            continue
+        try:
+            now = session.ingest(path)
+        except ArtifactError as error:
+            found[artifact.digest] = str(error)
+            continue
+        if (now.digest, now.tree) != (artifact.digest, artifact.tree):
+            found[artifact.digest] = f"{path} was edited before it was sent"
+    return found
+
+
+def _bytes_of(session: Session, digest: str) -> bytes:
+    try:
+        return session.store.path_of(digest).read_bytes()
+    except FileNotFoundError:
+        raise MissingObjectError(digest) from None
+
+
+def place(session: Session, outs: Mapping[ArtifactPath, Artifact]) -> None:
+    """Put outs that the cache has at their paths.
+
+    Raises:
+        CacheError: An object is missing, or a file cannot be written.
+    """
+    stores, check = session.stores, ReplaceCheck()
+    for path in outs:
+        check.look(stores.layout.artifact(path))
+    plan = checkout.compare(outs, {path: stores.look(path) for path in outs})
+    mode = stores.settings.checkout_mode
+    checkout.apply(plan, stores.store, stores.layout, mode, files=stores.files, check=check)

@@ -1,0 +1,104 @@
+"""The view of a run on a cluster: absent outs count as present where the workers have put them."""
+
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from pivot_cache.remotes.transfer import TransferCounts, TransferResult
+from pivot_cache.state.known_objects import LIFETIME_S
+from pivot_core.files.paths import ArtifactPath
+from pivot_core.graph import Graph
+from pivot_core.lock import Artifact, RunRecord
+from pivot_runtime.evaluating.session import Session
+from pivot_runtime.sharing.remote_client import RemoteClient
+from pivot_runtime.sharing.remote_view import ArtifactSource, RemoteView
+
+
+class CacheOnly:
+    """The source of artifacts that are in the cache or nowhere."""
+
+    name = "the cache"
+
+    def lacking(self, artifacts: Collection[Artifact]) -> set[Artifact]:
+        """Return all of them."""
+        return set(artifacts)
+
+    def missing(self, artifacts: Collection[Artifact]) -> set[Artifact]:
+        """Return all of them."""
+        return set(artifacts)
+
+    def fetch(self, artifacts: Iterable[Artifact], progress: Callable[[TransferCounts], object]) -> TransferResult:
+        """Fetch nothing."""
+        del artifacts, progress
+        return TransferResult()
+
+    def fetch_listings(self, artifacts: Iterable[Artifact]) -> None:
+        """Fetch nothing."""
+
+    def find_runs(self, keys: Iterable[str]) -> Mapping[str, tuple[RunRecord, ...]]:
+        """Find nothing: the run cache has them."""
+        return dict.fromkeys(keys, ())
+
+    def forget(self) -> None:
+        """Do nothing."""
+
+
+class ClusterView(RemoteView):
+    """The view of a session in which outs count as present that the cache or the cluster's remote has."""
+
+    def __init__(self, session: Session, graph: Graph, source: ArtifactSource, sent: Collection[str] = ()) -> None:
+        """Ask the source about what is recorded and missing here, and for runs with the inputs keys ``sent``.
+
+        Raises:
+            RemoteError: The source does not answer.
+        """
+        super().__init__(session, graph, client=source, outs_stay=True)
+        if sent:
+            self._find(sent)
+        read_set = session.context.read_set
+        for artifact in set(self._elsewhere.values()):
+            if artifact in self._here:
+                session.store.has_all(artifact, read_set.look)
+            else:
+                read_set.expire(time.time() + LIFETIME_S)
+
+    def is_there(self, artifact: Artifact) -> bool:
+        """Return whether the source is known to have this content completely."""
+        return artifact in self._there
+
+    def add(self, outs: Mapping[ArtifactPath, Artifact]) -> None:
+        """Add the outs of a stage that a worker has run."""
+        for path, artifact in outs.items():
+            self._elsewhere[path] = artifact
+            self._overlay.add(path, artifact)
+        self.sent(outs.values())
+
+    def sent(self, artifacts: Iterable[Artifact]) -> None:
+        """Note that the source has artifacts."""
+        self._there.update(artifacts)
+
+    def elsewhere(self, paths: Iterable[ArtifactPath]) -> dict[ArtifactPath, Artifact]:
+        """Return the artifacts at some paths that are not on disk."""
+        return {
+            path: self._elsewhere[path]
+            for path in paths
+            if path in self._elsewhere and self._session.on_disk(path) is None
+        }
+
+
+def configured_view(session: Session, graph: Graph) -> ClusterView | None:
+    """Return the view that a run would have with the configured executor; None if that changes nothing.
+
+    Raises:
+        RemoteError: The remote does not answer.
+    """
+    settings = session.stores.settings
+    if not settings.executor or settings.executor == "local":
+        return None
+    if settings.executor_shared or is_on_this_machine(settings.executor):
+        return ClusterView(session, graph, CacheOnly())
+    return ClusterView(session, graph, RemoteClient(session.stores)) if settings.remotes else None
+
+
+def is_on_this_machine(address: str) -> bool:
+    """Return whether an executor is a cluster that is started here, and so uses the same cache."""
+    return address.partition("://")[2].partition("?")[0] == "local"
