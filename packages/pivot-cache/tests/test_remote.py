@@ -90,6 +90,7 @@ def test_the_usual_package_is_found_without_looking_at_all(
         ("s3://bucket", "remotes with s3:// URLs need the package pivot-remote-s3", "install pivot-remote-s3"),
         ("gs://bucket", "remotes with gs:// URLs need the package pivot-remote-obstore", "the extra pivot[gcs] has it"),
         ("file:///x", "remotes with file:// URLs need the package pivot-remote-obstore", "the extra pivot[remotes]"),
+        ("ssh://host/x", "remotes with ssh:// URLs need the package pivot-remote-ssh", "the extra pivot[ssh] has it"),
         ("ftp://bucket", "no remote supports URLs with 'ftp'://", "begins with memory:// or s3://"),
         ("bucket/prefix", "the URL of a remote has no scheme", "begins with memory:// or s3://"),
         ("", "the URL of a remote has no scheme", "begins with memory:// or s3://"),

@@ -20,6 +20,7 @@ import pytest
 
 from pivot_remote_ssh import SshLocation
 
+
 class ServerThread:
     """Asyncssh's server, with its own event loop.
 

@@ -177,6 +177,7 @@ def test_every_key_is_tried() -> None:
         ("remotes.x", "s3://", "s3://bucket/prefix"),
         ("remotes.x", "s3:///prefix", "s3://bucket/prefix"),
         ("remotes.x", "s3://b/a b", "has no spaces"),
+        ("remotes.x", "ssh://me:secret@host/data", "ssh://user@host:port/path, without credentials"),
         ("fingerprint.package", "off", "this key is not known"),
         ("remotes", "s3://b", "this key is not known"),
         ("remotes.<name>", "s3://b", "is not a name"),

@@ -182,7 +182,7 @@ class SshErrorMapper(Value):
     def changed_host(self, name: str) -> RemoteDeniedError:
         """Return the error of a host that has another key than before, under a name of the known hosts."""
         hint = (
-            "somebody may be listening in, or the host was installed anew: ask its administrator; then "
+            "somebody may be listening in, or the host was installed again: ask its administrator; then "
             f"`ssh-keygen -R '{name}'` forgets the old key"
         )
         return RemoteDeniedError(self.remote, "the host's key is not the known one", hint=hint)

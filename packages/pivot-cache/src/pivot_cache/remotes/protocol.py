@@ -21,12 +21,17 @@ GROUP: Final = "pivot.remotes"
 """The entry-point group."""
 
 _OBSTORE: Final = "pivot-remote-obstore"
-_KNOWN: Final = {"s3": "pivot-remote-s3", **dict.fromkeys(("az", "file", "gs", "http", "https"), _OBSTORE)}
+_KNOWN: Final = {
+    "s3": "pivot-remote-s3",
+    "ssh": "pivot-remote-ssh",
+    **dict.fromkeys(("az", "file", "gs", "http", "https"), _OBSTORE),
+}
 """The package to suggest for a known scheme without a provider."""
 
 _EXTRAS: Final = {
     "az": "pivot[azure]",
     "gs": "pivot[gcs]",
+    "ssh": "pivot[ssh]",
     **dict.fromkeys(("file", "http", "https"), "pivot[remotes]"),
 }
 """The extra that has this package, if the package's name does not say it."""

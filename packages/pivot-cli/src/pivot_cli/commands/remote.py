@@ -55,7 +55,8 @@ def show(*, as_json: bool) -> None:
 def add(name: str, url: str, *, default: bool, user: bool) -> None:
     """Add the remote NAME at URL, s3://bucket/prefix.
 
-    URLs with gs://, az://, file:// and https:// (which is only read) need a package that the guide to remotes names.
+    URLs with gs://, az://, ssh://, file:// and https:// (which is only read) need a package that the guide to remotes
+    names.
 
     If there is only one remote, it is the default.
     """

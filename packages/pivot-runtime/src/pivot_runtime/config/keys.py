@@ -106,6 +106,7 @@ _REMOTES: Final = {
     "file": "file:///absolute/path",
     "https": "https://host/path",
     "http": "http://host/path",
+    "ssh": "ssh://user@host:port/path",
 }
 """The forms of the URLs of remotes other than those on S3, by scheme."""
 
@@ -115,7 +116,8 @@ def remote(text: str) -> str:
     scheme, separator, rest = text.partition("://")
     form = _REMOTES.get(scheme.lower()) if separator else None
     if form is not None:
-        if not rest or "@" in rest.partition("/")[0]:
+        user, at, _ = rest.partition("/")[0].rpartition("@")
+        if not rest or (at and ("user@" not in form or ":" in user)):
             raise ValueError(f"the URL of a remote is {form}, without credentials")
         if not text.isprintable():
             raise ValueError(f"the URL of a remote, {form}, is printable")
