@@ -58,7 +58,7 @@ def test_urls(url: str, user: str | None, host: str, port: int | None, root: str
     ],
 )
 def test_what_is_no_url(url: str, said: str) -> None:
-    with pytest.raises(SshLocationError, match=".") as caught:
+    with pytest.raises(SshLocationError) as caught:
         SshLocation.parse(url)
 
     assert said in str(caught.value)
