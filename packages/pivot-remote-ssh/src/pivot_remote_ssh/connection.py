@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ipaddress
+import logging
 import math
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Final, Protocol, Self, cast
@@ -29,6 +30,14 @@ _LARGEST: Final = 255 << 10
 
 _FAST: Final = frozenset({"aes256-gcm@openssh.com", "aes128-gcm@openssh.com"})
 """Ciphers for which most processors have instructions: twice as fast here as asyncssh's first choice."""
+
+
+class _NoSendErrors(logging.Filter):
+    """Drops a warning of asyncio: requests that asyncssh had still to send after the connection was lost."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a record is another one."""
+        return record.msg != "socket.send() raised exception."
 
 
 class _Client(asyncssh.SSHClient):
@@ -155,7 +164,7 @@ class SshConnection:
     """Sends requests to one server, all over one connection."""
 
     def __init__(self, location: SshLocation, timeout: float, errors: SshErrorMapper) -> None:
-        """Describe the connection; it is opened with the first request.
+        """Describe the connection; it is opened with the first request, and must be closed.
 
         Args:
             location: The server.
@@ -167,6 +176,8 @@ class SshConnection:
         self._timeout = timeout
         self._opening = asyncio.Lock()
         self._session: SftpSession | None = None
+        self._filter = _NoSendErrors()
+        logging.getLogger("asyncio").addFilter(self._filter)
 
     async def session(self) -> SftpSession:
         """Return the open session; open it if there is none.
@@ -214,8 +225,11 @@ class SshConnection:
     async def close(self) -> None:
         """Close the connection, if it is open."""
         session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        try:
+            if session is not None:
+                await session.close()
+        finally:
+            logging.getLogger("asyncio").removeFilter(self._filter)
 
     async def _connect(self) -> SftpSession:
         client = _Client()
