@@ -168,7 +168,7 @@ class SshErrorMapper(Value):
         return self._unusable(type(error).__name__) if isinstance(error, (OSError, ValueError)) else None
 
     def _unusable(self, why: str) -> RemoteDeniedError:
-        hint = f"check ~/.ssh/config, the keys in ~/.ssh and their .pub files; `{self.location.command} -v` shows what applies"
+        hint = f"check ~/.ssh/config, the keys in ~/.ssh and their .pub files; see `{self.location.command} -v`"
         return RemoteDeniedError(self.remote, f"the configuration of SSH cannot be used ({why})", hint=hint)
 
     def unknown_host(self) -> RemoteDeniedError:
