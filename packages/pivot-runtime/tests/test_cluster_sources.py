@@ -16,8 +16,9 @@ from pivot_core.files.digest import digest_bytes
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import CodeEntry, Inputs, StageLock
 from pivot_core.spec import Location, OutSpec, StageSpec
-from pivot_runtime.cluster import expectation, sources
+from pivot_runtime.cluster import sources
 from pivot_runtime.errors import ConfigError, EngineError
+from pivot_runtime.evaluating import expectation
 from pivot_runtime.freshness.load_trace import Fact, LoadTrace
 from pivot_runtime.loading.loaded import Loaded, LoadedStage, Steady
 

@@ -12,13 +12,14 @@ from pivot_cache.errors import CacheError
 from pivot_core.errors import PivotError
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, Inputs
-from pivot_runtime.cluster import backend, expectation, sent_runs, sources
+from pivot_runtime.cluster import backend, sent_runs, sources
 from pivot_runtime.cluster.backend_client import BackendClient
 from pivot_runtime.cluster.cluster_run import ClusterRun, is_home
 from pivot_runtime.cluster.task import Refusal, StageAnswer, TaskError, TaskTemplate, environment_of
 from pivot_runtime.config.settings import Settings
 from pivot_runtime.context import Notice
 from pivot_runtime.errors import ExecutorError, SourceChangedError
+from pivot_runtime.evaluating import expectation
 from pivot_runtime.evaluating.session import Session
 from pivot_runtime.executors.base import Failure, Finished
 from pivot_runtime.freshness.load_trace import content

@@ -99,16 +99,26 @@ class HostClient:
         self._pidfd = None if child else process_tree.pidfd_of(self.pid)
 
     @classmethod
-    def begin(cls, *, quiet: bool, guard: int | None = None, startup_state: StartupState | None = None) -> Self:
+    def begin(
+        cls,
+        *,
+        quiet: bool,
+        guard: int | None = None,
+        startup_state: StartupState | None = None,
+        environment: Mapping[str, str | None] | None = None,
+    ) -> Self:
         """Start a host in its own process; ``quiet`` drops the output of the user's code during the import.
 
         It holds the project's ``guard`` as well, so that no other command begins before it has ended, even if this
-        process is killed. With a ``startup_state``, it is forked where possible; otherwise it is a new interpreter.
+        process is killed. With a ``startup_state``, it is forked where possible; otherwise it is a new interpreter,
+        whose ``environment`` differs from that of this process in these variables: None for one that is not set.
         """
 
         def start(theirs_in: int, theirs_out: int) -> int:
             given = ((theirs_in, wire.COMMANDS_FD), (theirs_out, wire.EVENTS_FD), *held(guard))
-            return begin_process("pivot_runtime.host.server", given, quiet=quiet, startup_state=startup_state)
+            return begin_process(
+                "pivot_runtime.host.server", given, quiet=quiet, startup_state=startup_state, environment=environment
+            )
 
         return cls(start, child=True)
 
@@ -392,8 +402,12 @@ def begin_process(
     *,
     quiet: bool,
     startup_state: StartupState | None,
+    environment: Mapping[str, str | None] | None = None,
 ) -> int:
-    """Start a process that runs the ``main`` of a module; ``given`` are descriptors and their numbers there."""
+    """Start a process that runs the ``main`` of a module; ``given`` are descriptors and their numbers there.
+
+    The ``environment`` of a new interpreter differs from that of this process in these variables.
+    """
     if startup_state is not None and startup_state.early_fork is not None:
         pid = startup_state.early_fork.become(module, given, quiet=quiet)
         if pid is not None:
@@ -402,8 +416,8 @@ def begin_process(
     if startup_state is None or not can_fork():
         command = f"from {module} import main; main({os.getpid()}, guard={guard})"
         words = [sys.executable, "-P", "-c", command]
-        environment = without_kernel(os.environ)
-        return os.posix_spawn(words[0], words, environment, file_actions=_file_actions(given, quiet=quiet), setpgroup=0)
+        variables = _changed(without_kernel(os.environ), environment or {})
+        return os.posix_spawn(words[0], words, variables, file_actions=_file_actions(given, quiet=quiet), setpgroup=0)
     from pivot_runtime.processes import clean_fork  # lazy
 
     coordinator = os.getpid()
@@ -412,6 +426,11 @@ def begin_process(
         clean_fork.serve(module, coordinator, guard=guard, startup_state=startup_state)
 
     return clean_fork.fork(serve, given, quiet=quiet, startup_state=startup_state)
+
+
+def _changed(environment: Mapping[str, str], changes: Mapping[str, str | None]) -> Mapping[str, str]:
+    kept = {name: value for name, value in environment.items() if name not in changes}
+    return kept | {name: value for name, value in changes.items() if value is not None}
 
 
 def _file_actions(given: Sequence[tuple[int, int]], *, quiet: bool) -> list[tuple[Any, ...]]:

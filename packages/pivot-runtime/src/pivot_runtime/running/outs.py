@@ -14,6 +14,7 @@ from pivot_core.lock import Artifact, StageLock
 from pivot_core.spec import OutSpec, StageSpec
 from pivot_runtime.artifacts import kept
 from pivot_runtime.evaluating.session import Session
+from pivot_runtime.executors import written_outs
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
 
@@ -32,6 +33,7 @@ class Outs:
         self._all_stored = all_stored
         self._session = session
         self._layout = session.stores.layout
+        self._root = os.fspath(self._layout.root)
         self._unnamed = kept.UnnamedContent(session.stores)
         self._report = report
 
@@ -128,7 +130,7 @@ class Outs:
 
     def missing(self, spec: StageSpec) -> list[ArtifactPath]:
         """The outs that are not there."""
-        return [out.path for out in spec.outs if not os.path.exists(self._layout.artifact_path(out.path))]
+        return written_outs.missing(self._root, spec.outs)
 
     def store(self, spec: StageSpec, *, commit: bool = True) -> dict[ArtifactPath, Artifact]:
         """Store the outs of a stage in the cache, but for those that are declared not to be cached; returns all.
@@ -142,7 +144,7 @@ class Outs:
             ArtifactError: An out is not of the declared kind, or cannot be read.
         """
         for out in spec.outs:
-            self._check_kind(out)
+            written_outs.check_kind(self._root, out)
         return {out.path: self._store(out, commit=commit) for out in spec.outs}
 
     def _store(self, out: OutSpec, *, commit: bool) -> Artifact:
@@ -161,7 +163,7 @@ class Outs:
         It may be the result of hours, and only its declaration is wrong. The hint is empty if all kinds are as
         declared, or if nothing can be saved.
         """
-        wrong = next((out for out in spec.outs if self._is_other_kind(out)), None)
+        wrong = next((out for out in spec.outs if written_outs.is_other_kind(self._root, out)), None)
         if wrong is None:
             return ""
         from_cwd = self._session.project.from_cwd
@@ -172,20 +174,6 @@ class Outs:
             return ""
         checkouts = ", ".join(f"'pivot checkout --kept {shlex.quote(from_cwd(out.path))}'" for out in spec.outs)
         return (
-            f"{_declare(wrong)}; what the stage wrote is kept: "
+            f"{written_outs.how_to_declare(wrong)}; what the stage wrote is kept: "
             f"{checkouts} and 'pivot commit --force {spec.address}' then make it the result without a run"
         )
-
-    def _is_other_kind(self, out: OutSpec) -> bool:
-        return os.path.isdir(self._layout.artifact_path(out.path)) is not out.directory
-
-    def _check_kind(self, out: OutSpec) -> None:
-        if self._is_other_kind(out):
-            problem = "is a file, but is declared as a directory" if out.directory else "is a directory"
-            raise ArtifactError(self._layout.artifact(out.path), problem, hint=_declare(out))
-
-
-def _declare(out: OutSpec) -> str:
-    if out.directory:
-        return "declare it as a file: pivot.Out(...), without a / at the end of its path"
-    return "declare it as a directory: pivot.DirectoryOut(...), or a / at the end of its path"

@@ -359,9 +359,10 @@ class Runner:
         spec, deps = self._graph.stages[address], self._running[address].observation.inputs.deps
         missing = () if finished.outs is not None else self._outs.missing(spec)
         if missing:
-            raise _StageFailure(
-                f"it did not write {', '.join(missing)}", hint="a stage must write all outs that it declares"
-            )
+            from pivot_runtime.executors import written_outs  # lazy
+
+            failure = written_outs.failure_of_missing(missing)
+            raise _StageFailure(failure.summary, hint=failure.hint)
         problem = self._strict_io.problem(spec, finished.seen)
         if problem:
             hint = "declare them as shown, or name them in strict_io.ignore"
