@@ -212,7 +212,7 @@ class ClusterExecutor:
             each.inputs,
             expected=self._expectation(each.address),
             before=self._before(each.address),
-            objects=self._run.transport.objects(self._session, read.values()),
+            objects=self._run.transport.objects(self._session, read),
         )
         self._sent[self._count] = each
         client.send(

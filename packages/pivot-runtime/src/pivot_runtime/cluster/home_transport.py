@@ -3,7 +3,7 @@
 import contextlib
 import os
 import secrets
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, Protocol
 
 from pivot_cache.errors import ArtifactError, MissingObjectError
@@ -22,6 +22,9 @@ from pivot_runtime.sharing.remote_client import RemoteClient
 from pivot_runtime.sharing.remote_view import ArtifactSource
 
 _WAYS: Final = "let bytes go through a remote (pivot remote add NAME URL) or a shared directory (executor.shared)"
+
+
+_NOTABLE_MB: Final = 0.1
 
 
 class HomeTransport(Protocol):
@@ -50,8 +53,8 @@ class HomeTransport(Protocol):
         """
         ...
 
-    def objects(self, session: Session, artifacts: Iterable[Artifact]) -> dict[str, bytes]:
-        """Return the objects of artifacts that must travel with the task; empty if none must."""
+    def objects(self, session: Session, deps: Mapping[ArtifactPath, Artifact]) -> dict[str, bytes]:
+        """Return the objects of deps that must travel with the task; empty if none must."""
         ...
 
     def stored(self, artifacts: Collection[Artifact]) -> None:
@@ -84,9 +87,9 @@ class SharedTransport:
         session.store.write_pending()
         return found
 
-    def objects(self, session: Session, artifacts: Iterable[Artifact]) -> dict[str, bytes]:
+    def objects(self, session: Session, deps: Mapping[ArtifactPath, Artifact]) -> dict[str, bytes]:
         """Return none."""
-        del session, artifacts
+        del session, deps
         return {}
 
     def stored(self, artifacts: Collection[Artifact]) -> None:
@@ -137,9 +140,9 @@ class RemoteTransport:
         view.sent(artifact for artifact in wanted if artifact.digest not in found)
         return found
 
-    def objects(self, session: Session, artifacts: Iterable[Artifact]) -> dict[str, bytes]:
+    def objects(self, session: Session, deps: Mapping[ArtifactPath, Artifact]) -> dict[str, bytes]:
         """Return none."""
-        del session, artifacts
+        del session, deps
         return {}
 
     def stored(self, artifacts: Collection[Artifact]) -> None:
@@ -166,18 +169,17 @@ class InlineTransport:
         session.store.write_pending()
         return found
 
-    def objects(self, session: Session, artifacts: Iterable[Artifact]) -> dict[str, bytes]:
+    def objects(self, session: Session, deps: Mapping[ArtifactPath, Artifact]) -> dict[str, bytes]:
         """Return all objects.
 
         Raises:
             CacheError: They are more than fit into a task, or gone.
         """
-        artifacts = list(artifacts)
-        total = sum(artifact.size for artifact in artifacts)
+        total = sum(artifact.size for artifact in deps.values())
         if total > INLINE_LIMIT:
-            raise too_large(total)
-        digests = {artifact.digest for artifact in artifacts}
-        for artifact in artifacts:
+            raise _too_large(deps)
+        digests = {artifact.digest for artifact in deps.values()}
+        for artifact in deps.values():
             digests |= session.store.tree(artifact).digests() if artifact.tree else set()
         return {digest: _bytes_of(session, digest) for digest in sorted(digests)}
 
@@ -188,11 +190,12 @@ class InlineTransport:
         """Do nothing."""
 
 
-def too_large(size: int) -> ConfigError:
-    """The error for deps that are larger than a task may be."""
-    return ConfigError(
-        f"its deps have {size / 1e6:.1f} MB, and only {INLINE_LIMIT >> 20} MiB can travel with a task", hint=_WAYS
-    )
+def _too_large(deps: Mapping[ArtifactPath, Artifact]) -> ConfigError:
+    path = max(deps, key=lambda each: deps[each].size)
+    size = deps[path].size / 1e6
+    rest = sum(artifact.size for artifact in deps.values()) / 1e6 - size
+    all_deps = f"{path} has {size:.1f} MB" + (f", and other deps have {rest:.1f} MB" if rest > _NOTABLE_MB else "")
+    return ConfigError(f"{all_deps}; only {INLINE_LIMIT >> 20} MiB travel with a task", hint=_WAYS)
 
 
 def transport_of(session: Session, address: str, run: str) -> HomeTransport:

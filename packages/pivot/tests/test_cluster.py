@@ -1,0 +1,283 @@
+"""Runs whose stages run elsewhere, through an executor that starts the workers' code on this machine."""
+
+import dataclasses
+import os
+import pathlib
+import uuid
+
+import pytest
+from harness import SHOUT, Project, s3_environment
+
+LOOPBACK = pathlib.Path(__file__).with_name("loopback")
+
+
+@dataclasses.dataclass
+class Elsewhere:
+    """A project, and an executor elsewhere."""
+
+    project: Project
+    executor: str
+    env: dict[str, str]
+
+    def pivot(self, *arguments: str, code: int = 0) -> str:
+        """The stdout and the stderr of a command."""
+        done = self.project.pivot(*arguments, code=code, env=self.env)
+        return done.stdout + done.stderr
+
+    def repro(self, *arguments: str, code: int = 0) -> str:
+        return self.pivot("repro", "--executor", self.executor, *arguments, code=code)
+
+    def there(self, *names: str) -> list[str]:
+        """Those of some files that are in the workspace."""
+        return [name for name in names if (self.project.root / name).exists()]
+
+
+def elsewhere(project: Project, tmp_path: pathlib.Path, **env: str) -> Elsewhere:
+    paths = [str(LOOPBACK), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    return Elsewhere(
+        project,
+        f"loopback://{tmp_path / 'worker'}",
+        {"PYTHONPATH": os.pathsep.join(filter(None, paths)), **env},
+    )
+
+
+@pytest.fixture
+def shouting(tmp_path: pathlib.Path) -> Project:
+    project = Project(tmp_path / "project")
+    project.write("pipeline.py", SHOUT)
+    project.write("data/in.txt", "loud")
+    project.pivot("init")
+    return project
+
+
+@pytest.fixture
+def inline(shouting: Project, tmp_path: pathlib.Path) -> Elsewhere:
+    return elsewhere(shouting, tmp_path)
+
+
+@pytest.fixture
+def shared(shouting: Project, tmp_path: pathlib.Path) -> Elsewhere:
+    shouting.pivot("config", "set", "cache.dir", str(tmp_path / "shared" / "cache"))
+    shouting.pivot("config", "set", "executor.shared", str(tmp_path / "shared"))
+    return elsewhere(shouting, tmp_path)
+
+
+@pytest.fixture
+def remote(shouting: Project, tmp_path: pathlib.Path) -> Elsewhere:
+    (tmp_path / "drive").mkdir()
+    shouting.pivot("remote", "add", "team", f"file://{tmp_path / 'drive'}")
+    return elsewhere(shouting, tmp_path)
+
+
+@pytest.fixture
+def s3(shouting: Project, tmp_path: pathlib.Path, rclone_url: str, models_are_read_once: None) -> Elsewhere:
+    import boto3  # lazy
+
+    bucket = f"cluster-{uuid.uuid4()}"
+    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "hunter2"}
+    boto3.client("s3", endpoint_url=rclone_url, region_name="us-east-1", **keys).create_bucket(Bucket=bucket)
+    shouting.pivot("remote", "add", "team", f"s3://{bucket}/data")
+    return elsewhere(shouting, tmp_path, **s3_environment(rclone_url))
+
+
+CHAIN = """\
+import os
+import time
+from typing import Annotated
+
+import pivot
+from pivot.loaders import Text
+
+pipeline = pivot.Pipeline("p")
+
+
+@pipeline.register
+def first(text: Annotated[str, pivot.Dep("in.txt", Text())]) -> Annotated[str, pivot.Out("first.txt", Text())]:
+    print("first runs")
+    return text + "1"
+
+
+@pipeline.register
+def second(text: Annotated[str, pivot.Dep("first.txt", Text())]) -> Annotated[str, pivot.Out("second.txt", Text())]:
+    return text + "2"
+
+
+@pipeline.register(executor="local")
+def third(text: Annotated[str, pivot.Dep("second.txt", Text())]) -> Annotated[str, pivot.Out("third.txt", Text())]:
+    return text + "3"
+
+
+@pipeline.register
+def fourth(text: Annotated[str, pivot.Dep("third.txt", Text())]) -> Annotated[str, pivot.Out("fourth.txt", Text())]:
+    return text + "4"
+"""
+OUTS = ("first.txt", "second.txt", "third.txt", "fourth.txt")
+
+
+def chain(of: Elsewhere) -> Elsewhere:
+    of.project.write("pipeline.py", CHAIN)
+    of.project.write("in.txt", "0")
+    return of
+
+
+def test_small_outs_travel_home(inline: Elsewhere) -> None:
+    said = inline.repro()
+
+    assert "2 ran" in said
+    assert inline.project.read("upper.txt") == "LOUD"
+    assert inline.project.read("parts/a/1.txt") == "loud"
+    assert inline.project.read("last.txt") == "D"
+    assert inline.project.read("metric.json").strip() == "4"
+    assert inline.project.states() == {"shout": "cached", "last": "cached"}
+
+
+def test_larger_ones_need_another_way(inline: Elsewhere) -> None:
+    inline.project.write("data/in.txt", "x" * (9 << 20))
+
+    said = inline.repro(code=1)
+
+    assert "data/in.txt has 9.4 MB" in said
+    assert "pivot remote add" in said
+    assert "executor.shared" in said
+
+
+def test_outs_stay_in_the_shared_cache(shared: Elsewhere) -> None:
+    said = shared.repro()
+
+    assert "2 ran" in said
+    assert shared.there("upper.txt", "parts", "last.txt", "metric.json") == ["metric.json"]
+    assert "pivot checkout" in said
+    assert "2 stages cached" in shared.repro()
+
+    shared.pivot("checkout")
+    assert shared.project.read("last.txt") == "D"
+    assert shared.project.states() == {"shout": "cached", "last": "cached"}
+
+
+def test_outs_stay_on_the_remote_until_something_here_needs_them(remote: Elsewhere) -> None:
+    chain(remote)
+
+    said = remote.repro()
+
+    assert "4 ran" in said
+    assert remote.there(*OUTS) == ["second.txt", "third.txt"]
+    assert remote.project.read("third.txt") == "0123"
+    assert "pivot pull" in said
+    assert "first runs" in remote.project.pivot("logs", "first").stdout
+    assert "4 stages cached" in remote.repro()
+
+    remote.pivot("config", "set", "executor", remote.executor)
+    assert "cached" in remote.pivot("status")
+    remote.project.write("in.txt", "x")
+    assert "4 ran" in remote.pivot("repro", "--fetch-outs")
+    assert [remote.project.read(name) for name in OUTS] == ["x1", "x12", "x123", "x1234"]
+
+
+def test_bytes_go_through_s3(s3: Elsewhere) -> None:
+    assert "2 ran" in s3.repro()
+    assert s3.there("upper.txt", "parts", "last.txt", "metric.json") == ["metric.json"]
+
+    s3.pivot("pull")
+    assert s3.project.read("parts/2.txt") == "loudloud"
+
+
+def test_an_edit_runs_what_depends_on_it(remote: Elsewhere) -> None:
+    chain(remote).repro()
+    remote.project.replace("pipeline.py", 'text + "2"', 'text + "zwei"')
+
+    said = remote.repro("--fetch-outs")
+
+    assert "1 cached, 3 ran" in said or "3 ran, 1 cached" in said
+    assert remote.project.read("fourth.txt") == "01zwei34"
+
+
+def test_a_failure_elsewhere_reads_as_one_here(remote: Elsewhere) -> None:
+    chain(remote).project.replace("pipeline.py", 'return text + "2"', "return text / 0")
+
+    there = remote.repro(code=1)
+    here = remote.pivot("repro", code=1)
+
+    for line in ("stage 'second' failed: TypeError", "return text / 0", "BLOCKED"):
+        assert line in there
+        assert line in here
+
+
+def test_outs_are_as_before_after_a_failure(remote: Elsewhere) -> None:
+    chain(remote).repro("--fetch-outs")
+    locks = {name: remote.project.lock(f"p.{name}") for name in ("first", "second")}
+    remote.project.replace("pipeline.py", 'return text + "2"', "raise ValueError(text)")
+
+    remote.repro(code=1)
+
+    assert remote.project.read("second.txt") == "012"
+    assert {name: remote.project.lock(f"p.{name}") for name in ("first", "second")} == locks
+
+
+def test_retries_run_again_elsewhere(remote: Elsewhere, tmp_path: pathlib.Path) -> None:
+    chain(remote)
+    mark = tmp_path / "mark"
+    remote.project.replace("pipeline.py", "@pipeline.register\ndef first", "@pipeline.register(retries=1)\ndef first")
+    failing = f"if not os.path.exists({str(mark)!r}):\n        open({str(mark)!r}, 'w').close()\n        raise OSError"
+    remote.project.replace("pipeline.py", 'print("first runs")', failing)
+
+    assert "4 ran" in remote.repro()
+
+
+def test_incremental_outs_start_from_their_last_content(remote: Elsewhere) -> None:
+    remote.project.write(
+        "pipeline.py",
+        """\
+import pathlib
+from typing import Annotated
+
+import pivot
+from pivot.loaders import PathOnly, Text
+
+pipeline = pivot.Pipeline("p")
+
+
+@pipeline.register
+def grow(
+    text: Annotated[str, pivot.Dep("in.txt", Text())],
+) -> Annotated[pathlib.Path, pivot.IncrementalOut("all.txt", PathOnly())]:
+    file = pathlib.Path("all.txt")
+    with file.open("a") as out:
+        out.write(text)
+    return file
+""",
+    )
+    for text in ("a", "b", "c"):
+        remote.project.write("in.txt", text)
+        remote.repro()
+
+    remote.pivot("pull")
+    assert remote.project.read("all.txt") == "abc"
+
+
+def test_a_worker_that_would_run_something_else_refuses(remote: Elsewhere) -> None:
+    chain(remote)
+    remote.project.write("outside/helper.py", "VALUE = 1\n")
+    remote.project.replace("pipeline.py", "import time\n", "import time\nNUMBER = os.environ.get('HOME', '')\n")
+    remote.project.replace("pipeline.py", 'return text + "1"', "return text + NUMBER")
+
+    said = remote.pivot("repro", "--executor", f"{remote.executor}?home=other", code=1)
+
+    assert "would run something else" in said
+    assert "NUMBER" in said
+
+
+def test_a_shared_directory_without_the_cache(shouting: Project, tmp_path: pathlib.Path) -> None:
+    of = elsewhere(shouting, tmp_path)
+    of.pivot("config", "set", "executor.shared", str(tmp_path / "shared"))
+
+    said = of.repro(code=2)
+
+    assert "is not below it" in said
+    assert "pivot config set cache.dir" in said
+
+
+def test_an_executor_that_nothing_provides(shouting: Project) -> None:
+    said = shouting.pivot("repro", "--executor", "warp://x", code=2).stderr
+
+    assert "warp" in said
+    assert "dask" in said
