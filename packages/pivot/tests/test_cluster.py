@@ -3,10 +3,13 @@
 import dataclasses
 import os
 import pathlib
+import signal
+import time
 import uuid
+from collections.abc import Callable
 
 import pytest
-from harness import SHOUT, Project, s3_environment
+from harness import SHOUT, Project, environment, s3_environment
 
 LOOPBACK = pathlib.Path(__file__).with_name("loopback")
 
@@ -281,3 +284,98 @@ def test_an_executor_that_nothing_provides(shouting: Project) -> None:
 
     assert "warp" in said
     assert "dask" in said
+
+
+@pytest.mark.parametrize("way", ["remote", "shared"])
+def test_a_result_that_a_killed_command_did_not_record_is_taken_up(
+    way: str, request: pytest.FixtureRequest, tmp_path: pathlib.Path
+) -> None:
+    of = chain(request.getfixturevalue(way))
+    begun, go = tmp_path / "begun", tmp_path / "go"
+    waiting = f"""\
+with open({str(begun)!r}, "a") as file:
+        file.write("x")
+    while not os.path.exists({str(go)!r}):
+        time.sleep(0.01)"""
+    of.project.replace("pipeline.py", 'print("first runs")', waiting)
+    command = of.project.start("repro", "--executor", of.executor, env=environment() | of.env)
+    wait_until(begun.exists)
+    command.send_signal(signal.SIGSTOP)
+    go.touch()
+    records = tmp_path / ("drive" if way == "remote" else "shared/cache")
+    wait_until(lambda: any(file.is_file() for runs in records.rglob("runs") for file in runs.rglob("*")))
+    command.kill()
+    command.communicate()
+
+    said = of.repro("--fetch-outs")
+
+    assert "1 restored" in said
+    assert "3 ran" in said
+    assert begun.read_text() == "x"
+    assert of.project.read("fourth.txt") == "01234"
+
+
+def test_ctrl_c_leaves_nothing_running(remote: Elsewhere, tmp_path: pathlib.Path) -> None:
+    begun = tmp_path / "begun"
+    endless = f"""\
+with open({str(begun)!r}, "w") as file:
+        file.write(str(os.getpid()))
+    while True:
+        time.sleep(0.01)"""
+    chain(remote).project.replace("pipeline.py", 'print("first runs")', endless)
+    command = remote.project.start("repro", "--executor", remote.executor, env=environment() | remote.env)
+    wait_until(lambda: begun.exists() and begun.read_text() != "")
+    stage = int(begun.read_text())
+
+    command.send_signal(signal.SIGINT)
+    _, said = command.communicate(timeout=30)
+
+    assert command.returncode == 130
+    assert "interrupted" in said.lower()
+    wait_until(lambda: not alive(stage))
+    assert not (remote.project.root / ".pivot/stages/p.first.lock").exists()
+
+
+def test_a_backend_process_that_is_killed_ends_the_run(remote: Elsewhere, tmp_path: pathlib.Path) -> None:
+    begun = tmp_path / "begun"
+    endless = f"""\
+with open({str(begun)!r}, "w") as file:
+        file.write(str(os.getpid()))
+    while True:
+        time.sleep(0.01)"""
+    chain(remote).project.replace("pipeline.py", 'print("first runs")', endless)
+    command = remote.project.start("repro", "--executor", remote.executor, env=environment() | remote.env)
+    wait_until(lambda: begun.exists() and begun.read_text() != "")
+    stage = int(begun.read_text())
+
+    (backend,) = [child for child in children(command.pid) if "cluster.backend_process" in words_of(child)]
+
+    os.kill(backend, signal.SIGKILL)
+    _, said = command.communicate(timeout=30)
+
+    assert command.returncode == 3
+    assert "the process that talks to the cluster ended unexpectedly" in said
+    wait_until(lambda: not alive(stage))
+    assert not (remote.project.root / ".pivot/stages/p.first.lock").exists()
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def children(pid: int) -> list[int]:
+    return [int(each) for each in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def words_of(pid: int) -> str:
+    return pathlib.Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
