@@ -72,7 +72,7 @@ def test_an_executor_is_configured_or_named(make: Callable[[str], Project]) -> N
     )
     assert "Done: 2 ran" in project.pivot("repro", "--executor", "local", "--fetch-outs").stdout
     project.pivot("config", "set", "executor", "nowhere://head:8786")
-    project.pivot("config", "set", "executor.shared", "/shared/cache")
+    project.pivot("config", "set", "executor.shared", str(project.root.parent))
     project.pivot("config", "set", "worker.include", "templates/, *.sql")
     assert project.pivot("config", "get", "executor", env={"PIVOT_EXECUTOR": "dask://local"}).stdout == "dask://local\n"
     told = "note: --no-commit runs stages on this machine, not on the executor of the configuration"

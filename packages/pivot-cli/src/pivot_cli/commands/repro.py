@@ -78,10 +78,10 @@ def command(  # noqa: PLR0913  # one parameter per option
     ):
         if given and watch:
             raise click.UsageError(f"{option} and --watch exclude each other")
-    if dry_run:
-        _print_plan(context, targets, Verbosity(**verbosity), all_pipelines=all_pipelines, force=force, pull=pull)
-        return 0
     run_options = attrs.evolve(run_options, force=force, all_pipelines=all_pipelines, pull=pull)
+    if dry_run:
+        _print_plan(context, targets, run_options, Verbosity(**verbosity))
+        return 0
     if watch:
         from pivot_cli.reporting.watch import watch_project  # lazy
 
@@ -124,26 +124,19 @@ def _compare(
     return run.run_sweep(context, overrides, targets, sweep_options, verbosity, command)
 
 
-def _print_plan(
-    context: "CommandContext",
-    targets: Sequence[str],
-    verbosity: Verbosity,
-    *,
-    all_pipelines: bool,
-    force: bool,
-    pull: bool,
-) -> None:
+def _print_plan(context: "CommandContext", targets: Sequence[str], options: RunOptions, verbosity: Verbosity) -> None:
     from pivot_runtime.inspecting.status import StatusOptions, status  # lazy
 
     in_full = verbosity.explain or verbosity.verbose
     wanted = StatusOptions(
-        all_pipelines=all_pipelines,
+        all_pipelines=options.all_pipelines,
         with_upstream=True,
-        force=force,
+        force=options.force,
         stats=in_full,
-        remote="all" if pull else "none",
+        remote="all" if options.pull else "none",
+        executor=options.effective_executor,
     )
-    with note_stalls() if pull else contextlib.nullcontext():
+    with note_stalls() if options.pull else contextlib.nullcontext():
         planned = status(context, targets, wanted)
     warn_of_broken(planned.broken)
     if verbosity.jsonl:

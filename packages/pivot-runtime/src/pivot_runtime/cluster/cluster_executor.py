@@ -303,9 +303,14 @@ class ClusterExecutor:
     def _note_of_stage(self, message: Mapping[str, Any], sent: _Sent) -> None:
         match message["event"]:
             case "started":
-                if sent.workers:
-                    self._report(events.StageMoved(sent.address, message["worker"], sent.workers[-1]))
-                sent.workers.append(message["worker"])
+                worker = message["worker"]
+                again = bool(sent.workers)
+                self._report(
+                    events.StageMoved(sent.address, worker, sent.workers[-1])
+                    if again
+                    else events.StagePlaced(sent.address, worker)
+                )
+                sent.workers.append(worker)
             case "waiting":
                 self._report(events.StageWaiting(sent.address, message["reason"]))
             case "output" if self._on_output is not None:

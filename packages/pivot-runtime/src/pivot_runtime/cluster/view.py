@@ -8,6 +8,7 @@ from pivot_cache.state.known_objects import LIFETIME_S
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, RunRecord
+from pivot_core.spec import LOCAL
 from pivot_runtime.evaluating.session import Session
 from pivot_runtime.sharing.remote_client import RemoteClient
 from pivot_runtime.sharing.remote_view import ArtifactSource, RemoteView
@@ -85,16 +86,16 @@ class ClusterView(RemoteView):
         }
 
 
-def configured_view(session: Session, graph: Graph) -> ClusterView | None:
-    """Return the view that a run would have with the configured executor; None if that changes nothing.
+def forecast_view(session: Session, graph: Graph, address: str) -> ClusterView | None:
+    """Return the view that a run on an executor would have; None if that changes nothing.
 
     Raises:
         RemoteError: The remote does not answer.
     """
     settings = session.stores.settings
-    if not settings.executor or settings.executor == "local":
+    if address == LOCAL:
         return None
-    if settings.executor_shared or is_on_this_machine(settings.executor):
+    if settings.executor_shared or is_on_this_machine(address):
         return ClusterView(session, graph, CacheOnly())
     return ClusterView(session, graph, RemoteClient(session.stores)) if settings.remotes else None
 

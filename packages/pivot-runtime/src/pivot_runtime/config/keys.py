@@ -252,7 +252,7 @@ KEYS: tuple[Key, ...] = (
         "executor.shared",
         "executor_shared",
         ValueKind("the absolute path of a directory", absolute_directory),
-        "a cache on a file system that the workers of a cluster share with this machine, by the same path",
+        "a directory that the workers of a cluster share with this machine, by the same path; the cache must be in it",
     ),
     Key(
         "fingerprint.library_versions",

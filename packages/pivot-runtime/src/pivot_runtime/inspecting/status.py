@@ -110,6 +110,7 @@ class StatusOptions(Value):
         remote: With ``pull``, evaluate as `repro --pull` would: artifacts on the default remote count as present. With
             ``all``, also ask the remote about present artifacts, and report where each is available.
         sources: Whether to ask the sources of imported data whether they have changed.
+        executor: Evaluate as a run with this executor would; None for the configured one.
     """
 
     all_pipelines: bool = False
@@ -121,6 +122,7 @@ class StatusOptions(Value):
     stats: bool = False
     remote: RemoteUse = "none"
     sources: bool = False
+    executor: str | None = None
 
 
 def status(context: CommandContext, targets: Iterable[str] = (), options: StatusOptions | None = None) -> Status:
@@ -149,7 +151,8 @@ def status(context: CommandContext, targets: Iterable[str] = (), options: Status
         wanted = session.resolve(targets) if (targets := list(targets)) else tuple(session.graph.stages)
         graph = session.graph.select(session.graph.ancestors(wanted))
         remote = None if options.remote == "none" else _remote_view(session, graph, ask_all=options.remote == "all")
-        view = remote or (_cluster_view(session, graph) if session.stores.settings.executor else None) or session
+        executor = options.executor or session.stores.settings.executor
+        view = remote or (_cluster_view(session, graph, executor) if executor else None) or session
         evaluations = evaluate(graph, session.stages, view, schema=session.schema, force=options.force)
         sync_state = remote.sync_state() if remote is not None and options.remote == "all" else None
         names = session.graph.short_names()
@@ -196,10 +199,10 @@ def _sources(session: Session) -> "tuple[SourceCheck, ...]":
     return check_sources(session.context, session.stores, records.read_tracked(session.context))
 
 
-def _cluster_view(session: Session, graph: Graph) -> "RemoteView | None":
-    from pivot_runtime.cluster.view import configured_view  # lazy
+def _cluster_view(session: Session, graph: Graph, executor: str) -> "RemoteView | None":
+    from pivot_runtime.cluster.view import forecast_view  # lazy
 
-    return configured_view(session, graph)
+    return forecast_view(session, graph, executor)
 
 
 def _remote_view(session: Session, graph: Graph, *, ask_all: bool) -> "RemoteView":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from pivot_core.spec import LOCAL
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files
 from pivot_runtime.context import CommandContext
@@ -98,6 +99,11 @@ class RunOptions(Value):
     turns: "Turns | None" = None
     executor: str | None = None
     fetch_outs: bool = False
+
+    @property
+    def effective_executor(self) -> str | None:
+        """The executor of this run; None for what is configured."""
+        return LOCAL if self.in_process or self.no_commit or self.turns is not None else self.executor
 
 
 def repro(
@@ -241,8 +247,8 @@ def _open_session(context: CommandContext, assembly: Assembly) -> contextlib.Abs
 
 def _cluster_run(session: "Session", graph: "Graph", options: RunOptions, report: Reporter) -> "ClusterRun | None":
     """The part of the run that is on a cluster, if the options or the configuration name one."""
-    address = session.stores.settings.executor if options.executor is None else options.executor
-    if not address or address == "local" or options.in_process or options.no_commit or options.turns is not None:
+    address = options.effective_executor or session.stores.settings.executor
+    if address is None or address == LOCAL:
         return None
     from pivot_runtime.cluster.cluster_run import ClusterRun  # lazy
 

@@ -285,7 +285,7 @@ class Runner:
         return observe(session.stages[address], self._graph, self._view, lock=lock, schema=session.schema)
 
     def _start(self, address: str, lock: StageLock | None, observation: Observation, decision: Decision) -> None:
-        self._report(events.StageStarted(address, decision))
+        self._report(events.StageStarted(address, decision, sent=self._is_sent(address)))
         self._outs.save_user_files(observation.outs, lock)
         spec = self._graph.stages[address]
         retries = 0 if self._options.in_process else spec.retries

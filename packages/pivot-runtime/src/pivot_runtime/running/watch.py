@@ -194,6 +194,7 @@ class Watch:
                     with_upstream=True,
                     quiet=True,
                     remote="pull" if self._options.pull else "none",
+                    executor=self._options.effective_executor,
                 ),
             )
             read_set = context.read_set
