@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # Pivot itself is not a library of the code.
 _OWN = frozenset(
     {
-        *("pivot", "pivot_cache", "pivot_cli", "pivot_core", "pivot_fingerprint", "pivot_loaders"),
+        *("pivot", "pivot_cache", "pivot_cli", "pivot_core", "pivot_dask", "pivot_fingerprint", "pivot_loaders"),
         *("pivot_remote_obstore", "pivot_remote_s3", "pivot_remote_ssh", "pivot_runtime"),
     }
 )

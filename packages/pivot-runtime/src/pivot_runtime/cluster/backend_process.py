@@ -6,6 +6,7 @@ import os
 import pathlib
 import queue
 import threading
+import time
 import traceback
 from collections.abc import Mapping
 from typing import Any, Final
@@ -103,20 +104,16 @@ class BackendProcess:
         self._events = WireEvents()
         self._commands: queue.SimpleQueue[Mapping[str, Any] | None] = queue.SimpleQueue()
         self._backend: ClusterBackend | None = None
-        self._done = threading.Event()
         self._stops_read, self._stops_obeyed = 0, 0  # each is changed by one thread
 
     def serve(self) -> None:
         """Work until the command has ended."""
         threading.Thread(target=self._read, daemon=True).start()
-        try:
-            while (message := self._commands.get()) is not None:
-                self._obey(message)
-            if self._backend is not None:
-                self._backend.stop()
-                self._backend.close()
-        finally:
-            self._done.set()
+        while (message := self._commands.get()) is not None:
+            self._obey(message)
+        if self._backend is not None:
+            self._backend.stop()
+            self._backend.close()
 
     def _read(self) -> None:
         reader = wire.MessageReader(wire.COMMANDS_FD)
@@ -131,8 +128,8 @@ class BackendProcess:
         self._stops_read += 1
         self._commands.put(None)
         patience = _PATIENCE_SECONDS if self._backend is not None else _WHILE_CONNECTING_SECONDS
-        if not self._done.wait(patience):
-            os._exit(1)
+        time.sleep(patience)  # this thread is a daemon: it never sees the end of this if the process ends before
+        os._exit(1)
 
     def _obey(self, message: Mapping[str, Any]) -> None:
         op = message["op"]

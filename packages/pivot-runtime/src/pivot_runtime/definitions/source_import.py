@@ -25,7 +25,7 @@ ABSENT = ""
 """Replaces the digest of a file that was looked for and did not exist."""
 
 _OWN = (
-    *("pivot", "pivot_cache", "pivot_cli", "pivot_core", "pivot_fingerprint", "pivot_loaders"),
+    *("pivot", "pivot_cache", "pivot_cli", "pivot_core", "pivot_dask", "pivot_fingerprint", "pivot_loaders"),
     *("pivot_remote_obstore", "pivot_remote_s3", "pivot_remote_ssh", "pivot_runtime"),
 )
 _WORD = 0xFFFFFFFF

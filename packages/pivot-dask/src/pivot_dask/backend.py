@@ -1,0 +1,386 @@
+"""The connection of a command to a Dask cluster: sends stage runs as tasks, and passes on the events of the workers.
+
+Everything happens in the thread of the client's event loop. A stage run costs one message to the scheduler; what
+workers report comes as events of one topic, the answer too if it is small. The topic is the ID of the client, since the
+scheduler forgets the events of that some time after the client is gone.
+"""
+
+import asyncio
+import contextlib
+import importlib
+import operator
+import threading
+import time
+import uuid
+import warnings
+from asyncio import CancelledError
+from collections.abc import Coroutine, Iterable, Mapping
+from typing import Any, Final
+
+import attrs
+import toolz
+from distributed import Client
+from distributed.scheduler import KilledWorker
+from distributed.versions import VersionMismatchWarning
+
+from pivot_dask import on_worker
+from pivot_dask.address import SchedulerAddress, parse
+from pivot_dask.clusters import create
+from pivot_runtime.cluster.backend import ClusterEvents, ExecutorSettings
+from pivot_runtime.errors import ExecutorError
+
+CONNECT_SECONDS: Final = 8.0
+STOP_SECONDS: Final = on_worker.PATIENCE_SECONDS + 2.0
+_CLOSE_SECONDS: Final = 10.0
+_LOOK_SECONDS: Final = 0.5
+_WAITS_SECONDS: Final = 2.0
+_CONNECTION_LOST: Final = "scheduler-connection-lost"
+_HYPHEN: Final = "\N{NON-BREAKING HYPHEN}"
+
+
+def connect(address: str, settings: ExecutorSettings, events: ClusterEvents) -> "DaskBackend":
+    """Connect to the cluster of an address, or create it; see `pivot_runtime.cluster.backend.ConnectBackend`.
+
+    Raises:
+        ConfigError: The address has another form.
+        ExecutorError: No scheduler answers, or the user's function provides no cluster.
+    """
+    parsed = parse(address)
+    if isinstance(parsed, SchedulerAddress):
+        return DaskBackend(_client(parsed.url, address, settings, events), None, settings, events)
+    cluster = create(parsed, settings)
+    try:
+        return DaskBackend(_client(cluster, address, settings, events), cluster, settings, events)
+    except BaseException:
+        cluster.close()
+        raise
+
+
+def _client(target: Any, address: str, settings: ExecutorSettings, events: ClusterEvents) -> Any:
+    """A connected client; Dask waits forever for a silent server, hence in a thread of its own."""
+    made: list[Client] = []
+    errors: list[Exception] = []
+
+    def make() -> None:
+        try:
+            made.append(Client(target, timeout=CONNECT_SECONDS, set_as_default=False, name=f"pivot-{settings.run}"))
+        except Exception as error:  # noqa: BLE001  # raised in the other thread
+            errors.append(error)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", VersionMismatchWarning)
+        thread = threading.Thread(target=make, daemon=True)
+        thread.start()
+        thread.join(CONNECT_SECONDS + 1.0)
+    for warning in caught:
+        if issubclass(warning.category, VersionMismatchWarning):
+            events.note(str(warning.message))
+    if made:
+        return made[0]
+    error = errors[0] if errors else TimeoutError(f"it is silent for {CONNECT_SECONDS:g} s")
+    raise _no_scheduler(address, error) from error
+
+
+def _no_scheduler(address: str, error: Exception) -> ExecutorError:
+    if address.startswith(("dask+tls://", "dask+wss://")):
+        hint = (
+            "is it running, does it use TLS, and is it this port? Dask's configuration has the certificates "
+            "(distributed.comm.tls)"
+        )
+    elif address.startswith("dask://"):
+        hint = (
+            "is it running, and is it this port (`dask scheduler` prints it)? one that uses TLS is dask+tls://HOST:PORT"
+        )
+    else:
+        hint = "the cluster that the function returned has no scheduler that can be reached from here"
+    reason = str(error).strip().partition("\n")[0]
+    return ExecutorError(f"no Dask scheduler answers at {address}: {reason or type(error).__name__}", hint=hint)
+
+
+@attrs.define(eq=False)
+class SubmittedStage:
+    """A stage run that is under way.
+
+    Attributes:
+        future: Its future in Dask.
+        resources: The resources that it needs.
+        since: When it was sent, or was last seen to start.
+        started: Whether a worker has begun with it.
+        waits: Whether the command knows that nothing can run it.
+    """
+
+    future: Any
+    resources: Mapping[str, float]
+    since: float
+    started: bool = False
+    waits: bool = False
+
+
+class DaskBackend:
+    """A `pivot_runtime.cluster.backend.ClusterBackend` on Dask."""
+
+    def __init__(
+        self,
+        client: Any,
+        cluster: Any,
+        settings: ExecutorSettings,
+        events: ClusterEvents,
+        *,
+        stage_worker: str = on_worker.STAGE_WORKER,
+    ) -> None:
+        """Take over a connected client.
+
+        Args:
+            client: The client.
+            cluster: The cluster object that `close` ends; None if it was not created for this run.
+            settings: The circumstances of the connection.
+            events: Receives the events.
+            stage_worker: The class that runs stages on workers.
+        """
+        self._client = client
+        self._loop: asyncio.AbstractEventLoop = self._client.loop.asyncio_loop
+        self._cluster = cluster
+        self._run = settings.run
+        self._events = events
+        self._stage_worker = stage_worker
+        self._topic: str = self._client.id
+        self._stages: dict[int, SubmittedStage] = {}
+        self._archives: dict[str, bytes] = {}
+        self._needed: dict[str, set[str]] = {}
+        self._finished: list[tuple[int, SubmittedStage]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._gone = False
+        self._client.subscribe_topic(self._topic, self._on_event)
+        workers = self._workers().values()
+        threads = sum(int(worker["nthreads"]) for worker in workers)
+        events.connected(dashboard=self._client.dashboard_link or "", workers=len(workers), threads=threads)
+        self._call(lambda: self._spawn(self._watch()))
+
+    def add_sources(self, digest: str, archive: bytes) -> None:
+        """See `ClusterBackend.add_sources`; the archive goes to the workers that ask for it."""
+        self._archives[digest] = archive
+
+    def submit(
+        self, number: int, task: bytes, *, sources: str, name: str, resources: Mapping[str, float], priority: int
+    ) -> None:
+        """See `ClusterBackend.submit`."""
+        self._call(self._submit, number, task, sources, name, dict(resources), priority)
+
+    def stop(self) -> None:
+        """See `ClusterBackend.stop`."""
+        with contextlib.suppress(TimeoutError, RuntimeError):  # a loop that has ended runs nothing
+            asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(STOP_SECONDS + 1)
+
+    def close(self) -> None:
+        """See `ClusterBackend.close`."""
+        self._call(self._end_watch)
+        with contextlib.suppress(Exception):  # the process ends anyway
+            self._client.close(timeout=_CLOSE_SECONDS)
+        if self._cluster is not None:
+            with contextlib.suppress(Exception):
+                self._cluster.close(timeout=_CLOSE_SECONDS)
+
+    def _call(self, function: Any, *arguments: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(function, *arguments)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(coroutine)
+        self._tasks.add(task)  # the loop itself keeps no reference
+        task.add_done_callback(self._tasks.discard)
+
+    def _submit(
+        self, number: int, task: bytes, sources: str, name: str, resources: Mapping[str, float], priority: int
+    ) -> None:
+        if self._gone:
+            return
+        call = operator.methodcaller(
+            on_worker.run_stage.__name__,
+            task,
+            run=self._run,
+            number=number,
+            sources=sources,
+            topic=self._topic,
+            stage_worker=self._stage_worker,
+        )
+        future = self._client.submit(
+            toolz.compose(call, importlib.import_module),
+            on_worker.__name__,
+            key=f"{name.replace('-', _HYPHEN)}-{uuid.uuid4().hex}",  # the part before the first hyphen is shown
+            resources=dict(resources) or None,
+            priority=priority,
+            retries=0,
+            pure=False,
+        )
+        stage = SubmittedStage(future, resources, time.monotonic())
+        self._stages[number] = stage
+        future.add_done_callback(lambda _: self._call(self._on_done, number, stage))
+
+    def _on_event(self, event: tuple[float, Any]) -> None:
+        """An event of a worker has come."""
+        message = event[1]
+        number = message.get("number") if isinstance(message, dict) else None
+        stage = self._stages.get(number) if isinstance(number, int) else None
+        if number is None or stage is None:  # of Dask, or of a stage run that has ended
+            return
+        if "answer" in message:
+            self._answered(number, stage, message["answer"])
+        elif "started" in message:
+            stage.started, stage.since = True, time.monotonic()
+            self._events.started(number, message["started"])
+        elif "output" in message:
+            self._events.output(number, list(message["output"]))
+        elif "needs" in message:
+            if not self._needed:
+                self._loop.call_later(0.01, self._send_sources)  # to several workers at once
+            self._needed.setdefault(message["needs"], set()).add(message["worker"])
+
+    def _answered(self, number: int, stage: SubmittedStage, answer: bytes) -> None:
+        del self._stages[number]
+        stage.future.release()
+        self._events.answered(number, answer)
+
+    def _send_sources(self) -> None:
+        for digest, workers in self._needed.items():
+            if digest in self._archives:
+                self._spawn(self._on_workers(workers, on_worker.add_sources, digest, self._archives[digest]))
+        self._needed = {}
+
+    async def _on_workers(self, workers: Iterable[str] | None, function: Any, *arguments: Any) -> None:
+        """Call a function on some workers, or on all; those that cannot be reached do not matter."""
+        chosen = None if workers is None else list(workers)
+        with contextlib.suppress(OSError, RuntimeError, ValueError):
+            await self._client.run(function, *arguments, workers=chosen, on_error="return")
+
+    def _on_done(self, number: int, stage: SubmittedStage) -> None:
+        """Dask has finished a task, or given it up."""
+        if self._stages.get(number) is not stage:
+            return
+        match stage.future.status:
+            case "finished":
+                self._finished.append((number, stage))
+                if len(self._finished) == 1:
+                    self._spawn(self._fetch())
+            case _ if self._client.status == "running":
+                self._spawn(self._on_error(number, stage))
+            case _:
+                self._lose()
+
+    async def _fetch(self) -> None:
+        """Fetch answers that are too large for events, all that there are at once."""
+        await asyncio.sleep(0)
+        finished, self._finished = self._finished, []
+        waiting = [(number, stage) for number, stage in finished if self._stages.get(number) is stage]
+        futures = [stage.future for _, stage in waiting]
+        answers = await self._client.gather(futures, errors="skip") if futures else []
+        if len(answers) == len(futures):
+            for (number, stage), answer in zip(waiting, answers, strict=True):
+                if self._stages.get(number) is stage:
+                    self._answered(number, stage, answer)
+            return
+        for number, stage in waiting:  # one of them was lost, and could not be repeated
+            try:
+                answer = await stage.future.result()
+            except Exception:  # noqa: BLE001  # whatever the worker raised, the stage failed
+                await self._on_error(number, stage)
+            else:
+                if self._stages.get(number) is stage:
+                    self._answered(number, stage, answer)
+
+    async def _on_error(self, number: int, stage: SubmittedStage) -> None:
+        error = await stage.future.exception()
+        if getattr(error, "reason", "") == _CONNECTION_LOST:  # it has a new one meanwhile, and knows no stage run there
+            self._lose()
+        elif self._stages.get(number) is stage:
+            self._fail(number, *explained(error))
+
+    def _fail(self, number: int, summary: str, hint: str | None) -> None:
+        stage = self._stages.pop(number)
+        stage.future.release()
+        self._events.failed(number, summary, hint)
+
+    def _lose(self) -> None:
+        if not self._gone:
+            self._gone = True
+            self._stages.clear()
+            hint = "repeat the command when it runs again: results that reached the cache or the remote are taken up"
+            self._events.lost("the connection to the Dask scheduler was lost", hint)
+
+    def _end_watch(self) -> None:
+        self._gone = True
+        for task in self._tasks:
+            task.cancel()
+
+    async def _watch(self) -> None:
+        """Notice that the scheduler is gone, and report stage runs that no worker can run."""
+        looked = 0.0
+        while not self._gone:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if self._client.status != "running":
+                self._lose()
+                return
+            now = time.monotonic()
+            idle = {
+                number: stage
+                for number, stage in self._stages.items()
+                if not stage.started and not stage.waits and now - stage.since > _WAITS_SECONDS
+            }
+            if idle and now - looked > _WAITS_SECONDS:
+                looked = now
+                workers = await asyncio.to_thread(self._workers)
+                self._report_waiting(idle, [dict(worker.get("resources") or {}) for worker in workers.values()])
+
+    def _workers(self) -> dict[str, Any]:
+        """The current workers of the cluster, by address; waits."""
+        try:
+            return dict(self._client.scheduler_info(n_workers=-1)["workers"])
+        except (OSError, RuntimeError, TimeoutError):
+            return {}
+
+    def _report_waiting(self, stages: Mapping[int, SubmittedStage], offered: list[dict[str, float]]) -> None:
+        for number, stage in stages.items():
+            reason = lacking(stage.resources, offered)
+            if reason is not None and self._stages.get(number) is stage and not stage.started:
+                stage.waits = True
+                self._events.waiting(number, reason)
+
+    async def _stop(self) -> None:
+        stages, self._stages = list(self._stages.values()), {}
+        with contextlib.suppress(OSError, RuntimeError, TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                if stages:
+                    await self._client.cancel([stage.future for stage in stages], force=True)
+                    await self._on_workers(None, on_worker.stop, self._run, on_worker.PATIENCE_SECONDS)
+
+
+def lacking(needed: Mapping[str, float], offered: list[dict[str, float]]) -> str | None:
+    """Why no worker can ever run a stage; None if one can, as soon as it is free.
+
+    Args:
+        needed: The resources of the stage.
+        offered: Those of each worker.
+    """
+    if not offered:
+        return "the cluster has no workers yet"
+    if any(all(worker.get(name, 0) >= amount for name, amount in needed.items()) for worker in offered):
+        return None
+    asked = " ".join(f"{name}={amount}" for name, amount in needed.items())
+    return f'no worker of the cluster has {asked.replace(" ", " and ")}: `dask worker --resources "{asked}"` offers it'
+
+
+def explained(error: BaseException) -> tuple[str, str | None]:
+    """Why Dask gave up a task, and a hint."""
+    if isinstance(error, KilledWorker):
+        hint = "the logs of the workers say why; often memory, or a time limit of the queue, was too short"
+        return f"it was given up, since {error.allowed_failures + 1} workers ended while they ran it", hint
+    if isinstance(error, CancelledError):
+        return "somebody cancelled it in the cluster", None
+    install = "install the same Pivot with its extra `pivot[dask]` in the environment of the workers"
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in (
+        "pivot_dask",
+        "pivot_runtime",
+    ):
+        return f"a worker has no module {error.name}", install
+    if isinstance(error, AttributeError | TypeError) and "run_stage" in str(error):
+        return "a worker has another version of pivot-dask", install
+    return f"the task failed in Dask: {type(error).__name__}: {error}", None

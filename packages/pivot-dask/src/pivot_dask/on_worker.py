@@ -1,0 +1,193 @@
+"""The functions that Dask calls on its workers: they run stages there, and interrupt them.
+
+`backend` sends only the name of `run_stage`, so that neither code nor pickles of objects travel, and the scheduler does
+not need this package. One stage runs in each thread of a worker.
+"""
+
+import asyncio
+import pathlib
+import pkgutil
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from distributed import Worker, WorkerPlugin, get_worker
+
+STAGE_WORKER: Final = "pivot_runtime.cluster.stage_worker:StageWorker"
+"""The class whose object runs the stages in a worker: what `StageRunner` describes, from a directory and a name."""
+
+SMALL: Final = 1 << 15
+"""The most bytes of an answer that is sent as an event, which costs no request; others are fetched."""
+
+PATIENCE_SECONDS: Final = 8.0
+"""The time that stages have to end after an interruption."""
+
+_KEPT_ARCHIVES: Final = 4
+_ASK_AGAIN_SECONDS: Final = 10.0
+_ASK_TIMES: Final = 12
+_PLUGIN: Final = "pivot"
+
+
+class StageRunner(Protocol):
+    """Runs the stages of a worker, in several threads; see `STAGE_WORKER`."""
+
+    def run(
+        self,
+        task: bytes,
+        archive: Callable[[], bytes],
+        started: Callable[[], None],
+        output: Callable[[list[str]], None],
+    ) -> bytes:
+        """Run a stage, and return the answer."""
+        ...
+
+    def stop(self, run: str, patience: float) -> None:
+        """Interrupt the stages of a run, and wait until they have ended, or are killed after ``patience`` seconds."""
+        ...
+
+    def close(self) -> None:
+        """End everything."""
+        ...
+
+
+class StageService:
+    """The part of a Dask worker that runs stages.
+
+    Attributes:
+        runner: Runs the stages.
+        name: The name of the worker for people.
+    """
+
+    def __init__(self, worker: Any, stage_worker: str) -> None:
+        self.name = worker_name(worker)
+        make = pkgutil.resolve_name(stage_worker)
+        self.runner: StageRunner = make(pathlib.Path(worker.local_directory) / "pivot", self.name)
+        self._lock = threading.Condition()
+        self._archives: dict[str, bytes] = {}
+        self._keys: dict[str, str] = {}
+
+    def archive(self, digest: str, ask: Callable[[], None]) -> bytes:
+        """Wait for an archive of sources, for which ``ask`` asks the command.
+
+        Raises:
+            TimeoutError: It did not come.
+        """
+        with self._lock:
+            for _ in range(_ASK_TIMES):
+                if digest in self._archives:
+                    return self._archives[digest]
+                ask()
+                self._lock.wait_for(lambda: digest in self._archives, _ASK_AGAIN_SECONDS)
+        raise TimeoutError("the command did not send the sources of the project")
+
+    def add(self, digest: str, archive: bytes) -> None:
+        """Keep an archive; one that came long ago is dropped, and asked for again if it is needed."""
+        with self._lock:
+            self._archives[digest] = archive
+            while len(self._archives) > _KEPT_ARCHIVES:
+                del self._archives[next(iter(self._archives))]
+            self._lock.notify_all()
+
+    def begin(self, key: str, run: str) -> None:
+        """A task of Dask begins to run a stage."""
+        self._keys[key] = run
+
+    def end(self, key: str) -> None:
+        """It ends."""
+        self._keys.pop(key, None)
+
+    def cancelled(self, key: str) -> None:
+        """Dask has no more use for a task: its command is gone, or has cancelled it. Does not wait."""
+        run = self._keys.get(key)
+        if run is not None:
+            threading.Thread(target=self.runner.stop, args=(run, PATIENCE_SECONDS), daemon=True).start()
+
+
+class CancellationPlugin(WorkerPlugin):
+    """Interrupts the stages whose tasks the scheduler has cancelled, and ends everything with the worker."""
+
+    def __init__(self, service: StageService) -> None:
+        self._service = service
+
+    def transition(self, key: Any, start: str, finish: str, **_: Any) -> None:
+        """A task of the worker has changed its state."""
+        if start == "executing" and finish in ("released", "cancelled"):
+            self._service.cancelled(str(key))
+
+    def teardown(self, worker: Worker) -> None:
+        """The worker ends."""
+        _services.pop(worker.address, None)
+        self._service.runner.close()
+
+
+_services: dict[str, StageService] = {}
+"""The part of each worker in this process, by address: tasks of Dask have no other place for what they share."""
+
+_creating: Final = threading.Lock()
+
+
+def run_stage(
+    task: bytes, *, run: str, number: int, sources: str, topic: str, stage_worker: str = STAGE_WORKER
+) -> bytes:
+    """Run a stage in this thread of a worker, and return the answer.
+
+    Args:
+        task: The task as JSON.
+        run: The ID of its run.
+        number: Its number.
+        sources: The digest of its sources.
+        topic: The topic of Dask to which events are sent.
+        stage_worker: The class that runs it.
+    """
+    worker = get_worker()
+    service = _service(worker, stage_worker)
+    key = str(worker.get_current_task())
+
+    def send(**event: Any) -> None:
+        worker.log_event(topic, {"number": number, **event})
+
+    service.begin(key, run)
+    try:
+        answer = service.runner.run(
+            task,
+            lambda: service.archive(sources, lambda: send(needs=sources)),
+            lambda: send(started=service.name),
+            lambda lines: send(output=lines),
+        )
+    finally:
+        service.end(key)
+    if len(answer) <= SMALL:
+        send(answer=answer)
+    return answer
+
+
+def add_sources(digest: str, archive: bytes, dask_worker: Any) -> None:
+    """Give a worker an archive for which it asked."""
+    service = _services.get(dask_worker.address)
+    if service is not None:
+        service.add(digest, archive)
+
+
+async def stop(run: str, patience: float, dask_worker: Any) -> None:
+    """Interrupt the stages of a run on a worker, and wait until none runs."""
+    service = _services.get(dask_worker.address)
+    if service is not None:
+        await asyncio.to_thread(service.runner.stop, run, patience)
+
+
+def worker_name(worker: Any) -> str:
+    """The name that its user gave a worker, or its machine and port."""
+    name = worker.name
+    if isinstance(name, str) and name and name != worker.address:
+        return name
+    return f"{socket.gethostname()}:{worker.address.rpartition(':')[2]}"
+
+
+def _service(worker: Any, stage_worker: str) -> StageService:
+    with _creating:
+        if worker.address not in _services:
+            service = StageService(worker, stage_worker)
+            _services[worker.address] = service
+            worker.loop.add_callback(worker.plugin_add, plugin=CancellationPlugin(service), name=_PLUGIN)
+        return _services[worker.address]
