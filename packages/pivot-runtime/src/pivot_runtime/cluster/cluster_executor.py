@@ -267,7 +267,7 @@ class ClusterExecutor:
         if edited:
             root = session.project.root
             raise SourceChangedError(sorted(os.path.relpath(file, root) for file in edited))
-        descriptor, self._archive = tempfile.mkstemp(prefix="pivot-sources-")
+        descriptor, self._archive = tempfile.mkstemp(prefix="sources-")
         with open(descriptor, "wb") as file:
             file.write(archive.data)
         client.send({"op": "sources", "digest": archive.digest, "file": self._archive})
