@@ -205,6 +205,19 @@ def test_a_failure_elsewhere_reads_as_one_here(remote: Elsewhere) -> None:
         assert line in here
 
 
+def test_a_file_that_workers_do_not_have_is_named(remote: Elsewhere) -> None:
+    chain(remote).project.write("factor.txt", "f")
+    remote.project.replace("pipeline.py", 'return text + "1"', 'return text + open("factor.txt").read()')
+
+    said = remote.repro(code=1)
+
+    assert "factor.txt exists here; workers have only declared files" in said
+
+    remote.pivot("config", "set", "worker.include", "factor.txt")
+    assert "4 ran" in remote.repro("--fetch-outs")
+    assert remote.project.read("first.txt") == "0f"
+
+
 def test_outs_are_as_before_after_a_failure(remote: Elsewhere) -> None:
     chain(remote).repro("--fetch-outs")
     locks = {name: remote.project.lock(f"p.{name}") for name in ("first", "second")}

@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import attrs
+
 from pivot_cache.errors import CacheError
 from pivot_core.errors import PivotError
 from pivot_core.files.paths import ArtifactPath
@@ -21,6 +23,7 @@ from pivot_runtime.context import Notice
 from pivot_runtime.errors import ExecutorError, SourceChangedError
 from pivot_runtime.evaluating import expectation
 from pivot_runtime.evaluating.session import Session
+from pivot_runtime.executors import absent_files
 from pivot_runtime.executors.base import Failure, Finished
 from pivot_runtime.freshness.load_trace import content
 from pivot_runtime.history import events
@@ -330,17 +333,19 @@ class ClusterExecutor:
             return Finished(sent.address, 0.0, Failure(f"the answer of its worker is damaged: {error}"))
         _write_log(sent.log, answer.log)
         if answer.refused is not None:
+            if answer.refused.kind == "inputs":
+                self._run.view.forget()
             return Finished(sent.address, 0.0, self._failure(sent.address, answer.worker, answer.refused))
         if answer.finished is None:
             return Finished(sent.address, 0.0, Failure(f"it was stopped on {answer.worker}", hint="run it again"))
-        if answer.finished.failure is not None:
-            return answer.finished
+        failure = answer.finished.failure
+        if failure is not None:
+            hint = failure.hint or absent_files.hint(failure, self._session.project.root, self._base(sent.address))
+            return attrs.evolve(answer.finished, failure=attrs.evolve(failure, hint=hint))
         return self._with_outs(sent.address, answer.finished, answer)
 
     def _with_outs(self, address: str, finished: Finished, answer: StageAnswer) -> Finished:
         """The end of a stage that succeeded, with its outs: some of them at their paths here, as far as needed."""
-        import attrs  # lazy
-
         spec = self._session.graph.stages[address]
         missing = [out.path for out in spec.outs if out.path not in answer.outs]
         if missing:
@@ -355,6 +360,9 @@ class ClusterExecutor:
             failure = Failure(f"its outs cannot be brought here: {error}", hint=error.hint)
             return attrs.evolve(finished, failure=failure)
         return attrs.evolve(finished, outs=outs)
+
+    def _base(self, address: str) -> str:
+        return self._session.graph.stages[address].base
 
     def _failure(self, address: str, worker: str, refused: Refusal) -> Failure:
         if refused.facts is None:

@@ -77,6 +77,11 @@ class ClusterView(RemoteView):
         """Note that the source has artifacts."""
         self._there.update(artifacts)
 
+    def forget(self) -> None:
+        """Forget what the source is believed to have, since it lacks some of that."""
+        self._there.clear()
+        self._client.forget()
+
     def elsewhere(self, paths: Iterable[ArtifactPath]) -> dict[ArtifactPath, Artifact]:
         """Return the artifacts at some paths that are not on disk."""
         return {
