@@ -127,6 +127,17 @@ def docs(session: nox.Session) -> None:
     run_all(session, tool("pytest", *OF_DOCS, *(session.posargs or XDIST)))
 
 
+@nox.session(venv_backend="none", default=False)
+def slurm(session: nox.Session) -> None:
+    """Stages as jobs of Slurm, on a cluster of this one machine that the tests start."""
+    programs = ("munged", "slurmctld", "slurmd", "sbatch", "sinfo")
+    if missing := [name for name in programs if shutil.which(name) is None]:
+        session.error(f"Slurm is not installed: there is no {', '.join(missing)} (in Debian's slurm-wlm and munge)")
+    if os.geteuid() != 0:
+        session.error("only root can start the daemons of Slurm")
+    session.run(*tool("pytest", "packages/pivot/tests/test_slurm.py"), env={"TEST_SLURM": "1"}, external=True)
+
+
 @nox.session(venv_backend="none")
 def coverage(session: nox.Session) -> None:
     """Branch coverage of each package by its own tests."""

@@ -175,6 +175,7 @@ class DaskBackend:
         """See `ClusterBackend.close`."""
         self._call(self._end_watch)
         with contextlib.suppress(Exception):  # the process ends anyway
+            self._client.unsubscribe_topic(self._topic)  # else the scheduler logs that it cannot send the last event
             self._client.close(timeout=_CLOSE_SECONDS)
         if self._cluster is not None:
             with contextlib.suppress(Exception):
