@@ -40,12 +40,24 @@ def project(root: pathlib.Path) -> tuple[pathlib.Path, Loaded]:
     (root / "link.py").symlink_to("pkg/other.py")
     (root / "away.py").symlink_to("../elsewhere.py")
     outs = (OutSpec(ArtifactPath("made.py")), OutSpec(ArtifactPath("outs"), directory=True))
-    spec = StageSpec("s", "p", "", Location("pipeline.py", 1), outs=outs, named=(ArtifactPath("run.sh"),))
+    spec = StageSpec(
+        "s", "p", "", Location("pipeline.py", 1), outs=outs, named=(ArtifactPath("run.sh"), ArtifactPath("log.txt"))
+    )
     code = {"func:f": CodeEntry("0" * 32, Location("pkg/sub/used.py", 1)), "const:x": CodeEntry("0" * 32)}
     trace = LoadTrace(
         (Fact("file", f"{root}/read.txt", "x"), Fact("probe", f"{root}/data/big.bin", "")), (), (), "", ""
     )
-    names = ("pipeline.py", "link.py", "away.py", "made.py", "outs/a.py", ".venv/site-packages/x.py", "../elsewhere.py")
+    write(root, "log.txt")  # a command names it, and creates it
+    names = (
+        "pipeline.py",
+        "run.sh",
+        "link.py",
+        "away.py",
+        "made.py",
+        "outs/a.py",
+        ".venv/site-packages/x.py",
+        "../elsewhere.py",
+    )
     found = {f"{root}/{name}": "x" for name in names} | {f"{root}/params.yaml": "", f"{root}/gone.py": "x"}
     return root, Loaded(1, (LoadedStage(spec, code),), found, trace, read={f"{root}/lazy.py": "x"})
 

@@ -6,6 +6,8 @@ import json
 import os
 import pathlib
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -113,7 +115,8 @@ def meets(x: X) -> Annotated[str, Out("meets.txt", Text())]:
 
 def waits() -> Annotated[str, Out("waits.txt", Text())]:
     try:
-        pathlib.Path(os.environ["PLACE"], "waiting").touch()
+        pathlib.Path(os.environ["PLACE"], "pid").write_text(str(os.getpid()))
+        os.rename(os.path.join(os.environ["PLACE"], "pid"), os.path.join(os.environ["PLACE"], "waiting"))
         time.sleep(60)
     finally:
         pathlib.Path(os.environ["PLACE"], "cleaned").touch()
@@ -588,6 +591,34 @@ def test_directories_of_killed_workers_are_removed_and_those_of_others_stay(tmp_
             assert {entry.name for entry in home.iterdir() if entry.is_dir()} == {one.name, other.name}
             assert all(stat & 0o77 == 0 for stat in (home.stat().st_mode, one.stat().st_mode))
     assert [entry.name for entry in home.iterdir()] == ["guard"]
+
+
+KILLED = """
+import os, pathlib, sys
+from pivot_runtime.cluster.stage_worker import StageWorker
+directory, task, archive = map(pathlib.Path, sys.argv[1:])
+StageWorker(directory, "w").run(task.read_bytes(), archive.read_bytes)
+"""
+
+
+def test_a_worker_that_is_killed_leaves_no_process_and_the_next_one_removes_its_directory(
+    home: ClusterProject, place: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / "task").write_bytes(task.encode(home.task("waits")))
+    (tmp_path / "archive").write_bytes(home.archive.data)
+    words = [sys.executable, "-c", KILLED, *(str(tmp_path / name) for name in ("worker", "task", "archive"))]
+    with subprocess.Popen(words) as process:
+        wait_until((place / "waiting").exists)
+        (left,) = (tmp_path / "worker").glob("worker-*")
+        pid = int((place / "waiting").read_text())
+        process.kill()
+    wait_until(lambda: not alive(pid))
+
+    StageWorker(tmp_path / "worker", "w").close()
+
+    assert not left.exists()
+    for file in place.iterdir():
+        file.unlink()
 
 
 def test_a_directory_of_another_user_is_refused(tmp_path: pathlib.Path) -> None:

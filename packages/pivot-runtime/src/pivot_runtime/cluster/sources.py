@@ -55,7 +55,7 @@ def collect(
 ) -> dict[str, pathlib.Path]:
     """The files below the root that the loads read, by their path relative to it, sorted.
 
-    Files that stages write, and links to files outside the project, are no sources.
+    Files that stages write, declared or not, and links to files outside the project, are no sources.
 
     Args:
         root: The project's root.
@@ -76,7 +76,7 @@ def collect(
     found |= {
         f"{directory}/{_INIT}" for name in list(found) if name.endswith(".py") for directory in parent_names(name)
     }
-    found = {name for name in found if not _is_out(name, outs)}
+    found = {name for name in found if not _is_out(name, outs)} - _written(root, loads)
     found |= {name for file in own if (name := below(file, os.fspath(root))) is not None}
     real = os.path.realpath(root)
     return {name: root / name for name in sorted(found) if _is_file_within(os.path.join(root, name), real)}
@@ -89,9 +89,14 @@ def _known(root: pathlib.Path, loads: Sequence[Loaded], locks: Iterable[StageLoc
             yield from (fact.subject for fact in load.trace.facts if fact.kind == FILE)
         for stage in load.stages:
             yield from _places(root, stage.code)
-            yield from (os.path.join(root, name) for name in stage.spec.named)
     for lock in locks:
         yield from _places(root, lock.inputs.observed)
+
+
+def _written(root: pathlib.Path, loads: Sequence[Loaded]) -> set[str]:
+    """The files that commands name and that are no code: their runs have created them."""
+    stages = [(load, stage) for load in loads for stage in load.stages]
+    return {name for load, stage in stages for name in stage.spec.named if os.path.join(root, name) not in load.sources}
 
 
 def _places(root: pathlib.Path, code: Mapping[str, CodeEntry]) -> Iterator[str]:

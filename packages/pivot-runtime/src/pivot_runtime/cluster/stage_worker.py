@@ -50,11 +50,12 @@ class _TaskRun:
 
     Attributes:
         run: The run that it belongs to.
+        number: Its number in the run.
         ended: Set at its end.
     """
 
-    def __init__(self, run: str) -> None:
-        self.run = run
+    def __init__(self, run: str, number: int) -> None:
+        self.run, self.number = run, number
         self.ended = threading.Event()
         self._lock = threading.Lock()
         self._stopping = False
@@ -168,23 +169,24 @@ class StageWorker:
         number = plain["number"]
         try:
             wanted = self._parsed(plain)
-            with self._begun(wanted.template.run) as active:
+            with self._begun(wanted.template.run, number) as active:
                 started()
                 answer = self._answer(wanted, archive, active, output)
         except RefusedError as error:
             answer = StageAnswer(number, self._name, error.refusal)
         return task.encode(answer)
 
-    def stop(self, run: str, patience: float = 10.0) -> None:
-        """Stop the tasks of a run, those to come included; wait until they have ended.
+    def stop(self, run: str, patience: float = 10.0, *, number: int | None = None) -> None:
+        """Stop the tasks of a run, those to come included, or only the current one with a number; wait for their ends.
 
         Stages are interrupted as by Ctrl-C, and ended by force after ``patience`` seconds.
         """
         with self._lock:
-            self._stopped[run] = None
-            while len(self._stopped) > _MOST_STOPPED:
-                self._stopped.popitem(last=False)
-            active = [each for each in self._active if each.run == run]
+            if number is None:
+                self._stopped[run] = None
+                while len(self._stopped) > _MOST_STOPPED:
+                    self._stopped.popitem(last=False)
+            active = [each for each in self._active if each.run == run and number in (None, each.number)]
         _stop(active, patience)
 
     def close(self, patience: float = 10.0) -> None:
@@ -212,8 +214,8 @@ class StageWorker:
             raise RefusedError("protocol", f"the task is damaged: {error}") from None
 
     @contextlib.contextmanager
-    def _begun(self, run: str) -> Iterator[_TaskRun]:
-        active = _TaskRun(run)
+    def _begun(self, run: str, number: int) -> Iterator[_TaskRun]:
+        active = _TaskRun(run, number)
         with self._lock:
             self._active.add(active)
             stopped = run in self._stopped

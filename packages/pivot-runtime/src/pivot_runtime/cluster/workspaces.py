@@ -166,9 +166,10 @@ class Workspace:
 class Workspaces:
     """The workspaces of a worker; a thread that takes one has it for itself."""
 
-    def __init__(self, directory: pathlib.Path) -> None:
-        """Create the workspaces in an own directory."""
+    def __init__(self, directory: pathlib.Path, most_idle: int = MOST_IDLE) -> None:
+        """Create the workspaces in an own directory; ``most_idle`` of them wait for tasks."""
         self._directory = directory
+        self._most_idle = most_idle
         self._lock = threading.Lock()
         self._idle: list[Workspace] = []
         self._count = 0
@@ -216,8 +217,8 @@ class Workspaces:
         with self._lock:
             if workspace.usable and not self._closed:
                 self._idle.append(workspace)
-                surplus = self._idle[:-MOST_IDLE]
-                del self._idle[:-MOST_IDLE]
+                surplus = self._idle[: -self._most_idle]
+                del self._idle[: -self._most_idle]
         for each in surplus:
             each.close()
 
