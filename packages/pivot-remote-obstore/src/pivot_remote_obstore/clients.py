@@ -81,9 +81,9 @@ def open_bucket(location: BucketLocation, settings: BucketSettings, limits: Dead
     """
     from obstore.store import AzureStore, GCSStore  # lazy
 
-    endpoint = settings.endpoint or next(filter(None, map(os.environ.get, _ELSEWHERE[location.scheme])), "")
+    endpoints = [settings.endpoint or "", *(os.environ.get(name, "") for name in _ELSEWHERE[location.scheme])]
     common: dict[str, Any] = {
-        "client_options": _client_options(limits, plain=endpoint.startswith("http://")),
+        "client_options": _client_options(limits, plain=any(url.startswith("http://") for url in endpoints)),
         "retry_config": {"max_retries": 0},
     }
     if location.scheme == "gs":
