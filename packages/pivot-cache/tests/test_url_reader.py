@@ -19,6 +19,7 @@ def nothing(*_: object) -> UrlReader:
     ("url", "problem", "hint"),
     [
         ("s3://bucket/x", "s3:// URLs need the package pivot-remote-s3", "install pivot-remote-s3"),
+        ("gs://bucket/x", "gs:// URLs need the package pivot-remote-obstore", "install pivot-remote-obstore"),
         ("ftp://host/x", "data cannot be imported from ftp:// URLs", "http:// or s3://"),
         ("data.csv", "'data.csv' is not a URL", "'pivot track'"),
     ],

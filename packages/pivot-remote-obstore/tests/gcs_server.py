@@ -51,16 +51,27 @@ class GcsServer:
         class Handler(_Handler):
             gcs = server
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def put(self, objects: dict[str, Stored], key: str, data: bytes) -> str:
+        """Store an object; return its etag."""
+        objects[key] = Stored(data, time.time(), f'"{hashlib.md5(data).hexdigest()}"')
+        return objects[key].etag
 
     def close(self) -> None:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing: a client that has read enough closes the connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -98,6 +109,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(404, "NoSuchKey")
         else:
             found = objects[key]
+            if self.headers.get("If-Match", found.etag) != found.etag:
+                self._error(412, "PreconditionFailed")
+                return
             headers = {"ETag": found.etag, "Last-Modified": email.utils.formatdate(found.modified, usegmt=True)}
             wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
             if wanted is None:
@@ -119,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.headers.get("x-goog-if-generation-match") == "0" and key in objects:
             self._error(412, "PreconditionFailed")
         else:
-            self._answer(200, b"", ETag=self._store(objects, key, data), **{"x-goog-generation": "1"})
+            self._answer(200, b"", ETag=self.gcs.put(objects, key, data), **{"x-goog-generation": "1"})
 
     def _post(self, objects: dict[str, Stored], key: str, asked: dict[str, str], data: bytes) -> None:
         if "uploads" in asked:
@@ -129,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             parts = self.gcs.uploads.pop(asked["uploadId"])
             named = [int(number) for number in re.findall(rb"<PartNumber>(\d+)</PartNumber>", data)]
-            etag = self._store(objects, key, b"".join(parts[number] for number in named))
+            etag = self.gcs.put(objects, key, b"".join(parts[number] for number in named))
             body = f"<CompleteMultipartUploadResult><ETag>{escape(etag)}</ETag></CompleteMultipartUploadResult>"
         self._answer(200, body.encode())
 
@@ -155,10 +169,6 @@ class _Handler(BaseHTTPRequestHandler):
             for key in page
         )
         self._answer(200, f"<ListBucketResult>{contents}{more}</ListBucketResult>".encode())
-
-    def _store(self, objects: dict[str, Stored], key: str, data: bytes) -> str:
-        objects[key] = Stored(data, time.time(), f'"{hashlib.md5(data).hexdigest()}"')
-        return objects[key].etag
 
     def _error(self, status: int, code: str) -> None:
         self._answer(status, f"<Error><Code>{code}</Code><Message>hunter2</Message></Error>".encode())

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from gcs_server import GcsServer
 
 from pivot_cache.layout import sharded
 from pivot_cache.remotes.protocol import Remote
@@ -41,3 +42,13 @@ class TestWebsiteRemote(ReadingContract):
         path = sharded(self.directory / "files", digest_bytes(data))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+
+
+class TestWebsiteRemoteWithRanges(ReadingContract):
+    @pytest.fixture
+    def make(self, gcs: GcsServer, bucket: BucketLocation) -> Callable[[], Remote]:
+        self.gcs, self.objects = gcs, gcs.buckets[bucket.bucket]
+        return lambda: WebsiteRemote(f"{gcs.url}/{bucket.bucket}", jobs=4)
+
+    async def place(self, _: Remote, data: bytes, __: Path) -> None:
+        self.gcs.put(self.objects, sharded(Path("files"), digest_bytes(data)).as_posix(), data)

@@ -8,10 +8,12 @@ if TYPE_CHECKING:
     from pivot_remote_obstore.clients import BucketSettings
     from pivot_remote_obstore.directory_remote import DirectoryRemote, connect_directory
     from pivot_remote_obstore.location import BucketLocation, RemoteUrlError
+    from pivot_remote_obstore.object_reader import BucketObjectReader, open_object
     from pivot_remote_obstore.website_remote import WebsiteRemote, connect_website
 
 __all__ = [
     "BucketLocation",
+    "BucketObjectReader",
     "BucketRemote",
     "BucketSettings",
     "DirectoryRemote",
@@ -20,10 +22,12 @@ __all__ = [
     "connect_bucket",
     "connect_directory",
     "connect_website",
+    "open_object",
 ]
 
 _MODULES = {
     "BucketLocation": "pivot_remote_obstore.location",
+    "BucketObjectReader": "pivot_remote_obstore.object_reader",
     "BucketRemote": "pivot_remote_obstore.bucket_remote",
     "BucketSettings": "pivot_remote_obstore.clients",
     "DirectoryRemote": "pivot_remote_obstore.directory_remote",
@@ -32,6 +36,7 @@ _MODULES = {
     "connect_bucket": "pivot_remote_obstore.bucket_remote",
     "connect_directory": "pivot_remote_obstore.directory_remote",
     "connect_website": "pivot_remote_obstore.website_remote",
+    "open_object": "pivot_remote_obstore.object_reader",
 }
 
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Final
 
 from pivot_remote_obstore.errors import ClientErrors
-from pivot_remote_obstore.limits import Deadlines
+from pivot_remote_obstore.limits import RequestClock
 
 if TYPE_CHECKING:
     from obstore import GetResult
@@ -25,7 +25,7 @@ class AnswerBody:
         part: tuple[int, int | None],
         errors: ClientErrors,
         digest: str | None,
-        limits: Deadlines,
+        clock: RequestClock,
     ) -> None:
         """Take an answer.
 
@@ -34,7 +34,7 @@ class AnswerBody:
             part: The wanted bytes, from the first to before the last; the answer may have more.
             errors: Maps those of obstore.
             digest: The digest of the object.
-            limits: The limits of each request.
+            clock: Limits each piece.
         """
         start, stop = part
         self.size: int = answer.meta["size"]
@@ -43,14 +43,14 @@ class AnswerBody:
         self._most = (self.size if stop is None else min(stop, self.size)) - start
         self._errors = errors
         self._digest = digest
-        self._limits = limits
+        self._clock = clock
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         skip, most = self._skip, self._most
         pieces = aiter(self._answer.stream(min_chunk_size=_CHUNK))
         while most > 0:
             with self._errors.as_remote_errors(self._digest):
-                async with self._limits.deadline(_CHUNK):
+                async with self._clock.request(_CHUNK):
                     piece = await anext(pieces, None)
             if piece is None:
                 return

@@ -12,9 +12,9 @@ from pivot_cache.errors import as_cache_errors
 from pivot_cache.remotes.protocol import Body, ListedObject, RemoteCorruptError, RemoteSettings
 from pivot_core.files.digest import digest_bytes, digest_lines
 from pivot_core.values import Value
-from pivot_remote_obstore.clients import BucketSettings, open_bucket, wanted_range
-from pivot_remote_obstore.errors import ClientErrors, status_of
-from pivot_remote_obstore.limits import Deadlines
+from pivot_remote_obstore.clients import BucketSettings, client_errors, open_bucket, wanted_range
+from pivot_remote_obstore.errors import status_of
+from pivot_remote_obstore.limits import Deadlines, RequestClock
 from pivot_remote_obstore.location import BucketLocation, object_key, run_prefix
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class _OpenRemote(Value):
 
     store: "ObjectStore"
     slots: "asyncio.Semaphore"
+    clock: RequestClock
     existence: "ObjectSearch"
 
 
@@ -78,7 +79,7 @@ class BucketRemote:
         self._jobs = jobs
         self._part = part
         self._limits = limits or Deadlines()
-        self._errors = ClientErrors(self.name, *_WORDS[location.scheme](location.bucket))
+        self._errors = client_errors(location)
         self._opened: _OpenRemote | None = None
 
     async def __aenter__(self) -> Self:
@@ -88,13 +89,15 @@ class BucketRemote:
 
         with self._errors.as_opening_errors():
             store = open_bucket(self.location, self._settings, self._limits)
-        slots = asyncio.Semaphore(self._jobs)
-        self._opened = _OpenRemote(store, slots, ObjectSearch(store, self.location, slots, self._limits, self._errors))
+        slots, clock = asyncio.Semaphore(self._jobs), RequestClock(self._limits, self.name)
+        existence = ObjectSearch(store, self.location, slots, clock, self._errors)
+        self._opened = _OpenRemote(store, slots, clock, existence)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._open.clock.close()
         self._opened = None
 
     async def exists(self, digests: Collection[str]) -> Mapping[str, int | None]:
@@ -129,7 +132,7 @@ class BucketRemote:
         from obstore.exceptions import AlreadyExistsError, PreconditionError  # lazy
 
         with self._errors.as_remote_errors():
-            async with self._open.slots, self._limits.deadline(len(data)):
+            async with self._open.slots, self._open.clock.request(len(data)):
                 try:
                     await self._open.store.put_async(self.location.key(key), data, mode="create", use_multipart=False)
                 except (AlreadyExistsError, PreconditionError):
@@ -145,7 +148,7 @@ class BucketRemote:
             open(source, "rb", buffering=0) as file,  # noqa: ASYNC230 - takes no time
             self._errors.as_remote_errors(),
         ):
-            async with self._open.slots, self._limits.deadline(size):
+            async with self._open.slots, self._open.clock.request(size):
                 await self._open.store.put_async(
                     self.location.key(key),
                     _pieces(file, self._part),
@@ -164,9 +167,9 @@ class BucketRemote:
         key = object_key(digest)
         async with self._open.slots:
             with self._errors.as_remote_errors(digest):
-                async with self._limits.deadline():
+                async with self._open.clock.request():
                     answer = await self._get(key, digest, start, stop)
-            yield AnswerBody(answer, (start, stop), self._errors, digest, self._limits)
+            yield AnswerBody(answer, (start, stop), self._errors, digest, self._open.clock)
 
     async def _get(self, key: str, digest: str, start: int, stop: int | None) -> "GetResult":
         store, key = self._open.store, self.location.key(key)
@@ -194,9 +197,9 @@ class BucketRemote:
         for entry in sorted(entries, key=lambda entry: entry["last_modified"], reverse=True)[:most]:
             with self._errors.as_remote_errors():
                 async with self._open.slots:
-                    async with self._limits.deadline():
+                    async with self._open.clock.request():
                         answer = await self._open.store.get_async(entry["path"])
-                    body = AnswerBody(answer, (0, RECORD), self._errors, None, self._limits)
+                    body = AnswerBody(answer, (0, RECORD), self._errors, None, self._open.clock)
                     found.append(b"".join([data async for data in body]))
         return found
 
@@ -204,7 +207,7 @@ class BucketRemote:
         """Delete an object."""
         key = self.location.key(object_key(digest))
         with self._errors.as_remote_errors():
-            async with self._open.slots, self._limits.deadline():
+            async with self._open.slots, self._open.clock.request():
                 with contextlib.suppress(FileNotFoundError):
                     await self._open.store.delete_async(key)
 
@@ -232,23 +235,3 @@ def connect_bucket(url: str, settings: RemoteSettings) -> BucketRemote:
 def _pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
     while piece := file.read(size):
         yield piece
-
-
-def _of_google(bucket: str) -> tuple[str, str, str]:
-    return (
-        f"bucket {bucket!r}",
-        f"`gcloud auth application-default login` signs in, `gcloud storage ls gs://{bucket}/` shows what you may read",
-        "check the network, the proxy and GOOGLE_BASE_URL, and repeat the command",
-    )
-
-
-def _of_azure(bucket: str) -> tuple[str, str, str]:
-    return (
-        f"container {bucket!r}",
-        "check AZURE_STORAGE_ACCOUNT_NAME, and AZURE_STORAGE_ACCOUNT_KEY, AZURE_STORAGE_SAS_TOKEN or `az login`",
-        "check the network, the proxy, AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ENDPOINT, and repeat the command",
-    )
-
-
-_WORDS: Final = {"gs": _of_google, "az": _of_azure}
-"""The words of errors for each service."""

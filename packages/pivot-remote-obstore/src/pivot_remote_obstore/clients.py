@@ -5,11 +5,13 @@ They do not retry by themselves; `pivot_cache.remotes.options` does.
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import attrs
 
 from pivot_core.values import Value
+from pivot_remote_obstore.errors import ClientErrors
 from pivot_remote_obstore.limits import Deadlines
 from pivot_remote_obstore.location import BucketLocation, RemoteUrlError
 
@@ -32,6 +34,11 @@ _ELSEWHERE: Final = {
     ),
 }
 """The variables that lead the same URL to other objects."""
+
+_GOOGLE_KEYS: Final = ("CREDENTIALS", "SERVICE_ACCOUNT", "TOKEN", "SKIP_SIGNATURE")
+_GOOGLE_FILE: Final = (".config", "gcloud", "application_default_credentials.json")
+_AZURE_KEYS: Final = ("KEY", "SAS", "SECRET", "TOKEN", "CLI", "SKIP_SIGNATURE", "EMULATOR")
+"""The parts of variables and files that provide credentials."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -105,6 +112,32 @@ def open_website(url: str, limits: Deadlines, headers: Mapping[str, str]) -> "Ob
     if headers:
         options["default_headers"] = dict(headers)
     return HTTPStore.from_url(url, client_options=options, retry_config={"max_retries": 0})
+
+
+def client_errors(location: BucketLocation) -> ClientErrors:
+    """The mapping of the errors of such a client, with words for the service."""
+    bucket = location.bucket
+    if location.scheme == "gs":
+        return ClientErrors(
+            str(location),
+            f"bucket {bucket!r}",
+            "sign in with `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS; "
+            f"`gcloud storage ls gs://{bucket}/` shows what you may read",
+            "check the network, the proxy and GOOGLE_BASE_URL, and repeat the command",
+            signed=_has_variables("GOOGLE_", _GOOGLE_KEYS) or Path("~", *_GOOGLE_FILE).expanduser().exists(),
+        )
+    return ClientErrors(
+        str(location),
+        f"container {bucket!r}",
+        "set AZURE_STORAGE_ACCOUNT_NAME, and AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN, "
+        "or AZURE_USE_AZURE_CLI=true after `az login`",
+        "check the network, the proxy, AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ENDPOINT, and repeat the command",
+        signed=_has_variables("AZURE_", _AZURE_KEYS),
+    )
+
+
+def _has_variables(prefix: str, words: tuple[str, ...]) -> bool:
+    return any(name.startswith(prefix) and any(word in name for word in words) for name in os.environ)
 
 
 def wanted_range(start: int, stop: int | None) -> "GetOptions":

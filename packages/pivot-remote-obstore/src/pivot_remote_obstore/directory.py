@@ -206,8 +206,15 @@ def _temporary(root: Path, target: Path) -> Iterator[tuple[int, Path]]:
             syscalls.unlink(temp)
 
 
+def _share_file(descriptor: int, directory: Path) -> None:
+    """Let the group read a new file, if the directory is a group's."""
+    around, mode = directory.stat().st_mode, os.fstat(descriptor).st_mode
+    if around & stat.S_ISGID and around & stat.S_IWGRP and not mode & stat.S_IRGRP:
+        syscalls.fchmod(descriptor, stat.S_IMODE(mode) | stat.S_IRGRP)
+
+
 def _publish(descriptor: int, temp: Path, target: Path) -> bool:
-    share(temp)
+    _share_file(descriptor, target.parent)
     syscalls.fsync(descriptor)
     try:
         syscalls.link(temp, target)

@@ -24,7 +24,7 @@ from pivot_cache.remotes.protocol import (
 from pivot_core.files.digest import digest_bytes
 from pivot_remote_obstore import directory as files
 from pivot_remote_obstore.errors import drive_error
-from pivot_remote_obstore.limits import Deadlines
+from pivot_remote_obstore.limits import Deadlines, RequestClock
 from pivot_remote_obstore.location import OBJECTS, RemoteUrlError, directory_of, object_key, run_prefix
 
 if TYPE_CHECKING:
@@ -61,13 +61,12 @@ class DirectoryRemote:
         self._limits = limits or Deadlines()
         self._written: set[Path] = set()
         self._swept: set[Path] = set()
-        self._opened: DriveThreads | None = None
+        self._opened: tuple[DriveThreads, RequestClock] | None = None
 
     async def __aenter__(self) -> Self:
         from pivot_remote_obstore.drive_threads import DriveThreads  # lazy
 
-        threads = DriveThreads(self._jobs)
-        self._opened = threads
+        self._opened = DriveThreads(self._jobs), RequestClock(self._limits, self.name)
         try:
             await self._run("open it", self._require)
         except BaseException:
@@ -78,7 +77,7 @@ class DirectoryRemote:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        threads, written = self._open, self._written
+        (threads, clock), written = self._open, self._written
         try:
             if written and kind is None:
                 await self._run("flush it", lambda: _flush(written))
@@ -86,6 +85,7 @@ class DirectoryRemote:
             self._written = set()
             self._opened = None
             threads.close()
+            clock.close()
 
     async def exists(self, digests: Collection[str]) -> Mapping[str, int | None]:
         """Look for each of these objects, or list their directories."""
@@ -173,9 +173,10 @@ class DirectoryRemote:
         return new
 
     async def _run[T](self, action: str, work: Callable[[], T], moves: int = 0) -> T:
-        threads = self._open
+        threads, clock = self._open
         try:
-            return await threads.run(work, self._limits.seconds(moves))
+            async with clock.request(moves):
+                return await threads.run(work)
         except TimeoutError:
             hint = "check that the drive is mounted and its server runs; remote.timeout sets the time limit"
             raise RemoteTimeoutError(self.name, "the drive does not answer, or answers too slowly", hint=hint) from None
@@ -200,7 +201,7 @@ class DirectoryRemote:
             raise RemoteError(self.name, f"{self.path} is not a directory", hint="check the remote's URL") from None
 
     @property
-    def _open(self) -> "DriveThreads":
+    def _open(self) -> "tuple[DriveThreads, RequestClock]":
         if self._opened is None:
             raise RuntimeError("the remote is used inside `async with`")
         return self._opened

@@ -23,12 +23,8 @@ class DriveThreads:
         self._work: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
 
-    async def run[T](self, work: Callable[[], T], seconds: float) -> T:
-        """The result of ``work`` in a thread.
-
-        Raises:
-            TimeoutError: It took longer than this number of seconds; the thread is left to itself.
-        """
+    async def run[T](self, work: Callable[[], T]) -> T:
+        """The result of ``work`` in a thread, which is left to itself if this is cancelled."""
         future: asyncio.Future[T] = self._loop.create_future()
 
         def settle(result: Any, error: BaseException | None) -> None:
@@ -54,8 +50,7 @@ class DriveThreads:
             self._threads += 1
             threading.Thread(target=self._serve, name="pivot drive", daemon=True).start()
         self._work.put(call)
-        async with asyncio.timeout(seconds):
-            return await future
+        return await future
 
     def close(self) -> None:
         """Let the threads end once they have nothing to do."""

@@ -28,7 +28,7 @@ _CODE: Final = re.compile(r"<Code>(\w{1,64})</Code>")
 _KIND: Final = re.compile(r"\bkind: ([A-Z][a-z]{1,20})\b")
 _NO_BUCKET: Final = frozenset({"NoSuchBucket", "ContainerNotFound"})
 _NO_CREDENTIALS: Final = re.compile(
-    r"metadata\.google\.internal|metadata/instance|169\.254\.169\.254|oauth2/|OAuth|credential|[Aa]ccount must be"
+    r"\bError performing (?:token|jwt|credential)|metadata\.google\.internal|169\.254\.169\.254|Account must be"
 )
 _INSECURE: Final = re.compile(r"certificate|InvalidCertificate|tls handshake|TLS", re.IGNORECASE)
 _LOST_DRIVE: Final = frozenset(
@@ -51,12 +51,15 @@ class ClientErrors(Value):
         place: The container of the objects, such as ``bucket 'x'``.
         access: The hint for a refusal.
         network: The hint for a failed connection.
+        signed: Whether there are credentials; without any, the client looks for those of a machine in the cloud, and
+            does not say so.
     """
 
     remote: str
     place: str
     access: str
     network: str
+    signed: bool = True
 
     @contextlib.contextmanager
     def as_remote_errors(self, digest: str | None = None) -> Iterator[None]:
@@ -103,10 +106,12 @@ class ClientErrors(Value):
         from obstore.exceptions import BaseError  # lazy
 
         if isinstance(error, TimeoutError):
-            return RemoteTimeoutError(self.remote, "the server does not answer, or answers too slowly")
+            return self._timeout()
         if not isinstance(error, (BaseError, FileNotFoundError, ValueError, OSError)):
             return None
         said = str(error)
+        if _NO_CREDENTIALS.search(said):
+            return self._denied("no credentials were found that can be used", type(error).__name__)
         status = 404 if isinstance(error, FileNotFoundError) else status_of(error)
         if status:
             return self._refusal(status, _CODE.search(said), digest)
@@ -129,16 +134,21 @@ class ClientErrors(Value):
 
     def _lost(self, name: str, said: str) -> RemoteError:
         kind = found[1] if (found := _KIND.search(said)) else name
-        if _NO_CREDENTIALS.search(said):
-            return self._denied("no credentials were found that can be used", kind)
         if kind == "Timeout":
-            return RemoteTimeoutError(self.remote, "the server does not answer, or answers too slowly")
+            return self._timeout()
         if _INSECURE.search(said):
             hint = "check its certificate, the clock, and whether the server speaks https at all"
             return RemoteUnreachableError(self.remote, "no secure connection can be made", hint=hint)
+        if "redirect" in said:
+            return self.not_ours("the server points to another address")
         if name in ("ValueError", "UnknownConfigurationKeyError", "InvalidPathError", "NotSupportedError"):
             return self._denied("the request could not be made", name)
         return RemoteUnreachableError(self.remote, f"the connection failed ({kind})", hint=self.network)
+
+    def _timeout(self) -> RemoteError:
+        if not self.signed:
+            return self._denied("no credentials were found that can be used", "Timeout")
+        return RemoteTimeoutError(self.remote, "the server does not answer, or answers too slowly")
 
     def _denied(self, problem: str, why: str) -> RemoteDeniedError:
         return RemoteDeniedError(self.remote, f"{problem} ({why})", hint=self.access)

@@ -13,7 +13,7 @@ import attrs
 from pivot_cache.remotes.protocol import ListedObject
 from pivot_core.values import Value
 from pivot_remote_obstore.errors import ClientErrors
-from pivot_remote_obstore.limits import Deadlines
+from pivot_remote_obstore.limits import RequestClock
 from pivot_remote_obstore.location import OBJECTS, BucketLocation, digest_of, object_key
 
 if TYPE_CHECKING:
@@ -39,14 +39,14 @@ class ObjectSearch(Value):
         store: The client.
         location: Where the objects are.
         slots: Limits the concurrent requests.
-        limits: The limits of each request.
+        clock: Limits each request.
         errors: Maps those of obstore.
     """
 
     store: "ObjectStore"
     location: BucketLocation
     slots: asyncio.Semaphore
-    limits: Deadlines
+    clock: RequestClock
     errors: ClientErrors
 
     async def sizes(self, digests: Collection[str]) -> dict[str, int | None]:
@@ -87,13 +87,14 @@ class ObjectSearch(Value):
                 if digest is not None:
                     yield ListedObject(digest, entry["size"], entry["last_modified"].timestamp())
 
-    async def entries(self, path: str, page: int = _PAGE) -> AsyncGenerator[list[Mapping[str, Any]]]:
+    async def entries(self, path: str, page: int | None = None) -> AsyncGenerator[list[Mapping[str, Any]]]:
         """The pages of everything below a path of the location."""
+        page = page or _PAGE
         pages = self.store.list(f"{self.location.key(path)}/", chunk_size=page)
         seen = set[str]()
         while True:
             with self.errors.as_remote_errors():
-                async with self.slots, self.limits.deadline(page * _ENTRY):
+                async with self.slots, self.clock.request(page * _ENTRY):
                     found = await anext(pages, None)
             if found is None:
                 return
@@ -105,7 +106,7 @@ class ObjectSearch(Value):
 
     async def _head(self, key: str) -> tuple[bool, int | None]:
         with self.errors.as_remote_errors():
-            async with self.slots, self.limits.deadline():
+            async with self.slots, self.clock.request():
                 try:
                     meta = await self.store.head_async(self.location.key(key))
                 except FileNotFoundError:
@@ -131,10 +132,10 @@ class ObjectSearch(Value):
                 async for page in pages:
                     found |= self._some(page, wanted)
                     left -= 1
-                    if found.keys() == wanted or len(page) < _PAGE:
-                        return found
-                    if not left:
+                    if not left or found.keys() == wanted:
                         break
+                else:
+                    return found
         return found | await self._each(wanted - found.keys())
 
     def _some(self, page: Collection[Mapping[str, Any]], wanted: AbstractSet[str]) -> dict[str, int | None]:

@@ -1,19 +1,22 @@
-"""Time limits of requests: each ends after a number of seconds in which no byte moves."""
+"""Time limits of requests, and reports of servers that are silent for long."""
 
-from typing import TYPE_CHECKING, Final, Self
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Final, Self
 
 import attrs
 
+from pivot_cache.remotes.stalls import StallWatch
 from pivot_core.values import Value
-
-if TYPE_CHECKING:
-    import asyncio
 
 TIMEOUT_S: Final = 30.0
 """The number of seconds that a request may take in which no byte moves."""
 
 RATE: Final = 4 << 10
 """The lowest rate in bytes per second: what a line of 80 KiB/s leaves to each of twenty requests."""
+
+STALL_S: Final = 10.0
+"""The number of seconds after which a silent server is reported."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -37,8 +40,38 @@ class Deadlines(Value):
         """How long a request that moves this many bytes may take."""
         return self.timeout + moves / self.rate
 
-    def deadline(self, moves: int = 0) -> "asyncio.Timeout":
-        """A context that ends with a `TimeoutError` when a request that moves this many bytes has taken too long."""
+
+class RequestClock:
+    """Limits requests on the running event loop, and reports a server on which none of them makes progress."""
+
+    def __init__(self, limits: Deadlines, address: str) -> None:
+        """Begin without a request.
+
+        Args:
+            limits: The limits of each request.
+            address: The server as reports name it, without secrets.
+        """
+        self._limits = limits
+        self._address = address
+        self._watch = StallWatch(min(STALL_S, limits.timeout / 3))
+
+    @contextlib.asynccontextmanager
+    async def request(self, moves: int = 0) -> AsyncIterator[None]:
+        """A request that moves this many bytes.
+
+        Raises:
+            TimeoutError: It has taken too long.
+        """
         import asyncio  # lazy
 
-        return asyncio.timeout(self.seconds(moves))
+        self._watch.begin(self._address)
+        try:
+            async with asyncio.timeout(self._limits.seconds(moves)):
+                yield
+            self._watch.moved()
+        finally:
+            self._watch.end()
+
+    def close(self) -> None:
+        """Report nothing more."""
+        self._watch.close()

@@ -24,10 +24,10 @@ _ENCODED: Final = re.compile(r"""[\\{}^%`\[\]"<>~#|*?]|[^\x20-\x7e]""")
 """Characters that the client would write in another way."""
 
 _BUCKETS: Final = {
-    "gs": ("Google Cloud Storage", re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")),
-    "az": ("Azure", re.compile(r"\$root|\$web|[a-z0-9](?:-?[a-z0-9]){2,62}")),
+    "gs": ("Google Cloud Storage", re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]"), "a-z, 0-9, '-', '_' and '.'"),
+    "az": ("Azure", re.compile(r"\$root|\$web|[a-z0-9](?:-?[a-z0-9]){2,62}"), "a-z, 0-9 and '-'"),
 }
-"""The service, and the names that it allows for a bucket (in Azure, a container)."""
+"""The service, the names that it allows for a bucket (in Azure, a container), and their characters."""
 
 
 class RemoteUrlError(PivotError):
@@ -64,13 +64,12 @@ def _check_scheme(_: object, __: object, scheme: str) -> None:
 
 
 def _check_bucket(location: "BucketLocation", _: object, bucket: str) -> None:
-    service, names = _BUCKETS[location.scheme]
+    service, names, characters = _BUCKETS[location.scheme]
     if not names.fullmatch(bucket):
         kind = "container" if location.scheme == "az" else "bucket"
         raise RemoteUrlError(
             f"{bucket!r} cannot be the name of a {kind} of {service}",
-            hint=f"the name of a {kind} has 3 to 63 characters: a-z, 0-9 and '-'"
-            + (", '_' and '.'" if location.scheme == "gs" else ""),
+            hint=f"the name of a {kind} has 3 to 63 characters: {characters}",
         )
 
 

@@ -13,8 +13,8 @@ from pivot_cache.remotes.protocol import Body, RemoteCorruptError, RemoteDeniedE
 from pivot_core.values import Value
 from pivot_remote_obstore.clients import open_website, wanted_range
 from pivot_remote_obstore.errors import ClientErrors, status_of
-from pivot_remote_obstore.limits import Deadlines
-from pivot_remote_obstore.location import RemoteUrlError, object_key, website_of
+from pivot_remote_obstore.limits import Deadlines, RequestClock
+from pivot_remote_obstore.location import RemoteUrlError, object_key, run_prefix, website_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -33,6 +33,7 @@ class _OpenRemote(Value):
 
     store: "ObjectStore"
     slots: "asyncio.Semaphore"
+    clock: RequestClock
 
 
 class WebsiteRemote:
@@ -65,12 +66,13 @@ class WebsiteRemote:
 
         with self._errors.as_opening_errors():
             store = open_website(self.name, self._limits, _authorization(self.name))
-        self._opened = _OpenRemote(store, asyncio.Semaphore(self._jobs))
+        self._opened = _OpenRemote(store, asyncio.Semaphore(self._jobs), RequestClock(self._limits, self.name))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._open.clock.close()
         self._opened = None
 
     async def exists(self, digests: Collection[str]) -> Mapping[str, int | None]:
@@ -82,7 +84,7 @@ class WebsiteRemote:
 
         async def ask(digest: str) -> dict[str, int | None]:
             with self._errors.as_remote_errors():
-                async with self._open.slots, self._limits.deadline():
+                async with self._open.slots, self._open.clock.request():
                     try:
                         return {digest: (await self._open.store.head_async(keys[digest]))["size"]}
                     except FileNotFoundError:
@@ -109,6 +111,18 @@ class WebsiteRemote:
         object_key(digest)
         raise self._refused("is only read")
 
+    async def keep_run(self, key: str, data: bytes) -> bool:
+        """Fail."""
+        del data
+        run_prefix(key)
+        raise self._refused("is only read")
+
+    async def runs(self, key: str, most: int) -> list[bytes]:
+        """No run records, since a web server does not list them."""
+        del most
+        run_prefix(key)
+        return []
+
     @contextlib.asynccontextmanager
     async def read(self, digest: str, start: int = 0, stop: int | None = None) -> AsyncIterator[Body]:
         """Read some of the bytes of an object."""
@@ -117,9 +131,9 @@ class WebsiteRemote:
         key = object_key(digest)
         async with self._open.slots:
             with self._errors.as_remote_errors(digest):
-                async with self._limits.deadline():
+                async with self._open.clock.request():
                     answer = await self._get(key, digest, start, stop)
-            yield AnswerBody(answer, (start, stop), self._errors, digest, self._limits)
+            yield AnswerBody(answer, (start, stop), self._errors, digest, self._open.clock)
 
     async def _get(self, key: str, digest: str, start: int, stop: int | None) -> "GetResult":
         from obstore.exceptions import NotSupportedError  # lazy

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pivot_cache.formats.data_source import UrlState
 from pivot_cache.remotes.protocol import RemoteNotFoundError, RemoteUnreachableError
-from pivot_remote_s3.client.limits import RequestLimits, StallWatch
+from pivot_cache.remotes.stalls import StallWatch
+from pivot_remote_s3.client.limits import RequestLimits
 from pivot_remote_s3.client.sdk_client import S3Client, S3Response, S3Settings, open_client
 from pivot_remote_s3.errors import EXISTS, NO_OBJECT, ErrorMapper, LocationError, code, parse_number
 from pivot_remote_s3.location import S3Location

@@ -10,9 +10,10 @@ import attrs
 
 from pivot_cache.errors import as_cache_errors
 from pivot_cache.remotes.protocol import Body, ListedObject, RemoteCorruptError, RemoteSettings
+from pivot_cache.remotes.stalls import StallWatch
 from pivot_core.files.digest import digest_bytes, digest_lines
 from pivot_core.values import Value
-from pivot_remote_s3.client.limits import RequestLimits, StallWatch
+from pivot_remote_s3.client.limits import RequestLimits
 from pivot_remote_s3.client.sdk_client import S3Client, S3Response, S3Settings, open_client
 from pivot_remote_s3.errors import ErrorMapper, code, parse_number
 from pivot_remote_s3.location import S3Location

@@ -16,7 +16,7 @@ from pivot_core.progress import no_progress
 GROUP: Final = "pivot.url_readers"
 """The entry-point group."""
 
-_KNOWN: Final = {"s3": "pivot-remote-s3"}
+_KNOWN: Final = {"s3": "pivot-remote-s3", **dict.fromkeys(("az", "gs"), "pivot-remote-obstore")}
 """The package to suggest for a known scheme without a provider."""
 
 

@@ -26,7 +26,7 @@ Examples:
 def command(url: str, path: str | None, *, force: bool, as_json: bool) -> int:
     """Download the content of a URL, and record where it came from.
 
-    URL begins with http://, https:// or s3://. The data are tracked here as by 'pivot track'; their .pvt file also
+    URL begins with http://, https://, s3://, gs:// or az://. The data are tracked here as by 'pivot track'; their .pvt file also
     names the URL and what the server says of its content, for 'pivot update'. An interrupted download continues when
     the command is repeated. Users and passwords come from ~/.netrc; those in a URL are not recorded.
     """

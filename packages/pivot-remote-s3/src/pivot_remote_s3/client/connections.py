@@ -11,8 +11,9 @@ from typing import Any, Final
 import aiohttp
 from botocore.exceptions import ClientError, ReadTimeoutError, ResponseStreamingError
 
+from pivot_cache.remotes.stalls import StallWatch
 from pivot_remote_s3 import sdk_adapter
-from pivot_remote_s3.client.limits import RequestLimits, StallWatch
+from pivot_remote_s3.client.limits import RequestLimits
 from pivot_remote_s3.errors import NotS3Error
 from pivot_remote_s3.sdk_adapter import SdkRequest, SdkResponse, UnredirectedSession, UploadPayload
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 import attrs
 
+from pivot_cache.remotes.stalls import StallWatch
 from pivot_core.values import Value
-from pivot_remote_s3.client.limits import RequestLimits, StallWatch
+from pivot_remote_s3.client.limits import RequestLimits
 from pivot_remote_s3.errors import S3Error
 from pivot_remote_s3.location import S3Location
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_cache.remotes import stalls
-from pivot_remote_s3.client.limits import StallTimer, StallWatch, server_address
+from pivot_cache.remotes.stalls import StallTimer, StallWatch, server_address
 
 PATIENCE = 10.0
 

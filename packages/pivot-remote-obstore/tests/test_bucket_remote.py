@@ -1,0 +1,216 @@
+"""Remotes in buckets: errors with hints and without secrets, deadlines, listings, and many objects in few requests."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gcs_server import GcsServer
+
+from pivot_cache.objects.store import ObjectStore
+from pivot_cache.remotes import stalls
+from pivot_cache.remotes.options import Retry
+from pivot_cache.remotes.protocol import (
+    RemoteDeniedError,
+    RemoteError,
+    RemoteNotFoundError,
+    RemoteSettings,
+    RemoteThrottledError,
+    RemoteTimeoutError,
+    RemoteUnreachableError,
+    connect,
+)
+from pivot_cache.remotes.transfer import TransferSettings, fetch, push
+from pivot_core.files.digest import digest_bytes
+from pivot_remote_obstore import BucketLocation, BucketRemote, BucketSettings, RemoteUrlError, existence
+from pivot_remote_obstore.limits import Deadlines
+
+DIGEST = digest_bytes(b"data")
+
+
+@pytest.fixture(autouse=True)
+def no_faults(gcs: GcsServer) -> Iterator[None]:
+    gcs.requests.clear()
+    yield
+    gcs.answer = lambda _: None
+    gcs.page = 1000
+
+
+def failure(remote: BucketRemote) -> RemoteError:
+    async def work() -> None:
+        async with remote, remote.read(DIGEST):
+            pass
+
+    with pytest.raises(RemoteError) as caught:
+        asyncio.run(work())
+    assert "hunter2" not in f"{caught.value} {caught.value.hint}"
+    assert caught.value.hint
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "said"),
+    [
+        (401, b"<Error><Code>InvalidToken</Code></Error>", RemoteDeniedError, "access denied (InvalidToken)"),
+        (403, b"hunter2", RemoteDeniedError, "access denied (403)"),
+        (400, b"", RemoteDeniedError, "the request was refused (400)"),
+        (302, b"", RemoteDeniedError, "the server points to another address"),
+        (404, b"<Error><Code>NoSuchBucket</Code></Error>", RemoteNotFoundError, "there is no bucket 'bucket'"),
+        (404, b"", RemoteNotFoundError, f"object {DIGEST} is not there"),
+        (429, b"", RemoteThrottledError, "the server asks for fewer requests (429)"),
+        (503, b"", RemoteThrottledError, "the server asks for fewer requests (503)"),
+        (500, b"status code: 403", RemoteUnreachableError, "the server failed (500)"),
+        (0, b"", RemoteUnreachableError, "the connection failed"),
+    ],
+)
+def test_refusals_have_errors_and_hints(
+    gcs: GcsServer, gcs_settings: BucketSettings, status: int, body: bytes, kind: type[RemoteError], said: str
+) -> None:
+    gcs.answer = lambda _: (status, body)
+    error = failure(BucketRemote(BucketLocation("gs", "bucket"), gcs_settings))
+    assert type(error) is kind
+    assert said in str(error)
+
+
+def test_a_missing_bucket_is_reported(gcs_settings: BucketSettings) -> None:
+    async def work() -> None:
+        async with BucketRemote(BucketLocation("gs", "nothing", "x"), gcs_settings) as remote:
+            await remote.exists([DIGEST])
+
+    with pytest.raises(RemoteNotFoundError, match="there is no bucket 'nothing'"):
+        asyncio.run(work())
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("GOOGLE_SERVICE_ACCOUNT_KEY", "{hunter2", "the configuration cannot be used"),
+        ("GOOGLE_APPLICATION_CREDENTIALS", "/hunter2", "the configuration cannot be used"),
+    ],
+)
+def test_a_wrong_configuration_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    monkeypatch.delenv("GOOGLE_BEARER_TOKEN")
+    monkeypatch.setenv(variable, value)
+    error = failure(BucketRemote(BucketLocation("gs", "bucket")))
+    assert isinstance(error, RemoteDeniedError)
+    assert said in str(error)
+
+
+def test_a_wrong_address_is_refused() -> None:
+    error = failure(BucketRemote(BucketLocation("gs", "bucket"), BucketSettings("http://127.0.0.1:1")))
+    assert isinstance(error, RemoteUnreachableError)
+    assert "GOOGLE_BASE_URL" in str(error.hint)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_silent_server_is_reported_and_given_up(
+    gcs: GcsServer, gcs_settings: BucketSettings, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    """Without credentials, it is the metadata server of a machine in the cloud, which this machine is not."""
+    monkeypatch.setenv("GOOGLE_BEARER_TOKEN", "hunter2")
+    answering = threading.Event()
+    reported: list[str] = []
+
+    def answer(_: str) -> None:
+        answering.wait()
+
+    gcs.answer = answer
+    remote = BucketRemote(BucketLocation("gs", "bucket"), gcs_settings, limits=Deadlines(timeout=0.2))
+    remote._errors = remote._errors if known else type(remote._errors)(remote.name, "", "sign in", "", signed=False)
+    try:
+        with stalls.listen(lambda address, _: reported.append(address)):
+            error = failure(remote)
+    finally:
+        answering.set()
+    assert reported == [remote.name]
+    assert type(error) is (RemoteTimeoutError if known else RemoteDeniedError)
+
+
+def test_an_answer_that_breaks_off_is_continued(
+    gcs: GcsServer, bucket: BucketLocation, gcs_settings: BucketSettings, tmp_path: Path
+) -> None:
+    (tmp_path / "data").write_bytes(bytes(range(256)) * 1000)
+    store, other = ObjectStore(tmp_path / "one/files"), ObjectStore(tmp_path / "other/files")
+    artifact = store.put(tmp_path / "data")
+    remote = BucketRemote(bucket, gcs_settings, part=100_000)
+
+    async def at_once(_: float) -> None:
+        pass
+
+    options = TransferSettings(part=100_000, retry=Retry(sleep=at_once))
+    answers = iter([(0, b""), None, (503, b""), *[None] * 100])
+    gcs.answer = lambda _: next(answers)
+    assert push([artifact], store, remote, options).transferred == {artifact.digest}
+    answers = iter([(0, b""), None, (503, b""), None, (0, b""), *[None] * 100])
+    assert fetch([artifact], other, remote, options).transferred == {artifact.digest}
+
+
+def test_many_objects_are_found_shard_by_shard(
+    gcs: GcsServer,
+    bucket: BucketLocation,
+    gcs_settings: BucketSettings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(existence, "_PAGE", 10)
+    gcs.page = 7
+    (tmp_path / "data").write_bytes(b"")
+    digests = [f"{number % 4:02x}{number:030x}" for number in range(48)]
+    absent = [f"{number % 8:02x}{number:030x}" for number in range(100, 140)]
+
+    async def work() -> None:
+        async with BucketRemote(bucket, gcs_settings) as remote:
+            for digest in digests:
+                await remote.upload(digest, tmp_path / "data", lambda _: None)
+            gcs.requests.clear()
+            assert (await remote.exists([*digests, *absent])).keys() == set(digests)
+            assert len(gcs.requests) < 24
+            assert {each async for each in remote.digests()} == set(digests)
+
+    asyncio.run(work())
+
+
+def test_a_listing_that_repeats_a_page_ends(gcs: GcsServer, gcs_settings: BucketSettings) -> None:
+    key = f"files/{DIGEST[:2]}/{DIGEST[2:]}"
+    entry = f"<Contents><Key>{key}</Key><Size>4</Size><LastModified>2026-01-01T00:00:00Z</LastModified></Contents>"
+    body = f"<ListBucketResult>{entry * 1000}<NextContinuationToken>x</NextContinuationToken></ListBucketResult>"
+    gcs.answer = lambda _: (200, body.encode())
+
+    async def work() -> None:
+        async with BucketRemote(BucketLocation("gs", "bucket"), gcs_settings) as remote:
+            assert [each async for each in remote.digests()]
+
+    with pytest.raises(RemoteDeniedError, match="listing does not end"):
+        asyncio.run(work())
+
+
+def test_a_large_upload_that_fails_leaves_no_object(
+    gcs: GcsServer, bucket: BucketLocation, gcs_settings: BucketSettings, tmp_path: Path
+) -> None:
+    (tmp_path / "data").write_bytes(b"x" * 300_000)
+    gcs.answer = lambda said: (500, b"") if "partNumber=3" in said else None
+
+    async def work() -> None:
+        async with BucketRemote(bucket, gcs_settings, part=100_000) as remote:
+            await remote.upload(DIGEST, tmp_path / "data", lambda _: None)
+
+    with pytest.raises(RemoteUnreachableError):
+        asyncio.run(work())
+    assert gcs.buckets[bucket.bucket] == {}
+
+
+def test_options_and_urls() -> None:
+    remote = connect("gs://bucket/x/", RemoteSettings(options={"endpoint": "http://127.0.0.1:1"}))
+    assert remote.name == "gs://bucket/x"
+    assert remote.identity != connect("gs://bucket/x").identity
+    for options, said in (
+        ({"hunter": "x"}, "'hunter' is not an option"),
+        ({"endpoint": "ftp://x"}, "begins with http"),
+        ({"endpoint": "http://me:hunter2@x"}, "must not contain credentials"),
+    ):
+        with pytest.raises(RemoteUrlError, match=said) as caught:
+            connect("az://container", RemoteSettings(options=options))
+        assert "hunter2" not in str(caught.value)

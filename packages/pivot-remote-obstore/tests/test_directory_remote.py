@@ -1,0 +1,257 @@
+"""Objects on a shared drive appear whole or not at all, replace nothing, and can be read by the directory's group."""
+
+import asyncio
+import errno
+import os
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pivot_cache.files import syscalls
+from pivot_cache.remotes import stalls
+from pivot_cache.remotes.protocol import (
+    Remote,
+    RemoteDeniedError,
+    RemoteError,
+    RemoteNotFoundError,
+    RemoteTimeoutError,
+    RemoteUnreachableError,
+)
+from pivot_core.files.digest import digest_bytes
+from pivot_remote_obstore import DirectoryRemote, directory
+from pivot_remote_obstore.limits import Deadlines
+
+DATA = bytes(range(256)) * 5000
+DIGEST = digest_bytes(DATA)
+
+
+@pytest.fixture
+def drive(tmp_path: Path) -> Path:
+    path = tmp_path / "drive"
+    path.mkdir(0o755)
+    return path
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "source"
+    path.write_bytes(DATA)
+    return path
+
+
+@pytest.fixture
+def umask() -> Iterator[Callable[[int], int]]:
+    before = os.umask(0o022)
+    yield os.umask
+    os.umask(before)
+
+
+def upload(remote: Remote, source: Path, digest: str = DIGEST) -> bool:
+    async def work() -> bool:
+        async with remote:
+            return await remote.upload(digest, source, lambda _: None)
+
+    return asyncio.run(work())
+
+
+def names(drive: Path) -> set[str]:
+    return {path.relative_to(drive).as_posix() for path in drive.rglob("*") if path.is_file()}
+
+
+OBJECT = f"files/{DIGEST[:2]}/{DIGEST[2:]}"
+
+
+def test_nothing_but_the_whole_object_is_ever_seen(drive: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def before(operation: str, *_: object) -> None:
+        seen.append(operation)
+        found = drive / OBJECT
+        assert not found.exists() or found.read_bytes() == DATA
+
+    monkeypatch.setattr(syscalls, "before", before)
+    assert upload(DirectoryRemote(drive), source)
+
+    assert names(drive) == {OBJECT}
+    assert seen.index("fsync") < seen.index("link") < len(seen) - 1 - seen[::-1].index("fsync"), "and then its name"
+
+
+@pytest.mark.parametrize("failing", ["mkdir", "create", "write", "fsync", "link", "chmod", "fchmod"])
+def test_a_failure_leaves_nothing(
+    drive: Path, source: Path, monkeypatch: pytest.MonkeyPatch, umask: Callable[[int], int], failing: str
+) -> None:
+    if failing.endswith("chmod"):
+        drive.chmod(0o2775)
+        umask(0o077)
+
+    def before(operation: str, *_: object) -> None:
+        if operation == failing or (operation == "clone" and failing == "write"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def no_copy(*_: object) -> int:
+        raise OSError(errno.ENOSYS, "not here")
+
+    monkeypatch.setattr(os, "copy_file_range", no_copy)
+    monkeypatch.setattr(syscalls, "before", before)
+    with pytest.raises(RemoteError, match="No space left on device") as caught:
+        upload(DirectoryRemote(drive), source)
+
+    assert "free some space" in (caught.value.hint or "")
+    assert names(drive) == set()
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "hint"),
+    [
+        (errno.EACCES, RemoteDeniedError, "rights of your user and group"),
+        (errno.EROFS, RemoteDeniedError, "mounted read-only"),
+        (errno.ESTALE, RemoteUnreachableError, "mounted and its server runs"),
+        (errno.EINVAL, RemoteError, "remove the cause"),
+    ],
+)
+def test_errors_of_the_drive_have_hints(
+    drive: Path, source: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[RemoteError], hint: str
+) -> None:
+    def before(operation: str, *_: object) -> None:
+        if operation == "create":
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(syscalls, "before", before)
+    with pytest.raises(kind) as caught:
+        upload(DirectoryRemote(drive), source)
+    assert hint in (caught.value.hint or "")
+
+
+def test_a_drive_that_is_not_mounted_is_no_empty_remote(tmp_path: Path, source: Path) -> None:
+    with pytest.raises(RemoteNotFoundError, match="there is no directory") as caught:
+        upload(DirectoryRemote(tmp_path / "drive"), source)
+    assert "mkdir -p" in (caught.value.hint or "")
+    assert not (tmp_path / "drive").exists()
+
+    (tmp_path / "drive").write_text("")
+    with pytest.raises(RemoteError, match="is not a directory"):
+        upload(DirectoryRemote(tmp_path / "drive"), source)
+
+
+def test_a_drive_that_is_unmounted_meanwhile_is_not_created(drive: Path, source: Path) -> None:
+    async def work() -> None:
+        async with DirectoryRemote(drive) as remote:
+            os.rmdir(drive)
+            with pytest.raises(RemoteNotFoundError, match="there is no directory"):
+                await remote.upload(DIGEST, source, lambda _: None)
+
+    asyncio.run(work())
+    assert not drive.exists()
+
+
+def test_whoever_is_first_wins(drive: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def before(operation: str, *_: object) -> None:
+        if operation == "link":
+            (drive / OBJECT).write_bytes(b"of somebody else")
+
+    monkeypatch.setattr(syscalls, "before", before)
+    assert upload(DirectoryRemote(drive), source) is False
+    assert (drive / OBJECT).read_bytes() == b"of somebody else"
+    assert names(drive) == {OBJECT}
+
+
+def test_a_link_whose_answer_was_lost_counts(drive: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client of a network file system repeats the request, and reports that the name exists."""
+
+    def link(name: Path, target: Path) -> None:
+        os.link(name, target)
+        raise FileExistsError(errno.EEXIST, "exists")
+
+    monkeypatch.setattr(syscalls, "link", link)
+    assert upload(DirectoryRemote(drive), source) is True
+    assert names(drive) == {OBJECT}
+
+
+def test_file_systems_without_links(drive: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def link(*_: Path) -> None:
+        raise PermissionError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(syscalls, "link", link)
+    assert upload(DirectoryRemote(drive), source) is True
+    assert (drive / OBJECT).read_bytes() == DATA
+    assert upload(DirectoryRemote(drive), source) is False
+    assert names(drive) == {OBJECT}
+
+
+def test_a_groups_directory_stays_the_groups(drive: Path, source: Path, umask: Callable[[int], int]) -> None:
+    drive.chmod(0o2775)
+    umask(0o077)
+
+    upload(DirectoryRemote(drive), source)
+
+    found = {place: stat.S_IMODE(place.stat().st_mode) for place in (drive / OBJECT, *(drive / OBJECT).parents[:2])}
+    assert list(found.values()) == [0o440, 0o2770, 0o2770]
+
+
+def test_elsewhere_the_umask_decides(drive: Path, source: Path, umask: Callable[[int], int]) -> None:
+    umask(0o027)
+
+    upload(DirectoryRemote(drive), source)
+
+    assert stat.S_IMODE((drive / OBJECT).stat().st_mode) == 0o440
+    assert stat.S_IMODE((drive / OBJECT).parent.stat().st_mode) == 0o750
+
+
+def test_old_leftovers_are_removed(drive: Path, source: Path) -> None:
+    place = (drive / OBJECT).parent
+    place.mkdir(parents=True)
+    for name in (".pivot-old.tmp", ".pivot-young.tmp", "other"):
+        (place / name).touch()
+    os.utime(place / ".pivot-old.tmp", (0, 0))
+    os.utime(place / "other", (0, 0))
+
+    upload(DirectoryRemote(drive), source)
+
+    assert {path.name for path in place.iterdir()} == {".pivot-young.tmp", "other", DIGEST[2:]}
+
+
+def test_only_regular_files_are_objects(drive: Path, tmp_path: Path) -> None:
+    place = (drive / OBJECT).parent
+    place.mkdir(parents=True)
+    (place / DIGEST[2:]).symlink_to(tmp_path)
+    os.mkfifo(place / f"{DIGEST[2:-1]}z")
+    pipe = digest_bytes(b"pipe")
+    (drive / f"files/{pipe[:2]}").mkdir(exist_ok=True)
+    os.mkfifo(drive / f"files/{pipe[:2]}/{pipe[2:]}")
+
+    async def work() -> None:
+        async with DirectoryRemote(drive) as remote:
+            assert await remote.exists([DIGEST, pipe]) == {}
+            assert [each async for each in remote.digests()] == []
+            for digest in (DIGEST, pipe):
+                with pytest.raises(RemoteNotFoundError):
+                    async with remote.read(digest):
+                        pass
+
+    asyncio.run(work())
+
+
+def test_a_silent_drive_is_reported_and_given_up(drive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answering = threading.Event()
+    reported: list[str] = []
+
+    def open_file(_: Path) -> None:
+        answering.wait()
+
+    monkeypatch.setattr(directory, "open_file", open_file)
+    remote = DirectoryRemote(drive, limits=Deadlines(timeout=0.2))
+
+    async def work() -> None:
+        async with remote, remote.read(DIGEST):
+            pass
+
+    with (
+        stalls.listen(lambda address, _: reported.append(address)),
+        pytest.raises(RemoteTimeoutError, match="does not answer"),
+    ):
+        asyncio.run(work())
+    answering.set()
+    assert reported == [remote.name]
