@@ -26,9 +26,9 @@ Examples:
 def command(url: str, path: str | None, *, force: bool, as_json: bool) -> int:
     """Download the content of a URL, and record where it came from.
 
-    URL begins with http://, https://, s3://, gs:// or az://. The data are tracked here as by 'pivot track'; their .pvt file also
-    names the URL and what the server says of its content, for 'pivot update'. An interrupted download continues when
-    the command is repeated. Users and passwords come from ~/.netrc; those in a URL are not recorded.
+    URL begins with http://, https://, s3://, gs:// or az://. The data are tracked here as by 'pivot track'; their .pvt
+    file also names the URL and what the server says of its content, for 'pivot update'. An interrupted download
+    continues when the command is repeated. Users and passwords come from ~/.netrc; those in a URL are not recorded.
     """
     context = command_context()
     with signals.raise_on_termination(), TransferProgress("downloading") as progress:
