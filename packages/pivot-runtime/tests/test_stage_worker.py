@@ -128,6 +128,7 @@ def litters() -> Annotated[str, Out("litters.txt", Text())]:
     os.makedirs("junk/deep")
     open("junk/deep/x", "w").close()
     os.chmod("junk/deep", 0)
+    os.chmod("junk", 0)
     os.symlink("/etc", "away")
     os.mkfifo("pipe")
     open("extra/junk.py", "w").close()

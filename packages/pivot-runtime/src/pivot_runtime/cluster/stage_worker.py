@@ -170,8 +170,7 @@ class StageWorker:
         try:
             wanted = self._parsed(plain)
             with self._begun(wanted.template.run, number) as active:
-                started()
-                answer = self._answer(wanted, archive, active, output)
+                answer = self._answer(wanted, archive, active, started, output)
         except RefusedError as error:
             answer = StageAnswer(number, self._name, error.refusal)
         return task.encode(answer)
@@ -228,9 +227,17 @@ class StageWorker:
                 self._active.discard(active)
             active.ended.set()
 
-    def _answer(self, wanted: StageTask, archive: Callable[[], bytes], active: _TaskRun, output: Output) -> StageAnswer:
+    def _answer(
+        self,
+        wanted: StageTask,
+        archive: Callable[[], bytes],
+        active: _TaskRun,
+        started: Callable[[], object],
+        output: Output,
+    ) -> StageAnswer:
         try:
             active.check()
+            started()
             answer = self._worked(wanted, archive, active, output)
         except _StoppedError:
             answer = None

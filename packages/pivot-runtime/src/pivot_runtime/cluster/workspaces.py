@@ -240,6 +240,7 @@ def own_directory(home: pathlib.Path) -> Iterator[pathlib.Path]:
         OSError: It cannot be created.
     """
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home = home.parent.resolve() / home.name  # processes see their current directory without links
     status = home.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
         raise EngineError(f"{home} belongs to another user", hint="give the worker a directory of its own")
@@ -287,17 +288,22 @@ def _is_left(directory: str) -> bool:
 
 def remove_tree(directory: pathlib.Path) -> None:
     """Remove a directory as far as possible, also directories in it that a stage has made unreadable."""
+    try:
+        shutil.rmtree(directory)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        _open_up(os.fspath(directory))
+        shutil.rmtree(directory, ignore_errors=True)
 
-    def open_up(_: object, path: str, __: BaseException) -> None:
-        with contextlib.suppress(OSError):
-            os.chmod(os.path.dirname(path), 0o700)
-            if os.path.isdir(path) and not os.path.islink(path):
-                os.chmod(path, 0o700)
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                os.unlink(path)
 
-    shutil.rmtree(directory, onexc=open_up)
+def _open_up(directory: str) -> None:
+    with contextlib.suppress(OSError):
+        os.chmod(directory, 0o700)
+        with os.scandir(directory) as entries:
+            inner = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        for each in inner:
+            _open_up(each)
 
 
 def _remove_others(directory: str, kept: set[str], around: set[str]) -> None:
