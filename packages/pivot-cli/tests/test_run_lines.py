@@ -4,6 +4,7 @@ import pytest
 
 from pivot_cli.reporting.run_lines import RunLines
 from pivot_cli.terminal import console
+from pivot_core.files.paths import ArtifactPath
 from pivot_runtime.history import events
 
 MANY = {"numpy": 0.6, "tiny": 0.01, "pandas": 2.1, "a": 0.3, "sklearn": 3.4, "b": 0.2, "c": 0.1}
@@ -67,12 +68,16 @@ STARTED = events.RunStarted({"shop.train": "train"}, ("shop.train",))
             "again     train          its worker node7 was lost: it runs again at another worker\n",
         ),
         (
+            events.InputsFetched("shop.train", "", (ArtifactPath("a.csv"),), 1.0),
+            "fetched   train    1.0s  a.csv, from the cache\n",
+        ),
+        (
             events.OutsElsewhere(3, "origin", "pivot pull"),
             "note: 3 outs are on the remote 'origin', not in the workspace: 'pivot pull' brings them here\n",
         ),
         (
             events.OutsElsewhere(1, "", "pivot checkout"),
-            "note: 1 out is in the shared cache, not in the workspace: 'pivot checkout' brings it here\n",
+            "note: 1 out is in the cache, not in the workspace: 'pivot checkout' brings it here\n",
         ),
     ],
 )

@@ -75,6 +75,9 @@ def test_an_executor_is_configured_or_named(make: Callable[[str], Project]) -> N
     project.pivot("config", "set", "executor.shared", str(project.root.parent))
     project.pivot("config", "set", "worker.include", "templates/, *.sql")
     assert project.pivot("config", "get", "executor", env={"PIVOT_EXECUTOR": "dask://local"}).stdout == "dask://local\n"
+    refused = project.pivot("repro", "--force", code=2).stderr
+    assert "error: executor: no executor supports addresses with 'nowhere'\nhint: an executor is local or" in refused
+    assert not refused.startswith("ran"), "nothing ran, not even here"
     told = "note: --no-commit runs stages on this machine, not on the executor of the configuration"
     assert told in project.pivot("repro", "--no-commit").stderr
     assert "Everything is up to date" in project.pivot("repro").stdout, "nothing is sent, so nothing is looked for"

@@ -60,4 +60,4 @@ def parse(address: str) -> DaskAddress:
     hint = f"an address is {_FORMS}"
     if re.fullmatch(r"dask(?:\+\w+)?://[\w.-]+/?", address):
         hint = f"it needs the port of the scheduler, which is 8786 by default: {address.rstrip('/')}:8786"
-    raise ConfigError(f"executor: {address!r} is no address of a Dask cluster", key="executor", hint=hint)
+    raise ConfigError(f"{address!r} is no address of a Dask cluster", key="executor", hint=hint)

@@ -102,7 +102,8 @@ class RunLines:
         self._width = max((len(event.names[address]) for address in event.addresses), default=0)
 
     def _inputs_fetched(self, event: events.InputsFetched) -> None:
-        source = f"{list_names(event.paths)}, from {event.remote!r}"
+        place = repr(event.remote) if event.remote else "the cache"
+        source = f"{list_names(event.paths)}, from {place}"
         self._line("fetched", event.address, event.seconds, source)
 
     def _stage_started(self, event: events.StageStarted) -> None:
@@ -123,7 +124,7 @@ class RunLines:
 
     def _outs_elsewhere(self, event: events.OutsElsewhere) -> None:
         outs, are, them = ("out", "is", "it") if event.count == 1 else ("outs", "are", "them")
-        place = f"on the remote {event.remote!r}" if event.remote else "in the shared cache"
+        place = f"on the remote {event.remote!r}" if event.remote else "in the cache"
         console.note(f"{event.count} {outs} {are} {place}, not in the workspace: '{event.bring}' brings {them} here")
 
     def _stages_spawned(self, event: events.StagesSpawned) -> None:

@@ -152,11 +152,11 @@ def _unknown(address: str, scheme: str) -> ConfigError:
     if scheme in _KNOWN:
         package, extra = _KNOWN[scheme]
         return ConfigError(
-            f"executor: {scheme} addresses need the package {package}",
+            f"{scheme} addresses need the package {package}",
             key="executor",
             hint=f"install {extra} from where you got Pivot",
         )
     schemes = sorted({*_KNOWN, *(entry.name for entry in entry_points.list_entry_points(GROUP))})
     said = f"no executor supports addresses with {scheme!r}" if scheme else f"{address!r} is no address of an executor"
     forms = " or ".join(f"{name}://HOST:PORT" for name in schemes)
-    return ConfigError(f"executor: {said}", key="executor", hint=f"an executor is local or {forms}")
+    return ConfigError(said, key="executor", hint=f"an executor is local or {forms}")

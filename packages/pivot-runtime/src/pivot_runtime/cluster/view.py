@@ -17,7 +17,7 @@ from pivot_runtime.sharing.remote_view import ArtifactSource, RemoteView
 class CacheOnly:
     """The source of artifacts that are in the cache or nowhere."""
 
-    name = "the cache"
+    name = ""
 
     def lacking(self, artifacts: Collection[Artifact]) -> set[Artifact]:
         """Return all of them."""

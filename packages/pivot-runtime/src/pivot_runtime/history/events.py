@@ -164,7 +164,7 @@ class Fetching(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class InputsFetched(Value):
-    """The inputs of a stage that is about to run were fetched from a remote: these paths."""
+    """The inputs of a stage that is about to run were brought: these paths, from a remote, or ``""`` for the cache."""
 
     address: str
     remote: str
@@ -363,7 +363,7 @@ class OutsElsewhere(Value):
 
     Attributes:
         count: The number of outs.
-        remote: The name of the remote that has them; empty if they are in the shared cache.
+        remote: The name of the remote that has them; empty if they are in the cache.
         bring: The command that brings them into the workspace.
     """
 

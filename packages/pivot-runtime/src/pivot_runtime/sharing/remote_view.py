@@ -137,6 +137,7 @@ class RemoteView(SessionView):
         self._ask_all = ask_all
         self._client: ArtifactSource = client or RemoteClient(session.stores, TransferOptions(remote))
         self.remote = self._client.name
+        self._place = repr(self.remote) if self.remote else "the cache"
         self._there: set[Artifact] = set()
         self._asked: set[Artifact] = set()
         self._ask(known if ask_all else known - self._here)
@@ -212,7 +213,7 @@ class RemoteView(SessionView):
         problems = {}
         for path, artifact in lacking.items():
             if not stores.store.has_all(artifact):
-                problems[path] = str(outcome.failed.get(artifact.digest, f"{self.remote!r} no longer has it"))
+                problems[path] = str(outcome.failed.get(artifact.digest, f"{self._place} no longer has it"))
                 self._there.discard(artifact)
         if problems:
             self._client.forget()  # the next run asks about everything
