@@ -41,7 +41,7 @@ import subprocess
 import sys
 import time
 
-from pivot_core.stages.annotations import DirectoryOut
+from pivot_core.stages.annotations import DirectoryOut, IncrementalOut
 from helper import shout
 
 class Two(TypedDict):
@@ -134,20 +134,26 @@ def litters() -> Annotated[str, Out("litters.txt", Text())]:
     open("extra/junk.py", "w").close()
     return str(sorted(os.listdir()))
 
+def elsewhere() -> Annotated[str, Out("elsewhere.txt", Text())]:
+    return ""
+
 def variable() -> Annotated[str, Out("variable.txt", Text())]:
     return f"{os.environ.get('TOKEN')} {os.environ.get('UNSET')}"
 
-def more(last: Annotated[str, Previous("more.txt", Text())] = "") -> Annotated[str, Out("more.txt", Text())]:
-    return last + "."
+Before = Annotated[str | None, IncrementalOut("more.txt", Text())]
+
+def more(before: Before) -> Annotated[str, IncrementalOut("more.txt", Text())]:
+    return (before or "begun") + "."
 
 for stage in [good, bad, killed, ends, absent, directory, nothing, noisy, dynamic, edits_code, edits_dep, reads_tree,
-              uncached, large, meets, waits, leaves, litters]:
+              uncached, large, meets, waits, leaves, litters, more]:
     pipeline.register(stage)
 pipeline.register(slow, timeout=0.2)
+pipeline.register(elsewhere, wdir="not/there")
 pipeline.register(variable, env=["TOKEN", "UNSET"])
 """
 FILES = {
-    "pipeline.py": PIPELINE.replace(PIPELINE[PIPELINE.index("def more(") : PIPELINE.index("for stage in")], ""),
+    "pipeline.py": PIPELINE,
     "helper.py": "def shout(x):\n    return x.upper()\n",
     "in.txt": "abc",
     "extra/later.py": "def found():\n    return 'found '\n",
@@ -324,10 +330,20 @@ def test_a_workspace_is_used_again_unless_a_stage_changed_its_sources(
 
 
 def test_directories_travel_too(home: ClusterProject, worker: StageWorker) -> None:
+    assert text_of(home.run(worker, "elsewhere"), "not/there/elsewhere.txt") == ""
     answer = ended(home.run(worker, "reads_tree"))
 
     assert answer.outs == {"copy": artifact_at(home.root / "data")}
     assert set(answer.objects.values()) >= {b"A", b"C"}
+
+
+def test_an_incremental_out_continues_from_its_last_content(home: ClusterProject, worker: StageWorker) -> None:
+    first = home.run(worker, "more")
+    again = home.run(worker, "more", before=first.outs, objects=first.objects)
+
+    assert text_of(first, "more.txt") == "begun."
+    assert text_of(again, "more.txt") == "begun.."
+    assert text_of(home.run(worker, "more"), "more.txt") == "begun."  # nothing is left
 
 
 def test_variables_have_the_values_of_home(home: ClusterProject, worker: StageWorker) -> None:
@@ -642,4 +658,5 @@ def test_a_host_that_was_killed_while_it_waited_is_replaced(home: ClusterProject
 
     assert text_of(home.run(worker, "good"), "made/left.txt") == "ABC"
     worker.close()
+    assert home.run(worker, "good").stopped
     assert list((tmp_path / "worker").glob("worker-*")) == []

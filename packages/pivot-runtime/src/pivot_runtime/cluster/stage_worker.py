@@ -146,6 +146,7 @@ class StageWorker:
         self._lock = threading.Lock()
         self._active: set[_TaskRun] = set()
         self._stopped: OrderedDict[str, None] = OrderedDict()
+        self._closed = False
 
     def run(
         self,
@@ -189,8 +190,9 @@ class StageWorker:
         _stop(active, patience)
 
     def close(self, patience: float = 10.0) -> None:
-        """Stop all tasks, end all processes, and remove the directory."""
+        """Stop all tasks, those to come included, end all processes, and remove the directory."""
         with self._lock:
+            self._closed = True
             active = list(self._active)
         _stop(active, patience)
         self._workspaces.close()
@@ -217,7 +219,7 @@ class StageWorker:
         active = _TaskRun(run, number)
         with self._lock:
             self._active.add(active)
-            stopped = run in self._stopped
+            stopped = self._closed or run in self._stopped
         if stopped:
             active.stop()
         try:
@@ -285,6 +287,7 @@ class StageWorker:
             artifacts = [*wanted.deps.values(), *wanted.before.values()]
             transport.fetch(artifacts)
             self._caches.grow(sum(artifact.size for artifact in artifacts))
+            (workspace.root / stage.spec.base).mkdir(parents=True, exist_ok=True)
             deps = _Placed(workspace, wanted, transport, active)
             finished = self._executed(wanted, workspace, active, output)
             log = _read(Layout(workspace.root).log_file(wanted.address))
