@@ -5,6 +5,7 @@ One server is asyncssh's, in a thread. The other is OpenSSH's, a process, where 
 
 import asyncio
 import contextlib
+import inspect
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 import pytest
@@ -21,33 +23,70 @@ import pytest
 from pivot_remote_ssh import SshLocation
 
 
+class Faults:
+    """What asyncssh's server does otherwise, and which requests it gets.
+
+    Attributes:
+        hooks: By the name of a method of `asyncssh.SFTPServer`, a function that is called before it.
+        requests: The names of the requests' methods, each with the first of its arguments.
+    """
+
+    def __init__(self) -> None:
+        self.hooks: dict[str, Callable[..., Any]] = {}
+        self.requests: list[tuple[str, object]] = []
+
+    def count(self, name: str) -> int:
+        """Return the number of requests of a kind."""
+        return sum(method == name for method, _ in self.requests)
+
+
+def _hooked(name: str, faults: Faults) -> Callable[..., Any]:
+    async def request(server: asyncssh.SFTPServer, *arguments: object) -> object:
+        faults.requests.append((name, arguments[0]))
+        if name in faults.hooks:
+            answer = faults.hooks[name](*arguments)
+            answer = await answer if inspect.isawaitable(answer) else answer
+            if answer is not None:
+                return answer
+        result = getattr(asyncssh.SFTPServer, name)(server, *arguments)
+        return await result if inspect.isawaitable(result) else result
+
+    return request
+
+
+def _sftp_server(faults: Faults) -> type[asyncssh.SFTPServer]:
+    names = ("open", "read", "write", "lstat", "stat", "fstat", "fsync", "statvfs", "link", "rename", "mkdir", "remove")
+    return type("FaultySftp", (asyncssh.SFTPServer,), {name: _hooked(name, faults) for name in names})
+
+
 class ServerThread:
     """Asyncssh's server, with its own event loop.
 
     Attributes:
         port: Its port.
+        faults: What it does otherwise.
         connections: The connections that it has accepted.
     """
 
-    def __init__(self, keys: Path, root: Path) -> None:
+    def __init__(self, keys: Path) -> None:
         self._keys = keys
-        self._root = root
-        self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
-        self._stop = asyncio.Event()
         self.port = 0
+        self.faults = Faults()
         self.connections: list[asyncssh.SSHServerConnection] = []
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),))
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
         self._thread.start()
         self._started.wait(30)
 
     async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
         server = await asyncssh.listen(
             "127.0.0.1",
             0,
             server_host_keys=[str(self._keys / "host")],
             authorized_client_keys=str(self._keys / "user.pub"),
-            sftp_factory=True,
+            sftp_factory=_sftp_server(self.faults),
             acceptor=self.connections.append,
         )
         self.port = server.get_port()
@@ -59,19 +98,14 @@ class ServerThread:
         await server.wait_closed()
 
     def lose_connections(self) -> None:
-        """Cut all connections."""
-
-        def lose() -> None:
-            while self.connections:
-                self.connections.pop().abort()
-
-        self._loop.call_soon_threadsafe(lose)
+        """Cut all connections; called by the server itself."""
+        while self.connections:
+            self.connections.pop().abort()
 
     def stop(self) -> None:
         """End it."""
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(30)
-        self._loop.close()
 
 
 @pytest.fixture(scope="session")
@@ -87,8 +121,8 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def thread(keys: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerThread]:
-    running = ServerThread(keys, tmp_path_factory.mktemp("served"))
+def thread(keys: Path) -> Iterator[ServerThread]:
+    running = ServerThread(keys)
     yield running
     running.stop()
 
@@ -144,6 +178,14 @@ def trust(home: Path, keys: Path) -> Callable[[int], None]:
             file.write(f"[127.0.0.1]:{port} {key}\n")
 
     return add
+
+
+@pytest.fixture
+def faults(thread: ServerThread) -> Iterator[Faults]:
+    """Return those of asyncssh's server, for one test."""
+    thread.faults.requests.clear()
+    yield thread.faults
+    thread.faults.hooks.clear()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
-import math
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Final, Protocol, Self, cast
 
@@ -234,7 +233,7 @@ class SshConnection:
     async def _connect(self) -> SftpSession:
         client = _Client()
         known: KnownHosts | None = None
-        watch = SilenceWatch(self._location.address, math.inf)  # silence is reported; the time limit is that below
+        watch = SilenceWatch(self._location.address, self._timeout)  # silence is reported; the limit is that below
         watch.begin()
         try:
             async with asyncio.timeout(self._timeout) as deadline:
@@ -269,7 +268,7 @@ class SshConnection:
 
     def _settings(self) -> tuple[KnownHosts, Sequence[str]]:
         """Return the known hosts and the ciphers, which depend on ``~/.ssh/config``; this reads files."""
-        found = asyncssh.SSHClientConnectionOptions(**self._target())
+        found = asyncssh.SSHClientConnectionOptions(config=(), **self._target())
         ciphers = [each.decode() for each in found.encryption_algs]
         plain = asyncssh.SSHClientConnectionOptions(config=None, client_keys=None)
         if found.encryption_algs == plain.encryption_algs:  # the user has no preference

@@ -76,7 +76,7 @@ class SshErrorMapper(Value):
         return RemoteNotFoundError(
             self.remote,
             f"there is no directory {self.location.root}",
-            hint=f"check the remote's URL; `{self.location.command} mkdir -p {self.location.root}` creates it",
+            hint=f"check the remote's URL; `{self.location.command} mkdir -p {self.location.quoted_root}` creates it",
         )
 
     def no_object(self, digest: str) -> RemoteNotFoundError:
@@ -96,7 +96,7 @@ class SshErrorMapper(Value):
 
     def failed(self) -> SftpFailureError:
         """Return the error of a request that failed for a reason that the server does not give."""
-        hint = f"look there what is wrong, for example with `{self.location.command} ls -l {self.location.root}`"
+        hint = f"look there what is wrong, for example with `{self.location.command} ls -l {self.location.quoted_root}`"
         return SftpFailureError(self.remote, "the server could not do a request, and does not say why", hint=hint)
 
     def _of_request(self, error: Exception, digest: str | None) -> RemoteError | None:  # noqa: PLR0911 - one per cause
@@ -105,7 +105,7 @@ class SshErrorMapper(Value):
         if isinstance(error, (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath)):
             return self.no_directory() if digest is None else self.no_object(digest)
         if isinstance(error, (asyncssh.SFTPPermissionDenied, asyncssh.SFTPWriteProtect)):
-            hint = f"`{self.location.command} ls -ld {self.location.root}` shows who may read and write there"
+            hint = f"`{self.location.command} ls -ld {self.location.quoted_root}` shows who may read and write there"
             return RemoteDeniedError(self.remote, "the server does not permit it", hint=hint)
         if isinstance(error, (asyncssh.SFTPNoSpaceOnFilesystem, asyncssh.SFTPQuotaExceeded)):
             return self.full()

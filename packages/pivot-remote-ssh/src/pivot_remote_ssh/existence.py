@@ -140,7 +140,7 @@ class SftpExistence(Value):
     async def _entries(self, directory: str) -> AsyncGenerator[tuple[str, asyncssh.SFTPAttrs]]:
         """Yield the names in a directory with their attributes; none if it does not exist."""
         session = await self.connection.session()
-        listing = cast("AsyncGenerator[asyncssh.SFTPName]", session.sftp.scandir(directory))
+        listing = cast("AsyncGenerator[asyncssh.SFTPName]", session.sftp.scandir(directory.encode()))
         async with contextlib.aclosing(listing):
             while True:
                 try:
@@ -150,7 +150,7 @@ class SftpExistence(Value):
                     return
                 if entry is None:
                     return
-                yield str(entry.filename), entry.attrs
+                yield cast("bytes", entry.filename).decode(errors="replace"), entry.attrs
 
 
 def is_file(attributes: asyncssh.SFTPAttrs) -> bool:

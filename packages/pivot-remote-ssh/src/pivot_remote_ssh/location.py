@@ -7,6 +7,7 @@ ssh://<user>@<host>:<port>/<path>/
 """
 
 import re
+import shlex
 from pathlib import Path
 from typing import Final, Self
 
@@ -136,6 +137,11 @@ class SshLocation(Value):
         user = "" if self.user is None else f"{self.user}@"
         port = "" if self.port is None else f":{self.port}"
         return f"{_SCHEME}://{user}{self.host}{port}"
+
+    @property
+    def quoted_root(self) -> str:
+        """The directory, for a command line there."""
+        return shlex.quote(self.root)
 
     @property
     def command(self) -> str:

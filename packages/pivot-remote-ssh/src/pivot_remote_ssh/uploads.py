@@ -155,9 +155,10 @@ class SftpUploads:
         try:
             sent(state.done)
             await self._write(session, file, state, read, sent)
-            await self._set_rights(file, large=state.size > self._resumed)
-            await self._sync(file)
-            await self._connection.ask(lambda _: file.close())
+            await self._set_rights(session, file, large=state.size > self._resumed)
+            await self._sync(session, file)
+            with self._connection.waiting(session):
+                await file.close()
             return await self._publish(temp, target)
         except BaseException:
             if not (state.kept and state.done):
@@ -207,10 +208,6 @@ class SftpUploads:
     ) -> None:
         """Write the bytes that are missing, several requests at a time."""
         size, step = state.size, session.write_size
-        if size - state.done <= step:
-            if size > state.done:
-                await self._connection.ask(lambda _: file.write(read(state.done, size - state.done), state.done))
-            return
 
         async def write(start: int) -> int:
             stop = min(start + step, size)
@@ -221,6 +218,10 @@ class SftpUploads:
                     start += len(data)
             return stop
 
+        if size - state.done <= step:
+            with self._connection.waiting(session):
+                await write(state.done)
+            return
         starts = iter(range(state.done, size, step))
         writes: deque[asyncio.Task[int]] = deque()
         try:
@@ -232,7 +233,7 @@ class SftpUploads:
                 with self._connection.waiting(session):
                     reached = await writes[0]
                 writes.popleft()
-                if self._can_sync and state.done + self._synced <= reached < size and await self._sync(file):
+                if self._can_sync and state.done + self._synced <= reached < size and await self._sync(session, file):
                     state.advance(state.name or "", reached)
                     sent(reached)
         finally:
@@ -240,31 +241,28 @@ class SftpUploads:
                 task.cancel()
             await asyncio.gather(*writes, return_exceptions=True)
 
-    async def _sync(self, file: SftpFile) -> bool:
+    async def _sync(self, session: SftpSession, file: SftpFile) -> bool:
         """Force the bytes of a file to the server's disk; return whether the server is able to."""
-
-        async def sync(_: asyncssh.SFTPClient) -> bool:
-            try:
-                await file.fsync()
-            except asyncssh.SFTPOpUnsupported:
-                return False
-            return True
-
         if self._can_sync:
-            self._can_sync = await self._connection.ask(sync)
+            with self._connection.waiting(session):
+                try:
+                    await file.fsync()
+                except asyncssh.SFTPOpUnsupported:
+                    self._can_sync = False
         return self._can_sync
 
-    async def _set_rights(self, file: SftpFile, *, large: bool) -> None:
+    async def _set_rights(self, session: SftpSession, file: SftpFile, *, large: bool) -> None:
         """Make a file readable only: for those who the server's umask says, and for a group that shares the remote."""
         shared = self._rights is not None
         if not large and (not shared or self._lacks_rights is False):
             return
-        found = (await self._connection.ask(lambda _: file.stat())).permissions or 0
-        wanted = (found & _READABLE) | (_GROUP if shared else 0)
+        with self._connection.waiting(session):
+            found = (await file.stat()).permissions or 0
+            wanted = (found & _READABLE) | (_GROUP if shared else 0)
+            if wanted != found & 0o777:
+                await file.chmod(wanted)
         if not large:
             self._lacks_rights = bool(wanted & ~found)
-        if wanted != found & 0o777:
-            await self._connection.ask(lambda _: file.chmod(wanted))
 
     async def _publish(self, temp: str, target: str) -> bool:
         """Give a temporary file its name, and remove the temporary one; False if the name is taken."""
