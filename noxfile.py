@@ -376,6 +376,7 @@ QUICK = {
     "observation": "--rounds 4 --calls 5000000",
     "remote": "--rounds 1 --objects 200 --large 16 --server memory",
     "running": "--rounds 1 --library 0.3",
+    "ssh": "--rounds 1 --objects 200 --large 16",
     "startup": "--rounds 5",
     "watch": "--rounds 3",
 }

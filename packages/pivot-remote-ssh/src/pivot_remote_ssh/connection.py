@@ -5,14 +5,12 @@ import contextlib
 import ipaddress
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Any, Final, Protocol, Self, cast
+from typing import Any, Final, Protocol, cast
 
 import asyncssh
-import attrs
 
 from pivot_cache.remotes.protocol import RemoteError, RemoteUnreachableError
 from pivot_core.progress import no_progress
-from pivot_core.values import Value
 from pivot_remote_ssh.errors import SshErrorMapper
 from pivot_remote_ssh.known_hosts import KnownHosts
 from pivot_remote_ssh.location import SshLocation
@@ -26,6 +24,12 @@ _SAFE: Final = 1 << 15
 """The bytes of a request that every server accepts."""
 
 _LARGEST: Final = 255 << 10
+
+_SESSIONS: Final = 4
+"""The SFTP sessions of a connection; OpenSSH permits ten, unless its `MaxSessions` is another number."""
+
+_FEW_FILES: Final = 20
+"""The number of files that are written in the first session before there are others."""
 
 _FAST: Final = frozenset({"aes256-gcm@openssh.com", "aes128-gcm@openssh.com"})
 """Ciphers for which most processors have instructions: twice as fast here as asyncssh's first choice."""
@@ -105,58 +109,72 @@ class SftpFile(Protocol):
         ...
 
 
-@attrs.frozen(eq=False, repr=False)
-class SftpSession(Value):
-    """An open connection and its SFTP session.
+class SftpSession:
+    """An open connection, and SFTP sessions in it.
+
+    The first session is for reading and for names. As soon as many files are written, others share that work: a server
+    does the requests of a session one after the other, and takes long to force bytes to its disk.
 
     Attributes:
-        sftp: The session.
+        sftp: The first session.
         read_size: The most bytes to read in one request.
         write_size: The most bytes to write in one request.
         safe_rename: Whether a rename never replaces a file: OpenSSH makes a hard link for it, if it can.
+        watch: Follows the requests.
     """
 
-    sftp: asyncssh.SFTPClient
-    read_size: int
-    write_size: int
-    safe_rename: bool
-    _connection: asyncssh.SSHClientConnection = attrs.field(alias="connection")
-    watch: SilenceWatch
-
-    @classmethod
-    def of(cls, connection: asyncssh.SSHClientConnection, sftp: asyncssh.SFTPClient, watch: SilenceWatch) -> Self:
-        """Return the session with what the server says about itself."""
-        version = connection.get_extra_info("server_version", "")
-        limits = sftp.limits
-        return cls(
-            sftp,
-            min(limits.max_read_len or _SAFE, _LARGEST),
-            min(limits.max_write_len or _SAFE, _LARGEST),
-            version.startswith("SSH-2.0-OpenSSH_"),
-            connection,
-            watch,
-        )
+    def __init__(
+        self, connection: asyncssh.SSHClientConnection, sftp: asyncssh.SFTPClient, watch: SilenceWatch
+    ) -> None:
+        """Begin with one session."""
+        self.sftp = sftp
+        self.read_size = min(sftp.limits.max_read_len or _SAFE, _LARGEST)
+        self.write_size = min(sftp.limits.max_write_len or _SAFE, _LARGEST)
+        self.safe_rename = connection.get_extra_info("server_version", "").startswith("SSH-2.0-OpenSSH_")
+        self.watch = watch
+        self._connection = connection
+        self._sessions = [sftp]
+        self._written = 0
+        self._adding: asyncio.Task[None] | None = None
 
     async def open(self, path: str, flags: int, mode: int | None = None) -> SftpFile:
         """Open a file."""
+        sftp = self.sftp
+        if flags & asyncssh.FXF_WRITE:
+            self._written += 1
+            if self._written == _FEW_FILES:
+                self._adding = asyncio.create_task(self._add_sessions())
+            sftp = self._sessions[self._written % len(self._sessions)]
         attributes = asyncssh.SFTPAttrs() if mode is None else asyncssh.SFTPAttrs(permissions=mode)
-        return cast("SftpFile", await self.sftp.open(path, flags, attributes, encoding=None, block_size=0))
+        return cast("SftpFile", await sftp.open(path, flags, attributes, encoding=None, block_size=0))
+
+    async def _add_sessions(self) -> None:
+        """Open more sessions, as far as the server permits."""
+        with contextlib.suppress(asyncssh.Error, OSError):
+            while len(self._sessions) < _SESSIONS:
+                self._sessions.append(await self._connection.start_sftp_client())
 
     def abort(self) -> None:
         """Close it without a farewell."""
-        self.watch.close()
+        self._end()
         self._connection.abort()
 
     async def close(self) -> None:
         """Close it."""
-        self.watch.close()
-        self.sftp.exit()
+        self._end()
+        for sftp in self._sessions:
+            sftp.exit()
         self._connection.close()
         try:
             async with asyncio.timeout(_CLOSING_S):
                 await self._connection.wait_closed()
         except TimeoutError:
             self._connection.abort()
+
+    def _end(self) -> None:
+        self.watch.close()
+        if self._adding is not None:
+            self._adding.cancel()
 
 
 class SshConnection:
@@ -258,7 +276,7 @@ class SshConnection:
             raise failure from None
         finally:
             watch.close()
-        return SftpSession.of(connection, sftp, SilenceWatch(self._location.address, self._timeout, connection.abort))
+        return SftpSession(connection, sftp, SilenceWatch(self._location.address, self._timeout, connection.abort))
 
     def _target(self) -> dict[str, Any]:
         """Return the arguments of asyncssh that the URL gives; the others follow from ``~/.ssh/config``."""
