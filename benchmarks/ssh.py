@@ -8,6 +8,7 @@ counts, each in processes of its own; the processor time is that of the client, 
 
 import argparse
 import contextlib
+import json
 import os
 import pathlib
 import shutil
@@ -68,16 +69,18 @@ def server(place: pathlib.Path, program: str) -> Iterator[int]:
         process.wait()
 
 
-def transfers(place: pathlib.Path, port: int, count: int, size: int, rounds: int) -> None:
-    store = ObjectStore(place / f"store-{count}" / "files")
-    file = place / "object"
-    sizes = {}
+def filled(store: ObjectStore, file: pathlib.Path, count: int, size: int) -> Iterator[tuple[str, int]]:
+    """Store random objects; yield the digest and the size of each."""
     for _ in range(count):
         file.write_bytes(os.urandom(size))
         artifact = store.put(file)
-        sizes[artifact.digest] = artifact.size
+        yield artifact.digest, artifact.size
+
+
+def transfers(place: pathlib.Path, port: int, count: int, size: int, rounds: int) -> None:
+    store = ObjectStore(place / f"store-{count}" / "files")
     listed = place / "listed.json"
-    listed.write_text(repr(sizes).replace("'", '"'))
+    listed.write_text(json.dumps(dict(filled(store, place / "object", count, size))))
     home = place / "home"
     shell = f"ssh -p {port} -i {home}/.ssh/id_ed25519 -o UserKnownHostsFile={home}/.ssh/known_hosts -F none"
     served, pulled = place / "served", place / "pulled"
@@ -108,14 +111,15 @@ def transfers(place: pathlib.Path, port: int, count: int, size: int, rounds: int
                 costs.setdefault((way, name), []).append(timed(command(way), variables={"HOME": str(home)}))
     what = f"{size >> 20} MiB" if size >= 1 << 20 else f"{size >> 10} KiB"
     print(f"{count} x {what}, best of {rounds}")
-    for way in ("push", "pull"):
-        best = {name: min(costs[way, name]) for name in clients}
-        for name, cost in best.items():
-            ratio = cost.clock / best["rsync"].clock
-            print(
-                f"  {way}  {name:14} {cost.clock:6.2f} s  {ratio:5.2f} x rsync  {cost.used:5.2f} s of CPU", flush=True
-            )
     shutil.rmtree(store.directory.parent)
+    for way in ("push", "pull"):
+        show(way, {name: min(costs[way, name]) for name in clients})
+
+
+def show(way: str, best: dict[str, Cost]) -> None:
+    for name, cost in best.items():
+        ratio = cost.clock / best["rsync"].clock
+        print(f"  {way}  {name:14} {cost.clock:6.2f} s  {ratio:5.2f} x rsync  {cost.used:5.2f} s of CPU", flush=True)
 
 
 def main() -> None:
