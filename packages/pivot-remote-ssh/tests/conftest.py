@@ -24,7 +24,7 @@ from pivot_remote_ssh import SshLocation
 
 
 class Faults:
-    """What asyncssh's server does otherwise, and which requests it gets.
+    """Faults of asyncssh's server, and the requests that it gets.
 
     Attributes:
         hooks: By the name of a method of `asyncssh.SFTPServer`, a function that is called before it.
@@ -64,7 +64,7 @@ class ServerThread:
 
     Attributes:
         port: Its port.
-        faults: What it does otherwise.
+        faults: Its faults, and its requests.
         connections: The connections that it has accepted.
     """
 

@@ -1,4 +1,4 @@
-"""What goes wrong on the way to a server and on it, as the errors of remotes."""
+"""Failures on the way to a server and on it, as the errors of remotes."""
 
 import asyncio
 import errno
