@@ -236,7 +236,7 @@ def test_directories_are_asked_in_few_requests(location: SshLocation, source: Pa
 
 
 def test_the_remote_is_a_store(openssh_location: SshLocation, tmp_path: Path) -> None:
-    """What is pushed can be used as a cache, and is fetched again."""
+    """Pushed objects can be used as a cache, and are fetched again."""
     file = tmp_path / "file"
     file.write_bytes(LARGE * 4)
     store, other = (ObjectStore(tmp_path / name / "files") for name in ("one", "other"))
