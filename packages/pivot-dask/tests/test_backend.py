@@ -96,6 +96,12 @@ def test_workers_and_the_scheduler_may_die(tmp_path: pathlib.Path) -> None:
             own.kill("first")
             assert connection.events.wait("started", 1, count=2)[2] == "second"
             wait_until(lambda: len(pids.read_text().split()) == 2)
+            own.start("third")
+            wait_until(lambda: len(connection.backend._workers()) == 2)
+            connection.backend._client.retire_workers(names=["second"])
+            assert connection.events.wait("started", 1, count=3)[2] == "third"
+            wait_until(lambda: len(pids.read_text().split()) == 3)
+            assert connection.events.all("answered") == connection.events.all("failed") == []
 
             own.kill("scheduler")
             assert connection.events.wait("lost")[1] == "the connection to the Dask scheduler was lost"

@@ -77,7 +77,7 @@ def _client(target: Any, address: str, settings: ExecutorSettings, events: Clust
             events.note(str(warning.message))
     if made:
         return made[0]
-    error = errors[0] if errors else TimeoutError(f"it is silent for {CONNECT_SECONDS:g} s")
+    error = errors[0] if errors else TimeoutError(f"it has been silent for {CONNECT_SECONDS:g} s")
     raise _no_scheduler(address, error) from error
 
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from distributed import Worker, WorkerPlugin, get_worker
+from distributed import Reschedule, Worker, WorkerPlugin, get_worker
 
 STAGE_WORKER: Final = "pivot_runtime.cluster.stage_worker:StageWorker"
 """The class whose object runs the stages in a worker: what `StageRunner` describes, from a directory and a name."""
@@ -57,10 +57,12 @@ class StageService:
     Attributes:
         runner: Runs the stages.
         name: The name of the worker for people.
+        closing: The worker ends, and its stages with it.
     """
 
     def __init__(self, worker: Any, stage_worker: str) -> None:
         self.name = worker_name(worker)
+        self.closing = False
         make = pkgutil.resolve_name(stage_worker)
         self.runner: StageRunner = make(pathlib.Path(worker.local_directory) / "pivot", self.name)
         self._lock = threading.Condition()
@@ -115,10 +117,11 @@ class CancellationPlugin(WorkerPlugin):
         if start == "executing" and finish in ("released", "cancelled"):
             self._service.cancelled(str(key))
 
-    def teardown(self, worker: Worker) -> None:
+    async def teardown(self, worker: Worker) -> None:
         """The worker ends."""
+        self._service.closing = True  # before its stages are interrupted
         _services.pop(worker.address, None)
-        self._service.runner.close()
+        await asyncio.to_thread(self._service.runner.close)
 
 
 _services: dict[str, StageService] = {}
@@ -139,6 +142,9 @@ def run_stage(
         sources: The digest of its sources.
         topic: The topic of Dask to which events are sent.
         stage_worker: The class that runs it.
+
+    Raises:
+        Reschedule: The worker ends; the stage must be run by another one.
     """
     worker = get_worker()
     service = _service(worker, stage_worker)
@@ -157,6 +163,8 @@ def run_stage(
         )
     finally:
         service.end(key)
+    if service.closing:  # the answer would say that the stage was stopped
+        raise Reschedule
     if len(answer) <= SMALL:
         send(answer=answer)
     return answer
