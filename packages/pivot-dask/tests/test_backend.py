@@ -6,7 +6,7 @@ import socket
 import pytest
 from clusters_for_tests import Connection, Processes, Recorder, alive, connected, processes, wait_until
 
-from pivot_dask.backend import connect, lacking
+from pivot_dask.backend import connect, different_versions, lacking
 from pivot_runtime.cluster.backend import ExecutorSettings
 from pivot_runtime.errors import ExecutorError
 
@@ -119,6 +119,17 @@ def test_an_address_without_a_scheduler_is_refused(monkeypatch: pytest.MonkeyPat
         with pytest.raises(ExecutorError, match=f"no Dask scheduler answers at dask://127.0.0.1:{port}") as caught:
             connect(f"dask://127.0.0.1:{port}", settings, Recorder())
     assert "is it this port" in (caught.value.hint or "")
-    with pytest.raises(ExecutorError, match="no Dask scheduler answers at dask\\+tls") as caught:
+    with pytest.raises(ExecutorError, match="needs TLS, for which Dask is not configured here") as caught:
         connect(f"dask+tls://127.0.0.1:{port}", settings, Recorder())
     assert "distributed.comm.tls" in (caught.value.hint or "")
+
+
+def test_different_versions_are_one_line() -> None:
+    table = (
+        "Mismatched versions found\n\n+---+\n| Package | Client | Scheduler | Workers |\n+---+\n"
+        "| dask    | 2026.8.0 | 2026.3.0 | 2026.8.0 |\n| numpy | 2.5 | None | None |\n+---+"
+    )
+    said = "dask 2026.8.0 here, 2026.3.0 on the scheduler, 2026.8.0 on workers"
+    assert different_versions(table) == f"versions differ, which Dask may not support: {said}"
+    assert different_versions("\n".join(line for line in table.splitlines() if "dask" not in line)) is None
+    assert different_versions("another\ntext") == "versions differ, which Dask may not support: another text"

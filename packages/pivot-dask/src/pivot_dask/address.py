@@ -23,6 +23,11 @@ class SchedulerAddress(Value):
 
     url: str
 
+    @property
+    def encrypted(self) -> bool:
+        """Whether it uses TLS."""
+        return self.url.startswith(("tls:", "wss:"))
+
 
 @attrs.frozen(eq=False, repr=False)
 class LocalAddress(Value):

@@ -21,6 +21,7 @@ import attrs
 import toolz
 from distributed import Client
 from distributed.scheduler import KilledWorker
+from distributed.security import Security
 from distributed.versions import VersionMismatchWarning
 
 from pivot_dask import on_worker
@@ -47,6 +48,11 @@ def connect(address: str, settings: ExecutorSettings, events: ClusterEvents) -> 
     """
     parsed = parse(address)
     if isinstance(parsed, SchedulerAddress):
+        if parsed.encrypted and Security().get_connection_args("client")["ssl_context"] is None:
+            raise ExecutorError(
+                f"{address} needs TLS, for which Dask is not configured here",
+                hint="Dask's configuration names the certificates: distributed.comm.tls",
+            )
         return DaskBackend(_client(parsed.url, address, settings, events), None, settings, events)
     cluster = create(parsed, settings)
     try:
@@ -74,7 +80,9 @@ def _client(target: Any, address: str, settings: ExecutorSettings, events: Clust
         thread.join(CONNECT_SECONDS + 1.0)
     for warning in caught:
         if issubclass(warning.category, VersionMismatchWarning):
-            events.note(str(warning.message))
+            note = different_versions(str(warning.message))
+            if note is not None:
+                events.note(note)
     if made:
         return made[0]
     error = errors[0] if errors else TimeoutError(f"it has been silent for {CONNECT_SECONDS:g} s")
@@ -83,10 +91,7 @@ def _client(target: Any, address: str, settings: ExecutorSettings, events: Clust
 
 def _no_scheduler(address: str, error: Exception) -> ExecutorError:
     if address.startswith(("dask+tls://", "dask+wss://")):
-        hint = (
-            "is it running, does it use TLS, and is it this port? Dask's configuration has the certificates "
-            "(distributed.comm.tls)"
-        )
+        hint = "is it running, does it use TLS with these certificates, and is it this port?"
     elif address.startswith("dask://"):
         hint = (
             "is it running, and is it this port (`dask scheduler` prints it)? one that uses TLS is dask+tls://HOST:PORT"
@@ -352,6 +357,20 @@ class DaskBackend:
                 if stages:
                     await self._client.cancel([stage.future for stage in stages], force=True)
                     await self._on_workers(None, on_worker.stop, self._run, on_worker.PATIENCE_SECONDS)
+
+
+def different_versions(table: str) -> str | None:
+    """Dask's table of packages with different versions in one line; None if these are only missing somewhere."""
+    rows = [[cell.strip() for cell in line.strip(" |").split("|")] for line in table.splitlines() if "|" in line]
+    different = [row for row in rows[1:] if len({cell for cell in row[1:] if cell != "None"}) > 1]
+    if rows and not different:
+        return None
+    places = ("here", "on the scheduler", "on workers")
+    said = [
+        f"{row[0]} {', '.join(f'{version} {place}' for version, place in zip(row[1:], places, strict=False))}"
+        for row in different
+    ]
+    return f"versions differ, which Dask may not support: {'; '.join(said) or ' '.join(table.split())}"
 
 
 def lacking(needed: Mapping[str, float], offered: list[dict[str, float]]) -> str | None:
