@@ -11,8 +11,7 @@ from collections.abc import Callable
 class StandIn:
     def __init__(self, directory: pathlib.Path, name: str) -> None:
         self.directory, self.name = directory, name
-        self.processes: dict[int, tuple[str, subprocess.Popen[bytes]]] = {}
-        self.stopped: set[str] = set()
+        self.processes: dict[int, tuple[tuple[str, int], subprocess.Popen[bytes]]] = {}
         self.lock = threading.Lock()
 
     def run(
@@ -34,26 +33,27 @@ class StandIn:
             case "much":
                 answer["log"] = "x" * wanted["size"]
             case "wait":
-                answer["code"] = self.wait(wanted["run"], wanted["pids"])
+                answer["code"] = self.wait((wanted["run"], wanted["number"]), wanted["pids"])
             case "raise":
                 raise ValueError("a bug of ours")
         return json.dumps(answer).encode()
 
-    def wait(self, run: str, pids: str) -> int:
+    def wait(self, name: tuple[str, int], pids: str) -> int:
         """Run a process that ends with this one, or when the run is stopped."""
         program = "import os, sys; print(os.getpid(), file=open(sys.argv[1], 'a')); sys.stdin.read()"
         with self.lock:
             process = subprocess.Popen([sys.executable, "-c", program, pids], stdin=subprocess.PIPE)
-            self.processes[process.pid] = run, process
+            self.processes[process.pid] = name, process
         return process.wait()
 
-    def stop(self, run: str, patience: float) -> None:
+    def stop(self, run: str, patience: float, *, number: int | None = None) -> None:
         with self.lock:
-            chosen = [process for of, process in self.processes.values() if of == run]
+            found = self.processes.values()
+            chosen = [process for name, process in found if name[0] == run and number in (None, name[1])]
         for process in chosen:
             process.kill()
             process.wait(patience)
 
     def close(self) -> None:
-        for run in {run for run, _ in self.processes.values()}:
+        for run in {name[0] for name, _ in self.processes.values()}:
             self.stop(run, 1.0)

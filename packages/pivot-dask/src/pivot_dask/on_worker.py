@@ -5,6 +5,7 @@ not need this package. One stage runs in each thread of a worker.
 """
 
 import asyncio
+import functools
 import pathlib
 import pkgutil
 import socket
@@ -42,8 +43,8 @@ class StageRunner(Protocol):
         """Run a stage, and return the answer."""
         ...
 
-    def stop(self, run: str, patience: float) -> None:
-        """Interrupt the stages of a run, and wait until they have ended, or are killed after ``patience`` seconds."""
+    def stop(self, run: str, patience: float, *, number: int | None = None) -> None:
+        """Interrupt the stages of a run, or one of them, and wait for their ends, forced after ``patience`` seconds."""
         ...
 
     def close(self) -> None:
@@ -67,7 +68,7 @@ class StageService:
         self.runner: StageRunner = make(pathlib.Path(worker.local_directory) / "pivot", self.name)
         self._lock = threading.Condition()
         self._archives: dict[str, bytes] = {}
-        self._keys: dict[str, str] = {}
+        self._keys: dict[str, tuple[str, int]] = {}
 
     def archive(self, digest: str, ask: Callable[[], None]) -> bytes:
         """Wait for an archive of sources, for which ``ask`` asks the command.
@@ -91,9 +92,9 @@ class StageService:
                 del self._archives[next(iter(self._archives))]
             self._lock.notify_all()
 
-    def begin(self, key: str, run: str) -> None:
+    def begin(self, key: str, run: str, number: int) -> None:
         """A task of Dask begins to run a stage."""
-        self._keys[key] = run
+        self._keys[key] = run, number
 
     def end(self, key: str) -> None:
         """It ends."""
@@ -101,9 +102,10 @@ class StageService:
 
     def cancelled(self, key: str) -> None:
         """Dask has no more use for a task: its command is gone, or has cancelled it. Does not wait."""
-        run = self._keys.get(key)
-        if run is not None:
-            threading.Thread(target=self.runner.stop, args=(run, PATIENCE_SECONDS), daemon=True).start()
+        if key in self._keys:
+            run, number = self._keys[key]
+            stop = functools.partial(self.runner.stop, run, PATIENCE_SECONDS, number=number)
+            threading.Thread(target=stop, daemon=True).start()
 
 
 class CancellationPlugin(WorkerPlugin):
@@ -153,7 +155,7 @@ def run_stage(
     def send(**event: Any) -> None:
         worker.log_event(topic, {"number": number, **event})
 
-    service.begin(key, run)
+    service.begin(key, run, number)
     try:
         answer = service.runner.run(
             task,
