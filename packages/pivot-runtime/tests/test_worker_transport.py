@@ -149,7 +149,10 @@ def test_a_remote_without_the_inputs_or_without_an_answer_is_refused(
     worker.close()
 
     assert lacking.refused is not None
-    assert (lacking.refused.kind, lacking.refused.hint) == ("inputs", "pivot push")
+    assert (lacking.refused.kind, lacking.refused.hint) == (
+        "inputs",
+        "repeat the command, which sends or computes them again",
+    )
     assert "remote origin lacks 2 objects of the inputs" in lacking.refused.summary
     assert denied.refused is not None
     assert denied.refused.summary == "w2 cannot fetch the inputs from remote origin: memory://remote: no"

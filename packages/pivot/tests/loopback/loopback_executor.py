@@ -1,11 +1,11 @@
 """An executor for tests, which runs stages with the workers' code on this machine.
 
-Its address is ``loopback:///DIRECTORY?workers=N&home=HOME``.
+Its address is ``loopback:///DIRECTORY?workers=N&home=HOME``. Each worker has objects of its own, and they take turns.
 """
 
 import os
 import pathlib
-import threading
+import queue
 import urllib.parse
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +21,10 @@ class Loopback:
         count = int(options.get("workers", "2"))
         os.environ.update({"HOME": options["home"]} if "home" in options else {})
         self._settings, self._events = settings, events
-        self._worker = StageWorker(pathlib.Path(parts.path), "loopback")
+        self._workers = [StageWorker(pathlib.Path(parts.path), f"loopback {number}") for number in range(count)]
+        self._free: queue.SimpleQueue[tuple[int, StageWorker]] = queue.SimpleQueue()
+        for each in enumerate(self._workers):
+            self._free.put(each)
         self._threads = ThreadPoolExecutor(count)
         self._sources: dict[str, bytes] = {}
         events.connected(dashboard="", workers=count, threads=count)
@@ -36,21 +39,26 @@ class Loopback:
         self._threads.submit(self._run, number, task, sources)
 
     def _run(self, number: int, task: bytes, sources: str) -> None:
-        def started() -> None:
-            self._events.started(number, threading.current_thread().name)
+        index, worker = self._free.get()
 
-        answer = self._worker.run(
+        def started() -> None:
+            self._events.started(number, f"loopback {index}")
+
+        answer = worker.run(
             task, lambda: self._sources[sources], started, lambda lines: self._events.output(number, lines)
         )
+        self._free.put((index, worker))
         self._events.answered(number, answer)
 
     def stop(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
-        self._worker.stop(self._settings.run, 5.0)
+        for worker in self._workers:
+            worker.stop(self._settings.run, 5.0)
 
     def close(self) -> None:
         self._threads.shutdown(cancel_futures=True)
-        self._worker.close()
+        for worker in self._workers:
+            worker.close()
 
 
 def connect(address: str, settings: ExecutorSettings, events: ClusterEvents) -> Loopback:

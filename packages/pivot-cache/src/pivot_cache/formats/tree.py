@@ -74,10 +74,15 @@ class Tree(Value):
         file = self.files.get(path)
         if file is not None:
             return file
+        inner = self.inside(path)
+        return None if inner is None else inner.artifact()
+
+    def inside(self, path: str) -> "Tree | None":
+        """The contents of the directory at a relative path; None if there is none."""
         lead = f"{path}/"
         files = {each.removeprefix(lead): found for each, found in self.files.items() if each.startswith(lead)}
         empty = [each.removeprefix(lead) for each in self.empty if each.startswith(lead)]
-        return Tree(files, empty).artifact() if files or empty or path in self.empty else None
+        return Tree(files, empty) if files or empty or path in self.empty else None
 
     def digests(self) -> set[str]:
         """The digests of all files."""

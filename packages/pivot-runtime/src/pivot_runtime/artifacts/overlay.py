@@ -39,6 +39,11 @@ class Overlay:
             bisect.insort(self._sorted, path)
         self._elsewhere[path] = artifact
 
+    def remove(self, path: ArtifactPath) -> None:
+        """Remove an artifact, if there is one at this path."""
+        if self._elsewhere.pop(path, None) is not None:
+            self._sorted.remove(path)
+
     def look(self, path: ArtifactPath) -> Artifact | None:
         """The artifact at a path, real or overlaid.
 
@@ -46,10 +51,9 @@ class Overlay:
             MissingObjectError: The contents of a missing directory are unknown.
         """
         found = self._look(path)
-        inner = f"{path}/"
-        below = {each.removeprefix(inner): artifact for each, artifact in self._below(inner)}
+        below = self._all_below(path)
         if below and (found is None or found.tree):
-            return self._filled(path, found, below)
+            return self._filled(path, found, below).artifact()
         if found is not None:
             return found
         if path in self._elsewhere:
@@ -57,6 +61,25 @@ class Overlay:
         for around, artifact in self._around(path):
             return self._listing(artifact).at(path.removeprefix(f"{around}/"))
         return None
+
+    def listing(self, path: ArtifactPath) -> Tree | None:
+        """The contents of a directory that has no listing of its own: it is a part of absent ones, or has such parts.
+
+        Raises:
+            MissingObjectError: The contents of a missing directory are unknown.
+        """
+        found = self._look(path)
+        below = self._all_below(path)
+        if below and (found is None or found.tree):
+            return self._filled(path, found, below)
+        if found is None and path not in self._elsewhere:
+            for around, artifact in self._around(path):
+                return self._listing(artifact).inside(path.removeprefix(f"{around}/"))
+        return None
+
+    def _all_below(self, path: ArtifactPath) -> dict[str, Artifact]:
+        inner = f"{path}/"
+        return {each.removeprefix(inner): artifact for each, artifact in self._below(inner)}
 
     def touching(self, path: ArtifactPath) -> Iterator[tuple[ArtifactPath, Artifact]]:
         """The overlaid artifacts at a path, around it or below it that are not on disk."""
@@ -78,8 +101,8 @@ class Overlay:
             if self._look(each) is None:
                 yield each, self._elsewhere[each]
 
-    def _filled(self, path: ArtifactPath, found: Artifact | None, below: Mapping[str, Artifact]) -> Artifact:
-        """A directory together with its missing contents."""
+    def _filled(self, path: ArtifactPath, found: Artifact | None, below: Mapping[str, Artifact]) -> Tree:
+        """The contents of a directory together with those that are missing."""
         stores = self._stores
         there = Tree({}) if found is None else stores.files.tree(stores.layout.artifact(path))
         files, empty = dict(there.files), set(there.empty)
@@ -91,4 +114,4 @@ class Overlay:
             files |= {f"{name}/{each}": file for each, file in listed.files.items()}
             empty |= {f"{name}/{each}" for each in listed.empty}
         filled = {name[:end] for name in files for end in range(len(name)) if name[end] == "/"}
-        return Tree(files, tuple(empty - filled)).artifact()
+        return Tree(files, tuple(empty - filled))

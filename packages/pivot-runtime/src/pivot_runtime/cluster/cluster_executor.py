@@ -41,11 +41,12 @@ _SHOWN: Final = 5
 
 
 class _Sent(NamedTuple):
-    """A stage that was started: its inputs, its log, and the workers that it was given to so far."""
+    """A stage that was started: its log, its inputs and other deps, and the workers that it was given to so far."""
 
     address: str
     log: pathlib.Path
     inputs: Inputs
+    uncounted: Mapping[ArtifactPath, Artifact]
     workers: list[str]
 
 
@@ -92,7 +93,8 @@ class ClusterExecutor:
 
     def start(self, address: str, log: pathlib.Path, inputs: Inputs) -> None:
         """See `Executor.start`; stages that are started together are sent together."""
-        self._queue.append(_Sent(address, log, inputs, []))
+        uncounted = self._run.uncounted(self._session.graph.stages[address])
+        self._queue.append(_Sent(address, log, inputs, uncounted, []))
 
     def fileno(self) -> int:
         """See `RemoteExecutor.fileno`."""
@@ -179,23 +181,26 @@ class ClusterExecutor:
         for each in queue:
             deps |= self._read(each)
         unsent = self._run.transport.send(self._session, self._run.view, deps)
-        keys = []
+        sent_runs.add(self._session.stores.layout, (each.inputs.key() for each in queue))
         for each in queue:
             read = self._read(each)
             problem = next((unsent[dep.digest] for dep in read.values() if dep.digest in unsent), None)
+            if problem is not None:
+                self._fail(each, f"a dep cannot be sent to the cluster: {problem}", "repeat the command")
+                continue
             try:
-                if problem is not None:
-                    raise ExecutorError(f"a dep cannot be sent to the cluster: {problem}", hint="repeat the command")
                 self._submit(client, each, read)
+            except ExecutorError:  # there is nobody to send it to
+                raise
             except PivotError as error:
-                self._finished.append(Finished(each.address, 0.0, Failure(str(error), hint=error.hint)))
-            else:
-                keys.append(each.inputs.key())
-        sent_runs.add(self._session.stores.layout, keys)
+                self._fail(each, str(error), error.hint)
+
+    def _fail(self, each: _Sent, summary: str, hint: str | None) -> None:
+        self._finished.append(Finished(each.address, 0.0, Failure(summary, hint=hint)))
 
     def _read(self, each: _Sent) -> Mapping[ArtifactPath, Artifact]:
         """The artifacts that a stage reads: its deps, and the last content of incremental outs."""
-        return {**each.inputs.deps, **self._before(each.address)}
+        return {**each.inputs.deps, **each.uncounted, **self._before(each.address)}
 
     def _before(self, address: str) -> dict[ArtifactPath, Artifact]:
         spec = self._session.graph.stages[address]
@@ -214,6 +219,7 @@ class ClusterExecutor:
             spec,
             each.inputs,
             expected=self._expectation(each.address),
+            uncounted=each.uncounted,
             before=self._before(each.address),
             objects=self._run.transport.objects(self._session, read),
         )
@@ -334,7 +340,7 @@ class ClusterExecutor:
         _write_log(sent.log, answer.log)
         if answer.refused is not None:
             if answer.refused.kind == "inputs":
-                self._run.view.forget()
+                self._run.view.forget(self._read(sent).values())
             return Finished(sent.address, 0.0, self._failure(sent.address, answer.worker, answer.refused))
         if answer.finished is None:
             return Finished(sent.address, 0.0, Failure(f"it was stopped on {answer.worker}", hint="run it again"))

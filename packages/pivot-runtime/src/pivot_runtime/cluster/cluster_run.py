@@ -7,6 +7,7 @@ from typing import Final
 
 from pivot_cache.errors import ArtifactError
 from pivot_core.files.paths import ArtifactPath
+from pivot_core.files.patterns import PathPattern
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, RunRecord
 from pivot_core.plan import resource_needs
@@ -14,6 +15,7 @@ from pivot_core.spec import METRIC, PLOT, StageSpec
 from pivot_runtime.cluster import home_transport, sent_runs
 from pivot_runtime.cluster.home_transport import HomeTransport
 from pivot_runtime.cluster.view import CacheOnly, ClusterView
+from pivot_runtime.evaluating.matching_files import matching
 from pivot_runtime.evaluating.session import Session
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter
@@ -94,10 +96,21 @@ class ClusterRun:
             found.setdefault(spec.address, {f"mutex {group}": 1 for group in spec.mutex})
         return found, {**capacities, _HERE: self._jobs_here}
 
-    def accept(self, outs: Mapping[ArtifactPath, Artifact]) -> None:
-        """Count the outs of a stage as present."""
-        self.view.add(outs)
-        self._left |= outs
+    def uncounted(self, spec: StageSpec) -> dict[ArtifactPath, Artifact]:
+        """The current content of the deps of a stage that do not count as inputs, but which it reads."""
+        found: dict[ArtifactPath, Artifact | None] = {}
+        for path in spec.uncounted:
+            if isinstance(path, PathPattern):
+                found |= matching(path, self._graph, self.view)
+            else:
+                found[path] = self.view.artifact_at(path)
+        return {path: artifact for path, artifact in found.items() if artifact is not None}
+
+    def accept(self, address: str, outs: Mapping[ArtifactPath, Artifact]) -> None:
+        """Count the outs of a stage as present; those that the cache does not keep are here, and perhaps only here."""
+        kept = {out.path: outs[out.path] for out in self._graph.stages[address].outs if out.cache}
+        self.view.add(kept)
+        self._left |= kept
 
     def adopt(self, address: str, record: RunRecord) -> bool:
         """Take up a result that the cluster has, without bringing it here; return whether that is possible.
@@ -113,7 +126,7 @@ class ClusterRun:
         if any(self._session.on_disk(path) is not None for path in record.outs):
             return False
         self.bring(address, {path: artifact for path, artifact in record.outs.items() if is_home(spec, path)})
-        self.accept(record.outs)
+        self.accept(address, record.outs)
         return True
 
     def bring(self, address: str, outs: Mapping[ArtifactPath, Artifact]) -> None:

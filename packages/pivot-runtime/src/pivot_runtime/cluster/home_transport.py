@@ -83,7 +83,7 @@ class SharedTransport:
 
     def send(self, session: Session, view: ClusterView, deps: Mapping[ArtifactPath, Artifact]) -> dict[str, str]:
         """See `HomeTransport.send`."""
-        found = _stored(session, {path: artifact for path, artifact in deps.items() if not view.is_there(artifact)})
+        found = _stored(session, view, _lacking(view, deps))
         session.store.write_pending()
         return found
 
@@ -123,8 +123,8 @@ class RemoteTransport:
 
     def send(self, session: Session, view: ClusterView, deps: Mapping[ArtifactPath, Artifact]) -> dict[str, str]:
         """See `HomeTransport.send`."""
-        lacking = {path: artifact for path, artifact in deps.items() if not view.is_there(artifact)}
-        found = _stored(session, lacking)
+        lacking = _lacking(view, deps)
+        found = _stored(session, view, lacking)
         wanted = {artifact for artifact in lacking.values() if artifact.digest not in found}
         if not wanted:
             return found
@@ -164,8 +164,7 @@ class InlineTransport:
 
     def send(self, session: Session, view: ClusterView, deps: Mapping[ArtifactPath, Artifact]) -> dict[str, str]:
         """See `HomeTransport.send`."""
-        del view
-        found = _stored(session, deps)
+        found = _stored(session, view, deps)
         session.store.write_pending()
         return found
 
@@ -224,20 +223,41 @@ def _check_shared(settings: Settings, context: CommandContext) -> None:
         )
 
 
-def _stored(session: Session, deps: Mapping[ArtifactPath, Artifact]) -> dict[str, str]:
-    """Store deps in the cache; return by digest why some cannot be."""
+def _lacking(view: ClusterView, deps: Mapping[ArtifactPath, Artifact]) -> dict[ArtifactPath, Artifact]:
+    return {path: artifact for path, artifact in deps.items() if not view.is_there(path, artifact)}
+
+
+def _stored(session: Session, view: ClusterView, deps: Mapping[ArtifactPath, Artifact]) -> dict[str, str]:
+    """Store deps in the cache, as far as they are here; return by digest why some cannot be."""
     found: dict[str, str] = {}
     for path, artifact in deps.items():
         if session.store.has_all(artifact):
             continue
         try:
-            now = session.ingest(path)
+            now = _ingest(session, view, path)
         except ArtifactError as error:
             found[artifact.digest] = str(error)
             continue
         if (now.digest, now.tree) != (artifact.digest, artifact.tree):
             found[artifact.digest] = f"{path} was edited before it was sent"
     return found
+
+
+def _ingest(session: Session, view: ClusterView, path: ArtifactPath) -> Artifact:
+    """Store what is at a path; of a directory with files that are elsewhere, all others and the listing.
+
+    Raises:
+        ArtifactError: Nothing readable is there.
+    """
+    listing = view.listing(path)
+    if listing is None:
+        return session.ingest(path)
+    for name in listing.files:
+        file = ArtifactPath(f"{path}/{name}")
+        if session.on_disk(file) is not None:
+            session.ingest(file)
+    session.store.put_bytes(listing.dumps())
+    return listing.artifact()
 
 
 def _bytes_of(session: Session, digest: str) -> bytes:

@@ -129,13 +129,14 @@ class TaskTemplate(Value):
     fresh: bool = False
     stream: bool = False
 
-    def task(
+    def task(  # noqa: PLR0913  # the parts of a task
         self,
         number: int,
         spec: StageSpec,
         inputs: Inputs,
         *,
         expected: str,
+        uncounted: Mapping[ArtifactPath, Artifact] | None = None,
         before: Mapping[ArtifactPath, Artifact] | None = None,
         objects: Mapping[str, bytes] | None = None,
     ) -> "StageTask":
@@ -146,6 +147,7 @@ class TaskTemplate(Value):
             spec: The stage.
             inputs: Its current inputs.
             expected: The digest of its expectation.
+            uncounted: The content of deps that do not count as inputs.
             before: The last content of its incremental outs.
             objects: The bytes of inputs by digest, if they travel with the task.
         """
@@ -155,7 +157,7 @@ class TaskTemplate(Value):
             address=spec.address,
             expected=expected,
             key=inputs.key(),
-            deps=inputs.deps,
+            deps={**inputs.deps, **(uncounted or {})},
             before=before or {},
             outs=tuple(
                 TaskOut(out.path, out.directory, out.cache, home=not out.cache or out.kind in (METRIC, PLOT))

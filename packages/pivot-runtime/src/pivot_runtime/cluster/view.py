@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 
+from pivot_cache.formats.tree import Tree
 from pivot_cache.remotes.transfer import TransferCounts, TransferResult
 from pivot_cache.state.known_objects import LIFETIME_S
 from pivot_core.files.paths import ArtifactPath
@@ -62,24 +63,33 @@ class ClusterView(RemoteView):
             else:
                 read_set.expire(time.time() + LIFETIME_S)
 
-    def is_there(self, artifact: Artifact) -> bool:
-        """Return whether the source is known to have this content completely."""
-        return artifact in self._there
+    def is_there(self, path: ArtifactPath, artifact: Artifact) -> bool:
+        """Return whether the source is known to have the content at a path completely, perhaps as part of another."""
+        if artifact in self._there:
+            return True
+        around = () if artifact.tree else (each for _, each in self._overlay.touching(path))
+        return any(each in self._there for each in around)
+
+    def listing(self, path: ArtifactPath) -> Tree | None:
+        """Return the contents of a directory that has no listing of its own; see `Overlay.listing`."""
+        return self._overlay.listing(path)
 
     def add(self, outs: Mapping[ArtifactPath, Artifact]) -> None:
         """Add the outs of a stage that a worker has run."""
         for path, artifact in outs.items():
             self._elsewhere[path] = artifact
             self._overlay.add(path, artifact)
+            if self._session.temporary is not None:
+                self._session.temporary.forget(path)
         self.sent(outs.values())
 
     def sent(self, artifacts: Iterable[Artifact]) -> None:
         """Note that the source has artifacts."""
         self._there.update(artifacts)
 
-    def forget(self) -> None:
-        """Forget what the source is believed to have, since it lacks some of that."""
-        self._there.clear()
+    def forget(self, artifacts: Iterable[Artifact]) -> None:
+        """Note that the source may lack artifacts; what is here is sent again, and the next run asks about the rest."""
+        self._there.difference_update(artifacts)
         self._client.forget()
 
     def elsewhere(self, paths: Iterable[ArtifactPath]) -> dict[ArtifactPath, Artifact]:

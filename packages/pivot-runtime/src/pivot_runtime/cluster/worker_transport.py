@@ -179,7 +179,7 @@ class _ThroughRemote(WorkerTransport):
             raise RefusedError("inputs", summary, hint=getattr(problem, "hint", None))
         if result.missing:
             summary = f"remote {self._route.name} lacks {len(result.missing)} objects of the inputs"
-            raise RefusedError("inputs", summary, hint="pivot push")
+            raise RefusedError("inputs", summary, hint="repeat the command, which sends or computes them again")
 
     def send(self, artifacts: Mapping[ArtifactPath, Artifact]) -> Mapping[str, bytes]:
         result = transfer.push(artifacts.values(), self.store, self._remote, self._settings)

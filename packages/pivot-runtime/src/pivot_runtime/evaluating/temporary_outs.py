@@ -48,6 +48,10 @@ class TemporaryOuts:
         """The artifact at a path, real or temporary and absent."""
         return self._overlay.look(path)
 
+    def forget(self, path: ArtifactPath) -> None:
+        """Count an absent out no longer as present: a run elsewhere has written another one."""
+        self._overlay.remove(path)
+
     def restore(self, paths: Iterable[ArtifactPath]) -> None:
         """Restore the absent temporary outs at, around or below some paths.
 

@@ -368,7 +368,7 @@ class Runner:
             hint = "declare them as shown, or name them in strict_io.ignore"
             raise _StageFailure(problem, hint=hint, final=True)
         if finished.outs is not None and self._cluster is not None:
-            self._cluster.accept(finished.outs)
+            self._cluster.accept(address, finished.outs)
             return (), dict(finished.outs)
         try:
             added = new_matches(spec, self._session.graph, self._session, deps)
@@ -395,8 +395,10 @@ class Runner:
 
     def _restore(self, address: str, lock: StageLock | None, observation: Observation, record: RunRecord) -> None:
         self._report.release()
+        frozen = self._graph.stages[address].frozen  # then its inputs may differ from those of its last run
         if self._cluster is not None and self._cluster.adopt(address, record):
-            self._records.write_lock(address, lock, observation, record)
+            if not frozen:
+                self._records.write_lock(address, lock, observation, record)
             return
         stores, check = self._session.stores, ReplaceCheck()
         for path in record.outs:
@@ -412,7 +414,7 @@ class Runner:
         for out in self._graph.stages[address].outs:
             if self._outs.recache(out, record.outs):
                 self._recached.append(out.path)
-        if not self._graph.stages[address].frozen:  # otherwise, its inputs may differ from those of its last run
+        if not frozen:
             self._records.write_lock(address, lock, observation, record)
 
     def _fail(self, finished: "Finished", failure: _StageFailure) -> None:
