@@ -225,6 +225,7 @@ class StageWorker:
         try:
             yield active
         finally:
+            active.let_go()
             with self._lock:
                 self._active.discard(active)
             active.ended.set()
@@ -302,6 +303,9 @@ class StageWorker:
                 finished = attrs.evolve(finished, failure=error.failure)
             except ArtifactError as error:
                 finished = attrs.evolve(finished, failure=Failure(workspace.shown(str(error)), hint=error.hint))
+            except CacheError as error:
+                failure = Failure(f"its outs cannot be stored: {workspace.shown(str(error))}", hint=error.hint)
+                finished = attrs.evolve(finished, failure=failure)
         log = workspace.shown(log.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
         return StageAnswer(wanted.number, self._name, None, finished, outs=outs, objects=objects, log=log)
 

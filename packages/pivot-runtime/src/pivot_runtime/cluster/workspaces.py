@@ -13,6 +13,7 @@ from typing import Final
 
 import attrs
 
+from pivot_cache.errors import as_cache_errors
 from pivot_cache.layout import Layout
 from pivot_core.errors import PivotError
 from pivot_core.files.digest import digest_bytes
@@ -180,7 +181,7 @@ class Workspaces:
 
         Raises:
             RefusedError: Its pipeline cannot be loaded.
-            OSError: It cannot be written.
+            CacheError: It cannot be written.
         """
         while (idle := self._take_idle(key)) is not None:
             if not idle.host.has_spoken():
@@ -190,9 +191,11 @@ class Workspaces:
             self._count += 1
             root = self._directory / str(self._count)
         try:
-            root.mkdir(mode=0o700, parents=True)
-            workspace = Workspace(root, key, sources.extract(archive(), key.sources, root))
-            Layout(root).database_dir.mkdir(parents=True, exist_ok=True)
+            data = archive()
+            with as_cache_errors("write to", root):
+                root.mkdir(mode=0o700, parents=True)
+                workspace = Workspace(root, key, sources.extract(data, key.sources, root))
+                Layout(root).database_dir.mkdir(parents=True, exist_ok=True)
             workspace.load(begun)
         except sources.ArchiveError as error:
             remove_tree(root)
