@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
-from source_projects import Sources
+from source_projects import Sources, new_host
 
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.state.scan import hash_tree
@@ -39,7 +39,7 @@ class ClusterProject:
         changes = environment or {}
         variables = {name: value for name, value in {**os.environ, **changes}.items() if value is not None}
         self.loaded, host = host_client.load_in(
-            lambda: host_client.HostClient.begin(quiet=True, environment=changes),
+            lambda: host_client.HostClient.begin(quiet=True, environment=changes) if changes else new_host(),
             self.root,
             self.root / file,
             overrides=overrides,

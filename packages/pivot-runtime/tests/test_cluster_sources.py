@@ -214,6 +214,15 @@ def test_a_file_that_was_removed_is_left_out_and_one_that_is_no_file_is_named(tm
         sources.pack({"pipe.py": tmp_path / "pipe.py"})
 
 
+def test_sources_that_are_large_data_are_named(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, "a.py")
+    (tmp_path / "big.csv").write_bytes(bytes(2_000_000))
+
+    with pytest.raises(EngineError, match=r"have 2 MB, and big\.csv alone 2 MB") as caught:
+        sources.pack({name: tmp_path / name for name in ("a.py", "big.csv", "gone")}, most=1_000_000)
+    assert "at most 1 MB are sent" in str(caught.value.hint)
+
+
 STAGE = LoadedStage(
     StageSpec("s", "p", "", Location("p.py", 1), outs=(OutSpec(ArtifactPath("a")),), deps=(ArtifactPath("d"),)),
     {"func:f": CodeEntry("0" * 32, Location("p.py", 1)), "const:m:V": CodeEntry("1" * 32)},

@@ -29,8 +29,9 @@ _SECRET: Final = (".env", ".env.*", "*.env")
 """Names of files that patterns do not include."""
 _ENVIRONMENT: Final = "pyvenv.cfg"
 _INIT: Final = "__init__.py"
-_MOST: Final = 1 << 31
-"""The most bytes of an archive that is extracted."""
+MOST_BYTES: Final = 256 << 20
+"""The most bytes of sources; larger ones are data that a load should not read."""
+_MOST_EXTRACTED: Final = 2 * MOST_BYTES
 
 
 class ArchiveError(EngineError):
@@ -147,13 +148,14 @@ def _is_file_within(file: str, root: str) -> bool:
     return is_within(real, root) and os.path.isfile(real)
 
 
-def pack(files: Mapping[str, pathlib.Path]) -> Archive:
+def pack(files: Mapping[str, pathlib.Path], most: int = MOST_BYTES) -> Archive:
     """The archive of files; equal files with equal names give the same. Files that were just removed are left out.
 
     Raises:
-        EngineError: A file cannot be read.
+        EngineError: A file cannot be read, or all together have more than ``most`` bytes.
     """
     buffer = io.BytesIO()
+    _refuse_too_large(files, most)
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name, file in sorted(files.items()):
             try:
@@ -171,6 +173,21 @@ def pack(files: Mapping[str, pathlib.Path]) -> Archive:
     return Archive(digest_bytes(content), zlib.compress(content))
 
 
+def _refuse_too_large(files: Mapping[str, pathlib.Path], most: int) -> None:
+    sizes: dict[str, int] = {}
+    for name, file in files.items():
+        with contextlib.suppress(OSError):
+            sizes[name] = file.stat().st_size
+    total = sum(sizes.values())
+    if total > most:
+        largest = max(sizes, key=lambda name: sizes[name])
+        raise EngineError(
+            f"the sources for workers have {total / 1e6:.0f} MB, and {largest} alone {sizes[largest] / 1e6:.0f} MB",
+            hint=f"at most {most / 1e6:.0f} MB are sent: let stages declare large files as deps, which no import reads "
+            "and worker.include does not name",
+        )
+
+
 def extract(data: bytes, digest: str, target: pathlib.Path) -> dict[str, str]:
     """Extract an archive into an empty directory; return the digest of each file by its path in it.
 
@@ -180,7 +197,7 @@ def extract(data: bytes, digest: str, target: pathlib.Path) -> dict[str, str]:
     """
     inflate = zlib.decompressobj()
     try:
-        content = inflate.decompress(data, _MOST)
+        content = inflate.decompress(data, _MOST_EXTRACTED)
     except zlib.error as error:
         raise ArchiveError(f"the archive of the sources is damaged: {error}") from None
     if digest_bytes(content) != digest:
