@@ -27,6 +27,7 @@ PACKAGES = {
 TESTED = [path for path in (package / "tests" for package in PACKAGES.values()) if any(path.glob("**/test_*.py"))]
 FIRST = (0, 6)
 """Our first version: `pivot` 0.1 to 0.5 on the public index is somebody else's, and must satisfy no pin of ours."""
+AZURITE = "3.35.0"
 LOWEST = str(ROOT / "lowest.txt")
 MODULES = {name: name.replace("-", "_") for name in PACKAGES}
 
@@ -104,6 +105,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """All tests but those of the docs; `nox -s tests -- ARGS` passes ARGS to pytest instead."""
     others = (f"--ignore={file}" for file in OF_DOCS)
+    session.env.update(azurite(session.cache_dir))
     run_all(session, tool("pytest", *(session.posargs or [*XDIST, "--durations=15", *others])))
 
 
@@ -190,6 +192,18 @@ def locked(cache: pathlib.Path) -> str:
     return str(constraints)
 
 
+@functools.cache
+def azurite(cache: pathlib.Path) -> dict[str, str]:
+    """The variable that leads tests to Azurite, Microsoft's emulator of Azure, where npm can install it."""
+    npm, place = shutil.which("npm"), cache / "azurite"
+    program = place.resolve() / "node_modules" / ".bin" / "azurite-blob"
+    if npm is not None and not program.exists():
+        place.mkdir(parents=True, exist_ok=True)
+        flags = ["--prefix", str(place), "--no-audit", "--no-fund", "--silent"]
+        nox.command.run([npm, "install", *flags, f"azurite@{AZURITE}"], external=True, success_codes=range(256))
+    return {"AZURITE": str(program)} if program.exists() else {}
+
+
 def declared() -> list[str]:
     """The dependencies of the packages on others' packages, and those of their tests, each as a requirement."""
     lines = [
@@ -269,6 +283,8 @@ def alone(session: nox.Session, package: str) -> None:
         with session.chdir(place):
             chosen = ("-m", "not exhaustive", "-p", "no:cacheprovider", *XDIST, *session.posargs)
             env = {"TEST_EXAMPLES": "15", "TMPDIR": directory}
+            if package == "pivot-remote-obstore":
+                env |= azurite(ROOT / session.cache_dir)
             session.run("python", "-m", "pytest", "tests", *chosen, env=env)
 
 

@@ -1,6 +1,7 @@
 """Remotes of ``gs://`` and ``az://`` URLs: objects under their digests in a bucket, none of which is ever replaced."""
 
 import contextlib
+import os
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -117,14 +118,10 @@ class BucketRemote:
     async def upload(self, digest: str, source: Path, sent: Callable[[int], object]) -> bool:
         """Upload a file unless its object exists; one that is larger than a part begins again after a failure."""
         key = object_key(digest)
-        with as_cache_errors("read", source):
-            size = source.stat().st_size  # noqa: ASYNC240 - takes no time
-        if size > self._part:
-            new = await self._put_large(key, source, size)
-        else:
-            with as_cache_errors("read", source):
-                data = source.read_bytes()  # noqa: ASYNC240 - takes no time
-            new = await self._put(key, data)
+        with as_cache_errors("read", source), open(source, "rb", buffering=0) as file:  # noqa: ASYNC230 - takes no time
+            size = os.fstat(file.fileno()).st_size
+            data = None if size > self._part else file.readall()
+        new = await (self._put_large(key, source, size) if data is None else self._put(key, data))
         sent(size)
         return new
 

@@ -11,19 +11,23 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
-from pivot_cache.files import syscalls
+from pivot_cache.files import durable, syscalls
 from pivot_cache.files.atomic import PREFIX, SUFFIX, share, write_all
 
 STALE_S: Final = 2 * 24 * 3600
 """The number of seconds after which a temporary file counts as left over."""
 
+_MANY: Final = 8
 _MODE: Final = 0o444
 _BLOCK: Final = 64 << 20
 _PIECE: Final = 1 << 20
+_LARGE: Final = 1 << 16
+"""The number of bytes from which the system copies faster than by reading and writing."""
+
 _NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL, errno.EXDEV}
 )
@@ -134,6 +138,24 @@ def newest_contents(directory: Path, most: int, longest: int) -> list[bytes]:
     return found
 
 
+def flush_names(root: Path, places: Collection[Path]) -> None:
+    """Flush the names in directories below ``root`` to the disk: one by one, or many together.
+
+    Raises:
+        OSError: The flush failed.
+        CacheError: The same.
+    """
+    if len(places) > _MANY:
+        descriptor = os.open(root, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if syscalls.syncfs(descriptor):
+                return
+        finally:
+            os.close(descriptor)
+    for place in sorted(places):
+        durable.flush_directory(place)
+
+
 def sweep(directory: Path) -> None:
     """Remove temporary files that are older than `STALE_S`; never fails."""
     with contextlib.suppress(OSError), os.scandir(directory) as entries:
@@ -151,31 +173,51 @@ def copy_content(source: int, target: int, size: int) -> None:
     Raises:
         OSError: The copy failed.
     """
-    try:
-        syscalls.clone(source, target)
-    except OSError:
-        done = _copy_inside(source, target, size)
-        os.lseek(source, done, os.SEEK_SET)
-        os.lseek(target, done, os.SEEK_SET)
-        while piece := os.read(source, _PIECE):
-            write_all(target, piece)
-
-
-def _copy_inside(source: int, target: int, size: int) -> int:
-    """Copy as many bytes as the system copies by itself; return their number."""
-    done = 0
-    call = getattr(os, "copy_file_range", None)  # not on macOS
-    while call is not None and done < size:
+    if size >= _LARGE:
         try:
-            moved = call(source, target, min(size - done, _BLOCK), done, done)
+            syscalls.clone(source, target)
+        except OSError:
+            pass
+        else:
+            return
+    copy_range(source, target, 0, size)
+
+
+def copy_range(source: int, target: int, start: int, stop: int) -> None:
+    """Copy the bytes from ``start`` up to ``stop``, or the end of the file, to the same place in another open file.
+
+    Raises:
+        OSError: The copy failed.
+    """
+    at = _copy_inside(source, target, start, stop) if stop - start >= _LARGE else start
+    while at < stop and (piece := os.pread(source, min(_PIECE, stop - at), at)):
+        _write_at(target, piece, at)
+        at += len(piece)
+
+
+def _write_at(target: int, data: bytes, at: int) -> None:
+    view = memoryview(data)
+    while view:
+        syscalls.before("write", target, view)
+        done = os.pwrite(target, view, at)
+        view, at = view[done:], at + done
+
+
+def _copy_inside(source: int, target: int, start: int, stop: int) -> int:
+    """Copy as many bytes as the system copies by itself; return the place where it stopped."""
+    at = start
+    call = getattr(os, "copy_file_range", None)  # not on macOS
+    while call is not None and at < stop:
+        try:
+            moved = call(source, target, min(stop - at, _BLOCK), at, at)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
                 raise
             break
         if not moved:
             break
-        done += moved
-    return done
+        at += moved
+    return at
 
 
 def _make_below(root: Path, directory: Path) -> None:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from pivot_cache.errors import as_cache_errors
-from pivot_cache.files import durable, shards
+from pivot_cache.files import shards
 from pivot_cache.remotes.protocol import (
     Body,
     ListedObject,
@@ -80,7 +80,7 @@ class DirectoryRemote:
         (threads, clock), written = self._open, self._written
         try:
             if written and kind is None:
-                await self._run("flush it", lambda: _flush(written))
+                await self._run("flush it", lambda: files.flush_names(self.path, written), len(written) << 20)
         finally:
             self._written = set()
             self._opened = None
@@ -142,6 +142,30 @@ class DirectoryRemote:
         finally:
             os.close(descriptor)
 
+    async def copy_part(self, digest: str, target: int, start: int = 0, stop: int | None = None) -> int:
+        """Copy some of the bytes of an object to the same place in an open file."""
+        path = self.path / object_key(digest)
+        own = os.dup(target)  # a call that comes back late must not write to another file
+
+        def copy() -> int | None:
+            try:
+                found = files.open_file(path)
+                if found is None:
+                    return None
+                descriptor, size = found
+                try:
+                    files.copy_range(descriptor, own, start, size if stop is None else min(stop, size))
+                finally:
+                    os.close(descriptor)
+                return size
+            finally:
+                os.close(own)
+
+        size = await self._run("read from it", copy, (stop or start) - start)
+        if size is None:
+            raise RemoteNotFoundError(self.name, f"object {digest} is not there", digest=digest)
+        return size
+
     async def keep_run(self, key: str, data: bytes) -> bool:
         """Store a run record."""
         name = f"{run_prefix(key)}/{digest_bytes(data)}"
@@ -160,11 +184,16 @@ class DirectoryRemote:
 
     async def _publish(self, name: str, publish: Callable[[], bool], size: int) -> bool:
         place = (self.path / name).parent
-        if place not in self._swept:
-            self._swept.add(place)
-            await self._run("look into it", lambda: files.sweep(place))
+        first = place not in self._swept
+        self._swept.add(place)
+
+        def work() -> bool:
+            if first:
+                files.sweep(place)
+            return publish()
+
         try:
-            new = await self._run("write to it", publish, size)
+            new = await self._run("write to it", work, size)
         except RemoteError:
             await self._run("look into it", self._require)  # a missing directory has a better message
             raise
@@ -205,11 +234,6 @@ class DirectoryRemote:
         if self._opened is None:
             raise RuntimeError("the remote is used inside `async with`")
         return self._opened
-
-
-def _flush(places: Collection[Path]) -> None:
-    for place in sorted(places):
-        durable.flush_directory(place)
 
 
 class _FileBody:

@@ -1,4 +1,4 @@
-"""Downloads one object into the store: in one stream, or in parts that survive an interruption.
+"""Downloads one object into the store: in one stream, by the system, or in parts that survive an interruption.
 
 Downloaded bytes are verified before they become an object; wrong bytes are not requested again.
 """
@@ -18,7 +18,14 @@ from pivot_cache.files.atomic import write_all
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.remotes import partial_file
 from pivot_cache.remotes.options import Retry
-from pivot_cache.remotes.protocol import Body, Remote, RemoteCorruptError, RemoteForgedError, RemoteUnreachableError
+from pivot_cache.remotes.protocol import (
+    Body,
+    PartCopier,
+    Remote,
+    RemoteCorruptError,
+    RemoteForgedError,
+    RemoteUnreachableError,
+)
 from pivot_core.values import Value
 
 PART: Final = 8 << 20
@@ -84,7 +91,21 @@ class Downloader(Value):
                 if found is not None:
                     await self._whole(found, moved)
                     return
-        await self._stream(digest, size, moved)
+        if isinstance(self.remote, PartCopier):
+            await self._copy(self.remote, digest, size, moved)
+        else:
+            await self._stream(digest, size, moved)
+
+    async def _copy(self, copier: PartCopier, digest: str, size: int | None, moved: Callable[[int], object]) -> None:
+        with as_cache_errors("write", self.place), self._temporary(digest) as (descriptor, temp):
+
+            async def copy() -> int:
+                async with self._requests:
+                    return await copier.copy_part(digest, descriptor, 0, LISTING if size is None else size)
+
+            total = self._checked_size(digest, await self.retry(copy), size)
+            moved(total)
+            await self._adopt(temp, digest, total)
 
     async def _stream(self, digest: str, size: int | None, moved: Callable[[int], object]) -> None:
         state = xxhash.xxh3_128()
@@ -151,6 +172,13 @@ class Downloader(Value):
             nonlocal at
             if at == stop:
                 return
+            if isinstance(self.remote, PartCopier):
+                async with self._requests:
+                    total = await self.remote.copy_part(found.digest, found.data, at, stop)
+                self._checked_size(found.digest, total, found.size)
+                moved(stop - at)
+                at = stop
+                return
             async with self._requests, self.remote.read(found.digest, at, stop) as body:
                 self._checked(found.digest, body, found.size)
                 async for data in body:
@@ -180,9 +208,12 @@ class Downloader(Value):
             temp.unlink(missing_ok=True)
 
     def _checked(self, digest: str, body: Body, size: int | None) -> int:
-        if body.size > LISTING if size is None else body.size != size:
+        return self._checked_size(digest, body.size, size)
+
+    def _checked_size(self, digest: str, found: int, size: int | None) -> int:
+        if found > LISTING if size is None else found != size:
             raise RemoteCorruptError(self.remote.name, digest)
-        return body.size
+        return found
 
     async def _adopt(self, temp: Path, digest: str, size: int) -> None:
         try:

@@ -225,6 +225,22 @@ class ObjectLister(Protocol):
 
 
 @runtime_checkable
+class PartCopier(Protocol):
+    """A remote whose objects are files, which the system copies faster than they are read and written."""
+
+    async def copy_part(self, digest: str, target: int, start: int = 0, stop: int | None = None) -> int:
+        """Copy the bytes of an object from ``start`` up to ``stop``, not verified, to the same place in an open file.
+
+        Returns:
+            The size of the whole object in bytes.
+
+        Raises:
+            RemoteNotFoundError: The object does not exist.
+        """
+        ...
+
+
+@runtime_checkable
 class RunKeeper(Protocol):
     """A remote that also stores run records: small texts, several under each inputs key, which are never replaced."""
 

@@ -15,6 +15,7 @@ from pivot_cache.remotes.protocol import (
     Body,
     ListedObject,
     ObjectLister,
+    PartCopier,
     Remote,
     RemoteError,
     RemoteNotFoundError,
@@ -374,6 +375,28 @@ class RemoteContract(ReadingContract):
             assert found.modified is not None
 
         if isinstance(make(), ObjectLister):
+            self.run(make, work)
+
+    def test_parts_can_be_copied(self, make: Callable[[], Remote], tmp_path: Path) -> None:
+        data = bytes(range(256)) * (self.part // 100)
+        digest, part = digest_bytes(data), len(data) // 2
+
+        async def work(remote: Remote) -> None:
+            assert isinstance(remote, PartCopier)
+            await _upload(remote, data, tmp_path)
+            with (tmp_path / "copy").open("w+b") as target:
+                assert await remote.copy_part(digest, target.fileno(), part) == len(data)
+                assert await remote.copy_part(digest, target.fileno(), 0, part) == len(data)
+                assert target.read() == data
+                assert await remote.copy_part(digest, target.fileno(), 0, 2 * len(data)) == len(data)
+                try:
+                    await remote.copy_part(_ABSENT, target.fileno())
+                except RemoteNotFoundError as error:
+                    assert error.digest == _ABSENT
+                else:
+                    raise AssertionError("an object that is not there was copied")
+
+        if isinstance(make(), PartCopier):
             self.run(make, work)
 
     def test_run_records_are_kept_under_their_keys(self, make: Callable[[], Remote]) -> None:
