@@ -390,6 +390,7 @@ QUICK = {
     "fingerprint": "--rounds 1 --modules 60 --stages 20",
     "nothing": "--rounds 2 --stages 2 100 --files 1000",
     "observation": "--rounds 4 --calls 5000000",
+    "other_remotes": "--rounds 1 --objects 200 --large 16",
     "remote": "--rounds 1 --objects 200 --large 16 --server memory",
     "running": "--rounds 1 --library 0.3",
     "ssh": "--rounds 1 --objects 200 --large 16",
