@@ -12,6 +12,7 @@ class StandIn:
     def __init__(self, directory: pathlib.Path, name: str) -> None:
         self.directory, self.name = directory, name
         self.processes: dict[int, tuple[tuple[str, int], subprocess.Popen[bytes]]] = {}
+        self.stopped: set[str] = set()
         self.lock = threading.Lock()
 
     def run(
@@ -42,12 +43,16 @@ class StandIn:
         """Run a process that ends with this one, or when the run is stopped."""
         program = "import os, sys; print(os.getpid(), file=open(sys.argv[1], 'a')); sys.stdin.read()"
         with self.lock:
+            if name[0] in self.stopped:
+                return -1
             process = subprocess.Popen([sys.executable, "-c", program, pids], stdin=subprocess.PIPE)
             self.processes[process.pid] = name, process
         return process.wait()
 
     def stop(self, run: str, patience: float, *, number: int | None = None) -> None:
         with self.lock:
+            if number is None:
+                self.stopped.add(run)
             found = self.processes.values()
             chosen = [process for name, process in found if name[0] == run and number in (None, name[1])]
         for process in chosen:
