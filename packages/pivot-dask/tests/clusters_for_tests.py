@@ -28,9 +28,15 @@ class Processes:
 
     @property
     def address(self) -> str:
-        wait_until((self.directory / "scheduler.json").exists)
-        found: str = json.loads((self.directory / "scheduler.json").read_text())["address"]
-        return found.replace("tcp://", "dask://")
+        found: list[str] = []
+
+        def read() -> bool:
+            with contextlib.suppress(OSError, ValueError):  # it is not there yet, or not yet whole
+                found.append(json.loads((self.directory / "scheduler.json").read_text())["address"])
+            return bool(found)
+
+        wait_until(read)
+        return found[0].replace("tcp://", "dask://")
 
     def start(self, name: str, *words: str) -> None:
         """Start a scheduler, or a worker with further words of its command line."""
@@ -114,7 +120,7 @@ class Connection:
         self.backend.submit(number, task, sources="d1", name=f"p.{do}", resources=resources or {}, priority=0)
 
 
-def wait_until(true: Callable[[], bool], said: Callable[[], str] = str, seconds: float = 8.0) -> None:
+def wait_until(true: Callable[[], bool], said: Callable[[], str] = str, seconds: float = 30.0) -> None:
     until = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < until, said()

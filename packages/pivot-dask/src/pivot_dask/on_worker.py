@@ -111,23 +111,24 @@ class StageService:
 class CancellationPlugin(WorkerPlugin):
     """Interrupts the stages whose tasks the scheduler has cancelled, and ends everything with the worker."""
 
-    def __init__(self, service: StageService) -> None:
+    def __init__(self, service: StageService, name: tuple[str, str]) -> None:
         self._service = service
+        self._name = name
 
     def transition(self, key: Any, start: str, finish: str, **_: Any) -> None:
         """A task of the worker has changed its state."""
         if start == "executing" and finish in ("released", "cancelled"):
             self._service.cancelled(str(key))
 
-    async def teardown(self, worker: Worker) -> None:
+    async def teardown(self, worker: Worker) -> None:  # noqa: ARG002  # Dask names it
         """The worker ends."""
         self._service.closing = True  # before its stages are interrupted
-        _services.pop(worker.address, None)
+        _services.pop(self._name, None)
         await asyncio.to_thread(self._service.runner.close)
 
 
-_services: dict[str, StageService] = {}
-"""The part of each worker in this process, by address: tasks of Dask have no other place for what they share."""
+_services: dict[tuple[str, str], StageService] = {}
+"""The parts of workers in this process, by address and class: tasks of Dask have no other place for what they share."""
 
 _creating: Final = threading.Lock()
 
@@ -174,15 +175,13 @@ def run_stage(
 
 def add_sources(digest: str, archive: bytes, dask_worker: Any) -> None:
     """Give a worker an archive for which it asked."""
-    service = _services.get(dask_worker.address)
-    if service is not None:
+    for service in _services_of(dask_worker):
         service.add(digest, archive)
 
 
 async def stop(run: str, patience: float, dask_worker: Any) -> None:
     """Interrupt the stages of a run on a worker, and wait until none runs."""
-    service = _services.get(dask_worker.address)
-    if service is not None:
+    for service in _services_of(dask_worker):
         await asyncio.to_thread(service.runner.stop, run, patience)
 
 
@@ -194,10 +193,16 @@ def worker_name(worker: Any) -> str:
     return f"{socket.gethostname()}:{worker.address.rpartition(':')[2]}"
 
 
+def _services_of(worker: Any) -> list[StageService]:
+    return [service for (address, _), service in list(_services.items()) if address == worker.address]
+
+
 def _service(worker: Any, stage_worker: str) -> StageService:
+    name = worker.address, stage_worker
     with _creating:
-        if worker.address not in _services:
+        if name not in _services:
             service = StageService(worker, stage_worker)
-            _services[worker.address] = service
-            worker.loop.add_callback(worker.plugin_add, plugin=CancellationPlugin(service), name=_PLUGIN)
-        return _services[worker.address]
+            _services[name] = service
+            plugin = CancellationPlugin(service, name)
+            worker.loop.add_callback(worker.plugin_add, plugin=plugin, name=f"{_PLUGIN}-{stage_worker}")
+        return _services[name]
