@@ -239,6 +239,35 @@ def test_retries_run_again_elsewhere(remote: Elsewhere, tmp_path: pathlib.Path) 
     assert "4 ran" in remote.repro()
 
 
+@pytest.mark.parametrize("cache", [True, False])
+def test_what_the_user_writes_in_the_place_of_an_out_during_a_run_is_kept(
+    remote: Elsewhere, tmp_path: pathlib.Path, cache: bool
+) -> None:
+    begun, go = tmp_path / "begun", tmp_path / "go"
+    waiting = f"""\
+open({str(begun)!r}, "w").close()
+    while not os.path.exists({str(go)!r}):
+        time.sleep(0.01)"""
+    chain(remote).project.replace("pipeline.py", 'print("first runs")', waiting)
+    if not cache:  # then it is brought here at the end of the stage
+        remote.project.replace(
+            "pipeline.py", 'pivot.Out("first.txt", Text())', 'pivot.Out("first.txt", Text(), cache=False)'
+        )
+    command = remote.project.start("repro", "--executor", remote.executor, env=environment() | remote.env)
+    wait_until(begun.exists)
+    remote.project.write("first.txt", "mine")
+    go.touch()
+    _, said = command.communicate(timeout=60)
+
+    if cache:
+        assert remote.project.read("first.txt") == "mine"
+        assert remote.project.read("third.txt") == "mine23"
+        said = remote.repro("--fetch-outs")
+    assert "first.txt was not what a recorded run wrote" in said
+    assert "first.txt" in remote.pivot("checkout", "--kept")
+    assert [remote.project.read(name) for name in OUTS[:3]] == ["01", "012", "0123"]
+
+
 def test_incremental_outs_start_from_their_last_content(remote: Elsewhere) -> None:
     remote.project.write(
         "pipeline.py",

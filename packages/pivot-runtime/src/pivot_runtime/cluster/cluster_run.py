@@ -140,7 +140,7 @@ class ClusterRun:
         progress = report_progress(address, self.view.remote, self.report)
         for path, problem in self.view.fetch(outs, progress).items():
             raise ArtifactError(self._session.stores.layout.artifact(path), problem)
-        home_transport.place(self._session, outs)
+        home_transport.place(self._session, outs, self.report)
 
     def finish(self, current: Collection[str]) -> None:
         """At the end of a run, bring all outs of current stages if that is wanted, or report that some are elsewhere.

@@ -18,6 +18,8 @@ from pivot_runtime.config.settings import Settings
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import ConfigError
 from pivot_runtime.evaluating.session import Session
+from pivot_runtime.evaluating.user_files import save_user_files
+from pivot_runtime.history.events import Reporter
 from pivot_runtime.sharing.remote_client import RemoteClient
 from pivot_runtime.sharing.remote_view import ArtifactSource
 
@@ -251,13 +253,24 @@ def _ingest(session: Session, view: ClusterView, path: ArtifactPath) -> Artifact
     """
     listing = view.listing(path)
     if listing is None:
-        return session.ingest(path)
+        return session.keep(path) if _is_of_user(session, path) else session.ingest(path)
     for name in listing.files:
         file = ArtifactPath(f"{path}/{name}")
         if session.on_disk(file) is not None:
             session.ingest(file)
     session.store.put_bytes(listing.dumps())
     return listing.artifact()
+
+
+def _is_of_user(session: Session, path: ArtifactPath) -> bool:
+    """Whether something that no run has recorded is in the place of an out; a later run replaces it."""
+    outs = {
+        out.path: session.lock(address)
+        for address in session.graph.writers(path)
+        for out in session.graph.stages[address].outs
+    }
+    lock = outs.get(path)
+    return path in outs and (lock is None or lock.outs.get(path) != session.on_disk(path))
 
 
 def _bytes_of(session: Session, digest: str) -> bytes:
@@ -267,15 +280,19 @@ def _bytes_of(session: Session, digest: str) -> bytes:
         raise MissingObjectError(digest) from None
 
 
-def place(session: Session, outs: Mapping[ArtifactPath, Artifact]) -> None:
-    """Put outs that the cache has at their paths.
+def place(session: Session, outs: Mapping[ArtifactPath, Artifact], report: Reporter) -> None:
+    """Put outs that the cache has at their paths; what the user has put there meanwhile is saved.
 
     Raises:
         CacheError: An object is missing, or a file cannot be written.
     """
     stores, check = session.stores, ReplaceCheck()
-    for path in outs:
+    for path, artifact in outs.items():
         check.look(stores.layout.artifact(path))
+        found = session.on_disk(path)
+        if found is not None and found.tree and found != artifact:
+            raise ArtifactError(stores.layout.artifact(path), "somebody has put a directory there during the run")
+    save_user_files(session, outs, outs, report)
     plan = checkout.compare(outs, {path: stores.look(path) for path in outs})
     mode = stores.settings.checkout_mode
     checkout.apply(plan, stores.store, stores.layout, mode, files=stores.files, check=check)

@@ -14,8 +14,8 @@ from pivot_core.lock import Artifact, StageLock
 from pivot_core.spec import OutSpec, StageSpec
 from pivot_runtime.artifacts import kept
 from pivot_runtime.evaluating.session import Session
+from pivot_runtime.evaluating.user_files import save_user_files
 from pivot_runtime.executors import written_outs
-from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
 
 if TYPE_CHECKING:
@@ -50,21 +50,10 @@ class Outs:
     def save_user_files(self, paths: Iterable[ArtifactPath], lock: StageLock | None) -> None:
         """Store outs that no run has written in the cache, before they are overwritten: they are the user's.
 
-        All are looked at now: somebody may have edited them since the decision, as while inputs were fetched. Of a
-        directory that only lacks files, all that is there is as recorded.
-
         Raises:
             CacheError: A file cannot be stored.
         """
-        store, stores = self._session.store, self._session.stores
-        for path in paths:
-            artifact = self._session.on_disk(path)
-            if artifact is None or (lock is not None and lock.outs.get(path) == artifact):
-                continue
-            if not store.has_all(artifact) or kept.is_kept(stores, artifact):
-                saved = self._session.keep(path)
-                kept_at = store.path_of(saved.digest).relative_to(self._session.project.root, walk_up=True)
-                self._report(events.UserFileSaved(path, str(kept_at)))
+        save_user_files(self._session, paths, {} if lock is None else lock.outs, self._report)
 
     def stash(self, spec: StageSpec, lock: StageLock | None) -> None:
         """Move the outs out of the way of a run; incremental ones are restored as copies that it may change."""
