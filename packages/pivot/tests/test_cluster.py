@@ -177,6 +177,7 @@ def test_outs_stay_on_the_remote_until_something_here_needs_them(remote: Elsewhe
 
 
 def test_bytes_go_through_s3(s3: Elsewhere) -> None:
+    s3.pivot("config", "set", "cache.fsync", "all")  # of what is here
     assert "2 ran" in s3.repro()
     assert s3.there("upper.txt", "parts", "last.txt", "metric.json") == ["metric.json"]
 

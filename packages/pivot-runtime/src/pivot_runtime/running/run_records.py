@@ -134,9 +134,10 @@ class RecordFlusher:
         self._files: set[str] = set()
 
     def add(self, record: RunRecord, outs: Iterable[OutSpec], lock: str) -> None:
-        """A record was written, and a lock file that names it."""
+        """A record was written, and a lock file that names it; outs that are elsewhere need no flush here."""
         if self._wanted:
-            self._artifacts.update(record.outs[out.path] for out in outs if out.cache)
+            cached = (record.outs[out.path] for out in outs if out.cache)
+            self._artifacts.update(artifact for artifact in cached if self._stores.store.has_all(artifact))
             self._files |= {lock, os.fspath(self._stores.runs.file(record.key))}
 
     def flush_if_due(self) -> None:
