@@ -27,6 +27,10 @@ class State(enum.Enum):
     SKIPPED = "skipped"
 
 
+type _Needs = tuple[tuple[str, int], ...]
+"""The amount of each resource that a stage needs."""
+
+
 class Plan:
     """The states of all stages of one run; a stage is ready when all its upstreams are done.
 
@@ -58,7 +62,7 @@ class Plan:
             for writer in before:
                 self._downstream[writer].append(name)
         self._state = dict.fromkeys(upstream, State.WAITING)
-        self._ready = _ReadyStages(lambda: _preferences(upstream, seconds(), priorities or {}))
+        self._ready = _ReadyStages(self._needs, lambda: _preferences(upstream, seconds(), priorities or {}))
         self._open = len(upstream)
         self._running = 0
         for name, count in self._waiting_for.items():
@@ -81,17 +85,9 @@ class Plan:
 
     def take(self) -> str | None:
         """Start the preferred ready stage whose resources are available; None if there is none."""
-        waiting = []
-        taken = None
-        while taken is None and (name := self._ready.pop()) is not None:
-            if self._state[name] is not State.READY:
-                continue
-            if self._fits(name):
-                taken = name
-            else:
-                waiting.append(name)
-        for name in waiting:
-            self._ready.push(name)
+        taken = self._ready.pop(self._fits)
+        while taken is not None and self._state[taken] is not State.READY:
+            taken = self._ready.pop(self._fits)
         if taken is not None:
             self._state[taken] = State.RUNNING
             self._running += 1
@@ -126,10 +122,9 @@ class Plan:
             self._skip(name)
         return tuple(stopped)
 
-    def _fits(self, name: str) -> bool:
+    def _fits(self, needs: _Needs) -> bool:
         return all(
-            self._occupied.get(resource, 0) + amount <= self._capacities.get(resource, 1)
-            for resource, amount in self._needs.get(name, {}).items()
+            self._occupied.get(resource, 0) + amount <= self._capacities.get(resource, 1) for resource, amount in needs
         )
 
     def _occupy(self, name: str, sign: int) -> None:
@@ -154,27 +149,58 @@ class Plan:
 
 
 class _ReadyStages:
-    """The ready stages of a plan in order of preference, which is computed only when there are two."""
+    """The ready stages of a plan in order of preference, which is computed only when there are two.
 
-    def __init__(self, preferences: Callable[[], tuple[str, ...]]) -> None:
+    Thousands of stages may wait for the same resource; therefore those with the same needs are looked at together.
+    """
+
+    def __init__(self, needs: Mapping[str, Mapping[str, int]], preferences: Callable[[], tuple[str, ...]]) -> None:
+        self._needs = needs
         self._preferences = preferences
         self._only: str | None = None
-        self._ranks: list[int] = []
+        self._ranks: dict[_Needs, list[int]] = {}
+        self._best: list[tuple[int, _Needs]] = []
+        """For each needs, the first of the ranks; besides some that are no longer the first."""
 
     def push(self, name: str) -> None:
-        if self._only is None and not self._ranks:
+        if self._only is None and not self._best:
             self._only = name
             return
         if self._only is not None:
-            heapq.heappush(self._ranks, self._rank[self._only])
+            self._add(self._only)
             self._only = None
-        heapq.heappush(self._ranks, self._rank[name])
+        self._add(name)
 
-    def pop(self) -> str | None:
-        if self._ranks:
-            return self._names[heapq.heappop(self._ranks)]
-        name, self._only = self._only, None
-        return name
+    def _add(self, name: str) -> None:
+        rank, needs = self._rank[name], self._needs_of(name)
+        ranks = self._ranks.setdefault(needs, [])
+        heapq.heappush(ranks, rank)
+        if ranks[0] == rank:
+            heapq.heappush(self._best, (rank, needs))
+
+    def pop(self, fits: Callable[[_Needs], bool]) -> str | None:
+        if self._only is not None:
+            name = self._only if fits(self._needs_of(self._only)) else None
+            self._only = None if name is not None else self._only
+            return name
+        passed = []
+        found = None
+        while found is None and self._best:
+            rank, needs = best = heapq.heappop(self._best)
+            ranks = self._ranks[needs]
+            if ranks[:1] != [rank]:
+                continue
+            if fits(needs):
+                found = self._names[heapq.heappop(ranks)]
+                passed += [(ranks[0], needs)] if ranks else []
+            else:
+                passed.append(best)
+        for best in passed:
+            heapq.heappush(self._best, best)
+        return found
+
+    def _needs_of(self, name: str) -> _Needs:
+        return tuple(sorted(self._needs.get(name, {}).items()))
 
     @functools.cached_property
     def _names(self) -> tuple[str, ...]:
