@@ -384,6 +384,7 @@ def reference(session: nox.Session) -> None:
 
 QUICK = {
     "cache": "--size 64 --files 500 --rounds 1",
+    "cluster": "--stages 400 --seconds 0.1",
     "crossings": "--pairs 1",
     "durable": "--rounds 1 --files 100 --size 32",
     "families": "--rounds 1 --pipelines 4 --kind yaml",
