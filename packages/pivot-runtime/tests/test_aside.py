@@ -56,3 +56,17 @@ def test_stashed_outs_come_back(root: pathlib.Path, volume: bool, monkeypatch: p
     shutil.copytree(Layout(root).stash_dir / "p.s/d", root / "d", dirs_exist_ok=True)
     aside.drop("p.s")
     assert (root / "d/in/old").read_text() == "old"
+
+
+def test_nothing_is_prepared_for_a_run_that_writes_elsewhere(root: pathlib.Path) -> None:
+    layout, absent = Layout(root), ArtifactPath("new/out")
+    aside = OutStash(layout)
+    aside.take("p.s", [absent], elsewhere=True)
+    assert not (root / "new").exists()
+    assert not layout.unfinished_dir.exists()
+
+    aside.take("p.s", [absent, OUT], elsewhere=True)
+    assert not (root / "d").exists()
+    assert aside.give_back("p.s", [absent, OUT]) == []
+    assert (root / "d/in/old").read_text() == "old"
+    assert not (root / "new").exists()

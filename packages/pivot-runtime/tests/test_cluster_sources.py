@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pivot_core.code import LibraryUse
 from pivot_core.files.digest import digest_bytes
 from pivot_core.files.paths import ArtifactPath
-from pivot_core.lock import CodeEntry, Inputs, StageLock
+from pivot_core.lock import CodeEntry
 from pivot_core.spec import Location, OutSpec, StageSpec
 from pivot_runtime.cluster import sources
 from pivot_runtime.errors import ConfigError, EngineError
@@ -84,9 +84,8 @@ def test_sources_are_the_files_that_the_load_knows_and_nothing_else(root: pathli
 
 def test_code_that_a_run_was_observed_to_use_is_a_source(root: pathlib.Path) -> None:
     root, loaded = project(root)
-    observed = {"func:seen.dynamic:f": CodeEntry("0" * 32, Location("seen/dynamic.py", 1))}
 
-    found = sources.collect(root, [loaded], locks=[StageLock(Inputs(1, observed=observed), {})])
+    found = sources.collect(root, [loaded], observed=["seen/dynamic.py"])
 
     assert set(found) == {*KNOWN, "seen/dynamic.py"}
 

@@ -17,9 +17,11 @@ from pivot_cache.testing.remote_contract import Fault, MemoryRemote
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.loaders import PathOnly, Text
 from pivot_core.stages.annotations import Dep, DirectoryOut, Out
+from pivot_runtime.cluster.view import ClusterView
 from pivot_runtime.evaluating.session import open_session
 from pivot_runtime.history import events
 from pivot_runtime.sharing import pull_inputs, remote_client, transfer
+from pivot_runtime.sharing.remote_client import RemoteClient
 from pivot_runtime.sharing.remote_view import Availability, RemoteView
 
 
@@ -82,6 +84,23 @@ def test_the_location_of_everything_is_asked_for_again(chain: Workshop, remote: 
     assert lock is not None
     del remote.objects[lock.outs[ArtifactPath("d")].digest]
     assert looked(chain, RemoteView.sync_state).absent == {"d": Availability.NOWHERE}
+
+
+def test_after_a_kill_the_remote_is_asked_only_for_runs_that_are_not_recorded(
+    chain: Workshop, remote: MemoryRemote
+) -> None:
+    chain.run()
+    pushed(chain)
+    remote.calls.clear()
+    sent = [lock.inputs.key() for name in ("first", "second") if (lock := chain.lock(name)) is not None]
+    with open_session(chain.context, chain.assembly()) as session:
+        session.runs.forget(sent[1])
+        view = ClusterView(session, session.graph, RemoteClient(session.stores), sent)
+
+        assert remote.calls == [("runs", sent[1])]
+        assert not any(view.memory().recorded(sent[1]))
+        assert any(view.memory().recorded(sent[0]))
+        assert remote.calls == [("runs", sent[1])]
 
 
 def test_a_running_stage_gets_only_its_inputs(chain: Workshop, remote: MemoryRemote) -> None:

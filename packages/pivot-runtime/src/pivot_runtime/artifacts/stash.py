@@ -107,15 +107,20 @@ class OutStash:
                     return stage / path
         return None
 
-    def take(self, address: str, paths: Iterable[ArtifactPath], *, lasting: bool = False) -> None:
+    def take(
+        self, address: str, paths: Iterable[ArtifactPath], *, lasting: bool = False, elsewhere: bool = False
+    ) -> None:
         """Free the paths of a stage's outs, each in an existing directory.
 
-        With ``lasting``, the fact that a run writes there survives a power cut.
+        With ``lasting``, the fact that a run writes there survives a power cut. With ``elsewhere``, no run writes
+        there, so that nothing happens for paths where nothing is.
 
         Raises:
             ArtifactError: An obstacle cannot be moved.
             CacheError: A file cannot be written.
         """
+        if elsewhere:
+            paths = [path for path in paths if os.path.lexists(f"{self._prefix}{path}")]
         if lasting:
             self._lasting.add(address)
         begun = False

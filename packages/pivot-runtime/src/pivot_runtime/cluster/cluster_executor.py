@@ -17,7 +17,7 @@ from pivot_core.lock import Artifact, Inputs
 from pivot_runtime.cluster import backend, sent_runs, sources
 from pivot_runtime.cluster.backend_client import BackendClient
 from pivot_runtime.cluster.cluster_run import ClusterRun, is_home
-from pivot_runtime.cluster.task import Refusal, StageAnswer, TaskError, TaskTemplate, environment_of
+from pivot_runtime.cluster.task import Refusal, StageAnswer, TaskError, TaskTemplate, environment_of, is_published
 from pivot_runtime.config.settings import Settings
 from pivot_runtime.context import Notice
 from pivot_runtime.errors import ExecutorError, SourceChangedError
@@ -181,7 +181,8 @@ class ClusterExecutor:
         for each in queue:
             deps |= self._read(each)
         unsent = self._run.transport.send(self._session, self._run.view, deps)
-        sent_runs.add(self._session.stores.layout, (each.inputs.key() for each in queue))
+        keys = [each.inputs.key() for each in queue if is_published(self._session.graph.stages[each.address])]
+        sent_runs.add(self._session.stores.layout, keys)
         for each in queue:
             read = self._read(each)
             problem = next((unsent[dep.digest] for dep in read.values() if dep.digest in unsent), None)
@@ -263,12 +264,11 @@ class ClusterExecutor:
         if self._templates:
             return next(iter(self._templates.values())).sources
         session = self._session
-        locks = (lock for address in self._homes if (lock := session.lock(address)) is not None)
         files = sources.collect(
             session.project.root,
             [each.loaded for each in self._assembly.files],
             include=included_patterns(session.stores.settings),
-            locks=locks,
+            observed=self._run.view.observed,
         )
         archive = sources.pack(files)
         loads = (each.loaded.sources for each in self._assembly.files)

@@ -13,8 +13,12 @@ _MOST: Final = 20_000
 
 def add(layout: Layout, keys: Iterable[str]) -> None:
     """Add inputs keys; if that fails, the results are not found after a kill, and no more."""
-    with contextlib.suppress(OSError), open(layout.sent_runs_file, "a") as file:
-        file.write("".join(f"{key}\n" for key in keys))
+    with contextlib.suppress(OSError):
+        file = os.open(layout.sent_runs_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            os.write(file, "".join(f"{key}\n" for key in keys).encode())
+        finally:
+            os.close(file)
 
 
 def read(layout: Layout) -> list[str]:

@@ -17,7 +17,7 @@ from pivot_cache.files import safe_read
 from pivot_cache.layout import Layout
 from pivot_core.files.digest import digest_bytes
 from pivot_core.files.paths import RESERVED_DIRS, STATE_DIR, below, is_within, parent_names
-from pivot_core.lock import CodeEntry, StageLock
+from pivot_core.lock import CodeEntry
 from pivot_core.values import Value
 from pivot_runtime.errors import ConfigError, EngineError
 from pivot_runtime.freshness.load_trace import FILE
@@ -52,7 +52,7 @@ class Archive(Value):
 
 
 def collect(
-    root: pathlib.Path, loads: Iterable[Loaded], *, include: Sequence[str] = (), locks: Iterable[StageLock] = ()
+    root: pathlib.Path, loads: Iterable[Loaded], *, include: Sequence[str] = (), observed: Iterable[str] = ()
 ) -> dict[str, pathlib.Path]:
     """The files below the root that the loads read, by their path relative to it, sorted.
 
@@ -62,7 +62,7 @@ def collect(
         root: The project's root.
         loads: The loads of its pipeline files.
         include: Patterns, as in a ``.gitignore``, of further files; they match no ``.env`` file.
-        locks: The last runs of stages, whose observed code counts.
+        observed: Further files, relative to the root, with code that stages were observed to use.
 
     Raises:
         ConfigError: A pattern is invalid.
@@ -71,7 +71,7 @@ def collect(
     outs = {str(out.path) for load in loads for stage in load.stages for out in stage.spec.outs}
     layout = Layout(root)
     own = {os.fspath(file) for file in (layout.config_file, layout.ignore_file)}
-    found = {name for file in _known(root, loads, locks) if (name := _name(root, file)) is not None}
+    found = {name for file in _known(root, loads, observed) if (name := _name(root, file)) is not None}
     if include:
         found |= set(_matching(root, _matcher(include), outs))
     found |= {
@@ -83,15 +83,14 @@ def collect(
     return {name: root / name for name in sorted(found) if _is_file_within(os.path.join(root, name), real)}
 
 
-def _known(root: pathlib.Path, loads: Sequence[Loaded], locks: Iterable[StageLock]) -> Iterator[str]:
+def _known(root: pathlib.Path, loads: Sequence[Loaded], observed: Iterable[str]) -> Iterator[str]:
     for load in loads:
         yield from (file for file, digest in {**load.sources, **load.read}.items() if digest)
         if load.trace is not None:
             yield from (fact.subject for fact in load.trace.facts if fact.kind == FILE)
-        for stage in load.stages:
-            yield from _places(root, stage.code)
-    for lock in locks:
-        yield from _places(root, lock.inputs.observed)
+        names = {name for stage in load.stages for name in _files(stage.code)}
+        yield from (os.path.join(root, name) for name in names)
+    yield from (os.path.join(root, name) for name in observed)
 
 
 def _written(root: pathlib.Path, loads: Sequence[Loaded]) -> set[str]:
@@ -100,10 +99,8 @@ def _written(root: pathlib.Path, loads: Sequence[Loaded]) -> set[str]:
     return {name for load, stage in stages for name in stage.spec.named if os.path.join(root, name) not in load.sources}
 
 
-def _places(root: pathlib.Path, code: Mapping[str, CodeEntry]) -> Iterator[str]:
-    for entry in code.values():
-        if entry.location is not None:
-            yield os.path.join(root, entry.location.file)
+def _files(code: Mapping[str, CodeEntry]) -> Iterator[str]:
+    return (entry.location.file for entry in code.values() if entry.location is not None)
 
 
 def _name(root: pathlib.Path, file: str) -> str | None:

@@ -8,7 +8,7 @@ from pivot_cache.remotes.transfer import TransferCounts, TransferResult
 from pivot_cache.state.known_objects import LIFETIME_S
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph
-from pivot_core.lock import Artifact, RunRecord
+from pivot_core.lock import Artifact, RunRecord, StageLock
 from pivot_core.spec import LOCAL
 from pivot_runtime.evaluating.session import Session
 from pivot_runtime.sharing.remote_client import RemoteClient
@@ -45,23 +45,39 @@ class CacheOnly:
 
 
 class ClusterView(RemoteView):
-    """The view of a session in which outs count as present that the cache or the cluster's remote has."""
+    """The view of a session in which outs count as present that the cache or the cluster's remote has.
+
+    Attributes:
+        observed: The files, relative to the root, with code that the last runs of its stages were observed to use.
+    """
 
     def __init__(self, session: Session, graph: Graph, source: ArtifactSource, sent: Collection[str] = ()) -> None:
-        """Ask the source about what is recorded and missing here, and for runs with the inputs keys ``sent``.
+        """Ask the source about what is recorded and missing here.
+
+        Ask also for runs with the inputs keys ``sent``, as far as none is recorded here.
 
         Raises:
             RemoteError: The source does not answer.
         """
+        self.observed: set[str] = set()
         super().__init__(session, graph, client=source, outs_stay=True)
-        if sent:
-            self._find(sent)
+        if sent and not isinstance(source, CacheOnly):
+            memory = session.memory()
+            self._find([key for key in sent if not any(True for _ in memory.recorded(key))])
         read_set = session.context.read_set
         for artifact in set(self._elsewhere.values()):
             if artifact in self._here:
                 session.store.has_all(artifact, read_set.look)
             else:
                 read_set.expire(time.time() + LIFETIME_S)
+
+    def lock(self, address: str) -> StageLock | None:
+        """The last run of a stage, or None; see `observed`."""
+        lock = super().lock(address)
+        if lock is not None:
+            code = lock.inputs.observed.values()
+            self.observed.update(entry.location.file for entry in code if entry.location is not None)
+        return lock
 
     def is_there(self, path: ArtifactPath, artifact: Artifact) -> bool:
         """Return whether the source is known to have the content at a path completely, perhaps as part of another."""

@@ -55,10 +55,17 @@ class Outs:
         """
         save_user_files(self._session, paths, {} if lock is None else lock.outs, self._report)
 
-    def stash(self, spec: StageSpec, lock: StageLock | None) -> None:
-        """Move the outs out of the way of a run; incremental ones are restored as copies that it may change."""
+    def stash(self, spec: StageSpec, lock: StageLock | None, *, elsewhere: bool = False) -> None:
+        """Move the outs out of the way of a run; incremental ones are restored as copies that it may change.
+
+        With ``elsewhere``, the run does not write here: nothing is prepared for it, and nothing restored.
+        """
+        paths = [out.path for out in spec.outs]
+        if elsewhere:
+            self._out_stash.take(spec.address, paths, elsewhere=True)
+            return
         lasting = any(out.directory for out in spec.outs)  # a directory that no run has written would be in the way
-        self._out_stash.take(spec.address, [out.path for out in spec.outs], lasting=lasting)
+        self._out_stash.take(spec.address, paths, lasting=lasting)
         for out in spec.outs:
             before = lock.outs.get(out.path) if lock is not None and out.incremental else None
             if before is not None:

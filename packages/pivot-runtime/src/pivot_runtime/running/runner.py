@@ -297,8 +297,8 @@ class Runner:
         return self._cluster is not None and self._cluster.takes(address)
 
     def _stash(self, address: str) -> None:
-        lock = None if self._is_sent(address) else self._running[address].lock  # which then has its incremental outs
-        self._outs.stash(self._graph.stages[address], lock)
+        sent = self._is_sent(address)
+        self._outs.stash(self._graph.stages[address], self._running[address].lock, elsewhere=sent)
 
     def _execute(self, address: str) -> None:
         inputs = self._running[address].observation.inputs

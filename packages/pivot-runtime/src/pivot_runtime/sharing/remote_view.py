@@ -128,7 +128,7 @@ class RemoteView(SessionView):
         self._graph = graph
         self._kinds = {out.path: out.directory for spec in graph.stages.values() for out in spec.outs}
         self._shared: dict[str, tuple[RunRecord, ...]] = {}
-        outs = dict(_outs(session, graph))
+        outs = dict(self._outs(graph))
         tracked = {record.path: record.artifact for record in records.read_tracked(session.context)}
         self._recorded = {**tracked, **outs}
         self._tracked = frozenset(tracked)
@@ -151,6 +151,15 @@ class RemoteView(SessionView):
         self._overlay = Overlay(session.stores, session.artifact_at, self._elsewhere, self._listing)
         if session.stores.settings.remote_run_cache:
             self._foresee(graph)
+
+    def _outs(self, graph: Graph) -> Iterator[tuple[ArtifactPath, Artifact]]:
+        """The outs in lock files that belong in the cache."""
+        for address, spec in graph.stages.items():
+            lock = self.lock(address)
+            if lock is not None:
+                for out in spec.outs:
+                    if out.cache and out.path in lock.outs:
+                        yield out.path, lock.outs[out.path]
 
     def sync_state(self) -> SyncState:
         """The state of all recorded artifacts; the cache's are counted only with ``ask_all``."""
@@ -221,7 +230,7 @@ class RemoteView(SessionView):
 
     def has(self, artifact: Artifact) -> bool:
         """Whether the cache or the remote has this content completely."""
-        if self._session.store.has_all(artifact):
+        if artifact in self._there or self._session.store.has_all(artifact):
             return True
         self._ask({artifact} - self._asked)
         return artifact in self._there
@@ -316,13 +325,3 @@ class _Memory(Value):
 
     def has(self, artifact: Artifact) -> bool:
         return self.view.has(artifact)
-
-
-def _outs(session: Session, graph: Graph) -> Iterator[tuple[ArtifactPath, Artifact]]:
-    """The outs in lock files that belong in the cache."""
-    for address, spec in graph.stages.items():
-        lock = session.lock(address)
-        if lock is not None:
-            for out in spec.outs:
-                if out.cache and out.path in lock.outs:
-                    yield out.path, lock.outs[out.path]

@@ -58,6 +58,7 @@ def undeclared(
         shell: The stage is a shell command in a pivot.yaml.
     """
     line = _yaml_line if shell else _python_line
+    declared = {*spec.deps, *(out.path for out in spec.outs)}
     return tuple(
         Undeclared(
             path,
@@ -67,7 +68,9 @@ def undeclared(
             count,
         )
         for paths, wrote in ((seen.read, False), (seen.wrote, True))
-        for path, directory, owner, count in _groups(_artifacts(paths, ignored), spec, graph)
+        for path, directory, owner, count in _groups(
+            _artifacts((path for path in paths if path not in declared), ignored), spec, graph
+        )
     )
 
 
