@@ -70,7 +70,7 @@ class Use(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What a run used: the command, the process that is connected to the cluster, and seconds by the clock."""
+    """The use of a run: by the command, by the process that is connected to the cluster, and seconds by the clock."""
 
     command: Use
     backend: Use
@@ -177,7 +177,7 @@ def measure(directory: pathlib.Path, count: int, given: argparse.Namespace, vari
 
 
 def line(what: str, found: Run, count: int, requests: list[str] | None) -> None:
-    """Print what a run used."""
+    """Print the use of a run."""
     per_stage = [each.seconds / count * 1000 for each in (found.command, found.backend)]
     memory = [each.memory / 1e6 for each in (found.command, found.backend)]
     print(
@@ -188,7 +188,7 @@ def line(what: str, found: Run, count: int, requests: list[str] | None) -> None:
 
 
 def more(what: str, many: Run, few: Run, stages: int) -> None:
-    """Print what each further stage costs."""
+    """Print the cost of each further stage."""
     parts = [(many.command, few.command), (many.backend, few.backend)]
     seconds = [(large.seconds - small.seconds) / stages * 1000 for large, small in parts]
     memory = [(large.memory - small.memory) / stages / 1000 for large, small in parts]
