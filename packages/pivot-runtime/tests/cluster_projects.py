@@ -56,6 +56,7 @@ class ClusterProject:
             InlineRoute(),
             tuple(overrides),
             task.environment_of(self.loaded, variables),
+            assigned=self.loaded.stages[0].assigned,
         )
 
     def stage(self, name: str) -> LoadedStage:

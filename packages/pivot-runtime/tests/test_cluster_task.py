@@ -52,6 +52,7 @@ TEMPLATES = st.builds(
     st.builds(TraceOptions, st.booleans(), st.booleans()),
     st.booleans(),
     st.booleans(),
+    st.dictionaries(TEXT, TEXT, max_size=2),
 )
 TASKS = st.builds(
     StageTask,

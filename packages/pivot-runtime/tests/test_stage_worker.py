@@ -44,6 +44,8 @@ import time
 from pivot_core.stages.annotations import DirectoryOut, IncrementalOut
 from helper import shout
 
+os.environ["SAME"], os.environ["ROOT"] = "same", os.getcwd()
+
 class Two(TypedDict):
     left: Annotated[str, Out("made/left.txt", Text())]
     right: Annotated[str, Out("right.json", JSON())]
@@ -72,6 +74,12 @@ def absent() -> Annotated[pathlib.Path, Out("absent.txt", PathOnly())]:
 def directory() -> Annotated[pathlib.Path, Out("dir.txt", PathOnly())]:
     os.makedirs("dir.txt/x")
     return pathlib.Path("dir.txt")
+
+def reads_same() -> Annotated[str, Out("same.txt", Text())]:
+    return os.environ["SAME"]
+
+def reads_root() -> Annotated[str, Out("root.txt", Text())]:
+    return os.environ["ROOT"]
 
 def nothing() -> None:
     return 5
@@ -146,7 +154,7 @@ def more(before: Before) -> Annotated[str, IncrementalOut("more.txt", Text())]:
     return (before or "begun") + "."
 
 for stage in [good, bad, killed, ends, absent, directory, nothing, noisy, dynamic, edits_code, edits_dep, reads_tree,
-              uncached, large, meets, waits, leaves, litters, more]:
+              uncached, large, meets, waits, leaves, litters, more, reads_same, reads_root]:
     pipeline.register(stage)
 pipeline.register(slow, timeout=0.2)
 pipeline.register(elsewhere, wdir="not/there")
@@ -263,6 +271,7 @@ def test_a_stage_fails_with_the_same_text_as_at_home(
     [
         ("absent", "the stage returned 'absent.txt' but did not write it", "the stage writes the file itself"),
         ("directory", "dir.txt: is a directory", "declare it as a directory: "),
+        ("reads_root", "it read ROOT, which the import of its pipeline sets to another value on w1", "the same value"),
         ("edits_code", "it changed helper.py, which it depends on", "let it write to another path"),
         ("edits_dep", "it changed data, which it depends on", "let it write to another path"),
         ("large", "its out large.bin has 9437184 bytes", "pivot config set executor.shared PATH"),
@@ -348,6 +357,7 @@ def test_an_incremental_out_continues_from_its_last_content(home: ClusterProject
 
 def test_variables_have_the_values_of_home(home: ClusterProject, worker: StageWorker) -> None:
     assert text_of(home.run(worker, "variable"), "variable.txt") == "t0ken None"
+    assert text_of(home.run(worker, "reads_same"), "same.txt") == "same"
 
 
 def test_processes_that_a_stage_leaves_are_ended(home: ClusterProject, worker: StageWorker) -> None:

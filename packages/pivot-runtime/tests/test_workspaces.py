@@ -27,7 +27,7 @@ WORDS = (HERE / "words.txt").read_text()
 LISTED = sorted(name for name in os.listdir(HERE / "lib") if name.endswith(".py"))
 MODE = os.environ.get("MODE", "slow")
 LUCK = random.random()
-os.environ["ASSIGNED"] = "x"
+os.environ["ASSIGNED"] = str(HERE)
 
 class Params(StageParams):
     rate: float = 0.1

@@ -257,6 +257,7 @@ class ClusterExecutor:
                 watching=self._watching,
                 fresh=settings.worker_start.value == "spawn",
                 stream=self._on_output is not None,
+                assigned=home.loaded.stages[0].assigned,
             )
         return self._templates[home.file]
 

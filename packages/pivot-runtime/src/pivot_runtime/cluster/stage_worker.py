@@ -16,14 +16,13 @@ import attrs
 from pivot_cache.errors import ArtifactError, CacheError
 from pivot_cache.layout import Layout
 from pivot_cache.objects.ingest import ingest
-from pivot_cache.objects.store import CheckoutMode
 from pivot_cache.state.stat_cache import StatCache
 from pivot_core.errors import PivotError
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, RunRecord
 from pivot_runtime.cluster import task, worker_transport
 from pivot_runtime.cluster.task import Refusal, StageAnswer, StageTask, TaskError, TaskOut
-from pivot_runtime.cluster.worker_transport import OutsError, PrivateCaches, WorkerTransport
+from pivot_runtime.cluster.worker_transport import OutsError, PlacedInputs, PrivateCaches, WorkerTransport
 from pivot_runtime.cluster.workspaces import RefusedError, Workspace, WorkspaceKey, Workspaces, own_directory
 from pivot_runtime.config.settings import WorkerStart
 from pivot_runtime.errors import HostError
@@ -289,13 +288,14 @@ class StageWorker:
             transport.fetch(artifacts)
             self._caches.grow(sum(artifact.size for artifact in artifacts))
             (workspace.root / stage.spec.base).mkdir(parents=True, exist_ok=True)
-            deps = _Placed(workspace, wanted, transport, active)
+            deps = PlacedInputs(workspace, wanted, transport, active.check)
             finished = self._executed(wanted, workspace, active, output)
             log = _read(Layout(workspace.root).log_file(wanted.address))
             outs: dict[ArtifactPath, Artifact] = {}
             objects: dict[str, bytes] = {}
             try:
                 if finished.failure is None:
+                    self._refuse_other_variables(wanted, finished, stage)
                     deps.refuse_changes()
                     outs, objects = self._stored(wanted, workspace, files, transport)
                     self._publish(wanted, finished, outs, stage, transport)
@@ -384,6 +384,22 @@ class StageWorker:
         carried = {**(objects or {}), **(worker_transport.carried(transport.store, home) or {})}
         return outs | rest, {**carried, **transport.send(sent)}
 
+    def _refuse_other_variables(self, wanted: StageTask, finished: Finished, stage: LoadedStage) -> None:
+        """Refuse the result of a stage that read a variable which the import sets to another value here.
+
+        Raises:
+            OutsError: It did.
+        """
+        here, there = stage.assigned, wanted.template.assigned
+        other = [
+            name for name in finished.seen.variables if name not in stage.env and here.get(name) != there.get(name)
+        ]
+        if other:
+            summary = (
+                f"it read {', '.join(other)}, which the import of its pipeline sets to another value on {self._name}"
+            )
+            raise OutsError(summary, "set it to the same value on all machines, or make it a parameter")
+
     def _publish(
         self,
         wanted: StageTask,
@@ -398,49 +414,6 @@ class StageWorker:
         if wanted.publish and not counting and not undeclared and all(out.cache for out in wanted.outs):
             with contextlib.suppress(CacheError):  # the command records it as well
                 transport.publish(RunRecord(wanted.key, outs, finished.observed))
-
-
-class _Placed:
-    """The inputs of a task in its workspace."""
-
-    def __init__(self, workspace: Workspace, wanted: StageTask, transport: WorkerTransport, active: _TaskRun) -> None:
-        """Put the inputs of a task at their paths.
-
-        Raises:
-            RefusedError: An input is not available, or a source is in its place.
-            CacheError: It cannot be written.
-        """
-        self._workspace = workspace
-        self._stamps: dict[str, dict[str, tuple[int, ...]]] = {}
-        root = workspace.root
-        modes = worker_transport.checkout_modes()
-        for path, artifact in sorted(wanted.deps.items()):
-            active.check()
-            source = workspace.sources.get(path)
-            if source is not None and source != artifact.digest:
-                raise RefusedError("inputs", f"{path} was edited while the run began", hint="repeat the command")
-            if source is None:
-                worker_transport.place(transport.store, artifact, root / path, modes)
-        for path, artifact in sorted(wanted.before.items()):
-            active.check()
-            worker_transport.place(transport.store, artifact, root / path, (CheckoutMode.COPY,))
-        for out in wanted.outs:
-            (root / out.path).parent.mkdir(parents=True, exist_ok=True)
-        for path in wanted.deps:
-            self._stamps[path] = _stamps(os.fspath(root / path))
-
-    def refuse_changes(self) -> None:
-        """Refuse the result of a stage that has changed what it depends on.
-
-        Raises:
-            OutsError: It has.
-        """
-        root = self._workspace.root
-        changed = [path for path, before in self._stamps.items() if _stamps(os.fspath(root / path)) != before]
-        changed += [path for path in self._workspace.changed_sources() if path not in changed]
-        if changed:
-            summary = f"it changed {', '.join(changed)}, which it depends on"
-            raise OutsError(summary, "let it write to another path, which it declares as an out")
 
 
 def _stop(active: Sequence[_TaskRun], patience: float) -> None:
@@ -474,18 +447,3 @@ def _read(file: pathlib.Path) -> bytes:
         return file.read_bytes()
     except OSError:
         return b""
-
-
-def _stamps(path: str) -> dict[str, tuple[int, ...]]:
-    """The state of a file or of all files in a directory, by path."""
-    found: dict[str, tuple[int, ...]] = {}
-    todo = [path]
-    while todo:
-        each = todo.pop()
-        with contextlib.suppress(OSError):
-            status = os.stat(each)
-            found[each] = (status.st_ino, status.st_size, status.st_mtime_ns)
-            if os.path.isdir(each):
-                found[each] = ()
-                todo += [entry.path for entry in os.scandir(each)]
-    return found

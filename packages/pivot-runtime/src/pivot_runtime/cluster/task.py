@@ -117,6 +117,7 @@ class TaskTemplate(Value):
         watching: The observations to make.
         fresh: Run stages in new interpreters.
         stream: Report output line by line.
+        assigned: By name, a digest of each variable that the import of the file sets.
     """
 
     run: str
@@ -128,6 +129,7 @@ class TaskTemplate(Value):
     watching: TraceOptions = attrs.field(factory=TraceOptions)
     fresh: bool = False
     stream: bool = False
+    assigned: Mapping[str, str] = attrs.field(factory=dict)
 
     def task(  # noqa: PLR0913  # the parts of a task
         self,
@@ -213,6 +215,7 @@ class StageTask(Value):
             "watching": shared.watching.to_plain(),
             "fresh": shared.fresh,
             "stream": shared.stream,
+            "assigned": dict(shared.assigned),
             "number": self.number,
             "address": self.address,
             "expected": self.expected,
@@ -247,6 +250,7 @@ class StageTask(Value):
                 watching=TraceOptions.from_plain(plain["watching"]),
                 fresh=bool(plain["fresh"]),
                 stream=bool(plain["stream"]),
+                assigned=artifact_json.texts(plain["assigned"], "assigned"),
             ),
             number=artifact_json.number(plain["number"], "number"),
             address=str(plain["address"]),

@@ -20,7 +20,7 @@ from pivot_cache.state.stat_cache import StatCache
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, RunRecord
 from pivot_runtime.cluster.task import INLINE_LIMIT, InlineRoute, RemoteRoute, Route, SharedRoute, StageTask
-from pivot_runtime.cluster.workspaces import RefusedError, remove_tree
+from pivot_runtime.cluster.workspaces import RefusedError, Workspace, remove_tree
 from pivot_runtime.executors.base import Failure
 
 _MOST_CACHED: Final = 16 << 30
@@ -311,3 +311,63 @@ def carried(store: ObjectStore, artifacts: Mapping[ArtifactPath, Artifact]) -> d
             if left < 0:
                 return None
     return objects
+
+
+class PlacedInputs:
+    """The inputs of a task in its workspace."""
+
+    def __init__(
+        self, workspace: Workspace, wanted: StageTask, transport: WorkerTransport, check: Callable[[], object]
+    ) -> None:
+        """Put the inputs of a task at their paths; ``check`` is called before each, and its errors end that.
+
+        Raises:
+            RefusedError: An input is not available, or a source is in its place.
+            CacheError: It cannot be written.
+        """
+        self._workspace = workspace
+        self._stamps: dict[str, dict[str, tuple[int, ...]]] = {}
+        root = workspace.root
+        modes = checkout_modes()
+        for path, artifact in sorted(wanted.deps.items()):
+            check()
+            source = workspace.sources.get(path)
+            if source is not None and source != artifact.digest:
+                raise RefusedError("inputs", f"{path} was edited while the run began", hint="repeat the command")
+            if source is None:
+                place(transport.store, artifact, root / path, modes)
+        for path, artifact in sorted(wanted.before.items()):
+            check()
+            place(transport.store, artifact, root / path, (CheckoutMode.COPY,))
+        for out in wanted.outs:
+            (root / out.path).parent.mkdir(parents=True, exist_ok=True)
+        for path in wanted.deps:
+            self._stamps[path] = _stamps(os.fspath(root / path))
+
+    def refuse_changes(self) -> None:
+        """Refuse the result of a stage that has changed what it depends on.
+
+        Raises:
+            OutsError: It has.
+        """
+        root = self._workspace.root
+        changed = [path for path, before in self._stamps.items() if _stamps(os.fspath(root / path)) != before]
+        changed += [path for path in self._workspace.changed_sources() if path not in changed]
+        if changed:
+            summary = f"it changed {', '.join(changed)}, which it depends on"
+            raise OutsError(summary, "let it write to another path, which it declares as an out")
+
+
+def _stamps(path: str) -> dict[str, tuple[int, ...]]:
+    """The state of a file or of all files in a directory, by path."""
+    found: dict[str, tuple[int, ...]] = {}
+    todo = [path]
+    while todo:
+        each = todo.pop()
+        with contextlib.suppress(OSError):
+            status = os.stat(each)
+            found[each] = (status.st_ino, status.st_size, status.st_mtime_ns)
+            if os.path.isdir(each):
+                found[each] = ()
+                todo += [entry.path for entry in os.scandir(each)]
+    return found

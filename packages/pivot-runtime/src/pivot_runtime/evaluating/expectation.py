@@ -21,7 +21,8 @@ _WORDS: Final[Mapping[str, str]] = {
 def facts(stage: LoadedStage, schema: int) -> dict[str, Any]:
     """The facts as plain data: the code, its parameters and variables, the paths, and the versions of libraries.
 
-    A value that differs by chance at each import counts by the code that computes it.
+    A value that differs by chance at each import counts by the code that computes it. Variables that the import sets,
+    and that the stage does not declare, do not count: they matter only if a run reads them.
     """
     steady = {} if stage.steady is None else stage.steady.digests
     spec = stage.spec
@@ -32,7 +33,7 @@ def facts(stage: LoadedStage, schema: int) -> dict[str, Any]:
         "code": {key: entry.digest for key, entry in stage.code.items() if key not in steady},
         "values": {key: digest for key, digest in steady.items() if key in stage.code},
         "params": {line.key: digest_bytes(line.value.encode()) for line in declared if line.kind == "param"},
-        "env": {**stage.assigned, **stage.env},
+        "env": dict(stage.env),
         "deps": dict.fromkeys(spec.deps, ""),
         "outs": {line.key: line.value for line in declared if line.kind == "out"},
         "libraries": {name: use.version for name, use in stage.libraries.items()},
