@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import stat
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Collection
@@ -25,7 +26,7 @@ _FEW_OF_A_SHARD: Final = 6
 _PAGE: Final = 100
 """The entries that OpenSSH puts into one response."""
 
-_AT_ONCE: Final = 64
+AT_ONCE: Final = 64
 """The requests under way: all go over one connection, so that more of them cost the server nothing."""
 
 _SHARD: Final = 2
@@ -43,7 +44,7 @@ class SftpExistence(Value):
     connection: SshConnection
     location: SshLocation
     _known_missing: set[str] = attrs.field(init=False, factory=set)
-    _slots: asyncio.Semaphore = attrs.field(init=False, factory=partial(asyncio.Semaphore, _AT_ONCE))
+    _slots: asyncio.Semaphore = attrs.field(init=False, factory=partial(asyncio.Semaphore, AT_ONCE))
 
     async def sizes(self, digests: Collection[str]) -> Sizes:
         """Return the sizes of those objects that exist.
@@ -78,12 +79,15 @@ class SftpExistence(Value):
         """
         await self.require_root()
         shards = sorted([name async for name, _ in self._entries(self.location.objects) if len(name) == _SHARD])
-        for shard in shards:
-            async for name, attributes in self._entries(f"{self.location.objects}/{shard}"):
-                digest = digest_of(shard, name)
-                if digest is not None and is_file(attributes):
-                    modified = attributes.mtime
-                    yield ListedObject(digest, attributes.size, None if modified is None else float(modified))
+        for some in itertools.batched(shards, AT_ONCE, strict=False):
+            async with _group() as tasks:
+                listings = [tasks.create_task(self.entries(f"{self.location.objects}/{shard}")) for shard in some]
+            for shard, listing in zip(some, listings, strict=True):
+                for name, attributes in listing.result():
+                    digest = digest_of(shard, name)
+                    if digest is not None and is_file(attributes):
+                        modified = attributes.mtime
+                        yield ListedObject(digest, attributes.size, None if modified is None else float(modified))
 
     async def is_taken(self, path: str) -> bool:
         """Return whether a file exists; the first time, the server is not asked about one that `sizes` missed."""

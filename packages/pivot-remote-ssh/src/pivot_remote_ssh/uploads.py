@@ -21,7 +21,7 @@ from pivot_core.files.digest import digest_bytes
 from pivot_core.progress import no_progress
 from pivot_remote_ssh.connection import SftpFile, SftpSession, SshConnection
 from pivot_remote_ssh.errors import SftpFailureError
-from pivot_remote_ssh.existence import SftpExistence
+from pivot_remote_ssh.existence import AT_ONCE, SftpExistence
 from pivot_remote_ssh.location import SshLocation
 from pivot_remote_ssh.upload_state import STALE_S, SftpUploadState, open_state, remove_abandoned
 
@@ -31,7 +31,7 @@ RESUMED: Final = 8 << 20
 SYNCED: Final = 16 << 20
 """The bytes after which those written so far are forced to the server's disk, so that they need not be sent again."""
 
-_AT_ONCE: Final = 32
+_WRITES: Final = 32
 """The writes under way: up to 8 MiB, which is more than the server accepts before it answers."""
 
 _CLEANUP_S: Final = 2.0
@@ -76,7 +76,7 @@ class SftpUploads:
         self._state = state
         self._resumed = resumed
         self._synced = synced
-        self._writes = asyncio.Semaphore(_AT_ONCE)
+        self._writes = asyncio.Semaphore(_WRITES)
         self._preparing = asyncio.Lock()
         self._prepared = False
         self._rights: int | None = None
@@ -124,11 +124,17 @@ class SftpUploads:
     async def close(self) -> None:
         """Force the names of new files to the server's disk, if it is able to."""
         changed, self._changed = sorted(self._changed), set()
-        if not self._can_sync:
-            return
-        with contextlib.suppress(RemoteError):
-            for directory in changed:
-                await self._sync_directory(directory)
+        slots = asyncio.Semaphore(AT_ONCE)
+
+        async def sync(directory: str) -> None:
+            async with slots:
+                if self._can_sync:
+                    try:
+                        await self._sync_directory(directory)
+                    except RemoteError:
+                        self._can_sync = False
+
+        await asyncio.gather(*(sync(directory) for directory in changed))
 
     async def _sync_directory(self, path: str) -> None:
         session = await self._connection.session()
@@ -226,7 +232,7 @@ class SftpUploads:
         writes: deque[asyncio.Task[int]] = deque()
         try:
             while True:
-                while len(writes) < _AT_ONCE and (start := next(starts, None)) is not None:
+                while len(writes) < _WRITES and (start := next(starts, None)) is not None:
                     writes.append(asyncio.create_task(write(start)))
                 if not writes:
                     break
