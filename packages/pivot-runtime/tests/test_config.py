@@ -10,6 +10,7 @@ from workshop import Deferred, Workshop, parts_of
 from pivot_cache.files.signatures import stat_signature
 from pivot_cache.layout import DEFAULT_CACHE, Layout
 from pivot_cache.objects.store import CheckoutMode
+from pivot_cache.remotes import entry_points
 from pivot_core.errors import DiscoveryError
 from pivot_core.loaders import Text
 from pivot_core.stages.annotations import Dep, Out
@@ -442,6 +443,21 @@ def test_renaming_looks_at_the_file_that_is_meant(places: Places) -> None:
     remotes.rename(configuration, "a", "b", user=True)
     assert places.user.read_text() == "remotes.b: s3://a\n"
     assert places.project.read_text() == "default_remote: a\n"
+
+
+def test_a_remote_whose_package_is_not_installed(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is refused with the name of the package and of the extra; one on S3 may be configured first."""
+
+    def nothing(*_: object) -> None:
+        return None
+
+    monkeypatch.setattr(entry_points, "load_entry_point", nothing)
+    for url, extra in (("gs://bucket", "pivot[gcs]"), ("az://container", "pivot[azure]"), ("file:///x", "[remotes]")):
+        with pytest.raises(ConfigError, match="URLs need the package pivot-remote-obstore") as caught:
+            remotes.add(places.configuration(), "x", url)
+        assert extra in str(caught.value.hint)
+    remotes.add(places.configuration(), "x", "s3://bucket")
+    assert places.project.read_text() == "remotes.x: s3://bucket\n"
 
 
 # -- files

@@ -23,7 +23,7 @@ STALE_S: Final = 2 * 24 * 3600
 
 _MANY: Final = 8
 _MODE: Final = 0o444
-_BLOCK: Final = 64 << 20
+_FLUSHED: Final = 32 << 20
 _PIECE: Final = 1 << 20
 _LARGE: Final = 1 << 16
 """The number of bytes from which the system copies faster than by reading and writing."""
@@ -170,6 +170,8 @@ def sweep(directory: Path) -> None:
 def copy_content(source: int, target: int, size: int) -> None:
     """Copy all bytes between open files: as shared blocks, inside the system, or by reading and writing.
 
+    All but the last bytes are flushed meanwhile, while other threads copy other files.
+
     Raises:
         OSError: The copy failed.
     """
@@ -180,7 +182,10 @@ def copy_content(source: int, target: int, size: int) -> None:
             pass
         else:
             return
-    copy_range(source, target, 0, size)
+    for start in range(0, size, _FLUSHED):
+        if start:
+            syscalls.fsync(target)
+        copy_range(source, target, start, min(start + _FLUSHED, size))
 
 
 def copy_range(source: int, target: int, start: int, stop: int) -> None:
@@ -209,7 +214,7 @@ def _copy_inside(source: int, target: int, start: int, stop: int) -> int:
     call = getattr(os, "copy_file_range", None)  # not on macOS
     while call is not None and at < stop:
         try:
-            moved = call(source, target, min(stop - at, _BLOCK), at, at)
+            moved = call(source, target, stop - at, at, at)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
                 raise

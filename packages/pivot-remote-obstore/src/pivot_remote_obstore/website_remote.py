@@ -93,11 +93,9 @@ class WebsiteRemote:
         await run_all(found.update, [partial(ask, digest) for digest in keys])
         return found
 
-    async def digests(self) -> AsyncIterator[str]:
+    def digests(self) -> AsyncIterator[str]:
         """Fail: a web server does not list its files."""
-        for refused in (self._refused("cannot list its objects"),):
-            raise refused
-        yield ""
+        raise self._refused("cannot list its objects")
 
     async def upload(self, digest: str, source: Path, sent: Callable[[int], object]) -> bool:
         """Fail, unless the object exists."""
