@@ -26,6 +26,7 @@ class Elsewhere:
         self._running: list[str] = []
         self._ended: deque[str] = deque()
         self.ends: list[str] = []
+        self.sent: list[str] = []
 
     def end(self, address: str) -> None:
         self._ended.append(address)
@@ -41,6 +42,7 @@ class Elsewhere:
         self._running.append(address)
 
     def fileno(self) -> int:
+        self.sent = [*self._running]
         return self._reader
 
     def received(self) -> Finished | None:
@@ -120,6 +122,22 @@ def test_each_stage_ends_where_it_was_started(elsewhere: Elsewhere) -> None:
     assert others == {"far.a", "near.b"}
 
 
+def test_stages_are_sent_before_others_start_here(elsewhere: Elsewhere) -> None:
+    here = Here()
+    sent: list[str] = []
+
+    def make() -> HostExecutor:
+        sent.extend(elsewhere.sent)
+        return cast("HostExecutor", here)
+
+    both = RoutedExecutor(make, elsewhere, lambda address: address.startswith("far"))
+    both.start("near.a", LOG, INPUTS)
+    both.start("far.a", LOG, INPUTS)
+
+    assert both.wait().address == "near.a"
+    assert sent == ["far.a"]
+
+
 def test_nothing_is_started_here_if_all_stages_are_elsewhere(elsewhere: Elsewhere) -> None:
     def no_host() -> HostExecutor:
         raise AssertionError
@@ -139,6 +157,8 @@ def test_all_are_stopped_also_if_one_cannot_be(elsewhere: Elsewhere, monkeypatch
     here = Here()
     both = routed(here, elsewhere)
     both.start("near.a", LOG, INPUTS)
+    both.start("near.b", LOG, INPUTS)
+    both.wait()
 
     def fail() -> None:
         raise ExecutorError("it is gone")

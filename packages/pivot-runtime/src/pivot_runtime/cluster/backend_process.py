@@ -143,7 +143,9 @@ class BackendProcess:
             self._connect(message)
         elif self._backend is not None and self._stops_read == self._stops_obeyed:  # else nothing more starts
             if op == "sources":
-                archive = pathlib.Path(message["file"]).read_bytes()
+                file = pathlib.Path(message["file"])
+                archive = file.read_bytes()
+                file.unlink()  # now, since the command may be killed
                 self._backend.add_sources(message["digest"], archive)
             else:
                 self._submit(self._backend, message)

@@ -48,15 +48,14 @@ class RoutedExecutor:
         self._here: HostExecutor | None = None
         self._elsewhere = elsewhere
         self._is_sent = is_sent
+        self._waiting: list[tuple[str, pathlib.Path]] = []
 
     def start(self, address: str, log: pathlib.Path, inputs: Inputs) -> None:
-        """See `Executor.start`."""
+        """See `Executor.start`; `wait` starts those that run here, after others are sent: it may import a pipeline."""
         if self._is_sent(address):
             self._elsewhere.start(address, log, inputs)
-            return
-        if self._here is None:
-            self._here = self._make_here()
-        self._here.start(address, log)
+        else:
+            self._waiting.append((address, log))
 
     def wait(self) -> Finished:
         """See `Executor.wait`.
@@ -66,9 +65,10 @@ class RoutedExecutor:
             ExecutorError: The executor elsewhere failed.
         """
         while True:
-            if self._elsewhere.idle and self._here is not None:
+            other = None if self._elsewhere.idle else self._elsewhere.fileno()
+            self._start_here()
+            if other is None and self._here is not None:
                 return self._here.wait()
-            other = self._elsewhere.fileno()
             finished = self._elsewhere.received()
             if finished is None and (self._here is None or self._here.idle):
                 return self._elsewhere.wait()
@@ -77,8 +77,16 @@ class RoutedExecutor:
             if finished is not None:
                 return finished
 
+    def _start_here(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for address, log in waiting:
+            if self._here is None:
+                self._here = self._make_here()
+            self._here.start(address, log)
+
     def stop(self) -> None:
         """See `Executor.stop`."""
+        self._waiting.clear()
         try:
             self._elsewhere.stop()
         finally:
