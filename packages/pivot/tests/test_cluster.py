@@ -464,16 +464,22 @@ with open({str(begun)!r}, "a") as file:
 
 
 def test_ctrl_c_leaves_nothing_running(remote: Elsewhere, tmp_path: pathlib.Path) -> None:
+    """Meanwhile, the output of the previous run is not that of the one that is running."""
     begun = tmp_path / "begun"
     endless = f"""\
 with open({str(begun)!r}, "w") as file:
         file.write(str(os.getpid()))
     while True:
         time.sleep(0.01)"""
-    chain(remote).project.replace("pipeline.py", 'print("first runs")', endless)
+    chain(remote).repro("first")
+    lock = remote.project.read(".pivot/stages/p.first.lock")
+    remote.project.replace("pipeline.py", 'print("first runs")', endless)
     command = remote.project.start("repro", "--executor", remote.executor, env=environment() | remote.env)
     wait_until(lambda: begun.exists() and begun.read_text() != "")
     stage = int(begun.read_text())
+    wait_until(lambda: "and its output comes when it has ended" in remote.pivot("logs", "first"))
+    assert "first runs" not in remote.pivot("logs", "first")
+    assert "first runs" in remote.pivot("logs", "--back", "1", "first")
 
     command.send_signal(signal.SIGINT)
     _, said = command.communicate(timeout=30)
@@ -481,7 +487,7 @@ with open({str(begun)!r}, "w") as file:
     assert command.returncode == 130
     assert "interrupted" in said.lower()
     wait_until(lambda: not alive(stage))
-    assert not (remote.project.root / ".pivot/stages/p.first.lock").exists()
+    assert remote.project.read(".pivot/stages/p.first.lock") == lock
 
 
 def test_a_backend_process_that_is_killed_ends_the_run(remote: Elsewhere, tmp_path: pathlib.Path) -> None:
@@ -491,10 +497,15 @@ with open({str(begun)!r}, "w") as file:
         file.write(str(os.getpid()))
     while True:
         time.sleep(0.01)"""
-    chain(remote).project.replace("pipeline.py", 'print("first runs")', endless)
+    chain(remote).repro("first")
+    lock = remote.project.read(".pivot/stages/p.first.lock")
+    remote.project.replace("pipeline.py", 'print("first runs")', endless)
     command = remote.project.start("repro", "--executor", remote.executor, env=environment() | remote.env)
     wait_until(lambda: begun.exists() and begun.read_text() != "")
     stage = int(begun.read_text())
+    wait_until(lambda: "and its output comes when it has ended" in remote.pivot("logs", "first"))
+    assert "first runs" not in remote.pivot("logs", "first")
+    assert "first runs" in remote.pivot("logs", "--back", "1", "first")
 
     (backend,) = [child for child in children(command.pid) if "cluster.backend_process" in words_of(child)]
 
@@ -504,7 +515,7 @@ with open({str(begun)!r}, "w") as file:
     assert command.returncode == 3
     assert said.count("the process that talks to the cluster ended unexpectedly") == 1
     wait_until(lambda: not alive(stage))
-    assert not (remote.project.root / ".pivot/stages/p.first.lock").exists()
+    assert remote.project.read(".pivot/stages/p.first.lock") == lock
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

@@ -43,7 +43,8 @@ def command(stages: tuple[str, ...], *, lines: int | None, back: int, follow: bo
 
     For a running stage, print its output so far; with --follow, continue until it ends, with the name of the stage
     before each line if there are several. Without STAGE, --follow takes the running stages. If the output is longer
-    than 3 MB, its beginning and end are kept. The command imports and changes nothing.
+    than 3 MB, its beginning and end are kept. The output of a stage on a cluster comes when it has ended. The command
+    imports and changes nothing.
     """
     if follow and (back or lines):
         raise click.UsageError("--follow excludes --back and --lines")
@@ -66,7 +67,7 @@ def _show(project: Project, address: str, running: RunningStage | None, *, lines
     log = logs.find(project.layout, address, back=back)
     since = f" (running for {_age(running)})" if running is not None else ""
     if running is not None and (log is None or log.stat().st_size == 0):
-        console.note(f"{running.name!r} has been running for {_age(running)}, and has printed nothing yet")
+        console.note(_state(running) + ("" if running.worker else ", and has printed nothing yet"))
     elif log is None:
         console.note(f"no run of {address!r} on this machine has printed anything")
     else:
@@ -82,6 +83,11 @@ def _print(log: pathlib.Path, lines: int | None) -> None:
     sys.stdout.flush()
     for line in logs.user_lines(log):
         sys.stdout.buffer.write(line)
+
+
+def _state(running: RunningStage) -> str:
+    state = f"{running.name!r} has been running for {_age(running)}"
+    return f"{state} on {running.worker}, and its output comes when it has ended" if running.worker else state
 
 
 def _age(running: RunningStage) -> str:
@@ -117,7 +123,7 @@ class _FollowedStage:
         self._mark = f"{running.name:<{width}} | ".encode() if width else b""
         self._frames = logs.Frames()
         self._pending = b""
-        console.note(f"{running.name!r} has been running for {_age(running)}")
+        console.note(_state(running))
 
     @property
     def state(self) -> str:

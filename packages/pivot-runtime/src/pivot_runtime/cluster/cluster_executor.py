@@ -93,6 +93,7 @@ class ClusterExecutor:
 
     def start(self, address: str, log: pathlib.Path, inputs: Inputs) -> None:
         """See `Executor.start`; stages that are started together are sent together."""
+        _write_log(log, b"")  # from now on, the output of an earlier run is that of an earlier run
         uncounted = self._run.uncounted(self._session.graph.stages[address])
         self._queue.append(_Sent(address, log, inputs, uncounted, []))
 

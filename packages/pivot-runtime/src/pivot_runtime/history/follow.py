@@ -22,11 +22,13 @@ class RunningStage(NamedTuple):
         run: The number of the run.
         name: The name by which the run shows it.
         began: Its start in seconds since the epoch.
+        worker: The worker of a cluster that runs it; empty if it runs here.
     """
 
     run: int
     name: str
     began: float
+    worker: str = ""
 
 
 def running_stages(project: Project) -> Mapping[str, RunningStage]:
@@ -35,7 +37,7 @@ def running_stages(project: Project) -> Mapping[str, RunningStage]:
     if newest is None or newest.state != RUNNING:
         return {}
     return {
-        stage.address: RunningStage(newest.number, stage.name, newest.time + stage.began)
+        stage.address: RunningStage(newest.number, stage.name, newest.time + stage.began, stage.worker)
         for stage in newest.stages
         if stage.state == RUNNING
     }
