@@ -150,6 +150,8 @@ def test_outs_stay_in_the_shared_cache(shared: Elsewhere) -> None:
     assert "2 ran" in said
     assert shared.there("upper.txt", "parts", "last.txt", "metric.json") == ["metric.json"]
     assert "pivot checkout" in said
+    assert shared.pivot("show").count("  (on ") == 2, "the worker of each stage"
+    assert shared.repro("--dry-run").splitlines() == ["cached         shout", "cached         last"]
     assert "2 stages cached" in shared.repro()
 
     shared.pivot("checkout")

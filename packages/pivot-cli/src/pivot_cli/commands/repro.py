@@ -25,6 +25,7 @@ Examples:
   pivot repro --jobs 4                     Run up to four stages at once.
   pivot repro --watch                      Update it after every change.
   pivot repro -p train.rate=1,2 --compare  Run both apart, and compare.
+  pivot repro --executor dask://local      Try to run stages on a cluster.
 """
 
 
