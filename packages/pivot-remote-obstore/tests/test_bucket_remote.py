@@ -202,6 +202,32 @@ def test_a_large_upload_that_fails_leaves_no_object(
     assert gcs.buckets[bucket.bucket] == {}
 
 
+def test_a_large_upload_has_a_deadline_for_each_part(
+    gcs: GcsServer, bucket: BucketLocation, gcs_settings: BucketSettings, tmp_path: Path
+) -> None:
+    """The size of the whole object gives a silent server no more time."""
+    (tmp_path / "data").write_bytes(b"x" * 500_000)
+    answering = threading.Event()
+
+    def answer(said: str) -> None:
+        if "partNumber=2" in said:
+            answering.wait()
+
+    gcs.answer = answer
+
+    async def work() -> None:
+        limits = Deadlines(timeout=0.2, rate=10_000)
+        async with BucketRemote(bucket, gcs_settings, part=1000, limits=limits) as remote:
+            await remote.upload(DIGEST, tmp_path / "data", lambda _: None)
+
+    try:
+        with pytest.raises(RemoteTimeoutError):
+            asyncio.run(work())
+    finally:
+        answering.set()
+    assert gcs.buckets[bucket.bucket] == {}
+
+
 def test_options_and_urls() -> None:
     remote = connect("gs://bucket/x/", RemoteSettings(options={"endpoint": "http://127.0.0.1:1"}))
     assert remote.name == "gs://bucket/x"

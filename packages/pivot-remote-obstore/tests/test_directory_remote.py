@@ -234,6 +234,27 @@ def test_only_regular_files_are_objects(drive: Path, tmp_path: Path) -> None:
     asyncio.run(work())
 
 
+def test_a_large_file_has_a_deadline_for_each_step(drive: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directory, "STEP", 100_000)
+    answering = threading.Event()
+    flushed: list[str] = []
+
+    def before(operation: str, *_: object) -> None:
+        if operation == "fsync":
+            flushed.append(operation)
+            if len(flushed) == 3:
+                answering.wait()
+
+    monkeypatch.setattr(syscalls, "before", before)
+    remote = DirectoryRemote(drive, limits=Deadlines(timeout=0.2, rate=1_000_000))  # 0.3 s, and not 1.5 s
+    try:
+        with pytest.raises(RemoteTimeoutError, match="does not answer"):
+            upload(remote, source)
+    finally:
+        answering.set()
+    assert not (drive / OBJECT).exists() or (drive / OBJECT).read_bytes() == DATA
+
+
 def test_a_silent_drive_is_reported_and_given_up(drive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answering = threading.Event()
     reported: list[str] = []

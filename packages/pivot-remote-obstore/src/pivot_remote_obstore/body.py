@@ -9,7 +9,7 @@ from pivot_remote_obstore.limits import RequestClock
 if TYPE_CHECKING:
     from obstore import GetResult
 
-_CHUNK: Final = 1 << 18
+_CHUNK: Final = 1 << 17
 
 
 class AnswerBody:

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Final, Self
@@ -33,6 +33,10 @@ RECORD: Final = (1 << 20) + 1
 """The most bytes that are read of a run record; a valid one has fewer."""
 
 _PARTS_AT_ONCE: Final = 4
+_LARGE: Final = 1 << 20
+_LARGE_AT_ONCE: Final = 6
+"""The most concurrent uploads of large objects, each of which gets a sixth of a slow line."""
+
 _NOT_SATISFIABLE: Final = 416
 
 
@@ -42,6 +46,7 @@ class _OpenRemote(Value):
 
     store: "ObjectStore"
     slots: "asyncio.Semaphore"
+    large: "asyncio.Semaphore"
     clock: RequestClock
     existence: "ObjectSearch"
 
@@ -92,7 +97,7 @@ class BucketRemote:
             store = open_bucket(self.location, self._settings, self._limits)
         slots, clock = asyncio.Semaphore(self._jobs), RequestClock(self._limits, self.name)
         existence = ObjectSearch(store, self.location, slots, clock, self._errors)
-        self._opened = _OpenRemote(store, slots, clock, existence)
+        self._opened = _OpenRemote(store, slots, asyncio.Semaphore(_LARGE_AT_ONCE), clock, existence)
         return self
 
     async def __aexit__(
@@ -121,7 +126,7 @@ class BucketRemote:
         with as_cache_errors("read", source), open(source, "rb", buffering=0) as file:  # noqa: ASYNC230 - takes no time
             size = os.fstat(file.fileno()).st_size
             data = None if size > self._part else file.readall()
-        new = await (self._put_large(key, source, size) if data is None else self._put(key, data))
+        new = await (self._put_large(key, source) if data is None else self._put(key, data))
         sent(size)
         return new
 
@@ -129,14 +134,15 @@ class BucketRemote:
         from obstore.exceptions import AlreadyExistsError, PreconditionError  # lazy
 
         with self._errors.as_remote_errors():
-            async with self._open.slots, self._open.clock.request(len(data)):
+            slots = self._open.large if len(data) > _LARGE else contextlib.nullcontext()
+            async with slots, self._open.slots, self._open.clock.request(len(data)):
                 try:
                     await self._open.store.put_async(self.location.key(key), data, mode="create", use_multipart=False)
                 except (AlreadyExistsError, PreconditionError):
                     return False
         return True
 
-    async def _put_large(self, key: str, source: Path, size: int) -> bool:
+    async def _put_large(self, key: str, source: Path) -> bool:
         """Upload in parts, which no condition protects: whoever does so at the same time has the same bytes."""
         if await self._open.existence.has(key):
             return False
@@ -145,10 +151,10 @@ class BucketRemote:
             open(source, "rb", buffering=0) as file,  # noqa: ASYNC230 - takes no time
             self._errors.as_remote_errors(),
         ):
-            async with self._open.slots, self._open.clock.request(size):
+            async with self._open.large, self._open.slots, self._open.clock.request(self._part) as continues:
                 await self._open.store.put_async(
                     self.location.key(key),
-                    _pieces(file, self._part),
+                    _pieces(file, self._part, continues),
                     mode="overwrite",
                     use_multipart=True,
                     chunk_size=self._part,
@@ -229,6 +235,8 @@ def connect_bucket(url: str, settings: RemoteSettings) -> BucketRemote:
     )
 
 
-def _pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
+async def _pieces(file: BinaryIO, size: int, taken: Callable[[], None]) -> AsyncIterator[bytes]:
+    """The content of a file; each piece is taken when the one before is in memory or has been sent."""
     while piece := file.read(size):
+        taken()
         yield piece

@@ -11,7 +11,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -21,9 +21,11 @@ from pivot_cache.files.atomic import PREFIX, SUFFIX, share, write_all
 STALE_S: Final = 2 * 24 * 3600
 """The number of seconds after which a temporary file counts as left over."""
 
+STEP: Final = 32 << 20
+"""The number of bytes that are copied before a file is flushed."""
+
 _MANY: Final = 8
 _MODE: Final = 0o444
-_FLUSHED: Final = 32 << 20
 _PIECE: Final = 1 << 20
 _LARGE: Final = 1 << 16
 """The number of bytes from which the system copies faster than by reading and writing."""
@@ -34,10 +36,10 @@ _NO_LINKS: Final = frozenset(
 _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def publish_file(source: Path, root: Path, name: str) -> bool:
+def publish_file(source: Path, root: Path, name: str, step: Callable[[], object] = lambda: None) -> bool:
     """Copy a file to a name below ``root`` that does not exist, and flush it; False if the name exists.
 
-    Directories between them are created, but never ``root``.
+    Directories between them are created, but never ``root``. ``step`` is called after each `STEP` bytes.
 
     Raises:
         OSError: The copy failed, and nothing has this name.
@@ -48,7 +50,7 @@ def publish_file(source: Path, root: Path, name: str) -> bool:
     descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     try:
         with _temporary(root, target) as (copy, temp):
-            copy_content(descriptor, copy, os.fstat(descriptor).st_size)
+            copy_content(descriptor, copy, os.fstat(descriptor).st_size, step)
             return _publish(copy, temp, target)
     finally:
         os.close(descriptor)
@@ -167,10 +169,10 @@ def sweep(directory: Path) -> None:
                         syscalls.unlink(entry.path)
 
 
-def copy_content(source: int, target: int, size: int) -> None:
+def copy_content(source: int, target: int, size: int, step: Callable[[], object] = lambda: None) -> None:
     """Copy all bytes between open files: as shared blocks, inside the system, or by reading and writing.
 
-    All but the last bytes are flushed meanwhile, while other threads copy other files.
+    All but the last bytes are flushed meanwhile, while other threads copy other files; then ``step`` is called.
 
     Raises:
         OSError: The copy failed.
@@ -182,10 +184,11 @@ def copy_content(source: int, target: int, size: int) -> None:
             pass
         else:
             return
-    for start in range(0, size, _FLUSHED):
+    for start in range(0, size, STEP):
         if start:
             syscalls.fsync(target)
-        copy_range(source, target, start, min(start + _FLUSHED, size))
+            step()
+        copy_range(source, target, start, min(start + STEP, size))
 
 
 def copy_range(source: int, target: int, start: int, stop: int) -> None:

@@ -20,11 +20,12 @@ from pivot_cache.remotes.protocol import (
     RemoteNotFoundError,
     RemoteSettings,
     RemoteTimeoutError,
+    RemoteUnreachableError,
 )
 from pivot_core.files.digest import digest_bytes
 from pivot_remote_obstore import directory as files
 from pivot_remote_obstore.errors import drive_error
-from pivot_remote_obstore.limits import Deadlines, RequestClock
+from pivot_remote_obstore.limits import DRIVE_RATE, Deadlines, RequestClock
 from pivot_remote_obstore.location import OBJECTS, RemoteUrlError, directory_of, object_key, run_prefix
 
 if TYPE_CHECKING:
@@ -53,12 +54,12 @@ class DirectoryRemote:
         Args:
             path: The directory.
             jobs: The most concurrent system calls.
-            limits: The limits of each request; by default `Deadlines()`.
+            limits: The limits of each request; by default those for drives.
         """
         self.path = path
         self.name = self.identity = f"file://{path}"
         self._jobs = jobs
-        self._limits = limits or Deadlines()
+        self._limits = limits or Deadlines(rate=DRIVE_RATE)
         self._written: set[Path] = set()
         self._swept: set[Path] = set()
         self._opened: tuple[DriveThreads, RequestClock] | None = None
@@ -123,7 +124,7 @@ class DirectoryRemote:
         key = object_key(digest)
         with as_cache_errors("read", source):
             size = source.stat().st_size  # noqa: ASYNC240 - takes no time
-        new = await self._publish(key, lambda: files.publish_file(source, self.path, key), size)
+        new = await self._publish(key, lambda step: files.publish_file(source, self.path, key, step), size)
         sent(size)
         return new
 
@@ -169,7 +170,7 @@ class DirectoryRemote:
     async def keep_run(self, key: str, data: bytes) -> bool:
         """Store a run record."""
         name = f"{run_prefix(key)}/{digest_bytes(data)}"
-        return await self._publish(name, lambda: files.publish_bytes(data, self.path, name), len(data))
+        return await self._publish(name, lambda _: files.publish_bytes(data, self.path, name), len(data))
 
     async def runs(self, key: str, most: int) -> list[bytes]:
         """The newest run records of an inputs key."""
@@ -182,30 +183,35 @@ class DirectoryRemote:
 
         await self._run("delete from it", lambda: files.remove(path))
 
-    async def _publish(self, name: str, publish: Callable[[], bool], size: int) -> bool:
+    async def _publish(self, name: str, publish: Callable[[Callable[[], None]], bool], size: int) -> bool:
         place = (self.path / name).parent
         first = place not in self._swept
         self._swept.add(place)
 
-        def work() -> bool:
+        def work(step: Callable[[], None]) -> bool:
             if first:
                 files.sweep(place)
-            return publish()
+            return publish(step)
 
         try:
-            new = await self._run("write to it", work, size)
-        except RemoteError:
-            await self._run("look into it", self._require)  # a missing directory has a better message
+            new = await self._run_steps("write to it", work, min(size, files.STEP))
+        except RemoteError as error:
+            if not isinstance(error, RemoteUnreachableError):
+                await self._run("look into it", self._require)  # a missing directory has a better message
             raise
         if new:
             self._written.add(place)
         return new
 
     async def _run[T](self, action: str, work: Callable[[], T], moves: int = 0) -> T:
+        return await self._run_steps(action, lambda _: work(), moves)
+
+    async def _run_steps[T](self, action: str, work: Callable[[Callable[[], None]], T], moves: int) -> T:
+        """The result of ``work``, which calls its argument when it continues with as many more bytes."""
         threads, clock = self._open
         try:
-            async with clock.request(moves):
-                return await threads.run(work)
+            async with clock.request(moves) as continues:
+                return await threads.run(lambda: work(lambda: threads.tell(continues)))
         except TimeoutError:
             hint = "check that the drive is mounted and its server runs; remote.timeout sets the time limit"
             raise RemoteTimeoutError(self.name, "the drive does not answer, or answers too slowly", hint=hint) from None
@@ -268,4 +274,4 @@ def connect_directory(url: str, settings: RemoteSettings) -> DirectoryRemote:
     """
     if settings.options:
         raise RemoteUrlError(f"{min(settings.options)!r} is not an option of file:// remotes")
-    return DirectoryRemote(directory_of(url), jobs=settings.jobs, limits=Deadlines.of(settings.timeout))
+    return DirectoryRemote(directory_of(url), jobs=settings.jobs, limits=Deadlines.of(settings.timeout, DRIVE_RATE))

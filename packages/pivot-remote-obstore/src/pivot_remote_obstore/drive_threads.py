@@ -41,8 +41,7 @@ class DriveThreads:
                 result = work()
             except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
                 failure = error
-            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-                self._loop.call_soon_threadsafe(settle, result, failure)
+            self.tell(lambda: settle(result, failure))
 
         if self._idle:
             self._idle -= 1
@@ -51,6 +50,11 @@ class DriveThreads:
             threading.Thread(target=self._serve, name="pivot drive", daemon=True).start()
         self._work.put(call)
         return await future
+
+    def tell(self, call: Callable[[], object]) -> None:
+        """Call something on the event loop, from one of the threads."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            self._loop.call_soon_threadsafe(call)
 
     def close(self) -> None:
         """Let the threads end once they have nothing to do."""

@@ -1,7 +1,7 @@
 """Time limits of requests, and reports of servers that are silent for long."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final, Self
 
 import attrs
@@ -12,8 +12,11 @@ from pivot_core.values import Value
 TIMEOUT_S: Final = 30.0
 """The number of seconds that a request may take in which no byte moves."""
 
-RATE: Final = 4 << 10
-"""The lowest rate in bytes per second: what a line of 80 KiB/s leaves to each of twenty requests."""
+RATE: Final = 32 << 10
+"""The lowest rate of a request in bytes per second: the client does not say how many bytes of one have moved."""
+
+DRIVE_RATE: Final = 1 << 20
+"""The same for a shared drive."""
 
 STALL_S: Final = 10.0
 """The number of seconds after which a silent server is reported."""
@@ -32,9 +35,9 @@ class Deadlines(Value):
     rate: int = RATE
 
     @classmethod
-    def of(cls, timeout: float | None) -> Self:
-        """The default limits, with another timeout if there is one."""
-        return cls() if timeout is None else cls(timeout)
+    def of(cls, timeout: float | None, rate: int = RATE) -> Self:
+        """The default limits for a rate, with another timeout if there is one."""
+        return cls(TIMEOUT_S if timeout is None else timeout, rate)
 
     def seconds(self, moves: int) -> float:
         """How long a request that moves this many bytes may take."""
@@ -56,8 +59,8 @@ class RequestClock:
         self._watch = StallWatch(min(STALL_S, limits.timeout / 3))
 
     @contextlib.asynccontextmanager
-    async def request(self, moves: int = 0) -> AsyncIterator[None]:
-        """A request that moves this many bytes.
+    async def request(self, moves: int = 0) -> AsyncIterator[Callable[[], None]]:
+        """A request that moves this many bytes; the block may call the value when it continues with as many more.
 
         Raises:
             TimeoutError: It has taken too long.
@@ -66,8 +69,14 @@ class RequestClock:
 
         self._watch.begin(self._address)
         try:
-            async with asyncio.timeout(self._limits.seconds(moves)):
-                yield
+            async with asyncio.timeout(self._limits.seconds(moves)) as timer:
+
+                def continues() -> None:
+                    self._watch.moved()
+                    with contextlib.suppress(RuntimeError):  # it has ended meanwhile
+                        timer.reschedule(asyncio.get_running_loop().time() + self._limits.seconds(moves))
+
+                yield continues
             self._watch.moved()
         finally:
             self._watch.end()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pivot_cache.remotes.url_reader import PartialDownload
 
-_CHUNK: Final = 1 << 18
+_CHUNK: Final = 1 << 17
 _CHANGED: Final = frozenset({412, 416})
 
 
