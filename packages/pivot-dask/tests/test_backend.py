@@ -31,6 +31,11 @@ def test_stage_runs_start_print_and_answer(connection: Connection) -> None:
     assert connection.events.wait("failed", 7)[2] == "the task failed in Dask: ValueError: a bug of ours"
     assert {event[2] for event in connection.events.all("started")} == {"plain", "second"}
     assert connection.backend._stages == {}
+    for again in ({"started": "late"}, {"answer": b"{}"}, {"output": ["late"]}):  # of a worker that was cut off
+        connection.backend._call(connection.backend._on_event, (0.0, {"number": 1, **again}))
+    connection.submit(8, "print")
+    connection.events.wait("answered", 8)
+    assert [event[0] for event in connection.events.events if event[1] == 1] == kinds
 
 
 def test_a_stage_runs_where_its_resources_are(connection: Connection) -> None:
