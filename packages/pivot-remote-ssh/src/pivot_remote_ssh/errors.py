@@ -106,7 +106,7 @@ class SshErrorMapper(Value):
             return self.no_directory() if digest is None else self.no_object(digest)
         if isinstance(error, (asyncssh.SFTPPermissionDenied, asyncssh.SFTPWriteProtect)):
             hint = f"`{self.location.command} ls -ld {self.location.quoted_root}` shows who may read and write there"
-            return RemoteDeniedError(self.remote, "the server does not permit it", hint=hint)
+            return RemoteDeniedError(self.remote, "permission denied on the server", hint=hint)
         if isinstance(error, (asyncssh.SFTPNoSpaceOnFilesystem, asyncssh.SFTPQuotaExceeded)):
             return self.full()
         if isinstance(error, (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection, asyncssh.SFTPBadMessage)):
