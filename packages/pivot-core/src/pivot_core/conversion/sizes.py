@@ -6,7 +6,7 @@ from typing import Final
 
 from pivot_core.errors import DefinitionError
 
-_TEXT: Final = re.compile(r"\s*(\d{1,18})(?:\.(\d{1,18}))?\s*([a-z]*)\s*", re.ASCII | re.IGNORECASE)
+_TEXT: Final = re.compile(r"\s*(\d{1,19})(?:\.(\d{1,18}))?\s*([a-z]*)\s*", re.ASCII | re.IGNORECASE)
 _DECIMAL: Final[Mapping[str, int]] = {"TB": 10**12, "GB": 10**9, "MB": 10**6, "kB": 10**3}
 _BINARY: Final[Mapping[str, int]] = {"TiB": 2**40, "GiB": 2**30, "MiB": 2**20, "KiB": 2**10}
 _BYTES: Final = {"b": 1, **{unit.lower(): size for unit, size in (*_DECIMAL.items(), *_BINARY.items())}}
