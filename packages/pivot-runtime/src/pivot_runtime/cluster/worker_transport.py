@@ -13,7 +13,7 @@ from pivot_cache.files import durable, safe_read
 from pivot_cache.layout import Layout
 from pivot_cache.objects.store import CheckoutMode, ObjectStore
 from pivot_cache.remotes import transfer
-from pivot_cache.remotes.protocol import RemoteSettings, RunKeeper, connect
+from pivot_cache.remotes.protocol import RemoteDeniedError, RemoteSettings, RunKeeper, connect
 from pivot_cache.remotes.transfer import TransferResult, TransferSettings
 from pivot_cache.state.run_cache import RunCache
 from pivot_cache.state.stat_cache import StatCache
@@ -176,7 +176,7 @@ class _ThroughRemote(WorkerTransport):
         problem = _problem(result)
         if problem is not None:
             summary = f"{self._name} cannot fetch the inputs from remote {self._route.name}: {problem}"
-            raise RefusedError("inputs", summary, hint=getattr(problem, "hint", None))
+            raise RefusedError("inputs", summary, hint=self._hint(problem))
         if result.missing:
             summary = f"remote {self._route.name} lacks {len(result.missing)} objects of the inputs"
             raise RefusedError("inputs", summary, hint="repeat the command, which sends or computes them again")
@@ -185,9 +185,15 @@ class _ThroughRemote(WorkerTransport):
         result = transfer.push(artifacts.values(), self.store, self._remote, self._settings)
         problem = _problem(result)
         if problem is not None or result.missing:
-            summary = f"its outs cannot be stored on remote {self._route.name}: {problem or 'objects are gone'}"
-            raise OutsError(summary, getattr(problem, "hint", None))
+            remote = self._route.name
+            summary = f"{self._name} cannot store its outs on remote {remote}: {problem or 'objects are gone'}"
+            raise OutsError(summary, None if problem is None else self._hint(problem))
         return {}
+
+    def _hint(self, problem: CacheError) -> str | None:
+        if isinstance(problem, RemoteDeniedError):
+            return f"Pivot sends no credentials: workers need their own for this remote; on {self._name}, {problem.hint}"
+        return problem.hint
 
     def publish(self, record: RunRecord) -> None:
         from pivot_cache.remotes import shared_runs  # lazy
