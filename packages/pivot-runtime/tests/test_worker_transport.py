@@ -156,14 +156,14 @@ def test_a_remote_without_the_inputs_or_without_an_answer_is_refused(
     assert "remote origin lacks 2 objects of the inputs" in lacking.refused.summary
     assert denied.refused is not None
     assert denied.refused.summary == "w2 cannot fetch the inputs from remote origin: memory://remote: no"
-    assert "workers need their own for this remote; on w2, check the" in (denied.refused.hint or "")
+    assert "workers need their own; on w2, check the" in (denied.refused.hint or "")
     assert unknown.refused is not None
     assert unknown.refused.kind == "worker"
     assert "pigeon" in unknown.refused.summary
     assert failed.finished is not None
     assert failed.finished.failure is not None
     assert failed.finished.failure.summary.startswith("w2 cannot store its outs on remote origin: memory://remote: no")
-    assert "workers need their own for this remote; on w2, check the" in (failed.finished.failure.hint or "")
+    assert "workers need their own; on w2, check the" in (failed.finished.failure.hint or "")
     assert failed.outs == {}
     assert remote.run_records == {}
 

@@ -9,6 +9,8 @@ def test_findings_of_every_level(quick: Project) -> None:
     done = quick.pivot("doctor")
     assert "ok       pipeline.py: 2 stages; imported again only when something it depends on has changed" in done.stdout
     assert "problem" not in done.stdout
+    done = quick.pivot("doctor", env={"PIVOT_EXECUTOR": "nowhere://x"}, code=1)
+    assert "problem  configuration: executor: no executor supports addresses with 'nowhere'" in done.stdout
 
     quick.write("pipeline.py", "import time\nAT = time.time()\n" + quick.read("pipeline.py"))
     quick.write("sub/pipeline.py", "import pivot\nimport os; os.system('true')\npipeline = pivot.Pipeline('sub')\n")

@@ -192,7 +192,7 @@ class _ThroughRemote(WorkerTransport):
 
     def _hint(self, problem: CacheError) -> str | None:
         if isinstance(problem, RemoteDeniedError):
-            return f"Pivot sends no credentials: workers need their own for this remote; on {self._name}, {problem.hint}"
+            return f"Pivot sends no credentials: workers need their own; on {self._name}, {problem.hint}"
         return problem.hint
 
     def publish(self, record: RunRecord) -> None:

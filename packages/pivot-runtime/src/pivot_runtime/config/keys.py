@@ -123,7 +123,8 @@ def remote(text: str) -> str:
             raise ValueError(f"the URL of a remote, {form}, is printable")
         return text
     if not separator or scheme.lower() != "s3":
-        raise ValueError("the URL of a remote must be an S3 path, s3://bucket/prefix")
+        others = ", ".join(f"{each}://" for each in _REMOTES)
+        raise ValueError(f"the URL of a remote must be an S3 path, s3://bucket/prefix, or begin with one of {others}")
     bucket = rest.partition("/")[0]
     if not bucket or {"@", ":"} & set(bucket):
         raise ValueError("the URL of a remote is s3://bucket/prefix, without credentials or port")

@@ -76,6 +76,7 @@ def diagnose(context: CommandContext) -> Iterator[Finding]:
         yield Finding(Level.BAD, "configuration", str(error), error.hint)
         return
     yield Finding(Level.GOOD, "configuration", "all settings are known and valid")
+    yield from _executor(settings)
     yield from _cache(context)
     yield from _git(context)
     yield from _pipelines(context, settings)
@@ -96,6 +97,19 @@ def _roots(project: Project) -> Iterator[Finding]:
     reason = polling_reason([os.fspath(project.root)])
     if reason:
         yield Finding(Level.SLOW, "project", f"{reason}: 'pivot repro --watch' must check the files twice a second")
+
+
+def _executor(settings: Settings) -> Iterator[Finding]:
+    if settings.executor in (None, "local"):
+        return
+    from pivot_runtime.cluster import backend  # lazy
+
+    try:
+        backend.check(settings.executor)
+    except PivotError as error:
+        yield Finding(Level.BAD, "configuration", str(error), error.hint)
+    else:
+        yield Finding(Level.GOOD, "executor", f"stages run at {settings.executor}")
 
 
 def _cache(context: CommandContext) -> Iterator[Finding]:
