@@ -271,6 +271,31 @@ open({str(begun)!r}, "w").close()
     assert [remote.project.read(name) for name in OUTS[:3]] == ["01", "012", "0123"]
 
 
+def test_what_the_user_writes_in_the_place_of_an_out_stays_if_the_run_is_interrupted(
+    remote: Elsewhere, tmp_path: pathlib.Path
+) -> None:
+    begun = tmp_path / "begun"
+    endless = f"""\
+open({str(begun)!r}, "w").close()
+    while True:
+        time.sleep(0.01)"""
+    chain(remote).repro("--fetch-outs")
+    remote.project.replace("pipeline.py", 'print("first runs")', endless)
+    for before in (True, False):
+        begun.unlink(missing_ok=True)
+        if not before:
+            (remote.project.root / "first.txt").unlink()
+        command = remote.project.start("repro", "--executor", remote.executor, env=environment() | remote.env)
+        wait_until(begun.exists)
+        remote.project.write("first.txt", f"mine {before}")
+        command.send_signal(signal.SIGINT)
+        _, said = command.communicate(timeout=60)
+
+        assert remote.project.read("first.txt") == ("01" if before else "mine False")
+        assert ("first.txt was not what a recorded run wrote" in said) == before
+    assert "first.txt" in remote.pivot("checkout", "--kept")
+
+
 def test_incremental_outs_start_from_their_last_content(remote: Elsewhere) -> None:
     remote.project.write(
         "pipeline.py",

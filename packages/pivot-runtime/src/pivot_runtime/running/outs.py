@@ -87,9 +87,22 @@ class Outs:
         except OSError as error:
             raise ArtifactError(target, f"cannot be written: {error.strerror or error}") from None
 
-    def put_back(self, spec: StageSpec) -> list[ArtifactPath]:
-        """Put back the outs of a stage that did not succeed; returns those that could not be."""
-        return self._out_stash.give_back(spec.address, [out.path for out in spec.outs])
+    def put_back(self, spec: StageSpec, written: Mapping[ArtifactPath, Artifact] | None = None) -> list[ArtifactPath]:
+        """Put back the outs of a stage that did not succeed; returns those that could not be.
+
+        ``written`` has the outs of a stage that ran elsewhere: other content in their places is the user's, and stays,
+        or is saved before it is replaced. None for a stage that ran here, and may have written anything there.
+
+        Raises:
+            CacheError: A file of the user cannot be saved.
+        """
+        paths = [out.path for out in spec.outs]
+        if written is not None:
+            users = [path for path in paths if self._session.on_disk(path) not in (None, written.get(path))]
+            replaced = [path for path in users if os.path.lexists(self._out_stash.waiting(spec.address, path))]
+            save_user_files(self._session, replaced, {}, self._report)
+            paths = [path for path in paths if path not in users or path in replaced]
+        return self._out_stash.give_back(spec.address, paths)
 
     def remove_temporary(self, current: Iterable[str]) -> None:
         """Remove the temporary outs that only current stages read, if they are as recorded and the cache has them."""

@@ -172,7 +172,7 @@ class Runner:
                 if self._used_records is not None:
                     steps.callback(self._used_records.put_back_unstored)
                 for address in self._running:
-                    steps.callback(self._outs.put_back, self._graph.stages[address])
+                    steps.callback(self._put_back, address)
 
     @property
     def _records(self) -> "RunRecords":
@@ -245,7 +245,7 @@ class Runner:
             self._act_again(address)
         except (ArtifactError, ChangedError) as error:
             if address in self._running:
-                self._outs.put_back(self._graph.stages[address])
+                self._put_back(address)
                 del self._running[address]
             self._settle(address, StageOutcome.FAILED, events.StageFailed(address, 0.0, str(error), hint=error.hint))
 
@@ -299,6 +299,9 @@ class Runner:
     def _stash(self, address: str) -> None:
         sent = self._is_sent(address)
         self._outs.stash(self._graph.stages[address], self._running[address].lock, elsewhere=sent)
+
+    def _put_back(self, address: str, written: Mapping[ArtifactPath, Artifact] | None = None) -> list[ArtifactPath]:
+        return self._outs.put_back(self._graph.stages[address], (written or {}) if self._is_sent(address) else None)
 
     def _execute(self, address: str) -> None:
         inputs = self._running[address].observation.inputs
@@ -420,11 +423,16 @@ class Runner:
     def _fail(self, finished: "Finished", failure: _StageFailure) -> None:
         address, summary, hint = finished.address, failure.summary, failure.hint
         run = self._running[address]
-        if self._options.ignore_errors and not run.retries and not self._outs.missing(self._graph.stages[address]):
+        here = not self._is_sent(address)
+        if (
+            self._options.ignore_errors
+            and here
+            and not (run.retries or self._outs.missing(self._graph.stages[address]))
+        ):
             lost = []
             self._outs.leave(address)
         else:
-            lost = self._outs.put_back(self._graph.stages[address])
+            lost = self._put_back(address, finished.outs)
         if run.retries and not failure.final and not lost and self._start_again(address):
             run.retries -= 1
             self._report(events.StageRetried(address, finished.seconds, summary, run.retries))
@@ -451,7 +459,7 @@ class Runner:
         try:
             self._stash(address)
         except ArtifactError:
-            self._outs.put_back(self._graph.stages[address])
+            self._put_back(address)
             return False
         self._execute(address)
         return True
