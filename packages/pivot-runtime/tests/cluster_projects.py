@@ -14,8 +14,8 @@ from pivot_core.files.digest import digest_bytes
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, Inputs
 from pivot_runtime.cluster import sources, task
-from pivot_runtime.cluster.stage_worker import StageWorker
 from pivot_runtime.cluster.task import InlineRoute, Route, StageAnswer, StageTask, TaskTemplate
+from pivot_runtime.cluster_worker.stage_worker import StageWorker
 from pivot_runtime.evaluating import expectation
 from pivot_runtime.loading import host_client
 from pivot_runtime.loading.loaded import LoadedStage

@@ -24,9 +24,10 @@ from pivot_cache.objects.store import ObjectStore
 from pivot_cache.state.run_cache import RunCache
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact
-from pivot_runtime.cluster import task, workspaces
-from pivot_runtime.cluster.stage_worker import StageWorker
+from pivot_runtime.cluster import task
 from pivot_runtime.cluster.task import SharedRoute, StageAnswer, TaskOut
+from pivot_runtime.cluster_worker import workspaces
+from pivot_runtime.cluster_worker.stage_worker import StageWorker
 from pivot_runtime.errors import EngineError
 from pivot_runtime.evaluating import expectation
 from pivot_runtime.executors.base import Failure
@@ -622,7 +623,7 @@ def test_directories_of_killed_workers_are_removed_and_those_of_others_stay(tmp_
 
 KILLED = """
 import os, pathlib, sys
-from pivot_runtime.cluster.stage_worker import StageWorker
+from pivot_runtime.cluster_worker.stage_worker import StageWorker
 directory, task, archive = map(pathlib.Path, sys.argv[1:])
 StageWorker(directory, "w").run(task.read_bytes(), archive.read_bytes)
 """

@@ -18,9 +18,9 @@ from pivot_cache.remotes import shared_runs, transfer
 from pivot_cache.remotes.protocol import Body, RemoteDeniedError
 from pivot_cache.testing.remote_contract import Fault, MemoryRemote
 from pivot_core.files.paths import ArtifactPath
-from pivot_runtime.cluster.stage_worker import StageWorker
 from pivot_runtime.cluster.task import RemoteRoute, StageAnswer
-from pivot_runtime.cluster.worker_transport import PrivateCaches, checkout_modes, place
+from pivot_runtime.cluster_worker.stage_worker import StageWorker
+from pivot_runtime.cluster_worker.worker_transport import PrivateCaches, checkout_modes, place
 
 PIPELINE = """
 from pivot_core.stages.annotations import DirectoryOut

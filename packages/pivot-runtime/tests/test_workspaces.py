@@ -9,7 +9,7 @@ import pytest
 from cluster_projects import ClusterProject
 from source_projects import Sources
 
-from pivot_runtime.cluster.workspaces import Workspace, WorkspaceKey, Workspaces
+from pivot_runtime.cluster_worker.workspaces import Workspace, WorkspaceKey, Workspaces
 from pivot_runtime.evaluating import expectation
 
 CODE = """

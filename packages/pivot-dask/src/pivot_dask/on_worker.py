@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 
 from distributed import Reschedule, Worker, WorkerPlugin, get_worker
 
-STAGE_WORKER: Final = "pivot_runtime.cluster.stage_worker:StageWorker"
+STAGE_WORKER: Final = "pivot_runtime.cluster_worker.stage_worker:StageWorker"
 """The class whose object runs the stages in a worker: what `StageRunner` describes, from a directory and a name."""
 
 SMALL: Final = 1 << 15

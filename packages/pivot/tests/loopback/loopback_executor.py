@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from pivot_runtime.cluster.backend import ClusterEvents, ExecutorSettings
-from pivot_runtime.cluster.stage_worker import StageWorker
+from pivot_runtime.cluster_worker.stage_worker import StageWorker
 
 
 class Loopback:

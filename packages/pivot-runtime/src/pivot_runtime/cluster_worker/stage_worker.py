@@ -20,10 +20,11 @@ from pivot_cache.state.stat_cache import StatCache
 from pivot_core.errors import PivotError
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, RunRecord
-from pivot_runtime.cluster import task, worker_transport
+from pivot_runtime.cluster import task
 from pivot_runtime.cluster.task import Refusal, StageAnswer, StageTask, TaskError, TaskOut
-from pivot_runtime.cluster.worker_transport import OutsError, PlacedInputs, PrivateCaches, WorkerTransport
-from pivot_runtime.cluster.workspaces import RefusedError, Workspace, WorkspaceKey, Workspaces, own_directory
+from pivot_runtime.cluster_worker import worker_transport
+from pivot_runtime.cluster_worker.worker_transport import OutsError, PlacedInputs, PrivateCaches, WorkerTransport
+from pivot_runtime.cluster_worker.workspaces import RefusedError, Workspace, WorkspaceKey, Workspaces, own_directory
 from pivot_runtime.config.settings import WorkerStart
 from pivot_runtime.errors import HostError
 from pivot_runtime.evaluating import expectation

@@ -20,7 +20,7 @@ from pivot_cache.state.stat_cache import StatCache
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, RunRecord
 from pivot_runtime.cluster.task import INLINE_LIMIT, InlineRoute, RemoteRoute, Route, SharedRoute, StageTask
-from pivot_runtime.cluster.workspaces import RefusedError, Workspace, remove_tree
+from pivot_runtime.cluster_worker.workspaces import RefusedError, Workspace, remove_tree
 from pivot_runtime.executors.base import Failure
 
 _MOST_CACHED: Final = 16 << 30
