@@ -1,23 +1,28 @@
 """The cost of a run on a cluster for the machine that commands it, per stage: processor time, memory, requests.
 
-`python benchmarks/cluster.py [--stages N] [--workers N] [--seconds S] [--remote] [--directory DIR]`. The stages are
+`python benchmarks/cluster.py [--stages N] [--workers N] [--seconds S] [--remote | --dask]
+[--directory DIR]`. The stages are
 chains as long as needed, one per worker, behind one stage that all of them read, and before one that reads all of their
 ends. The workers only sleep; see `_simulated_cluster`. Bytes go through a shared cache, or with `--remote` through a
 remote that counts requests. Two projects are measured, one with a quarter of the stages; what each further stage costs
 is the difference. The pipeline has been loaded before; *again* finds nothing to do, and shows what the load and the
 graph cost. Processor time is that of the processes themselves, without the processes that they start; for the process
-that is connected to the cluster also without what the simulated workers do in it.
+that is connected to the cluster also without what the simulated workers do in it. With `--dask`, that process is a
+client of a real Dask scheduler, which is in another process together with the workers.
 
 Budget: 3 ms of processor time per stage, of the command and the process that is connected to the cluster together.
 """
 
 import argparse
+import contextlib
+import json
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import _projects
@@ -164,7 +169,7 @@ def measure(directory: pathlib.Path, count: int, given: argparse.Namespace, vari
     """The first run of a new project, one with ``--force``, and one that finds nothing to do."""
     project = directory / f"project-{count}"
     make(project, count, given.workers, variables, f"file://{directory}" if given.remote else "")
-    executor = f"simulated://{directory}?workers={given.workers}&seconds={given.seconds}"
+    executor = given.executor or f"simulated://{directory}?workers={given.workers}&seconds={given.seconds}"
     runs = []
     for what, options in WAYS.items():
         found = run(project, executor, variables, options)
@@ -200,19 +205,54 @@ def main() -> None:
     parser.add_argument("--stages", type=int, default=2000)
     parser.add_argument("--workers", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=0.5, help="of each stage (default: %(default)s)")
-    parser.add_argument("--remote", action="store_true", help="bytes go through a remote, which counts requests")
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument("--remote", action="store_true", help="bytes go through a remote, which counts requests")
+    way.add_argument("--dask", action="store_true", help="a real scheduler, in a process with the workers")
     parser.add_argument("--directory", default=DISK, help="where the projects are made (default: %(default)s)")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=given.directory) as name:
+    with tempfile.TemporaryDirectory(dir=given.directory) as name, contextlib.ExitStack() as stack:
         directory = pathlib.Path(name)
         variables = plug_ins(directory)
-        print(f"{given.workers} workers, {file_system(directory)}, {os.process_cpu_count()} processors")
+        cluster = stack.enter_context(sleeping(given.workers, given.seconds)) if given.dask else None
+        given.executor = None if cluster is None else cluster.address
+        kind = "of Dask" if given.dask else "simulated"
+        print(f"{given.workers} workers ({kind}), {file_system(directory)}, {os.process_cpu_count()} processors")
         heads = ("s", "command", "backend", "ms/stage", "MB", "MB", *(["requests"] if given.remote else []))
         print(f"{'':24}{''.join(f'{head:>10}' for head in heads)}")
-        few, many = (measure(directory, count, given, variables) for count in (given.stages // 4, given.stages))
+        found = []
+        for count in (given.stages // 4, given.stages):
+            found.append(measure(directory, count, given, variables))
+            if cluster is not None:
+                print(f"{'':24}the scheduler and its workers: {cluster.state()}")
+        few, many = found
         print("each further stage")
         for what, large, small in zip(WAYS, many, few, strict=True):
             more(f"  {what}", large, small, given.stages - given.stages // 4)
+
+
+class DaskCluster(NamedTuple):
+    """A process with a scheduler and its workers."""
+
+    process: "subprocess.Popen[str]"
+    address: str
+
+    def state(self) -> str:
+        """Its tasks and memory."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        said = json.loads(self.process.stdout.readline())
+        return f"{said['tasks']} tasks left, {said['memory'] / 1e6:.0f} MB at most"
+
+
+@contextlib.contextmanager
+def sleeping(workers: int, seconds: float) -> Iterator[DaskCluster]:
+    """A Dask cluster whose workers sleep, while the block lasts."""
+    command = [sys.executable, str(HERE / "_sleeping_workers.py"), str(workers), str(seconds)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield DaskCluster(process, f"dask://{process.stdout.readline().strip().removeprefix('tcp://')}")
 
 
 if __name__ == "__main__":

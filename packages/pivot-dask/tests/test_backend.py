@@ -6,7 +6,7 @@ import socket
 import pytest
 from clusters_for_tests import Connection, Processes, Recorder, alive, connected, processes, wait_until
 
-from pivot_dask.backend import connect, different_versions, lacking
+from pivot_dask.backend import SubmittedStage, connect, different_versions, doubtful, lacking
 from pivot_runtime.cluster.backend import ExecutorSettings
 from pivot_runtime.errors import ExecutorError
 
@@ -56,6 +56,15 @@ def test_reasons_to_wait() -> None:
     said = lacking({"gpu": 1, "memory": 8 << 30}, [{"gpu": 1}, {"memory": 9e9}])
     assert said is not None
     assert "has gpu=1 and memory=8589934592: `dask worker --resources" in said
+
+
+def test_workers_are_asked_about_only_if_none_is_known_that_could_run_a_stage() -> None:
+    gpu, running = SubmittedStage(None, {"gpu": 1}, 0.0), SubmittedStage(None, {"gpu": 1}, 0.0, started=True)
+    stages = {1: SubmittedStage(None, {}, 0.0), 2: gpu, 3: running}
+    assert doubtful(stages, {}, 1.0) == {}
+    assert doubtful(stages, {}, 5.0).keys() == {1, 2}
+    assert doubtful(stages, {gpu.needs: 0.0}, 5.0).keys() == {1}
+    assert doubtful(stages, {gpu.needs: 0.0}, 100.0).keys() == {1, 2}
 
 
 def test_stop_ends_what_runs_and_what_waits(connection: Connection, tmp_path: pathlib.Path) -> None:

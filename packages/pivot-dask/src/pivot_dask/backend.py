@@ -8,6 +8,7 @@ scheduler forgets the events of that some time after the client is gone.
 import asyncio
 import contextlib
 import importlib
+import math
 import operator
 import threading
 import time
@@ -35,6 +36,8 @@ STOP_SECONDS: Final = on_worker.PATIENCE_SECONDS + 2.0
 _CLOSE_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.5
 _WAITS_SECONDS: Final = 2.0
+_OFFERED_SECONDS: Final = 60.0
+"""For so long, workers that offer certain resources are believed to stay: asking about hundreds of them is costly."""
 _CONNECTION_LOST: Final = "scheduler-connection-lost"
 _HYPHEN: Final = "\N{NON-BREAKING HYPHEN}"
 
@@ -102,6 +105,10 @@ def _no_scheduler(address: str, error: Exception) -> ExecutorError:
     return ExecutorError(f"no Dask scheduler answers at {address}: {reason or type(error).__name__}", hint=hint)
 
 
+type Needs = frozenset[tuple[str, float]]
+"""The resources of a stage run."""
+
+
 @attrs.define(eq=False)
 class SubmittedStage:
     """A stage run that is under way.
@@ -119,6 +126,11 @@ class SubmittedStage:
     since: float
     started: bool = False
     waits: bool = False
+
+    @property
+    def needs(self) -> Needs:
+        """Its resources as a key."""
+        return frozenset(self.resources.items())
 
 
 class DaskBackend:
@@ -153,6 +165,7 @@ class DaskBackend:
         self._archives: dict[str, bytes] = {}
         self._needed: dict[str, set[str]] = {}
         self._finished: list[tuple[int, SubmittedStage]] = []
+        self._offered: dict[Needs, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._gone = False
         self._client.subscribe_topic(self._topic, self._on_event)
@@ -232,7 +245,8 @@ class DaskBackend:
         if "answer" in message:
             self._answered(number, stage, message["answer"])
         elif "started" in message:
-            stage.started, stage.since = True, time.monotonic()
+            stage.started = True
+            stage.since = self._offered[stage.needs] = time.monotonic()
             self._events.started(number, message["started"])
         elif "output" in message:
             self._events.output(number, list(message["output"]))
@@ -326,11 +340,7 @@ class DaskBackend:
                 self._lose()
                 return
             now = time.monotonic()
-            idle = {
-                number: stage
-                for number, stage in self._stages.items()
-                if not stage.started and not stage.waits and now - stage.since > _WAITS_SECONDS
-            }
+            idle = doubtful(self._stages, self._offered, now)
             if idle and now - looked > _WAITS_SECONDS:
                 looked = now
                 workers = await asyncio.to_thread(self._workers)
@@ -344,8 +354,10 @@ class DaskBackend:
             return {}
 
     def _report_waiting(self, stages: Mapping[int, SubmittedStage], offered: list[dict[str, float]]) -> None:
+        reasons = {stage.needs: lacking(stage.resources, offered) for stage in stages.values()}
+        self._offered |= {needs: time.monotonic() for needs, reason in reasons.items() if reason is None}
         for number, stage in stages.items():
-            reason = lacking(stage.resources, offered)
+            reason = reasons[stage.needs]
             if reason is not None and self._stages.get(number) is stage and not stage.started:
                 stage.waits = True
                 self._events.waiting(number, reason)
@@ -371,6 +383,26 @@ def different_versions(table: str) -> str | None:
         for row in different
     ]
     return f"versions differ, which Dask may not support: {'; '.join(said) or ' '.join(table.split())}"
+
+
+def doubtful(
+    stages: Mapping[int, SubmittedStage], offered: Mapping[Needs, float], now: float
+) -> dict[int, SubmittedStage]:
+    """The stage runs that have not started for some time, and that perhaps no worker can run.
+
+    Args:
+        stages: All that are under way.
+        offered: When a worker was last seen that offers these resources.
+        now: The current time.
+    """
+    return {
+        number: stage
+        for number, stage in stages.items()
+        if not stage.started
+        and not stage.waits
+        and now - stage.since > _WAITS_SECONDS
+        and now - offered.get(stage.needs, -math.inf) > _OFFERED_SECONDS
+    }
 
 
 def lacking(needed: Mapping[str, float], offered: list[dict[str, float]]) -> str | None:
