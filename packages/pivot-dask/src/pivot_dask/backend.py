@@ -35,6 +35,7 @@ CONNECT_SECONDS: Final = 8.0
 STOP_SECONDS: Final = on_worker.PATIENCE_SECONDS + 2.0
 _CLOSE_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.5
+_ENDS_SECONDS: Final = 0.1
 _WAITS_SECONDS: Final = 2.0
 _OFFERED_SECONDS: Final = 60.0
 """For so long, workers that offer certain resources are believed to stay: asking about hundreds of them is costly."""
@@ -119,6 +120,7 @@ class SubmittedStage:
         since: When it was sent, or was last seen to start.
         started: Whether a worker has begun with it.
         waits: Whether the command knows that nothing can run it.
+        ended: Whether its task has ended.
     """
 
     future: Any
@@ -126,6 +128,7 @@ class SubmittedStage:
     since: float
     started: bool = False
     waits: bool = False
+    ended: bool = False
 
     @property
     def needs(self) -> Needs:
@@ -173,6 +176,7 @@ class DaskBackend:
         threads = sum(int(worker["nthreads"]) for worker in workers)
         events.connected(dashboard=self._client.dashboard_link or "", workers=len(workers), threads=threads)
         self._call(lambda: self._spawn(self._watch()))
+        self._call(lambda: self._spawn(self._see_ends()))
 
     def add_sources(self, digest: str, archive: bytes) -> None:
         """See `ClusterBackend.add_sources`; the archive goes to the workers that ask for it."""
@@ -231,9 +235,7 @@ class DaskBackend:
             retries=0,
             pure=False,
         )
-        stage = SubmittedStage(future, resources, time.monotonic())
-        self._stages[number] = stage
-        future.add_done_callback(lambda _: self._call(self._on_done, number, stage))
+        self._stages[number] = SubmittedStage(future, resources, time.monotonic())
 
     def _on_event(self, event: tuple[float, Any]) -> None:
         """An event of a worker has come."""
@@ -271,6 +273,15 @@ class DaskBackend:
         chosen = None if workers is None else list(workers)
         with contextlib.suppress(OSError, RuntimeError, ValueError):
             await self._client.run(function, *arguments, workers=chosen, on_error="return")
+
+    async def _see_ends(self) -> None:
+        """Notice the tasks whose answers did not come as events; callbacks would take as long as all the rest."""
+        while not self._gone:
+            await asyncio.sleep(_ENDS_SECONDS)
+            for number, stage in list(self._stages.items()):
+                if not stage.ended and stage.future.status != "pending":
+                    stage.ended = True
+                    self._on_done(number, stage)
 
     def _on_done(self, number: int, stage: SubmittedStage) -> None:
         """Dask has finished a task, or given it up."""
