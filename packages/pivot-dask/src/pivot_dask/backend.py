@@ -21,6 +21,7 @@ from typing import Any, Final
 import attrs
 import toolz
 from distributed import Client
+from distributed.client import FutureCancelledError
 from distributed.scheduler import KilledWorker
 from distributed.security import Security
 from distributed.versions import VersionMismatchWarning
@@ -36,6 +37,7 @@ STOP_SECONDS: Final = on_worker.PATIENCE_SECONDS + 2.0
 _CLOSE_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.5
 _ENDS_SECONDS: Final = 0.1
+_ENDS: Final = ("finished", "error", "cancelled")
 _WAITS_SECONDS: Final = 2.0
 _OFFERED_SECONDS: Final = 60.0
 """For so long, workers that offer certain resources are believed to stay: asking about hundreds of them is costly."""
@@ -120,7 +122,7 @@ class SubmittedStage:
         since: When it was sent, or was last seen to start.
         started: Whether a worker has begun with it.
         waits: Whether the command knows that nothing can run it.
-        ended: Whether its task has ended.
+        ended: Whether the end of its task was seen.
     """
 
     future: Any
@@ -244,7 +246,9 @@ class DaskBackend:
         stage = self._stages.get(number) if isinstance(number, int) else None
         if number is None or stage is None:  # of Dask, or of a stage run that has ended
             return
-        if "answer" in message:
+        if stage.future.status == "cancelled":  # then the worker has interrupted it
+            self._on_done(number, stage)
+        elif "answer" in message:
             self._answered(number, stage, message["answer"])
         elif "started" in message:
             stage.started = True
@@ -279,21 +283,21 @@ class DaskBackend:
         while not self._gone:
             await asyncio.sleep(_ENDS_SECONDS)
             for number, stage in list(self._stages.items()):
-                if not stage.ended and stage.future.status != "pending":
-                    stage.ended = True
+                if stage.future.status in _ENDS:
                     self._on_done(number, stage)
 
     def _on_done(self, number: int, stage: SubmittedStage) -> None:
         """Dask has finished a task, or given it up."""
-        if self._stages.get(number) is not stage:
+        if stage.ended or self._stages.get(number) is not stage:
             return
+        stage.ended = True
         match stage.future.status:
             case "finished":
                 self._finished.append((number, stage))
                 if len(self._finished) == 1:
                     self._spawn(self._fetch())
             case _ if self._client.status == "running":
-                self._spawn(self._on_error(number, stage))
+                self._spawn(self._fetch_one(number, stage))
             case _:
                 self._lose()
 
@@ -310,20 +314,20 @@ class DaskBackend:
                     self._answered(number, stage, answer)
             return
         for number, stage in waiting:  # one of them was lost, and could not be repeated
-            try:
-                answer = await stage.future.result()
-            except Exception:  # noqa: BLE001  # whatever the worker raised, the stage failed
-                await self._on_error(number, stage)
-            else:
-                if self._stages.get(number) is stage:
-                    self._answered(number, stage, answer)
+            await self._fetch_one(number, stage)
 
-    async def _on_error(self, number: int, stage: SubmittedStage) -> None:
-        error = await stage.future.exception()
-        if getattr(error, "reason", "") == _CONNECTION_LOST:  # it has a new one meanwhile, and knows no stage run there
-            self._lose()
-        elif self._stages.get(number) is stage:
-            self._fail(number, *explained(error))
+    async def _fetch_one(self, number: int, stage: SubmittedStage) -> None:
+        """Fetch the answer of a task, or the error for which Dask gave it up."""
+        try:
+            answer = await stage.future.result()
+        except (Exception, FutureCancelledError) as error:  # noqa: BLE001  # whatever it is, the command reports it
+            if getattr(error, "reason", "") == _CONNECTION_LOST:  # it has a new one meanwhile, and knows no stage there
+                self._lose()
+            elif self._stages.get(number) is stage:
+                self._fail(number, *explained(error))
+        else:
+            if self._stages.get(number) is stage:
+                self._answered(number, stage, answer)
 
     def _fail(self, number: int, summary: str, hint: str | None) -> None:
         stage = self._stages.pop(number)
