@@ -19,7 +19,7 @@ from pivot_runtime.cluster import stage_worker
 
 
 class SleepingWorker:
-    """What Dask's workers use in place of the class that runs stages."""
+    """It sleeps; Dask's workers use it in place of the class that runs stages."""
 
     seconds = 0.5
 
