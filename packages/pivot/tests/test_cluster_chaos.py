@@ -162,11 +162,12 @@ def wait_until(holds: Callable[[], object], seconds: float = DEADLINE) -> None:
 
 
 def descendants(pid: int) -> Iterator[int]:
-    """The processes below one, which may end meanwhile."""
-    with contextlib.suppress(OSError):
-        for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            yield int(child)
-            yield from descendants(int(child))
+    """The processes below one, which may end meanwhile; each thread has its own children."""
+    for thread in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in thread.read_text().split():
+                yield int(child)
+                yield from descendants(int(child))
 
 
 def words_of(pid: int) -> str:
