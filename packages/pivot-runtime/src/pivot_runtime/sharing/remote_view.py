@@ -194,7 +194,7 @@ class RemoteView(SessionView):
             for path in wanted:
                 check.look(stores.layout.artifact(path))
             for path, problem in self.fetch(wanted, progress).items():
-                hint = "repeat 'pivot repro --pull' to compute it again"
+                hint = "repeat the command to compute it again"
                 raise ArtifactError(stores.layout.artifact(path), problem, hint=hint)
             plan = checkout.compare(wanted, {path: stores.look(path) for path in wanted})
             mode = stores.settings.checkout_mode
