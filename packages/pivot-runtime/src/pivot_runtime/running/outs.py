@@ -98,8 +98,10 @@ class Outs:
         """
         paths = [out.path for out in spec.outs]
         if written is not None:
-            users = [path for path in paths if self._session.on_disk(path) not in (None, written.get(path))]
-            replaced = [path for path in users if os.path.lexists(self._out_stash.waiting(spec.address, path))]
+            found = {path: self._session.on_disk(path) for path in paths if os.path.lexists(f"{self._root}/{path}")}
+            users = {path for path, there in found.items() if path not in written or there != written[path]}
+            waiting = (path for path in users if os.path.lexists(self._out_stash.waiting(spec.address, path)))
+            replaced = {path for path in waiting if found[path] is not None}  # what cannot be read stays
             save_user_files(self._session, replaced, {}, self._report)
             paths = [path for path in paths if path not in users or path in replaced]
         return self._out_stash.give_back(spec.address, paths)
