@@ -15,7 +15,7 @@ import dask
 from _simulated_cluster import answer_of
 from distributed import LocalCluster
 
-from pivot_runtime.cluster import stage_worker
+from pivot_runtime.cluster_worker import stage_worker
 
 
 class SleepingWorker:

@@ -252,7 +252,10 @@ def sleeping(workers: int, seconds: float) -> Iterator[DaskCluster]:
     command = [sys.executable, str(HERE / "_sleeping_workers.py"), str(workers), str(seconds)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        yield DaskCluster(process, f"dask://{process.stdout.readline().strip().removeprefix('tcp://')}")
+        address = process.stdout.readline().strip()
+        if not address:
+            sys.exit("the scheduler did not start")
+        yield DaskCluster(process, f"dask://{address.removeprefix('tcp://')}")
 
 
 if __name__ == "__main__":
