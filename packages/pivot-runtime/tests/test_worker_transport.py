@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from types import ModuleType
+from typing import Self
 
 import attrs
 import pytest
@@ -52,6 +53,12 @@ class SlowRemote(MemoryRemote):
         super().__init__(chunk=1)
         self.slow = False
         self.reading = threading.Event()
+        self.refusal: RemoteDeniedError | None = None
+
+    async def __aenter__(self) -> Self:
+        if self.refusal is not None:
+            raise self.refusal
+        return self
 
     @asynccontextmanager
     async def read(self, digest: str, start: int = 0, stop: int | None = None) -> AsyncIterator[Body]:
@@ -146,6 +153,9 @@ def test_a_remote_without_the_inputs_or_without_an_answer_is_refused(
     remote.faults.clear()
     remote.faults.append(Fault("upload", RemoteDeniedError("memory://remote", "no"), times=99))
     failed = home.run(worker, "good", route=ROUTE)
+    remote.faults.clear()
+    remote.refusal = RemoteDeniedError("memory://remote", "no")
+    closed = home.run(worker, "good", route=ROUTE)
     worker.close()
 
     assert lacking.refused is not None
@@ -165,6 +175,10 @@ def test_a_remote_without_the_inputs_or_without_an_answer_is_refused(
     assert failed.finished.failure.summary.startswith("w2 cannot store its outs on remote origin: memory://remote: no")
     assert "workers need their own; on w2, check the" in (failed.finished.failure.hint or "")
     assert failed.outs == {}
+    assert closed.finished is not None
+    assert closed.finished.failure is not None
+    assert closed.finished.failure.summary == "w2 cannot store its outs: memory://remote: no"
+    assert "workers need their own; on w2, check the" in (closed.finished.failure.hint or "")
     assert remote.run_records == {}
 
 

@@ -454,6 +454,16 @@ def test_a_shared_directory_without_the_cache(shouting: Project, tmp_path: pathl
     assert "pivot config set cache.dir" in said
 
 
+def test_a_remote_that_workers_cannot_write_to(shouting: Project, tmp_path: pathlib.Path) -> None:
+    of = elsewhere(shouting, tmp_path)
+    of.pivot("remote", "add", "web", "https://host.example/data")
+
+    said = of.repro(code=2)
+
+    assert "the remote 'web' on a web server is only read, and workers must store outs on it" in said
+    assert "pivot config set default_remote NAME" in said
+
+
 def test_an_executor_that_nothing_provides(shouting: Project) -> None:
     said = shouting.pivot("repro", "--executor", "warp://x", code=2).stderr
 

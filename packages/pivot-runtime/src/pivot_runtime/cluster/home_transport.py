@@ -121,6 +121,11 @@ class RemoteTransport:
         self.source: ArtifactSource = self._client
         settings.check_writable(self._client.name)
         url = settings.remote_url()
+        if url.lower().startswith(("https://", "http://")):
+            raise ConfigError(
+                f"the remote {self._client.name!r} on a web server is only read, and workers must store outs on it",
+                hint="choose another remote: pivot config set default_remote NAME",
+            )
         self.route = RemoteRoute(self._client.name, url, settings.remote_jobs, settings.remote_timeout)
 
     def send(self, session: Session, view: ClusterView, deps: Mapping[ArtifactPath, Artifact]) -> dict[str, str]:

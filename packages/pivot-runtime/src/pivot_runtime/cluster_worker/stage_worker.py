@@ -305,7 +305,8 @@ class StageWorker:
             except ArtifactError as error:
                 finished = attrs.evolve(finished, failure=Failure(workspace.shown(str(error)), hint=error.hint))
             except CacheError as error:
-                failure = Failure(f"its outs cannot be stored: {workspace.shown(str(error))}", hint=error.hint)
+                summary = f"{self._name} cannot store its outs: {workspace.shown(str(error))}"
+                failure = Failure(summary, hint=worker_transport.hint_on(self._name, error))
                 finished = attrs.evolve(finished, failure=failure)
         log = workspace.shown(log.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
         return StageAnswer(wanted.number, self._name, None, finished, outs=outs, objects=objects, log=log)
