@@ -555,6 +555,14 @@ with open({str(begun)!r}, "w") as file:
     assert remote.project.read(".pivot/stages/p.first.lock") == lock
 
 
+def test_answers_from_before_the_end_of_a_cluster_count(inline: Elsewhere) -> None:
+    said = chain(inline).pivot("repro", "--executor", f"{inline.executor}?lost=1", code=3)
+
+    assert "error: the cluster was lost" in said
+    assert inline.there(*OUTS) == ["first.txt"]
+    assert "3 ran, 1 cached" in inline.repro()
+
+
 def wait_until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
     while not holds():

@@ -206,7 +206,7 @@ class Chaos:
     def disturbed(self, what: str) -> int:
         """The exit code of a run in which something happens after some stages have begun."""
         moment = self.begun + self.random.randrange(12)
-        force = ["--force"] if self.done else []  # else nothing would happen any more
+        force = ["--force"] if self.done and what != "nothing" else []  # else nothing would happen any more
         with self.said.open("a") as said:
             command = subprocess.Popen(
                 [PIVOT, "repro", "--executor", self.cluster.address, *force],

@@ -1,6 +1,7 @@
 """An executor for tests, which runs stages with the workers' code on this machine.
 
-Its address is ``loopback:///DIRECTORY?workers=N&home=HOME``. Each worker has objects of its own, and they take turns.
+Its address is ``loopback:///DIRECTORY?workers=N&home=HOME&lost=N``. Each worker has objects of its own, and they take
+turns. After ``lost`` answers, the cluster is gone.
 """
 
 import os
@@ -26,6 +27,7 @@ class Loopback:
         for each in enumerate(self._workers):
             self._free.put(each)
         self._threads = ThreadPoolExecutor(count)
+        self._left = int(options.get("lost", "-1"))
         self._sources: dict[str, bytes] = {}
         events.connected(dashboard="", workers=count, threads=count)
 
@@ -36,6 +38,8 @@ class Loopback:
         self, number: int, task: bytes, *, sources: str, name: str, resources: Mapping[str, float], priority: int
     ) -> None:
         del name, resources, priority
+        if self._left == 0:
+            return
         self._threads.submit(self._run, number, task, sources)
 
     def _run(self, number: int, task: bytes, sources: str) -> None:
@@ -48,7 +52,10 @@ class Loopback:
             task, lambda: self._sources[sources], started, lambda lines: self._events.output(number, lines)
         )
         self._free.put((index, worker))
+        self._left -= 1
         self._events.answered(number, answer)
+        if self._left == 0:
+            self._events.lost("the cluster was lost", "repeat the command")
 
     def stop(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -56,7 +56,7 @@ class BackendClient:
         if not wire.poll(waiting, None if seconds is None else seconds * 1000):
             return []
         found = list(self._lines.receive())
-        if self._lines.closed:
+        if self._lines.closed and not found:
             raise _ended()
         return found
 

@@ -77,6 +77,7 @@ class ClusterExecutor:
         self._watching, self._on_output, self._report = watching, on_output, report
         self._client: BackendClient | None = None
         self._connected = False
+        self._lost: ExecutorError | None = None
         self._queue: list[_Sent] = []
         self._sent: dict[int, _Sent] = {}
         self._finished: deque[Finished] = deque()
@@ -100,7 +101,7 @@ class ClusterExecutor:
     def fileno(self) -> int:
         """See `RemoteExecutor.fileno`."""
         client = self._backend()
-        if self._queue:
+        if self._queue and self._lost is None:
             self._send(client)
         return client.events
 
@@ -285,10 +286,14 @@ class ClusterExecutor:
         return archive.digest
 
     def _take(self, seconds: float | None) -> None:
+        """Take messages; what came before the end of the cluster counts, and is reported first."""
         if self._client is None:
             return
-        for message in self._client.receive(seconds):
-            self._note(message)
+        if self._lost is None:
+            for message in self._client.receive(seconds):
+                self._note(message)
+        if self._lost is not None and not self._finished:
+            raise self._lost
 
     def _note(self, message: Mapping[str, Any]) -> None:
         if "id" not in message:
@@ -309,7 +314,7 @@ class ClusterExecutor:
                 self._session.context.notices.add(Notice(message["message"]))
             case "refused" | "lost":
                 detail = message.get("detail", "")
-                raise ExecutorError(message["message"], hint=message["hint"], traceback=detail)
+                self._lost = ExecutorError(message["message"], hint=message["hint"], traceback=detail)
 
     def _note_of_stage(self, message: Mapping[str, Any], sent: _Sent) -> None:
         match message["event"]:
