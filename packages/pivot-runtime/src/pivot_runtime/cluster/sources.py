@@ -122,17 +122,20 @@ def _matching(root: pathlib.Path, matches: Callable[[str], bool], outs: set[str]
     todo = [""]
     while todo:
         directory = todo.pop()
-        with contextlib.suppress(OSError), os.scandir(root / directory) as listed:
-            entries = sorted(listed, key=lambda entry: entry.name)
-            if directory and any(entry.name == _ENVIRONMENT for entry in entries):
-                continue
-            for entry in entries:
-                name = f"{directory}{entry.name}"
-                if entry.is_dir(follow_symlinks=False):
-                    if entry.name not in _NEVER and name not in outs:
-                        todo.append(f"{name}/")
-                elif matches(name) and not any(fnmatchcase(entry.name, pattern) for pattern in _SECRET):
-                    yield name
+        try:
+            with os.scandir(root / directory) as listed:
+                entries = sorted(listed, key=lambda entry: entry.name)
+        except OSError:
+            continue
+        if directory and any(entry.name == _ENVIRONMENT for entry in entries):
+            continue
+        for entry in entries:
+            name = f"{directory}{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name not in _NEVER and name not in outs:
+                    todo.append(f"{name}/")
+            elif matches(name) and not any(fnmatchcase(entry.name, pattern) for pattern in _SECRET):
+                yield name
 
 
 def _is_out(name: str, outs: set[str]) -> bool:

@@ -377,5 +377,5 @@ def _stamps(path: str) -> dict[str, tuple[int, ...]]:
             found[each] = (status.st_ino, status.st_size, status.st_mtime_ns)
             if os.path.isdir(each):
                 found[each] = ()
-                todo += [entry.path for entry in os.scandir(each)]
+                todo += [os.path.join(each, name) for name in os.listdir(each)]
     return found

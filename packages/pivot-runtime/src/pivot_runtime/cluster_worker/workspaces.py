@@ -249,9 +249,10 @@ def own_directory(home: pathlib.Path) -> Iterator[pathlib.Path]:
         raise EngineError(f"{home} belongs to another user", hint="give the worker a directory of its own")
     home.chmod(0o700)
     with _locked(home / "guard"):
-        for entry in os.scandir(home):
-            if entry.is_dir(follow_symlinks=False) and _is_left(entry.path):
-                remove_tree(pathlib.Path(entry.path))
+        with os.scandir(home) as entries:
+            left = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False) and _is_left(entry.path)]
+        for path in left:
+            remove_tree(pathlib.Path(path))
         root = pathlib.Path(tempfile.mkdtemp(prefix="worker-", dir=home))
         lock = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)
