@@ -71,10 +71,12 @@ class _Endless:
         self.remote, self.size = remote, size
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = self.size - 1  # more bytes than the object has would end the download
         while True:
             self.remote.reading.set()
             await asyncio.sleep(0.005)
-            yield b"x"
+            yield b"x" * min(left, 1)
+            left = max(0, left - 1)
 
 
 @pytest.fixture
