@@ -285,7 +285,7 @@ class Chaos:
 
 CODES = {
     "kill_command": {-signal.SIGKILL},
-    "interrupt_command": {130},
+    "interrupt_command": {130, -signal.SIGINT},  # the latter before it has begun to handle signals
     "kill_scheduler": {3},
     "kill_backend": {3},
 }
