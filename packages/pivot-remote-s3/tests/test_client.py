@@ -7,10 +7,11 @@ from typing import Any
 import aioboto3
 import pytest
 from aiobotocore.config import AioConfig
+from botocore.loaders import JSONFileLoader
 
 from pivot_cache.remotes.protocol import RemoteDeniedError, RemoteUnreachableError
 from pivot_remote_s3 import S3Location, S3Remote, S3Settings
-from pivot_remote_s3.client.sdk_client import _region
+from pivot_remote_s3.client.sdk_client import _region, open_client
 
 DIGEST = "0" * 32
 
@@ -21,6 +22,26 @@ def ask(remote: S3Remote) -> Mapping[str, int | None]:
             return await remote.exists([DIGEST])
 
     return asyncio.run(work())
+
+
+def test_the_second_client_of_a_process_reads_no_models(settings: S3Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK's own files have megabytes, and workers of a cluster open a client for each stage."""
+    read: list[str] = []
+    original = JSONFileLoader.load_file
+
+    def load_file(self: JSONFileLoader, file: str) -> Any:
+        read.append(file)
+        return original(self, file)
+
+    async def work() -> None:
+        async with open_client(S3Location("bucket"), settings, 1):
+            pass
+
+    asyncio.run(work())
+    monkeypatch.setattr(JSONFileLoader, "load_file", load_file)
+    asyncio.run(work())
+
+    assert read == []
 
 
 def test_the_region_of_a_bucket_comes_from_the_server(

@@ -106,6 +106,14 @@ def is_aws(endpoint: str) -> bool:
     return (urlsplit(endpoint).hostname or "").endswith(_AWS)
 
 
+@functools.cache
+def _loader(data_path: str | None) -> object:
+    """The SDK's reader of its own megabytes of JSON, which keeps them for the next client of this process."""
+    from botocore.loaders import create_loader  # lazy
+
+    return create_loader(data_path)
+
+
 @contextlib.asynccontextmanager
 async def open_client(
     location: S3Location,
@@ -130,6 +138,7 @@ async def open_client(
     if not (logger := logging.getLogger("aiobotocore")).handlers:
         logger.addHandler(logging.NullHandler())
     core = get_session()
+    core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
     session = aioboto3.Session(botocore_session=core, profile_name=settings.profile, region_name=settings.region)
     profile = core.get_scoped_config()
     endpoint = settings.endpoint or _endpoint(core, profile)
