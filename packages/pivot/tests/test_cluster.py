@@ -1,12 +1,14 @@
 """Runs whose stages run elsewhere, through an executor that starts the workers' code on this machine."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
 import signal
+import subprocess
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from harness import SHOUT, Project, environment, s3_environment
@@ -500,59 +502,53 @@ with open({str(begun)!r}, "a") as file:
     assert of.project.read("fourth.txt") == "01234"
 
 
-def test_ctrl_c_leaves_nothing_running(remote: Elsewhere, tmp_path: pathlib.Path) -> None:
-    """Meanwhile, the output of the previous run is not that of the one that is running."""
+@contextlib.contextmanager
+def endless_stage(of: Elsewhere, tmp_path: pathlib.Path) -> Iterator[subprocess.Popen[str]]:
+    """A command whose first stage has run once and now runs endlessly elsewhere.
+
+    Meanwhile, the output of the previous run is not that of the one that is running; the lock stays.
+    """
     begun = tmp_path / "begun"
     endless = f"""\
 with open({str(begun)!r}, "w") as file:
         file.write(str(os.getpid()))
     while True:
         time.sleep(0.01)"""
-    chain(remote).repro("first")
-    lock = remote.project.read(".pivot/stages/p.first.lock")
-    remote.project.replace("pipeline.py", 'print("first runs")', endless)
-    command = remote.project.start("repro", "--executor", remote.executor, env=environment() | remote.env)
-    wait_until(lambda: begun.exists() and begun.read_text() != "")
-    stage = int(begun.read_text())
-    wait_until(lambda: "and its output comes when it has ended" in remote.pivot("logs", "first"))
-    assert "first runs" not in remote.pivot("logs", "first")
-    assert "first runs" in remote.pivot("logs", "--back", "1", "first")
+    chain(of).repro("first")
+    lock = of.project.read(".pivot/stages/p.first.lock")
+    of.project.replace("pipeline.py", 'print("first runs")', endless)
+    with of.project.start("repro", "--executor", of.executor, env=environment() | of.env) as command:
+        try:
+            wait_until(lambda: begun.exists() and begun.read_text() != "")
+            stage = int(begun.read_text())
+            wait_until(lambda: "and its output comes when it has ended" in of.pivot("logs", "first"))
+            assert "first runs" not in of.pivot("logs", "first")
+            assert "first runs" in of.pivot("logs", "--back", "1", "first")
 
-    command.send_signal(signal.SIGINT)
-    _, said = command.communicate(timeout=30)
+            yield command
+            wait_until(lambda: not alive(stage))
+            assert of.project.read(".pivot/stages/p.first.lock") == lock
+        finally:
+            command.kill()
 
-    assert command.returncode == 130
-    assert "interrupted" in said.lower()
-    wait_until(lambda: not alive(stage))
-    assert remote.project.read(".pivot/stages/p.first.lock") == lock
+
+def test_ctrl_c_leaves_nothing_running(remote: Elsewhere, tmp_path: pathlib.Path) -> None:
+    with endless_stage(remote, tmp_path) as command:
+        command.send_signal(signal.SIGINT)
+        _, said = command.communicate(timeout=30)
+
+        assert command.returncode == 130
+        assert "interrupted" in said.lower()
 
 
 def test_a_backend_process_that_is_killed_ends_the_run(remote: Elsewhere, tmp_path: pathlib.Path) -> None:
-    begun = tmp_path / "begun"
-    endless = f"""\
-with open({str(begun)!r}, "w") as file:
-        file.write(str(os.getpid()))
-    while True:
-        time.sleep(0.01)"""
-    chain(remote).repro("first")
-    lock = remote.project.read(".pivot/stages/p.first.lock")
-    remote.project.replace("pipeline.py", 'print("first runs")', endless)
-    command = remote.project.start("repro", "--executor", remote.executor, env=environment() | remote.env)
-    wait_until(lambda: begun.exists() and begun.read_text() != "")
-    stage = int(begun.read_text())
-    wait_until(lambda: "and its output comes when it has ended" in remote.pivot("logs", "first"))
-    assert "first runs" not in remote.pivot("logs", "first")
-    assert "first runs" in remote.pivot("logs", "--back", "1", "first")
+    with endless_stage(remote, tmp_path) as command:
+        (backend,) = [child for child in children(command.pid) if "cluster.backend_process" in words_of(child)]
+        os.kill(backend, signal.SIGKILL)
+        _, said = command.communicate(timeout=30)
 
-    (backend,) = [child for child in children(command.pid) if "cluster.backend_process" in words_of(child)]
-
-    os.kill(backend, signal.SIGKILL)
-    _, said = command.communicate(timeout=30)
-
-    assert command.returncode == 3
-    assert said.count("the process that talks to the cluster ended unexpectedly") == 1
-    wait_until(lambda: not alive(stage))
-    assert remote.project.read(".pivot/stages/p.first.lock") == lock
+        assert command.returncode == 3
+        assert said.count("the process that talks to the cluster ended unexpectedly") == 1
 
 
 def test_answers_from_before_the_end_of_a_cluster_count(inline: Elsewhere) -> None:

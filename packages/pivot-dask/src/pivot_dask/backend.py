@@ -120,7 +120,7 @@ class SubmittedStage:
         future: Its future in Dask.
         resources: The resources that it needs.
         since: When it was sent, or was last seen to start.
-        started: Whether a worker has begun with it.
+        started: Whether a worker has started it.
         waits: Whether the command knows that nothing can run it.
         ended: Whether the end of its task was seen.
     """
