@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from collections.abc import Set as AbstractSet
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from pivot_cache.remotes import event_loop
 from pivot_cache.remotes.protocol import ListedObject
 from pivot_core.values import Value
 from pivot_remote_obstore.errors import ClientErrors
@@ -72,7 +72,10 @@ class ObjectSearch(Value):
             return found
         for digest in wanted - found.keys():
             shards[digest[:_SHARD]].add(digest)
-        await run_all(found.update, [partial(self._shard, shard, some) for shard, some in shards.items()])
+        async with event_loop.task_group() as tasks:
+            of_shards = [tasks.create_task(self._shard(shard, some)) for shard, some in shards.items()]
+        for each in of_shards:
+            found |= each.result()
         return found
 
     async def has(self, key: str) -> bool:
@@ -116,11 +119,14 @@ class ObjectSearch(Value):
     async def _each(self, digests: Collection[str]) -> dict[str, int | None]:
         found: dict[str, int | None] = {}
 
-        async def ask(digest: str) -> dict[str, int | None]:
+        async def ask(digest: str) -> None:
             there, size = await self._head(object_key(digest))
-            return {digest: size} if there else {}
+            if there:
+                found[digest] = size
 
-        await run_all(found.update, [partial(ask, digest) for digest in digests])
+        async with event_loop.task_group() as tasks:
+            for digest in digests:
+                tasks.create_task(ask(digest))
         return found
 
     async def _shard(self, shard: str, wanted: set[str]) -> dict[str, int | None]:
@@ -141,17 +147,3 @@ class ObjectSearch(Value):
     def _some(self, page: Collection[Mapping[str, Any]], wanted: AbstractSet[str]) -> dict[str, int | None]:
         sizes = {digest_of(self.location.path(entry["path"])): entry["size"] for entry in page}
         return {digest: sizes[digest] for digest in sizes.keys() & wanted if digest is not None}
-
-
-async def run_all[T](add: Callable[[T], object], work: Collection[Callable[[], Awaitable[T]]]) -> None:
-    """Run all concurrently; if one fails, cancel the others."""
-
-    async def one(task: Callable[[], Awaitable[T]]) -> None:
-        add(await task())
-
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            for task in work:
-                tasks.create_task(one(task))
-    except ExceptionGroup as group:
-        raise group.exceptions[0] from None

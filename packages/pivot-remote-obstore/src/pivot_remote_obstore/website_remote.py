@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -77,20 +76,20 @@ class WebsiteRemote:
 
     async def exists(self, digests: Collection[str]) -> Mapping[str, int | None]:
         """Ask for each of these objects."""
-        from pivot_remote_obstore.existence import run_all  # lazy
+        from pivot_cache.remotes import event_loop  # lazy
 
         keys = {digest: object_key(digest) for digest in digests}
         found: dict[str, int | None] = {}
 
-        async def ask(digest: str) -> dict[str, int | None]:
+        async def ask(digest: str) -> None:
             with self._errors.as_remote_errors():
                 async with self._open.slots, self._open.clock.request():
-                    try:
-                        return {digest: (await self._open.store.head_async(keys[digest]))["size"]}
-                    except FileNotFoundError:
-                        return {}
+                    with contextlib.suppress(FileNotFoundError):
+                        found[digest] = (await self._open.store.head_async(keys[digest]))["size"]
 
-        await run_all(found.update, [partial(ask, digest) for digest in keys])
+        async with event_loop.task_group() as tasks:
+            for digest in keys:
+                tasks.create_task(ask(digest))
         return found
 
     def digests(self) -> AsyncIterator[str]:

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from functools import partial
 from typing import Any, Final
 
 import attrs
 
+from pivot_cache.remotes import event_loop
 from pivot_cache.remotes.protocol import ListedObject
 from pivot_core.values import Value
 from pivot_remote_s3.client.sdk_client import S3Client, S3Response
@@ -76,7 +76,10 @@ class Existence(Value):
         shards = defaultdict(set)
         for digest in wanted - found.keys():
             shards[digest[:_SHARD]].add(digest)
-        await _run_all(found.update, [partial(self._shard, shard, digests) for shard, digests in shards.items()])
+        async with event_loop.task_group() as tasks:
+            of_shards = [tasks.create_task(self._shard(shard, digests)) for shard, digests in shards.items()]
+        for each in of_shards:
+            found |= each.result()
         return found
 
     async def all(self) -> AsyncIterator[str]:
@@ -147,11 +150,14 @@ class Existence(Value):
     async def _each(self, digests: Collection[str]) -> Lengths:
         found: Lengths = {}
 
-        async def ask(digest: str) -> Lengths:
+        async def ask(digest: str) -> None:
             there, length = await self._head(self.location.key(digest))
-            return {digest: length} if there else {}
+            if there:
+                found[digest] = length
 
-        await _run_all(found.update, [partial(ask, digest) for digest in digests])
+        async with event_loop.task_group() as tasks:
+            for digest in digests:
+                tasks.create_task(ask(digest))
         return found
 
     async def _shard(self, shard: str, wanted: set[str]) -> Lengths:
@@ -198,17 +204,3 @@ class Existence(Value):
 
 def _some(found: Lengths, wanted: AbstractSet[str]) -> Lengths:
     return {digest: found[digest] for digest in found.keys() & wanted}
-
-
-async def _run_all[T](add: Callable[[T], object], work: Collection[Callable[[], Awaitable[T]]]) -> None:
-    """Run all concurrently; if one fails, cancel the others."""
-
-    async def one(task: Callable[[], Awaitable[T]]) -> None:
-        add(await task())
-
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            for task in work:
-                tasks.create_task(one(task))
-    except ExceptionGroup as group:
-        raise group.exceptions[0] from None

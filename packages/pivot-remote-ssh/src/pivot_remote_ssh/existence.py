@@ -12,6 +12,7 @@ from typing import Final, cast
 import asyncssh
 import attrs
 
+from pivot_cache.remotes import event_loop
 from pivot_cache.remotes.protocol import ListedObject, RemoteNotFoundError
 from pivot_core.values import Value
 from pivot_remote_ssh.connection import SshConnection
@@ -63,7 +64,7 @@ class SftpExistence(Value):
             there = {name async for name, _ in self._entries(self.location.objects)}
             shards = defaultdict(set, {shard: wanted for shard, wanted in shards.items() if shard in there})
         found: Sizes = {}
-        async with _group() as tasks:
+        async with event_loop.task_group() as tasks:
             for shard, wanted in shards.items():
                 tasks.create_task(self._of_shard(shard, wanted, found))
         if not found:
@@ -80,7 +81,7 @@ class SftpExistence(Value):
         await self.require_root()
         shards = sorted([name async for name, _ in self._entries(self.location.objects) if len(name) == _SHARD])
         for some in itertools.batched(shards, AT_ONCE, strict=False):
-            async with _group() as tasks:
+            async with event_loop.task_group() as tasks:
                 listings = [tasks.create_task(self.entries(f"{self.location.objects}/{shard}")) for shard in some]
             for shard, listing in zip(some, listings, strict=True):
                 for name, attributes in listing.result():
@@ -131,7 +132,7 @@ class SftpExistence(Value):
                         break
                 else:
                     return
-        async with _group() as tasks:
+        async with event_loop.task_group() as tasks:
             for digest in rest:
                 tasks.create_task(self._one(digest, found))
 
@@ -160,13 +161,3 @@ class SftpExistence(Value):
 def is_file(attributes: asyncssh.SFTPAttrs) -> bool:
     """Return whether attributes are those of a file, as far as the server says."""
     return attributes.permissions is None or stat.S_ISREG(attributes.permissions)
-
-
-@contextlib.asynccontextmanager
-async def _group() -> AsyncIterator[asyncio.TaskGroup]:
-    """As `asyncio.TaskGroup`, but raise the first error itself."""
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            yield tasks
-    except ExceptionGroup as group:
-        raise group.exceptions[0] from None

@@ -16,7 +16,7 @@ import xxhash
 from pivot_cache.errors import CorruptObjectError, ForgedObjectError, as_cache_errors
 from pivot_cache.files.atomic import write_all
 from pivot_cache.objects.store import ObjectStore
-from pivot_cache.remotes import partial_file
+from pivot_cache.remotes import event_loop, partial_file
 from pivot_cache.remotes.options import Retry
 from pivot_cache.remotes.protocol import (
     Body,
@@ -156,12 +156,9 @@ class Downloader(Value):
             for number in numbers:
                 await self._part(found, number, moved)
 
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for _ in waiting[: self.jobs]:
-                    tasks.create_task(work())
-        except ExceptionGroup as group:
-            raise group.exceptions[0] from None
+        async with event_loop.task_group() as tasks:
+            for _ in waiting[: self.jobs]:
+                tasks.create_task(work())
         await self._adopt(found.path, found.digest, found.size)
 
     async def _part(self, found: partial_file.Partial, number: int, moved: Callable[[int], object]) -> None:

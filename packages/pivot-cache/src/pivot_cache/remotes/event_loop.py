@@ -1,9 +1,9 @@
-"""Runs a coroutine to its end, also where the calling thread runs an event loop already, as in a notebook."""
+"""Event loops: runs a coroutine to its end, also where the calling thread runs a loop already, as in a notebook."""
 
 import asyncio
 import contextlib
 import threading
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from concurrent.futures import Future, wait
 from typing import Any, Final
 
@@ -20,6 +20,16 @@ def run[T](work: Coroutine[Any, Any, T]) -> T:
     except RuntimeError:
         return asyncio.run(work)
     return _run_in_thread(work)
+
+
+@contextlib.asynccontextmanager
+async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
+    """As `asyncio.TaskGroup`, but the first error is raised itself, without a group around it."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            yield tasks
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from None
 
 
 def _run_in_thread[T](work: Coroutine[Any, Any, T]) -> T:
