@@ -8,6 +8,7 @@ import pytest
 from pivot_cache.layout import Layout
 from pivot_runtime.config import cache_dir
 from pivot_runtime.errors import ConfigError
+from pivot_runtime.project import cache_mount, cache_users
 
 HOME = {"HOME": "/home/me", "DATA": "/data"}
 
@@ -60,3 +61,42 @@ def test_a_cache_in_the_project_is_kept_out_of_git_and_the_user_s_own_lines_stay
     elsewhere = tmp_path / "elsewhere"
     cache_dir.prepare(Layout(tmp_path / "project", elsewhere))
     assert not list(elsewhere.iterdir())
+
+
+def test_nothing_is_created_in_the_place_of_a_shared_directory(tmp_path: pathlib.Path) -> None:
+    layout, shared = Layout(tmp_path / "project", tmp_path / "team/a b/cache"), str(tmp_path / "team/a b")
+
+    with pytest.raises(ConfigError, match=r"executor\.shared: there is no directory") as caught:
+        cache_dir.prepare(layout, shared)
+    assert (caught.value.hint or "").endswith(f"mkdir -p '{shared}'")
+    assert not (tmp_path / "team").exists()
+    os.makedirs(shared)
+    cache_dir.prepare(layout, shared)
+    assert layout.cache_dir.is_dir()
+
+
+def test_nothing_is_created_where_a_file_system_is_not_mounted(tmp_path: pathlib.Path) -> None:
+    layout = Layout(tmp_path / "project", tmp_path / "mnt/cache")
+    layout.cache_dir.mkdir(parents=True)
+    cache_dir.prepare(layout)
+    point = cache_mount.mount_point(tmp_path)
+    assert os.path.ismount(point)
+    assert layout.cache_mount_file.read_text() == f"{layout.cache_dir}\0{point}\n"
+    layout.cache_dir.rmdir()
+    cache_dir.prepare(layout)  # it was removed: the file system is there
+
+    inside = Layout(tmp_path / "project", tmp_path / "project/data")
+    cache_dir.prepare(inside)
+    assert layout.cache_mount_file.read_text().startswith(f"{layout.cache_dir}\0")
+
+    layout.cache_mount_file.write_text(f"{layout.cache_dir}\0{tmp_path / 'mnt'}\n")
+    cache_dir.prepare(layout)
+    layout.cache_dir.rmdir()
+    with pytest.raises(ConfigError, match=r"cache\.dir: .*/mnt, where none is mounted now") as caught:
+        cache_dir.prepare(layout)
+    assert (caught.value.hint or "").endswith(f"mkdir -p {layout.cache_dir}")
+    assert not layout.cache_dir.exists()
+    other = Layout(layout.root, tmp_path / "mnt/other")
+    cache_dir.prepare(other)
+    cache_users.register(other)
+    assert layout.cache_mount_file.read_text().startswith(f"{other.cache_dir}\0")

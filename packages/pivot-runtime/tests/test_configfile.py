@@ -226,6 +226,38 @@ def test_a_nested_key_is_changed_where_it_stands() -> None:
     assert rename(text, "remotes.origin", "remotes.main") == text.replace("origin", "main")
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("executor:\n  shared: /data\nrun.jobs: 4\n", "executor.shared: /data\nrun.jobs: 4\n"),
+        (
+            "# a\nexecutor:  # b\n\n  # c\n  shared:  '/d e'  # f\n\n# g\nrun:\n  jobs: 4\n",
+            "# a\n# b\n# c\nexecutor.shared:  '/d e'  # f\n\n# g\nrun:\n  jobs: 4\n",
+        ),
+        ("executor: {shared: /data, 'other': \"#x\"}  # a\n", 'executor.shared: /data\nexecutor.other: "#x"  # a\n'),
+        ("  executor:\r\n      shared: /data\r\n", "  executor.shared: /data\r\n"),
+        (
+            "executor: local\nexecutor:\n  more:\n    - a\n  shared: /data\n",
+            "executor: dask://h:1\nexecutor.more:\n  - a\nexecutor.shared: /data\n",
+        ),
+    ],
+)
+def test_a_key_that_is_a_section_as_well_is_set_beside_flat_keys(before: str, after: str) -> None:
+    changed = assign(before, "executor", "dask://h:1")
+
+    ending, margin = ("\r\n", "  ") if "\r" in before else ("\n", "")
+    assert changed == (after if "dask" in after else f"{after}{margin}executor: dask://h:1{ending}")
+    assert read_yaml(changed) is not None
+    keys = [key for key, _ in pairs(changed)]
+    assert len(keys) == len(set(keys))
+    assert remove(changed, "executor") == after.replace("executor: dask://h:1\n", "")
+
+
+def test_a_section_that_cannot_become_flat_stays() -> None:
+    with pytest.raises(FormatError, match="too complex"):
+        assign('executor:\n  "shared": /data\n', "executor", "local")
+
+
 def test_values_of_several_lines_are_changed_whole() -> None:
     text = "a: |\n  one\n  two\nb: 'x\n\n  y'  # z\nc: 1\n"
 

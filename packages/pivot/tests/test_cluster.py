@@ -62,6 +62,7 @@ def inline(shouting: Project, tmp_path: pathlib.Path) -> Elsewhere:
 
 @pytest.fixture
 def shared(shouting: Project, tmp_path: pathlib.Path) -> Elsewhere:
+    (tmp_path / "shared").mkdir()
     shouting.pivot("config", "set", "cache.dir", str(tmp_path / "shared" / "cache"))
     shouting.pivot("config", "set", "executor.shared", str(tmp_path / "shared"))
     return elsewhere(shouting, tmp_path)
@@ -146,7 +147,7 @@ def test_larger_ones_need_another_way(inline: Elsewhere) -> None:
     assert "executor.shared" in said
 
 
-def test_outs_stay_in_the_shared_cache(shared: Elsewhere) -> None:
+def test_outs_stay_in_the_shared_cache(shared: Elsewhere, tmp_path: pathlib.Path) -> None:
     said = shared.repro()
 
     assert "2 ran" in said
@@ -155,6 +156,7 @@ def test_outs_stay_in_the_shared_cache(shared: Elsewhere) -> None:
     assert shared.pivot("show").count("  (on ") == 2, "the worker of each stage"
     assert shared.repro("--dry-run").splitlines() == ["cached         shout", "cached         last"]
     assert "2 stages cached" in shared.repro()
+    assert not list((tmp_path / "shared/cache/probes").iterdir()), "a run that sends nothing leaves nothing, either"
 
     shared.pivot("checkout")
     assert shared.project.read("last.txt") == "D"
@@ -454,6 +456,12 @@ def test_a_shared_directory_without_the_cache(shouting: Project, tmp_path: pathl
 
     assert "is not below it" in said
     assert "pivot config set cache.dir" in said
+
+    of.pivot("config", "set", "cache.dir", str(tmp_path / "shared/cache"))
+    said = of.repro(code=2)
+    assert f"error: executor.shared: there is no directory {tmp_path / 'shared'}" in said
+    assert "hint: mount the file system that the machines share; or create the directory: mkdir -p" in said
+    assert not (tmp_path / "shared").exists()
 
 
 def test_a_remote_that_workers_cannot_write_to(shouting: Project, tmp_path: pathlib.Path) -> None:

@@ -346,6 +346,7 @@ def projects(
             project.write(f"data{number}.txt", str(number))
     way, env = where
     if way == "shared":
+        (tmp_path / "shared").mkdir()
         made[0].pivot("config", "set", "cache.dir", str(tmp_path / "shared/cache"))
         made[0].pivot("config", "set", "executor.shared", str(tmp_path / "shared"))
     elif way == "remote":

@@ -71,8 +71,10 @@ def test_an_executor_is_configured_or_named(make: Callable[[str], Project]) -> N
         in project.pivot("repro", "--executor", "dask://head:8786", "-p", "here.x=1,2", "--compare", code=2).stderr
     )
     assert "Done: 2 ran" in project.pivot("repro", "--executor", "local", "--fetch-outs").stdout
+    project.write(".pivot/config.yaml", f"executor:\n  shared: {project.root.parent}\n")
     project.pivot("config", "set", "executor", "nowhere://head:8786")
-    project.pivot("config", "set", "executor.shared", str(project.root.parent))
+    flat = f"executor.shared: {project.root.parent}\nexecutor: nowhere://head:8786\n"
+    assert project.read(".pivot/config.yaml") == flat, "no key is both a section and a value"
     project.pivot("config", "set", "worker.include", "templates/, *.sql")
     assert project.pivot("config", "get", "executor", env={"PIVOT_EXECUTOR": "dask://local"}).stdout == "dask://local\n"
     refused = project.pivot("repro", "--force", code=2).stderr

@@ -264,6 +264,11 @@ class Layout(Value):
         return self.database_dir / "stash"
 
     @property
+    def cache_mount_file(self) -> Path:
+        """The mount point of the file system that the cache was on."""
+        return self.database_dir / "cache_mount"
+
+    @property
     def name_file(self) -> Path:
         """The name of the project."""
         return self.database_dir / "project"

@@ -86,7 +86,7 @@ def open_stores(context: CommandContext) -> Iterator[Stores]:
         from pivot_runtime.config import cache_dir  # lazy
         from pivot_runtime.project import cache_users  # lazy
 
-        cache_dir.prepare(layout)
+        cache_dir.prepare(layout, settings.executor_shared)
         cache_users.register(layout)
     with StatCache(layout.statcache_file) as files:
         store = ObjectStore(layout.objects_dir, with_sha256=settings.sha256, files=files)

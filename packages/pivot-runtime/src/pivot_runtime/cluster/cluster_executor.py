@@ -149,7 +149,6 @@ class ClusterExecutor:
             with contextlib.suppress(OSError):
                 os.unlink(self._archive)
             self._archive = None
-        self._run.close()
 
     def _backend(self) -> BackendClient:
         """Start the process, and connect it to the cluster, if that has not been done."""

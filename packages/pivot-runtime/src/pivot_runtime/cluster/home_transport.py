@@ -1,17 +1,15 @@
 """The command's end of the way of bytes: deps to where workers find them, outs from there."""
 
-import contextlib
 import os
-import secrets
 from collections.abc import Collection, Mapping
 from typing import Final, Protocol
 
 from pivot_cache.errors import ArtifactError, MissingObjectError
-from pivot_cache.files import atomic
 from pivot_cache.files.replace_check import ReplaceCheck
 from pivot_cache.objects import checkout
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact
+from pivot_runtime.cluster.cache_probe import CacheProbe
 from pivot_runtime.cluster.task import INLINE_LIMIT, InlineRoute, RemoteRoute, Route, SharedRoute
 from pivot_runtime.cluster.view import CacheOnly, ClusterView, is_on_this_machine
 from pivot_runtime.config.settings import Settings
@@ -74,17 +72,19 @@ class SharedTransport:
     outs_stay = True
 
     def __init__(self, context: CommandContext, run: str) -> None:
-        """Write the file by which workers recognise the cache."""
-        layout = context.cache_layout
-        self._probe = layout.probe_file(run)
-        token = secrets.token_hex(16)
-        self._probe.parent.mkdir(parents=True, exist_ok=True)
-        atomic.write_bytes(os.fspath(self._probe), token.encode())
-        self.route = SharedRoute(os.fspath(layout.cache_dir), os.fspath(self._probe), token)
+        """Describe the way; nothing is written before a stage is sent."""
+        self._cache = context.cache_layout.cache_dir
+        self._probe = CacheProbe(context.cache_layout, run)
         self.source: ArtifactSource = CacheOnly()
+
+    @property
+    def route(self) -> Route:
+        """See `HomeTransport.route`."""
+        return SharedRoute(os.fspath(self._cache), os.fspath(self._probe.file), self._probe.token)
 
     def send(self, session: Session, view: ClusterView, deps: Mapping[ArtifactPath, Artifact]) -> dict[str, str]:
         """See `HomeTransport.send`."""
+        self._probe.write()
         found = _stored(session, view, _lacking(view, deps))
         session.store.write_pending()
         return found
@@ -98,10 +98,8 @@ class SharedTransport:
         """Do nothing."""
 
     def close(self) -> None:
-        """Remove the file."""
-        with contextlib.suppress(OSError):
-            self._probe.unlink()
-            self._probe.parent.rmdir()
+        """See `HomeTransport.close`."""
+        self._probe.remove()
 
 
 class RemoteTransport:

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import shlex
 from collections.abc import Mapping
 from typing import Final
 
@@ -10,6 +11,7 @@ from pivot_cache.files.atomic import make_directory
 from pivot_cache.layout import Layout
 from pivot_runtime.errors import ConfigError
 from pivot_runtime.git import gitignore
+from pivot_runtime.project import cache_mount
 
 _KEY: Final = "cache.dir"
 _VARIABLE: Final = re.compile(r"\$(?:\{([^{}]*)\}|([A-Za-z_][A-Za-z0-9_]*))?")
@@ -52,20 +54,43 @@ def variables(text: str) -> set[str]:
     return {found[1] or found[2] or "" for found in _VARIABLE.finditer(text)}
 
 
-def prepare(layout: Layout) -> None:
+def prepare(layout: Layout, shared: str | None = None) -> None:
     """Create the directory of a cache that is not in the default place; if it is in the project, keep it out of git.
 
+    It is not created where a file system is missing: that of the ``shared`` directory of a cluster, or the one that
+    the cache was on when it was last used.
+
     Raises:
-        ConfigError: The directory cannot be created.
+        ConfigError: The directory cannot be created, or a file system is missing.
     """
     home = layout.cache
     if home is None:
         return
     if not home.is_dir():
+        _check_mounts(layout, home, shared)
         _make(home)
+    if not layout.cache_mount_file.exists():
+        cache_mount.remember(layout)
     if home.is_relative_to(layout.root):
         for name in _MADE:
             gitignore.add(home, name)
+
+
+def _check_mounts(layout: Layout, home: pathlib.Path, shared: str | None) -> None:
+    if shared is not None and home.is_relative_to(shared) and not os.path.isdir(shared):
+        raise ConfigError(
+            f"there is no directory {shared}",
+            key="executor.shared",
+            hint="mount the file system that the machines share; or create the directory: "
+            f"mkdir -p {shlex.quote(shared)}",
+        )
+    absent = cache_mount.absent(layout)
+    if absent is not None:
+        raise ConfigError(
+            f"{home} was on a file system at {absent}, where none is mounted now",
+            key=_KEY,
+            hint=f"mount it; or begin a new cache on this one: mkdir -p {shlex.quote(os.fspath(home))}",
+        )
 
 
 def _make(home: pathlib.Path) -> None:

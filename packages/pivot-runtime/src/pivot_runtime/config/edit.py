@@ -13,12 +13,17 @@ from pivot_runtime.config.file import ConfigEntry, FormatError, Span, read_entri
 def assign(text: str, key: str, value: str) -> str:
     """The text with ``key`` set: in its place if it exists, otherwise on a new last line.
 
+    A section of the same name becomes flat keys, since a mapping cannot have both.
+
     Raises:
         FormatError: The text is not a valid configuration, or its form does not allow the change.
     """
     entries = _entries(text, key)
     if entries is None:
         return _in_lines(text, key, f"{key}: {rendered(value)}")
+    if any(entry.key.startswith(f"{key}.") and not _is_flat(text, entry) for entry in entries):
+        text = _flattened(text, key, entries)
+        entries = read_yaml(text, spans=True)
     mine = [entry for entry in entries if entry.key == key]
     if not mine:
         wanted = [*_plain(entries), (key, value)]
@@ -76,6 +81,44 @@ def _entries(text: str, key: str) -> tuple[ConfigEntry, ...] | None:
         if _line_of(key).search(text):
             return None
         raise
+
+
+def _is_flat(text: str, entry: ConfigEntry) -> bool:
+    span = _span(entry)
+    return text[span.key : span.key_end].strip("'\"") == entry.key
+
+
+def _flattened(text: str, key: str, entries: Sequence[ConfigEntry]) -> str:
+    """The text with flat keys in the places of those in a section.
+
+    Raises:
+        FormatError: Its form does not allow that.
+    """
+    from pivot_runtime.definitions.yaml_document import compose  # lazy
+
+    root, ending = compose(text), _ending(text)
+    sections = () if root is None else root.value
+    for name, section in reversed(sections):
+        if name.value != key or section.id != "mapping" or not section.value:
+            continue
+        margin = " " * name.start_mark.column
+        start = name.start_mark.index - len(margin)
+        if section.flow_style:
+            inside = [entry for entry in read_yaml(text[start : section.end_mark.index]) if entry.value is not None]
+            lines = [f"{margin}{entry.key}: {rendered(entry.value or '')}" for entry in inside]
+            text = text[:start] + ending.join(lines) + text[section.end_mark.index :]
+            continue
+        first = text.rfind("\n", 0, section.start_mark.index) + 1
+        end = first + len(text[first : section.end_mark.index].rstrip())
+        keys = {each.start_mark.line for each, _ in section.value}
+        deeper = " " * section.start_mark.column
+        head = [line.strip() for line in text[name.end_mark.index : first].partition(":")[2].splitlines()]
+        lines = [f"{margin}{comment}" for comment in head if comment]
+        for number, line in enumerate(text[first:end].split(ending), section.start_mark.line):
+            rest = line.removeprefix(deeper)
+            lines.append(f"{margin}{key}.{rest}" if number in keys else f"{margin}{rest}")
+        text = text[:start] + ending.join(lines) + text[end:]
+    return _checked(text, _plain(entries), entries[0].line)
 
 
 def _line_of(key: str) -> re.Pattern[str]:

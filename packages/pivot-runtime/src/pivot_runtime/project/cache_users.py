@@ -19,7 +19,7 @@ from pivot_cache.files.atomic import write_bytes
 from pivot_cache.layout import Layout
 from pivot_core.files.paths import STATE_DIR
 from pivot_core.values import Value
-from pivot_runtime.project import identity
+from pivot_runtime.project import cache_mount, identity
 from pivot_runtime.project.identity import Marks
 
 
@@ -79,6 +79,7 @@ def register(layout: Layout) -> None:
         name = ""  # the file is a copy from the other project
     if not name:
         name = identity.assign_name(layout, _lost(layout)) or _fallback(layout)
+    cache_mount.remember(layout)
     own = _own(layout, name)
     facts = {
         "around": own.around,

@@ -171,6 +171,8 @@ def _repro(  # as `repro`
             return CodeEdits(context.project.root, assembly.files, context.overrides)
 
         cluster = _cluster_run(session, graph, options, report)
+        if cluster is not None:
+            ending.callback(cluster.close)
 
         def executor() -> "Executor":
             if cluster is None:
