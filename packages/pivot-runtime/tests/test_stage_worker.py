@@ -97,6 +97,10 @@ def edits_code() -> Annotated[str, Out("edits.txt", Text())]:
         file.write("# more")
     return ""
 
+def edits_and_fails() -> Annotated[str, Out("failed.txt", Text())]:
+    edits_code()
+    raise ValueError
+
 def edits_dep(data: Annotated[pathlib.Path, Dep("data/", PathOnly())]) -> Annotated[str, Out("dep.txt", Text())]:
     (data / "a").unlink()
     return ""
@@ -154,8 +158,8 @@ Before = Annotated[str | None, IncrementalOut("more.txt", Text())]
 def more(before: Before) -> Annotated[str, IncrementalOut("more.txt", Text())]:
     return (before or "begun") + "."
 
-for stage in [good, bad, killed, ends, absent, directory, nothing, noisy, dynamic, edits_code, edits_dep, reads_tree,
-              uncached, large, meets, waits, leaves, litters, more, reads_same, reads_root]:
+for stage in [good, bad, killed, ends, absent, directory, nothing, noisy, dynamic, edits_code,
+              edits_and_fails, edits_dep, reads_tree, uncached, large, meets, waits, leaves, litters, more, reads_same, reads_root]:
     pipeline.register(stage)
 pipeline.register(slow, timeout=0.2)
 pipeline.register(elsewhere, wdir="not/there")
@@ -333,10 +337,13 @@ def test_a_workspace_is_used_again_unless_a_stage_changed_its_sources(
     home.run(worker, "edits_code")
     home.run(worker, "good")
     assert home.extracted == before + 1
+    home.run(worker, "edits_and_fails")
+    assert text_of(home.run(worker, "good"), "made/left.txt") == "ABC"
+    assert home.extracted == before + 2
     home.run(worker, "good", overrides=())
     home.run(worker, "good", fresh=True)
     home.run(worker, "good", environment={**home.template.environment, "PLACE": "elsewhere"})
-    assert home.extracted == before + 3
+    assert home.extracted == before + 4
 
 
 def test_directories_travel_too(home: ClusterProject, worker: StageWorker) -> None:

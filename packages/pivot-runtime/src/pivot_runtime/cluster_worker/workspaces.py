@@ -97,7 +97,7 @@ class Workspace:
         self.usable = True
         self.host: HostClient
         self.loaded: Loaded
-        self._stamps = {name: _stamp(root / name) for name in digests}
+        self._stamps = {name: _stamp(f"{root}/{name}") for name in digests}
 
     def load(self, begun: Callable[[HostClient], object]) -> None:
         """Start the host, which is passed to ``begun``, and load the pipeline file.
@@ -135,10 +135,14 @@ class Workspace:
 
     def changed_sources(self) -> list[str]:
         """The sources that a stage has changed; then this workspace cannot be used again."""
-        touched = [name for name, stamp in self._stamps.items() if _stamp(self.root / name) != stamp]
+        return [name for name in self._touched() if not self._holds(name)]
+
+    def _touched(self) -> list[str]:
+        root = os.fspath(self.root)
+        touched = [name for name, stamp in self._stamps.items() if _stamp(f"{root}/{name}") != stamp]
         if touched:
             self.usable = False
-        return [name for name in touched if not self._holds(name)]
+        return touched
 
     def _holds(self, name: str) -> bool:
         try:
@@ -147,7 +151,9 @@ class Workspace:
             return False
 
     def clear(self) -> None:
-        """Remove all that is no source."""
+        """Remove all that is no source; if a stage has changed a source, perhaps before it failed, nothing."""
+        if self._touched():
+            return
         try:
             kept = {os.path.join(self.root, name) for name in self.sources}
             around = {parent for name in kept for parent in _parents(name)}
@@ -332,9 +338,9 @@ def _parents(path: str) -> Iterator[str]:
         yield path
 
 
-def _stamp(file: pathlib.Path) -> tuple[int, ...] | None:
+def _stamp(file: str) -> tuple[int, ...] | None:
     try:
-        status = file.lstat()
+        status = os.lstat(file)
     except OSError:
         return None
     return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_mode)
