@@ -24,6 +24,7 @@ from pivot_cache.objects.store import ObjectStore
 from pivot_cache.state.run_cache import RunCache
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact
+from pivot_core.spec import Location
 from pivot_runtime.cluster import task
 from pivot_runtime.cluster.task import SharedRoute, StageAnswer, TaskOut
 from pivot_runtime.cluster_worker import workspaces
@@ -159,7 +160,8 @@ def more(before: Before) -> Annotated[str, IncrementalOut("more.txt", Text())]:
     return (before or "begun") + "."
 
 for stage in [good, bad, killed, ends, absent, directory, nothing, noisy, dynamic, edits_code,
-              edits_and_fails, edits_dep, reads_tree, uncached, large, meets, waits, leaves, litters, more, reads_same, reads_root]:
+              edits_and_fails, edits_dep, reads_tree, uncached, large, meets, waits, leaves, litters, more, reads_same,
+              reads_root]:
     pipeline.register(stage)
 pipeline.register(slow, timeout=0.2)
 pipeline.register(elsewhere, wdir="not/there")
@@ -344,6 +346,52 @@ def test_a_workspace_is_used_again_unless_a_stage_changed_its_sources(
     home.run(worker, "good", fresh=True)
     home.run(worker, "good", environment={**home.template.environment, "PLACE": "elsewhere"})
     assert home.extracted == before + 4
+
+
+def test_code_outside_of_the_project_is_that_of_now(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    monkeypatch.setenv("PYTHONPATH", str(outside))
+    (outside / "library.py").write_text("def named(): return 1\ndef found(): return 1\n")
+    project = Sources(
+        tmp_path / "project",
+        {
+            "pipeline.py": """
+import pathlib, sys
+import library
+
+def named() -> Annotated[str, Out("named.txt", Text())]:
+    return str(library.named())
+
+def observed() -> Annotated[str, Out("observed.txt", Text())]:
+    return str(getattr(sys.modules["lib" + "rary"], "found")())
+
+def edits() -> Annotated[str, Out("edits.txt", Text())]:
+    pathlib.Path(library.__file__).write_text("def named(): return 3")
+    return ""
+
+for stage in [named, observed, edits]:
+    pipeline.register(stage)
+"""
+        },
+    )
+    worker = StageWorker(tmp_path / "worker", "w1")
+    home = ClusterProject(project)
+    for name in ("named", "observed"):
+        assert text_of(home.run(worker, name), f"{name}.txt") == "1"
+    (outside / "library.py").write_text("def named(): return 2\ndef found(): return 2\n")
+
+    answer = home.run(worker, "observed")
+
+    assert text_of(answer, "observed.txt") == "2"
+    assert answer.finished is not None
+    (entry,) = answer.finished.observed.values()
+    assert entry.location == Location(str(outside / "library.py"), 2)
+    edited = ClusterProject(project)
+    assert text_of(edited.run(worker, "named"), "named.txt") == "2"
+    failure = failure_of(edited.run(worker, "edits"))
+    assert failure.summary == f"{outside}/library.py was edited on w1 while it ran"
+    worker.close()
 
 
 def test_directories_travel_too(home: ClusterProject, worker: StageWorker) -> None:

@@ -5,7 +5,7 @@ import os
 import pathlib
 import tempfile
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import attrs
@@ -13,8 +13,8 @@ import attrs
 from pivot_cache.errors import CacheError
 from pivot_core.errors import PivotError
 from pivot_core.files.paths import ArtifactPath
-from pivot_core.lock import Artifact, Inputs
-from pivot_runtime.cluster import backend, sent_runs, sources
+from pivot_core.lock import Artifact, CodeEntry, Inputs
+from pivot_runtime.cluster import backend, observed_places, sent_runs, sources
 from pivot_runtime.cluster.backend_client import BackendClient
 from pivot_runtime.cluster.cluster_run import ClusterRun, is_home
 from pivot_runtime.cluster.task import Refusal, StageAnswer, TaskError, TaskTemplate, environment_of, is_published
@@ -353,8 +353,17 @@ class ClusterExecutor:
         failure = answer.finished.failure
         if failure is not None:
             hint = failure.hint or absent_files.hint(failure, self._session.project.root, self._base(sent.address))
-            return attrs.evolve(answer.finished, failure=attrs.evolve(failure, hint=hint))
-        return self._with_outs(sent.address, answer.finished, answer)
+            return attrs.evolve(answer.finished, address=sent.address, failure=attrs.evolve(failure, hint=hint))
+        observed, different = observed_places.found_here(
+            answer.finished.observed,
+            os.fspath(self._session.project.root),
+            [each.loaded.sources for each in self._assembly.files],
+            self._session.observed_code.current,
+        )
+        finished = attrs.evolve(answer.finished, address=sent.address, observed=observed)
+        if different:
+            return attrs.evolve(finished, failure=_other_code(answer.worker, different, observed))
+        return self._with_outs(sent.address, finished, answer)
 
     def _with_outs(self, address: str, finished: Finished, answer: StageAnswer) -> Finished:
         """The end of a stage that succeeded, with its outs: some of them at their paths here, as far as needed."""
@@ -387,6 +396,15 @@ class ClusterExecutor:
             detail=refused.detail,
             hint=refused.hint or "install the same versions on the workers; worker.include names further files to send",
         )
+
+
+def _other_code(worker: str, keys: Sequence[str], observed: Mapping[str, CodeEntry]) -> Failure:
+    files = [location.file for key in keys if (location := observed[key].location) is not None]
+    code = ", ".join(f"{expectation.shown_key(key)} in {file}" for key, file in zip(keys, files, strict=True))
+    return Failure(
+        f"on {worker} it used code that this machine does not have, or has otherwise: {code}",
+        hint="install the same code on all machines, or move it into the project",
+    )
 
 
 def included_patterns(settings: Settings) -> list[str]:

@@ -20,7 +20,7 @@ from pivot_cache.state.stat_cache import StatCache
 from pivot_core.errors import PivotError
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, RunRecord
-from pivot_runtime.cluster import task
+from pivot_runtime.cluster import observed_places, task
 from pivot_runtime.cluster.task import Refusal, StageAnswer, StageTask, TaskError, TaskOut
 from pivot_runtime.cluster_worker import worker_transport
 from pivot_runtime.cluster_worker.worker_transport import OutsError, PlacedInputs, PrivateCaches, WorkerTransport
@@ -296,6 +296,7 @@ class StageWorker:
             objects: dict[str, bytes] = {}
             try:
                 if finished.failure is None:
+                    self._refuse_edits(workspace)
                     self._refuse_other_variables(wanted, finished, stage)
                     deps.refuse_changes()
                     outs, objects = self._stored(wanted, workspace, files, transport)
@@ -386,6 +387,16 @@ class StageWorker:
         carried = {**(objects or {}), **(worker_transport.carried(transport.store, home) or {})}
         return outs | rest, {**carried, **transport.send(sent)}
 
+    def _refuse_edits(self, workspace: Workspace) -> None:
+        """Refuse the result of a stage whose code was edited here while it ran.
+
+        Raises:
+            OutsError: It was.
+        """
+        edited = workspace.edited_code()
+        if edited:
+            raise OutsError(f"{', '.join(edited)} was edited on {self._name} while it ran", "repeat the command")
+
     def _refuse_other_variables(self, wanted: StageTask, finished: Finished, stage: LoadedStage) -> None:
         """Refuse the result of a stage that read a variable which the import sets to another value here.
 
@@ -436,12 +447,13 @@ def _in_words(versions: Mapping[str, Any]) -> str:
 
 
 def _relative(finished: Finished, workspace: Workspace) -> Finished:
-    """The same without absolute paths of the workspace."""
+    """The same without absolute paths of the workspace, and without paths relative to it of files outside."""
     shown, failure = workspace.shown, finished.failure
     if failure is not None:
         failure = Failure(shown(failure.summary), shown(failure.detail), failure.hint and shown(failure.hint))
     incomplete, left = tuple(map(shown, finished.incomplete)), tuple(map(shown, finished.left))
-    return attrs.evolve(finished, failure=failure, incomplete=incomplete, left=left)
+    observed = observed_places.absolute(finished.observed, os.fspath(workspace.root))
+    return attrs.evolve(finished, failure=failure, observed=observed, incomplete=incomplete, left=left)
 
 
 def _read(file: pathlib.Path) -> bytes:

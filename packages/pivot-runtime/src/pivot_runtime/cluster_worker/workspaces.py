@@ -17,10 +17,15 @@ from pivot_cache.errors import as_cache_errors
 from pivot_cache.layout import Layout
 from pivot_core.errors import PivotError
 from pivot_core.files.digest import digest_bytes
+from pivot_core.files.paths import below
 from pivot_core.values import Value
 from pivot_runtime.cluster import sources
 from pivot_runtime.cluster.task import Refusal, RefusalKind, TaskTemplate
+from pivot_runtime.definitions.source_import import Changes
 from pivot_runtime.errors import EngineError, HostError, LoadError
+from pivot_runtime.freshness import load_trace
+from pivot_runtime.freshness.load_trace import LoadTrace
+from pivot_runtime.freshness.stamps import VARIABLE, VARIABLES
 from pivot_runtime.loading import host_client
 from pivot_runtime.loading.host_client import HostClient
 from pivot_runtime.loading.loaded import Loaded
@@ -98,6 +103,8 @@ class Workspace:
         self.host: HostClient
         self.loaded: Loaded
         self._stamps = {name: _stamp(f"{root}/{name}") for name in digests}
+        self._code_outside = Changes({})
+        self._trace_outside: LoadTrace | None = None
 
     def load(self, begun: Callable[[HostClient], object]) -> None:
         """Start the host, which is passed to ``begun``, and load the pipeline file.
@@ -120,6 +127,32 @@ class Workspace:
             raise RefusedError("load", str(error), hint="its memory may not be enough for the import") from None
         except PivotError as error:
             raise self._refused(str(error), "", error.hint) from None
+        files = {**self.loaded.sources, **self.loaded.read}
+        self._code_outside = Changes({name: known for name, known in files.items() if self._is_outside(name)})
+        if self.loaded.trace is not None:
+            facts = (fact for fact in self.loaded.trace.facts if fact.kind not in (VARIABLE, VARIABLES))
+            self._trace_outside = self.loaded.trace._replace(
+                facts=tuple(fact for fact in facts if self._is_outside(fact.subject))
+            )
+
+    def edited_code(self) -> list[str]:
+        """The files outside of this directory that the load has imported, and that were edited since.
+
+        They are installed for development, perhaps on a shared file system; then this workspace cannot be used again.
+        """
+        found = self._code_outside.find()
+        if found:
+            self.usable = False
+        return found
+
+    def is_current(self) -> bool:
+        """Whether a load would find the same code and libraries outside of this directory as the last one."""
+        if self.edited_code():
+            return False
+        return self._trace_outside is None or load_trace.check(self._trace_outside, {}, {}).broken is None
+
+    def _is_outside(self, path: str) -> bool:
+        return below(path, os.fspath(self.root)) is None
 
     def _refused(self, summary: str, detail: str, hint: str | None) -> RefusedError:
         last = detail.rstrip().rpartition("\n")[2]
@@ -190,9 +223,9 @@ class Workspaces:
             CacheError: It cannot be written.
         """
         while (idle := self._take_idle(key)) is not None:
-            if not idle.host.has_spoken():
+            if not idle.host.has_spoken() and idle.is_current():
                 return idle
-            idle.close()  # its host has ended meanwhile
+            idle.close()  # its host has ended meanwhile, or has old code
         with self._lock:
             self._count += 1
             root = self._directory / str(self._count)

@@ -71,7 +71,7 @@ def _differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Iterator
     for kind, word in _WORDS.items():
         for name, here, there in _each(ours, theirs, kind):
             missing = "is missing there" if there is None else "exists there only" if here is None else "differs"
-            yield f"{word} {_shown(name)} {missing}"
+            yield f"{word} {shown_key(name)} {missing}"
 
 
 def _each(
@@ -83,6 +83,6 @@ def _each(
             yield name, one.get(name), other.get(name)
 
 
-def _shown(key: str) -> str:
+def shown_key(key: str) -> str:
     """A key of a manifest without its kind."""
     return key.partition(":")[2] or key
