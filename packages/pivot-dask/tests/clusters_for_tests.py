@@ -38,8 +38,8 @@ class Processes:
         wait_until(read)
         return found[0].replace("tcp://", "dask://")
 
-    def start(self, name: str, *words: str) -> None:
-        """Start a scheduler, or a worker with further words of its command line."""
+    def start(self, name: str, *words: str, import_first: pathlib.Path = HERE) -> None:
+        """Start a scheduler, or a worker with further words of its command line, and a directory before others."""
         place = self.directory / name
         place.mkdir()
         file = ("--scheduler-file", str(self.directory / "scheduler.json"))
@@ -57,7 +57,7 @@ class Processes:
         else:
             own = ("--host", "127.0.0.1", "--no-dashboard", "--no-nanny", "--nthreads", "1", "--local-directory", ".")
             words = ("-m", "distributed.cli.dask_worker", "--name", name, *own, *file, *words)
-        environment = {**os.environ, "PYTHONPATH": str(HERE)}
+        environment = {**os.environ, "PYTHONPATH": f"{import_first}{os.pathsep}{HERE}"}
         with (place / "log").open("wb") as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, *words], cwd=place, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL

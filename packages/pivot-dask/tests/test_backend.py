@@ -1,17 +1,19 @@
 """Stage runs on a scheduler and workers that are processes of their own."""
 
+import asyncio
 import pathlib
 import socket
 
 import pytest
 from clusters_for_tests import Connection, Processes, Recorder, alive, connected, processes, wait_until
 
-from pivot_dask.backend import SubmittedStage, connect, different_versions, doubtful, lacking
+from pivot_dask.backend import connect
 from pivot_runtime.cluster.backend import ExecutorSettings
 from pivot_runtime.errors import ExecutorError
 
 
 def test_stage_runs_start_print_and_answer(connection: Connection) -> None:
+    assert connection.events.all("connected")[0][1][2] == ""  # there is no dashboard
     connection.backend.add_sources("d1", b"archive")
     connection.submit(1, "print")
     for number in (2, 3, 4):
@@ -28,7 +30,8 @@ def test_stage_runs_start_print_and_answer(connection: Connection) -> None:
         assert connection.events.wait("answered", number)[2]["sources"] == "archive"
     for number in (5, 6):
         assert len(connection.events.wait("answered", number)[2]["log"]) == 1 << 20
-    assert connection.events.wait("failed", 7)[2] == "the task failed in Dask: ValueError: a bug of ours"
+    failure = connection.events.wait("failed", 7)[2]
+    assert failure in {f"worker {name} cannot run stages: ValueError: a bug of ours" for name in ("plain", "second")}
     assert {event[2] for event in connection.events.all("started")} == {"plain", "second"}
     assert connection.backend._stages == {}
     for again in ({"started": "late"}, {"answer": b"{}"}, {"output": ["late"]}):  # of a worker that was cut off
@@ -47,24 +50,6 @@ def test_a_stage_runs_where_its_resources_are(connection: Connection) -> None:
         assert connection.events.wait("answered", number)[2]["worker"] == "second"
     reason = 'no worker of the cluster has gpu=2: `dask worker --resources "gpu=2"` offers it'
     assert connection.events.wait("waiting", 9)[2] == reason
-
-
-def test_reasons_to_wait() -> None:
-    assert lacking({}, []) == "the cluster has no workers yet"
-    assert lacking({}, [{}]) is None
-    assert lacking({"gpu": 1}, [{}, {"gpu": 2}]) is None
-    said = lacking({"gpu": 1, "memory": 8 << 30}, [{"gpu": 1}, {"memory": 9e9}])
-    assert said is not None
-    assert "has gpu=1 and memory=8589934592: `dask worker --resources" in said
-
-
-def test_workers_are_asked_about_only_if_none_is_known_that_could_run_a_stage() -> None:
-    gpu, running = SubmittedStage(None, {"gpu": 1}, 0.0), SubmittedStage(None, {"gpu": 1}, 0.0, started=True)
-    stages = {1: SubmittedStage(None, {}, 0.0), 2: gpu, 3: running}
-    assert doubtful(stages, {}, 1.0) == {}
-    assert doubtful(stages, {}, 5.0).keys() == {1, 2}
-    assert doubtful(stages, {gpu.needs: 0.0}, 5.0).keys() == {1}
-    assert doubtful(stages, {gpu.needs: 0.0}, 100.0).keys() == {1, 2}
 
 
 def test_stop_ends_what_runs_and_what_waits(connection: Connection, tmp_path: pathlib.Path) -> None:
@@ -97,32 +82,66 @@ def test_the_end_of_a_connection_ends_its_stage_runs(cluster: Processes, tmp_pat
         wait_until(lambda: not alive(int(pid)))
 
 
-def test_workers_and_the_scheduler_may_die(tmp_path: pathlib.Path) -> None:
-    pids = tmp_path / "pids"
+def test_workers_and_the_scheduler_may_die(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pids, old = tmp_path / "pids", tmp_path / "old"
+    (old / "pivot_dask-0.0.1.dist-info").mkdir(parents=True)
+    (old / "pivot_dask-0.0.1.dist-info/METADATA").write_text(
+        "Metadata-Version: 2.1\nName: pivot-dask\nVersion: 0.0.1\n"
+    )
     with processes(tmp_path) as own:
         own.start("scheduler")
-        own.start("first")
+        own.start("first", "--nthreads", "2", "--resources", "disk=1")
         with connected(own.address, "r") as connection:
             connection.submit(1, "wait", pids=str(pids))
-            connection.events.wait("started", 1)
+            connection.submit(2, "wait", pids=str(pids), resources={"disk": 1})
+            for number in (1, 2):
+                connection.events.wait("started", number)
             own.start("second")
             wait_until(lambda: len(connection.backend._workers()) == 2)
+            wait_until(lambda: pids.exists() and len(pids.read_text().split()) == 2)
+
             own.kill("first")
             assert connection.events.wait("started", 1, count=2)[2] == "second"
-            wait_until(lambda: len(pids.read_text().split()) == 2)
-            own.start("third")
+            wait_until(lambda: len(pids.read_text().split()) == 3)
+            own.start("third", "--nthreads", "2", import_first=old)
             wait_until(lambda: len(connection.backend._workers()) == 2)
             connection.backend._client.retire_workers(names=["second"])
             assert connection.events.wait("started", 1, count=3)[2] == "third"
-            wait_until(lambda: len(pids.read_text().split()) == 3)
+            wait_until(lambda: len(pids.read_text().split()) == 4)
+            assert "no worker of the cluster has disk=1" in connection.events.wait("waiting", 2)[2]
             assert connection.events.all("answered") == connection.events.all("failed") == []
+
+            monkeypatch.setattr("pivot_dask.on_worker.__name__", "pivot_dask.of_a_later_version")
+            connection.submit(3, "print")
+            summary, hint = connection.events.wait("failed", 3)[2:]
+            monkeypatch.undo()
+            (address,) = connection.backend._workers()
+            assert summary.startswith(f"worker third ({address}) has pivot-dask 0.0.1 (here ")
+            assert "install `pivot[dask]`" in hint
 
             own.kill("scheduler")
             assert connection.events.wait("lost")[1] == "the connection to the Dask scheduler was lost"
             wait_until(lambda: not any(alive(int(pid)) for pid in pids.read_text().split()))
-            connection.submit(2, "print")
+            connection.submit(4, "print")
             connection.backend.stop()
     assert connection.events.events[-1][0] == "lost"
+
+
+def test_a_connection_is_closed_also_if_its_reader_has_failed(connection: Connection) -> None:
+    client, loop = connection.backend._client, connection.backend._loop
+    failed = asyncio.Event()
+
+    async def read() -> None:
+        failed.set()
+        raise AssertionError("of a new connection that the scheduler has refused")
+
+    async def fail() -> None:
+        client._handle_report_task = loop.create_task(read())
+        await failed.wait()
+
+    asyncio.run_coroutine_threadsafe(fail(), loop).result()
+    connection.backend.close()
+    assert client.status == "closed"
 
 
 def test_an_address_without_a_scheduler_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,14 +155,3 @@ def test_an_address_without_a_scheduler_is_refused(monkeypatch: pytest.MonkeyPat
     with pytest.raises(ExecutorError, match="needs TLS, for which Dask is not configured here") as caught:
         connect(f"dask+tls://127.0.0.1:{port}", settings, Recorder())
     assert "distributed.comm.tls" in (caught.value.hint or "")
-
-
-def test_different_versions_are_one_line() -> None:
-    table = (
-        "Mismatched versions found\n\n+---+\n| Package | Client | Scheduler | Workers |\n+---+\n"
-        "| dask    | 2026.8.0 | 2026.3.0 | 2026.8.0 |\n| numpy | 2.5 | None | None |\n+---+"
-    )
-    said = "dask 2026.8.0 here, 2026.3.0 on the scheduler, 2026.8.0 on workers"
-    assert different_versions(table) == f"versions differ, which Dask may not support: {said}"
-    assert different_versions("\n".join(line for line in table.splitlines() if "dask" not in line)) is None
-    assert different_versions("another\ntext") == "versions differ, which Dask may not support: another text"

@@ -142,7 +142,7 @@ def test_larger_ones_need_another_way(inline: Elsewhere) -> None:
 
     said = inline.repro(code=1)
 
-    assert "data/in.txt has 9.4 MB" in said
+    assert "its dep data/in.txt has 9.0 MiB; only 8 MiB travel with a task" in said
     assert "pivot remote add" in said
     assert "executor.shared" in said
 

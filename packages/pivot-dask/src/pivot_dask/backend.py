@@ -14,21 +14,21 @@ import threading
 import time
 import uuid
 import warnings
-from asyncio import CancelledError
 from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any, Final
 
-import attrs
 import toolz
 from distributed import Client
 from distributed.client import FutureCancelledError
-from distributed.scheduler import KilledWorker
 from distributed.security import Security
 from distributed.versions import VersionMismatchWarning
 
 from pivot_dask import on_worker
 from pivot_dask.address import SchedulerAddress, parse
 from pivot_dask.clusters import create
+from pivot_dask.dashboard import dashboard_link
+from pivot_dask.failures import PACKAGES, different_versions, explained, may_be_unfit, unfit_workers
+from pivot_dask.waiting import WAITS_SECONDS, Needs, SubmittedStage, doubtful, lacking
 from pivot_runtime.cluster.backend import ClusterEvents, ExecutorSettings
 from pivot_runtime.errors import ExecutorError
 
@@ -38,9 +38,9 @@ _CLOSE_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.5
 _ENDS_SECONDS: Final = 0.1
 _ENDS: Final = ("finished", "error", "cancelled")
-_WAITS_SECONDS: Final = 2.0
-_OFFERED_SECONDS: Final = 60.0
-"""For so long, workers that offer certain resources are believed to stay: asking about hundreds of them is costly."""
+_ASK_SECONDS: Final = 5.0
+_OF_ALL: Final = "all"
+"""The topic of Dask with the workers that end."""
 _CONNECTION_LOST: Final = "scheduler-connection-lost"
 _HYPHEN: Final = "\N{NON-BREAKING HYPHEN}"
 
@@ -108,36 +108,6 @@ def _no_scheduler(address: str, error: Exception) -> ExecutorError:
     return ExecutorError(f"no Dask scheduler answers at {address}: {reason or type(error).__name__}", hint=hint)
 
 
-type Needs = frozenset[tuple[str, float]]
-"""The resources of a stage run."""
-
-
-@attrs.define(eq=False)
-class SubmittedStage:
-    """A stage run that is under way.
-
-    Attributes:
-        future: Its future in Dask.
-        resources: The resources that it needs.
-        since: When it was sent, or was last seen to start.
-        started: Whether a worker has started it.
-        waits: Whether the command knows that nothing can run it.
-        ended: Whether the end of its task was seen.
-    """
-
-    future: Any
-    resources: Mapping[str, float]
-    since: float
-    started: bool = False
-    waits: bool = False
-    ended: bool = False
-
-    @property
-    def needs(self) -> Needs:
-        """Its resources as a key."""
-        return frozenset(self.resources.items())
-
-
 class DaskBackend:
     """A `pivot_runtime.cluster.backend.ClusterBackend` on Dask."""
 
@@ -172,11 +142,14 @@ class DaskBackend:
         self._finished: list[tuple[int, SubmittedStage]] = []
         self._offered: dict[Needs, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._asked = -math.inf
+        self._unfit: asyncio.Task[str] | None = None
         self._gone = False
         self._client.subscribe_topic(self._topic, self._on_event)
+        self._client.subscribe_topic(_OF_ALL, self._on_event_of_all)
         workers = self._workers().values()
         threads = sum(int(worker["nthreads"]) for worker in workers)
-        events.connected(dashboard=self._client.dashboard_link or "", workers=len(workers), threads=threads)
+        events.connected(dashboard=dashboard_link(self._client), workers=len(workers), threads=threads)
         self._call(lambda: self._spawn(self._watch()))
         self._call(lambda: self._spawn(self._see_ends()))
 
@@ -192,6 +165,8 @@ class DaskBackend:
 
     def stop(self) -> None:
         """See `ClusterBackend.stop`."""
+        if self._loop.is_closed():
+            return
         with contextlib.suppress(TimeoutError, RuntimeError):  # a loop that has ended runs nothing
             asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(STOP_SECONDS + 1)
 
@@ -199,11 +174,22 @@ class DaskBackend:
         """See `ClusterBackend.close`."""
         self._call(self._end_watch)
         with contextlib.suppress(Exception):  # the process ends anyway
-            self._client.unsubscribe_topic(self._topic)  # else the scheduler logs that it cannot send the last event
-            self._client.close(timeout=_CLOSE_SECONDS)
+            for topic in (self._topic, _OF_ALL):
+                self._client.unsubscribe_topic(topic)  # else the scheduler logs that it cannot send the last event
+        self._close_client()
         if self._cluster is not None:
             with contextlib.suppress(Exception):
                 self._cluster.close(timeout=_CLOSE_SECONDS)
+
+    def _close_client(self) -> None:
+        try:
+            self._client.close(timeout=_CLOSE_SECONDS)
+        except Exception:  # noqa: BLE001  # the process ends anyway
+            # An error of the task that reads, such as of a new connection that the scheduler refuses, is that of each
+            # attempt to close the client, also of its finalizer.
+            self._client._handle_report_task = None  # noqa: SLF001
+            with contextlib.suppress(Exception):
+                self._client.close(timeout=_CLOSE_SECONDS)
 
     def _call(self, function: Any, *arguments: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended
@@ -251,7 +237,7 @@ class DaskBackend:
         elif "answer" in message:
             self._answered(number, stage, message["answer"])
         elif "started" in message:
-            stage.started = True
+            stage.worker, stage.waits = message["worker"], False
             stage.since = self._offered[stage.needs] = time.monotonic()
             self._events.started(number, message["started"])
         elif "output" in message:
@@ -260,6 +246,16 @@ class DaskBackend:
             if not self._needed:
                 self._loop.call_later(0.01, self._send_sources)  # to several workers at once
             self._needed.setdefault(message["needs"], set()).add(message["worker"])
+
+    def _on_event_of_all(self, event: tuple[float, Any]) -> None:
+        """An event of the scheduler has come: a worker that ends may have been the last one with its resources."""
+        message = event[1]
+        if isinstance(message, dict) and message.get("action") == "remove-worker":
+            self._offered.clear()
+            now = time.monotonic()
+            for stage in self._stages.values():
+                if stage.worker == message.get("worker"):
+                    stage.worker, stage.since = "", now
 
     def _answered(self, number: int, stage: SubmittedStage, answer: bytes) -> None:
         del self._stages[number]
@@ -324,10 +320,28 @@ class DaskBackend:
             if getattr(error, "reason", "") == _CONNECTION_LOST:  # it has a new one meanwhile, and knows no stage there
                 self._lose()
             elif self._stages.get(number) is stage:
-                self._fail(number, *explained(error))
+                unfit = await self._unfit_workers() if may_be_unfit(error) else ""
+                if self._stages.get(number) is stage:
+                    self._fail(number, *explained(error, unfit))
         else:
             if self._stages.get(number) is stage:
                 self._answered(number, stage, answer)
+
+    async def _unfit_workers(self) -> str:
+        """See `failures.unfit_workers`; they are asked once for all stages that fail in a short time."""
+        now = time.monotonic()
+        if self._unfit is None or now - self._asked > _ASK_SECONDS:
+            self._asked = now
+            self._unfit = self._loop.create_task(self._look_at_workers())
+        return await asyncio.shield(self._unfit)
+
+    async def _look_at_workers(self) -> str:
+        with contextlib.suppress(OSError, RuntimeError, ValueError, TimeoutError):
+            async with asyncio.timeout(_ASK_SECONDS):
+                versions = await self._client.get_versions(packages=PACKAGES)
+                workers = (await self._client.scheduler.identity(n_workers=-1))["workers"]
+                return unfit_workers(versions, {address: worker["name"] for address, worker in workers.items()})
+        return ""
 
     def _fail(self, number: int, summary: str, hint: str | None) -> None:
         stage = self._stages.pop(number)
@@ -356,7 +370,7 @@ class DaskBackend:
                 return
             now = time.monotonic()
             idle = doubtful(self._stages, self._offered, now)
-            if idle and now - looked > _WAITS_SECONDS:
+            if idle and now - looked > WAITS_SECONDS:
                 looked = now
                 workers = await asyncio.to_thread(self._workers)
                 self._report_waiting(idle, [dict(worker.get("resources") or {}) for worker in workers.values()])
@@ -373,7 +387,7 @@ class DaskBackend:
         self._offered |= {needs: time.monotonic() for needs, reason in reasons.items() if reason is None}
         for number, stage in stages.items():
             reason = reasons[stage.needs]
-            if reason is not None and self._stages.get(number) is stage and not stage.started:
+            if reason is not None and self._stages.get(number) is stage and not stage.worker:
                 stage.waits = True
                 self._events.waiting(number, reason)
 
@@ -384,70 +398,3 @@ class DaskBackend:
                 if stages:
                     await self._client.cancel([stage.future for stage in stages], force=True)
                     await self._on_workers(None, on_worker.stop, self._run, on_worker.PATIENCE_SECONDS)
-
-
-def different_versions(table: str) -> str | None:
-    """Dask's table of packages with different versions in one line; None if these are only missing somewhere."""
-    rows = [[cell.strip() for cell in line.strip(" |").split("|")] for line in table.splitlines() if "|" in line]
-    different = [row for row in rows[1:] if len({cell for cell in row[1:] if cell != "None"}) > 1]
-    if rows and not different:
-        return None
-    places = ("here", "on the scheduler", "on workers")
-    said = [
-        f"{row[0]} {', '.join(f'{version} {place}' for version, place in zip(row[1:], places, strict=False))}"
-        for row in different
-    ]
-    return f"versions differ, which Dask may not support: {'; '.join(said) or ' '.join(table.split())}"
-
-
-def doubtful(
-    stages: Mapping[int, SubmittedStage], offered: Mapping[Needs, float], now: float
-) -> dict[int, SubmittedStage]:
-    """The stage runs that have not started for some time, and that perhaps no worker can run.
-
-    Args:
-        stages: All that are under way.
-        offered: When a worker was last seen that offers these resources.
-        now: The current time.
-    """
-    return {
-        number: stage
-        for number, stage in stages.items()
-        if not stage.started
-        and not stage.waits
-        and now - stage.since > _WAITS_SECONDS
-        and now - offered.get(stage.needs, -math.inf) > _OFFERED_SECONDS
-    }
-
-
-def lacking(needed: Mapping[str, float], offered: list[dict[str, float]]) -> str | None:
-    """Why no worker can ever run a stage; None if one can, as soon as it is free.
-
-    Args:
-        needed: The resources of the stage.
-        offered: Those of each worker.
-    """
-    if not offered:
-        return "the cluster has no workers yet"
-    if any(all(worker.get(name, 0) >= amount for name, amount in needed.items()) for worker in offered):
-        return None
-    asked = " ".join(f"{name}={amount}" for name, amount in needed.items())
-    return f'no worker of the cluster has {asked.replace(" ", " and ")}: `dask worker --resources "{asked}"` offers it'
-
-
-def explained(error: BaseException) -> tuple[str, str | None]:
-    """Why Dask gave up a task, and a hint."""
-    if isinstance(error, KilledWorker):
-        hint = "the logs of the workers say why; often memory, or a time limit of the queue, was too short"
-        return f"it was given up, since {error.allowed_failures + 1} workers ended while they ran it", hint
-    if isinstance(error, CancelledError):
-        return "somebody cancelled it in the cluster", None
-    install = "install the same Pivot with its extra `pivot[dask]` in the environment of the workers"
-    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in (
-        "pivot_dask",
-        "pivot_runtime",
-    ):
-        return f"a worker has no module {error.name}", install
-    if isinstance(error, AttributeError | TypeError) and "run_stage" in str(error):
-        return "a worker has another version of pivot-dask", install
-    return f"the task failed in Dask: {type(error).__name__}: {error}", None

@@ -11,7 +11,7 @@ import pkgutil
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Self
 
 from distributed import Reschedule, Worker, WorkerPlugin, get_worker
 
@@ -50,6 +50,27 @@ class StageRunner(Protocol):
     def close(self) -> None:
         """End everything."""
         ...
+
+
+class StageServiceError(Exception):
+    """A worker cannot run stages.
+
+    Attributes:
+        summary: Which worker, and why.
+        lacks_module: It has not all that Pivot imports.
+    """
+
+    def __init__(self, summary: str, lacks_module: bool) -> None:  # noqa: FBT001  # pickled by position
+        super().__init__(summary, lacks_module)
+        self.summary = summary
+        self.lacks_module = lacks_module
+
+    @classmethod
+    def of(cls, worker: str, error: Exception) -> Self:
+        """The error of a worker with this name."""
+        return cls(
+            f"worker {worker} cannot run stages: {type(error).__name__}: {error}", isinstance(error, ImportError)
+        )
 
 
 class StageService:
@@ -148,9 +169,13 @@ def run_stage(
 
     Raises:
         Reschedule: The worker ends; the stage must be run by another one.
+        StageServiceError: The worker cannot run stages.
     """
     worker = get_worker()
-    service = _service(worker, stage_worker)
+    try:
+        service = _service(worker, stage_worker)
+    except Exception as error:
+        raise StageServiceError.of(worker_name(worker), error) from error
     key = str(worker.get_current_task())
 
     def send(**event: Any) -> None:
@@ -164,6 +189,8 @@ def run_stage(
             lambda: send(started=service.name),
             lambda lines: send(output=lines),
         )
+    except Exception as error:
+        raise StageServiceError.of(service.name, error) from error
     finally:
         service.end(key)
     if service.closing:  # the answer would say that the stage was stopped

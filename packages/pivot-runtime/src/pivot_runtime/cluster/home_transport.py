@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Collection, Mapping
-from typing import Final, Protocol
+from typing import Protocol
 
 from pivot_cache.errors import ArtifactError, MissingObjectError
 from pivot_cache.files.replace_check import ReplaceCheck
@@ -10,7 +10,8 @@ from pivot_cache.objects import checkout
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact
 from pivot_runtime.cluster.cache_probe import CacheProbe
-from pivot_runtime.cluster.task import INLINE_LIMIT, InlineRoute, RemoteRoute, Route, SharedRoute
+from pivot_runtime.cluster.inline_limit import INLINE_LIMIT, OTHER_WAYS, too_large
+from pivot_runtime.cluster.task import InlineRoute, RemoteRoute, Route, SharedRoute
 from pivot_runtime.cluster.view import CacheOnly, ClusterView, is_on_this_machine
 from pivot_runtime.config.settings import Settings
 from pivot_runtime.context import CommandContext
@@ -20,11 +21,6 @@ from pivot_runtime.evaluating.user_files import save_user_files
 from pivot_runtime.history.events import Reporter
 from pivot_runtime.sharing.remote_client import RemoteClient
 from pivot_runtime.sharing.remote_view import ArtifactSource
-
-_WAYS: Final = "let bytes go through a remote (pivot remote add NAME URL) or a shared directory (executor.shared)"
-
-
-_NOTABLE_MB: Final = 0.1
 
 
 class HomeTransport(Protocol):
@@ -181,7 +177,7 @@ class InlineTransport:
         """
         total = sum(artifact.size for artifact in deps.values())
         if total > INLINE_LIMIT:
-            raise _too_large(deps)
+            raise ConfigError(too_large(deps, "dep"), hint=OTHER_WAYS)
         digests = {artifact.digest for artifact in deps.values()}
         for artifact in deps.values():
             digests |= session.store.tree(artifact).digests() if artifact.tree else set()
@@ -192,14 +188,6 @@ class InlineTransport:
 
     def close(self) -> None:
         """Do nothing."""
-
-
-def _too_large(deps: Mapping[ArtifactPath, Artifact]) -> ConfigError:
-    path = max(deps, key=lambda each: deps[each].size)
-    size = deps[path].size / 1e6
-    rest = sum(artifact.size for artifact in deps.values()) / 1e6 - size
-    all_deps = f"{path} has {size:.1f} MB" + (f", and other deps have {rest:.1f} MB" if rest > _NOTABLE_MB else "")
-    return ConfigError(f"{all_deps}; only {INLINE_LIMIT >> 20} MiB travel with a task", hint=_WAYS)
 
 
 def transport_of(session: Session, address: str, run: str) -> HomeTransport:

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 PROTOCOL: Final = 1
 """The version of tasks and answers; a worker refuses tasks of others."""
-INLINE_LIMIT: Final = 8 << 20
-"""The most bytes of objects that a task or an answer carries."""
 
 _NAMES: Final = (
     "PATH HOME USER LOGNAME SHELL PWD OLDPWD SHLVL _ HOSTNAME TMPDIR TEMP TMP VIRTUAL_ENV CONDA_PREFIX TERM COLUMNS "
@@ -80,7 +78,7 @@ class RemoteRoute(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class InlineRoute(Value):
-    """Bytes travel with the task and its answer, up to `INLINE_LIMIT`."""
+    """Bytes travel with the task and its answer, up to `inline_limit.INLINE_LIMIT`."""
 
 
 type Route = SharedRoute | RemoteRoute | InlineRoute

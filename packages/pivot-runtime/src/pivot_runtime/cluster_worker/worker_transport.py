@@ -19,16 +19,13 @@ from pivot_cache.state.run_cache import RunCache
 from pivot_cache.state.stat_cache import StatCache
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, RunRecord
-from pivot_runtime.cluster.task import INLINE_LIMIT, InlineRoute, RemoteRoute, Route, SharedRoute, StageTask
+from pivot_runtime.cluster.inline_limit import INLINE_LIMIT, OTHER_WAYS, too_large
+from pivot_runtime.cluster.task import InlineRoute, RemoteRoute, Route, SharedRoute, StageTask
 from pivot_runtime.cluster_worker.workspaces import RefusedError, Workspace, remove_tree
 from pivot_runtime.executors.base import Failure
 
 _MOST_CACHED: Final = 16 << 30
 _PART_OF_DISK: Final = 4
-_TOO_LARGE: Final = (
-    "let bytes go through a remote: pivot remote add NAME URL; "
-    "or through a directory that all machines share: pivot config set executor.shared PATH"
-)
 
 
 class OutsError(Exception):
@@ -219,12 +216,7 @@ class _Inline(WorkerTransport):
     def send(self, artifacts: Mapping[ArtifactPath, Artifact]) -> Mapping[str, bytes]:
         found = carried(self.store, artifacts)
         if found is None:
-            path, artifact = max(artifacts.items(), key=lambda item: item[1].size)
-            raise OutsError(
-                f"its out {path} has {artifact.size} bytes, and all its outs together are too large to come with its "
-                f"answer, which carries {INLINE_LIMIT} bytes",
-                _TOO_LARGE,
-            )
+            raise OutsError(too_large(artifacts, "out"), OTHER_WAYS)
         return found
 
 
