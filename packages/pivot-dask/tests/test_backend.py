@@ -7,6 +7,7 @@ import socket
 import pytest
 from clusters_for_tests import Connection, Processes, Recorder, alive, connected, processes, wait_until
 
+from pivot_dask import on_worker
 from pivot_dask.backend import connect
 from pivot_runtime.cluster.backend import ExecutorSettings
 from pivot_runtime.errors import ExecutorError
@@ -111,7 +112,7 @@ def test_workers_and_the_scheduler_may_die(tmp_path: pathlib.Path, monkeypatch: 
             assert "no worker of the cluster has disk=1" in connection.events.wait("waiting", 2)[2]
             assert connection.events.all("answered") == connection.events.all("failed") == []
 
-            monkeypatch.setattr("pivot_dask.on_worker.__name__", "pivot_dask.of_a_later_version")
+            monkeypatch.setattr(on_worker, "__name__", f"{on_worker.__name__}_of_a_later_version")
             connection.submit(3, "print")
             summary, hint = connection.events.wait("failed", 3)[2:]
             monkeypatch.undo()
