@@ -118,7 +118,7 @@ def test_stage_runs_go_there_and_events_come_back(tmp_path: pathlib.Path) -> Non
         {"event": "started", "id": 3, "worker": "a@7"},
         {"event": "output", "id": 3, "lines": ["a line"]},
         {"event": "note", "message": "by the way"},
-        {"event": "answered", "id": 3, "answer": {"task": {"of": 3}, "sources": "bytes"}},
+        {"event": "answered", "id": 3, "answer": '{"task":{"of":3},\n"sources":"bytes"}'},
     ]
     process.send("stop")
     assert process.receive() == {"event": "failed", "id": 0, "summary": "stopped", "hint": None}

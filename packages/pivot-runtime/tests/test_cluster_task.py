@@ -1,6 +1,8 @@
 """A stage run on another machine survives the way there and back as JSON."""
 
+import base64
 import json
+import zlib
 from typing import Any
 
 import pytest
@@ -180,3 +182,52 @@ def test_variables_that_count_travel_and_those_of_the_machine_only_if_they_are_d
     here = {"MODE": "fast", "HOME": "/home/me", "PATH": "/bin", "TOKEN": "t", "X": "x", "OTHER": "o"}
 
     assert task.environment_of(loaded, here) == {"MODE": "fast", "PATH": "/bin", "TOKEN": "t", "UNSET": None}
+
+
+FINISHED_PLAIN: dict[str, Any] = StageAnswer(
+    1, "w", None, Finished("p.s", 0.5, usage=ResourceUsage(0.5, 1))
+).to_plain()["finished"]
+
+
+OTHER_ENDS: list[dict[str, Any]] = [
+    {"address": 1},
+    {"seconds": float("nan")},
+    {"seconds": float("inf")},
+    {"seconds": -1},
+    {"seconds": 10**400},
+    {"usage": ["1", 2]},
+    {"usage": [1]},
+    {"failure": {"summary": "", "detail": 1, "hint": None}},
+    {"observed": {"a": {"digest": "0"}}},
+    {"incomplete": "abc"},
+    {"left": [1]},
+    {"seen": {"read": "abc", "wrote": [], "variables": [], "unseen": []}},
+    {"seen": {}},
+]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"worker": []},
+        {"outs": {"../up": {"digest": "0" * 32, "size": 1, "executable": False}}},
+        {"outs": {"a": {"digest": "../../x", "size": 1, "executable": False}}},
+        {"outs": {"a": {"digest": "0" * 32, "size": -1, "executable": False}}},
+        {"objects": {"0" * 32: "AAAA"}},
+        {"log": 5},
+        {"log": "AAAA"},
+        {"log": base64.b64encode(zlib.compress(bytes(65 << 20))).decode()},
+        {"refused": {"kind": "load", "summary": 1, "detail": "", "hint": None, "facts": None}},
+        {"refused": {"kind": "load", "summary": "", "detail": "", "hint": None, "facts": ["a"]}},
+        {"refused": {"kind": "load", "summary": "", "detail": "", "hint": None, "facts": {"code": {"a": 1}}}},
+        {"refused": {}},
+        {"finished": []},
+        {"number": 2},
+        *({"finished": {**FINISHED_PLAIN, **one}} for one in OTHER_ENDS),
+    ],
+)
+def test_damaged_answers_are_refused(change: dict[str, Any]) -> None:
+    plain = StageAnswer(1, "w").to_plain()
+
+    with pytest.raises(TaskError):
+        StageAnswer.from_plain({**plain, **change}, 1)

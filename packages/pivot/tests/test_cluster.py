@@ -448,6 +448,12 @@ def test_a_worker_that_would_run_something_else_refuses(remote: Elsewhere) -> No
     assert "NUMBER" in said
 
 
+def test_a_damaged_answer_is_the_failure_of_its_stage(inline: Elsewhere) -> None:
+    said = inline.pivot("repro", "--executor", f"{inline.executor}?damaged=9", code=1)
+
+    assert "the answer of loopback 0 is damaged: it is not JSON" in said
+
+
 def test_a_shared_directory_without_the_cache(shouting: Project, tmp_path: pathlib.Path) -> None:
     of = elsewhere(shouting, tmp_path)
     of.pivot("config", "set", "executor.shared", str(tmp_path / "shared"))

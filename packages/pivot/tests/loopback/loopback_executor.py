@@ -1,7 +1,7 @@
 """An executor for tests, which runs stages with the workers' code on this machine.
 
-Its address is ``loopback:///DIRECTORY?workers=N&home=HOME&lost=N``. Each worker has objects of its own, and they take
-turns. After ``lost`` answers, the cluster is gone.
+Its address is ``loopback:///DIRECTORY?workers=N&home=HOME&lost=N&damaged=BYTES``. Each worker has objects of its own,
+and they take turns. After ``lost`` answers, the cluster is gone; of ``damaged`` answers, only so many bytes arrive.
 """
 
 import os
@@ -28,6 +28,7 @@ class Loopback:
             self._free.put(each)
         self._threads = ThreadPoolExecutor(count)
         self._left = int(options.get("lost", "-1"))
+        self._kept = int(options["damaged"]) if "damaged" in options else None
         self._sources: dict[str, bytes] = {}
         events.connected(dashboard="", workers=count, threads=count)
 
@@ -53,7 +54,7 @@ class Loopback:
         )
         self._free.put((index, worker))
         self._left -= 1
-        self._events.answered(number, answer)
+        self._events.answered(number, answer[: self._kept])
         if self._left == 0:
             self._events.lost("the cluster was lost", "repeat the command")
 

@@ -55,17 +55,17 @@ class WireEvents:
 
     def started(self, number: int, worker: str) -> None:
         """See `ClusterEvents`."""
-        self.send({"event": "started", "id": number, "worker": worker})
+        self.send({"event": "started", "id": number, "worker": str(worker)})
 
     def output(self, number: int, lines: list[str]) -> None:
         """See `ClusterEvents`."""
-        self.send({"event": "output", "id": number, "lines": lines})
+        self.send({"event": "output", "id": number, "lines": [str(line) for line in lines]})
 
     def answered(self, number: int, answer: bytes) -> None:
-        """See `ClusterEvents`."""
-        if b"\n" in answer:
-            answer = json.dumps(json.loads(answer)).encode()
-        self.send({"event": "answered", "id": number, "answer": wire.EncodedJSON(answer)})
+        """See `ClusterEvents`; it goes on as text, since only the command can say what is wrong with it."""
+        received: object = answer  # a worker may send anything
+        text = received.decode("utf-8", "replace") if isinstance(received, bytes) else ""
+        self.send({"event": "answered", "id": number, "answer": text})
 
     def failed(self, number: int, summary: str, hint: str | None) -> None:
         """See `ClusterEvents`."""

@@ -17,7 +17,15 @@ from pivot_core.lock import Artifact, CodeEntry, Inputs
 from pivot_runtime.cluster import backend, observed_places, sent_runs, sources
 from pivot_runtime.cluster.backend_client import BackendClient
 from pivot_runtime.cluster.cluster_run import ClusterRun, is_home
-from pivot_runtime.cluster.task import Refusal, StageAnswer, TaskError, TaskTemplate, environment_of, is_published
+from pivot_runtime.cluster.task import (
+    Refusal,
+    StageAnswer,
+    TaskError,
+    TaskTemplate,
+    environment_of,
+    is_published,
+    parse,
+)
 from pivot_runtime.config.settings import Settings
 from pivot_runtime.context import Notice
 from pivot_runtime.errors import ExecutorError, SourceChangedError
@@ -336,13 +344,15 @@ class ClusterExecutor:
                 self._finished.append(Finished(sent.address, 0.0, failure))
             case "answered":
                 del self._sent[message["id"]]
-                self._finished.append(self._end(sent, message["answer"]))
+                self._finished.append(self._end(sent, message["id"], message["answer"]))
 
-    def _end(self, sent: _Sent, plain: Mapping[str, Any]) -> Finished:
+    def _end(self, sent: _Sent, number: int, text: str) -> Finished:
         try:
-            answer = StageAnswer.from_plain(plain)
+            answer = StageAnswer.from_plain(parse(text), number)
         except TaskError as error:
-            return Finished(sent.address, 0.0, Failure(f"the answer of its worker is damaged: {error}"))
+            where = sent.workers[-1] if sent.workers else "its worker"
+            summary = f"the answer of {where} is damaged: {error}"
+            return Finished(sent.address, 0.0, Failure(summary, hint="run it again, or restart the worker"))
         _write_log(sent.log, answer.log)
         if answer.refused is not None:
             if answer.refused.kind == "inputs":
@@ -372,6 +382,10 @@ class ClusterExecutor:
         if missing:
             return attrs.evolve(finished, failure=Failure(f"{answer.worker} sent no {', '.join(missing)}"))
         outs = {out.path: answer.outs[out.path] for out in spec.outs}
+        other = [out.path for out in spec.outs if outs[out.path].tree is not out.directory]
+        if other:
+            failure = Failure(f"{answer.worker} sent a file for a directory, or the reverse: {', '.join(other)}")
+            return attrs.evolve(finished, failure=failure)
         needed = {path: out for path, out in outs.items() if not self._run.transport.outs_stay or is_home(spec, path)}
         try:
             for data in answer.objects.values():

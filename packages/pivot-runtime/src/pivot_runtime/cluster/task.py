@@ -6,7 +6,7 @@ import functools
 import json
 import sys
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import attrs
@@ -18,15 +18,19 @@ from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, Inputs
 from pivot_core.spec import METRIC, PLOT, StageSpec
 from pivot_core.values import Value
-from pivot_runtime.executors.base import Failure, Finished
+from pivot_runtime.executors import finished_json
+from pivot_runtime.executors.base import Finished
 from pivot_runtime.freshness.stamps import VARIABLE
-from pivot_runtime.tracing.usage import ResourceUsage, TraceOptions, UsedFiles
+from pivot_runtime.tracing.usage import TraceOptions
 
 if TYPE_CHECKING:
     from pivot_runtime.loading.loaded import Loaded
 
 PROTOCOL: Final = 1
 """The version of tasks and answers; a worker refuses tasks of others."""
+
+_MOST_LOG: Final = 64 << 20
+"""A worker shortens logs to much less."""
 
 _NAMES: Final = (
     "PATH HOME USER LOGNAME SHELL PWD OLDPWD SHLVL _ HOSTNAME TMPDIR TEMP TMP VIRTUAL_ENV CONDA_PREFIX TERM COLUMNS "
@@ -316,7 +320,7 @@ class StageAnswer(Value):
             "number": self.number,
             "worker": self.worker,
             "refused": None if self.refused is None else attrs.asdict(self.refused),
-            "finished": None if self.finished is None else _finished_to_plain(self.finished),
+            "finished": None if self.finished is None else finished_json.to_plain(self.finished),
             "stopped": self.stopped,
             "outs": _artifacts(self.outs),
             "objects": _objects(self.objects),
@@ -324,13 +328,16 @@ class StageAnswer(Value):
         }
 
     @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
-        """The answer of such data.
+    def from_plain(cls, plain: Mapping[str, Any], number: int | None = None) -> Self:
+        """The answer of such data, to the task with a number if there is one.
 
         Raises:
-            TaskError: The data are no answer of this version.
+            TaskError: The data are no answer of this version, or to another task.
         """
-        return _parsed(lambda: cls._of(plain))
+        answer = _parsed(lambda: cls._of(plain))
+        if number not in (None, answer.number):
+            raise TaskError(f"it is that to task {answer.number}, not to {number}")
+        return answer
 
     @classmethod
     def _of(cls, plain: Mapping[str, Any]) -> Self:
@@ -339,13 +346,13 @@ class StageAnswer(Value):
         refused, finished = plain["refused"], plain["finished"]
         return cls(
             number=artifact_json.number(plain["number"], "number"),
-            worker=str(plain["worker"]),
-            refused=None if refused is None else Refusal(**refused),
-            finished=None if finished is None else _finished(finished),
+            worker=artifact_json.text(plain["worker"], "worker"),
+            refused=None if refused is None else _refusal(refused),
+            finished=None if finished is None else finished_json.of_plain(finished),
             stopped=bool(plain["stopped"]),
             outs=artifact_json.artifacts(plain["outs"], "outs"),
             objects=_bytes_by_digest(plain["objects"]),
-            log=zlib.decompress(_bytes_of(plain["log"])),
+            log=_log(plain["log"]),
         )
 
 
@@ -363,7 +370,7 @@ def encode(message: StageTask | StageAnswer) -> bytes:
     return json.dumps(message.to_plain(), separators=(",", ":")).encode()
 
 
-def parse(data: bytes) -> dict[str, Any]:
+def parse(data: bytes | str) -> dict[str, Any]:
     """The plain data of a message, whatever its version.
 
     Raises:
@@ -402,7 +409,7 @@ def _parsed[T](parse: Callable[[], T]) -> T:
         raise TaskError(f"{error.field} {error.problem}") from None
     except KeyError as error:
         raise TaskError(f"{error.args[0]} is missing") from None
-    except (TypeError, AttributeError, ValueError, zlib.error) as error:
+    except (TypeError, AttributeError, ValueError, OverflowError, zlib.error) as error:
         raise TaskError(str(error)) from None
 
 
@@ -456,33 +463,19 @@ def _route(plain: Mapping[str, Any]) -> Route:
             raise FieldError("route", f"is of the unknown kind {kind!r}")
 
 
-def _finished_to_plain(finished: Finished) -> dict[str, Any]:
-    usage = finished.usage
-    return {
-        "address": finished.address,
-        "seconds": finished.seconds,
-        "failure": None if finished.failure is None else attrs.asdict(finished.failure),
-        "observed": {key: artifact_json.encode_code(entry) for key, entry in finished.observed.items()},
-        "incomplete": list(finished.incomplete),
-        "seen": finished.seen.to_plain(),
-        "usage": None if usage is None else [usage.cpu, usage.memory],
-        "left": list(finished.left),
-    }
+def _refusal(plain: Mapping[str, Any]) -> Refusal:
+    facts = plain["facts"]
+    if facts is not None:
+        for name, value in artifact_json.mapping(facts, "facts").items():
+            if isinstance(value, dict):
+                artifact_json.texts(value, f"facts.{name}")
+    summary, detail, hint = finished_json.failure_texts(plain)
+    return Refusal(plain["kind"], summary, detail, hint, facts)
 
 
-def _finished(plain: Mapping[str, Any]) -> Finished:
-    failure, usage = plain["failure"], plain["usage"]
-    return Finished(
-        str(plain["address"]),
-        float(plain["seconds"]),
-        None if failure is None else Failure(**failure),
-        artifact_json.code_entries(plain["observed"], "observed"),
-        _texts(plain["incomplete"]),
-        UsedFiles.from_plain(plain["seen"]),
-        None if usage is None else ResourceUsage(*usage),
-        _texts(plain["left"]),
-    )
-
-
-def _texts(plain: Sequence[Any]) -> tuple[str, ...]:
-    return tuple(map(str, plain))
+def _log(text: str) -> bytes:
+    inflate = zlib.decompressobj()
+    log = inflate.decompress(_bytes_of(text), _MOST_LOG)
+    if inflate.unconsumed_tail:
+        raise FieldError("log", f"has more than {_MOST_LOG} bytes")
+    return log
