@@ -21,6 +21,7 @@ class BackendClient:
 
     Attributes:
         events: The descriptor that becomes readable when the process has sent something.
+        pid: The process.
     """
 
     def __init__(self) -> None:
@@ -28,11 +29,12 @@ class BackendClient:
         theirs_in, self._commands = map(above_target, os.pipe())
         self.events, theirs_out = map(above_target, os.pipe())
         given = ((theirs_in, wire.COMMANDS_FD), (theirs_out, wire.EVENTS_FD))
-        self._pid = begin_process("pivot_runtime.cluster.backend_process", given, quiet=True, startup_state=None)
+        self.pid = begin_process("pivot_runtime.cluster.backend_process", given, quiet=True, startup_state=None)
         os.close(theirs_in)
         os.close(theirs_out)
         self._lines = wire.MessageReader(self.events)
-        self._open = True
+        self._open, self._ended = True, False
+        self._whole = True
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a command.
@@ -40,10 +42,12 @@ class BackendClient:
         Raises:
             ExecutorError: The process has ended.
         """
+        self._whole = False  # a signal may interrupt it
         try:
             wire.send(self._commands, dict(message))
         except BrokenPipeError:
             raise _ended() from None
+        self._whole = True
 
     def receive(self, seconds: float | None) -> list[dict[str, Any]]:
         """Wait for messages, at most so many seconds or without a limit, and return them; none if there are none.
@@ -61,25 +65,28 @@ class BackendClient:
         return found
 
     def close(self) -> None:
-        """End the process, at once if it takes long; may be called again."""
-        if not self._open:
+        """End the process, at once if it takes long; may be called again, also if a signal has interrupted it."""
+        if self._ended:
             return
-        self._open = False
-        os.close(self._commands)
-        if not process_tree.ends_within(self._pid, _PATIENCE_S):
+        self._close_commands()
+        if not process_tree.ends_within(self.pid, _PATIENCE_S):
             self._kill()
-        os.waitpid(self._pid, 0)
+        os.waitpid(self.pid, 0)
+        self._ended = True
         os.close(self.events)
 
     def kill(self) -> None:
         """End the process, and all that it has started, immediately."""
-        if self._open:
+        if not self._ended:
             self._kill()
             self.close()
 
     def stopped(self, seconds: float) -> bool:
         """Let it stop all stage runs; return whether it has within so many seconds."""
         until = time.monotonic() + seconds
+        if not (self._whole and self._is_writable(seconds)):  # the end of the pipe means the same
+            self._close_commands()
+            return process_tree.ends_within(self.pid, max(0.0, until - time.monotonic()))
         with contextlib.suppress(ExecutorError):
             self.send({"op": "stop"})
             while (left := until - time.monotonic()) > 0:
@@ -87,9 +94,20 @@ class BackendClient:
                     return True
         return False
 
+    def _is_writable(self, seconds: float) -> bool:
+        """Whether the pipe takes a short message; a process that is stopped itself does not read."""
+        waiting = select.poll()
+        waiting.register(self._commands, select.POLLOUT)
+        return bool(wire.poll(waiting, seconds * 1000))
+
+    def _close_commands(self) -> None:
+        if self._open:
+            self._open = False
+            os.close(self._commands)
+
     def _kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._pid, signal.SIGKILL)
+            os.killpg(self.pid, signal.SIGKILL)
 
 
 def _ended() -> ExecutorError:
