@@ -117,7 +117,8 @@ class Connection:
 
     def submit(self, number: int, do: str, *, resources: dict[str, float] | None = None, **others: Any) -> None:
         task = json.dumps({"number": number, "do": do, "run": self.run, **others}).encode()
-        self.backend.submit(number, task, sources="d1", name=f"p.{do}", resources=resources or {}, priority=0)
+        sources = others.get("sources", "d1")
+        self.backend.submit(number, task, sources=sources, name=f"p.{do}", resources=resources or {}, priority=0)
 
 
 def wait_until(true: Callable[[], bool], said: Callable[[], str] = str, seconds: float = 30.0) -> None:

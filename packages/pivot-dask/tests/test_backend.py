@@ -68,6 +68,19 @@ def test_stop_ends_what_runs_and_what_waits(connection: Connection, tmp_path: pa
     assert connection.events.all("answered", 0) == []
 
 
+def test_stop_ends_the_wait_for_sources_that_do_not_come(cluster: Processes, tmp_path: pathlib.Path) -> None:
+    with connected(cluster.address, "three") as one, connected(cluster.address, "four") as two:
+        for number in (1, 2):
+            one.submit(number, "sources", sources="never sent")
+            one.events.wait("started", number)
+
+        one.backend.stop()
+
+        for number in (1, 2):
+            two.submit(number, "print")
+            two.events.wait("answered", number)
+
+
 def test_the_end_of_a_connection_ends_its_stage_runs(cluster: Processes, tmp_path: pathlib.Path) -> None:
     """As if the process with the connection was killed, which only the scheduler sees."""
     pids = tmp_path / "pids"

@@ -10,7 +10,7 @@ import pathlib
 import pkgutil
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol, Self
 
 from distributed import Reschedule, Worker, WorkerPlugin, get_worker
@@ -90,19 +90,21 @@ class StageService:
         self._lock = threading.Condition()
         self._archives: dict[str, bytes] = {}
         self._keys: dict[str, tuple[str, int]] = {}
+        self._given_up: set[str] = set()
 
-    def archive(self, digest: str, ask: Callable[[], None]) -> bytes:
-        """Wait for an archive of sources, for which ``ask`` asks the command.
+    def archive(self, digest: str, key: str, ask: Callable[[], None]) -> bytes:
+        """Wait for an archive of sources for a task of Dask; ``ask`` asks the command for it.
 
         Raises:
-            TimeoutError: It did not come.
+            TimeoutError: It did not come, or nobody waits for the task any more.
         """
         with self._lock:
             for _ in range(_ASK_TIMES):
                 if digest in self._archives:
                     return self._archives[digest]
-                ask()
-                self._lock.wait_for(lambda: digest in self._archives, _ASK_AGAIN_SECONDS)
+                if key not in self._given_up:
+                    ask()
+                    self._lock.wait_for(lambda: digest in self._archives or key in self._given_up, _ASK_AGAIN_SECONDS)
         raise TimeoutError("the command did not send the sources of the project")
 
     def add(self, digest: str, archive: bytes) -> None:
@@ -120,13 +122,26 @@ class StageService:
     def end(self, key: str) -> None:
         """It ends."""
         self._keys.pop(key, None)
+        self._given_up.discard(key)
 
     def cancelled(self, key: str) -> None:
         """Dask has no more use for a task: its command is gone, or has cancelled it. Does not wait."""
         if key in self._keys:
             run, number = self._keys[key]
+            self._give_up([key])
             stop = functools.partial(self.runner.stop, run, PATIENCE_SECONDS, number=number)
             threading.Thread(target=stop, daemon=True).start()
+
+    def stop(self, run: str, patience: float) -> None:
+        """Interrupt the stages of a run, and wait until none runs."""
+        self._give_up([key for key, (of, _) in list(self._keys.items()) if of == run])
+        self.runner.stop(run, patience)
+
+    def _give_up(self, keys: Iterable[str]) -> None:
+        """Let tasks not wait for their sources any more."""
+        with self._lock:
+            self._given_up.update(keys)
+            self._lock.notify_all()
 
 
 class CancellationPlugin(WorkerPlugin):
@@ -185,7 +200,7 @@ def run_stage(
     try:
         answer = service.runner.run(
             task,
-            lambda: service.archive(sources, lambda: send(needs=sources)),
+            lambda: service.archive(sources, key, lambda: send(needs=sources)),
             lambda: send(started=service.name),
             lambda lines: send(output=lines),
         )
@@ -209,7 +224,7 @@ def add_sources(digest: str, archive: bytes, dask_worker: Any) -> None:
 async def stop(run: str, patience: float, dask_worker: Any) -> None:
     """Interrupt the stages of a run on a worker, and wait until none runs."""
     for service in _services_of(dask_worker):
-        await asyncio.to_thread(service.runner.stop, run, patience)
+        await asyncio.to_thread(service.stop, run, patience)
 
 
 def worker_name(worker: Any) -> str:
