@@ -1,12 +1,15 @@
 """The bytes of one answer, each piece of which has a deadline."""
 
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 from pivot_remote_obstore.errors import ClientErrors
 from pivot_remote_obstore.limits import RequestClock
 
 if TYPE_CHECKING:
+    import asyncio
+
     from obstore import GetResult
 
 _CHUNK: Final = 1 << 17
@@ -68,3 +71,29 @@ class AnswerBody:
             most -= len(kept)
             if kept:
                 yield kept
+
+
+@contextlib.asynccontextmanager
+async def answer_to(
+    request: "Callable[[], Awaitable[GetResult]]",
+    part: tuple[int, int | None],
+    errors: ClientErrors,
+    digest: str | None,
+    slots: "asyncio.Semaphore",
+    clock: RequestClock,
+) -> AsyncIterator[AnswerBody]:
+    """The bytes of the answer to a request, which has one of the slots until the block ends.
+
+    Args:
+        request: Sends the request.
+        part: The wanted bytes, from the first to before the last; the answer may have more.
+        errors: Maps those of obstore.
+        digest: The digest of the object.
+        slots: Limits the concurrent requests.
+        clock: Limits the request, and each piece of the answer.
+    """
+    async with slots:
+        with errors.as_remote_errors(digest):
+            async with clock.request():
+                answer = await request()
+        yield AnswerBody(answer, part, errors, digest, clock)

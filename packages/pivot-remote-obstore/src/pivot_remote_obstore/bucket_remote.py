@@ -3,6 +3,8 @@
 import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Final, Self
@@ -162,17 +164,12 @@ class BucketRemote:
                 )
         return True
 
-    @contextlib.asynccontextmanager
-    async def read(self, digest: str, start: int = 0, stop: int | None = None) -> AsyncIterator[Body]:
+    def read(self, digest: str, start: int = 0, stop: int | None = None) -> AbstractAsyncContextManager[Body]:
         """Read some of the bytes of an object."""
-        from pivot_remote_obstore.body import AnswerBody  # lazy
+        from pivot_remote_obstore.body import answer_to  # lazy
 
-        key = object_key(digest)
-        async with self._open.slots:
-            with self._errors.as_remote_errors(digest):
-                async with self._open.clock.request():
-                    answer = await self._get(key, digest, start, stop)
-            yield AnswerBody(answer, (start, stop), self._errors, digest, self._open.clock)
+        request = partial(self._get, object_key(digest), digest, start, stop)
+        return answer_to(request, (start, stop), self._errors, digest, self._open.slots, self._open.clock)
 
     async def _get(self, key: str, digest: str, start: int, stop: int | None) -> "GetResult":
         store, key = self._open.store, self.location.key(key)
@@ -193,17 +190,14 @@ class BucketRemote:
 
     async def runs(self, key: str, most: int) -> list[bytes]:
         """The newest run records of an inputs key."""
-        from pivot_remote_obstore.body import AnswerBody  # lazy
+        from pivot_remote_obstore.body import answer_to  # lazy
 
         entries = [entry async for page in self._open.existence.entries(run_prefix(key)) for entry in page]
         found = []
         for entry in sorted(entries, key=lambda entry: entry["last_modified"], reverse=True)[:most]:
-            with self._errors.as_remote_errors():
-                async with self._open.slots:
-                    async with self._open.clock.request():
-                        answer = await self._open.store.get_async(entry["path"])
-                    body = AnswerBody(answer, (0, RECORD), self._errors, None, self._open.clock)
-                    found.append(b"".join([data async for data in body]))
+            request = partial(self._open.store.get_async, entry["path"])
+            async with answer_to(request, (0, RECORD), self._errors, None, self._open.slots, self._open.clock) as body:
+                found.append(b"".join([data async for data in body]))
         return found
 
     async def delete(self, digest: str) -> None:

@@ -2,6 +2,8 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -120,17 +122,12 @@ class WebsiteRemote:
         run_prefix(key)
         return []
 
-    @contextlib.asynccontextmanager
-    async def read(self, digest: str, start: int = 0, stop: int | None = None) -> AsyncIterator[Body]:
+    def read(self, digest: str, start: int = 0, stop: int | None = None) -> AbstractAsyncContextManager[Body]:
         """Read some of the bytes of an object."""
-        from pivot_remote_obstore.body import AnswerBody  # lazy
+        from pivot_remote_obstore.body import answer_to  # lazy
 
-        key = object_key(digest)
-        async with self._open.slots:
-            with self._errors.as_remote_errors(digest):
-                async with self._open.clock.request():
-                    answer = await self._get(key, digest, start, stop)
-            yield AnswerBody(answer, (start, stop), self._errors, digest, self._open.clock)
+        request = partial(self._get, object_key(digest), digest, start, stop)
+        return answer_to(request, (start, stop), self._errors, digest, self._open.slots, self._open.clock)
 
     async def _get(self, key: str, digest: str, start: int, stop: int | None) -> "GetResult":
         from obstore.exceptions import NotSupportedError  # lazy
