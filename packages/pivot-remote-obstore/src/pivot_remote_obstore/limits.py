@@ -2,12 +2,16 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from typing import Final, Self
+from functools import partial
+from typing import TYPE_CHECKING, Final, Self
 
 import attrs
 
 from pivot_cache.remotes.stalls import StallWatch
 from pivot_core.values import Value
+
+if TYPE_CHECKING:
+    import asyncio
 
 TIMEOUT_S: Final = 30.0
 """The number of seconds that a request may take in which no byte moves."""
@@ -45,7 +49,10 @@ class Deadlines(Value):
 
 
 class RequestClock:
-    """Limits requests on the running event loop, and reports a server on which none of them makes progress."""
+    """Limits requests on the running event loop, and reports a server on which none of them makes progress.
+
+    One timer serves all requests, since most of them end long before their deadline.
+    """
 
     def __init__(self, limits: Deadlines, address: str) -> None:
         """Begin without a request.
@@ -54,9 +61,14 @@ class RequestClock:
             limits: The limits of each request.
             address: The server as reports name it, without secrets.
         """
+        from asyncio import get_running_loop  # lazy
+
         self._limits = limits
         self._address = address
         self._watch = StallWatch(min(STALL_S, limits.timeout / 3))
+        self._loop = get_running_loop()
+        self._ends: dict[asyncio.Timeout, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
 
     @contextlib.asynccontextmanager
     async def request(self, moves: int = 0) -> AsyncIterator[Callable[[], None]]:
@@ -65,18 +77,16 @@ class RequestClock:
         Raises:
             TimeoutError: It has taken too long.
         """
-        import asyncio  # lazy
+        from asyncio import timeout  # lazy
 
         self._watch.begin(self._address)
         try:
-            async with asyncio.timeout(self._limits.seconds(moves)) as timer:
-
-                def continues() -> None:
-                    self._watch.moved()
-                    with contextlib.suppress(RuntimeError):  # it has ended meanwhile
-                        timer.reschedule(asyncio.get_running_loop().time() + self._limits.seconds(moves))
-
-                yield continues
+            async with timeout(None) as limit:
+                self._limit(limit, moves)
+                try:
+                    yield partial(self._continue, limit, moves)
+                finally:
+                    del self._ends[limit]
             self._watch.moved()
         finally:
             self._watch.end()
@@ -84,3 +94,31 @@ class RequestClock:
     def close(self) -> None:
         """Report nothing more."""
         self._watch.close()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _limit(self, limit: "asyncio.Timeout", moves: int) -> None:
+        self._ends[limit] = ends = self._loop.time() + self._limits.seconds(moves)
+        if self._timer is None or ends < self._timer.when():
+            self._arm(ends)
+
+    def _continue(self, limit: "asyncio.Timeout", moves: int) -> None:
+        self._watch.moved()
+        if limit in self._ends:  # otherwise, it has ended meanwhile
+            self._limit(limit, moves)
+
+    def _arm(self, at: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(at, self._look)
+
+    def _look(self) -> None:
+        """End the requests that are late."""
+        self._timer = None
+        now = self._loop.time()
+        for limit, ends in self._ends.items():
+            if ends <= now and not limit.expired():
+                limit.reschedule(now)
+        waiting = [ends for ends in self._ends.values() if ends > now]
+        if waiting:
+            self._arm(min(waiting))
