@@ -19,6 +19,7 @@ from unittest import mock
 import hypothesis
 import pytest
 
+gc.disable()  # until all tests are collected: little of that is garbage
 os.environ["XDG_CONFIG_HOME"] = os.devnull
 os.environ["MPLCONFIGDIR"] = os.path.expanduser("~/.cache/matplotlib")  # else each process looks at all fonts
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would compile Pivot again
@@ -58,6 +59,7 @@ def pytest_collection_finish() -> None:
     """Objects from before the first test are not looked through by each collection."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 _collected: list[str] = []

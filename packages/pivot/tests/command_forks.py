@@ -187,6 +187,8 @@ def _command(request: int, out: int, err: int, beginning: Any) -> NoReturn:
         os.chdir(where)
         os.environ.clear()
         os.environ.update(environ)
+        beginning = _with_path(beginning, environ.get("PYTHONPATH", ""))
+        _fork_backends(beginning)
         sys.argv[:] = ["pivot", *arguments]
         with _errors_of_warnings():
             known = noop_cache.find(arguments, os.environ, began, main.git_tracks) if arguments[0] in KEPT else None
@@ -198,6 +200,25 @@ def _command(request: int, out: int, err: int, beginning: Any) -> NoReturn:
                 sys.stderr.write(known.err)
     finally:
         clean_fork.end(code)
+
+
+def _with_path(beginning: Any, extra: str) -> Any:
+    """The state of an interpreter that begins with these directories on its path as well; they are on ours then."""
+    if not extra:
+        return beginning
+    modules, path, thresholds = beginning
+    directories = extra.split(os.pathsep)
+    sys.path[1:1] = directories
+    return modules, (*directories, *path), thresholds
+
+
+def _fork_backends(beginning: Any) -> None:
+    """Let the process that talks to a cluster be forked as well, which otherwise is a new interpreter."""
+    from pivot_runtime.processes.startup_state import StartupState  # lazy
+
+    client: Any = importlib.import_module("pivot_runtime.cluster.backend_client")
+    begin, state = client.begin_process, StartupState(*beginning)
+    client.begin_process = lambda *args, **options: begin(*args, **options | {"startup_state": state})
 
 
 @contextlib.contextmanager

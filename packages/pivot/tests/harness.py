@@ -232,10 +232,11 @@ class Project:
         what is done then. Commands that may import a pipeline are forked from a process that has imported Pivot.
         """
         where, environ = self.root / cwd, environment() | (env or {})
-        begins = any(name.startswith(("PYTHON", "LC_", "LANG")) for name in env or ())  # counts when a process begins
+        early = [name for name in env or () if name.startswith(("PYTHON", "LC_", "LANG"))]  # read when a process begins
+        begins = early not in ([], ["PYTHONPATH"])
         if self.executable or begins or {*arguments[:1]}.isdisjoint(INSIDE) or "--in-process" in arguments:
             done = _run(arguments, where, environ)
-        elif arguments[0] in LOADING:
+        elif early or arguments[0] in LOADING:
             done = subprocess.CompletedProcess([PIVOT, *arguments], *commands().run(arguments, where, environ))
         else:
             done = _run_inside(arguments, where, environ)

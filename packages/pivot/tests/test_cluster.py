@@ -37,11 +37,12 @@ class Elsewhere:
         return [name for name in names if (self.project.root / name).exists()]
 
 
-def elsewhere(project: Project, tmp_path: pathlib.Path, **env: str) -> Elsewhere:
+def elsewhere(project: Project, tmp_path: pathlib.Path, *, workers: int = 1, **env: str) -> Elsewhere:
+    """Each worker begins with a new interpreter; with two of them, stages read what was written on the other one."""
     paths = [str(LOOPBACK), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     return Elsewhere(
         project,
-        f"loopback://{tmp_path / 'worker'}",
+        f"loopback://{tmp_path / 'worker'}?workers={workers}",
         {"PYTHONPATH": os.pathsep.join(filter(None, paths)), **env},
     )
 
@@ -57,7 +58,7 @@ def shouting(tmp_path: pathlib.Path) -> Project:
 
 @pytest.fixture
 def inline(shouting: Project, tmp_path: pathlib.Path) -> Elsewhere:
-    return elsewhere(shouting, tmp_path)
+    return elsewhere(shouting, tmp_path, workers=2)
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def shared(shouting: Project, tmp_path: pathlib.Path) -> Elsewhere:
     (tmp_path / "shared").mkdir()
     shouting.pivot("config", "set", "cache.dir", str(tmp_path / "shared" / "cache"))
     shouting.pivot("config", "set", "executor.shared", str(tmp_path / "shared"))
-    return elsewhere(shouting, tmp_path)
+    return elsewhere(shouting, tmp_path, workers=2)
 
 
 @pytest.fixture
@@ -76,6 +77,12 @@ def remote(shouting: Project, tmp_path: pathlib.Path) -> Elsewhere:
 
 
 @pytest.fixture
+def two(remote: Elsewhere) -> Elsewhere:
+    """The same, on two workers."""
+    return dataclasses.replace(remote, executor=remote.executor.replace("workers=1", "workers=2"))
+
+
+@pytest.fixture
 def s3(shouting: Project, tmp_path: pathlib.Path, rclone_url: str, models_are_read_once: None) -> Elsewhere:
     import boto3  # lazy
 
@@ -83,7 +90,7 @@ def s3(shouting: Project, tmp_path: pathlib.Path, rclone_url: str, models_are_re
     keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "hunter2"}
     boto3.client("s3", endpoint_url=rclone_url, region_name="us-east-1", **keys).create_bucket(Bucket=bucket)
     shouting.pivot("remote", "add", "team", f"s3://{bucket}/data")
-    return elsewhere(shouting, tmp_path, **s3_environment(rclone_url))
+    return elsewhere(shouting, tmp_path, workers=2, **s3_environment(rclone_url))
 
 
 CHAIN = """\
@@ -163,23 +170,23 @@ def test_outs_stay_in_the_shared_cache(shared: Elsewhere, tmp_path: pathlib.Path
     assert shared.project.states() == {"shout": "cached", "last": "cached"}
 
 
-def test_outs_stay_on_the_remote_until_something_here_needs_them(remote: Elsewhere) -> None:
-    chain(remote)
+def test_outs_stay_on_the_remote_until_something_here_needs_them(two: Elsewhere) -> None:
+    chain(two)
 
-    said = remote.repro()
+    said = two.repro()
 
     assert "4 ran" in said
-    assert remote.there(*OUTS) == ["second.txt", "third.txt"]
-    assert remote.project.read("third.txt") == "0123"
+    assert two.there(*OUTS) == ["second.txt", "third.txt"]
+    assert two.project.read("third.txt") == "0123"
     assert "pivot pull" in said
-    assert "first runs" in remote.project.pivot("logs", "first").stdout
-    assert "4 stages cached" in remote.repro()
+    assert "first runs" in two.project.pivot("logs", "first").stdout
+    assert "4 stages cached" in two.repro()
 
-    remote.pivot("config", "set", "executor", remote.executor)
-    assert "cached" in remote.pivot("status")
-    remote.project.write("in.txt", "x")
-    assert "4 ran" in remote.pivot("repro", "--fetch-outs")
-    assert [remote.project.read(name) for name in OUTS] == ["x1", "x12", "x123", "x1234"]
+    two.pivot("config", "set", "executor", two.executor)
+    assert "cached" in two.pivot("status")
+    two.project.write("in.txt", "x")
+    assert "4 ran" in two.pivot("repro", "--fetch-outs")
+    assert [two.project.read(name) for name in OUTS] == ["x1", "x12", "x123", "x1234"]
 
 
 def test_bytes_go_through_s3(s3: Elsewhere) -> None:
@@ -374,7 +381,7 @@ def around(
 """
 
 
-@pytest.mark.parametrize("way", ["inline", "remote", "shared"])
+@pytest.mark.parametrize("way", ["inline", "two", "shared"])
 def test_stages_read_parts_of_outs_that_are_elsewhere_directories_with_some_and_deps_that_do_not_count(
     way: str, request: pytest.FixtureRequest
 ) -> None:
@@ -388,7 +395,7 @@ def test_stages_read_parts_of_outs_that_are_elsewhere_directories_with_some_and_
     assert "4 stages cached" in of.repro()
 
     if way != "inline":
-        of.pivot("pull" if way == "remote" else "checkout")
+        of.pivot("pull" if way == "two" else "checkout")
     assert of.project.read("outs/inner.txt").split() == ["1.txt", "2.txt4", "?"]
     assert of.project.read("around.txt") == "inner.txt mine.txt parts/a/1.txt parts/a/2.txt parts/b.txt"
     assert set(of.project.states().values()) == {"cached"}
@@ -442,7 +449,7 @@ def test_a_worker_that_would_run_something_else_refuses(remote: Elsewhere) -> No
     remote.project.replace("pipeline.py", "import time\n", "import time\nNUMBER = os.environ.get('HOME', '')\n")
     remote.project.replace("pipeline.py", 'return text + "1"', "return text + NUMBER")
 
-    said = remote.pivot("repro", "--executor", f"{remote.executor}?home=other", code=1)
+    said = remote.pivot("repro", "--executor", f"{remote.executor}&home=other", code=1)
 
     assert "would run something else" in said
     assert "NUMBER" in said
@@ -566,7 +573,7 @@ def test_a_backend_process_that_is_killed_ends_the_run(remote: Elsewhere, tmp_pa
 
 
 def test_answers_from_before_the_end_of_a_cluster_count(inline: Elsewhere) -> None:
-    said = chain(inline).pivot("repro", "--executor", f"{inline.executor}?lost=1", code=3)
+    said = chain(inline).pivot("repro", "--executor", f"{inline.executor}&lost=1", code=3)
 
     assert "error: the cluster was lost" in said
     assert inline.there(*OUTS) == ["first.txt"]
