@@ -15,6 +15,7 @@ from pivot_cache.remotes import protocol as remotes
 from pivot_cache.remotes.options import Retry
 from pivot_cache.remotes.protocol import (
     Remote,
+    RemoteAbsentError,
     RemoteCorruptError,
     RemoteDeniedError,
     RemoteError,
@@ -105,6 +106,14 @@ def test_url_that_nothing_provides(monkeypatch: pytest.MonkeyPatch, url: str, sa
     assert str(caught.value) == said
     assert hint in str(caught.value.hint)
     assert caught.value.exit_code == 2
+
+
+def test_a_server_that_was_never_reached_is_given_up_soon() -> None:
+    attempts = Attempts(9, RemoteAbsentError(URL, "no such host"))
+
+    with pytest.raises(RemoteAbsentError):
+        attempts.run(attempts=6)
+    assert attempts.pauses == [1, 2]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,9 @@ import attrs
 import pytest
 
 from pivot_cache.remotes import stalls
+from pivot_cache.remotes.options import Retry
 from pivot_cache.remotes.protocol import (
+    RemoteAbsentError,
     RemoteDeniedError,
     RemoteError,
     RemoteNotFoundError,
@@ -131,17 +133,55 @@ def test_nothing_listens_at_the_port(home: Path) -> None:
         free.bind(("127.0.0.1", 0))
         error = failure(SshLocation("127.0.0.1", "/x", port=free.getsockname()[1]))
 
-    assert isinstance(error, RemoteUnreachableError)
+    assert isinstance(error, RemoteAbsentError)
     assert "refused the connection" in str(error)
+    assert "whether an SSH server runs there" in str(error.hint)
 
 
 def test_a_host_that_does_not_exist(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def not_found(*_: object, **__: object) -> None:
+    asked: list[object] = []
+    pauses: list[float] = []
+
+    def not_found(*arguments: object, **_: object) -> None:
+        asked.append(arguments)
         raise socket.gaierror(socket.EAI_NONAME, "no such host")
 
-    monkeypatch.setattr(socket, "getaddrinfo", not_found)
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
 
-    assert "the host was not found" in str(failure(SshLocation("nowhere.invalid", "/x")))
+    monkeypatch.setattr(socket, "getaddrinfo", not_found)
+    location = SshLocation("nowhere.invalid", "/x")
+
+    assert "the host was not found" in str(failure(location))
+
+    async def work(remote: SshRemote) -> None:
+        asked.clear()
+        found = await asyncio.gather(*[remote.exists([DIGEST]) for _ in range(5)], return_exceptions=True)
+        assert [type(each) for each in found] == [RemoteAbsentError] * 5
+        assert len(asked) == 1  # all have waited for the same attempt
+        with pytest.raises(RemoteAbsentError):
+            await Retry(sleep=sleep, chance=lambda: 1)(lambda: remote.exists([DIGEST]))
+        assert pauses == [0.5, 1.0]
+
+    run(location, work)
+
+
+def test_a_server_that_starts_again_is_waited_for(
+    location: SshLocation, thread: Any, faults: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise ConnectionRefusedError
+
+    async def work(remote: SshRemote) -> None:
+        faults.hooks["lstat"] = lambda *_: thread.lose_connections()
+        with pytest.raises(RemoteUnreachableError, match="lost"):
+            await remote.exists([DIGEST])
+        monkeypatch.setattr(asyncssh, "connect", refuse)
+        with pytest.raises(RemoteUnreachableError, match="refused the connection") as caught:
+            await remote.exists([DIGEST])
+        assert not isinstance(caught.value, RemoteAbsentError)
+
+    run(location, work)
 
 
 def test_a_server_that_says_nothing(home: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol, cast
 
 import asyncssh
 
-from pivot_cache.remotes.protocol import RemoteError, RemoteUnreachableError
+from pivot_cache.remotes.protocol import RemoteAbsentError, RemoteError, RemoteUnreachableError
 from pivot_core.progress import no_progress
 from pivot_remote_ssh.errors import SshErrorMapper
 from pivot_remote_ssh.known_hosts import KnownHosts
@@ -193,6 +193,9 @@ class SshConnection:
         self._timeout = timeout
         self._opening = asyncio.Lock()
         self._session: SftpSession | None = None
+        self._failed = 0
+        self._failure: RemoteError | None = None
+        self._was_open = False
         self._filter = _NoSendErrors()
         logging.getLogger("asyncio").addFilter(self._filter)
 
@@ -203,10 +206,25 @@ class SshConnection:
             RemoteError: The server cannot be reached, or refuses.
         """
         if self._session is None:
+            failed = self._failed
             async with self._opening:
+                if self._failed > failed and self._failure is not None:
+                    raise self._failure  # of the attempt that this one has waited for
                 if self._session is None:
-                    self._session = await self._connect()
+                    self._session = await self._open()
         return self._session
+
+    async def _open(self) -> SftpSession:
+        try:
+            session = await self._connect()
+        except RemoteError as error:
+            self._failure = error
+            if self._was_open and isinstance(error, RemoteAbsentError):  # the server may be starting again
+                self._failure = RemoteUnreachableError(error.remote, error.problem, hint=error.hint)
+            self._failed += 1
+            raise self._failure from None
+        self._was_open = True
+        return session
 
     async def ask[T](self, request: Callable[[asyncssh.SFTPClient], Awaitable[T]], digest: str | None = None) -> T:
         """Return the answer to a request; errors are those of `SshErrorMapper.as_remote_errors`."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from pivot_cache.remotes.protocol import (
+    RemoteAbsentError,
     RemoteDeniedError,
     RemoteError,
     RemoteNotFoundError,
@@ -157,14 +158,14 @@ class SshErrorMapper(Value):
             return self.timeout()
         if isinstance(error, socket.gaierror):
             hint = "check the remote's URL, `Host` and `HostName` in ~/.ssh/config, and the network"
-            return RemoteUnreachableError(self.remote, "the host was not found", hint=hint)
+            return RemoteAbsentError(self.remote, "the host was not found", hint=hint)
         if isinstance(error, ConnectionRefusedError):
             hint = f"check the port, and whether an SSH server runs there: `{self.location.command}` uses the same one"
-            return RemoteUnreachableError(self.remote, "the host refused the connection", hint=hint)
+            return RemoteAbsentError(self.remote, "the host refused the connection", hint=hint)
         if isinstance(error, ConnectionError):
             return self.lost()
         if isinstance(error, OSError) and error.filename is None:
-            return RemoteUnreachableError(self.remote, "the host cannot be reached")
+            return RemoteAbsentError(self.remote, "the host cannot be reached")
         return self._unusable(type(error).__name__) if isinstance(error, (OSError, ValueError)) else None
 
     def _unusable(self, why: str) -> RemoteDeniedError:

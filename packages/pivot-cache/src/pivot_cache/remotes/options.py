@@ -7,7 +7,12 @@ from typing import ClassVar, Final
 import attrs
 
 from pivot_cache.errors import CacheError
-from pivot_cache.remotes.protocol import RemoteThrottledError, RemoteTimeoutError, RemoteUnreachableError
+from pivot_cache.remotes.protocol import (
+    RemoteAbsentError,
+    RemoteThrottledError,
+    RemoteTimeoutError,
+    RemoteUnreachableError,
+)
 from pivot_cache.state.known_objects import KnownObjects
 from pivot_core.progress import no_progress
 from pivot_core.values import Value
@@ -52,6 +57,8 @@ class Retry(Value):
     Attributes:
         attempts: The maximum number of consecutive attempts without progress.
         timeouts: The maximum number of attempts that time out, even with progress.
+        absences: The maximum number of attempts while no server was reached; with the default pauses, this takes less
+            than two seconds.
         step: The progress that counts as such; a server that sends one byte and closes makes none.
         first: The maximum first pause in seconds; it doubles each time.
         longest: The maximum pause in seconds.
@@ -61,6 +68,7 @@ class Retry(Value):
 
     attempts: int = 6
     timeouts: int = 2
+    absences: int = 3
     step: int = 1 << 16
     first: float = 0.5
     longest: float = 20.0
@@ -73,15 +81,16 @@ class Retry(Value):
         Each increase of ``progress`` by ``step`` resets the count of attempts, except that of timeouts, since a server
         that sends an occasional byte would continue forever.
         """
-        failures, timeouts, mark = 0, 0, progress()
+        failures, timeouts, absences, mark = 0, 0, 0, progress()
         while True:
             try:
                 return await work()
             except PASSING as error:
                 timeouts += isinstance(error, RemoteTimeoutError)
+                absences += isinstance(error, RemoteAbsentError)
                 reached = progress()
                 failures, mark = (1, reached) if reached >= mark + self.step else (failures + 1, mark)
-                if failures >= self.attempts or timeouts >= self.timeouts:
+                if failures >= self.attempts or timeouts >= self.timeouts or absences >= self.absences:
                     raise
             await self.sleep(self.chance() * min(self.longest, self.first * 2 ** (failures - 1)))
 

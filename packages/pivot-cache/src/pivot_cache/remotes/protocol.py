@@ -79,6 +79,10 @@ class RemoteUnreachableError(RemoteError):
     default_hint = "check the network and the remote's URL; what was transferred is kept: repeat the command"
 
 
+class RemoteAbsentError(RemoteUnreachableError):
+    """No server was reached since the remote is open: there is no such host, or it refuses the connection."""
+
+
 class RemoteTimeoutError(RemoteUnreachableError):
     """The remote took too long for one request; a retry rarely helps, and takes just as long."""
 
