@@ -73,9 +73,12 @@ class RunLines:
         self._names: Mapping[str, str] = {}
         self._order: Mapping[str, int] = {}
         self._width = 0
+        self._workers: dict[str, str] = {}
 
     def __call__(self, event: events.Event) -> None:
         """Print an event."""
+        if isinstance(event, events.StagePlaced | events.StageMoved):
+            self._workers[event.address] = event.worker
         if self._quiet and not isinstance(event, _GRAVE):
             return
         if isinstance(event, events.StageCached):
@@ -202,7 +205,9 @@ class RunLines:
             console.text(
                 f"--- the end of what {self._name(event.address)!r} printed ({event.log}):\n{event.output}\n---"
             )
-        console.error(f"stage {self._name(event.address)!r} failed: {event.summary}")
+        worker = self._workers.get(event.address)
+        on = f" on {worker}" if worker and worker not in event.summary else ""
+        console.error(f"stage {self._name(event.address)!r} failed{on}: {event.summary}")
         if event.hint:
             console.hint(event.hint)
 
