@@ -3,25 +3,26 @@
 import asyncio
 import errno
 import os
+import random
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from pivot_cache.files import syscalls
+from pivot_cache.files import durable, syscalls
 from pivot_cache.remotes import stalls
 from pivot_cache.remotes.protocol import (
-    Remote,
     RemoteDeniedError,
     RemoteError,
     RemoteNotFoundError,
     RemoteTimeoutError,
     RemoteUnreachableError,
 )
+from pivot_cache.testing import power_cut
 from pivot_core.files.digest import digest_bytes
-from pivot_remote_obstore import DirectoryRemote, directory
+from pivot_remote_obstore import DirectoryRemote, directory, directory_batch
 from pivot_remote_obstore.limits import Deadlines
 
 DATA = bytes(range(256)) * 5000
@@ -49,12 +50,40 @@ def umask() -> Iterator[Callable[[int], int]]:
     os.umask(before)
 
 
-def upload(remote: Remote, source: Path, digest: str = DIGEST) -> bool:
+type Upload = Callable[[DirectoryRemote, Path], bool]
+
+
+def upload_alone(remote: DirectoryRemote, source: Path) -> bool:
     async def work() -> bool:
         async with remote:
-            return await remote.upload(digest, source, lambda _: None)
+            return await remote.upload(DIGEST, source, lambda _: None)
 
     return asyncio.run(work())
+
+
+def upload_batch(remote: DirectoryRemote, *sources: Path) -> Mapping[str, bool | None]:
+    async def work() -> Mapping[str, bool | None]:
+        async with remote:
+            return await remote.upload_batch({digest_bytes(source.read_bytes()): str(source) for source in sources})
+
+    return asyncio.run(work())
+
+
+@pytest.fixture(params=["alone", "in a batch"])
+def upload(request: pytest.FixtureRequest) -> Upload:
+    if request.param == "alone":
+        return upload_alone
+    return lambda remote, source: upload_batch(remote, source)[DIGEST] is True
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> list[Path]:
+    """More files than are flushed one by one."""
+    (tmp_path / "small").mkdir()
+    paths = [tmp_path / "small" / f"{number}" for number in range(12)]
+    for number, path in enumerate(paths):
+        path.write_bytes(b"%d" % number * 500)
+    return paths
 
 
 def names(drive: Path) -> set[str]:
@@ -64,7 +93,9 @@ def names(drive: Path) -> set[str]:
 OBJECT = f"files/{DIGEST[:2]}/{DIGEST[2:]}"
 
 
-def test_nothing_but_the_whole_object_is_ever_seen(drive: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_but_the_whole_object_is_ever_seen(
+    upload: Upload, drive: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[str] = []
 
     def before(operation: str, *_: object) -> None:
@@ -81,7 +112,12 @@ def test_nothing_but_the_whole_object_is_ever_seen(drive: Path, source: Path, mo
 
 @pytest.mark.parametrize("failing", ["mkdir", "create", "write", "fsync", "link", "chmod", "fchmod"])
 def test_a_failure_leaves_nothing(
-    drive: Path, source: Path, monkeypatch: pytest.MonkeyPatch, umask: Callable[[int], int], failing: str
+    upload: Upload,
+    drive: Path,
+    source: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    umask: Callable[[int], int],
+    failing: str,
 ) -> None:
     if failing.endswith("chmod"):
         drive.chmod(0o2775)
@@ -113,7 +149,12 @@ def test_a_failure_leaves_nothing(
     ],
 )
 def test_errors_of_the_drive_have_hints(
-    drive: Path, source: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[RemoteError], hint: str
+    drive: Path,
+    source: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    kind: type[RemoteError],
+    hint: str,
 ) -> None:
     def before(operation: str, *_: object) -> None:
         if operation == "create":
@@ -121,11 +162,11 @@ def test_errors_of_the_drive_have_hints(
 
     monkeypatch.setattr(syscalls, "before", before)
     with pytest.raises(kind) as caught:
-        upload(DirectoryRemote(drive), source)
+        upload_batch(DirectoryRemote(drive), source)
     assert hint in (caught.value.hint or "")
 
 
-def test_a_drive_that_is_not_mounted_is_no_empty_remote(tmp_path: Path, source: Path) -> None:
+def test_a_drive_that_is_not_mounted_is_no_empty_remote(upload: Upload, tmp_path: Path, source: Path) -> None:
     with pytest.raises(RemoteNotFoundError, match="there is no directory") as caught:
         upload(DirectoryRemote(tmp_path / "drive"), source)
     assert "mkdir -p" in (caught.value.hint or "")
@@ -147,7 +188,7 @@ def test_a_drive_that_is_unmounted_meanwhile_is_not_created(drive: Path, source:
     assert not drive.exists()
 
 
-def test_whoever_is_first_wins(drive: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_is_first_wins(upload: Upload, drive: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def before(operation: str, *_: object) -> None:
         if operation == "link":
             (drive / OBJECT).write_bytes(b"of somebody else")
@@ -158,7 +199,9 @@ def test_whoever_is_first_wins(drive: Path, source: Path, monkeypatch: pytest.Mo
     assert names(drive) == {OBJECT}
 
 
-def test_a_link_whose_answer_was_lost_counts(drive: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_whose_answer_was_lost_counts(
+    upload: Upload, drive: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The client of a network file system repeats the request, and reports that the name exists."""
 
     def link(name: Path, target: Path) -> None:
@@ -170,7 +213,7 @@ def test_a_link_whose_answer_was_lost_counts(drive: Path, source: Path, monkeypa
     assert names(drive) == {OBJECT}
 
 
-def test_file_systems_without_links(drive: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_systems_without_links(upload: Upload, drive: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def link(*_: Path) -> None:
         raise PermissionError(errno.EPERM, "no links here")
 
@@ -181,7 +224,9 @@ def test_file_systems_without_links(drive: Path, source: Path, monkeypatch: pyte
     assert names(drive) == {OBJECT}
 
 
-def test_a_groups_directory_stays_the_groups(drive: Path, source: Path, umask: Callable[[int], int]) -> None:
+def test_a_groups_directory_stays_the_groups(
+    upload: Upload, drive: Path, source: Path, umask: Callable[[int], int]
+) -> None:
     drive.chmod(0o2775)
     umask(0o077)
 
@@ -191,7 +236,7 @@ def test_a_groups_directory_stays_the_groups(drive: Path, source: Path, umask: C
     assert list(found.values()) == [0o440, 0o2770, 0o2770]
 
 
-def test_elsewhere_the_umask_decides(drive: Path, source: Path, umask: Callable[[int], int]) -> None:
+def test_elsewhere_the_umask_decides(upload: Upload, drive: Path, source: Path, umask: Callable[[int], int]) -> None:
     umask(0o027)
 
     upload(DirectoryRemote(drive), source)
@@ -200,7 +245,7 @@ def test_elsewhere_the_umask_decides(drive: Path, source: Path, umask: Callable[
     assert stat.S_IMODE((drive / OBJECT).parent.stat().st_mode) == 0o750
 
 
-def test_old_leftovers_are_removed(drive: Path, source: Path) -> None:
+def test_old_leftovers_are_removed(upload: Upload, drive: Path, source: Path) -> None:
     place = (drive / OBJECT).parent
     place.mkdir(parents=True)
     for name in (".pivot-old.tmp", ".pivot-young.tmp", "other"):
@@ -249,7 +294,7 @@ def test_a_large_file_has_a_deadline_for_each_step(drive: Path, source: Path, mo
     remote = DirectoryRemote(drive, limits=Deadlines(timeout=0.2, rate=1_000_000))  # 0.3 s, and not 1.5 s
     try:
         with pytest.raises(RemoteTimeoutError, match="does not answer"):
-            upload(remote, source)
+            upload_alone(remote, source)
     finally:
         answering.set()
     assert not (drive / OBJECT).exists() or (drive / OBJECT).read_bytes() == DATA
@@ -276,3 +321,111 @@ def test_a_silent_drive_is_reported_and_given_up(drive: Path, monkeypatch: pytes
         asyncio.run(work())
     answering.set()
     assert reported == [remote.name]
+
+
+def test_a_batch_is_flushed_together_before_its_names_appear(
+    drive: Path, small: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(syscalls, "before", lambda operation, *_: seen.append(operation))
+
+    assert set(upload_batch(DirectoryRemote(drive), *small).values()) == {True}
+
+    assert seen.count("syncfs") == 2, "the bytes, and the names"
+    assert seen.index("syncfs") == seen.index("link") - 1
+    assert "fsync" not in seen
+
+
+def test_a_file_system_without_a_common_flush(drive: Path, small: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[bytes] = []
+    monkeypatch.setattr(syscalls, "syncfs", lambda _: False)
+    monkeypatch.setattr(syscalls, "fsync", lambda descriptor: flushed.append(os.pread(descriptor, 1000, 0)))
+    monkeypatch.setattr(durable, "flush_directory", lambda _: None)
+
+    assert set(upload_batch(DirectoryRemote(drive), *small).values()) == {True}
+    assert flushed == [path.read_bytes() for path in small]
+
+
+def test_a_power_cut_leaves_whole_objects_of_a_batch(drive: Path, small: list[Path]) -> None:
+    for path in small[:3]:
+        upload_batch(DirectoryRemote(drive), path)
+    with power_cut.SyscallRecorder(drive, wanted=lambda operation: operation in ("syncfs", "link")) as recorder:
+        upload_batch(DirectoryRemote(drive), *small)
+
+    wanted, losses = {digest_bytes(path.read_bytes()) for path in small}, 0
+    for number, moment in enumerate(recorder.moments):
+        losses += len(power_cut.strike(drive, moment, random.Random(number)))
+        found = {path.parent.name + path.name: path for path in drive.glob("files/*/*") if path.name[0] != "."}
+        assert {digest: digest_bytes(path.read_bytes()) for digest, path in found.items()} == {
+            digest: digest for digest in found
+        }
+        assert len(found) >= 3
+    assert found.keys() == wanted
+    assert losses
+
+
+@pytest.mark.parametrize("failing", ["create", "write", "link"])
+def test_what_was_written_before_an_error_is_published(
+    drive: Path, small: list[Path], monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    left = [5]
+
+    def before(operation: str, *_: object) -> None:
+        left[0] -= operation == failing
+        if operation == failing and left[0] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(syscalls, "before", before)
+    outcome = upload_batch(DirectoryRemote(drive), *small)
+    assert list(outcome.values()) == [True] * 5
+    assert len(names(drive)) == 5
+
+    with pytest.raises(RemoteError, match="No space left on device"):
+        upload_batch(DirectoryRemote(drive), *small[5:])
+    assert len(names(drive)) == 5
+
+
+def test_a_slow_drive_gets_small_batches(drive: Path, small: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directory_batch, "LONGEST_S", -1.0)
+    remote = DirectoryRemote(drive)
+
+    assert list(upload_batch(remote, *small).values()) == [True]
+
+    async def read() -> Mapping[str, bytes | None]:
+        async with remote:
+            return await remote.read_batch({digest_bytes(path.read_bytes()): path.stat().st_size for path in small})
+
+    assert list(asyncio.run(read()).values()) == [small[0].read_bytes()]
+
+
+@pytest.mark.parametrize("end", ["interrupted", "too slow"])
+def test_a_batch_that_nobody_waits_for_publishes_nothing(
+    drive: Path, small: list[Path], monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    reached, goes_on = threading.Event(), threading.Event()
+
+    def before(operation: str, *_: object) -> None:
+        if operation == "syncfs":
+            reached.set()
+            goes_on.wait()
+
+    monkeypatch.setattr(syscalls, "before", before)
+    sources = {digest_bytes(path.read_bytes()): str(path) for path in small}
+    timeout = 0.5 if end == "too slow" else 30.0
+
+    async def work() -> None:
+        async with DirectoryRemote(drive, limits=Deadlines(timeout=timeout, rate=1 << 30)) as remote:
+            batch = asyncio.create_task(remote.upload_batch(sources))
+            await asyncio.to_thread(reached.wait)
+            if end == "interrupted":
+                batch.cancel()
+                await asyncio.sleep(0)
+                goes_on.set()
+            await batch
+
+    with pytest.raises(RemoteTimeoutError if end == "too slow" else asyncio.CancelledError):
+        asyncio.run(work())
+    goes_on.set()
+    while any(thread.name == "pivot drive" for thread in threading.enumerate()):
+        pass
+    assert names(drive) == set()

@@ -25,9 +25,9 @@ STEP: Final = 32 << 20
 """The number of bytes that are copied before a file is flushed."""
 
 _MANY: Final = 8
-_MODE: Final = 0o444
+MODE: Final = 0o444
 _PIECE: Final = 1 << 20
-_LARGE: Final = 1 << 16
+LARGE: Final = 1 << 16
 """The number of bytes from which the system copies faster than by reading and writing."""
 
 _NO_LINKS: Final = frozenset(
@@ -66,7 +66,7 @@ def publish_bytes(data: bytes, root: Path, name: str) -> bool:
         return _publish(copy, temp, target)
 
 
-def open_file(path: Path) -> tuple[int, int] | None:
+def open_file(path: Path | str) -> tuple[int, int] | None:
     """The descriptor and the size of a regular file; None if there is none of this name.
 
     Raises:
@@ -85,7 +85,7 @@ def open_file(path: Path) -> tuple[int, int] | None:
     return None
 
 
-def size_of(path: Path) -> int | None:
+def size_of(path: Path | str) -> int | None:
     """The size of a regular file; None if there is none of this name.
 
     Raises:
@@ -108,7 +108,7 @@ def remove(path: Path) -> None:
         syscalls.unlink(path)
 
 
-def names_in(directory: Path) -> frozenset[str]:
+def names_in(directory: Path | str) -> frozenset[str]:
     """The names in a directory; none if it does not exist.
 
     Raises:
@@ -158,7 +158,7 @@ def flush_names(root: Path, places: Collection[Path]) -> None:
         durable.flush_directory(place)
 
 
-def sweep(directory: Path) -> None:
+def sweep(directory: Path | str) -> None:
     """Remove temporary files that are older than `STALE_S`; never fails."""
     with contextlib.suppress(OSError), os.scandir(directory) as entries:
         now = time.time()
@@ -177,7 +177,7 @@ def copy_content(source: int, target: int, size: int, step: Callable[[], object]
     Raises:
         OSError: The copy failed.
     """
-    if size >= _LARGE:
+    if size >= LARGE:
         try:
             syscalls.clone(source, target)
         except OSError:
@@ -197,7 +197,7 @@ def copy_range(source: int, target: int, start: int, stop: int) -> None:
     Raises:
         OSError: The copy failed.
     """
-    at = _copy_inside(source, target, start, stop) if stop - start >= _LARGE else start
+    at = _copy_inside(source, target, start, stop) if stop - start >= LARGE else start
     while at < stop and (piece := os.pread(source, min(_PIECE, stop - at), at)):
         _write_at(target, piece, at)
         at += len(piece)
@@ -228,8 +228,12 @@ def _copy_inside(source: int, target: int, start: int, stop: int) -> int:
     return at
 
 
-def _make_below(root: Path, directory: Path) -> None:
-    """Create a directory below ``root``, shared with the group as `pivot_cache.files.atomic.share` says."""
+def make_below(root: Path, directory: Path) -> None:
+    """Create a directory below ``root``, shared with the group as `pivot_cache.files.atomic.share` says.
+
+    Raises:
+        OSError: It cannot be created.
+    """
     for place in reversed([directory, *directory.parents]):
         if place.is_relative_to(root) and place != root:
             try:
@@ -244,10 +248,10 @@ def _temporary(root: Path, target: Path) -> Iterator[tuple[int, Path]]:
     """A new empty file beside ``target``: its descriptor and its path; removed at the end."""
     temp = target.parent / f"{PREFIX}{os.urandom(8).hex()}{SUFFIX}"
     try:
-        descriptor = syscalls.create(temp, _MODE)
+        descriptor = syscalls.create(temp, MODE)
     except FileNotFoundError:
-        _make_below(root, target.parent)
-        descriptor = syscalls.create(temp, _MODE)
+        make_below(root, target.parent)
+        descriptor = syscalls.create(temp, MODE)
     try:
         yield descriptor, temp
     finally:
@@ -256,21 +260,38 @@ def _temporary(root: Path, target: Path) -> Iterator[tuple[int, Path]]:
             syscalls.unlink(temp)
 
 
-def _share_file(descriptor: int, directory: Path) -> None:
-    """Let the group read a new file, if the directory is a group's."""
-    around, mode = directory.stat().st_mode, os.fstat(descriptor).st_mode
-    if around & stat.S_ISGID and around & stat.S_IWGRP and not mode & stat.S_IRGRP:
+def is_shared(directory: Path | str) -> bool:
+    """Whether a directory is a group's, which must be able to read new files.
+
+    Raises:
+        OSError: It does not exist, or cannot be reached.
+    """
+    mode = os.stat(directory).st_mode
+    return bool(mode & stat.S_ISGID and mode & stat.S_IWGRP)
+
+
+def share_file(descriptor: int) -> None:
+    """Let the group read a new file.
+
+    Raises:
+        OSError: Its mode cannot be set.
+    """
+    mode = os.fstat(descriptor).st_mode
+    if not mode & stat.S_IRGRP:
         syscalls.fchmod(descriptor, stat.S_IMODE(mode) | stat.S_IRGRP)
 
 
-def _publish(descriptor: int, temp: Path, target: Path) -> bool:
-    _share_file(descriptor, target.parent)
-    syscalls.fsync(descriptor)
+def link_file(temp: Path | str, target: Path | str) -> bool:
+    """Give a flushed temporary file its name; False if the name exists.
+
+    Raises:
+        OSError: The name cannot be given.
+    """
     try:
         syscalls.link(temp, target)
     except FileExistsError:
         # An answer that was lost on the way, and a repeated request, which a network file system sends by itself.
-        return os.fstat(descriptor).st_nlink > 1
+        return os.lstat(temp).st_nlink > 1
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
@@ -278,3 +299,10 @@ def _publish(descriptor: int, temp: Path, target: Path) -> bool:
             return False
         syscalls.rename(temp, target)
     return True
+
+
+def _publish(descriptor: int, temp: Path, target: Path) -> bool:
+    if is_shared(target.parent):
+        share_file(descriptor)
+    syscalls.fsync(descriptor)
+    return link_file(temp, target)

@@ -24,6 +24,7 @@ from pivot_cache.remotes.protocol import (
 )
 from pivot_core.files.digest import digest_bytes
 from pivot_remote_obstore import directory as files
+from pivot_remote_obstore.directory_batch import PublishedBatch, read_objects
 from pivot_remote_obstore.errors import drive_error
 from pivot_remote_obstore.limits import DRIVE_RATE, Deadlines, RequestClock
 from pivot_remote_obstore.location import OBJECTS, RemoteUrlError, directory_of, object_key, run_prefix
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 RECORD: Final = (1 << 20) + 1
 """The most bytes that are read of a run record; a valid one has fewer."""
+
+_BATCH: Final = 8 << 20
+"""The bytes of small objects that move between two signs of life of the drive, for their deadline."""
 
 _CHUNK: Final = 1 << 20
 _MANY_OF_A_SHARD: Final = 8
@@ -61,7 +65,7 @@ class DirectoryRemote:
         self._jobs = jobs
         self._limits = limits or Deadlines(rate=DRIVE_RATE)
         self._written: set[Path] = set()
-        self._swept: set[Path] = set()
+        self._visited: dict[str, bool] = {}
         self._opened: tuple[DriveThreads, RequestClock] | None = None
 
     async def __aenter__(self) -> Self:
@@ -90,23 +94,22 @@ class DirectoryRemote:
 
     async def exists(self, digests: Collection[str]) -> Mapping[str, int | None]:
         """Look for each of these objects, or list their directories."""
-        keys = {digest: object_key(digest) for digest in digests}
+        paths = {digest: f"{self.path}/{object_key(digest)}" for digest in digests}
 
         def look() -> dict[str, int | None]:
             by_shard = defaultdict(list)
-            for digest, key in keys.items():
-                by_shard[(self.path / key).parent].append(digest)
+            for digest, path in paths.items():
+                by_shard[os.path.dirname(path)].append((digest, path))
             found: dict[str, int | None] = {}
             for place, some in by_shard.items():
                 names = files.names_in(place) if len(some) >= _MANY_OF_A_SHARD else None
-                for digest in some:
-                    path = self.path / keys[digest]
-                    size = files.size_of(path) if names is None or path.name in names else None
+                for digest, path in some:
+                    size = files.size_of(path) if names is None or os.path.basename(path) in names else None
                     if size is not None:
                         found[digest] = size
             return found
 
-        return await self._run("look into it", look, len(keys) << 10)
+        return await self._run("look into it", look, len(paths) << 10)
 
     async def digests(self) -> AsyncIterator[str]:
         """List all objects."""
@@ -127,6 +130,18 @@ class DirectoryRemote:
         new = await self._publish(key, lambda step: files.publish_file(source, self.path, key, step), size)
         sent(size)
         return new
+
+    async def upload_batch(self, sources: Mapping[str, str]) -> Mapping[str, bool | None]:
+        """Copy many small files unless their objects exist."""
+        batch = PublishedBatch(self.path, sources)
+        try:
+            return await self._write(lambda step: batch.publish(step, self._visit), _BATCH, batch.abandon)
+        finally:
+            self._written.update(map(Path, batch.places))
+
+    async def read_batch(self, sizes: Mapping[str, int]) -> Mapping[str, bytes | None]:
+        """Read many small objects."""
+        return await self._run("read from it", lambda: read_objects(self.path, sizes), _BATCH)
 
     @contextlib.asynccontextmanager
     async def read(self, digest: str, start: int = 0, stop: int | None = None) -> AsyncIterator[Body]:
@@ -185,33 +200,54 @@ class DirectoryRemote:
 
     async def _publish(self, name: str, publish: Callable[[Callable[[], None]], bool], size: int) -> bool:
         place = (self.path / name).parent
-        first = place not in self._swept
-        self._swept.add(place)
 
         def work(step: Callable[[], None]) -> bool:
-            if first:
-                files.sweep(place)
+            self._visit(str(place))
             return publish(step)
 
-        try:
-            new = await self._run_steps("write to it", work, min(size, files.STEP))
-        except RemoteError as error:
-            if not isinstance(error, RemoteUnreachableError):
-                await self._run("look into it", self._require)  # a missing directory has a better message
-            raise
+        new = await self._write(work, min(size, files.STEP))
         if new:
             self._written.add(place)
         return new
 
+    def _visit(self, place: str) -> bool:
+        """Create or sweep a directory before the first file is written to it; whether it is a group's."""
+        shared = self._visited.get(place)
+        if shared is None:
+            try:
+                shared = files.is_shared(place)
+                files.sweep(place)
+            except FileNotFoundError:
+                files.make_below(self.path, Path(place))
+                shared = files.is_shared(place)
+            self._visited[place] = shared
+        return shared
+
+    async def _write[T](
+        self, work: Callable[[Callable[[], None]], T], moves: int, abandon: Callable[[], object] | None = None
+    ) -> T:
+        try:
+            return await self._run_steps("write to it", work, moves, abandon)
+        except RemoteError as error:
+            if not isinstance(error, RemoteUnreachableError):
+                await self._run("look into it", self._require)  # a missing directory has a better message
+            raise
+
     async def _run[T](self, action: str, work: Callable[[], T], moves: int = 0) -> T:
         return await self._run_steps(action, lambda _: work(), moves)
 
-    async def _run_steps[T](self, action: str, work: Callable[[Callable[[], None]], T], moves: int) -> T:
+    async def _run_steps[T](
+        self,
+        action: str,
+        work: Callable[[Callable[[], None]], T],
+        moves: int,
+        abandon: Callable[[], object] | None = None,
+    ) -> T:
         """The result of ``work``, which calls its argument when it continues with as many more bytes."""
         threads, clock = self._open
         try:
             async with clock.request(moves) as continues:
-                return await threads.run(lambda: work(lambda: threads.tell(continues)))
+                return await threads.run(lambda: work(lambda: threads.tell(continues)), abandon)
         except TimeoutError:
             hint = "check that the drive is mounted and its server runs; remote.timeout sets the time limit"
             raise RemoteTimeoutError(self.name, "the drive does not answer, or answers too slowly", hint=hint) from None

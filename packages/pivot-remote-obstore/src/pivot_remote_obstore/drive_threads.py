@@ -5,7 +5,10 @@ import contextlib
 import queue
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
+
+_GRACE_S: Final = 1.0
+"""The most seconds that work may take to clean up once it is abandoned."""
 
 
 class DriveThreads:
@@ -23,8 +26,13 @@ class DriveThreads:
         self._work: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
 
-    async def run[T](self, work: Callable[[], T]) -> T:
-        """The result of ``work`` in a thread, which is left to itself if this is cancelled."""
+    async def run[T](self, work: Callable[[], T], abandon: Callable[[], object] | None = None) -> T:
+        """The result of ``work`` in a thread, which is left to itself if this is cancelled.
+
+        Args:
+            work: Called in the thread.
+            abandon: Called on a cancellation; then the work may take a short time to clean up.
+        """
         future: asyncio.Future[T] = self._loop.create_future()
 
         def settle(result: Any, error: BaseException | None) -> None:
@@ -49,7 +57,15 @@ class DriveThreads:
             self._threads += 1
             threading.Thread(target=self._serve, name="pivot drive", daemon=True).start()
         self._work.put(call)
-        return await future
+        if abandon is None:
+            return await future
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            abandon()
+            future.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody else asks for it
+            await asyncio.wait({future}, timeout=_GRACE_S)
+            raise
 
     def tell(self, call: Callable[[], object]) -> None:
         """Call something on the event loop, from one of the threads."""

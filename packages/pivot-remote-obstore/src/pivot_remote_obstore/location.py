@@ -11,13 +11,14 @@ from typing import Final, Self
 
 import attrs
 
-from pivot_cache.layout import sharded
+from pivot_cache.layout import shard, sharded
 from pivot_core.errors import PivotError
 from pivot_core.files.digest import is_digest
 from pivot_core.values import Value
 
 OBJECTS: Final = Path("files")
 RUNS: Final = Path("runs")
+_FILES: Final = f"{OBJECTS}/"
 
 _KEY_BYTES: Final = 1024
 _ENCODED: Final = re.compile(r"""[\\{}^%`\[\]"<>~#|*?]|[^\x20-\x7e]""")
@@ -40,7 +41,7 @@ def object_key(digest: str) -> str:
     Raises:
         CacheError: It is not a digest; no other text becomes part of a path.
     """
-    return sharded(OBJECTS, digest).as_posix()
+    return f"{_FILES}{shard(digest)}"
 
 
 def run_prefix(key: str) -> str:

@@ -203,14 +203,14 @@ class ObjectFiles:
 
     def restore_from_trash(self, digest: str) -> bool:
         """Move a missing object back from the trash; returns whether it is in place now."""
-        path = Path(self.path(digest))
+        path = self.path(digest)
         try:
             for _ in range(_TURNS):  # other processes may collect it again immediately
-                if not self._rescue(digest, path):
+                if not self._rescue(digest, Path(path)):
                     return False
-                if path.exists():
+                if os.path.exists(path):
                     return True
-                if path.is_symlink():  # a dangling link, which is not Pivot's
+                if os.path.islink(path):  # a dangling link, which is not Pivot's
                     return False
         except OSError:
             return False

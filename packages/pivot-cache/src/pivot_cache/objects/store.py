@@ -22,7 +22,7 @@ from pivot_cache.errors import (
 )
 from pivot_cache.files import syscalls
 from pivot_cache.files.atomic import staging
-from pivot_cache.files.hashing import Hashed, hash_descriptor, open_artifact
+from pivot_cache.files.hashing import Hashed, hash_bytes, hash_descriptor, open_artifact
 from pivot_cache.files.link_modes import CheckoutMode
 from pivot_cache.files.replace_check import unchecked
 from pivot_cache.files.shards import entries
@@ -231,6 +231,28 @@ class ObjectStore:
             if os.path.lexists(temp):
                 syscalls.unlink(temp)
 
+    def adopt_bytes(self, data: bytes, digest: str, *, sha256: str = "", place: Path | None = None) -> None:
+        """Store bytes as the object of this digest, if the digest matches.
+
+        Args:
+            data: The bytes.
+            digest: The required digest.
+            sha256: The required SHA-256; empty if unknown.
+            place: The directory from `temporary`, for callers that store many objects.
+
+        Raises:
+            ForgedObjectError: The digest matches, but not the SHA-256.
+            CorruptObjectError: The digest does not match.
+            CacheError: The store cannot be written.
+        """
+        hashed = hash_bytes(data, with_sha256=bool(sha256))
+        if hashed.digest != digest:
+            raise CorruptObjectError(digest)
+        if hashed.sha256 != sha256:
+            raise ForgedObjectError(digest)
+        with as_cache_errors("write to", self.directory):
+            self._objects.insert_bytes(data, hashed, place)
+
     def persist(self, *artifacts: Artifact) -> None:
         """Flush all objects of artifacts to the disk, with their names, before their only other copy is replaced.
 
@@ -351,7 +373,7 @@ class ObjectStore:
         return (digest for digest, _ in entries(self.directory))
 
     def _rescue(self, digest: str, target: Path) -> bool:
-        return self._trash.is_dir() and self.trash.rescue(digest, target)
+        return os.path.isdir(self._trash) and self.trash.rescue(digest, target)
 
 
 def _found(target: Path, known: Callable[[Path], Tree] | None) -> Mapping[str, Artifact]:

@@ -96,6 +96,18 @@ class Downloader(Value):
         else:
             await self._stream(digest, size, moved)
 
+    def keep(self, digest: str, data: bytes) -> bool:
+        """Store the bytes of a small object; False if they are not those of this digest.
+
+        Raises:
+            CacheError: The store cannot be written.
+        """
+        try:
+            self.store.adopt_bytes(data, digest, sha256=self.sha256.get(digest, ""), place=self.place)
+        except CorruptObjectError:
+            return False
+        return True
+
     async def _copy(self, copier: PartCopier, digest: str, size: int | None, moved: Callable[[int], object]) -> None:
         with as_cache_errors("write", self.place), self._temporary(digest) as (descriptor, temp):
 

@@ -245,6 +245,37 @@ class PartCopier(Protocol):
 
 
 @runtime_checkable
+class BatchMover(Protocol):
+    """A remote on which many small objects cost less together than one by one.
+
+    Both methods may handle only some of the objects, but at least one: the caller asks again for the rest, and lets a
+    slow remote work on several batches at once. An error concerns the whole remote, and no object has been handled.
+    """
+
+    async def upload_batch(self, sources: Mapping[str, str]) -> Mapping[str, bool | None]:
+        """Upload the bytes of small files, each read once and compared with its digest before anything is uploaded.
+
+        Args:
+            sources: The path of each file, by the digest that it should have.
+
+        Returns:
+            For each handled object, whether it is new; None if the file does not have this digest, or cannot be read.
+        """
+        ...
+
+    async def read_batch(self, sizes: Mapping[str, int]) -> Mapping[str, bytes | None]:
+        """The bytes of small objects, not verified.
+
+        Args:
+            sizes: The size of each object.
+
+        Returns:
+            For each handled object, its bytes; None if it does not exist, or has another size.
+        """
+        ...
+
+
+@runtime_checkable
 class RunKeeper(Protocol):
     """A remote that also stores run records: small texts, several under each inputs key, which are never replaced."""
 

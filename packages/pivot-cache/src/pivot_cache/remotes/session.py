@@ -8,10 +8,16 @@ from pivot_cache.files.hashing import hash_file
 from pivot_cache.objects import sha256
 from pivot_cache.objects.contents import ObjectSet, objects_of
 from pivot_cache.objects.store import ObjectStore
-from pivot_cache.remotes import event_loop, partial_file
+from pivot_cache.remotes import batches, event_loop, partial_file
 from pivot_cache.remotes.download import PART, Downloader
 from pivot_cache.remotes.options import IncompleteTreeError, Retry, TransferCounts, TransferResult, TransferSettings
-from pivot_cache.remotes.protocol import Remote, RemoteCorruptError, RemoteForgedError, RemoteNotFoundError
+from pivot_cache.remotes.protocol import (
+    BatchMover,
+    Remote,
+    RemoteCorruptError,
+    RemoteForgedError,
+    RemoteNotFoundError,
+)
 from pivot_core.lock import Artifact
 
 _OF_ONE_OBJECT = (
@@ -110,7 +116,7 @@ class _Session:
                 self._transferred = lacking - self._failed.keys()
                 return self._outcome()
             try:
-                sizes = {digest: self._store.path_of(digest).stat().st_size for digest in lacking}
+                sizes = {digest: self._size_of(digest, wanted) for digest in lacking}
                 self._plan(sizes)
 
                 async def send_listing(digest: str) -> None:
@@ -119,11 +125,36 @@ class _Session:
                         raise IncompleteTreeError(digest)
                     await self._send(digest, sizes[digest])
 
-                await self._each(wanted.files & lacking, lambda digest: self._send(digest, sizes[digest]))
+                await self._send_small({digest: sizes[digest] for digest in (wanted.files & lacking) - self._cut})
+                rest = (wanted.files & lacking) - self._there()
+                await self._each(rest, lambda digest: self._send(digest, sizes[digest]))
                 await self._each(wanted.listings.keys() & lacking, send_listing)
             finally:  # even an interruption leaves the sent parts in place
                 self._remember_sent(wanted, there)
         return self._outcome()
+
+    def _size_of(self, digest: str, wanted: ObjectSet) -> int:
+        """The size of an object in the store, which has just been verified."""
+        size = wanted.sizes[digest]
+        return self._store.path_of(digest).stat().st_size if size is None else size
+
+    async def _send_small(self, sizes: Mapping[str, int]) -> None:
+        """Upload small files in batches, if the remote takes any; damaged ones are left."""
+        remote = self._remote
+        if not isinstance(remote, BatchMover):
+            return
+
+        async def send(batch: Mapping[str, int]) -> Collection[str]:
+            sources = {digest: str(self._store.path_of(digest)) for digest in batch}
+            outcome = await self._retry(lambda: remote.upload_batch(sources))
+            for digest, new in outcome.items():
+                if new is not None:
+                    (self._transferred if new else self._present).add(digest)
+                    self._done += 1
+                    self._moved(batch[digest])
+            return outcome.keys()
+
+        await self._in_batches(sizes, send)
 
     async def _send(self, digest: str, size: int) -> None:
         path = self._store.path_of(digest)
@@ -226,6 +257,7 @@ class _Session:
 
     async def _receive(self, sizes: dict[str, int | None], receiver: Downloader) -> None:
         self._plan({digest: size or 0 for digest, size in sizes.items()})
+        await self._receive_small(sizes, receiver)
 
         async def receive(digest: str) -> None:
             moved = 0
@@ -244,7 +276,24 @@ class _Session:
                 raise
             self._transferred.add(digest)
 
-        await self._each(sizes, receive)
+        await self._each(sizes.keys() - self._transferred, receive)
+
+    async def _receive_small(self, sizes: Mapping[str, int | None], receiver: Downloader) -> None:
+        """Download small objects in batches, if the remote gives any; missing and damaged ones are left."""
+        remote = self._remote
+        if not isinstance(remote, BatchMover):
+            return
+
+        async def receive(batch: Mapping[str, int]) -> Collection[str]:
+            found = await self._retry(lambda: remote.read_batch(batch))
+            for digest, data in found.items():
+                if data is not None and receiver.keep(digest, data):
+                    self._transferred.add(digest)
+                    self._done += 1
+                    self._moved(len(data))
+            return found.keys()
+
+        await self._in_batches(sizes, receive)
 
     def _remember_fetched(self) -> None:
         known = self._options.known
@@ -252,6 +301,20 @@ class _Session:
             known.add(self._remote.identity, self._transferred)
             if self._missing or any(isinstance(error, RemoteCorruptError) for error in self._failed.values()):
                 known.forget(self._remote.identity)  # the owner of the object pushes it then, and trusts no record
+
+    async def _in_batches(
+        self, sizes: Mapping[str, int | None], move: Callable[[Mapping[str, int]], Awaitable[Collection[str]]]
+    ) -> None:
+        """Process small objects in batches; those that are left are for `_each`, which reports their errors."""
+
+        async def handle(batch: Mapping[str, int]) -> Collection[str]:
+            try:
+                return () if self._stopped else await move(batch)
+            except CacheError as error:
+                self._stop(batch.keys() - self._there(), error)
+                return ()
+
+        await batches.move(batches.small(sizes), self._options.jobs, handle)
 
     async def _each(self, digests: Iterable[str], work: Callable[[str], Awaitable[None]]) -> None:
         """Process several objects at the same time; errors become part of the outcome."""

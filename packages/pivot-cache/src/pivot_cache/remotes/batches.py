@@ -1,0 +1,76 @@
+"""Moves small objects in batches: a few batches at once, and more while the remote is slow."""
+
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Final
+
+from pivot_cache.remotes import event_loop
+
+SMALL: Final = 1 << 20
+"""The largest object of a batch in bytes."""
+
+MOST: Final = 64
+"""The most objects of a batch."""
+
+FULL: Final = 8 << 20
+"""The number of bytes from which a batch takes no further object."""
+
+SLOW_S: Final = 0.2
+"""A batch that takes longer waits for the remote, which then gets another one at the same time."""
+
+_AT_FIRST: Final = 2
+"""One batch is written while the other is flushed; more would only compete for the interpreter."""
+
+
+def small(sizes: Mapping[str, int | None]) -> dict[str, int]:
+    """The objects that move in batches; none if there is only one."""
+    found = {digest: size for digest, size in sizes.items() if size is not None and size <= SMALL}
+    return found if len(found) > 1 else {}
+
+
+async def move(
+    sizes: Mapping[str, int], jobs: int, handle: Callable[[Mapping[str, int]], Awaitable[Collection[str]]]
+) -> None:
+    """Move objects in batches.
+
+    Args:
+        sizes: The size of each object.
+        jobs: The most batches at once.
+        handle: Moves the objects of a batch and returns those that it has handled. The others become part of another
+            batch, unless it has handled none: then all batches end.
+    """
+    waiting = deque(sizes.items())
+    workers = 0
+
+    async with event_loop.task_group() as tasks:
+
+        def start() -> None:
+            nonlocal workers
+            if waiting and workers < jobs:
+                workers += 1
+                tasks.create_task(work())
+
+        async def work() -> None:
+            while batch := _take(waiting):
+                began = time.monotonic()
+                handled = await handle(batch)
+                if not handled:
+                    waiting.clear()
+                    return
+                waiting.extendleft((digest, size) for digest, size in batch.items() if digest not in handled)
+                if time.monotonic() - began > SLOW_S:
+                    start()
+
+        for _ in range(_AT_FIRST):
+            start()
+
+
+def _take(waiting: deque[tuple[str, int]]) -> dict[str, int]:
+    batch: dict[str, int] = {}
+    total = 0
+    while waiting and len(batch) < MOST and total < FULL:
+        digest, size = waiting.popleft()
+        batch[digest] = size
+        total += size
+    return batch
