@@ -77,8 +77,9 @@ def upload(request: pytest.FixtureRequest) -> Upload:
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> list[Path]:
-    """More files than are flushed one by one."""
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """More files than are flushed one by one, which are one batch however busy the machine is."""
+    monkeypatch.setattr(directory_batch, "LONGEST_S", 60.0)
     (tmp_path / "small").mkdir()
     paths = [tmp_path / "small" / f"{number}" for number in range(12)]
     for number, path in enumerate(paths):
