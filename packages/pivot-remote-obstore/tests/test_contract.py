@@ -8,6 +8,7 @@ from gcs_server import GcsServer
 
 from pivot_cache.layout import sharded
 from pivot_cache.remotes.protocol import Remote
+from pivot_cache.testing.batch_contract import BatchContract
 from pivot_cache.testing.remote_contract import ReadingContract, RemoteContract
 from pivot_core.files.digest import digest_bytes
 from pivot_remote_obstore import BucketLocation, BucketRemote, BucketSettings, DirectoryRemote, WebsiteRemote
@@ -25,7 +26,7 @@ class TestAzureRemote(RemoteContract):
         return lambda: BucketRemote(container, azurite, jobs=4, part=self.part - 1)
 
 
-class TestDirectoryRemote(RemoteContract):
+class TestDirectoryRemote(BatchContract):
     @pytest.fixture
     def make(self, tmp_path: Path) -> Callable[[], Remote]:
         (tmp_path / "drive").mkdir()

@@ -12,7 +12,6 @@ import attrs
 from pivot_cache.errors import CacheError
 from pivot_cache.remotes.options import Retry
 from pivot_cache.remotes.protocol import (
-    BatchMover,
     Body,
     ListedObject,
     ObjectLister,
@@ -400,34 +399,6 @@ class RemoteContract(ReadingContract):
         if isinstance(make(), PartCopier):
             self.run(make, work)
 
-    def test_small_objects_move_in_batches(self, make: Callable[[], Remote], tmp_path: Path) -> None:
-        contents = [b"", *(b"%d" % number for number in range(30))]
-        sources = {digest_bytes(data): tmp_path / digest_bytes(data) for data in contents}
-        for data, source in zip(contents, sources.values(), strict=True):
-            source.write_bytes(data)
-        damaged, lost = digest_bytes(b"damaged"), digest_bytes(b"lost")
-        (tmp_path / damaged).write_bytes(b"wrong")
-        wanted = {**sources, damaged: tmp_path / damaged, lost: tmp_path / lost}
-
-        async def work(remote: Remote) -> None:
-            assert isinstance(remote, BatchMover)
-            assert await remote.upload_batch({}) == {}
-            await _upload(remote, contents[1], tmp_path)
-            sent = await _all({digest: str(path) for digest, path in wanted.items()}, remote.upload_batch)
-            usual = {digest: digest != digest_bytes(contents[1]) for digest in sources}
-            assert sent == {**usual, damaged: None, lost: None}
-            assert {digest async for digest in remote.digests()} == sources.keys()
-            sizes = {digest_bytes(data): len(data) for data in contents}
-            asked = {**sizes, damaged: 5, digest_bytes(contents[1]): 9}
-            found = await _all(asked, remote.read_batch)
-            assert found == {digest_bytes(data): data for data in contents} | {
-                damaged: None,
-                digest_bytes(contents[1]): None,
-            }
-
-        if isinstance(make(), BatchMover):
-            self.run(make, work)
-
     def test_run_records_are_kept_under_their_keys(self, make: Callable[[], Remote]) -> None:
         one, other = digest_bytes(b"one"), digest_bytes(b"other")
 
@@ -464,8 +435,6 @@ class RemoteContract(ReadingContract):
                     partial(_read, remote, name),
                     partial(remote.delete, name),
                 ]
-                if isinstance(remote, BatchMover):
-                    calls += [partial(remote.upload_batch, {name: "/dev/null"}), partial(remote.read_batch, {name: 1})]
                 for call in calls:
                     try:
                         await call()
@@ -485,19 +454,6 @@ class RemoteContract(ReadingContract):
 
 
 _ABSENT = digest_bytes(b"never uploaded")
-
-
-async def _all[A, B](
-    wanted: Mapping[str, A], move: Callable[[Mapping[str, A]], Awaitable[Mapping[str, B]]]
-) -> dict[str, B]:
-    """The outcome of batches until every object has been handled."""
-    outcome: dict[str, B] = {}
-    while rest := {digest: each for digest, each in wanted.items() if digest not in outcome}:
-        handled = await move(rest)
-        assert handled.keys() <= rest.keys()
-        assert handled
-        outcome.update(handled)
-    return outcome
 
 
 async def _upload(remote: Remote, data: bytes, directory: Path, digest: str | None = None) -> tuple[bool, int]:
