@@ -18,9 +18,10 @@ from pivot_cache.errors import owner_hint
 from pivot_cache.files import atomic, syscalls
 from pivot_cache.objects import checkout
 from pivot_cache.objects.ingest import ingest
+from pivot_cache.state.run_cache import RunCache
 from pivot_core.files.digest import digest_bytes
 from pivot_core.files.paths import ArtifactPath
-from pivot_core.lock import Artifact
+from pivot_core.lock import Artifact, RunRecord
 
 CONTENT = b"some content\n"
 ARTIFACT = Artifact(digest_bytes(CONTENT), len(CONTENT))
@@ -308,14 +309,18 @@ def test_files_created_in_a_group_directory_belong_to_the_group(tmp_path: Path) 
     own.mkdir()
     shared.chmod(0o2775)
     own.chmod(0o755)
-    before = os.umask(0o022)
+    before = os.umask(0o077)
     try:
         for directory in (shared, own):
             atomic.make_directory(directory / "a" / "b")
+            atomic.write_bytes(directory / "a" / "mine", b"")
+            RunCache(directory / "a" / "runs").put(RunRecord("0" * 32, {}))
     finally:
         os.umask(before)
-    assert stat.S_IMODE((shared / "a" / "b").stat().st_mode) == 0o2775
-    assert stat.S_IMODE((own / "a" / "b").stat().st_mode) == 0o755
+    (run, others_run) = (next(path for path in each.rglob("0*") if path.is_file()) for each in (shared, own))
+    modes = [stat.S_IMODE(each.stat().st_mode) for each in (shared / "a/b", shared / "a/mine", run)]
+    assert modes == [0o2770, 0o600, 0o640]
+    assert [stat.S_IMODE(each.stat().st_mode) for each in (own / "a/b", others_run)] == [0o700, 0o600]
 
 
 def test_an_uncreatable_directory_is_reported(tmp_path: Path) -> None:
@@ -337,3 +342,11 @@ def test_files_of_another_user_are_named_with_a_hint(tmp_path: Path, monkeypatch
     assert told.startswith(f"{inside} belongs to ")
     assert told.endswith(f" {tmp_path / '.pivot'}")
     assert ": sudo chown -R " in told
+    (tmp_path / ".pivot").rename(tmp_path / "former")
+    (tmp_path / "team").mkdir()
+    told = owner_hint(tmp_path / "team" / "cache")
+    assert told is not None
+    assert told.endswith(
+        f"to share it with a group: sudo chgrp -R GROUP {tmp_path}/team; sudo chmod -R g+r {tmp_path}/team; "
+        f"sudo find {tmp_path}/team -type d -exec chmod g+ws {{}} +"
+    )

@@ -43,5 +43,5 @@ def test_the_group_of_a_shared_cache_may_read_it_whatever_the_umask(tmp_path: pa
     finally:
         os.umask(before)
 
-    assert probe.file.stat().st_mode & 0o7777 == 0o660
+    assert probe.file.stat().st_mode & 0o7777 == 0o640
     assert probe.file.parent.stat().st_mode & 0o7777 == 0o2770

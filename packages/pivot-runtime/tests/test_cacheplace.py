@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 
 import pytest
 
@@ -90,12 +91,16 @@ def test_nothing_is_created_where_a_file_system_is_not_mounted(tmp_path: pathlib
     assert layout.cache_mount_file.read_text().startswith(f"{layout.cache_dir}\0")
 
     layout.cache_mount_file.write_text(f"{layout.cache_dir}\0{tmp_path / 'mnt'}\n")
-    cache_dir.prepare(layout)
-    layout.cache_dir.rmdir()
-    with pytest.raises(ConfigError, match=r"cache\.dir: .*/mnt, where none is mounted now") as caught:
-        cache_dir.prepare(layout)
-    assert (caught.value.hint or "").endswith(f"mkdir -p {layout.cache_dir}")
+    for _ in range(2):  # it may be the mount point itself
+        with pytest.raises(ConfigError, match=r"cache\.dir: .*/mnt, where none is mounted now") as caught:
+            cache_dir.prepare(layout)
+        if layout.cache_dir.exists():
+            layout.cache_dir.rmdir()
+    assert (caught.value.hint or "").endswith(f"mkdir -p {layout.objects_dir}")
     assert not layout.cache_dir.exists()
+    layout.objects_dir.mkdir(parents=True)
+    cache_dir.prepare(layout)
+    shutil.rmtree(layout.cache_dir)
     other = Layout(layout.root, tmp_path / "mnt/other")
     cache_dir.prepare(other)
     cache_users.register(other)

@@ -55,6 +55,7 @@ TEMPLATES = st.builds(
     st.booleans(),
     st.booleans(),
     st.dictionaries(TEXT, TEXT, max_size=2),
+    st.booleans(),
 )
 TASKS = st.builds(
     StageTask,

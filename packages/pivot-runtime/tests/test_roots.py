@@ -492,3 +492,8 @@ def test_a_cache_that_cannot_be_written_is_not_told(tmp_path: pathlib.Path) -> N
     (tmp_path / "shared").write_text("in the way")
 
     cache_users.register(shared(tmp_path / "first"))
+
+
+def test_a_project_that_cannot_be_read_is_neither_here_nor_gone() -> None:
+    user = cache_users.User(pathlib.Path("/", "x" * 300, "project"), identity.host())
+    assert (user.present, user.gone) == (False, False)

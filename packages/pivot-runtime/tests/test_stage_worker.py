@@ -663,6 +663,13 @@ def test_a_worker_that_does_not_see_the_shared_directory_refuses(
         assert hint is not None
         assert "executor.shared" in hint
 
+    unreadable = "/proc/sys/vm/compact_memory"  # also for root
+    if os.path.exists(unreadable):
+        _, summary, hint = refused(home.run(worker, "good", route=attrs.evolve(shared[0], probe=unreadable)))
+        assert "may not read the shared directory of" in summary
+        assert hint is not None
+        assert "a group that shares" in hint
+
 
 # -- directories
 

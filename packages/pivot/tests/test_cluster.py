@@ -166,12 +166,19 @@ def test_outs_stay_in_the_shared_cache(shared: Elsewhere, tmp_path: pathlib.Path
     assert "2 stages cached" in shared.repro()
     assert not list((tmp_path / "shared/cache/probes").iterdir()), "a run that sends nothing leaves nothing, either"
 
+    for command in ("status", "repro"):  # where the outs are does not depend on the executor of this command
+        said = shared.pivot(command)
+        assert "2 stages" in said
+        assert "all cached" in said or "2 stages cached" in said
+        assert shared.there("upper.txt", "parts", "last.txt") == []
     shared.pivot("checkout")
     assert shared.project.read("last.txt") == "D"
     assert shared.project.states() == {"shout": "cached", "last": "cached"}
+    (shared.project.root / "upper.txt").unlink()
+    assert shared.project.states()["shout"] == "stale", "it was here"
 
 
-def test_outs_stay_on_the_remote_until_something_here_needs_them(two: Elsewhere) -> None:
+def test_outs_stay_on_the_remote_until_something_here_needs_them(two: Elsewhere, tmp_path: pathlib.Path) -> None:
     chain(two)
 
     said = two.repro()
@@ -182,6 +189,24 @@ def test_outs_stay_on_the_remote_until_something_here_needs_them(two: Elsewhere)
     assert "pivot pull" in said
     assert "first runs" in two.project.pivot("logs", "first").stdout
     assert "4 stages cached" in two.repro()
+
+    for file in (two.project.root / ".pivot/state.db").glob("remotes.sqlite*"):
+        file.unlink()
+    (tmp_path / "drive").rename(tmp_path / "unmounted")
+    said = two.pivot("status")
+    assert "all cached" in said
+    assert "it is not known whether remote team still has the outs that a cluster has left there" in said
+    (tmp_path / "unmounted").rename(tmp_path / "drive")
+    assert "2 outs are on the remote 'team', not in the workspace: 'pivot pull' brings them" in two.pivot("status")
+    said = two.pivot("repro")
+    assert "4 stages cached" in said
+    assert "2 outs are on the remote 'team'" in said
+    two.project.replace("pipeline.py", 'text + "2"', 'text + "zwei"')
+    said = two.pivot("repro")
+    assert "first.txt, from 'team'" in said
+    assert "3 ran, 1 cached" in said
+    assert two.project.read("fourth.txt") == "01zwei34"
+    two.project.replace("pipeline.py", 'text + "zwei"', 'text + "2"')
 
     two.pivot("config", "set", "executor", two.executor)
     assert "cached" in two.pivot("status")
@@ -246,6 +271,40 @@ def test_outs_are_as_before_after_a_failure(remote: Elsewhere) -> None:
     assert {name: remote.project.lock(f"p.{name}") for name in ("first", "second")} == locks
 
 
+FAILING = """\
+pipeline: p
+stages:
+  whole:
+    cmd: cp data/in.txt a.txt; mkdir -p d; cp data/in.txt d/1.txt; echo 1 > m.json; exit 3
+    deps: [data/in.txt]
+    outs: [a.txt, d/, {path: m.json, metric: true}]
+  part:
+    cmd: cp data/in.txt b.txt; exit 4
+    deps: [data/in.txt]
+    outs: [b.txt, c.txt]
+  after:
+    cmd: cat a.txt d/1.txt > after.txt
+    deps: [a.txt, d]
+    outs: [after.txt]
+"""
+
+
+def test_outs_of_a_stage_that_failed_are_left_with_ignore_errors_if_it_wrote_all(inline: Elsewhere) -> None:
+    of = inline
+    (of.project.root / "pipeline.py").unlink()
+    of.project.write("pivot.yaml", FAILING)
+    of.project.write("b.txt", "mine")
+
+    said = of.repro("--ignore-errors", "--fetch-outs", code=1)
+
+    assert "2 failed, 1 ran" in said
+    assert of.there("a.txt", "d/1.txt", "m.json", "c.txt") == ["a.txt", "d/1.txt", "m.json"]
+    assert (of.project.read("after.txt"), of.project.read("b.txt")) == ("loudloud", "mine")
+    assert of.project.states() == {"whole": "stale", "part": "stale", "after": "stale"}
+    assert "2 failed, 1 blocked" in of.repro("--keep-going", code=1)
+    assert of.there("a.txt", "d/1.txt", "m.json", "b.txt") == ["a.txt", "d/1.txt", "m.json", "b.txt"]
+
+
 def test_retries_run_again_elsewhere(remote: Elsewhere, tmp_path: pathlib.Path) -> None:
     chain(remote)
     mark = tmp_path / "mark"
@@ -308,6 +367,107 @@ open({str(begun)!r}, "w").close()
         assert remote.project.read("first.txt") == ("01" if before else "mine False")
         assert ("first.txt was not what a recorded run wrote" in said) == before
     assert "first.txt" in remote.pivot("checkout", "--kept")
+
+
+KINDS = """\
+import pathlib
+import time
+from typing import Annotated
+
+import pivot
+from pivot.loaders import PathOnly, Text
+
+pipeline = pivot.Pipeline("p")
+
+
+ALONE = pathlib.Path({alone!r})
+
+
+class Fit(pivot.StageParams):
+    factor: int = 1
+
+
+def fit(
+    params: Fit, text: Annotated[str, pivot.Dep("in.txt", Text())]
+) -> Annotated[str, pivot.Out("parts/x.csv", Text())]:
+    with ALONE.open("x"):
+        time.sleep(0.02)
+    ALONE.unlink()
+    return text * params.factor
+
+
+for name in ("a", "b", "c"):
+    pipeline.register(fit, variant=name, outs={"return": f"parts/{name}.csv"}, mutex=["disk"])
+
+
+@pipeline.register
+def joined(
+    parts: Annotated[dict[str, str], pivot.Dep("parts/*.csv", Text())],
+    paths: Annotated[list[pathlib.Path], pivot.Dep("parts/**/*.csv")],
+    raw: Annotated[dict[str, str], pivot.Dep("raw/**/*.txt", Text())],
+) -> Annotated[str, pivot.Out("joined.txt", Text(), temp=True)]:
+    return " ".join(f"{name}={text}" for name, text in sorted((parts | raw).items())) + f" {len(paths)}"
+
+
+@pipeline.register
+def uncached(
+    joined: Annotated[str, pivot.Dep("joined.txt", Text())],
+) -> Annotated[str, pivot.Out("small.txt", Text(), cache=False)]:
+    return joined.upper()
+
+
+@pipeline.register(ttl="1d", after=["uncached"])
+def dated(
+    raw: Annotated[pathlib.Path, pivot.Dep("raw", PathOnly())],
+) -> Annotated[str, pivot.Out("dated.txt", Text())]:
+    return f"{sorted(str(each.relative_to(raw)) for each in raw.rglob('*'))} {time.time()}"
+
+
+@pipeline.register(always=True)
+def again(small: Annotated[str, pivot.Dep("small.txt", Text())]) -> Annotated[str, pivot.Out("again.txt", Text())]:
+    return str(len(small))
+
+
+@pipeline.register
+def last(
+    again: Annotated[str, pivot.Dep("again.txt", Text())], dated: Annotated[str, pivot.Dep("dated.txt", Text())]
+) -> Annotated[dict[str, str], pivot.DirectoryOut("final", Text())]:
+    return {"a/again.txt": again, "dated.txt": dated.partition("]")[0]}
+
+
+"""
+
+
+def test_families_groups_patterns_and_all_kinds_of_outs_run_elsewhere_as_here(
+    two: Elsewhere, tmp_path: pathlib.Path
+) -> None:
+    project, names = two.project, ("parts", "joined.txt", "small.txt", "dated.txt", "again.txt", "final")
+    project.write("pipeline.py", KINDS.replace("{alone!r}", repr(str(tmp_path / "alone"))))
+    project.write("params.yaml", "fit:\n  factor: 2\nfit@c:\n  factor: 3\n")
+    for name, text in (("in.txt", "a"), ("raw/1.txt", "r1"), ("raw/deep/2.txt", "r2")):
+        project.write(name, text)
+
+    assert "8 ran" in two.repro()
+    assert two.there(*names) == ["small.txt"]
+    assert project.read("small.txt") == (
+        "PARTS/A.CSV=AA PARTS/B.CSV=AA PARTS/C.CSV=AAA RAW/1.TXT=R1 RAW/DEEP/2.TXT=R2 3"
+    )
+
+    project.write("raw/3.txt", "r3")
+    project.write("params.yaml", "fit:\n  factor: 2\n")
+    said = two.repro()
+    assert "6 ran, 2 cached" in said
+    assert "6 outs are on the remote" not in said, "the temporary one is not missed"
+    assert project.read("small.txt") == (
+        "PARTS/A.CSV=AA PARTS/B.CSV=AA PARTS/C.CSV=AA RAW/1.TXT=R1 RAW/3.TXT=R3 RAW/DEEP/2.TXT=R2 3"
+    )
+
+    said = two.pivot("repro")
+    assert "1 ran, 7 cached" in said, "one always runs"
+    assert two.there(*names) == ["small.txt", "again.txt"]
+    two.pivot("pull")
+    assert two.there(*names) == [name for name in names if name != "joined.txt"]
+    assert project.read("final/dated.txt") == "['1.txt', '3.txt', 'deep', 'deep/2.txt'"
 
 
 def test_incremental_outs_start_from_their_last_content(remote: Elsewhere) -> None:
@@ -404,11 +564,8 @@ def test_stages_read_parts_of_outs_that_are_elsewhere_directories_with_some_and_
     assert set(of.project.states().values()) == {"cached"}
 
 
-@pytest.mark.parametrize("way", ["remote", "shared"])
-def test_a_temporary_out_that_changes_elsewhere_counts_in_the_same_run(
-    way: str, request: pytest.FixtureRequest
-) -> None:
-    of = chain(request.getfixturevalue(way))
+def test_a_temporary_out_that_changes_elsewhere_counts_in_the_same_run(shared: Elsewhere) -> None:
+    of = chain(shared)
     of.project.replace("pipeline.py", 'pivot.Out("second.txt", Text())', 'pivot.Out("second.txt", Text(), temp=True)')
     of.repro()
     of.project.write("in.txt", "x")
@@ -459,7 +616,7 @@ def test_a_worker_that_would_run_something_else_refuses(remote: Elsewhere) -> No
 
 
 def test_a_damaged_answer_is_the_failure_of_its_stage(inline: Elsewhere) -> None:
-    said = inline.pivot("repro", "--executor", f"{inline.executor}?damaged=9", code=1)
+    said = inline.pivot("repro", "--executor", f"{inline.executor}&damaged=9", code=1)
 
     assert "the answer of loopback 0 is damaged: it is not JSON" in said
 

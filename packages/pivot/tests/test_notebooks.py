@@ -273,6 +273,8 @@ shutil.rmtree("../out")
 warnings.simplefilter("error")
 seen["nowhere"] = error_of(pivot.load, "train.model")
 seen["gone"] = error_of(pivot.load, "train.model", rev="HEAD")
+pathlib.Path("../.pivot/state.db/left_outs").write_text('["out/model.json", "0", false]')
+seen["left"] = error_of(pivot.load, "train.model")
 seen["in git"] = pivot.load("score", rev="HEAD")
 """,
     )
@@ -305,6 +307,7 @@ seen["in git"] = pivot.load("score", rev="HEAD")
         "train.model is neither in the workspace nor in the cache",
         ["hint: fetch it from the remote: pull=True, or pivot.repro('p.train')"],
     ]
+    assert seen["left"][2] == ["hint: fetch it from the remote: pull=True"]
 
 
 def test_failures_and_calls_from_stages_say_what_is_wrong(project: Project) -> None:

@@ -206,7 +206,14 @@ def owner_hint(path: Path) -> str | None:
             import shlex  # lazy
 
             top = next((each for each in (place, *place.parents) if each.name == STATE_DIR), place)
-            return f"{place} belongs to {_user(owner)}: sudo chown -R {_user(os.geteuid())} {shlex.quote(str(top))}"
+            quoted = shlex.quote(str(top))
+            hint = f"{place} belongs to {_user(owner)}: sudo chown -R {_user(os.geteuid())} {quoted}"
+            if any((each / STATE_DIR).is_dir() for each in (place, *place.parents)):
+                return hint
+            return (  # in no project: perhaps a cache that several users share
+                f"{hint}; or to share it with a group: sudo chgrp -R GROUP {quoted}; sudo chmod -R g+r {quoted}; "
+                f"sudo find {quoted} -type d -exec chmod g+ws {{}} +"
+            )
     return None
 
 

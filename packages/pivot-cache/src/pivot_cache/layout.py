@@ -26,6 +26,7 @@
       uploads/                          -     uploads in parts that are under way
       run.guard                         -     held while a command changes the project
       sent_runs                         -     the inputs keys of stage runs that a killed command sent to a cluster
+      left_outs                         -     which outs runs have left on a cluster
       logs/                             -     what stages printed
       executor.log                      -     what the libraries of the last cluster printed
       pages/<name>.html                 -     pages for a browser
@@ -197,6 +198,11 @@ class Layout(Value):
     def sent_runs_file(self) -> Path:
         """The inputs keys of stage runs that were sent to a cluster, while they are not recorded."""
         return self.database_dir / "sent_runs"
+
+    @property
+    def left_outs_file(self) -> Path:
+        """The outs that runs have left on a cluster."""
+        return self.database_dir / "left_outs"
 
     @property
     def statcache_file(self) -> Path:

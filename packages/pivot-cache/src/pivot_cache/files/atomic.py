@@ -28,6 +28,7 @@ PREFIX = ".pivot-"
 SUFFIX = ".tmp"
 """The prefix and suffix of temporary names: short, whatever the target's name, and not ``*.lock``."""
 
+_OF_A_GROUP = stat.S_ISGID | stat.S_IWGRP
 _LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _swept: set[str] = set()
 """The directories that this process has swept: once is enough."""
@@ -162,7 +163,7 @@ def _made(directory: Path) -> None:
 def share(path: Path) -> None:
     """Share a new file or directory with the group of the directory around it, if that is a group's."""
     around = path.parent.stat().st_mode
-    if not (around & stat.S_ISGID and around & stat.S_IWGRP):
+    if around & _OF_A_GROUP != _OF_A_GROUP:
         return
     wanted = around & (stat.S_IRWXG | stat.S_ISGID) if path.is_dir() else around & (stat.S_IRGRP | stat.S_IWGRP)
     mode = path.stat().st_mode
@@ -190,7 +191,9 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
         view = view[syscalls.write(descriptor, view) :]
 
 
-def write_bytes(path: Path | str, data: bytes, *, durable: bool = False, keep_mode: bool = False) -> None:
+def write_bytes(
+    path: Path | str, data: bytes, *, durable: bool = False, keep_mode: bool = False, shared: bool = False
+) -> None:
     """Replace the content of ``path`` atomically: every reader sees either the old or all of the new bytes.
 
     Missing parent directories are created. A symlink at ``path`` is replaced, not followed.
@@ -201,6 +204,8 @@ def write_bytes(path: Path | str, data: bytes, *, durable: bool = False, keep_mo
         durable: Whether it must survive a power cut: the new bytes are on the disk before they get this name, and the
             name is when the call returns.
         keep_mode: Whether an existing file keeps its mode, as one of the user's should.
+        shared: Whether it belongs to a cache that others may use: inside a group's directory, the group can read it,
+            whatever the umask.
 
     Raises:
         CacheError: The file cannot be written; the old content is untouched.
@@ -213,6 +218,8 @@ def write_bytes(path: Path | str, data: bytes, *, durable: bool = False, keep_mo
             if keep_mode:
                 with contextlib.suppress(FileNotFoundError):
                     syscalls.fchmod(descriptor, stat.S_IMODE(os.stat(path).st_mode))
+            if shared and (os.stat(directory).st_mode & _OF_A_GROUP) == _OF_A_GROUP:
+                syscalls.fchmod(descriptor, stat.S_IMODE(os.fstat(descriptor).st_mode) | stat.S_IRGRP)
             if durable:
                 syscalls.fsync(descriptor)
             syscalls.rename(temp, path)

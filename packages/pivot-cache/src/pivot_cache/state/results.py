@@ -113,7 +113,7 @@ class Results:
         groups = None
         if len(result.stages) > _MOST_INSIDE:
             groups = [self.put_text(_encoded(_plain_stages(group))) for group in _grouped(result.stages)]
-        atomic.write_bytes(sharded(self.directory, name), dumps(result, groups))
+        atomic.write_bytes(sharded(self.directory, name), dumps(result, groups), shared=True)
         return name
 
     def put_text(self, data: bytes) -> str:
@@ -124,7 +124,7 @@ class Results:
         """
         digest = digest_bytes(data)
         if digest not in self._groups and self.text(digest) is None:
-            atomic.write_bytes(sharded(self._texts, digest), data)
+            atomic.write_bytes(sharded(self._texts, digest), data, shared=True)
         return digest
 
     def text(self, digest: str) -> bytes | None:

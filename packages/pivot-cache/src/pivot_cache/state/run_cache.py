@@ -75,13 +75,13 @@ class RunCache:
         }
         file, data = self._path(record.key), f"{canonical_json(plain)}\n".encode()
         try:
-            atomic.write_bytes(file, data)
+            atomic.write_bytes(file, data, shared=True)
         except CacheError:
             if not os.path.isdir(file) or os.path.islink(file):
                 raise
             with as_cache_errors("remove", file):  # not one of ours, but in one of our directories
                 atomic.remove_tree(file)
-            atomic.write_bytes(file, data)
+            atomic.write_bytes(file, data, shared=True)
 
     def forget(self, key: str) -> None:
         """Remove all records with this inputs key.

@@ -79,6 +79,7 @@ def command(  # noqa: PLR0913  # one parameter per option
         return 0 if found.cached else 1
     notices.warn_of_broken(found.broken)
     notices.hint_at_stashed_outs(found.will_be_restored)
+    notices.note_outs_elsewhere(found.left, found.left_on)
     if as_json:
         plain = status_json(found, explain=explain, stages_only=stages_only)
         if sources:

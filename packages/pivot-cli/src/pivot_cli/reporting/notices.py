@@ -26,6 +26,15 @@ def note_local_runs(context: CommandContext, option: str) -> None:
         console.note(f"{option} runs stages on this machine, not on the executor of the configuration")
 
 
+def note_outs_elsewhere(count: int, remote: str) -> None:
+    """Say how many outs a cluster has left on a remote, or with "" in the cache, and how they come here."""
+    if not count:
+        return
+    outs, are, them = ("out", "is", "it") if count == 1 else ("outs", "are", "them")
+    place, bring = (f"on the remote {remote!r}", "pivot pull") if remote else ("in the cache", "pivot checkout")
+    console.note(f"{count} {outs} {are} {place}, not in the workspace: '{bring}' brings {them} here")
+
+
 def note_stalls() -> AbstractContextManager[None]:
     """Within the block, name the server that a command waits for."""
     from pivot_cache.remotes import stalls  # lazy

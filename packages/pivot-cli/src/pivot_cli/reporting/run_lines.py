@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from pivot_cli.reporting.notices import warn_of_broken
+from pivot_cli.reporting.notices import note_outs_elsewhere, warn_of_broken
 from pivot_cli.terminal import console, formats, imports
 from pivot_cli.views import phrases
 from pivot_core.decide import Decision
@@ -126,9 +126,7 @@ class RunLines:
         self._line("again", event.address, None, f"its worker {event.was} was lost: it runs again {where}")
 
     def _outs_elsewhere(self, event: events.OutsElsewhere) -> None:
-        outs, are, them = ("out", "is", "it") if event.count == 1 else ("outs", "are", "them")
-        place = f"on the remote {event.remote!r}" if event.remote else "in the cache"
-        console.note(f"{event.count} {outs} {are} {place}, not in the workspace: '{event.bring}' brings {them} here")
+        note_outs_elsewhere(event.count, event.remote)
 
     def _stages_spawned(self, event: events.StagesSpawned) -> None:
         console.note(

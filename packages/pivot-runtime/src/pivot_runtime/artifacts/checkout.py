@@ -11,6 +11,7 @@ from pivot_cache.files.replace_check import ReplaceCheck
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects import checkout, relink
 from pivot_cache.objects.store import CheckoutMode
+from pivot_cache.state import left_outs
 from pivot_cache.state.scan import leads_to_object
 from pivot_core.files.paths import RESERVED_DIRS, ArtifactPath
 from pivot_core.lock import Artifact
@@ -109,7 +110,9 @@ def restore(
         guarded(context.project.layout.guard_file, "pivot checkout", events.report_waiting(report)),
         open_stores(context) as stores,
     ):
-        return _checked_out(context, stores, targets, options)
+        done = _checked_out(context, stores, targets, options)
+        left_outs.prune(stores.layout)
+        return done
 
 
 def _checked_out(

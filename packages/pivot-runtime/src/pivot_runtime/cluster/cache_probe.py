@@ -7,7 +7,6 @@ import secrets
 import time
 from typing import Final
 
-from pivot_cache.errors import as_cache_errors
 from pivot_cache.files import atomic
 from pivot_cache.layout import Layout
 
@@ -46,9 +45,7 @@ class CacheProbe:
                 return
         self._written = True
         _sweep(self.file.parent)
-        atomic.write_bytes(self.file, self.token.encode())
-        with as_cache_errors("write", self.file):
-            atomic.share(self.file)
+        atomic.write_bytes(self.file, self.token.encode(), shared=True)
 
     def remove(self) -> None:
         """Remove the file, if it was written."""

@@ -266,6 +266,7 @@ class ClusterExecutor:
                 watching=self._watching,
                 fresh=settings.worker_start.value == "spawn",
                 stream=self._on_output is not None,
+                keep_failed=self._run.keep_failed,
                 assigned=home.loaded.stages[0].assigned,
             )
         return self._templates[home.file]
@@ -363,7 +364,10 @@ class ClusterExecutor:
         failure = answer.finished.failure
         if failure is not None:
             hint = failure.hint or absent_files.hint(failure, self._session.project.root, self._base(sent.address))
-            return attrs.evolve(answer.finished, address=sent.address, failure=attrs.evolve(failure, hint=hint))
+            with contextlib.suppress(CacheError):  # then its outs are missing
+                self._store(answer)
+            failure = attrs.evolve(failure, hint=hint)
+            return attrs.evolve(answer.finished, address=sent.address, failure=failure, outs=answer.outs)
         observed, different = observed_places.found_here(
             answer.finished.observed,
             os.fspath(self._session.project.root),
@@ -374,6 +378,10 @@ class ClusterExecutor:
         if different:
             return attrs.evolve(finished, failure=_other_code(answer.worker, different, observed))
         return self._with_outs(sent.address, finished, answer)
+
+    def _store(self, answer: StageAnswer) -> None:
+        for data in answer.objects.values():
+            self._session.store.put_bytes(data)
 
     def _with_outs(self, address: str, finished: Finished, answer: StageAnswer) -> Finished:
         """The end of a stage that succeeded, with its outs: some of them at their paths here, as far as needed."""
@@ -388,8 +396,7 @@ class ClusterExecutor:
             return attrs.evolve(finished, failure=failure)
         needed = {path: out for path, out in outs.items() if not self._run.transport.outs_stay or is_home(spec, path)}
         try:
-            for data in answer.objects.values():
-                self._session.store.put_bytes(data)
+            self._store(answer)
             self._run.bring(address, needed)
         except CacheError as error:
             failure = Failure(f"its outs cannot be brought here: {error}", hint=error.hint)

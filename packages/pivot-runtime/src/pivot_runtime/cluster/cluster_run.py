@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from pivot_cache.errors import ArtifactError
+from pivot_cache.state import left_outs
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.files.patterns import PathPattern
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, RunRecord
 from pivot_core.plan import resource_needs
-from pivot_core.spec import METRIC, PLOT, StageSpec
+from pivot_core.spec import METRIC, PLOT, OutSpec, StageSpec
 from pivot_runtime.cluster import home_transport, sent_runs
 from pivot_runtime.cluster.home_transport import HomeTransport
 from pivot_runtime.cluster.view import CacheOnly, ClusterView
@@ -48,10 +49,19 @@ class ClusterRun:
         run: The ID of the run.
         jobs: The most stages under way at once.
         report: Called with what happens on the cluster.
+        keep_failed: Stages that fail store their outs, too, if they have written all.
     """
 
-    def __init__(  # the wishes of a run
-        self, session: Session, graph: Graph, address: str, report: Reporter, *, jobs: int | None, fetch_outs: bool
+    def __init__(  # noqa: PLR0913  # the wishes of a run
+        self,
+        session: Session,
+        graph: Graph,
+        address: str,
+        report: Reporter,
+        *,
+        jobs: int | None,
+        fetch_outs: bool,
+        keep_failed: bool,
     ) -> None:
         """Describe it; nothing is sent, and no connection to the executor is opened.
 
@@ -64,6 +74,7 @@ class ClusterRun:
         self.jobs = jobs or _JOBS
         self._jobs_here = jobs or session.stores.settings.run_jobs or default_jobs()
         self._fetch_outs = fetch_outs
+        self.keep_failed = keep_failed
         self._left: dict[ArtifactPath, Artifact] = {}
 
     @functools.cached_property
@@ -107,10 +118,18 @@ class ClusterRun:
         return {path: artifact for path, artifact in found.items() if artifact is not None}
 
     def accept(self, address: str, outs: Mapping[ArtifactPath, Artifact]) -> None:
-        """Count the outs of a stage as present; those that the cache does not keep are here, and perhaps only here."""
-        kept = {out.path: outs[out.path] for out in self._graph.stages[address].outs if out.cache}
+        """Count the outs of a stage as present; those that the cache does not keep are here, and perhaps only here.
+
+        Raises:
+            CacheError: It cannot be noted where they are.
+        """
+        spec = self._graph.stages[address]
+        kept = {out.path: outs[out.path] for out in spec.outs if out.cache}
         self.view.add(kept)
         self._left |= kept
+        if self.transport.outs_stay:
+            stay = {path: left_outs.content_of(each) for path, each in kept.items() if not is_home(spec, path)}
+            left_outs.add(self._session.stores.layout, stay)
 
     def adopt(self, address: str, record: RunRecord) -> bool:
         """Take up a result that the cluster has, without bringing it here; return whether that is possible.
@@ -142,6 +161,17 @@ class ClusterRun:
             raise ArtifactError(self._session.stores.layout.artifact(path), problem)
         home_transport.place(self._session, outs, self.report)
 
+    def bring_all(self, address: str, outs: Mapping[ArtifactPath, Artifact]) -> bool:
+        """Bring the outs of a stage that failed, and return True; if some are missing, return False.
+
+        Raises:
+            CacheError: One cannot be fetched or written.
+        """
+        if any(out.path not in outs for out in self._graph.stages[address].outs):
+            return False
+        self.bring(address, outs)
+        return True
+
     def finish(self, current: Collection[str]) -> None:
         """At the end of a run, bring all outs of current stages if that is wanted, or report that some are elsewhere.
 
@@ -149,17 +179,27 @@ class ClusterRun:
             CacheError: One cannot be fetched or written.
         """
         sent_runs.clear(self._session.stores.layout)
-        if not (self._left or self._fetch_outs) or not self.transport.outs_stay:
+        if not self.transport.outs_stay:
             return
         self.transport.stored(set(self._left.values()))
+        outs = [out for address in current for out in self._graph.stages[address].outs if out.cache]
         if self._fetch_outs:
-            paths = [out.path for address in current for out in self._graph.stages[address].outs if not out.temp]
-            self.bring("", self.view.elsewhere(paths))
-            return
-        left = self.view.elsewhere(self._left)
-        if left:
+            self.bring("", self.view.elsewhere(out.path for out in outs if not out.temp))
+        elsewhere = self.view.elsewhere(out.path for out in outs)
+        self._note(outs, elsewhere)
+        temporary = {out.path for out in outs if out.temp}
+        left = self._left.keys() & elsewhere.keys() - temporary
+        if left and not self._fetch_outs:
             remote = "" if isinstance(self.transport.source, CacheOnly) else self.view.remote
             self.report(events.OutsElsewhere(len(left), remote, "pivot pull" if remote else "pivot checkout"))
+
+    def _note(self, outs: Iterable[OutSpec], elsewhere: Mapping[ArtifactPath, Artifact]) -> None:
+        """Note which outs of current stages are elsewhere, for runs without a cluster."""
+        layout = self._session.stores.layout
+        before, known = left_outs.read(layout), {out.path for out in outs}
+        others = {path: content for path, content in before.items() if path not in known}
+        now = {path: left_outs.content_of(artifact) for path, artifact in elsewhere.items()}
+        left_outs.replace(layout, others | now, before)
 
     def close(self) -> None:
         """Remove what was left for workers."""

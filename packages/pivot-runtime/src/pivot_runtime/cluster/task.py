@@ -26,7 +26,7 @@ from pivot_runtime.tracing.usage import TraceOptions
 if TYPE_CHECKING:
     from pivot_runtime.loading.loaded import Loaded
 
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 """The version of tasks and answers; a worker refuses tasks of others."""
 
 _MOST_LOG: Final = 64 << 20
@@ -120,6 +120,7 @@ class TaskTemplate(Value):
         fresh: Run stages in new interpreters.
         stream: Report output line by line.
         assigned: By name, a digest of each variable that the import of the file sets.
+        keep_failed: Store the outs of stages that fail, too, if they have written all.
     """
 
     run: str
@@ -132,6 +133,7 @@ class TaskTemplate(Value):
     fresh: bool = False
     stream: bool = False
     assigned: Mapping[str, str] = attrs.field(factory=dict)
+    keep_failed: bool = False
 
     def task(  # noqa: PLR0913  # the parts of a task
         self,
@@ -217,6 +219,7 @@ class StageTask(Value):
             "watching": shared.watching.to_plain(),
             "fresh": shared.fresh,
             "stream": shared.stream,
+            "keep_failed": shared.keep_failed,
             "assigned": dict(shared.assigned),
             "number": self.number,
             "address": self.address,
@@ -252,6 +255,7 @@ class StageTask(Value):
                 watching=TraceOptions.from_plain(plain["watching"]),
                 fresh=bool(plain["fresh"]),
                 stream=bool(plain["stream"]),
+                keep_failed=bool(plain["keep_failed"]),
                 assigned=artifact_json.texts(plain["assigned"], "assigned"),
             ),
             number=artifact_json.number(plain["number"], "number"),
@@ -299,7 +303,7 @@ class StageAnswer(Value):
         refused: The refusal; None if the stage was run.
         finished: The end of the run; None if there was none.
         stopped: The run was stopped; then it counts as never run.
-        outs: The content of each out of a run that succeeded.
+        outs: The content of each out of a run that succeeded, or perhaps of one that failed.
         objects: The bytes of objects by digest that travel with the answer.
         log: The output of the stage.
     """

@@ -4,13 +4,19 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from pivot_cache.formats.tree import Tree
+from pivot_cache.remotes.protocol import RemoteError
 from pivot_cache.remotes.transfer import TransferCounts, TransferResult
+from pivot_cache.state import left_outs
 from pivot_cache.state.known_objects import LIFETIME_S
+from pivot_core.errors import PivotError
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, RunRecord, StageLock
 from pivot_core.spec import LOCAL
+from pivot_runtime.context import Notice
 from pivot_runtime.evaluating.session import Session
+from pivot_runtime.history import events
+from pivot_runtime.history.events import Reporter
 from pivot_runtime.sharing.remote_client import RemoteClient
 from pivot_runtime.sharing.remote_view import ArtifactSource, RemoteView
 
@@ -108,13 +114,83 @@ class ClusterView(RemoteView):
         self._there.difference_update(artifacts)
         self._client.forget()
 
-    def elsewhere(self, paths: Iterable[ArtifactPath]) -> dict[ArtifactPath, Artifact]:
-        """Return the artifacts at some paths that are not on disk."""
-        return {
-            path: self._elsewhere[path]
-            for path in paths
-            if path in self._elsewhere and self._session.on_disk(path) is None
-        }
+
+class LeftOutsView(RemoteView):
+    """The view of a command without a cluster: outs that an earlier run has left on one count as present."""
+
+    def __init__(self, session: Session, graph: Graph, only: Mapping[ArtifactPath, Artifact]) -> None:
+        """Ask the remote about those of these outs that the cache lacks."""
+        source = CacheOnly() if all(map(session.store.has_all, only.values())) else _LeftThere(session)
+        super().__init__(session, graph, client=source, outs_stay=True, only=only)
+        read_set = session.context.read_set
+        for artifact in self._elsewhere.values():
+            if artifact in self._here:
+                session.store.has_all(artifact, read_set.look)
+            else:
+                read_set.expire(time.time() + LIFETIME_S)
+
+    def finish(self, report: Reporter, current: Collection[str]) -> None:
+        """Report at the end of a run how many outs of current stages are not here."""
+        outs = (out.path for address in current for out in self._graph.stages[address].outs if not out.temp)
+        if count := len(self.elsewhere(outs)):
+            report(events.OutsElsewhere(count, self.remote, "pivot pull" if self.remote else "pivot checkout"))
+
+
+class _LeftThere(CacheOnly):
+    """The default remote, with what a run has left there; while it does not answer, that run is believed."""
+
+    def __init__(self, session: Session) -> None:
+        self._context = session.context
+        self._client: RemoteClient | None = None
+        try:
+            self._client = RemoteClient.default(session.stores)
+        except PivotError as error:
+            self._context.notices.add(Notice(str(error), error.hint))
+        self.name = "" if self._client is None else self._client.name
+
+    def lacking(self, artifacts: Collection[Artifact]) -> set[Artifact]:
+        """See `RemoteClient.lacking`."""
+        if self._client is None:
+            return set(artifacts)
+        try:
+            return self._client.lacking(artifacts)
+        except RemoteError as error:
+            self._context.read_set.mark_incomplete("a remote does not answer")
+            doubt = f"it is not known whether remote {self.name} still has the outs that a cluster has left there"
+            self._context.notices.add(Notice(f"{doubt}: {error}", error.hint))
+            return set()
+
+    def fetch(self, artifacts: Iterable[Artifact], progress: Callable[[TransferCounts], object]) -> TransferResult:
+        """See `RemoteClient.fetch`."""
+        return super().fetch(artifacts, progress) if self._client is None else self._client.fetch(artifacts, progress)
+
+    def fetch_listings(self, artifacts: Iterable[Artifact]) -> None:
+        """See `RemoteClient.fetch_listings`."""
+        if self._client is not None:
+            self._client.fetch_listings(artifacts)
+
+    def forget(self) -> None:
+        """See `RemoteClient.forget`."""
+        if self._client is not None:
+            self._client.forget()
+
+
+def left_view(session: Session, graph: Graph) -> LeftOutsView | None:
+    """Return the view in which the outs count as present that earlier runs have left on a cluster; None if none are."""
+    layout = session.stores.layout
+    session.context.read_set.look(layout.left_outs_file)
+    left = left_outs.read(layout)
+    only = {}
+    for address, spec in graph.stages.items():
+        paths = [out.path for out in spec.outs if out.cache and out.path in left]
+        lock = session.lock(address) if paths else None
+        outs = {} if lock is None else lock.outs
+        for path in paths:
+            artifact = outs.get(path)
+            if artifact is not None and left_outs.content_of(artifact) == left[path]:
+                only[path] = artifact
+    only = {path: artifact for path, artifact in only.items() if session.artifact_at(path) is None}
+    return LeftOutsView(session, graph, only) if only else None
 
 
 def forecast_view(session: Session, graph: Graph, address: str) -> ClusterView | None:

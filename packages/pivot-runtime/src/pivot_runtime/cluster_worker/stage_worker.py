@@ -301,6 +301,9 @@ class StageWorker:
                     deps.refuse_changes()
                     outs, objects = self._stored(wanted, workspace, files, transport)
                     self._publish(wanted, finished, outs, stage, transport)
+                elif wanted.template.keep_failed:
+                    with contextlib.suppress(OutsError, CacheError):  # what it has not written is no other failure
+                        outs, objects = self._stored(wanted, workspace, files, transport)
             except OutsError as error:
                 finished = attrs.evolve(finished, failure=error.failure)
             except ArtifactError as error:

@@ -135,13 +135,16 @@ class _Shared(WorkerTransport):
 
     def __init__(self, route: SharedRoute, cache: pathlib.Path, files: StatCache, name: str) -> None:
         super().__init__(cache, files, name, pathlib.Path(route.cache))
+        problem, seen = "has another directory in the place of", ""
+        hint = "executor.shared must name a directory that all machines share, under the same path"
         try:
             seen = safe_read.read_regular(route.probe).decode(errors="replace")
+        except PermissionError:
+            problem = "may not read"
+            hint = f"workers run as the user of the command, or as one of a group that shares {route.cache}"
         except OSError:
-            seen = None
+            problem = "does not see"
         if seen != route.token:
-            problem = "does not see" if seen is None else "has another directory in the place of"
-            hint = "executor.shared must name a directory that all machines share, under the same path"
             raise RefusedError("shared", f"{name} {problem} the shared directory of {route.cache}", hint=hint)
 
     def send(self, artifacts: Mapping[ArtifactPath, Artifact]) -> Mapping[str, bytes]:

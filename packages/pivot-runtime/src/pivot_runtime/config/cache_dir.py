@@ -66,8 +66,9 @@ def prepare(layout: Layout, shared: str | None = None) -> None:
     home = layout.cache
     if home is None:
         return
-    if not home.is_dir():
+    if not layout.objects_dir.is_dir():
         _check_mounts(layout, home, shared)
+    if not home.is_dir():
         _make(home)
     if not layout.cache_mount_file.exists():
         cache_mount.remember(layout)
@@ -89,7 +90,7 @@ def _check_mounts(layout: Layout, home: pathlib.Path, shared: str | None) -> Non
         raise ConfigError(
             f"{home} was on a file system at {absent}, where none is mounted now",
             key=_KEY,
-            hint=f"mount it; or begin a new cache on this one: mkdir -p {shlex.quote(os.fspath(home))}",
+            hint=f"mount it; or begin a new cache on this one: mkdir -p {shlex.quote(os.fspath(layout.objects_dir))}",
         )
 
 

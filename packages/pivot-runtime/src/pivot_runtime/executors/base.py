@@ -39,7 +39,8 @@ class Finished(Value):
         seen: Other things that it used.
         usage: The resources that it used, if known.
         left: The command lines of processes that it left running and that had to be ended.
-        outs: The outs that it wrote, where an executor stores them; None if they are at their paths here.
+        outs: The outs that it wrote, where an executor stores them; None if they are at their paths here. Of a stage
+            that failed, there may be none.
     """
 
     address: str

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         "the cache matters, not only the workspace",
         "the next run puts back outs of a killed one",
         "a file in a directory has just changed",
+        "a remote does not answer",
     ]
     """The reasons why the stamps of a read set do not cover everything that a command depends on."""
 

@@ -1,7 +1,7 @@
 """`pivot status`: the verdict on each stage and its reasons; changes nothing."""
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
@@ -10,6 +10,7 @@ from pivot_cache.formats.tree import TreeDifference
 from pivot_core.decide import Reason, Verdict
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph
+from pivot_core.spec import LOCAL
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files, records
 from pivot_runtime.artifacts.outs_in_git import report_tracked
@@ -70,6 +71,8 @@ class Status(Value):
         load_traces: The facts that the loads depended on.
         sync_state: Where the recorded artifacts are available, if the remote was asked about all of them.
         sources: The states of the sources of imported data, if they were asked.
+        left: The number of outs of cached stages that are not in the workspace, but where a cluster has left them.
+        left_on: The name of the remote that has them; "" for the cache.
         uncommitted: The names of the listed stages whose outs come from a run with ``--no-commit``.
         will_be_restored: Paths that are missing because a run was killed, and that the next run restores first.
     """
@@ -83,6 +86,8 @@ class Status(Value):
     uncommitted: tuple[str, ...] = ()
     will_be_restored: tuple[ArtifactPath, ...] = ()
     sources: "tuple[SourceCheck, ...]" = ()
+    left: int = 0
+    left_on: str = ""
 
     @property
     def cached(self) -> bool:
@@ -151,8 +156,8 @@ def status(context: CommandContext, targets: Iterable[str] = (), options: Status
         wanted = session.resolve(targets) if (targets := list(targets)) else tuple(session.graph.stages)
         graph = session.graph.select(session.graph.ancestors(wanted))
         remote = None if options.remote == "none" else _remote_view(session, graph, ask_all=options.remote == "all")
-        executor = options.executor or session.stores.settings.executor
-        view = remote or (_cluster_view(session, graph, executor) if executor else None) or session
+        elsewhere = None if remote else _elsewhere_view(session, graph, options.executor)
+        view = remote or elsewhere or session
         evaluations = evaluate(graph, session.stages, view, schema=session.schema, force=options.force)
         sync_state = remote.sync_state() if remote is not None and options.remote == "all" else None
         names = session.graph.short_names()
@@ -181,7 +186,14 @@ def status(context: CommandContext, targets: Iterable[str] = (), options: Status
             uncommitted=tuple(sorted(names[each] for each in session.uncommitted_now(evaluations))),
             will_be_restored=tuple(sorted(session.will_be_restored)),
             sources=_sources(session) if options.sources else (),
+            left=0 if elsewhere is None else len(elsewhere.elsewhere(_outs_of_cached(evaluations, wanted))),
+            left_on="" if elsewhere is None else elsewhere.remote,
         )
+
+
+def _outs_of_cached(evaluations: Mapping[str, Evaluation], wanted: Collection[str]) -> Iterable[ArtifactPath]:
+    held = (evaluations[address] for address in wanted if evaluations[address].decision.holds)
+    return (out.path for each in held for out in each.stage.spec.outs if not out.temp)
 
 
 def _diffs(session: Session, evaluation: Evaluation) -> dict[str, str]:
@@ -199,10 +211,14 @@ def _sources(session: Session) -> "tuple[SourceCheck, ...]":
     return check_sources(session.context, session.stores, records.read_tracked(session.context))
 
 
-def _cluster_view(session: Session, graph: Graph, executor: str) -> "RemoteView | None":
-    from pivot_runtime.cluster.view import forecast_view  # lazy
+def _elsewhere_view(session: Session, graph: Graph, executor: str | None) -> "RemoteView | None":
+    """The view in which outs on a cluster count as present: those of the executor, or that earlier runs have left."""
+    executor = executor or session.stores.settings.executor or LOCAL
+    if executor == LOCAL and not session.stores.layout.left_outs_file.exists():
+        return None
+    from pivot_runtime.cluster.view import forecast_view, left_view  # lazy
 
-    return forecast_view(session, graph, executor)
+    return forecast_view(session, graph, executor) or left_view(session, graph)
 
 
 def _remote_view(session: Session, graph: Graph, *, ask_all: bool) -> "RemoteView":

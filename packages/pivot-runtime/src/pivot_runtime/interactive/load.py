@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, overload
 
+from pivot_cache.state import left_outs
 from pivot_core.errors import LoaderError
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.loaders import Reader
@@ -184,7 +185,9 @@ class _Loading:
             if self._pull:
                 places, ways = "in the workspace, in the cache nor on the remote", [run]
             else:
-                places, ways = "in the workspace nor in the cache", ["fetch it from the remote: pull=True", run]
+                left = wanted in left_outs.read(self._session.stores.layout)  # then a run finds nothing to do
+                ways = ["fetch it from the remote: pull=True", "" if left else run]
+                places = "in the workspace nor in the cache"
             hint = ", or ".join(filter(None, ways)) or None
             raise OutUnavailableError(f"{subject.name} is neither {places}", hint=hint)
         return recorded

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import attrs
 
 from pivot_cache.errors import CacheError, cache_error
+from pivot_cache.files import atomic
 from pivot_cache.layout import Layout
 from pivot_cache.maintenance.gc import GcResult, Progress, collect, undo_newest
 from pivot_cache.maintenance.gc_limits import Limits
@@ -178,4 +179,6 @@ def _guards(layout: Layout, places: list[pathlib.Path], report: Reporter) -> Ite
                 stack.enter_context(guarded(file, COMMAND, events.report_waiting(report)))
             except OSError as error:
                 raise cache_error("hold", file, error) from error
+        with contextlib.suppress(OSError):  # those who share the cache must be able to hold it
+            atomic.share(layout.gc_guard_file)
         yield

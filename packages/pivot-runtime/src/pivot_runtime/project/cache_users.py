@@ -47,7 +47,7 @@ class User(Value):
     def present(self) -> bool:
         """Return whether the project at this path is readable here, and is this one."""
         there = Layout(self.root)
-        return there.state_dir.is_dir() and (not self.name or self._is(identity.marks(there)))
+        return os.path.isdir(there.state_dir) and (not self.name or self._is(identity.marks(there)))
 
     @property
     def gone(self) -> bool:
@@ -89,7 +89,7 @@ def register(layout: Layout) -> None:
         "root": str(own.root),
     }
     try:
-        write_bytes(layout.projects_dir / name, f"{json.dumps(facts, sort_keys=True)}\n".encode())
+        write_bytes(layout.projects_dir / name, f"{json.dumps(facts, sort_keys=True)}\n".encode(), shared=True)
     except (CacheError, OSError):
         return
 
@@ -157,6 +157,8 @@ def _named(directory: pathlib.Path) -> Iterator[User]:
             continue
         file = directory / name
         user = _entry(file)
+        if user is None and not os.access(file, os.R_OK):
+            raise LockFileError(str(file), "cannot be read", hint=f"its owner can allow that: chmod g+r {file}")
         if user is None:
             raise LockFileError(
                 str(file),

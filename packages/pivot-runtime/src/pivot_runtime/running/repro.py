@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pivot_core.graph import Graph
     from pivot_core.spec import StageSpec
     from pivot_runtime.cluster.cluster_run import ClusterRun
+    from pivot_runtime.cluster.view import LeftOutsView
     from pivot_runtime.evaluating.session import Session
     from pivot_runtime.executors.base import Debugger, Executor
     from pivot_runtime.executors.host_executor import HostExecutor
@@ -45,6 +46,7 @@ _RUNNING: Final = (
     "pivot_runtime.running.runner",
     "pivot_runtime.running.outs",
     "pivot_runtime.running.run_records",
+    "pivot_runtime.running.stage_run",
     "pivot_runtime.running.edit_detection",
     "pivot_runtime.artifacts.stash",
     "pivot_runtime.executors.strict_io",
@@ -173,6 +175,8 @@ def _repro(  # as `repro`
         cluster = _cluster_run(session, graph, options, report)
         if cluster is not None:
             ending.callback(cluster.close)
+        left = None if cluster is not None or options.pull else _left_view(session, graph)
+        finish = None if left is None else functools.partial(left.finish, report)
 
         def executor() -> "Executor":
             if cluster is None:
@@ -180,8 +184,20 @@ def _repro(  # as `repro`
             return _routed_executor(cluster, assembly, session, options, teller, ending)
 
         _remove_leftovers(layout)
-        runner = _runner(options)(session, graph, executor, code_edits, options=options, report=report, cluster=cluster)
+        view = left if cluster is None else cluster.view
+        runner = _runner(options)(
+            session,
+            graph,
+            executor,
+            code_edits,
+            options=options,
+            report=report,
+            view=view,
+            cluster=cluster,
+            finish=finish if cluster is None else cluster.finish,
+        )
         result = runner.drive()
+        _prune_left(layout)
         result.load_traces = assembly.load_traces
         if result.complete and not (result.idle or options.only_targets or options.no_commit):
             _record(session, graph.stages, result.seconds)
@@ -254,7 +270,31 @@ def _cluster_run(session: "Session", graph: "Graph", options: RunOptions, report
         return None
     from pivot_runtime.cluster.cluster_run import ClusterRun  # lazy
 
-    return ClusterRun(session, graph, address, report, jobs=options.jobs, fetch_outs=options.fetch_outs)
+    return ClusterRun(
+        session,
+        graph,
+        address,
+        report,
+        jobs=options.jobs,
+        fetch_outs=options.fetch_outs,
+        keep_failed=options.ignore_errors,
+    )
+
+
+def _left_view(session: "Session", graph: "Graph") -> "LeftOutsView | None":
+    """The view in which outs count as present that earlier runs have left on a cluster, if they have left any."""
+    if not session.stores.layout.left_outs_file.exists():
+        return None
+    from pivot_runtime.cluster.view import left_view  # lazy
+
+    return left_view(session, graph)
+
+
+def _prune_left(layout: "Layout") -> None:
+    if layout.left_outs_file.exists():
+        from pivot_cache.state import left_outs  # lazy
+
+        left_outs.prune(layout)
 
 
 def _routed_executor(  # as `_make_executor`, and what ends with the run

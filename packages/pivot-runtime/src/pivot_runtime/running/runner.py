@@ -6,10 +6,10 @@ import pathlib
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from pivot_cache.errors import ArtifactError, ChangedError, CorruptObjectError, MissingObjectError
+from pivot_cache.errors import ArtifactError, CacheError, ChangedError, CorruptObjectError, MissingObjectError
 from pivot_cache.files.replace_check import ReplaceCheck
 from pivot_cache.objects import checkout
 from pivot_core.decide import Decision, Verdict, decide
@@ -24,6 +24,7 @@ from pivot_runtime.history import events, logs
 from pivot_runtime.history.events import PatientReporter, Reporter
 from pivot_runtime.processes.cpu_count import default_jobs
 from pivot_runtime.running.run_result import CURRENT, RunResult, StageOutcome
+from pivot_runtime.running.stage_run import StageFailure, StageRun
 
 if TYPE_CHECKING:
     from pivot_runtime.cluster.cluster_run import ClusterRun
@@ -34,29 +35,12 @@ if TYPE_CHECKING:
     from pivot_runtime.running.repro import RunOptions
     from pivot_runtime.running.run_records import RunRecords
     from pivot_runtime.sharing.pull_inputs import InputFetcher
+    from pivot_runtime.sharing.remote_view import RemoteView
 
 __all__ = ["RunResult", "Runner", "StageOutcome"]
 
 _OUTPUT_LINES = 20
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class _StageFailure(Exception):  # noqa: N818  # it never leaves this module
-    """A stage run whose outs are not stored; with ``final``, another try would end likewise."""
-
-    def __init__(self, summary: str, *, detail: str = "", hint: str | None = None, final: bool = False) -> None:
-        super().__init__(summary)
-        self.summary, self.detail, self.hint, self.final = summary, detail, hint, final
-
-
-class _StageRun:
-    """A stage that has started: its last run, as it was observed, why and since when it runs, and its retries."""
-
-    def __init__(self, lock: StageLock | None, observation: Observation, decision: Decision, retries: int) -> None:
-        self.lock, self.observation, self.decision, self.retries = lock, observation, decision, retries
-        self.storing = 0.0
-        """The seconds in which its outs were stored."""
-        self.ran_at = int(time.time())
 
 
 class Runner:
@@ -71,11 +55,14 @@ class Runner:
         *,
         options: "RunOptions",
         report: Reporter,
+        view: "RemoteView | None" = None,
         cluster: "ClusterRun | None" = None,
+        finish: Callable[[Collection[str]], object] | None = None,
     ) -> None:
         """Prepare a run; nothing starts before `drive`. The first stage that runs calls ``executor`` and ``code``.
 
-        ``cluster`` is the part of the run that is elsewhere, if there is one.
+        ``cluster`` is the part of the run that is elsewhere, if there is one, and ``view`` the source of facts if some
+        outs are elsewhere; ``finish`` is called with the current stages at the end.
         """
         self._session = session
         self._layout = session.stores.layout
@@ -86,7 +73,7 @@ class Runner:
         self._options = options
         self._report = report = PatientReporter(report)
         # Where inputs are fetched, or stages run in this process, each event is reported immediately.
-        self._may_hold = not (options.in_process or options.pull or cluster)
+        self._may_hold = not (options.in_process or options.pull or view)
         session.stores.files.before_long_read = report.release
         capacities = session.stores.settings.capacities(graph.stages.values())
         # A frozen stage does nothing that upstream stages could matter for, not even if they fail.
@@ -102,11 +89,12 @@ class Runner:
         self._used_records: RunRecords | None = None
         self._began = time.monotonic()
         self._cluster = cluster
-        fetches = options.pull or cluster is not None
-        self._inputs = _input_fetcher(session, graph, report, cluster) if fetches else None
+        self._finish = finish
+        fetches = options.pull or view is not None
+        self._inputs = _input_fetcher(session, graph, report, view) if fetches else None
         self._view: StageView = session if self._inputs is None else self._inputs.view
         self._begun: set[str] = set()
-        self._running: dict[str, _StageRun] = {}
+        self._running: dict[str, StageRun] = {}
         self._recached: list[ArtifactPath] = []
         self._result = RunResult()
 
@@ -122,8 +110,8 @@ class Runner:
             self._abandon(error)
             raise
         self._flush()
-        if self._cluster is not None:
-            self._cluster.finish(self._result.current)
+        if self._finish is not None:
+            self._finish(self._result.current)
         if self._session.temporary is not None:
             self._outs.remove_temporary(self._result.current)
         if self._used_executor is not None:
@@ -289,7 +277,7 @@ class Runner:
         self._outs.save_user_files(observation.outs, lock)
         spec = self._graph.stages[address]
         retries = 0 if self._options.in_process else spec.retries
-        self._running[address] = _StageRun(lock, observation, decision, retries)  # from here on, put its outs back
+        self._running[address] = StageRun(lock, observation, decision, retries)  # from here on, put its outs back
         self._stash(address)
         self._execute(address)
 
@@ -319,7 +307,7 @@ class Runner:
             self._report(events.LeftoverProcessesKilled(address, finished.left))
         try:
             changed, outs = self._store_outs(finished)
-        except _StageFailure as failure:
+        except StageFailure as failure:
             self._fail(finished, failure)
             return
         run = self._running.pop(address)
@@ -354,22 +342,22 @@ class Runner:
         """Store the outs of a stage run, unless it failed or its inputs changed; returns these inputs, and the outs.
 
         Raises:
-            _StageFailure: The run failed, or its outs are not those that it declares.
+            StageFailure: The run failed, or its outs are not those that it declares.
         """
         address, failure = finished.address, finished.failure
         if failure is not None:
-            raise _StageFailure(failure.summary, detail=failure.detail, hint=failure.hint)
+            raise StageFailure(failure.summary, detail=failure.detail, hint=failure.hint)
         spec, deps = self._graph.stages[address], self._running[address].observation.inputs.deps
         missing = () if finished.outs is not None else self._outs.missing(spec)
         if missing:
             from pivot_runtime.executors import written_outs  # lazy
 
             failure = written_outs.failure_of_missing(missing)
-            raise _StageFailure(failure.summary, hint=failure.hint)
+            raise StageFailure(failure.summary, hint=failure.hint)
         problem = self._strict_io.problem(spec, finished.seen)
         if problem:
             hint = "declare them as shown, or name them in strict_io.ignore"
-            raise _StageFailure(problem, hint=hint, final=True)
+            raise StageFailure(problem, hint=hint, final=True)
         if finished.outs is not None and self._cluster is not None:
             self._cluster.accept(address, finished.outs)
             return (), dict(finished.outs)
@@ -379,7 +367,7 @@ class Runner:
             return changed, {} if changed else self._timed_store(address)
         except ArtifactError as error:
             kept = self._outs.keep_other_kinds(spec)
-            raise _StageFailure(str(error), hint=kept or error.hint, final=bool(kept)) from error
+            raise StageFailure(str(error), hint=kept or error.hint, final=bool(kept)) from error
 
     def _timed_store(self, address: str) -> dict[ArtifactPath, Artifact]:
         began = time.monotonic()
@@ -420,15 +408,10 @@ class Runner:
         if not frozen:
             self._records.write_lock(address, lock, observation, record)
 
-    def _fail(self, finished: "Finished", failure: _StageFailure) -> None:
+    def _fail(self, finished: "Finished", failure: StageFailure) -> None:
         address, summary, hint = finished.address, failure.summary, failure.hint
         run = self._running[address]
-        here = not self._is_sent(address)
-        if (
-            self._options.ignore_errors
-            and here
-            and not (run.retries or self._outs.missing(self._graph.stages[address]))
-        ):
+        if self._options.ignore_errors and not run.retries and self._has_written_all(address, finished):
             lost = []
             self._outs.leave(address)
         else:
@@ -455,6 +438,15 @@ class Runner:
         )
         self._settle(address, StageOutcome.FAILED, failed)
 
+    def _has_written_all(self, address: str, finished: "Finished") -> bool:
+        """Whether all outs of a stage that failed are here; those that it wrote elsewhere are brought here."""
+        spec = self._graph.stages[address]
+        if self._cluster is not None and self._is_sent(address):
+            with contextlib.suppress(CacheError):
+                return finished.outs is not None and self._cluster.bring_all(address, finished.outs)
+            return False
+        return not self._outs.missing(spec)
+
     def _start_again(self, address: str) -> bool:
         try:
             self._stash(address)
@@ -479,10 +471,10 @@ class Runner:
         return self._layout.log_file(address)
 
 
-def _input_fetcher(session: Session, graph: Graph, report: Reporter, cluster: "ClusterRun | None") -> "InputFetcher":
+def _input_fetcher(session: Session, graph: Graph, report: Reporter, view: "RemoteView | None") -> "InputFetcher":
     from pivot_runtime.sharing.pull_inputs import InputFetcher  # lazy
 
-    return InputFetcher(session, graph, report, None if cluster is None else cluster.view)
+    return InputFetcher(session, graph, report, view)
 
 
 @contextlib.contextmanager

@@ -100,7 +100,7 @@ class ArtifactSource(Protocol):
 class RemoteView(SessionView):
     """The view of a session in which artifacts on a remote, by default the default remote, count as present."""
 
-    def __init__(  # the wishes of three commands
+    def __init__(  # noqa: PLR0913  # the wishes of four commands
         self,
         session: Session,
         graph: Graph,
@@ -109,6 +109,7 @@ class RemoteView(SessionView):
         remote: str | None = None,
         client: ArtifactSource | None = None,
         outs_stay: bool = False,
+        only: Mapping[ArtifactPath, Artifact] | None = None,
     ) -> None:
         """Ask the remote which artifacts of a graph's stages and of tracked data it has.
 
@@ -119,6 +120,8 @@ class RemoteView(SessionView):
             remote: The name of the remote; None for the default.
             client: The place to ask instead of a remote.
             outs_stay: Absent outs that the cache has count as present as well, and are not restored.
+            only: If not None, the only outs that this view is about; the remote is asked about nothing else, and its
+                results do not count.
 
         Raises:
             ConfigError: No remote is configured, or it is ambiguous which one is meant.
@@ -128,8 +131,9 @@ class RemoteView(SessionView):
         self._graph = graph
         self._kinds = {out.path: out.directory for spec in graph.stages.values() for out in spec.outs}
         self._shared: dict[str, tuple[RunRecord, ...]] = {}
-        outs = dict(self._outs(graph))
-        tracked = {record.path: record.artifact for record in records.read_tracked(session.context)}
+        outs = dict(self._outs(graph)) if only is None else dict(only)
+        read = records.read_tracked(session.context) if only is None else ()
+        tracked = {record.path: record.artifact for record in read}
         self._recorded = {**tracked, **outs}
         self._tracked = frozenset(tracked)
         known = set(self._recorded.values())
@@ -149,7 +153,9 @@ class RemoteView(SessionView):
             and session.artifact_at(path) is None
         }
         self._overlay = Overlay(session.stores, session.artifact_at, self._elsewhere, self._listing)
-        if session.stores.settings.remote_run_cache:
+        self._shares_runs = only is None and session.stores.settings.remote_run_cache
+        self._asks = only is None
+        if self._shares_runs:
             self._foresee(graph)
 
     def _outs(self, graph: Graph) -> Iterator[tuple[ArtifactPath, Artifact]]:
@@ -232,13 +238,14 @@ class RemoteView(SessionView):
         """Whether the cache or the remote has this content completely."""
         if artifact in self._there or self._session.store.has_all(artifact):
             return True
-        self._ask({artifact} - self._asked)
+        if self._asks:
+            self._ask({artifact} - self._asked)
         return artifact in self._there
 
     def recorded(self, key: str) -> Iterator[RunRecord]:
         """The shared runs with these inputs, as far as known or if enabled; their outs are of the declared kinds."""
         if key not in self._shared:
-            if not self._session.stores.settings.remote_run_cache:
+            if not self._shares_runs:
                 return
             self._find([key])
         for record in self._shared[key]:
@@ -264,6 +271,14 @@ class RemoteView(SessionView):
     def artifact_at(self, path: ArtifactPath) -> Artifact | None:
         """The artifact at a path, or the one that the remote would provide there."""
         return self._overlay.look(path)
+
+    def elsewhere(self, paths: Iterable[ArtifactPath]) -> dict[ArtifactPath, Artifact]:
+        """Return the artifacts at some paths that are not on disk."""
+        return {
+            path: self._elsewhere[path]
+            for path in paths
+            if path in self._elsewhere and self._session.on_disk(path) is None
+        }
 
     def lost(self, path: ArtifactPath, artifact: Artifact) -> bool:
         """Whether the artifact is really at a path, but not completely in the cache."""
