@@ -148,6 +148,102 @@ def test_an_answer_that_breaks_off_is_continued(
     assert fetch([artifact], other, remote, options).transferred == {artifact.digest}
 
 
+def test_a_batch_survives_failed_requests(
+    gcs: GcsServer, bucket: BucketLocation, gcs_settings: BucketSettings, tmp_path: Path
+) -> None:
+    """Requests that succeeded are not repeated, and those that failed are, after a pause."""
+    store, other = ObjectStore(tmp_path / "one/files"), ObjectStore(tmp_path / "other/files")
+    artifacts = []
+    for number in range(40):
+        (tmp_path / "data").write_bytes(b"x" * (200_000 if number == 39 else number))
+        artifacts.append(store.put(tmp_path / "data"))
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    seen: set[str] = set()
+
+    def answer(said: str) -> tuple[int, bytes] | None:
+        digit = said.partition("?")[0][-1]
+        first = said not in seen
+        seen.add(said)
+        return {"0": (503, b""), "1": (0, b""), "2": (500, b"")}.get(digit) if first else None
+
+    options = TransferSettings(jobs=4, retry=Retry(sleep=sleep))
+    digests = {artifact.digest for artifact in artifacts}
+    gcs.answer = answer
+    assert push(artifacts, store, BucketRemote(bucket, gcs_settings, jobs=4), options).transferred == digests
+    faulty = {digest for digest in digests if digest[-1] in "012"}
+    puts = [said for said in gcs.requests if said.startswith("PUT")]
+    assert len(puts) == len(digests) + len(faulty)
+    assert pauses
+    gcs.requests.clear()
+    assert fetch(artifacts, other, BucketRemote(bucket, gcs_settings, jobs=4), options).transferred == digests
+    assert len(gcs.requests) == len(digests) + len(faulty)
+
+
+def test_an_object_that_always_fails_ends_a_transfer_after_the_others(
+    gcs: GcsServer, bucket: BucketLocation, gcs_settings: BucketSettings, tmp_path: Path
+) -> None:
+    artifacts = []
+    store = ObjectStore(tmp_path / "files")
+    for number in range(200):
+        (tmp_path / "data").write_bytes(b"%d" % number)
+        artifacts.append(store.put(tmp_path / "data"))
+
+    async def at_once(_: float) -> None:
+        pass
+
+    failing = artifacts[0].digest
+    gcs.answer = lambda said: (500, b"") if failing[2:] in said else None
+    options = TransferSettings(jobs=4, retry=Retry(attempts=3, sleep=at_once))
+    outcome = push(artifacts, store, BucketRemote(bucket, gcs_settings, jobs=4), options)
+    assert outcome.failed.keys() == {failing}
+    assert isinstance(outcome.stopped, RemoteUnreachableError)
+    assert len(outcome.transferred) == 199
+    assert sum(failing[2:] in said for said in gcs.requests) == 2 + 3  # in batches, and alone
+
+
+@pytest.mark.parametrize(
+    ("instead", "kind"),
+    [
+        ((403, b""), RemoteDeniedError),
+        ((404, b"<Error><Code>NoSuchBucket</Code></Error>"), RemoteNotFoundError),
+        (None, RemoteTimeoutError),
+    ],
+)
+def test_a_failure_of_all_ends_a_batch(
+    gcs: GcsServer,
+    bucket: BucketLocation,
+    gcs_settings: BucketSettings,
+    tmp_path: Path,
+    instead: tuple[int, bytes] | None,
+    kind: type[RemoteError],
+) -> None:
+    answering = threading.Event()
+    (tmp_path / "data").write_bytes(b"data")
+
+    def answer(_: str) -> tuple[int, bytes] | None:
+        if instead is None:
+            answering.wait()
+        return instead
+
+    gcs.answer = answer
+
+    async def work() -> None:
+        async with BucketRemote(bucket, gcs_settings, limits=Deadlines(timeout=0.2)) as remote:
+            with pytest.raises(kind):
+                await remote.upload_batch({DIGEST: str(tmp_path / "data")})
+            with pytest.raises(kind):
+                await remote.read_batch({DIGEST: 4, digest_bytes(b"other"): 5})
+
+    try:
+        asyncio.run(work())
+    finally:
+        answering.set()
+
+
 def test_many_objects_are_found_shard_by_shard(
     gcs: GcsServer,
     bucket: BucketLocation,

@@ -9,18 +9,18 @@ from gcs_server import GcsServer
 from pivot_cache.layout import sharded
 from pivot_cache.remotes.protocol import Remote
 from pivot_cache.testing.batch_contract import BatchContract
-from pivot_cache.testing.remote_contract import ReadingContract, RemoteContract
+from pivot_cache.testing.remote_contract import ReadingContract
 from pivot_core.files.digest import digest_bytes
 from pivot_remote_obstore import BucketLocation, BucketRemote, BucketSettings, DirectoryRemote, WebsiteRemote
 
 
-class TestGoogleRemote(RemoteContract):
+class TestGoogleRemote(BatchContract):
     @pytest.fixture
     def make(self, bucket: BucketLocation, gcs_settings: BucketSettings) -> Callable[[], Remote]:
         return lambda: BucketRemote(bucket, gcs_settings, jobs=4, part=self.part - 1)
 
 
-class TestAzureRemote(RemoteContract):
+class TestAzureRemote(BatchContract):
     @pytest.fixture
     def make(self, container: BucketLocation, azurite: BucketSettings) -> Callable[[], Remote]:
         return lambda: BucketRemote(container, azurite, jobs=4, part=self.part - 1)

@@ -2,7 +2,8 @@
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,15 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Self
 import attrs
 
 from pivot_cache.errors import as_cache_errors
-from pivot_cache.remotes.protocol import Body, ListedObject, RemoteCorruptError, RemoteSettings
+from pivot_cache.files.safe_read import read_regular
+from pivot_cache.remotes.protocol import (
+    Body,
+    ListedObject,
+    RemoteCorruptError,
+    RemoteError,
+    RemoteNotFoundError,
+    RemoteSettings,
+)
 from pivot_core.files.digest import digest_bytes, digest_lines
 from pivot_core.values import Value
 from pivot_remote_obstore.clients import BucketSettings, client_errors, open_bucket, wanted_range
@@ -40,6 +49,12 @@ _LARGE_AT_ONCE: Final = 6
 """The most concurrent uploads of large objects, each of which gets a sixth of a slow line."""
 
 _NOT_SATISFIABLE: Final = 416
+
+_SMALL: Final = 1 << 17
+"""The size in bytes up to which objects move in batches: an answer that is not larger is read in one piece."""
+
+_LONGEST_S: Final = 0.2
+"""After this time, no further object of a batch is requested, so that the progress of slow ones is seen."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -89,6 +104,10 @@ class BucketRemote:
         self._limits = limits or Deadlines()
         self._errors = client_errors(location)
         self._opened: _OpenRemote | None = None
+        self._batches = 0
+        self._slow = False
+        self._unreported: RemoteError | None = None
+        self._failed: set[str] = set()
 
     async def __aenter__(self) -> Self:
         import asyncio  # lazy
@@ -99,6 +118,7 @@ class BucketRemote:
             store = open_bucket(self.location, self._settings, self._limits)
         slots, clock = asyncio.Semaphore(self._jobs), RequestClock(self._limits, self.name)
         existence = ObjectSearch(store, self.location, slots, clock, self._errors)
+        self._unreported, self._failed = None, set()
         self._opened = _OpenRemote(store, slots, asyncio.Semaphore(_LARGE_AT_ONCE), clock, existence)
         return self
 
@@ -163,6 +183,80 @@ class BucketRemote:
                     max_concurrency=_PARTS_AT_ONCE,
                 )
         return True
+
+    async def upload_batch(self, sources: Mapping[str, str]) -> Mapping[str, bool | None]:
+        """Upload many small files unless their objects exist."""
+
+        async def send(digest: str, key: str) -> bool | None:
+            try:
+                data = read_regular(sources[digest])
+            except OSError:
+                return None
+            return await self._put(key, data) if len(data) <= _SMALL and digest_bytes(data) == digest else None
+
+        return await self._batch(sources, send)
+
+    async def read_batch(self, sizes: Mapping[str, int]) -> Mapping[str, bytes | None]:
+        """Read many small objects."""
+
+        async def receive(digest: str, key: str) -> bytes | None:
+            size = sizes[digest]
+            if size > _SMALL:
+                return None
+            with self._errors.as_remote_errors(digest):
+                async with self._open.slots, self._open.clock.request(size):
+                    answer = await self._open.store.get_async(self.location.key(key))
+                    return bytes(await answer.bytes_async()) if answer.meta["size"] == size else None
+
+        return await self._batch(sizes, receive)
+
+    async def _batch[T](
+        self, digests: Collection[str], move: Callable[[str, str], Awaitable[T | None]]
+    ) -> dict[str, T | None]:
+        """The outcome of as many objects as a short time allows, at least one.
+
+        If some requests fail while others do not, the next call fails, so that the caller pauses; an object whose
+        request fails twice is left to be moved alone.
+        """
+        from pivot_cache.remotes import event_loop  # lazy
+
+        keys = {digest: object_key(digest) for digest in digests}
+        if self._unreported is not None:
+            error, self._unreported = self._unreported, None
+            raise error
+        outcome: dict[str, T | None] = {}
+        failed: dict[str, RemoteError] = {}
+        rest = iter(keys.items())
+        ends = time.monotonic() + _LONGEST_S
+
+        async def work() -> None:
+            for digest, key in rest:
+                try:
+                    outcome[digest] = await move(digest, key)
+                except RemoteError as error:
+                    if isinstance(error, RemoteNotFoundError) and error.digest is not None:
+                        outcome[digest] = None
+                    else:
+                        failed[digest] = error
+                if failed or time.monotonic() > ends:
+                    return
+
+        self._batches += 1
+        try:
+            async with event_loop.task_group() as tasks:
+                for _ in range(min(self._jobs if self._slow else -(-self._jobs // self._batches), len(keys))):
+                    tasks.create_task(work())
+        finally:
+            self._batches -= 1
+        self._slow = time.monotonic() > ends
+        if failed:
+            error = next(iter(failed.values()))
+            if not outcome:
+                raise error
+            self._unreported = error
+            outcome.update(dict.fromkeys(failed.keys() & self._failed))
+            self._failed |= failed.keys()
+        return outcome
 
     def read(self, digest: str, start: int = 0, stop: int | None = None) -> AbstractAsyncContextManager[Body]:
         """Read some of the bytes of an object."""

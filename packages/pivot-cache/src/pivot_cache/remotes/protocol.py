@@ -259,7 +259,8 @@ class BatchMover(Protocol):
             sources: The path of each file, by the digest that it should have.
 
         Returns:
-            For each handled object, whether it is new; None if the file does not have this digest, or cannot be read.
+            For each handled object, whether it is new; None if the file does not have this digest, cannot be read, or
+            is better uploaded alone.
         """
         ...
 
@@ -270,7 +271,7 @@ class BatchMover(Protocol):
             sizes: The size of each object.
 
         Returns:
-            For each handled object, its bytes; None if it does not exist, or has another size.
+            For each handled object, its bytes; None if it does not exist, has another size, or is better read alone.
         """
         ...
 
