@@ -1,23 +1,21 @@
 """The connection of a command to a Dask cluster: sends stage runs as tasks, and passes on the events of the workers.
 
-Everything happens in the thread of the client's event loop. A stage run costs one message to the scheduler; what
-workers report comes as events of one topic, the answer too if it is small. The topic is the ID of the client, since the
+Everything happens in the thread of the client's event loop. Stage runs that are submitted at the same time cost one
+message to the scheduler; what workers report comes as events of one topic, the answer too if it is small. The topic is the ID of the client, since the
 scheduler forgets the events of that some time after the client is gone.
 """
 
 import asyncio
 import contextlib
-import importlib
+import itertools
 import math
 import operator
 import threading
 import time
-import uuid
 import warnings
 from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any, Final
 
-import toolz
 from distributed import Client
 from distributed.client import FutureCancelledError
 from distributed.security import Security
@@ -25,6 +23,7 @@ from distributed.versions import VersionMismatchWarning
 
 from pivot_dask import on_worker
 from pivot_dask.address import SchedulerAddress, parse
+from pivot_dask.batches import Submission, batches, submission
 from pivot_dask.clusters import create
 from pivot_dask.dashboard import dashboard_link
 from pivot_dask.failures import PACKAGES, different_versions, explained, may_be_unfit, unfit_workers
@@ -37,12 +36,13 @@ STOP_SECONDS: Final = on_worker.PATIENCE_SECONDS + 2.0
 _CLOSE_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.5
 _ENDS_SECONDS: Final = 0.1
+_TURNS: Final = 10
 _ENDS: Final = ("finished", "error", "cancelled")
 _ASK_SECONDS: Final = 5.0
 _OF_ALL: Final = "all"
 """The topic of Dask with the workers that end."""
 _CONNECTION_LOST: Final = "scheduler-connection-lost"
-_HYPHEN: Final = "\N{NON-BREAKING HYPHEN}"
+_BATCH_SECONDS: Final = 0.01
 
 
 def connect(address: str, settings: ExecutorSettings, events: ClusterEvents) -> "DaskBackend":
@@ -137,6 +137,8 @@ class DaskBackend:
         self._stage_worker = stage_worker
         self._topic: str = self._client.id
         self._stages: dict[int, SubmittedStage] = {}
+        self._queue: list[Submission] = []
+        self._queue_lock = threading.Lock()
         self._archives: dict[str, bytes] = {}
         self._needed: dict[str, set[str]] = {}
         self._finished: list[tuple[int, SubmittedStage]] = []
@@ -161,7 +163,13 @@ class DaskBackend:
         self, number: int, task: bytes, *, sources: str, name: str, resources: Mapping[str, float], priority: int
     ) -> None:
         """See `ClusterBackend.submit`."""
-        self._call(self._submit, number, task, sources, name, dict(resources), priority)
+        of_run = {"run": self._run, "sources": sources, "topic": self._topic, "stage_worker": self._stage_worker}
+        submitted = submission(number, task, name=name, resources=resources, priority=priority, of_run=of_run)
+        with self._queue_lock:
+            self._queue.append(submitted)
+            if len(self._queue) > 1:
+                return
+        self._call(self._send_soon)
 
     def stop(self) -> None:
         """See `ClusterBackend.stop`."""
@@ -200,30 +208,26 @@ class DaskBackend:
         self._tasks.add(task)  # the loop itself keeps no reference
         task.add_done_callback(self._tasks.discard)
 
-    def _submit(
-        self, number: int, task: bytes, sources: str, name: str, resources: Mapping[str, float], priority: int
-    ) -> None:
-        if self._gone:
-            return
-        call = operator.methodcaller(
-            on_worker.run_stage.__name__,
-            task,
-            run=self._run,
-            number=number,
-            sources=sources,
-            topic=self._topic,
-            stage_worker=self._stage_worker,
-        )
-        future = self._client.submit(
-            toolz.compose(call, importlib.import_module),
-            on_worker.__name__,
-            key=f"{name.replace('-', _HYPHEN)}-{uuid.uuid4().hex}",  # the part before the first hyphen is shown
-            resources=dict(resources) or None,
-            priority=priority,
-            retries=0,
-            pure=False,
-        )
-        self._stages[number] = SubmittedStage(future, resources, time.monotonic())
+    def _send_soon(self) -> None:
+        self._loop.call_later(_BATCH_SECONDS, self._send)
+
+    def _send(self) -> None:
+        """Send what was submitted in a short time."""
+        with self._queue_lock:
+            queue, self._queue = self._queue, []
+        for batch in () if self._gone else batches(queue):
+            futures = self._client.map(
+                operator.call,
+                [each.call for each in batch],
+                key=[each.key for each in batch],
+                resources=batch[0].resources or None,
+                priority=batch[0].priority,
+                retries=0,
+                pure=False,
+            )
+            now = time.monotonic()
+            for each, future in zip(batch, futures, strict=True):
+                self._stages[each.number] = SubmittedStage(future, each.resources, now)
 
     def _on_event(self, event: tuple[float, Any]) -> None:
         """An event of a worker has come."""
@@ -276,10 +280,13 @@ class DaskBackend:
 
     async def _see_ends(self) -> None:
         """Notice the tasks whose answers did not come as events; callbacks would take as long as all the rest."""
-        while not self._gone:
+        for turn in itertools.count():
             await asyncio.sleep(_ENDS_SECONDS)
+            if self._gone:
+                return
+            all_of_them = turn % _TURNS == 0  # most wait, and end before they start only if something is wrong
             for number, stage in list(self._stages.items()):
-                if stage.future.status in _ENDS:
+                if (stage.worker or all_of_them) and stage.future.status in _ENDS:
                     self._on_done(number, stage)
 
     def _on_done(self, number: int, stage: SubmittedStage) -> None:
@@ -392,6 +399,8 @@ class DaskBackend:
                 self._events.waiting(number, reason)
 
     async def _stop(self) -> None:
+        with self._queue_lock:
+            self._queue.clear()
         stages, self._stages = list(self._stages.values()), {}
         with contextlib.suppress(OSError, RuntimeError, TimeoutError):
             async with asyncio.timeout(STOP_SECONDS):
