@@ -1,8 +1,8 @@
 """The connection of a command to a Dask cluster: sends stage runs as tasks, and passes on the events of the workers.
 
 Everything happens in the thread of the client's event loop. Stage runs that are submitted at the same time cost one
-message to the scheduler; what workers report comes as events of one topic, the answer too if it is small. The topic is the ID of the client, since the
-scheduler forgets the events of that some time after the client is gone.
+message to the scheduler; what workers report comes as events of one topic, the answer too if it is small. The topic is
+the ID of the client, since the scheduler forgets the events of that some time after the client is gone.
 """
 
 import asyncio
