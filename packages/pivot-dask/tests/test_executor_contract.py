@@ -28,7 +28,9 @@ class TestDaskExecutor(ExecutorContract):
         context = CommandContext.find(root, os.environ)
         assembly = assemble(context, LoadOptions())
         with open_session(context, assembly) as session:
-            run = ClusterRun(session, session.graph, self.address, lambda _: None, jobs=None, fetch_outs=False)
+            run = ClusterRun(
+                session, session.graph, self.address, lambda _: None, jobs=None, fetch_outs=False, keep_failed=False
+            )
             executor = ClusterExecutor(
                 run, session, assembly, watching=TraceOptions(), on_output=on_output, report=lambda _: None
             )
