@@ -84,8 +84,10 @@ def test_sources_are_the_files_that_the_load_knows_and_nothing_else(root: pathli
 
 def test_code_that_a_run_was_observed_to_use_is_a_source(root: pathlib.Path) -> None:
     root, loaded = project(root)
+    (root / ".env").write_text("TOKEN=secret")
+    (root.parent / "outside.py").write_text("x = 1")
 
-    found = sources.collect(root, [loaded], observed=["seen/dynamic.py"])
+    found = sources.collect(root, [loaded], observed=["seen/dynamic.py", ".env", "../outside.py"])
 
     assert set(found) == {*KNOWN, "seen/dynamic.py"}
 

@@ -621,6 +621,40 @@ def test_a_damaged_answer_is_the_failure_of_its_stage(inline: Elsewhere) -> None
     assert "the answer of loopback 0 is damaged: it is not JSON" in said
 
 
+EDITS = """\
+import pathlib
+from typing import Annotated
+
+import pivot
+from pivot.loaders import Text
+
+pipeline = pivot.Pipeline("p")
+
+
+@pipeline.register(executor="local")
+def first() -> Annotated[str, pivot.Out("first.txt", Text())]:
+    pathlib.Path("helper.py").write_text("def f(): return 2")
+    return ""
+
+
+@pipeline.register
+def second(text: Annotated[str, pivot.Dep("first.txt", Text())]) -> Annotated[str, pivot.Out("second.txt", Text())]:
+    import helper
+
+    return str(helper.f())
+"""
+
+
+def test_code_that_is_edited_before_it_is_sent_is_named(inline: Elsewhere) -> None:
+    inline.project.write("pipeline.py", EDITS)
+    inline.project.write("helper.py", "def f(): return 1")
+
+    said = inline.repro(code=1)
+
+    assert "stage 'second' failed: helper.py was edited just before it ran" in said
+    assert "run it again" in said
+
+
 def test_a_shared_directory_without_the_cache(shouting: Project, tmp_path: pathlib.Path) -> None:
     of = elsewhere(shouting, tmp_path)
     of.pivot("config", "set", "executor.shared", str(tmp_path / "shared"))

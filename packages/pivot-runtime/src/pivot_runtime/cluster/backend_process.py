@@ -141,14 +141,14 @@ class BackendProcess:
                 self._events.send({"event": "stopped"})
         elif op == "connect":
             self._connect(message)
-        elif self._backend is not None and self._stops_read == self._stops_obeyed:  # else nothing more starts
-            if op == "sources":
-                file = pathlib.Path(message["file"])
-                archive = file.read_bytes()
-                file.unlink()  # now, since the command may be killed
+        elif op == "sources":
+            file = pathlib.Path(message["file"])
+            archive = file.read_bytes()
+            file.unlink()  # now, since the command may be killed
+            if self._backend is not None:
                 self._backend.add_sources(message["digest"], archive)
-            else:
-                self._submit(self._backend, message)
+        elif self._backend is not None and self._stops_read == self._stops_obeyed:  # else nothing more starts
+            self._submit(self._backend, message)
 
     def _connect(self, message: Mapping[str, Any]) -> None:
         root = pathlib.Path(message["root"])

@@ -282,7 +282,10 @@ class ClusterExecutor:
             observed=self._run.view.observed,
         )
         archive = sources.pack(files)
-        loads = (each.loaded.sources for each in self._assembly.files)
+        packed = {os.fspath(file) for file in files.values()}  # without what stages write, which counts in the next run
+        read = ((file, known) for each in self._assembly.files for file, known in each.loaded.read.items())
+        loads = [each.loaded.sources for each in self._assembly.files]
+        loads.append({file: known for file, known in read if file in packed})
         edited = {file for known in loads for file, digest in known.items() if digest and content(file) != digest}
         if edited:
             root = session.project.root

@@ -26,7 +26,7 @@ from pivot_runtime.loading.loaded import Loaded
 _NEVER: Final = RESERVED_DIRS | {"__pycache__", "node_modules", "site-packages"}
 """The names of directories whose files are no sources."""
 _SECRET: Final = (".env", ".env.*", "*.env")
-"""Names of files that patterns do not include."""
+"""Names of files that patterns do not include, and that are not sent because a worker says that it used them."""
 _ENVIRONMENT: Final = "pyvenv.cfg"
 _INIT: Final = "__init__.py"
 MOST_BYTES: Final = 256 << 20
@@ -90,7 +90,7 @@ def _known(root: pathlib.Path, loads: Sequence[Loaded], observed: Iterable[str])
             yield from (fact.subject for fact in load.trace.facts if fact.kind == FILE)
         names = {name for stage in load.stages for name in _files(stage.code)}
         yield from (os.path.join(root, name) for name in names)
-    yield from (os.path.join(root, name) for name in observed)
+    yield from (os.path.join(root, name) for name in observed if not _is_secret(os.path.basename(name)))
 
 
 def _written(root: pathlib.Path, loads: Sequence[Loaded]) -> set[str]:
@@ -134,8 +134,12 @@ def _matching(root: pathlib.Path, matches: Callable[[str], bool], outs: set[str]
             if entry.is_dir(follow_symlinks=False):
                 if entry.name not in _NEVER and name not in outs:
                     todo.append(f"{name}/")
-            elif matches(name) and not any(fnmatchcase(entry.name, pattern) for pattern in _SECRET):
+            elif matches(name) and not _is_secret(entry.name):
                 yield name
+
+
+def _is_secret(name: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in _SECRET)
 
 
 def _is_out(name: str, outs: set[str]) -> bool:
