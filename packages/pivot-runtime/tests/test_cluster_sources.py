@@ -92,6 +92,21 @@ def test_code_that_a_run_was_observed_to_use_is_a_source(root: pathlib.Path) -> 
     assert set(found) == {*KNOWN, "seen/dynamic.py"}
 
 
+def test_what_an_import_looked_at_without_reading_it_is_known(root: pathlib.Path) -> None:
+    root, loaded = project(root)
+    facts = [
+        *(("names", "data"), ("names", "pkg"), ("names", "pkg/sub"), ("names", "outs"), ("names", ".git")),
+        *(("type", "data/big.bin"), ("probe", "extra/a.json"), ("type", "gone"), ("type", "read.txt")),
+    ]
+    trace = LoadTrace(tuple(Fact(kind, f"{root}/{name}", "x") for kind, name in facts), (), (), "", "")
+    loaded = attrs.evolve(loaded, trace=trace)
+
+    assert sources.looked_at(root, [loaded], KNOWN) == ["data/", "extra/a.json", "pkg/"]
+    assert sources.looked_at(root, [loaded], [*KNOWN, "data/big.bin", "pkg/other.py"]) == ["extra/a.json"]
+    loaded = attrs.evolve(loaded, trace=trace._replace(facts=(Fact("names", str(root), "x"),)))
+    assert sources.looked_at(root, [loaded], KNOWN[:-1]) == ["run.sh"]
+
+
 def test_patterns_include_further_files_but_no_secrets_outs_or_directories_of_tools(root: pathlib.Path) -> None:
     root, loaded = project(root)
 

@@ -645,6 +645,34 @@ def second(text: Annotated[str, pivot.Dep("first.txt", Text())]) -> Annotated[st
 """
 
 
+LISTS = """\
+import pathlib
+from typing import Annotated
+
+import pivot
+from pivot.loaders import Text
+
+pipeline = pivot.Pipeline("p")
+
+
+def stage() -> Annotated[str, pivot.Out("out.txt", Text())]:
+    return ""
+
+
+for each in pathlib.Path("data").glob("*.txt"):
+    pipeline.register(stage, name=each.stem)
+"""
+
+
+def test_files_that_an_import_lists_are_named(inline: Elsewhere) -> None:
+    inline.project.write("pipeline.py", LISTS)
+
+    said = inline.repro(code=1)
+
+    assert "loopback 0 finds no stage p.in in pipeline.py" in said
+    assert "looks at data/, which workers do not have: pivot config set worker.include data/" in said
+
+
 def test_code_that_is_edited_before_it_is_sent_is_named(inline: Elsewhere) -> None:
     inline.project.write("pipeline.py", EDITS)
     inline.project.write("helper.py", "def f(): return 1")

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import shlex
 import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import attrs
 
 from pivot_cache.errors import CacheError
-from pivot_core.errors import PivotError
+from pivot_core.errors import PivotError, list_names
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, CodeEntry, Inputs
 from pivot_runtime.cluster import backend, observed_places, sent_runs, sources
@@ -94,6 +95,7 @@ class ClusterExecutor:
         self._templates: dict[pathlib.Path, TaskTemplate] = {}
         self._expected: dict[str, str] = {}
         self._archive: str | None = None
+        self._packed: frozenset[str] = frozenset()
 
     @property
     def idle(self) -> bool:
@@ -282,6 +284,7 @@ class ClusterExecutor:
             observed=self._run.view.observed,
         )
         archive = sources.pack(files)
+        self._packed = frozenset(files)
         packed = {os.fspath(file) for file in files.values()}  # without what stages write, which counts in the next run
         read = ((file, known) for each in self._assembly.files for file, known in each.loaded.read.items())
         loads = [each.loaded.sources for each in self._assembly.files]
@@ -410,15 +413,33 @@ class ClusterExecutor:
         return self._session.graph.stages[address].base
 
     def _failure(self, address: str, worker: str, refused: Refusal) -> Failure:
+        hint = refused.hint
         if refused.facts is None:
-            return Failure(refused.summary, detail=refused.detail, hint=refused.hint)
+            if hint is None and refused.kind in ("expectation", "load"):
+                hint = self._hint_of_unsent()
+            return Failure(refused.summary, detail=refused.detail, hint=hint)
         ours = expectation.facts(self._session.stages[address], self._session.schema)
         found = expectation.differences(ours, refused.facts)
         more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        if hint is None and not any(each.startswith("library ") for each in found):
+            hint = self._hint_of_unsent()
         return Failure(
             f"{worker} would run something else: {'; '.join(found[:_SHOWN])}{more}",
             detail=refused.detail,
-            hint=refused.hint or "install the same versions on the workers; worker.include names further files to send",
+            hint=hint or "install the same versions on the workers; worker.include names further files to send",
+        )
+
+    def _hint_of_unsent(self) -> str | None:
+        """A hint if the imports look at files that workers lack."""
+        session = self._session
+        loads = [each.loaded for each in self._assembly.files]
+        found = sources.looked_at(session.project.root, loads, self._packed)
+        if not found:
+            return None
+        patterns = ", ".join([*included_patterns(session.stores.settings), *found])
+        return (
+            f"the import of the pipelines looks at {list_names(found)}, which workers do not have: "
+            f"pivot config set worker.include {shlex.quote(patterns)}"
         )
 
 

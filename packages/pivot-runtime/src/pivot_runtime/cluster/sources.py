@@ -7,7 +7,7 @@ import pathlib
 import stat
 import tarfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -20,7 +20,7 @@ from pivot_core.files.paths import RESERVED_DIRS, STATE_DIR, below, is_within, p
 from pivot_core.lock import CodeEntry
 from pivot_core.values import Value
 from pivot_runtime.errors import ConfigError, EngineError
-from pivot_runtime.freshness.load_trace import FILE
+from pivot_runtime.freshness.load_trace import FILE, NAMES, PROBE, TYPE
 from pivot_runtime.loading.loaded import Loaded
 
 _NEVER: Final = RESERVED_DIRS | {"__pycache__", "node_modules", "site-packages"}
@@ -81,6 +81,38 @@ def collect(
     found |= {name for file in own if (name := below(file, os.fspath(root))) is not None}
     real = os.path.realpath(root)
     return {name: root / name for name in sorted(found) if _is_file_within(os.path.join(root, name), real)}
+
+
+def looked_at(root: pathlib.Path, loads: Iterable[Loaded], files: Collection[str]) -> list[str]:
+    """The files of the project that the imports looked at, but did not read, and those directories that they listed.
+
+    Workers lack them, so that an import there may find other stages: all that are not among ``files``, as `collect`
+    returns them, and that patterns can include. A directory ends with a slash.
+    """
+    loads = list(loads)
+    outs = {str(out.path) for load in loads for stage in load.stages for out in stage.spec.outs}
+    facts = {fact for load in loads if load.trace is not None for fact in load.trace.facts}
+    base, real, never = os.fspath(root), os.path.realpath(root), {*files, *_written(root, loads)}
+
+    def is_unsent(name: str) -> bool:
+        if name in never or _is_out(name, outs) or _is_secret(os.path.basename(name)):
+            return False
+        return _is_file_within(f"{base}/{name}", real)
+
+    listed = {f"{name}/" for fact in facts if fact.kind == NAMES and (name := _name(root, fact.subject)) is not None}
+    found = {name for name in listed if any(map(is_unsent, _entries(base, name)))}
+    if any(fact.kind == NAMES and fact.subject == base for fact in facts):
+        found.update(filter(is_unsent, _entries(base, "")))
+    probed = (_name(root, fact.subject) for fact in facts if fact.kind in (PROBE, TYPE))
+    found |= {name for name in probed if name is not None and is_unsent(name) and not name.startswith(tuple(found))}
+    return sorted(found)
+
+
+def _entries(root: str, directory: str) -> list[str]:
+    try:
+        return [f"{directory}{name}" for name in os.listdir(f"{root}/{directory}")]
+    except OSError:
+        return []
 
 
 def _known(root: pathlib.Path, loads: Sequence[Loaded], observed: Iterable[str]) -> Iterator[str]:
