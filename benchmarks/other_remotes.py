@@ -62,7 +62,12 @@ async def handle(request):
     if objects[key] is None:
         return web.FileResponse(sys.argv[2])
     headers = {"ETag": '"x"', "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT"}
-    return web.Response(body=objects[key], headers=headers)
+    body = objects[key]
+    if "Range" not in request.headers:
+        return web.Response(body=body, headers=headers)
+    start, last = map(int, request.headers["Range"].removeprefix("bytes=").split("-"))
+    headers["Content-Range"] = f"bytes {start}-{min(last, len(body) - 1)}/{len(body)}"
+    return web.Response(status=206, body=body[start : last + 1], headers=headers)
 app = web.Application(client_max_size=1 << 30)
 app.router.add_route("*", "/{key:.*}", handle)
 web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=None, access_log=None)

@@ -37,6 +37,7 @@ class GcsServer:
         answer: Called with such a text before the request is served: the status and the body to give instead, or None;
             status 0 closes the connection.
         page: The most objects in one answer to a request for a listing.
+        ranges: Whether it gives ranges of objects.
     """
 
     def __init__(self) -> None:
@@ -45,6 +46,7 @@ class GcsServer:
         self.requests: list[str] = []
         self.answer: Callable[[str], tuple[int, bytes] | None] = lambda _: None
         self.page = 1000
+        self.ranges = True
         self.numbers = itertools.count()
         server = self
 
@@ -114,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             headers = {"ETag": found.etag, "Last-Modified": email.utils.formatdate(found.modified, usegmt=True)}
             wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
-            if wanted is None:
+            if wanted is None or not self.gcs.ranges:
                 self._answer(200, found.data, **headers)
                 return
             start, stop = int(wanted[1]), min(int(wanted[2] or len(found.data)) + 1, len(found.data))

@@ -35,6 +35,7 @@ def no_faults(gcs: GcsServer) -> Iterator[None]:
     yield
     gcs.answer = lambda _: None
     gcs.page = 1000
+    gcs.ranges = True
 
 
 def failure(remote: BucketRemote) -> RemoteError:
@@ -181,6 +182,25 @@ def test_a_batch_survives_failed_requests(
     gcs.requests.clear()
     assert fetch(artifacts, other, BucketRemote(bucket, gcs_settings, jobs=4), options).transferred == digests
     assert len(gcs.requests) == len(digests) + len(faulty)
+
+
+def test_a_server_may_ignore_ranges(
+    gcs: GcsServer, bucket: BucketLocation, gcs_settings: BucketSettings, tmp_path: Path
+) -> None:
+    other = digest_bytes(b"other")
+    for name, data in (("data", b"data"), ("other", b"other")):
+        (tmp_path / name).write_bytes(data)
+    gcs.ranges = False
+
+    async def work() -> None:
+        async with BucketRemote(bucket, gcs_settings, jobs=1) as remote:
+            await remote.upload_batch({DIGEST: str(tmp_path / "data"), other: str(tmp_path / "other")})
+            gcs.requests.clear()
+            assert await remote.read_batch({DIGEST: 4, other: 5}) == {DIGEST: b"data", other: b"other"}
+            assert len(gcs.requests) == 3  # it is asked for a range only once
+            assert await remote.read_batch({DIGEST: 5}) == {DIGEST: None}
+
+    asyncio.run(work())
 
 
 def test_an_object_that_always_fails_ends_a_transfer_after_the_others(

@@ -25,7 +25,7 @@ from pivot_cache.remotes.protocol import (
 from pivot_core.files.digest import digest_bytes, digest_lines
 from pivot_core.values import Value
 from pivot_remote_obstore.clients import BucketSettings, client_errors, open_bucket, wanted_range
-from pivot_remote_obstore.errors import status_of
+from pivot_remote_obstore.errors import ignores_ranges, status_of
 from pivot_remote_obstore.limits import Deadlines, RequestClock
 from pivot_remote_obstore.location import BucketLocation, object_key, run_prefix
 
@@ -104,6 +104,7 @@ class BucketRemote:
         self._limits = limits or Deadlines()
         self._errors = client_errors(location)
         self._opened: _OpenRemote | None = None
+        self._gives_ranges = True
         self._batches = 0
         self._slow = False
         self._unreported: RemoteError | None = None
@@ -205,10 +206,27 @@ class BucketRemote:
                 return None
             with self._errors.as_remote_errors(digest):
                 async with self._open.slots, self._open.clock.request(size):
-                    answer = await self._open.store.get_async(self.location.key(key))
-                    return bytes(await answer.bytes_async()) if answer.meta["size"] == size else None
+                    data = await self._get_small(self.location.key(key), size)
+            return data if data is not None and len(data) == size else None
 
         return await self._batch(sizes, receive)
+
+    async def _get_small(self, key: str, size: int) -> bytes | None:
+        """The bytes of an object, but no more than these; None if it turns out to have another size.
+
+        As a range, since such an answer comes in one step, unlike one that has the size of the object, too.
+        """
+        if size and self._gives_ranges:
+            try:
+                return bytes(await self._open.store.get_range_async(key, start=0, length=size))
+            except Exception as error:
+                if status_of(error) == _NOT_SATISFIABLE:
+                    return None  # the object is empty
+                if not ignores_ranges(error):
+                    raise
+                self._gives_ranges = False
+        answer = await self._open.store.get_async(key)
+        return bytes(await answer.bytes_async()) if answer.meta["size"] == size else None
 
     async def _batch[T](
         self, digests: Collection[str], move: Callable[[str, str], Awaitable[T | None]]

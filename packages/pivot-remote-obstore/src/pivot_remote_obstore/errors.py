@@ -42,6 +42,11 @@ def status_of(error: BaseException) -> int:
     return int(found[1]) if found else 0
 
 
+def ignores_ranges(error: BaseException) -> bool:
+    """Whether the server has answered a request for a range with the whole object."""
+    return type(error).__name__ == "NotSupportedError" or "source: NotPartial" in str(error)
+
+
 @attrs.frozen(eq=False, repr=False)
 class ClientErrors(Value):
     """Maps errors of obstore to errors of one remote.

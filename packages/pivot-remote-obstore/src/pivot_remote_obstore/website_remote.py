@@ -13,7 +13,7 @@ import attrs
 from pivot_cache.remotes.protocol import Body, RemoteCorruptError, RemoteDeniedError, RemoteSettings
 from pivot_core.values import Value
 from pivot_remote_obstore.clients import open_website, wanted_range
-from pivot_remote_obstore.errors import ClientErrors, status_of
+from pivot_remote_obstore.errors import ClientErrors, ignores_ranges, status_of
 from pivot_remote_obstore.limits import Deadlines, RequestClock
 from pivot_remote_obstore.location import RemoteUrlError, object_key, run_prefix, website_of
 
@@ -130,18 +130,15 @@ class WebsiteRemote:
         return answer_to(request, (start, stop), self._errors, digest, self._open.slots, self._open.clock)
 
     async def _get(self, key: str, digest: str, start: int, stop: int | None) -> "GetResult":
-        from obstore.exceptions import NotSupportedError  # lazy
-
         if start or stop is not None:
             try:
                 return await self._open.store.get_async(key, options=wanted_range(start, stop))
-            except NotSupportedError:  # the server ignores ranges
-                pass
             except Exception as error:
-                if status_of(error) != _NOT_SATISFIABLE:
+                if status_of(error) == _NOT_SATISFIABLE:
+                    if start:  # the object ends before the range
+                        raise RemoteCorruptError(self.name, digest) from None
+                elif not ignores_ranges(error):
                     raise
-                if start:  # the object ends before the range
-                    raise RemoteCorruptError(self.name, digest) from None
         return await self._open.store.get_async(key)
 
     def _refused(self, problem: str) -> RemoteDeniedError:
