@@ -42,10 +42,15 @@ def push(
 
 
 def fetch(
-    artifacts: Collection[Artifact], here: set[str], store: ObjectStore, remote: Remote, options: TransferSettings
+    artifacts: Collection[Artifact],
+    here: set[str],
+    absent: Collection[str],
+    store: ObjectStore,
+    remote: Remote,
+    options: TransferSettings,
 ) -> TransferResult:
-    """Download the objects of artifacts that the store lacks."""
-    return event_loop.run(_Session(store, remote, options).fetch(artifacts, here))
+    """Download the objects of artifacts that the store lacks; which of the known ones it has is known."""
+    return event_loop.run(_Session(store, remote, options).fetch(artifacts, here, absent))
 
 
 def ask(sizes: Mapping[str, int | None], remote: Remote, options: TransferSettings) -> set[str]:
@@ -194,7 +199,7 @@ class _Session:
         known.add(self._remote.identity, self._transferred)
         known.add(self._remote.identity, whole, whole=True)
 
-    async def fetch(self, artifacts: Collection[Artifact], here: set[str]) -> TransferResult:
+    async def fetch(self, artifacts: Collection[Artifact], here: set[str], absent: Collection[str]) -> TransferResult:
         self._present |= here
         async with self._remote:
             partials = self._options.partials or self._store.directory.parent / "partial"
@@ -211,13 +216,13 @@ class _Session:
                     {each.digest: each.sha256 for each in artifacts if each.sha256 and not each.tree},
                 )
                 try:
-                    await self._bring(artifacts, receiver)
+                    await self._bring(artifacts, absent, receiver)
                     self._refuse_forged(artifacts)
                 finally:
                     self._remember_fetched()
         return self._outcome()
 
-    async def _bring(self, artifacts: Collection[Artifact], receiver: Downloader) -> None:
+    async def _bring(self, artifacts: Collection[Artifact], absent: Collection[str], receiver: Downloader) -> None:
         listings = {artifact.digest for artifact in artifacts if artifact.tree} - self._present
         await self._receive(dict.fromkeys(listings), receiver)
         wanted = objects_of(artifacts, self._store)
@@ -225,7 +230,8 @@ class _Session:
         self._transferred -= wanted.broken.keys()
         self._present -= wanted.broken.keys()
         new = wanted.sizes.keys() - self._there() - self._missing - self._failed.keys()
-        self._present.update(digest for digest in new if self._store.verified(digest, wanted.sizes[digest]))
+        unknown = new.difference(absent)
+        self._present.update(digest for digest in unknown if self._store.verified(digest, wanted.sizes[digest]))
         lacking = {digest: wanted.sizes[digest] for digest in new - self._present}
         if not self._options.dry_run:
             await self._receive(lacking, receiver)

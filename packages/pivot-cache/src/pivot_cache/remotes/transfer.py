@@ -71,7 +71,7 @@ def fetch(
 
     from pivot_cache.remotes import session  # lazy
 
-    return session.fetch(whole, here, store, remote, options)
+    return session.fetch(whole, here, wanted.sizes.keys() - here, store, remote, options)
 
 
 def absent(
