@@ -290,7 +290,7 @@ stages:
 
 
 def test_outs_of_a_stage_that_failed_are_left_with_ignore_errors_if_it_wrote_all(inline: Elsewhere) -> None:
-    of = inline
+    of = dataclasses.replace(inline, executor=f"{inline.executor}&also=pivot.yaml")
     (of.project.root / "pipeline.py").unlink()
     of.project.write("pivot.yaml", FAILING)
     of.project.write("b.txt", "mine")
@@ -299,6 +299,7 @@ def test_outs_of_a_stage_that_failed_are_left_with_ignore_errors_if_it_wrote_all
 
     assert "2 failed, 1 ran" in said
     assert of.there("a.txt", "d/1.txt", "m.json", "c.txt") == ["a.txt", "d/1.txt", "m.json"]
+    assert of.project.read("pivot.yaml") == FAILING
     assert (of.project.read("after.txt"), of.project.read("b.txt")) == ("loudloud", "mine")
     assert of.project.states() == {"whole": "stale", "part": "stale", "after": "stale"}
     assert "2 failed, 1 blocked" in of.repro("--keep-going", code=1)

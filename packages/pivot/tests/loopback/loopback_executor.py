@@ -1,9 +1,11 @@
 """An executor for tests, which runs stages with the workers' code on this machine.
 
-Its address is ``loopback:///DIRECTORY?workers=N&home=HOME&lost=N&damaged=BYTES``. Each worker has objects of its own,
-and they take turns. After ``lost`` answers, the cluster is gone; of ``damaged`` answers, only so many bytes arrive.
+Its address is ``loopback:///DIRECTORY?workers=N&home=HOME&lost=N&damaged=BYTES&also=PATH``. Each worker has objects of
+its own, and they take turns. After ``lost`` answers, the cluster is gone; of ``damaged`` answers, only so many bytes
+arrive; answers claim that the stage has ``also`` written another path.
 """
 
+import json
 import os
 import pathlib
 import queue
@@ -29,6 +31,7 @@ class Loopback:
         self._threads = ThreadPoolExecutor(count)
         self._left = int(options.get("lost", "-1"))
         self._kept = int(options["damaged"]) if "damaged" in options else None
+        self._also = options.get("also")
         self._sources: dict[str, bytes] = {}
         events.connected(dashboard="", workers=count, threads=count)
 
@@ -54,6 +57,10 @@ class Loopback:
         )
         self._free.put((index, worker))
         self._left -= 1
+        if self._also is not None and (outs := json.loads(answer)["outs"]):
+            answer = json.dumps(
+                {**json.loads(answer), "outs": {**outs, self._also: next(iter(outs.values()))}}
+            ).encode()
         self._events.answered(number, answer[: self._kept])
         if self._left == 0:
             self._events.lost("the cluster was lost", "repeat the command")

@@ -15,6 +15,7 @@ from pivot_cache.errors import CacheError
 from pivot_core.errors import PivotError, list_names
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, CodeEntry, Inputs
+from pivot_core.spec import StageSpec
 from pivot_runtime.cluster import backend, observed_places, sent_runs, sources
 from pivot_runtime.cluster.backend_client import BackendClient
 from pivot_runtime.cluster.cluster_run import ClusterRun, is_home
@@ -373,7 +374,8 @@ class ClusterExecutor:
             with contextlib.suppress(CacheError):  # then its outs are missing
                 self._store(answer)
             failure = attrs.evolve(failure, hint=hint)
-            return attrs.evolve(answer.finished, address=sent.address, failure=failure, outs=answer.outs)
+            outs = _declared(self._session.graph.stages[sent.address], answer.outs)
+            return attrs.evolve(answer.finished, address=sent.address, failure=failure, outs=outs)
         observed, different = observed_places.found_here(
             answer.finished.observed,
             os.fspath(self._session.project.root),
@@ -395,8 +397,8 @@ class ClusterExecutor:
         missing = [out.path for out in spec.outs if out.path not in answer.outs]
         if missing:
             return attrs.evolve(finished, failure=Failure(f"{answer.worker} sent no {', '.join(missing)}"))
-        outs = {out.path: answer.outs[out.path] for out in spec.outs}
-        other = [out.path for out in spec.outs if outs[out.path].tree is not out.directory]
+        outs = _declared(spec, answer.outs)
+        other = [out.path for out in spec.outs if out.path not in outs]
         if other:
             failure = Failure(f"{answer.worker} sent a file for a directory, or the reverse: {', '.join(other)}")
             return attrs.evolve(finished, failure=failure)
@@ -441,6 +443,11 @@ class ClusterExecutor:
             f"the import of the pipelines looks at {list_names(found)}, which workers do not have: "
             f"pivot config set worker.include {shlex.quote(patterns)}"
         )
+
+
+def _declared(spec: StageSpec, outs: Mapping[ArtifactPath, Artifact]) -> dict[ArtifactPath, Artifact]:
+    """Those that a stage declares, and of the declared kind; a worker may name any path."""
+    return {out.path: outs[out.path] for out in spec.outs if out.path in outs and outs[out.path].tree is out.directory}
 
 
 def _other_code(worker: str, keys: Sequence[str], observed: Mapping[str, CodeEntry]) -> Failure:
