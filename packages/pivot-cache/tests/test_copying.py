@@ -1,15 +1,24 @@
 """Objects of a remote that copies parts are copied, never read, and verified like any other."""
 
 import asyncio
+import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+import attrs
 import pytest
 
+from pivot_cache.errors import CorruptObjectError
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.remotes.options import Retry
-from pivot_cache.remotes.protocol import RemoteCorruptError, RemoteNotFoundError, RemoteUnreachableError
+from pivot_cache.remotes.protocol import (
+    RemoteCorruptError,
+    RemoteForgedError,
+    RemoteNotFoundError,
+    RemoteUnreachableError,
+)
 from pivot_cache.remotes.transfer import TransferSettings, fetch, push
 from pivot_cache.testing.remote_contract import MemoryRemote
 from pivot_core.files.digest import digest_bytes
@@ -20,22 +29,45 @@ class CopyingRemote(MemoryRemote):
     """A remote in memory that copies parts.
 
     Attributes:
+        verified: The uploads that it verifies.
         copied: The start and the size of each copy.
         failing: The starts of parts that cannot be copied.
+        breaking: The start of a part whose first copy ends in the middle.
     """
 
     def __init__(self) -> None:
         super().__init__()
+        self.verified: list[str] = []
         self.copied: list[tuple[int, int]] = []
         self.failing: set[int] = set()
+        self.breaking = -1
 
-    async def copy_part(self, digest: str, target: int, start: int = 0, stop: int | None = None) -> int:
+    async def upload_verified(self, digest: str, source: str) -> bool | None:
+        self.verified.append(digest)
+        if digest_bytes(await asyncio.to_thread(Path(source).read_bytes)) != digest:
+            return None
+        return await self.upload(digest, Path(source), lambda _: None)
+
+    async def copy_part(
+        self,
+        digest: str,
+        target: int,
+        start: int = 0,
+        stop: int | None = None,
+        seen: Callable[[memoryview], object] | None = None,
+    ) -> int:
         await asyncio.sleep(0)
         if digest not in self.objects:
             raise RemoteNotFoundError(self.name, "it is not there", digest=digest)
         if start in self.failing:
             raise RemoteUnreachableError(self.name, "the drive does not answer")
         part = self.objects[digest][start:stop]
+        if start == self.breaking and seen is not None:
+            self.breaking = -1
+            seen(memoryview(part)[:100])
+            raise RemoteUnreachableError(self.name, "the drive does not answer")
+        if seen is not None:
+            seen(memoryview(part))
         self.copied.append((start, os.pwrite(target, part, start)))
         return len(self.objects[digest])
 
@@ -67,6 +99,25 @@ def test_objects_are_copied(store: ObjectStore, other: ObjectStore) -> None:
     assert fetch([missing], other, remote, OPTIONS).missing == {missing.digest}
 
 
+def test_uploads_are_verified_on_the_way(store: ObjectStore) -> None:
+    remote = CopyingRemote()
+    good, damaged = (Artifact(store.put_bytes(data), len(data)) for data in (b"good", b"damaged"))
+    path = store.path_of(damaged.digest)
+    status = path.stat()
+    path.chmod(0o644)
+    path.write_bytes(b"DAMAGED")
+    os.utime(path, ns=(status.st_mtime_ns, status.st_mtime_ns))
+    path.chmod(0o444)
+
+    outcome = push([good, damaged], store, remote, OPTIONS)
+
+    assert sorted(remote.verified) == sorted([good.digest, damaged.digest])
+    assert outcome.transferred == {good.digest}
+    assert isinstance(outcome.failed[damaged.digest], CorruptObjectError)
+    assert (store.quarantine_dir / damaged.digest).exists()
+    assert push([good], store, remote, OPTIONS).present == {good.digest}
+
+
 def test_parts_that_were_copied_stay(other: ObjectStore) -> None:
     remote, data = CopyingRemote(), bytes(range(256)) * 10
     digest = digest_bytes(data)
@@ -77,6 +128,18 @@ def test_parts_that_were_copied_stay(other: ObjectStore) -> None:
     remote.failing, remote.copied = set(), []
     assert fetch([Artifact(digest, len(data))], other, remote, OPTIONS).transferred == {digest}
     assert (0, 1000) not in remote.copied
+
+
+def test_a_copy_that_fails_is_hashed_again(other: ObjectStore) -> None:
+    remote, data = CopyingRemote(), bytes(range(256)) * 10
+    digest = digest_bytes(data)
+    remote.objects[digest] = data
+    remote.breaking = 1000
+    genuine = Artifact(digest, len(data), sha256=hashlib.sha256(data).hexdigest())
+
+    forged = fetch([attrs.evolve(genuine, sha256="0" * 64)], other, remote, OPTIONS)
+    assert isinstance(forged.failed[digest], RemoteForgedError)
+    assert fetch([genuine], other, remote, OPTIONS).transferred == {digest}
 
 
 @pytest.mark.parametrize("size", [5, 2500])

@@ -87,6 +87,13 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return paths
 
 
+def end_threads() -> None:
+    """Wait for threads that were left to themselves, so that they call nothing during the next test."""
+    for thread in threading.enumerate():
+        if thread.name == "pivot drive":
+            thread.join()
+
+
 def names(drive: Path) -> set[str]:
     return {path.relative_to(drive).as_posix() for path in drive.rglob("*") if path.is_file()}
 
@@ -280,7 +287,9 @@ def test_only_regular_files_are_objects(drive: Path, tmp_path: Path) -> None:
     asyncio.run(work())
 
 
-def test_a_large_file_has_a_deadline_for_each_step(drive: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_file_has_a_deadline_for_each_step(
+    upload: Upload, drive: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(directory, "STEP", 100_000)
     answering = threading.Event()
     flushed: list[str] = []
@@ -295,9 +304,10 @@ def test_a_large_file_has_a_deadline_for_each_step(drive: Path, source: Path, mo
     remote = DirectoryRemote(drive, limits=Deadlines(timeout=0.2, rate=1_000_000))  # 0.3 s, and not 1.5 s
     try:
         with pytest.raises(RemoteTimeoutError, match="does not answer"):
-            upload_alone(remote, source)
+            upload(remote, source)
     finally:
         answering.set()
+        end_threads()
     assert not (drive / OBJECT).exists() or (drive / OBJECT).read_bytes() == DATA
 
 
@@ -322,6 +332,43 @@ def test_a_silent_drive_is_reported_and_given_up(drive: Path, monkeypatch: pytes
         asyncio.run(work())
     answering.set()
     assert reported == [remote.name]
+
+
+@pytest.mark.parametrize("shares", [False, True])
+def test_large_objects_are_copied_and_seen_in_order(
+    drive: Path, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shares: bool
+) -> None:
+    """Whether or not the file system shares blocks between files."""
+
+    def clone_range(source: int, target: int, start: int, stop: int) -> None:
+        if not shares:
+            raise OSError(errno.EOPNOTSUPP, "not here")
+        os.pwrite(target, os.pread(source, stop - start, start), start)
+
+    monkeypatch.setattr(syscalls, "clone_range", clone_range)
+    monkeypatch.setattr(directory, "STEP", 1 << 18)
+    remote, seen = DirectoryRemote(drive), bytearray()
+    assert upload_batch(remote, source) == {DIGEST: True}
+    assert (drive / OBJECT).read_bytes() == DATA
+
+    async def copy(target: int) -> None:
+        async with remote:
+            for start, stop in ((0, 1 << 18), (1 << 18, 2 * len(DATA))):
+                assert await remote.copy_part(DIGEST, target, start, stop, seen.extend) == len(DATA)
+
+    with (tmp_path / "copy").open("w+b") as file:
+        asyncio.run(copy(file.fileno()))
+        assert file.read() == DATA
+    assert seen == DATA
+
+
+def test_a_large_file_that_is_damaged_is_not_published(drive: Path, source: Path) -> None:
+    async def work() -> Mapping[str, bool | None]:
+        async with DirectoryRemote(drive) as remote:
+            return await remote.upload_batch({digest_bytes(b"other"): str(source), DIGEST: str(source.parent)})
+
+    assert asyncio.run(work()) == {digest_bytes(b"other"): None, DIGEST: None}
+    assert names(drive) == set()
 
 
 def test_a_batch_is_flushed_together_before_its_names_appear(
@@ -427,6 +474,5 @@ def test_a_batch_that_nobody_waits_for_publishes_nothing(
     with pytest.raises(RemoteTimeoutError if end == "too slow" else asyncio.CancelledError):
         asyncio.run(work())
     goes_on.set()
-    while any(thread.name == "pivot drive" for thread in threading.enumerate()):
-        pass
+    end_threads()
     assert names(drive) == set()

@@ -26,7 +26,7 @@ STEP: Final = 32 << 20
 
 _MANY: Final = 8
 MODE: Final = 0o444
-_PIECE: Final = 1 << 20
+_PIECE: Final = 1 << 19
 LARGE: Final = 1 << 16
 """The number of bytes from which the system copies faster than by reading and writing."""
 
@@ -191,6 +191,49 @@ def copy_content(source: int, target: int, size: int, step: Callable[[], object]
         copy_range(source, target, start, min(start + STEP, size))
 
 
+def copy_seen(source: int, target: int, start: int, stop: int, seen: Callable[[memoryview], object]) -> None:
+    """As `copy_range`, but calls ``seen`` with all bytes in order, while they are in the processor's memory.
+
+    Raises:
+        OSError: The copy failed.
+    """
+    if _clone_range(source, target, start, stop):
+        read_seen(target, start, stop, seen)
+        return
+    at = start
+
+    def copied(piece: memoryview) -> None:
+        nonlocal at
+        seen(piece)
+        _write_at(target, piece, at)
+        at += len(piece)
+
+    read_seen(source, start, stop, copied)
+
+
+def read_seen(source: int, start: int, stop: int, seen: Callable[[memoryview], object]) -> None:
+    """Call ``seen`` with the bytes of an open file from ``start`` up to ``stop`` in order.
+
+    Raises:
+        OSError: They cannot be read.
+    """
+    buffer = memoryview(bytearray(min(_PIECE, max(stop - start, 0))))
+    at = start
+    while at < stop and (count := os.preadv(source, [buffer[: stop - at]], at)):
+        seen(buffer[:count])
+        at += count
+
+
+def _clone_range(source: int, target: int, start: int, stop: int) -> bool:
+    if stop - start < LARGE:
+        return False
+    try:
+        syscalls.clone_range(source, target, start, stop)
+    except OSError:
+        return False
+    return True
+
+
 def copy_range(source: int, target: int, start: int, stop: int) -> None:
     """Copy the bytes from ``start`` up to ``stop``, or the end of the file, to the same place in another open file.
 
@@ -203,7 +246,7 @@ def copy_range(source: int, target: int, start: int, stop: int) -> None:
         at += len(piece)
 
 
-def _write_at(target: int, data: bytes, at: int) -> None:
+def _write_at(target: int, data: bytes | memoryview, at: int) -> None:
     view = memoryview(data)
     while view:
         syscalls.before("write", target, view)

@@ -1,4 +1,4 @@
-"""Many small objects of a shared directory at once: written, flushed together, and only then given their names."""
+"""Objects of a shared directory, many at once: written, flushed together, and only then given their names."""
 
 import contextlib
 import os
@@ -9,12 +9,16 @@ from typing import Final
 
 from pivot_cache.files import syscalls
 from pivot_cache.files.atomic import PREFIX, SUFFIX, write_all
+from pivot_cache.files.hashing import RunningHash
 from pivot_core.files.digest import digest_bytes
 from pivot_remote_obstore import directory
 from pivot_remote_obstore.location import object_key
 
 LONGEST_S: Final = 0.2
 """After this time, no further object joins a batch: a slow drive works on several batches at once."""
+
+_SMALL: Final = 1 << 20
+"""Larger files are not read at once."""
 
 _FEW: Final = 8
 """Up to this many files are flushed one by one, since flushing the whole file system may take longer."""
@@ -24,11 +28,10 @@ _READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class PublishedBatch:
-    """Small files on their way to a shared directory.
+    """Files on their way to a shared directory.
 
     Attributes:
         places: The directories with new names, which are not flushed yet.
-        ended: Whether `publish` has come to its end.
     """
 
     def __init__(self, root: Path, sources: Mapping[str, str]) -> None:
@@ -39,13 +42,12 @@ class PublishedBatch:
             sources: The path of each file, by the digest that it should have.
         """
         self.places: set[str] = set()
-        self.ended = False
         self._root = str(root)
         self._sources = sources
-        self._keys = {digest: f"{root}/{object_key(digest)}" for digest in sources}
+        self._targets = {digest: f"{root}/{object_key(digest)}" for digest in sources}
         self._abandoned = False
         self._temps: list[str] = []
-        self._written: list[tuple[str, str, str]] = []
+        self._written: list[tuple[str, str]] = []
         self._word = os.urandom(8).hex()
 
     def abandon(self) -> None:
@@ -76,8 +78,15 @@ class PublishedBatch:
         finally:
             self._remove()
             os.close(opened)
-            self.ended = True
         return outcome
+
+    def size(self) -> int:
+        """The number of bytes of all files that exist."""
+        total = 0
+        for source in self._sources.values():
+            with contextlib.suppress(OSError):
+                total += os.stat(source).st_size
+        return total
 
     def _write(self, outcome: dict[str, bool | None], step: Callable[[], object], visit: Callable[[str], bool]) -> None:
         began = said = time.monotonic()
@@ -88,41 +97,87 @@ class PublishedBatch:
             if now - said > _STEP_S:
                 said = now
                 step()
-            data = _content(source)
-            if data is None or digest_bytes(data) != digest:
-                outcome[digest] = None
-                continue
             try:
-                self._write_one(digest, source, data, visit)
+                if not self._write_one(digest, source, step, visit):
+                    outcome[digest] = None
             except OSError:
                 if not self._written:
                     raise
                 return  # the next batch meets it again, and these are published
 
-    def _write_one(self, digest: str, source: str, data: bytes, visit: Callable[[str], bool]) -> None:
-        target = self._keys[digest]
-        place = os.path.dirname(target)
+    def _write_one(self, digest: str, source: str, step: Callable[[], object], visit: Callable[[str], bool]) -> bool:
+        """Copy a file to a temporary one; False if it has another digest, or cannot be read."""
+        try:
+            opened = os.open(source, _READ)
+        except OSError:
+            return False
+        try:
+            size = os.fstat(opened).st_size
+            if size <= _SMALL:
+                data = _content(opened, size)
+                return data is not None and self._write_small(digest, opened, data, visit)
+            return self._write_large(digest, opened, size, step, visit)
+        finally:
+            os.close(opened)
+
+    def _write_small(self, digest: str, source: int, data: bytes, visit: Callable[[str], bool]) -> bool:
+        if digest_bytes(data) != digest:
+            return False
+        copy, temp = self._create(digest, visit)
+        try:
+            if len(data) < directory.LARGE or not _clone(source, copy):
+                write_all(copy, data)
+        finally:
+            os.close(copy)
+        self._written.append((digest, temp))
+        return True
+
+    def _write_large(
+        self, digest: str, source: int, size: int, step: Callable[[], object], visit: Callable[[str], bool]
+    ) -> bool:
+        copy, temp = self._create(digest, visit)
+        state = RunningHash()
+        try:
+            for start in range(0, size, directory.STEP):
+                if start:
+                    syscalls.fsync(copy)
+                    step()
+                if self._abandoned:
+                    return False
+                directory.copy_seen(source, copy, start, min(start + directory.STEP, size), state.update)
+        except OSError:
+            if _is_readable(source, size):
+                raise
+            return False
+        finally:
+            os.close(copy)
+        if state.hashed().digest != digest:
+            return False
+        self._written.append((digest, temp))
+        return True
+
+    def _create(self, digest: str, visit: Callable[[str], bool]) -> tuple[int, str]:
+        place = os.path.dirname(self._targets[digest])
         shared = visit(place)
         temp = f"{place}/{PREFIX}{self._word}-{len(self._temps)}{SUFFIX}"
         self._temps.append(temp)
         try:
-            descriptor = syscalls.create(temp, directory.MODE)
+            copy = syscalls.create(temp, directory.MODE)
         except FileNotFoundError:
             directory.make_below(Path(self._root), Path(place))
-            descriptor = syscalls.create(temp, directory.MODE)
-        try:
-            if len(data) < directory.LARGE or not _clone(source, descriptor):
-                write_all(descriptor, data)
-            if shared:
-                directory.share_file(descriptor)
-        finally:
-            os.close(descriptor)
-        self._written.append((digest, temp, target))
+            copy = syscalls.create(temp, directory.MODE)
+        if shared:
+            try:
+                directory.share_file(copy)
+            except OSError:
+                os.close(copy)
+                raise
+        return copy, temp
 
     def _flush(self, opened: int) -> None:
         if len(self._written) > _FEW and not self._abandoned and syscalls.syncfs(opened):
             return
-        for _, temp, _ in self._written:
+        for _, temp in self._written:
             if self._abandoned:
                 return
             descriptor = os.open(temp, _READ)
@@ -132,7 +187,8 @@ class PublishedBatch:
                 os.close(descriptor)
 
     def _link(self, outcome: dict[str, bool | None]) -> None:
-        for number, (digest, temp, target) in enumerate(self._written):
+        for number, (digest, temp) in enumerate(self._written):
+            target = self._targets[digest]
             if self._abandoned:
                 return
             try:
@@ -151,32 +207,35 @@ class PublishedBatch:
                 syscalls.unlink(temp)
 
 
-def _content(source: str) -> bytes | None:
-    """The bytes of a small file; None if it cannot be read."""
+def _content(descriptor: int, size: int) -> bytes | None:
+    """The bytes of an open file; None if they cannot be read."""
     try:
-        descriptor = os.open(source, _READ)
-        try:
-            return os.read(descriptor, os.fstat(descriptor).st_size)
-        finally:
-            os.close(descriptor)
+        return os.read(descriptor, size)
     except OSError:
         return None
 
 
-def _clone(source: str, target: int) -> bool:
+def _is_readable(descriptor: int, size: int) -> bool:
+    try:
+        directory.read_seen(descriptor, 0, size, lambda _: None)
+    except OSError:
+        return False
+    return True
+
+
+def _clone(source: int, target: int) -> bool:
     """Let a new file share the blocks of another one; False if the file system cannot."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(source, _READ)
-        try:
-            syscalls.clone(descriptor, target)
-        finally:
-            os.close(descriptor)
-        return True
-    return False
+    try:
+        syscalls.clone(source, target)
+    except OSError:
+        return False
+    return True
 
 
 def read_objects(root: Path, sizes: Mapping[str, int]) -> dict[str, bytes | None]:
     """The bytes of as many objects as a short time allows, at least one; None for an object of another size.
+
+    None also for those that the file system may copy without reading them.
 
     Raises:
         OSError: An object cannot be read.
@@ -184,7 +243,8 @@ def read_objects(root: Path, sizes: Mapping[str, int]) -> dict[str, bytes | None
     found: dict[str, bytes | None] = {}
     ends = time.monotonic() + LONGEST_S
     for digest, size in sizes.items():
-        opened = directory.open_file(f"{root}/{object_key(digest)}")
+        path = f"{root}/{object_key(digest)}"
+        opened = directory.open_file(path) if size < directory.LARGE else None
         if opened is None:
             found[digest] = None
         else:

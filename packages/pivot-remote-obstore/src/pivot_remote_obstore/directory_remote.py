@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 RECORD: Final = (1 << 20) + 1
 """The most bytes that are read of a run record; a valid one has fewer."""
 
-_BATCH: Final = 8 << 20
-"""The bytes of small objects that move between two signs of life of the drive, for their deadline."""
-
 _CHUNK: Final = 1 << 20
 _MANY_OF_A_SHARD: Final = 8
 """From this number on, the directory of a shard is listed instead of asking for each object."""
@@ -132,16 +129,21 @@ class DirectoryRemote:
         return new
 
     async def upload_batch(self, sources: Mapping[str, str]) -> Mapping[str, bool | None]:
-        """Copy many small files unless their objects exist."""
+        """Copy files unless their objects exist."""
         batch = PublishedBatch(self.path, sources)
+        moves = min(batch.size(), files.STEP)
         try:
-            return await self._write(lambda step: batch.publish(step, self._visit), _BATCH, batch.abandon)
+            return await self._write(lambda step: batch.publish(step, self._visit), moves, batch.abandon)
         finally:
             self._written.update(map(Path, batch.places))
 
+    async def upload_verified(self, digest: str, source: str) -> bool | None:
+        """Copy a file unless its object exists, and hash it meanwhile."""
+        return (await self.upload_batch({digest: source}))[digest]
+
     async def read_batch(self, sizes: Mapping[str, int]) -> Mapping[str, bytes | None]:
         """Read many small objects."""
-        return await self._run("read from it", lambda: read_objects(self.path, sizes), _BATCH)
+        return await self._run("read from it", lambda: read_objects(self.path, sizes), sum(sizes.values()))
 
     @contextlib.asynccontextmanager
     async def read(self, digest: str, start: int = 0, stop: int | None = None) -> AsyncIterator[Body]:
@@ -158,7 +160,14 @@ class DirectoryRemote:
         finally:
             os.close(descriptor)
 
-    async def copy_part(self, digest: str, target: int, start: int = 0, stop: int | None = None) -> int:
+    async def copy_part(
+        self,
+        digest: str,
+        target: int,
+        start: int = 0,
+        stop: int | None = None,
+        seen: Callable[[memoryview], object] | None = None,
+    ) -> int:
         """Copy some of the bytes of an object to the same place in an open file."""
         path = self.path / object_key(digest)
         own = os.dup(target)  # a call that comes back late must not write to another file
@@ -169,8 +178,12 @@ class DirectoryRemote:
                 if found is None:
                     return None
                 descriptor, size = found
+                end = size if stop is None else min(stop, size)
                 try:
-                    files.copy_range(descriptor, own, start, size if stop is None else min(stop, size))
+                    if seen is None:
+                        files.copy_range(descriptor, own, start, end)
+                    else:
+                        files.copy_seen(descriptor, own, start, end, seen)
                 finally:
                     os.close(descriptor)
                 return size

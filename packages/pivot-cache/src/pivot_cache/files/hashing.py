@@ -43,6 +43,38 @@ class Hashed(Value):
     sha256: str = ""
 
 
+class RunningHash:
+    """The digests of bytes that arrive in pieces."""
+
+    def __init__(self, *, with_sha256: bool = False) -> None:
+        """Begin without a byte.
+
+        Args:
+            with_sha256: Whether to compute their SHA-256, too.
+        """
+        self._state = xxhash.xxh3_128()
+        self._sha256 = _sha256() if with_sha256 else None
+        self._size = 0
+
+    def update(self, data: bytes | memoryview) -> None:
+        """Add the next bytes."""
+        self._state.update(data)
+        if self._sha256 is not None:
+            self._sha256.update(data)
+        self._size += len(data)
+
+    def copy(self) -> "RunningHash":
+        """Another one, with the same bytes so far."""
+        other = RunningHash()
+        other._state, other._size = self._state.copy(), self._size
+        other._sha256 = None if self._sha256 is None else self._sha256.copy()
+        return other
+
+    def hashed(self) -> Hashed:
+        """The digests of all bytes so far."""
+        return Hashed(self._state.hexdigest(), self._size, "" if self._sha256 is None else self._sha256.hexdigest())
+
+
 def hash_file(path: Path | str) -> Hashed:
     """The digest and size of the bytes of a regular file; symlinks are followed.
 
@@ -64,8 +96,7 @@ def hash_descriptor(source: int, size: int, *, copy_to: int | None = None, with_
         copy_to: An open descriptor that receives exactly the hashed bytes.
         with_sha256: Whether to compute their SHA-256, too.
     """
-    state = xxhash.xxh3_128()
-    sha256 = _sha256() if with_sha256 else None
+    state = RunningHash(with_sha256=with_sha256)
     block = memoryview(bytearray(min(size + 1, _BLOCK)))
     total = 0
     _notify(0, size)
@@ -73,28 +104,21 @@ def hash_descriptor(source: int, size: int, *, copy_to: int | None = None, with_
         while count := os.readv(source, [block]):
             data = block[:count]
             state.update(data)
-            if sha256 is not None:
-                sha256.update(data)
             if copy_to is not None:
                 write_all(copy_to, data)
             total += count
             _notify(count, 0)
     finally:
         _notify(size - total, 0)
-    return Hashed(state.hexdigest(), total, "" if sha256 is None else sha256.hexdigest())
+    return state.hashed()
 
 
 def hash_bytes(data: bytes, *, with_sha256: bool = False) -> Hashed:
     """As `hash_descriptor`, of bytes that were just read from a file."""
     _notify(len(data), len(data))
-    state = xxhash.xxh3_128()
+    state = RunningHash(with_sha256=with_sha256)
     state.update(data)
-    sha256 = ""
-    if with_sha256:
-        computed = _sha256()
-        computed.update(data)
-        sha256 = computed.hexdigest()
-    return Hashed(state.hexdigest(), len(data), sha256)
+    return state.hashed()
 
 
 def _sha256() -> "hashlib._Hash":

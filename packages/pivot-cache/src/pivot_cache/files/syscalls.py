@@ -5,6 +5,7 @@ The database of the stat cache is an exception: SQLite writes it, and nothing de
 
 import fcntl
 import os
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _FICLONE = 0x40049409
+_FICLONERANGE = 0x4020940D
+_RANGE = struct.Struct("=qQQQ")
 _FULL_SYNC = getattr(fcntl, "F_FULLFSYNC", None)
 """On macOS, the call that also flushes the disk's own memory, unlike `os.fsync`."""
 
@@ -39,6 +42,12 @@ def clone(source: int, target: int) -> None:
     """Make the open file ``target`` share all blocks of ``source``, if the file system supports it."""
     before("clone", source, target)
     fcntl.ioctl(target, _FICLONE, source)
+
+
+def clone_range(source: int, target: int, start: int, stop: int) -> None:
+    """Make an open file share some blocks of another one at the same place; ``start`` is a multiple of their size."""
+    before("clone_range", source, target, start, stop)
+    fcntl.ioctl(target, _FICLONERANGE, _RANGE.pack(source, start, stop - start, start))
 
 
 def fsync(descriptor: int) -> None:

@@ -205,7 +205,7 @@ class ObjectStore:
                 self._objects.insert_bytes(data, Hashed(digest, len(data)))
         return digest
 
-    def adopt(self, temp: Path, digest: str, *, sha256: str = "") -> None:
+    def adopt(self, temp: Path, digest: str, *, sha256: str = "", hashed: Hashed | None = None) -> None:
         """Turn a file in a directory from `temporary` into the object of this digest, if the digest matches.
 
         The file no longer exists afterwards.
@@ -214,6 +214,7 @@ class ObjectStore:
             temp: The file.
             digest: The required digest.
             sha256: The required SHA-256; empty if unknown.
+            hashed: The digests of its bytes, if the caller has just computed them; otherwise, it is read.
 
         Raises:
             ForgedObjectError: The digest matches, but not the SHA-256; the file stays.
@@ -222,11 +223,9 @@ class ObjectStore:
         """
         self.path_of(digest)
         with open_artifact(temp) as (descriptor, status), as_cache_errors("write to", self.directory):
-            hashed = hash_descriptor(descriptor, status.st_size, with_sha256=bool(sha256))
-            if hashed.digest != digest:
-                raise CorruptObjectError(digest)
-            if hashed.sha256 != sha256:
-                raise ForgedObjectError(digest)
+            if hashed is None:
+                hashed = hash_descriptor(descriptor, status.st_size, with_sha256=bool(sha256))
+            _check(hashed, digest, sha256)
             self._objects.publish(descriptor, os.fspath(temp), hashed)
             if os.path.lexists(temp):
                 syscalls.unlink(temp)
@@ -246,10 +245,7 @@ class ObjectStore:
             CacheError: The store cannot be written.
         """
         hashed = hash_bytes(data, with_sha256=bool(sha256))
-        if hashed.digest != digest:
-            raise CorruptObjectError(digest)
-        if hashed.sha256 != sha256:
-            raise ForgedObjectError(digest)
+        _check(hashed, digest, sha256)
         with as_cache_errors("write to", self.directory):
             self._objects.insert_bytes(data, hashed, place)
 
@@ -374,6 +370,13 @@ class ObjectStore:
 
     def _rescue(self, digest: str, target: Path) -> bool:
         return os.path.isdir(self._trash) and self.trash.rescue(digest, target)
+
+
+def _check(hashed: Hashed, digest: str, sha256: str) -> None:
+    if hashed.digest != digest:
+        raise CorruptObjectError(digest)
+    if hashed.sha256 != sha256:
+        raise ForgedObjectError(digest)
 
 
 def _found(target: Path, known: Callable[[Path], Tree] | None) -> Mapping[str, Artifact]:

@@ -5,6 +5,7 @@ Downloaded bytes are verified before they become an object; wrong bytes are not 
 
 import asyncio
 import contextlib
+import functools
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ import xxhash
 
 from pivot_cache.errors import CorruptObjectError, ForgedObjectError, as_cache_errors
 from pivot_cache.files.atomic import write_all
+from pivot_cache.files.hashing import Hashed, RunningHash
 from pivot_cache.objects.store import ObjectStore
 from pivot_cache.remotes import event_loop, partial_file
 from pivot_cache.remotes.options import Retry
@@ -111,13 +113,16 @@ class Downloader(Value):
     async def _copy(self, copier: PartCopier, digest: str, size: int | None, moved: Callable[[int], object]) -> None:
         with as_cache_errors("write", self.place), self._temporary(digest) as (descriptor, temp):
 
-            async def copy() -> int:
+            async def copy() -> tuple[int, RunningHash]:
+                state = self._hash(digest)
                 async with self._requests:
-                    return await copier.copy_part(digest, descriptor, 0, LISTING if size is None else size)
+                    end = LISTING if size is None else size
+                    return await copier.copy_part(digest, descriptor, 0, end, state.update), state
 
-            total = self._checked_size(digest, await self.retry(copy), size)
+            found, state = await self.retry(copy)
+            total = self._checked_size(digest, found, size)
             moved(total)
-            await self._adopt(temp, digest, total)
+            await self._adopt(temp, digest, total, state.hashed())
 
     async def _stream(self, digest: str, size: int | None, moved: Callable[[int], object]) -> None:
         state = xxhash.xxh3_128()
@@ -146,10 +151,12 @@ class Downloader(Value):
             await self._adopt(temp, digest, arrived)
 
     async def _whole(self, found: partial_file.Partial, moved: Callable[[int], object]) -> None:
+        remote = self.remote
+        parts = functools.partial(self._parts_in_order, remote) if isinstance(remote, PartCopier) else self._parts
         resumed = found.arrived()
         moved(resumed)
         try:
-            await self._parts(found, moved)
+            await parts(found, moved)
         except RemoteCorruptError:
             if not resumed:
                 found.restart()
@@ -158,7 +165,7 @@ class Downloader(Value):
             # corruption.
             moved(-found.arrived())
             found.restart()
-            await self._parts(found, moved)
+            await parts(found, moved)
 
     async def _parts(self, found: partial_file.Partial, moved: Callable[[int], object]) -> None:
         waiting = found.missing_parts()
@@ -173,6 +180,31 @@ class Downloader(Value):
                 tasks.create_task(work())
         await self._adopt(found.path, found.digest, found.size)
 
+    async def _parts_in_order(
+        self, copier: PartCopier, found: partial_file.Partial, moved: Callable[[int], object]
+    ) -> None:
+        """Copy and hash one part after the other, so that nothing is read twice."""
+        state = self._hash(found.digest)
+        for number in range(found.parts):
+            if number in found.done:
+                await asyncio.to_thread(found.read_part, number, state.update)
+                continue
+            state = await self.retry(functools.partial(self._copied_part, copier, found, number, state))
+            start, stop = found.span(number)
+            moved(stop - start)
+            found.arrive(number)
+        await self._adopt(found.path, found.digest, found.size, state.hashed())
+
+    async def _copied_part(
+        self, copier: PartCopier, found: partial_file.Partial, number: int, before: RunningHash
+    ) -> RunningHash:
+        start, stop = found.span(number)
+        state = before.copy()  # an attempt that fails may have seen some of the bytes
+        async with self._requests:
+            total = await copier.copy_part(found.digest, found.data, start, stop, state.update)
+        self._checked_size(found.digest, total, found.size)
+        return state
+
     async def _part(self, found: partial_file.Partial, number: int, moved: Callable[[int], object]) -> None:
         start, stop = found.span(number)
         at = start
@@ -180,13 +212,6 @@ class Downloader(Value):
         async def rest() -> None:
             nonlocal at
             if at == stop:
-                return
-            if isinstance(self.remote, PartCopier):
-                async with self._requests:
-                    total = await self.remote.copy_part(found.digest, found.data, at, stop)
-                self._checked_size(found.digest, total, found.size)
-                moved(stop - at)
-                at = stop
                 return
             async with self._requests, self.remote.read(found.digest, at, stop) as body:
                 self._checked(found.digest, body, found.size)
@@ -224,12 +249,16 @@ class Downloader(Value):
             raise RemoteCorruptError(self.remote.name, digest)
         return found
 
-    async def _adopt(self, temp: Path, digest: str, size: int) -> None:
+    def _hash(self, digest: str) -> RunningHash:
+        return RunningHash(with_sha256=digest in self.sha256)
+
+    async def _adopt(self, temp: Path, digest: str, size: int, hashed: Hashed | None = None) -> None:
+        sha256 = self.sha256.get(digest, "")
         try:
-            if size <= _SMALL:
-                self.store.adopt(temp, digest, sha256=self.sha256.get(digest, ""))
+            if hashed is not None or size <= _SMALL:
+                self.store.adopt(temp, digest, sha256=sha256, hashed=hashed)
             else:
-                await asyncio.to_thread(self.store.adopt, temp, digest, sha256=self.sha256.get(digest, ""))
+                await asyncio.to_thread(self.store.adopt, temp, digest, sha256=sha256)
         except ForgedObjectError:
             raise RemoteForgedError(self.remote.name, digest) from None
         except CorruptObjectError:

@@ -11,7 +11,7 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Self
 
@@ -22,6 +22,7 @@ STALE_S: Final = 7 * 24 * 3600
 
 _JOURNAL: Final = ".parts"
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
+_PIECE: Final = 1 << 19
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -45,9 +46,25 @@ class Partial:
         self._journal = journal
         self.data = os.open(path, _FLAGS, 0o600)
 
+    @property
+    def parts(self) -> int:
+        """The number of all parts."""
+        return -(-self.size // self._part)
+
     def missing_parts(self) -> list[int]:
         """The numbers of the missing parts."""
-        return [number for number in range(-(-self.size // self._part)) if number not in self.done]
+        return [number for number in range(self.parts) if number not in self.done]
+
+    def read_part(self, number: int, seen: Callable[[bytes], object]) -> None:
+        """Call ``seen`` with the bytes of a part in order.
+
+        Raises:
+            OSError: They cannot be read.
+        """
+        at, stop = self.span(number)
+        while at < stop and (data := os.pread(self.data, min(_PIECE, stop - at), at)):
+            seen(data)
+            at += len(data)
 
     def span(self, number: int) -> tuple[int, int]:
         """The start and end of a part."""
@@ -71,7 +88,7 @@ class Partial:
         # The last line is empty or truncated.
         numbers = {int(line) for line in lines[:-1] if _NUMBER.fullmatch(line)}
         if fits:
-            self.done = numbers & set(range(-(-self.size // self._part)))
+            self.done = numbers & set(range(self.parts))
         else:
             self.restart()
         return self

@@ -230,10 +230,32 @@ class ObjectLister(Protocol):
 
 @runtime_checkable
 class PartCopier(Protocol):
-    """A remote whose objects are files, which the system copies faster than they are read and written."""
+    """A remote whose objects are files, which the system may copy without moving their bytes."""
 
-    async def copy_part(self, digest: str, target: int, start: int = 0, stop: int | None = None) -> int:
+    async def upload_verified(self, digest: str, source: str) -> bool | None:
+        """As `Remote.upload`, but the bytes are read once, and compared with the digest while they are copied.
+
+        Returns:
+            Whether the object is new; None if the file does not have this digest, or cannot be read.
+        """
+        ...
+
+    async def copy_part(
+        self,
+        digest: str,
+        target: int,
+        start: int = 0,
+        stop: int | None = None,
+        seen: Callable[[memoryview], object] | None = None,
+    ) -> int:
         """Copy the bytes of an object from ``start`` up to ``stop``, not verified, to the same place in an open file.
+
+        Args:
+            digest: The object's digest.
+            target: The descriptor of the file.
+            start: The first byte.
+            stop: The byte after the last one; None for the end.
+            seen: Called with all copied bytes in order, in any thread.
 
         Returns:
             The size of the whole object in bytes.

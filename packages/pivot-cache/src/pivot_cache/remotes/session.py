@@ -13,6 +13,7 @@ from pivot_cache.remotes.download import PART, Downloader
 from pivot_cache.remotes.options import IncompleteTreeError, Retry, TransferCounts, TransferResult, TransferSettings
 from pivot_cache.remotes.protocol import (
     BatchMover,
+    PartCopier,
     Remote,
     RemoteCorruptError,
     RemoteForgedError,
@@ -163,6 +164,13 @@ class _Session:
 
     async def _send(self, digest: str, size: int) -> None:
         path = self._store.path_of(digest)
+        remote = self._remote
+        if isinstance(remote, PartCopier) and digest not in self._cut:
+            new = await self._retry(lambda: remote.upload_verified(digest, str(path)))
+            if new is not None:
+                (self._transferred if new else self._present).add(digest)
+                self._moved(size)
+                return
         seen = path.stat()
         hashed = hash_file(path) if size <= _SMALL else await asyncio.to_thread(hash_file, path)
         if hashed.digest != digest:
