@@ -73,7 +73,10 @@ def methods(remote: MemoryRemote) -> list[str]:
     return [method for method, _ in remote.calls if method != "exists"]
 
 
-def test_batches_move_everything_and_nothing_is_moved_alone(store: ObjectStore, other: ObjectStore) -> None:
+def test_batches_move_everything_and_nothing_is_moved_alone(
+    store: ObjectStore, other: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "MOST", 64)
     remote, artifacts = BatchingRemote(), files(store, 150)
     counts: list[TransferCounts] = []
     options = TransferSettings(jobs=3, progress=counts.append)
@@ -168,7 +171,7 @@ def test_a_store_that_cannot_be_written_stops(store: ObjectStore, other: ObjectS
 
 
 @given(st.dictionaries(st.text(), st.integers(0, batches.SMALL), max_size=200), st.integers(1, 9), st.integers(1, 70))
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_each_object_is_handled_once(sizes: dict[str, int], jobs: int, most: int) -> None:
     handled: list[str] = []
     busy = [0, 0]
@@ -191,6 +194,7 @@ def test_each_object_is_handled_once(sizes: dict[str, int], jobs: int, most: int
 
 def test_a_slow_remote_gets_more_batches_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "SLOW_S", -1.0)
+    monkeypatch.setattr(batches, "MOST", 10)
     busy = [0, 0]
 
     async def handle(batch: Mapping[str, int]) -> Collection[str]:
@@ -199,5 +203,5 @@ def test_a_slow_remote_gets_more_batches_at_once(monkeypatch: pytest.MonkeyPatch
         busy[0] -= 1
         return list(batch)[:1]
 
-    asyncio.run(batches.move(dict.fromkeys(map(str, range(1000)), 1), 5, handle))
+    asyncio.run(batches.move(dict.fromkeys(map(str, range(100)), 1), 5, handle))
     assert busy[1] == 5

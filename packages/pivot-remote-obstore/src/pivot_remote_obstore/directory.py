@@ -140,7 +140,7 @@ def newest_contents(directory: Path, most: int, longest: int) -> list[bytes]:
     return found
 
 
-def flush_names(root: Path, places: Collection[Path]) -> None:
+def flush_names(root: Path, places: Collection[str]) -> None:
     """Flush the names in directories below ``root`` to the disk: one by one, or many together.
 
     Raises:
@@ -155,7 +155,7 @@ def flush_names(root: Path, places: Collection[Path]) -> None:
         finally:
             os.close(descriptor)
     for place in sorted(places):
-        durable.flush_directory(place)
+        durable.flush_directory(Path(place))
 
 
 def sweep(directory: Path | str) -> None:
@@ -271,19 +271,25 @@ def _copy_inside(source: int, target: int, start: int, stop: int) -> int:
     return at
 
 
-def make_below(root: Path, directory: Path) -> None:
-    """Create a directory below ``root``, shared with the group as `pivot_cache.files.atomic.share` says.
+def make_below(root: str, place: str) -> None:
+    """Create a directory below ``root``, but never ``root``; shared with the group as `atomic.share` says.
 
     Raises:
         OSError: It cannot be created.
     """
-    for place in reversed([directory, *directory.parents]):
-        if place.is_relative_to(root) and place != root:
-            try:
-                syscalls.mkdir(place)
-            except FileExistsError:
-                continue
-            share(place)
+    parent = os.path.dirname(place)
+    try:
+        syscalls.mkdir(place)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        if parent == root:
+            raise
+        make_below(root, parent)
+        with contextlib.suppress(FileExistsError):
+            syscalls.mkdir(place)
+    if is_shared(parent):
+        share(Path(place))
 
 
 @contextlib.contextmanager
@@ -293,7 +299,7 @@ def _temporary(root: Path, target: Path) -> Iterator[tuple[int, Path]]:
     try:
         descriptor = syscalls.create(temp, MODE)
     except FileNotFoundError:
-        make_below(root, target.parent)
+        make_below(str(root), str(target.parent))
         descriptor = syscalls.create(temp, MODE)
     try:
         yield descriptor, temp

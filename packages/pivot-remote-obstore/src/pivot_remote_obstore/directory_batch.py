@@ -164,7 +164,7 @@ class PublishedBatch:
         try:
             copy = syscalls.create(temp, directory.MODE)
         except FileNotFoundError:
-            directory.make_below(Path(self._root), Path(place))
+            directory.make_below(self._root, place)
             copy = syscalls.create(temp, directory.MODE)
         if shared:
             try:

@@ -61,7 +61,7 @@ class DirectoryRemote:
         self.name = self.identity = f"file://{path}"
         self._jobs = jobs
         self._limits = limits or Deadlines(rate=DRIVE_RATE)
-        self._written: set[Path] = set()
+        self._written: set[str] = set()
         self._visited: dict[str, bool] = {}
         self._opened: tuple[DriveThreads, RequestClock] | None = None
 
@@ -135,7 +135,7 @@ class DirectoryRemote:
         try:
             return await self._write(lambda step: batch.publish(step, self._visit), moves, batch.abandon)
         finally:
-            self._written.update(map(Path, batch.places))
+            self._written.update(batch.places)
 
     async def upload_verified(self, digest: str, source: str) -> bool | None:
         """Copy a file unless its object exists, and hash it meanwhile."""
@@ -212,10 +212,10 @@ class DirectoryRemote:
         await self._run("delete from it", lambda: files.remove(path))
 
     async def _publish(self, name: str, publish: Callable[[Callable[[], None]], bool], size: int) -> bool:
-        place = (self.path / name).parent
+        place = os.path.dirname(f"{self.path}/{name}")
 
         def work(step: Callable[[], None]) -> bool:
-            self._visit(str(place))
+            self._visit(place)
             return publish(step)
 
         new = await self._write(work, min(size, files.STEP))
@@ -231,7 +231,7 @@ class DirectoryRemote:
                 shared = files.is_shared(place)
                 files.sweep(place)
             except FileNotFoundError:
-                files.make_below(self.path, Path(place))
+                files.make_below(str(self.path), place)
                 shared = files.is_shared(place)
             self._visited[place] = shared
         return shared

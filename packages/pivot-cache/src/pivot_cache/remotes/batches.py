@@ -10,7 +10,7 @@ from pivot_cache.remotes import event_loop
 SMALL: Final = 1 << 20
 """The largest object of a batch in bytes."""
 
-MOST: Final = 64
+MOST: Final = 256
 """The most objects of a batch."""
 
 FULL: Final = 8 << 20
