@@ -36,6 +36,8 @@ RECORD: Final = (1 << 20) + 1
 """The most bytes that are read of a run record; a valid one has fewer."""
 
 _CHUNK: Final = 1 << 20
+_FLUSH: Final = 1 << 16
+"""For the deadline of a batch, each file has as many bytes more: a flush also writes what other programs wrote."""
 _MANY_OF_A_SHARD: Final = 8
 """From this number on, the directory of a shard is listed instead of asking for each object."""
 
@@ -131,7 +133,7 @@ class DirectoryRemote:
     async def upload_batch(self, sources: Mapping[str, str]) -> Mapping[str, bool | None]:
         """Copy files unless their objects exist."""
         batch = PublishedBatch(self.path, sources)
-        moves = min(batch.size(), files.STEP)
+        moves = min(batch.size() + len(sources) * _FLUSH, files.STEP)
         try:
             return await self._write(lambda step: batch.publish(step, self._visit), moves, batch.abandon)
         finally:
