@@ -1,7 +1,10 @@
 """The worker's end of the way of bytes through a remote, and the bounds of its own cache."""
 
 import asyncio
+import os
 import pathlib
+import select
+import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -21,7 +24,7 @@ from pivot_cache.testing.remote_contract import Fault, MemoryRemote
 from pivot_core.files.paths import ArtifactPath
 from pivot_runtime.cluster.task import RemoteRoute, StageAnswer
 from pivot_runtime.cluster_worker.stage_worker import StageWorker
-from pivot_runtime.cluster_worker.worker_transport import PrivateCaches, checkout_modes, place
+from pivot_runtime.cluster_worker.worker_transport import PrivateCaches, checkout_modes, hint_on, place
 
 PIPELINE = """
 from pivot_core.stages.annotations import DirectoryOut
@@ -184,9 +187,19 @@ def test_a_remote_without_the_inputs_or_without_an_answer_is_refused(
     assert remote.run_records == {}
 
 
+def test_a_worker_without_rights_needs_credentials_unless_the_remote_is_a_drive() -> None:
+    denied = RemoteDeniedError("drive", "no", hint="check the rights")
+    drive = attrs.evolve(ROUTE, url="file:///mnt/team/pivot")
+
+    assert hint_on("w2", denied, drive) == "on w2, check the rights"
+    assert "workers need their own; on w2, check the rights" in (hint_on("w2", denied, ROUTE) or "")
+
+
 def test_a_task_is_stopped_while_it_fetches_its_inputs(
-    home: ClusterProject, tmp_path: pathlib.Path, remote: SlowRemote
+    home: ClusterProject, tmp_path: pathlib.Path, remote: SlowRemote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    hosts = list[int]()
+    monkeypatch.setattr(signal, "pidfd_send_signal", lambda pidfd, _: hosts.append(os.dup(pidfd)))  # it ends late
     pushed(home, remote, tmp_path / "cache")
     remote.slow = True
     worker = StageWorker(tmp_path / "worker", "w2")
@@ -199,6 +212,9 @@ def test_a_task_is_stopped_while_it_fetches_its_inputs(
     thread.join(60)
 
     assert found == [StageAnswer(one.number, "w2", stopped=True)]
+    assert len(hosts) == 1
+    assert select.select(hosts, [], [], 0)[0] == hosts, "no other task gets a host that is about to end"
+    os.close(hosts[0])
     remote.slow = False
     assert home.run(worker, "good", route=ROUTE, run="slow").finished is not None  # only that task was stopped
     worker.close()

@@ -52,11 +52,13 @@ class _TaskRun:
         run: The run that it belongs to.
         number: Its number in the run.
         ended: Set at its end.
+        killed: Whether its host has been killed, which may take a moment to end.
     """
 
     def __init__(self, run: str, number: int) -> None:
         self.run, self.number = run, number
         self.ended = threading.Event()
+        self.killed = False
         self._lock = threading.Lock()
         self._stopping = False
         self._host: HostClient | None = None
@@ -114,6 +116,7 @@ class _TaskRun:
             self._kill()
 
     def _kill(self) -> None:
+        self.killed = True
         with contextlib.suppress(ProcessLookupError):
             if self._pidfd is not None:
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
@@ -278,6 +281,7 @@ class StageWorker:
             raise
         finally:
             active.let_go()
+            workspace.usable = workspace.usable and not active.killed
             self._workspaces.give_back(workspace)
 
     def _in_workspace(
@@ -310,7 +314,7 @@ class StageWorker:
                 finished = attrs.evolve(finished, failure=Failure(workspace.shown(str(error)), hint=error.hint))
             except CacheError as error:
                 summary = f"{self._name} cannot store its outs: {workspace.shown(str(error))}"
-                failure = Failure(summary, hint=worker_transport.hint_on(self._name, error))
+                failure = Failure(summary, hint=worker_transport.hint_on(self._name, error, wanted.template.route))
                 finished = attrs.evolve(finished, failure=failure)
         log = workspace.shown(log.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
         return StageAnswer(wanted.number, self._name, None, finished, outs=outs, objects=objects, log=log)

@@ -176,7 +176,7 @@ class _ThroughRemote(WorkerTransport):
         problem = _problem(result)
         if problem is not None:
             summary = f"{self._name} cannot fetch the inputs from remote {self._route.name}: {problem}"
-            raise RefusedError("inputs", summary, hint=hint_on(self._name, problem))
+            raise RefusedError("inputs", summary, hint=hint_on(self._name, problem, self._route))
         if result.missing:
             summary = f"remote {self._route.name} lacks {len(result.missing)} objects of the inputs"
             raise RefusedError("inputs", summary, hint="repeat the command, which sends or computes them again")
@@ -187,7 +187,7 @@ class _ThroughRemote(WorkerTransport):
         if problem is not None or result.missing:
             remote = self._route.name
             summary = f"{self._name} cannot store its outs on remote {remote}: {problem or 'objects are gone'}"
-            raise OutsError(summary, None if problem is None else hint_on(self._name, problem))
+            raise OutsError(summary, None if problem is None else hint_on(self._name, problem, self._route))
         return {}
 
     def publish(self, record: RunRecord) -> None:
@@ -197,10 +197,12 @@ class _ThroughRemote(WorkerTransport):
             shared_runs.share([record], self._remote, self._settings)
 
 
-def hint_on(name: str, problem: CacheError) -> str | None:
+def hint_on(name: str, problem: CacheError, route: Route) -> str | None:
     """The hint of a problem that the worker of this name has: credentials of the command's machine do not help it."""
     if isinstance(problem, RemoteDeniedError):
-        return f"Pivot sends no credentials: workers need their own; on {name}, {problem.hint}"
+        on_drive = isinstance(route, RemoteRoute) and route.url.lower().startswith("file:")
+        needs = "" if on_drive else "Pivot sends no credentials: workers need their own; "
+        return f"{needs}on {name}, {problem.hint}"
     return problem.hint
 
 
