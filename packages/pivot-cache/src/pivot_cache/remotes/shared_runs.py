@@ -39,14 +39,23 @@ def share(records: Iterable[RunRecord], remote: Remote, options: TransferSetting
 
 
 async def _share(wanted: Mapping[str, tuple[str, bytes]], remote: Remote, options: TransferSettings) -> int:
-    retry, new = options.retry or Retry(), 0
+    retry, rest = options.retry or Retry(), iter(wanted.items())
+    new: dict[str, bool] = {}
     async with remote:
         keeper = _run_keeper(remote)
-        for name, (key, data) in wanted.items():
-            new += await retry(lambda key=key, data=data: keeper.keep_run(key, data))  # type: ignore[misc]
+
+        async def work() -> None:
+            for name, (key, data) in rest:
+                new[name] = await retry(lambda key=key, data=data: keeper.keep_run(key, data))  # type: ignore[misc]
+
+        try:
+            async with event_loop.task_group() as tasks:
+                for _ in range(min(options.jobs, len(wanted))):
+                    tasks.create_task(work())
+        finally:  # even after an interruption, those that were sent are known
             if options.known is not None:
-                options.known.add(remote.identity, [name])
-    return new
+                options.known.add(remote.identity, new)
+    return sum(new.values())
 
 
 def find(keys: Iterable[str], remote: Remote, options: TransferSettings) -> dict[str, tuple[RunRecord, ...]]:
