@@ -1,8 +1,7 @@
 """Time limits of requests, and reports of servers that are silent for long."""
 
-import contextlib
-from collections.abc import AsyncIterator, Callable
-from functools import partial
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Final, Self
 
 import attrs
@@ -70,26 +69,39 @@ class RequestClock:
         self._ends: dict[asyncio.Timeout, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    @contextlib.asynccontextmanager
-    async def request(self, moves: int = 0) -> AsyncIterator[Callable[[], None]]:
+    def request(self, moves: int = 0) -> AbstractAsyncContextManager[Callable[[], None]]:
         """A request that moves this many bytes; the block may call the value when it continues with as many more.
 
         Raises:
             TimeoutError: It has taken too long.
         """
-        from asyncio import timeout  # lazy
+        return _Request(self, moves)
 
+    async def begin(self, request: "_Request") -> None:
+        """Watch over a request from now on."""
         self._watch.begin(self._address)
+        await request.limit.__aenter__()
+        self._extend(request)
+
+    async def end(self, request: "_Request", error: BaseException | None) -> None:
+        """Watch over a request no longer.
+
+        Raises:
+            TimeoutError: It has taken too long.
+        """
         try:
-            async with timeout(None) as limit:
-                self._limit(limit, moves)
-                try:
-                    yield partial(self._continue, limit, moves)
-                finally:
-                    del self._ends[limit]
-            self._watch.moved()
+            del self._ends[request.limit]
+            await request.limit.__aexit__(None if error is None else type(error), error, None)
+            if error is None:
+                self._watch.moved()
         finally:
             self._watch.end()
+
+    def proceed(self, request: "_Request") -> None:
+        """Give a request another deadline, unless it has ended."""
+        self._watch.moved()
+        if request.limit in self._ends:
+            self._extend(request)
 
     def close(self) -> None:
         """Report nothing more."""
@@ -97,15 +109,10 @@ class RequestClock:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _limit(self, limit: "asyncio.Timeout", moves: int) -> None:
-        self._ends[limit] = ends = self._loop.time() + self._limits.seconds(moves)
+    def _extend(self, request: "_Request") -> None:
+        self._ends[request.limit] = ends = self._loop.time() + self._limits.seconds(request.moves)
         if self._timer is None or ends < self._timer.when():
             self._arm(ends)
-
-    def _continue(self, limit: "asyncio.Timeout", moves: int) -> None:
-        self._watch.moved()
-        if limit in self._ends:  # otherwise, it has ended meanwhile
-            self._limit(limit, moves)
 
     def _arm(self, at: float) -> None:
         if self._timer is not None:
@@ -122,3 +129,26 @@ class RequestClock:
         waiting = [ends for ends in self._ends.values() if ends > now]
         if waiting:
             self._arm(min(waiting))
+
+
+class _Request:
+    """A request, as a context manager that is made of no generator, since there are many of them."""
+
+    __slots__ = ("_clock", "limit", "moves")
+
+    def __init__(self, clock: RequestClock, moves: int) -> None:
+        from asyncio import timeout  # lazy
+
+        self._clock = clock
+        self.limit = timeout(None)
+        self.moves = moves
+
+    async def __aenter__(self) -> Callable[[], None]:
+        await self._clock.begin(self)
+        return self._proceed
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        await self._clock.end(self, error)
+
+    def _proceed(self) -> None:
+        self._clock.proceed(self)
