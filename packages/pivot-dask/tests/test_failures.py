@@ -58,7 +58,11 @@ def test_reasons_to_give_a_task_up() -> None:
     assert explained(lacking)[0].startswith("a worker cannot import pivot_dask: ")
     assert explained(SyntaxError("type X"), unfit)[0] == f"the task failed in Dask: SyntaxError: type X; {unfit}"
     assert explained(KeyError("k")) == ("the task failed in Dask: KeyError: 'k'", None)
-    for error, has_hint in ((ImportError("no attrs"), True), (OSError(28, "No space left"), False)):
+    for error, has_hint in (
+        (ImportError("no attrs"), True),
+        (SyntaxError("type X"), True),
+        (OSError(28, "No space left"), False),
+    ):
         summary, hint = explained(StageServiceError.of("big", error))
         assert summary == f"worker big cannot run stages: {type(error).__name__}: {error}"
         assert (hint is not None) == has_hint
@@ -72,4 +76,7 @@ def test_different_versions_are_one_line() -> None:
     said = "dask 2026.8.0 here, 2026.3.0 on the scheduler, 2026.8.0 on workers"
     assert different_versions(table) == f"versions differ, which Dask may not support: {said}"
     assert different_versions("\n".join(line for line in table.splitlines() if "dask" not in line)) is None
+    table = table.replace("| 2026.8.0 |\n| numpy", "| {'2026.8.0', '2026.1.0', None} |\n| numpy")
+    said = "dask 2026.8.0 here, 2026.3.0 on the scheduler, 2026.1.0 or 2026.8.0 on workers"
+    assert different_versions(table) == f"versions differ, which Dask may not support: {said}"
     assert different_versions("another\ntext") == "versions differ, which Dask may not support: another text"

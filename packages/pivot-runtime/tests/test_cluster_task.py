@@ -139,9 +139,14 @@ def test_other_data_are_no_message(data: bytes) -> None:
         task.parse(data)
 
 
-def test_an_answer_of_another_protocol_is_refused() -> None:
+def test_an_answer_of_another_protocol_is_refused_but_for_what_its_worker_refuses() -> None:
     with pytest.raises(TaskError, match="protocol"):
         StageAnswer.from_plain({**StageAnswer(1, "w").to_plain(), "protocol": 0})
+    refused = {"kind": "of old", "summary": "w has Pivot 0.1", "more": 1}
+    answer = StageAnswer.from_plain({"protocol": 0, "number": 1, "worker": "w", "refused": refused, "finished": None})
+    assert answer.refused is not None
+    assert (answer.refused.kind, answer.refused.summary) == ("protocol", "w has Pivot 0.1")
+    assert "install the same Pivot" in str(answer.refused.hint)
 
 
 def test_no_secret_is_shown() -> None:

@@ -1,5 +1,6 @@
 """Why stage runs end without an answer, in words: whose worker, what differs there, and a hint."""
 
+import re
 from asyncio import CancelledError
 from collections.abc import Mapping, Sequence
 from importlib import metadata
@@ -11,6 +12,7 @@ from pivot_dask import on_worker
 
 PACKAGES: Final = ("pivot-dask", "pivot-runtime")
 """The packages that workers need in the version that is here."""
+_PLACES: Final = ("here", "on the scheduler", "on workers")
 _SHOWN: Final = 4
 """The most workers that a message names."""
 
@@ -30,7 +32,7 @@ def explained(error: BaseException, unfit: str = "") -> tuple[str, str | None]:
     if isinstance(error, CancelledError):
         return "somebody cancelled it in the cluster", None
     if isinstance(error, on_worker.StageServiceError):
-        return error.summary, _install() if error.lacks_module else None
+        return f"{error.summary}{f'; {unfit}' if unfit else ''}", _install() if error.unfit else None
     said = f"{type(error).__name__}: {error}"
     if isinstance(error, ImportError) and (error.name or "").startswith("pivot_"):
         return unfit or f"a worker cannot import {error.name}: {said}", _install()
@@ -39,7 +41,9 @@ def explained(error: BaseException, unfit: str = "") -> tuple[str, str | None]:
 
 def may_be_unfit(error: BaseException) -> bool:
     """Whether the error may come from a worker without the packages that stages need, or with others."""
-    return not isinstance(error, KilledWorker | CancelledError | on_worker.StageServiceError)
+    if isinstance(error, on_worker.StageServiceError):
+        return error.unfit
+    return not isinstance(error, KilledWorker | CancelledError)
 
 
 def _install() -> str:
@@ -99,12 +103,19 @@ def _differences(here: Mapping[str, str | None], there: Mapping[str, str | None]
 def different_versions(table: str) -> str | None:
     """Dask's table of packages with different versions in one line; None if these are only missing somewhere."""
     rows = [[cell.strip() for cell in line.strip(" |").split("|")] for line in table.splitlines() if "|" in line]
-    different = [row for row in rows[1:] if len({cell for cell in row[1:] if cell != "None"}) > 1]
+    found = {row[0]: [_versions_in(cell) for cell in row[1:]] for row in rows[1:]}
+    different = {name: places for name, places in found.items() if len(set().union(*places)) > 1}
     if rows and not different:
         return None
-    places = ("here", "on the scheduler", "on workers")
-    said = [
-        f"{row[0]} {', '.join(f'{version} {place}' for version, place in zip(row[1:], places, strict=False))}"
-        for row in different
-    ]
+    said = []
+    for name, places in different.items():
+        named = [
+            f"{' or '.join(sorted(there))} {place}" for there, place in zip(places, _PLACES, strict=False) if there
+        ]
+        said.append(f"{name} {', '.join(named)}")
     return f"versions differ, which Dask may not support: {'; '.join(said) or ' '.join(table.split())}"
+
+
+def _versions_in(cell: str) -> set[str]:
+    """The versions of a package that a cell of the table has: several if those of workers differ."""
+    return set(re.findall(r"[^\s{}',]+", cell)) - {"None", "MISSING"}

@@ -57,19 +57,20 @@ class StageServiceError(Exception):
 
     Attributes:
         summary: Which worker, and why.
-        lacks_module: It has not all that Pivot imports.
+        unfit: It has perhaps not all that Pivot imports, or another Python.
     """
 
-    def __init__(self, summary: str, lacks_module: bool) -> None:  # noqa: FBT001  # pickled by position
-        super().__init__(summary, lacks_module)
+    def __init__(self, summary: str, unfit: bool) -> None:  # noqa: FBT001  # pickled by position
+        super().__init__(summary, unfit)
         self.summary = summary
-        self.lacks_module = lacks_module
+        self.unfit = unfit
 
     @classmethod
     def of(cls, worker: str, error: Exception) -> Self:
         """The error of a worker with this name."""
         return cls(
-            f"worker {worker} cannot run stages: {type(error).__name__}: {error}", isinstance(error, ImportError)
+            f"worker {worker} cannot run stages: {type(error).__name__}: {error}",
+            isinstance(error, ImportError | SyntaxError),
         )
 
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 PROTOCOL: Final = 2
 """The version of tasks and answers; a worker refuses tasks of others."""
+SAME_PIVOT: Final = "install the same Pivot and Python on all machines"
+"""The hint for a worker with another version of something."""
 
 _MOST_LOG: Final = 64 << 20
 """A worker shortens logs to much less."""
@@ -345,9 +347,15 @@ class StageAnswer(Value):
 
     @classmethod
     def _of(cls, plain: Mapping[str, Any]) -> Self:
-        if plain["protocol"] != PROTOCOL:
-            raise TaskError(f"it is of protocol {plain['protocol']}, not {PROTOCOL}")
         refused, finished = plain["refused"], plain["finished"]
+        if plain["protocol"] != PROTOCOL:
+            if refused is None:
+                raise TaskError(f"it is of protocol {plain['protocol']}, not {PROTOCOL}")
+            return cls(  # that of a worker with another Pivot, which says so; all protocols have these fields
+                number=artifact_json.number(plain["number"], "number"),
+                worker=artifact_json.text(plain["worker"], "worker"),
+                refused=Refusal("protocol", artifact_json.text(refused["summary"], "refused"), hint=SAME_PIVOT),
+            )
         return cls(
             number=artifact_json.number(plain["number"], "number"),
             worker=artifact_json.text(plain["worker"], "worker"),

@@ -211,7 +211,7 @@ class StageWorker:
         there = {name: plain.get(name) for name in here}
         if here != there:
             summary = f"{self._name} has {_in_words(here)}; the command has {_in_words(there)}"
-            raise RefusedError("protocol", summary, hint="install the same Pivot and Python on all machines")
+            raise RefusedError("protocol", summary, hint=task.SAME_PIVOT)
         try:
             return StageTask.from_plain(plain)
         except TaskError as error:
