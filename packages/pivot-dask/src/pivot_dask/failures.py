@@ -1,6 +1,7 @@
 """Why stage runs end without an answer, in words: whose worker, what differs there, and a hint."""
 
 import re
+import sys
 from asyncio import CancelledError
 from collections.abc import Mapping, Sequence
 from importlib import metadata
@@ -47,10 +48,9 @@ def may_be_unfit(error: BaseException) -> bool:
 
 
 def _install() -> str:
-    return (
-        f"install `pivot[dask]` {metadata.version(PACKAGES[0])} in the environment of these workers, "
-        "and start them again"
-    )
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    pivot = f"`pivot[dask]` {metadata.version(PACKAGES[0])}"
+    return f"install {pivot} for Python {python} in the environment of these workers, and start them again"
 
 
 def unfit_workers(versions: Mapping[str, Any], names: Mapping[str, Any]) -> str:
