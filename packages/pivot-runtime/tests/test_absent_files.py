@@ -33,6 +33,19 @@ def test_what_exists_here_is_named(root: pathlib.Path, error: str, path: str) ->
     assert "worker.include" in found
 
 
+def test_commands_say_it_in_what_they_print(root: pathlib.Path) -> None:
+    failure = Failure("its command ended with exit status 1")
+
+    for output, path in (("cat: shared.csv: No such file or directory\n", "shared.csv"), (MODULE, "sub/helper.py")):
+        found = absent_files.hint(failure, root, "", output=output, scripts=["run.py", "sub/tool.py"])
+        assert found is not None
+        assert found.startswith(f"{path} exists here")
+    assert absent_files.hint(failure, root, "", output=MODULE) is None
+
+
+MODULE = "Traceback (most recent call last):\nModuleNotFoundError: No module named 'helper'\n"
+
+
 @pytest.mark.parametrize(
     "error",
     [

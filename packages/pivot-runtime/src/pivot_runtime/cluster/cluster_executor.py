@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 _STOP_S: Final = 20.0
 """The time that all stage runs get to stop on their workers."""
+_LOOKED_AT: Final = 4096
+"""The bytes at the end of what a command printed that may say which file it lacked."""
 _SHOWN: Final = 5
 """The most differences of a stage that a message names."""
 
@@ -370,7 +372,7 @@ class ClusterExecutor:
             return Finished(sent.address, 0.0, Failure(f"it was stopped on {answer.worker}", hint="run it again"))
         failure = answer.finished.failure
         if failure is not None:
-            hint = failure.hint or absent_files.hint(failure, self._session.project.root, self._base(sent.address))
+            hint = failure.hint or self._hint_of_absent(sent.address, failure, answer.log)
             with contextlib.suppress(CacheError):  # then its outs are missing
                 self._store(answer)
             failure = attrs.evolve(failure, hint=hint)
@@ -411,8 +413,11 @@ class ClusterExecutor:
             return attrs.evolve(finished, failure=failure)
         return attrs.evolve(finished, outs=outs)
 
-    def _base(self, address: str) -> str:
-        return self._session.graph.stages[address].base
+    def _hint_of_absent(self, address: str, failure: Failure, log: bytes) -> str | None:
+        spec = self._session.graph.stages[address]
+        output = "" if failure.detail else log[-_LOOKED_AT:].decode("utf-8", "replace")
+        scripts = (*spec.named, *spec.deps)
+        return absent_files.hint(failure, self._session.project.root, spec.base, output=output, scripts=scripts)
 
     def _failure(self, address: str, worker: str, refused: Refusal) -> Failure:
         hint = refused.hint
