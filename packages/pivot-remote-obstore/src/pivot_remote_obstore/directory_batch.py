@@ -14,7 +14,7 @@ from pivot_core.files.digest import digest_bytes
 from pivot_remote_obstore import directory
 from pivot_remote_obstore.location import object_key
 
-LONGEST_S: Final = 0.2
+LONGEST_S: Final = 0.1
 """After this time, no further object joins a batch: a slow drive works on several batches at once."""
 
 _SMALL: Final = 1 << 20

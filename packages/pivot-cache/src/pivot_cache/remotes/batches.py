@@ -13,10 +13,13 @@ SMALL: Final = 1 << 20
 MOST: Final = 256
 """The most objects of a batch."""
 
+FEWEST: Final = 16
+"""The number of objects that are not shared between batches."""
+
 FULL: Final = 8 << 20
 """The number of bytes from which a batch takes no further object."""
 
-SLOW_S: Final = 0.2
+SLOW_S: Final = 0.1
 """A batch that takes longer waits for the remote, which then gets another one at the same time."""
 
 _AT_FIRST: Final = 2
@@ -52,24 +55,26 @@ async def move(
                 tasks.create_task(work())
 
         async def work() -> None:
-            while batch := _take(waiting):
+            nonlocal workers
+            while batch := _take(waiting, min(MOST, max(FEWEST, -(-len(waiting) // workers)))):
                 began = time.monotonic()
                 handled = await handle(batch)
                 if not handled:
                     waiting.clear()
-                    return
+                    break
                 waiting.extendleft((digest, size) for digest, size in batch.items() if digest not in handled)
                 if time.monotonic() - began > SLOW_S:
                     start()
+            workers -= 1
 
         for _ in range(_AT_FIRST):
             start()
 
 
-def _take(waiting: deque[tuple[str, int]]) -> dict[str, int]:
+def _take(waiting: deque[tuple[str, int]], most: int) -> dict[str, int]:
     batch: dict[str, int] = {}
     total = 0
-    while waiting and len(batch) < MOST and total < FULL:
+    while waiting and len(batch) < most and total < FULL:
         digest, size = waiting.popleft()
         batch[digest] = size
         total += size
