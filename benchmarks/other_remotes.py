@@ -2,9 +2,10 @@
 
 `python benchmarks/other_remotes.py [--objects N] [--large MIB] [--rounds N] [--directory PATH]`. Each round runs every
 client once, in a process of its own; the minimum counts. `cp -r` copies the same objects on the same file system, and
-flushes nothing; `cp -r && sync` does, as Pivot does. The server of the bucket is a process that keeps small objects in
-a dictionary and forgets parts, so that it shows the cost of the clients. obstore alone neither verifies nor publishes
-anything.
+flushes nothing; `cp -r && sync` does, as a push of Pivot does. Small files are removed after the last round only: ext4
+takes many times as long to create files where others were removed in the last minutes. The server of the bucket is a
+process that keeps small objects in a dictionary and forgets parts, so that it shows the cost of the clients. obstore
+alone neither verifies nor publishes anything.
 """
 
 import argparse
@@ -12,7 +13,6 @@ import asyncio
 import contextlib
 import os
 import pathlib
-import shutil
 import socket
 import subprocess
 import sys
@@ -168,33 +168,45 @@ def made(place: pathlib.Path, count: int, size: int) -> list[Artifact]:
 
 def compare(kind: str, count: int, size: int, rounds: int, directory: str | None) -> None:
     costs: dict[tuple[str, str], list[Cost]] = {}
-    for number in range(rounds):
-        with tempfile.TemporaryDirectory(dir=directory) as parent, contextlib.ExitStack() as stack:
-            place = pathlib.Path(parent)
-            artifacts = made(place, count, size)
-            clients: dict[str, Client] = {}
-            if kind == "gs://":
-                url = stack.enter_context(server(place / "source" / "0"))
-                clients["obstore alone"] = alone(url, place, count, size)
-                remote: Any = BucketRemote(BucketLocation("gs", BUCKET, "pivot"), BucketSettings(url), jobs=JOBS)
-            else:
-                clients["cp -r"] = copying(place, flush=False)
-                clients["cp -r && sync"] = copying(place, flush=True)
-                (place / "pushed" / "pivot").mkdir()
-                remote = DirectoryRemote(place / "pushed" / "pivot", jobs=JOBS)
-            order = list(clients.items())
-            order.insert(number % (len(order) + 1), ("pivot", pivot(remote, place, artifacts)))
-            for name, actions in order:
-                for way, action in zip(("push", "pull"), actions, strict=True):
-                    costs.setdefault((way, name), []).append(measured(action))
-                    os.sync()
-                for left in ("pushed", "pulled"):
-                    shutil.rmtree(place / left)
-                    (place / left).mkdir()
-                (place / "pushed" / "pivot").mkdir()
+    with contextlib.ExitStack() as left:
+        for number in range(rounds):
+            with contextlib.ExitStack() as stack:
+                parent = (stack if size > SMALL else left).enter_context(tempfile.TemporaryDirectory(dir=directory))
+                for way, name, cost in costs_of_round(kind, count, size, number, pathlib.Path(parent)):
+                    costs.setdefault((way, name), []).append(cost)
+    report(f"{kind}: {count} x {size >> 10} KiB, {JOBS} at once, best of {rounds}", costs)
+
+
+def costs_of_round(
+    kind: str, count: int, size: int, number: int, place: pathlib.Path
+) -> Iterator[tuple[str, str, Cost]]:
+    with contextlib.ExitStack() as stack:
+        artifacts = made(place, count, size)
+        clients: dict[str, Client] = {}
+        if kind == "gs://":
+            url = stack.enter_context(server(place / "source" / "0"))
+            clients["obstore alone"] = alone(url, place, count, size)
+            remote: Any = BucketRemote(BucketLocation("gs", BUCKET, "pivot"), BucketSettings(url), jobs=JOBS)
+        else:
+            clients["cp -r"] = copying(place, flush=False)
+            clients["cp -r && sync"] = copying(place, flush=True)
+            (place / "pushed" / "pivot").mkdir()
+            remote = DirectoryRemote(place / "pushed" / "pivot", jobs=JOBS)
+        order = list(clients.items())
+        order.insert(number % (len(order) + 1), ("pivot", pivot(remote, place, artifacts)))
+        for name, actions in order:
+            for way, action in zip(("push", "pull"), actions, strict=True):
+                yield way, name, measured(action)
                 os.sync()
-    what = f"{size >> 20} MiB" if size >= 1 << 20 else f"{size >> 10} KiB"
-    print(f"{kind}: {count} x {what}, {JOBS} at once, best of {rounds}")
+            for way in ("pushed", "pulled"):
+                (place / way).rename(place / f"{way} by {name.replace('/', ' ')}")
+                (place / way).mkdir()
+            (place / "pushed" / "pivot").mkdir()
+            os.sync()
+
+
+def report(title: str, costs: dict[tuple[str, str], list[Cost]]) -> None:
+    print(title)
     for way in ("push", "pull"):
         best = {name: min(each.seconds for each in taken) for (each, name), taken in costs.items() if each == way}
         processor = {
