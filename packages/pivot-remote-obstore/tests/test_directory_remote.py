@@ -350,6 +350,8 @@ def test_large_objects_are_copied_and_seen_in_order(
     remote, seen = DirectoryRemote(drive), bytearray()
     assert upload_batch(remote, source) == {DIGEST: True}
     assert (drive / OBJECT).read_bytes() == DATA
+    monkeypatch.setattr(syscalls, "create", None)  # what exists is not written again
+    assert upload_batch(remote, source) == {DIGEST: False}
 
     async def copy(target: int) -> None:
         async with remote:

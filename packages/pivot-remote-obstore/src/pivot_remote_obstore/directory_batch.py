@@ -98,31 +98,36 @@ class PublishedBatch:
                 said = now
                 step()
             try:
-                if not self._write_one(digest, source, step, visit):
-                    outcome[digest] = None
+                written = self._write_one(digest, source, step, visit)
             except OSError:
                 if not self._written:
                     raise
                 return  # the next batch meets it again, and these are published
+            if not written:
+                outcome[digest] = written
 
-    def _write_one(self, digest: str, source: str, step: Callable[[], object], visit: Callable[[str], bool]) -> bool:
-        """Copy a file to a temporary one; False if it has another digest, or cannot be read."""
+    def _write_one(
+        self, digest: str, source: str, step: Callable[[], object], visit: Callable[[str], bool]
+    ) -> bool | None:
+        """Copy a file to a temporary one; False if its object exists, None if the file has other bytes."""
         try:
             opened = os.open(source, _READ)
         except OSError:
-            return False
+            return None
         try:
             size = os.fstat(opened).st_size
             if size <= _SMALL:
                 data = _content(opened, size)
-                return data is not None and self._write_small(digest, opened, data, visit)
+                return None if data is None else self._write_small(digest, opened, data, visit)
+            if directory.size_of(self._targets[digest]) is not None:
+                return False  # for a small file, its link finds out
             return self._write_large(digest, opened, size, step, visit)
         finally:
             os.close(opened)
 
-    def _write_small(self, digest: str, source: int, data: bytes, visit: Callable[[str], bool]) -> bool:
+    def _write_small(self, digest: str, source: int, data: bytes, visit: Callable[[str], bool]) -> bool | None:
         if digest_bytes(data) != digest:
-            return False
+            return None
         copy, temp = self._create(digest, visit)
         try:
             if len(data) < directory.LARGE or not _clone(source, copy):
@@ -134,7 +139,7 @@ class PublishedBatch:
 
     def _write_large(
         self, digest: str, source: int, size: int, step: Callable[[], object], visit: Callable[[str], bool]
-    ) -> bool:
+    ) -> bool | None:
         copy, temp = self._create(digest, visit)
         state = RunningHash()
         try:
@@ -143,16 +148,16 @@ class PublishedBatch:
                     syscalls.fsync(copy)
                     step()
                 if self._abandoned:
-                    return False
+                    return None
                 directory.copy_seen(source, copy, start, min(start + directory.STEP, size), state.update)
         except OSError:
             if _is_readable(source, size):
                 raise
-            return False
+            return None
         finally:
             os.close(copy)
         if state.hashed().digest != digest:
-            return False
+            return None
         self._written.append((digest, temp))
         return True
 
