@@ -5,7 +5,9 @@ Settings of the user who runs the tests do not count.
 
 import functools
 import gc
+import importlib.util
 import os
+import pathlib
 import random
 import re
 import shutil
@@ -129,3 +131,16 @@ def rclone_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             said += line
         yield begun[1].decode()
         running.communicate()
+
+
+@pytest.fixture(scope="session")
+def forked_interpreters() -> Iterator[None]:
+    """Hosts, fork servers and the like, which begin with a new interpreter, are forked; see there."""
+    place = pathlib.Path(__file__).with_name("interpreter_forks.py")
+    spec = importlib.util.spec_from_file_location(place.stem, place)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with module.forked_interpreters():
+        yield

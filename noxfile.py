@@ -90,7 +90,7 @@ def types(session: nox.Session) -> None:
         session,
         tool("mypy", *relative([package / "src" for package in PACKAGES.values()])),
         *(tool("mypy", path) for path in relative(TESTED)),
-        tool("mypy", "noxfile.py", "tests", "conftest.py", "benchmarks"),
+        tool("mypy", "noxfile.py", "tests", "conftest.py", "interpreter_forks.py", "benchmarks"),
     )
     with tempfile.TemporaryDirectory(prefix="examples-") as directory:
         session.run(sys.executable, "tests/typed_examples.py", directory, external=True)
@@ -278,7 +278,7 @@ def alone(session: nox.Session, package: str) -> None:
     with tempfile.TemporaryDirectory(prefix="alone-") as directory:
         place = pathlib.Path(directory)
         shutil.copytree(source, place / "tests", ignore=shutil.ignore_patterns("__pycache__"))
-        for file in ("pyproject.toml", "conftest.py"):
+        for file in ("pyproject.toml", "conftest.py", "interpreter_forks.py"):
             shutil.copy(ROOT / file, place)
         with session.chdir(place):
             chosen = ("-m", "not exhaustive", "-p", "no:cacheprovider", *XDIST, *session.posargs)

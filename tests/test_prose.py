@@ -81,7 +81,7 @@ PAGES = sorted(
 )
 TESTS = sorted(
     path
-    for pattern in ("packages/*/tests/**/*.py", "tests/*.py", "benchmarks/*.py", "conftest.py", "noxfile.py")
+    for pattern in ("packages/*/tests/**/*.py", "tests/*.py", "benchmarks/*.py", "*.py")
     for path in ROOT.glob(pattern)
     if path != pathlib.Path(__file__) and "golden" not in path.parts
 )

@@ -28,3 +28,8 @@ def context(tmp_path: pathlib.Path) -> CommandContext:
     root.mkdir()
     init(root)
     return CommandContext.find(root, os.environ)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forked_interpreters(forked_interpreters: None) -> None:
+    """Fork the processes that tests start, where that makes no difference."""

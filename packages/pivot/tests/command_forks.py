@@ -101,15 +101,37 @@ def _begin_hosts_with(modules: frozenset[str]) -> None:
     """Let hosts begin with these modules of Pivot only: each records all names in them before user code."""
     from pivot_runtime.processes import clean_fork, early_fork  # lazy
 
-    serve = clean_fork.serve
+    serve, forks = clean_fork.serve, _interpreter_forks()
+
+    def remove_others() -> None:
+        for name in [name for name in sys.modules if name.startswith("pivot_") and name not in modules]:
+            clean_fork._kept.append(sys.modules.pop(name))
+
+    def fork_interpreters(line: socket.socket) -> int:
+        pid = os.fork()
+        if pid == 0:
+            remove_others()
+            forks.serve(line)
+            os._exit(0)
+        return pid
 
     def serve_with_these(module: str, coordinator: int, **options: Any) -> None:
         if module == early_fork._HOST:
-            for name in [name for name in sys.modules if name.startswith("pivot_") and name not in modules]:
-                clean_fork._kept.append(sys.modules.pop(name))
-        serve(module, coordinator, **options)
+            remove_others()
+        of_workers = module == "pivot_runtime.cluster.backend_process"  # in the tests' own executor they run there
+        with forks.forked_interpreters(fork_interpreters) if of_workers else contextlib.nullcontext():
+            serve(module, coordinator, **options)
 
     clean_fork.serve = serve_with_these
+
+
+def _interpreter_forks() -> Any:
+    """The module beside the `conftest.py` of all tests."""
+    name = "interpreter_forks"
+    sys.path.append(str(next(each for each in pathlib.Path(__file__).parents if (each / f"{name}.py").exists())))
+    module = importlib.import_module(name)
+    sys.path.pop()
+    return module
 
 
 def _import_modules(*packages: str) -> None:

@@ -70,3 +70,8 @@ def quick(make: Callable[[str], Project]) -> Project:
     project = make(QUICK_START)
     project.write("data.json", DATA)
     return project
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forked_interpreters(forked_interpreters: None) -> None:
+    """Fork the processes that commands within this process start, where that makes no difference."""

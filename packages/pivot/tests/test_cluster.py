@@ -39,7 +39,7 @@ class Elsewhere:
 
 
 def elsewhere(project: Project, tmp_path: pathlib.Path, *, workers: int = 1, **env: str) -> Elsewhere:
-    """Each worker begins with a new interpreter; with two of them, stages read what was written on the other one."""
+    """With two workers, which take turns, stages read what was written on the other one."""
     paths = [str(LOOPBACK), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     return Elsewhere(
         project,

@@ -73,10 +73,10 @@ def team(s3: Any, ran: pathlib.Path, empty: Project) -> Team:
 
 
 def test_push_and_pull(team: Team) -> None:
-    """Each command of the page in a process of its own; the other tests need not pay for that."""
+    """The commands of the page in processes of their own; the other tests need not pay for that."""
     (team.first.root / ".pivot/config.yaml").unlink()
-    team.process("config", "set", "remotes.origin", f"s3://{team.bucket}/pivot-cache")
-    team.process("config", "set", "default_remote", "origin")
+    team.pivot("config", "set", "remotes.origin", f"s3://{team.bucket}/pivot-cache")
+    team.pivot("config", "set", "default_remote", "origin")
     assert team.process("push") == "Pushed to 'origin': 2 transferred, 0 skipped, 0 failed\n"
     assert team.process("push") == "Pushed to 'origin': 0 transferred, 2 skipped, 0 failed\n"
     assert team.pivot("push", "--refresh") == "Pushed to 'origin': 0 transferred, 2 skipped, 0 failed\n"
@@ -242,7 +242,7 @@ def test_verify(team: Team) -> None:
     assert "clean.json" in team.pivot("verify", "--allow-missing", project=ci, code=1)
     team.pivot("push")
     shutil.rmtree(ci.root / ".pivot/state.db", ignore_errors=True)
-    assert json.loads(team.process("verify", "--json", "--allow-missing", project=ci))["passed"]
+    assert json.loads(team.pivot("verify", "--json", "--allow-missing", project=ci))["passed"]
     assert not (ci.root / "clean.json").exists()
 
     ci.replace("pipeline.py", "sum(values)", "max(values)")
@@ -331,7 +331,7 @@ def test_only_what_a_stage_that_runs_reads_is_fetched(team: Team) -> None:
     shutil.rmtree(ci.root / "raw")
     assert "stale" in team.pivot("status", project=ci)
     before = ci.snapshot()
-    told = team.process("status", "--remote", project=ci)
+    told = team.pivot("status", "--remote", project=ci)
     assert "preprocess  cached  not here, but on 'origin': clean.json" in told
     assert "2 stages, all cached\n'origin': 3 to fetch" in told
     found = json.loads(team.pivot("status", "--json", "--remote", project=ci))
@@ -508,23 +508,23 @@ def test_content_of_a_revision_is_fetched_when_asked(team: Team) -> None:
     team.first.replace("pipeline.py", 'json.dumps({"records": clean}, indent=2)', "json.dumps(clean)")
     team.first.replace("pipeline.py", 'data["records"]', "data")
     team.first.replace("pipeline.py", "data: Annotated[dict", "data: Annotated[list")
-    team.process("repro")
+    team.pivot("repro")
     git(team.first, "init", "-q")
     git(team.first, "add", ".pivot", "pipeline.py", "data.json")
     git(team.first, "commit", "-q", "-m", "state")
     team.pivot("push")
     team.first.replace("data.json", "200", "400")
-    team.process("repro")
+    team.pivot("repro")
     files = team.first.root / ".pivot/cache/files"
     shutil.rmtree(files)
-    assert "hint: --pull fetches it from the remote" in team.process("diff", "summary.json", code=1)
+    assert "hint: --pull fetches it from the remote" in team.pivot("diff", "summary.json", code=1)
     shown = team.process("diff", "summary.json", "--pull")
     assert shown.startswith("summary.json: 2 values changed\n")
     assert "max   200   400        +200\n" in shown
     shutil.rmtree(files)
-    assert "hint: --pull fetches it from the remote" in team.process("metrics", "diff", code=1)
-    assert "summary.json  max    200        400    +200\n" in team.process("metrics", "diff", "--pull")
+    assert "hint: --pull fetches it from the remote" in team.pivot("metrics", "diff", code=1)
+    assert "summary.json  max    200        400    +200\n" in team.pivot("metrics", "diff", "--pull")
     shutil.rmtree(files)
-    assert "hint: --pull fetches it from the remote" in team.process("plots", "show", "HEAD", "--json", code=1)
-    (found,) = json.loads(team.process("plots", "show", "HEAD", "--json", "--pull"))["plots"]
+    assert "hint: --pull fetches it from the remote" in team.pivot("plots", "show", "HEAD", "--json", code=1)
+    (found,) = json.loads(team.pivot("plots", "show", "HEAD", "--json", "--pull"))["plots"]
     assert [value["y"] for value in found["spec"]["data"]["values"]] == [100, 200]
