@@ -45,7 +45,10 @@ if "TEST_EXAMPLES" in os.environ:
 hypothesis.settings.load_profile("pivot")
 
 
-LONG = ("test_matrix", "test_model", "test_notebook_stages", "test_pages_in_browser", "test_sweeps", "test_warm")
+LONG = (
+    *("test_cluster", "test_cluster_chaos", "test_crashes", "test_matrix", "test_model", "test_notebook_stages"),
+    *("test_pages_in_browser", "test_random_edits", "test_sweeps", "test_warm"),
+)
 """The modules with the tests that take or wait for seconds: begun last, other processes would wait for their end."""
 
 
@@ -54,7 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.stem not in LONG)
 
 
-SHARE_COLLECTED = 0.05
+SHARE_COLLECTED = 0.02
 
 
 def pytest_collection_finish() -> None:

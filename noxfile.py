@@ -106,6 +106,7 @@ def tests(session: nox.Session) -> None:
     """All tests but those of the docs; `nox -s tests -- ARGS` passes ARGS to pytest instead."""
     others = (f"--ignore={file}" for file in OF_DOCS)
     session.env.update(azurite(session.cache_dir))
+    session.env["PYTHONDONTWRITEBYTECODE"] = ""  # with it, each process of the tests compiles what it imports again
     run_all(session, tool("pytest", *(session.posargs or [*XDIST, "--durations=15", *others])))
 
 

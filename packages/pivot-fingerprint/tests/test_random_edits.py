@@ -135,7 +135,7 @@ def test_kept_results_never_change_a_manifest(
     root, memo, counted = tmp_path / "checkout", Memo(), set()
     known = vars(string).copy()
 
-    @settings(deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=settings().max_examples * 2 // 5, deadline=None, suppress_health_check=list(HealthCheck))
     @given(VERSIONS)
     def check(edits: list[tuple[dict[str, list[tuple[str, int]]], str]]) -> None:
         project: dict[str, list[tuple[str, int]]] = {}
