@@ -26,6 +26,7 @@ _LARGEST = 1 << 18
 _MOST_FDS = 8
 _PID_BYTES = 8
 _STDERR = 2
+_PATIENCE_S = 30.0
 _HOST = "pivot_runtime.host.server"
 _COMMAND = re.compile(r"from (pivot_runtime\.[\w.]+) import main; main\(\d+, guard=(?:True|False)\)")
 _PATH = "PYTHONPATH"
@@ -50,8 +51,8 @@ def _directories(environment: Mapping[str, str]) -> list[str]:
 class Interpreters:
     """The process from which interpreters are forked; it ends with this one, whose children they are."""
 
-    def __init__(self, start: Callable[[socket.socket], int]) -> None:
-        """``start`` starts the process, given its end of the line, and returns its pid."""
+    def __init__(self, start: Callable[[socket.socket, socket.socket], int]) -> None:
+        """``start`` starts the process and returns its pid, given both ends of the line, the process's first."""
         import ctypes  # lazy: the process that forks hosts must not have it before them
         import threading  # lazy
 
@@ -59,7 +60,7 @@ class Interpreters:
         self._environment = dict(os.environ)
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            self._pid = start(theirs)
+            self._pid = start(theirs, self._line)
         self._libc = ctypes.CDLL(None, use_errno=True)
 
     def close(self) -> None:
@@ -102,7 +103,8 @@ class Interpreters:
         return int.from_bytes(answer)
 
 
-def _start(theirs: socket.socket) -> int:
+def _start(theirs: socket.socket, ours: socket.socket) -> int:
+    del ours  # it is not inherited
     words = [sys.executable, "-P", __file__, str(theirs.fileno())]
     return os.posix_spawn(
         words[0], words, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, theirs.fileno(), theirs.fileno())]
@@ -110,7 +112,7 @@ def _start(theirs: socket.socket) -> int:
 
 
 @contextlib.contextmanager
-def forked_interpreters(start: Callable[[socket.socket], int] = _start) -> Iterator[None]:
+def forked_interpreters(start: Callable[[socket.socket, socket.socket], int] = _start) -> Iterator[None]:
     """Within the block, interpreters for Pivot's own processes are forked."""
     from unittest import mock  # lazy
 
@@ -179,7 +181,9 @@ def _become(request: dict[str, Any], fds: list[int], path: list[str]) -> NoRetur
         clean_fork._kept.append(sys.modules["__main__"])  # noqa: SLF001
         sys.modules["__main__"] = main
         sys.argv[:] = ["-c"]
+        deadline = time.monotonic() + _PATIENCE_S
         while os.getppid() != coordinator:
+            assert time.monotonic() < deadline, "its parent has ended"
             time.sleep(0.0005)
         exec(request["command"], vars(main))
         status = 0

@@ -107,9 +107,10 @@ def _begin_hosts_with(modules: frozenset[str]) -> None:
         for name in [name for name in sys.modules if name.startswith("pivot_") and name not in modules]:
             clean_fork._kept.append(sys.modules.pop(name))
 
-    def fork_interpreters(line: socket.socket) -> int:
+    def fork_interpreters(line: socket.socket, other_end: socket.socket) -> int:
         pid = os.fork()
         if pid == 0:
+            other_end.close()
             remove_others()
             forks.serve(line)
             os._exit(0)
