@@ -5,6 +5,7 @@ from pivot_dask.waiting import SubmittedStage, doubtful, lacking
 
 def test_reasons_to_wait() -> None:
     assert lacking({}, []) == "the cluster has no workers yet"
+    assert lacking({}, [], "a.log") == "the cluster has no workers yet (a.log has its output)"
     assert lacking({}, [{}]) is None
     assert lacking({"gpu": 1}, [{}, {"gpu": 2}]) is None
     said = lacking({"gpu": 1, "memory": 8 << 30}, [{"gpu": 1}, {"memory": 9e9}])

@@ -39,7 +39,7 @@ class Memory:
         if name == "unsent":
             raise ExecutorError("too large", hint="a remote")
         if name == "silent":
-            self.events.waiting(number, f"no worker has {resources}")
+            self.events.waiting(number, f"no worker has {resources}: {self.settings.log}")
             return
         if name == "gone":
             self.events.lost("the scheduler is gone", "start it")
@@ -114,7 +114,7 @@ def test_stage_runs_go_there_and_events_come_back(tmp_path: pathlib.Path) -> Non
     assert [process.receive() for _ in range(7)] == [
         {"event": "connected", "dashboard": "http://there", "workers": 2, "threads": 4},
         {"event": "failed", "id": 1, "summary": "it could not be sent to the cluster: too large", "hint": "a remote"},
-        {"event": "waiting", "id": 2, "reason": "no worker has {'gpu': 1}"},
+        {"event": "waiting", "id": 2, "reason": "no worker has {'gpu': 1}: .pivot/state.db/executor.log"},
         {"event": "started", "id": 3, "worker": "a@7"},
         {"event": "output", "id": 3, "lines": ["a line"]},
         {"event": "note", "message": "by the way"},

@@ -20,7 +20,7 @@ from dask_jobqueue import SLURMCluster
 
 
 def slurm(resources):
-    offered = " ".join(f"{name}={most}" for name, most in resources.items())
+    offered = ",".join(f"{name}={most}" for name, most in resources.items())
     cluster = SLURMCluster(
         cores=1,
         memory="500MB",
@@ -74,7 +74,9 @@ def test_stages_run_as_jobs_which_end_with_the_run(tmp_path: pathlib.Path, slurm
     project = Project(tmp_path / "project")
     project.write("cluster.py", CLUSTER)
     project.write("pipeline.py", SHOUT)
-    project.replace("pipeline.py", "register\ndef shout", 'register(resources={"memory": "1 GiB"})\ndef shout')
+    project.replace(
+        "pipeline.py", "register\ndef shout", 'register(resources={"memory": "1 GiB", "fast": 1})\ndef shout'
+    )
     project.write("data/in.txt", "loud")
     project.pivot("init")
 

@@ -133,6 +133,7 @@ class DaskBackend:
         self._loop: asyncio.AbstractEventLoop = self._client.loop.asyncio_loop
         self._cluster = cluster
         self._run = settings.run
+        self._log = settings.log if cluster is not None else ""
         self._events = events
         self._stage_worker = stage_worker
         self._topic: str = self._client.id
@@ -390,7 +391,7 @@ class DaskBackend:
             return {}
 
     def _report_waiting(self, stages: Mapping[int, SubmittedStage], offered: list[dict[str, float]]) -> None:
-        reasons = {stage.needs: lacking(stage.resources, offered) for stage in stages.values()}
+        reasons = {stage.needs: lacking(stage.resources, offered, self._log) for stage in stages.values()}
         self._offered |= {needs: time.monotonic() for needs, reason in reasons.items() if reason is None}
         for number, stage in stages.items():
             reason = reasons[stage.needs]

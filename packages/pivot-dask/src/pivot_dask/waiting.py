@@ -61,15 +61,16 @@ def doubtful(
     }
 
 
-def lacking(needed: Mapping[str, float], offered: list[dict[str, float]]) -> str | None:
+def lacking(needed: Mapping[str, float], offered: list[dict[str, float]], log: str = "") -> str | None:
     """Why no worker can ever run a stage; None if one can, as soon as it is free.
 
     Args:
         needed: The resources of the stage.
         offered: Those of each worker.
+        log: The file that tells why jobs of a cluster that this run created are refused; empty of other clusters.
     """
     if not offered:
-        return "the cluster has no workers yet"
+        return f"the cluster has no workers yet{f' ({log} has its output)' if log else ''}"
     if any(all(worker.get(name, 0) >= amount for name, amount in needed.items()) for worker in offered):
         return None
     asked = " ".join(f"{name}={amount}" for name, amount in needed.items())

@@ -100,12 +100,14 @@ class ExecutorSettings(Value):
         run: The ID of the run, which no other run has.
         resources: The most of each resource that one stage of the run needs.
         jobs: The most stage runs at the same time.
+        log: The path, from the root, of the file that gets what libraries and a function of the user's print.
     """
 
     root: pathlib.Path
     run: str
     resources: Mapping[str, float] = attrs.field(factory=dict)
     jobs: int = 1
+    log: str = ""
 
 
 class ConnectBackend(Protocol):

@@ -152,8 +152,10 @@ class BackendProcess:
 
     def _connect(self, message: Mapping[str, Any]) -> None:
         root = pathlib.Path(message["root"])
-        log_output(Layout(root).executor_log)
-        settings = ExecutorSettings(root, message["run"], message["resources"], message["jobs"])
+        log = Layout(root).executor_log
+        log_output(log)
+        shown = log.relative_to(root).as_posix()
+        settings = ExecutorSettings(root, message["run"], message["resources"], message["jobs"], shown)
         try:
             self._backend = find(message["address"])(message["address"], settings, self._events)
         except Exception as error:  # noqa: BLE001  # the command reports it
