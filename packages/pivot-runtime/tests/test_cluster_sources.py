@@ -291,7 +291,7 @@ def test_other_versions_are_named() -> None:
     there = expectation.facts(attrs.evolve(STAGE, libraries={"numpy": LibraryUse("2.1"), "b": LibraryUse("1")}), 1)
 
     assert expectation.differences(here, there) == [
-        "library a 1 is not used there",
+        "library a 1 is not installed or not used there",
         "library b 1 is used there only",
         "library numpy is 2.1 there, and 2.0 here",
     ]

@@ -333,7 +333,12 @@ def test_remotes(mine: Mine) -> None:
     ("arguments", "told", "hint"),
     [
         (["add", "origin", "s3://other"], f"there is a remote 'origin' already, {ORIGIN}", "config set remotes.origin"),
-        (["add", "new", "/data"], "must be an S3 path, s3://bucket/prefix, or begin with one of gs://", "file:///abs"),
+        (
+            ["add", "new", "ftp://h"],
+            "must be an S3 path, s3://bucket/prefix, or begin with one of gs://",
+            "file:///abs",
+        ),
+        (["add", "new", "/data"], "a directory is a remote by its URL, file:///absolute/path", "file:///abs"),
         (["add", "a.b", "s3://b"], "'a.b' is not a name", "hint: "),
         (["remove", "orign"], "no remote is named 'orign'", "configured: origin, own"),
         (["remove", "own"], "the remote 'own' is not configured there", "add --global"),

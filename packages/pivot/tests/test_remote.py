@@ -164,6 +164,7 @@ def test_files_inside_a_directory(team: Team) -> None:
     assert "1 transferred, 1 skipped" in team.pivot("fetch", "raw/deep", project=mate)
     assert team.pivot("checkout", "raw/deep/", project=mate) == "Restored 1 file(s)\n"
     assert "nothing recorded is named 'raw/deep/x'" in team.pivot("pull", "raw/deep/x", project=mate, code=2)
+    assert "hint: origin is a remote: name it with --remote origin" in team.pivot("push", "origin", code=2)
     told = team.pivot("checkout", "raw/a", project=mate, code=1)
     assert "raw/a: not restored, since the cache does not have it" in told
     assert "1 transferred, 3 skipped" in team.pivot("pull", "raw", project=mate)

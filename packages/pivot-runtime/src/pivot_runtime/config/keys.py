@@ -110,6 +110,19 @@ _REMOTES: Final = {
 }
 """The forms of the URLs of remotes other than those on S3, by scheme."""
 
+_SCHEMES_ELSEWHERE: Final = {
+    "s3a": "s3",
+    "s3n": "s3",
+    "gcs": "gs",
+    "azure": "az",
+    "abfs": "az",
+    "abfss": "az",
+    "sftp": "ssh",
+    "scp": "ssh",
+    "rsync": "ssh",
+}
+"""The scheme of ours for a scheme of other tools."""
+
 
 def remote(text: str) -> str:
     """The URL of a remote; errors do not repeat possible secrets."""
@@ -123,6 +136,12 @@ def remote(text: str) -> str:
             raise ValueError(f"the URL of a remote, {form}, is printable")
         return text
     if not separator or scheme.lower() != "s3":
+        if text.startswith(("/", "~/", "./", "../")):
+            raise ValueError("a directory is a remote by its URL, file:///absolute/path")
+        meant = _SCHEMES_ELSEWHERE.get(scheme.lower()) if separator else None
+        if meant is not None:
+            ours = _REMOTES.get(meant, "s3://bucket/prefix")
+            raise ValueError(f"{scheme.lower()}:// is no URL of a remote: it is {ours} here")
         others = ", ".join(f"{each}://" for each in _REMOTES)
         raise ValueError(f"the URL of a remote must be an S3 path, s3://bucket/prefix, or begin with one of {others}")
     bucket = rest.partition("/")[0]

@@ -63,7 +63,7 @@ def _differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Iterator
         yield f"it runs in {theirs.get('base')!r}, not in {ours.get('base')!r}"
     for name, here, there in _each(ours, theirs, "libraries"):
         if there is None:
-            yield f"library {name} {here} is not used there"
+            yield f"library {name} {here} is not installed or not used there"
         elif here is None:
             yield f"library {name} {there} is used there only"
         else:

@@ -17,6 +17,7 @@ from pivot_runtime.artifacts import lock_files, records
 from pivot_runtime.artifacts.records import Opened, Record
 from pivot_runtime.artifacts.stores import Stores, open_stores
 from pivot_runtime.context import CommandContext
+from pivot_runtime.errors import TargetError
 from pivot_runtime.sharing.remote_client import RemoteClient, TransferOptions
 
 __all__ = [
@@ -69,7 +70,7 @@ def push(
     """
     options = options or TransferOptions()
     with open_stores(context) as stores:
-        selected = _selected(context, targets, lambda _: None)
+        selected = _selected(context, stores, targets, lambda _: None)
         if options.all_objects:
             selected = list(_everything(stores.store))
         client = RemoteClient(stores, options)
@@ -130,7 +131,7 @@ def fetch(
             except (MissingObjectError, CorruptObjectError):
                 return None
 
-        selected = _selected(context, named, opened)
+        selected = _selected(context, stores, named, opened)
         if shared is not None:
             selected += shared.outs()
         outcome = client.fetch(_artifacts(selected))
@@ -159,8 +160,16 @@ def fetch_from_default(
     return None if client is None else client.fetch(artifacts, progress).stopped
 
 
-def _selected(context: CommandContext, targets: Iterable[str], opened: Opened) -> list[Record]:
-    return [record for record in records.read(context).select(targets, context.project, opened) if record.cache]
+def _selected(context: CommandContext, stores: Stores, targets: Iterable[str], opened: Opened) -> list[Record]:
+    found, named = records.read(context), list(targets)
+    try:
+        selected = found.select(named, context.project, opened)
+    except TargetError as error:
+        remote = next((each for each in named if each in stores.settings.remotes), None)
+        if remote is None or f"{remote!r}" not in str(error):
+            raise
+        raise TargetError(str(error), hint=f"{remote} is a remote: name it with --remote {remote}") from None
+    return [record for record in selected if record.cache]
 
 
 def _everything(store: ObjectStore) -> Iterator[Record]:
