@@ -176,6 +176,8 @@ def test_outs_stay_in_the_shared_cache(shared: Elsewhere, tmp_path: pathlib.Path
     assert shared.project.states() == {"shout": "cached", "last": "cached"}
     (shared.project.root / "upper.txt").unlink()
     assert shared.project.states()["shout"] == "stale", "it was here"
+    assert "2 stages cached" in shared.repro()
+    assert shared.project.states()["shout"] == "stale", "no run has left it"
 
 
 def test_outs_stay_on_the_remote_until_something_here_needs_them(two: Elsewhere, tmp_path: pathlib.Path) -> None:

@@ -194,12 +194,16 @@ class ClusterRun:
             self.report(events.OutsElsewhere(len(left), remote, "pivot pull" if remote else "pivot checkout"))
 
     def _note(self, outs: Iterable[OutSpec], elsewhere: Mapping[ArtifactPath, Artifact]) -> None:
-        """Note which outs of current stages are elsewhere, for runs without a cluster."""
+        """Note which outs of current stages runs have left elsewhere, for runs without a cluster.
+
+        Those that somebody has deleted here are not among them.
+        """
         layout = self._session.stores.layout
         before, known = left_outs.read(layout), {out.path for out in outs}
         others = {path: content for path, content in before.items() if path not in known}
         now = {path: left_outs.content_of(artifact) for path, artifact in elsewhere.items()}
-        left_outs.replace(layout, others | now, before)
+        left = {path: content for path, content in now.items() if path in self._left or before.get(path) == content}
+        left_outs.replace(layout, others | left, before)
 
     def close(self) -> None:
         """Remove what was left for workers."""
