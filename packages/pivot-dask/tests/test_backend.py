@@ -166,6 +166,7 @@ def test_an_address_without_a_scheduler_is_refused(monkeypatch: pytest.MonkeyPat
         with pytest.raises(ExecutorError, match=f"no Dask scheduler answers at dask://127.0.0.1:{port}") as caught:
             connect(f"dask://127.0.0.1:{port}", settings, Recorder())
     assert "is it this port" in (caught.value.hint or "")
+    assert "--executor local runs stages on this machine" in (caught.value.hint or "")
     with pytest.raises(ExecutorError, match="needs TLS, for which Dask is not configured here") as caught:
         connect(f"dask+tls://127.0.0.1:{port}", settings, Recorder())
     assert "distributed.comm.tls" in (caught.value.hint or "")

@@ -97,7 +97,7 @@ def _client(target: Any, address: str, settings: ExecutorSettings, events: Clust
 
 def _no_scheduler(address: str, error: Exception) -> ExecutorError:
     if address.startswith(("dask+tls://", "dask+wss://")):
-        hint = "is it running, does it use TLS with these certificates, and is it this port?"
+        hint = "is it running, and is it this port? it must use TLS with these certificates"
     elif address.startswith("dask://"):
         hint = (
             "is it running, and is it this port (`dask scheduler` prints it)? one that uses TLS is dask+tls://HOST:PORT"
@@ -105,7 +105,8 @@ def _no_scheduler(address: str, error: Exception) -> ExecutorError:
     else:
         hint = "the cluster that the function returned has no scheduler that can be reached from here"
     reason = str(error).strip().partition("\n")[0]
-    return ExecutorError(f"no Dask scheduler answers at {address}: {reason or type(error).__name__}", hint=hint)
+    summary = f"no Dask scheduler answers at {address}: {reason or type(error).__name__}"
+    return ExecutorError(summary, hint=f"{hint}; --executor local runs stages on this machine")
 
 
 class DaskBackend:
