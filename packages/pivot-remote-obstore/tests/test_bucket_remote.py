@@ -1,6 +1,7 @@
 """Remotes in buckets: errors with hints and without secrets, deadlines, listings, and many objects in few requests."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -342,6 +343,7 @@ def test_a_large_upload_has_a_deadline_for_each_part(
     finally:
         answering.set()
     assert gcs.buckets[bucket.bucket] == {}
+    gc.collect()  # the client may have dropped a request for the next piece, which must not warn
 
 
 def test_options_and_urls() -> None:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Generator, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
@@ -177,7 +177,7 @@ class BucketRemote:
             async with self._open.large, self._open.slots, self._open.clock.request(self._part) as continues:
                 await self._open.store.put_async(
                     self.location.key(key),
-                    _pieces(file, self._part, continues),
+                    _Pieces(file, self._part, continues),
                     mode="overwrite",
                     use_multipart=True,
                     chunk_size=self._part,
@@ -341,8 +341,38 @@ def connect_bucket(url: str, settings: RemoteSettings) -> BucketRemote:
     )
 
 
-async def _pieces(file: BinaryIO, size: int, taken: Callable[[], None]) -> AsyncIterator[bytes]:
-    """The content of a file; each piece is taken when the one before is in memory or has been sent."""
-    while piece := file.read(size):
-        taken()
-        yield piece
+class _Pieces:
+    """The content of a file; each piece is taken when the one before is in memory or has been sent.
+
+    It is no generator: when a request is cancelled, the client may drop a piece that it has asked for, unawaited.
+    """
+
+    def __init__(self, file: BinaryIO, size: int, taken: Callable[[], None]) -> None:
+        self._file = file
+        self._size = size
+        self._taken = taken
+
+    def __aiter__(self) -> Self:
+        return self
+
+    def __anext__(self) -> Awaitable[bytes]:
+        return _NextPiece(self.read)
+
+    def read(self) -> bytes:
+        """The next piece."""
+        piece = self._file.read(self._size)
+        if not piece:
+            raise StopAsyncIteration
+        self._taken()
+        return piece
+
+
+@attrs.frozen(eq=False, repr=False)
+class _NextPiece(Value):
+    """A piece that is read when it is awaited."""
+
+    read: Callable[[], bytes]
+
+    def __await__(self) -> Generator[None, None, bytes]:
+        yield from ()
+        return self.read()
