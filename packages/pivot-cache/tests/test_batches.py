@@ -137,18 +137,6 @@ def test_damaged_and_missing_objects_fail_alone(store: ObjectStore, other: Objec
     assert len(outcome.transferred) == 2
 
 
-def test_a_few_objects_are_shared_between_batches() -> None:
-    taken: list[int] = []
-
-    async def handle(batch: Mapping[str, int]) -> Collection[str]:
-        taken.append(len(batch))
-        await asyncio.sleep(0)
-        return list(batch)
-
-    asyncio.run(batches.move(dict.fromkeys(map(str, range(100)), 1), 5, handle))
-    assert taken == [50, 25, 16, 9]
-
-
 @pytest.mark.parametrize("way", ["upload_batch", "read_batch"])
 def test_errors_of_batches_are_retried_and_then_stop(store: ObjectStore, other: ObjectStore, way: str) -> None:
     remote, artifacts = BatchingRemote(), files(store, 200)

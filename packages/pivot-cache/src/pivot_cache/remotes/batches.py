@@ -1,4 +1,4 @@
-"""Moves small objects in batches: a few batches at once, and more while the remote is slow."""
+"""Moves small objects in batches: one at a time, since several compete for the interpreter, but more if it is slow."""
 
 import time
 from collections import deque
@@ -21,9 +21,6 @@ FULL: Final = 8 << 20
 
 SLOW_S: Final = 0.1
 """A batch that takes longer waits for the remote, which then gets another one at the same time."""
-
-_AT_FIRST: Final = 2
-"""One batch is written while the other is flushed; more would only compete for the interpreter."""
 
 
 def small(sizes: Mapping[str, int | None]) -> dict[str, int]:
@@ -67,8 +64,7 @@ async def move(
                     start()
             workers -= 1
 
-        for _ in range(_AT_FIRST):
-            start()
+        start()
 
 
 def _take(waiting: deque[tuple[str, int]], most: int) -> dict[str, int]:
