@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest import mock
 
 import attrs
 
@@ -121,7 +122,7 @@ class Connection:
         self.backend.submit(number, task, sources=sources, name=f"p.{do}", resources=resources or {}, priority=0)
 
 
-def wait_until(true: Callable[[], bool], said: Callable[[], str] = str, seconds: float = 30.0) -> None:
+def wait_until(true: Callable[[], bool], said: Callable[[], str] = str, seconds: float = 120.0) -> None:
     until = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < until, said()
@@ -150,7 +151,8 @@ def processes(directory: pathlib.Path) -> Iterator[Processes]:
 def connected(address: str, run: str, **options: Any) -> Iterator[Connection]:
     settings, events = ExecutorSettings(pathlib.Path(), run), Recorder()
     url = address.replace("dask://", "tcp://")
-    client = _client(url, address, settings, events)
+    with mock.patch("pivot_dask.backend.CONNECT_SECONDS", 60.0):  # for a busy machine
+        client = _client(url, address, settings, events)
     backend = DaskBackend(client, None, settings, events, stage_worker="stand_in:StandIn", **options)
     try:
         yield Connection(backend, events, run)
