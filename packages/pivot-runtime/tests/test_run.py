@@ -618,6 +618,31 @@ def test_an_interruption_that_nobody_reads_of_stops_everything(done: Workshop) -
     assert (done.read("middle"), done.read("aside")) == ("1a", "1")
 
 
+def test_a_second_interruption_while_the_first_is_reported_waits_for_no_stage(done: Workshop) -> None:
+    called: list[str] = []
+
+    class Interrupted(Deferred):
+        def wait(self) -> Finished:
+            raise KeyboardInterrupt
+
+        def stop(self) -> None:
+            called.append("stop")
+
+        def kill(self) -> None:
+            called.append("kill")
+
+    def report(event: events.Event) -> None:
+        if isinstance(event, events.Interrupted):
+            raise KeyboardInterrupt
+
+    done.write("in", "2")
+    with pytest.raises(KeyboardInterrupt):
+        done.run(jobs=2, wrap=Interrupted, report=report)
+
+    assert called == ["kill"]
+    assert (done.read("middle"), done.read("aside")) == ("1a", "1")
+
+
 # -- what moves while a stage runs
 
 

@@ -143,10 +143,11 @@ class Runner:
                 if interrupted:
                     self._report.release()
                     self._report(events.Interrupted(tuple(self._running)))
-            finally:
-                if self._used_executor is not None:
-                    self._used_executor.stop()
-        except KeyboardInterrupt:
+            except Exception:
+                self._stop()
+                raise
+            self._stop()
+        except KeyboardInterrupt:  # a second one, which may also come while the first is reported
             if self._used_executor is not None:
                 self._used_executor.kill()
             raise
@@ -161,6 +162,10 @@ class Runner:
                     steps.callback(self._used_records.put_back_unstored)
                 for address in self._running:
                     steps.callback(self._put_back, address)
+
+    def _stop(self) -> None:
+        if self._used_executor is not None:
+            self._used_executor.stop()
 
     @property
     def _records(self) -> "RunRecords":
