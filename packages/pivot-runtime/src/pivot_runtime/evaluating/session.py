@@ -54,6 +54,7 @@ class Session:
         stashed: The outs that a killed run stashed, if they count as put back; otherwise None.
         will_be_restored: The requested paths that are in the stash.
         literal: A directory that was fetched only in part counts as it is instead of as missing.
+        written: The directories that stages of this run wrote, which their lock files may not record yet.
         unreadable: The requested paths that cannot be read, with the problem.
         obstacles: The check for files in the way of outs.
     """
@@ -78,6 +79,7 @@ class Session:
         self.stashed = stashed
         self.will_be_restored: set[ArtifactPath] = set()
         self.literal = literal
+        self.written: dict[ArtifactPath, Artifact] = {}
         self.unreadable: dict[ArtifactPath, str] = {}
         self.obstacles = Obstacles(stores, context.read_set)
         self._observed_code: ObservedCode | None = None
@@ -192,7 +194,7 @@ class Session:
             return self._from_stash(path, self.stashed)
         if found is not None and found.tree:
             self.context.read_set.tree(file, *self.stores.files.walked[file])
-            if not self.literal and self._is_unfetched(path, found):
+            if not self.literal and self.written.get(path) != found and self._is_unfetched(path, found):
                 self.context.read_set.mark_incomplete("the cache matters, not only the workspace")
                 return None
         return found

@@ -163,7 +163,7 @@ class Outs:
             artifact = self._session.ingest(out.path, later=True)
             self._unnamed.record_named(artifact)
             return artifact
-        found = self._session.artifact_at(out.path)
+        found = self._session.stores.look(out.path)
         if found is None:
             raise ArtifactError(self._layout.artifact(out.path), "was removed while it was read")
         return found

@@ -324,6 +324,7 @@ class Runner:
         observation, variables = with_variables(run.observation, self._session.stages[address], finished.seen.variables)
         ran_at = None if self._graph.stages[address].ttl is None else run.ran_at
         record = RunRecord(observation.inputs.key(), outs, finished.observed, ran_at)
+        self._session.written |= {path: out for path, out in outs.items() if out.tree}
         if self._options.no_commit:
             self._outs.leave(address)
             self._session.uncommitted.put(address, record, finished.seen.variables)
