@@ -205,3 +205,27 @@ def test_a_slow_remote_gets_more_batches_at_once(monkeypatch: pytest.MonkeyPatch
 
     asyncio.run(batches.move(dict.fromkeys(map(str, range(100)), 1), 5, handle))
     assert busy[1] == 5
+
+
+def test_a_distant_remote_gets_all_batches_at_once_after_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "SLOW_S", -1.0)
+    monkeypatch.setattr(batches, "DISTANT_S", -1.0)
+    began: list[int] = []
+
+    async def move() -> None:
+        all_began = asyncio.Event()
+
+        async def handle(batch: Mapping[str, int]) -> Collection[str]:
+            began.append(len(batch))
+            if len(began) == 1:
+                return list(batch)[:10]
+            if len(began) == 6:
+                all_began.set()
+            async with asyncio.timeout(30):
+                await all_began.wait()
+            return list(batch)
+
+        await batches.move(dict.fromkeys(map(str, range(30)), 1), 5, handle)
+
+    asyncio.run(move())
+    assert began == [30, 4, 4, 4, 4, 4]

@@ -16,11 +16,17 @@ MOST: Final = 256
 FEWEST: Final = 16
 """The number of objects that are not shared between batches."""
 
+FEWEST_OF_DISTANT: Final = 4
+"""The same on a distant remote."""
+
 FULL: Final = 8 << 20
 """The number of bytes from which a batch takes no further object."""
 
 SLOW_S: Final = 0.1
 """A batch that takes longer waits for the remote, which then gets another one at the same time."""
+
+DISTANT_S: Final = 0.004
+"""If such a batch takes longer for each object, it waits for many answers, and the remote gets all batches at once."""
 
 
 def small(sizes: Mapping[str, int | None]) -> dict[str, int]:
@@ -41,7 +47,7 @@ async def move(
             batch, unless it has handled none: then all batches end.
     """
     waiting = deque(sizes.items())
-    workers = 0
+    workers, fewest = 0, FEWEST
 
     async with event_loop.task_group() as tasks:
 
@@ -52,16 +58,20 @@ async def move(
                 tasks.create_task(work())
 
         async def work() -> None:
-            nonlocal workers
-            while batch := _take(waiting, min(MOST, max(FEWEST, -(-len(waiting) // workers)))):
+            nonlocal workers, fewest
+            while batch := _take(waiting, min(MOST, max(fewest, -(-len(waiting) // workers)))):
                 began = time.monotonic()
                 handled = await handle(batch)
                 if not handled:
                     waiting.clear()
                     break
                 waiting.extendleft((digest, size) for digest, size in batch.items() if digest not in handled)
-                if time.monotonic() - began > SLOW_S:
-                    start()
+                took = time.monotonic() - began
+                if took > SLOW_S:
+                    is_distant = took > DISTANT_S * len(handled)
+                    fewest = FEWEST_OF_DISTANT if is_distant else fewest
+                    for _ in range(jobs if is_distant else 1):
+                        start()
             workers -= 1
 
         start()
