@@ -148,6 +148,7 @@ def serve(line: socket.socket) -> None:
                 os.close(writing)
                 line.close()
                 _become(json.loads(message), fds, path)
+            os.setpgid(pid, pid)  # a new interpreter's group exists when its starter goes on, too
             os.write(writing, pid.to_bytes(_PID_BYTES))
             os._exit(0)
         os.close(writing)

@@ -26,6 +26,11 @@ def interrupt(_: int, __: FrameType | None) -> None:
     raise _InterruptedError
 
 
+def test_the_process_leads_a_group_as_soon_as_it_is_started(client: BackendClient) -> None:
+    """Without a group, it could not be killed."""
+    assert os.getpgid(client.pid) == client.pid
+
+
 def test_a_message_that_a_signal_has_interrupted_does_not_damage_the_next(client: BackendClient) -> None:
     before = signal.signal(signal.SIGALRM, interrupt)
     os.kill(client.pid, signal.SIGSTOP)
