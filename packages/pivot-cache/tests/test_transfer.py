@@ -597,3 +597,20 @@ def test_a_damaged_remote_object_makes_the_next_push_ask_about_everything(
     remote.objects.clear()
 
     assert push(artifacts, store, remote, options).transferred == {artifact.digest for artifact in artifacts}
+
+
+def test_the_file_of_a_new_download_is_never_cut_to_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some file systems write such a file to the disk when it is closed, which takes as long as the download."""
+    cut: list[int] = []
+    truncate = os.ftruncate
+
+    def note(descriptor: int, size: int) -> None:
+        cut.append(size)
+        truncate(descriptor, size)
+
+    monkeypatch.setattr(os, "ftruncate", note)
+
+    with open_partial(tmp_path, "a" * 32, 25, 10) as found:
+        assert found is not None
+
+    assert cut == [25]

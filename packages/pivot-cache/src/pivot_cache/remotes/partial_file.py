@@ -97,7 +97,8 @@ class Partial:
         """Start again."""
         self.done = set()
         for descriptor in (self._journal, self.data):
-            os.ftruncate(descriptor, 0)
+            if os.fstat(descriptor).st_size:  # ext4 writes a file to the disk when it is closed, if it was cut to 0
+                os.ftruncate(descriptor, 0)
         os.ftruncate(self.data, self.size)
         os.lseek(self._journal, 0, os.SEEK_SET)
         write_all(self._journal, f"{self._head()}\n".encode())
