@@ -27,7 +27,7 @@ def test_quickstart(tmp_path: pathlib.Path) -> None:
 
 
 def test_the_readme_runs_it() -> None:
-    assert "uv run --directory examples/quickstart pivot repro\n" in (ROOT / "README.md").read_text()
+    assert "uv run --package pivot --directory examples/quickstart pivot repro\n" in (ROOT / "README.md").read_text()
 
 
 def test_a_project_of_a_data_scientist(tmp_path: pathlib.Path) -> None:

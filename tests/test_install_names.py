@@ -214,7 +214,7 @@ def test_a_command_that_asks_an_index_is_found(line: str) -> None:
         "pip install --require-hashes -r wheels/requirements.txt",
         "uv add wheels/*.whl",
         "it needs pandas: `uv add pandas`.",
-        "uv run nox -s build",
+        "uv run --group dev nox -s build",
         "uv tool install pre-commit",
     ],
 )
