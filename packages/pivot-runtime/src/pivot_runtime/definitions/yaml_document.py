@@ -247,8 +247,8 @@ _SCALARS: Mapping[str, tuple[re.Pattern[str], Callable[[str], Any]]] = {
 }
 
 
-def parse(text: str, name: str) -> Document:
-    """Parse a text.
+def parse(text: str, name: str, *, every_key: bool = False) -> Document:
+    """Parse a text; with ``every_key``, a key may be any plain word, and is the text of it.
 
     Raises:
         YamlError: The text is not YAML or exceeds the limits, a key occurs twice, or a key is not a string.
@@ -256,30 +256,43 @@ def parse(text: str, name: str) -> Document:
     lines: dict[Path, int] = {}
     try:
         node = compose(text, _Words)
-        data = None if node is None else _read(node, (), lines)
+        data = None if node is None else _read(node, (), lines, _text_key if every_key else _string_key)
     except TextError as error:
         raise YamlError(f"{name}:{error.line}: {error}", hint=error.hint) from None
     return Document(name, data, lines)
 
 
-def _read(node: Any, path: Path, lines: dict[Path, int]) -> Any:
+def _string_key(node: Any) -> str:
+    key = _scalar(node)
+    if not isinstance(key, str):
+        raise TextError(f"the key {key!r} must be a string", _line(node), hint="put it in quotes")
+    return key
+
+
+def _text_key(node: Any) -> str:
+    _scalar(node)
+    text: str = node.value
+    return text
+
+
+def _read(node: Any, path: Path, lines: dict[Path, int], key_of: Callable[[Any], str]) -> Any:
     if isinstance(node, yaml.MappingNode):
         found = {}
-        for key, (key_node, value_node) in _pairs(node).items():
+        for key, (key_node, value_node) in _pairs(node, key_of).items():
             lines[*path, key] = _line(key_node)
-            found[key] = _read(value_node, (*path, key), lines)
+            found[key] = _read(value_node, (*path, key), lines, key_of)
         return found
     if isinstance(node, yaml.SequenceNode):
         _check_tag(node, f"{_TAG}seq")
         items = []
         for at, each in enumerate(node.value):
             lines[*path, at] = _line(each)
-            items.append(_read(each, (*path, at), lines))
+            items.append(_read(each, (*path, at), lines, key_of))
         return items
     return _scalar(node)
 
 
-def _pairs(node: Any) -> dict[str, tuple[Any, Any]]:
+def _pairs(node: Any, key_of: Callable[[Any], str]) -> dict[str, tuple[Any, Any]]:
     """The nodes of key and value, by key; merged items come first, and are overridden by the mapping's own."""
     _check_tag(node, f"{_TAG}map")
     own: dict[str, tuple[Any, Any]] = {}
@@ -291,9 +304,7 @@ def _pairs(node: Any) -> dict[str, tuple[Any, Any]]:
             twice, merged = merged is not None, _merged(key_node, value_node)
             key = "<<"
         else:
-            key, twice = _scalar(key_node), False
-            if not isinstance(key, str):
-                raise TextError(f"the key {key!r} must be a string", _line(key_node), hint="put it in quotes")
+            key = key_of(key_node)
             twice = key in own
             own[key] = (key_node, value_node)
         if twice:
@@ -301,7 +312,7 @@ def _pairs(node: Any) -> dict[str, tuple[Any, Any]]:
             raise TextError(f"the key {key!r} occurs for the second time", _line(key_node), hint=hint)
     found: dict[str, tuple[Any, Any]] = {}
     for each in reversed(merged or ()):
-        found.update(_pairs(each))
+        found.update(_pairs(each, key_of))
     return {**found, **own}
 
 
