@@ -35,8 +35,9 @@ MODULES = {name: name.replace("-", "_") for name in PACKAGES}
 WORKERS = min(8, (os.process_cpu_count() or 1) + 1)
 XDIST = ("-n", str(WORKERS), "--dist", "worksteal")
 
-OF_DOCS = ("tests/test_docs.py", "tests/test_examples.py", "tests/test_ci_examples.py")
+OF_DOCS = ("tests/test_docs.py", "tests/test_examples.py", "tests/test_ci_examples.py", "tests/test_site.py")
 """The tests of what the documentation and the examples show."""
+SITE = "build/site"
 
 # Branch coverage in percent. Code that runs only in a child process is not measured, hence the floors.
 COVERAGE = {
@@ -57,6 +58,11 @@ def relative(paths: list[pathlib.Path]) -> list[str]:
 def tool(module: str, *args: str) -> list[str]:
     """The command of a tool in the environment that nox itself runs in."""
     return [sys.executable, "-m", module, *args]
+
+
+BUILD_SITE = tool("mkdocs", "build", "--strict", "--quiet", "--site-dir", SITE)
+QUIET_SITE = {"NO_MKDOCS_2_WARNING": "1"}
+"""Otherwise, each build prints an announcement of the theme's authors, which is no finding about our pages."""
 
 
 def run_all(session: nox.Session, *commands: list[str]) -> None:
@@ -90,7 +96,7 @@ def types(session: nox.Session) -> None:
         session,
         tool("mypy", *relative([package / "src" for package in PACKAGES.values()])),
         *(tool("mypy", path) for path in relative(TESTED)),
-        tool("mypy", "noxfile.py", "tests", "conftest.py", "interpreter_forks.py", "benchmarks"),
+        tool("mypy", "noxfile.py", "tests", "conftest.py", "interpreter_forks.py", "benchmarks", "website"),
     )
     with tempfile.TemporaryDirectory(prefix="examples-") as directory:
         session.run(sys.executable, "tests/typed_examples.py", directory, external=True)
@@ -126,8 +132,18 @@ def deep(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def docs(session: nox.Session) -> None:
-    """Run the code blocks of the README files and of docs/, and the examples."""
-    run_all(session, tool("pytest", *OF_DOCS, *(session.posargs or XDIST)))
+    """Build the site, check it, and run the code blocks of the README files and of docs/, and the examples."""
+    session.env.update({"SITE": SITE, **QUIET_SITE})
+    run_all(session, BUILD_SITE, tool("pytest", *OF_DOCS, *(session.posargs or XDIST)))
+
+
+@nox.session(venv_backend="none", default=False)
+def site(session: nox.Session) -> None:
+    """Build the site in build/site/; `nox -s site -- serve` shows it, and builds it again after each edit."""
+    session.env.update(QUIET_SITE)
+    session.run(*(tool("mkdocs", *session.posargs) if session.posargs else BUILD_SITE), external=True)
+    if not session.posargs:
+        session.log(f"open {ROOT / SITE / 'index.html'}")
 
 
 @nox.session(venv_backend="none", default=False)

@@ -2,6 +2,9 @@
 
 import pathlib
 import re
+from collections.abc import Iterator
+
+import yaml
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = sorted(
@@ -28,6 +31,36 @@ def anchors(text: str) -> set[str]:
     """The anchors of a page's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ +(.+?) *$", FENCED.sub("", text), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def in_navigation(entry: object) -> Iterator[str]:
+    """The pages below an entry of the site's navigation."""
+    match entry:
+        case str():
+            yield entry
+        case list() | dict():
+            for each in entry.values() if isinstance(entry, dict) else entry:
+                yield from in_navigation(each)
+
+
+def test_the_navigation_of_the_site_has_each_page_once() -> None:
+    """If not: add the page to `nav` in mkdocs.yml, in the section where a reader would look for it."""
+    pages = [page.relative_to(ROOT / "docs").as_posix() for page in ROOT.glob("docs/**/*.md")]
+    outside = [
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        *(f"packages/{path.name}/README.md" for path in ROOT.glob("packages/*")),
+    ]
+    navigation = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
+
+    assert sorted(in_navigation(navigation)) == sorted([*pages, *outside])
+
+
+def test_indexes_list_each_guide_and_each_decision() -> None:
+    """If not: add the page to the index, in the section that has it in mkdocs.yml, too."""
+    for folder in (ROOT / "docs/guides", ROOT / "docs/decisions"):
+        listed = [path for path, _ in LINK.findall((folder / "index.md").read_text()) if "/" not in path]
+        assert sorted(listed) == sorted(page.name for page in folder.glob("*.md") if page.name != "index.md")
 
 
 def test_links_lead_somewhere() -> None:

@@ -1,0 +1,103 @@
+"""The built site: every page can be reached, every link leads somewhere, and nothing is loaded from another host."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import urllib.parse
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+LINKS = re.compile(r'<a\b[^>]*?\shref="([^"]*)"')
+LOADED = re.compile(
+    r'<(?:script|img|iframe|source|video|audio|embed|input)\b[^>]*?\ssrc="([^"]*)"'
+    r'|<(?:link|image|use)\b[^>]*?\s(?:xlink:)?href="([^"]*)"|<object\b[^>]*?\sdata="([^"]*)"'
+)
+IN_STYLES = re.compile(r"""url\(\s*["']?([^"')]+)|@import\s*["']([^"']+)""")
+IDS = re.compile(r'\sid="([^"]*)"')
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The text of each page, style and picture of the site, by path: of a site that is built here if none is given."""
+    built = ROOT / os.environ["SITE"] if "SITE" in os.environ else tmp_path_factory.mktemp("site")
+    if "SITE" not in os.environ:
+        command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(built)]
+        subprocess.run(command, cwd=ROOT, check=True, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"})
+    texts = {".html", ".css", ".svg"}
+    files = (path for path in sorted(built.rglob("*")) if path.is_file())
+    found = {path.relative_to(built).as_posix(): path.read_text() if path.suffix in texts else "" for path in files}
+    del found["404.html"]  # a server shows it for any address, so its links are absolute
+    return found
+
+
+def pages(site: dict[str, str]) -> dict[str, str]:
+    return {path: text for path, text in site.items() if path.endswith(".html")}
+
+
+def target(page: str, link: str) -> tuple[str, str]:
+    """The file of the site that a link in a page leads to, and the anchor in it."""
+    url = urllib.parse.urlsplit(link)
+    path = os.path.normpath(os.path.join(os.path.dirname(page), urllib.parse.unquote(url.path))) if url.path else page
+    return path, urllib.parse.unquote(url.fragment)
+
+
+def is_elsewhere(link: str) -> bool:
+    """Whether a link leads out of the site."""
+    url = urllib.parse.urlsplit(link)
+    return bool(url.scheme or url.netloc)
+
+
+def test_every_page_can_be_reached_from_the_first_one(site: dict[str, str]) -> None:
+    """Most are in the navigation, which a test of `mkdocs.yml` checks; pages link to the others."""
+    reached, waiting = {"index.html"}, ["index.html"]
+    while waiting:
+        page = waiting.pop()
+        found = {
+            target(page, link)[0] for link in LINKS.findall(site.get(page, "")) if not is_elsewhere(link)
+        } - reached
+        reached |= found
+        waiting += found
+
+    assert sorted(pages(site).keys() - reached) == []
+
+
+def test_every_link_leads_to_a_page_and_an_anchor_on_it(site: dict[str, str]) -> None:
+    anchors = {path: {"", "__top", *IDS.findall(text)} for path, text in pages(site).items()}
+    broken = {
+        (page, link)
+        for page, text in pages(site).items()
+        for link in set(LINKS.findall(text))
+        if not is_elsewhere(link)
+        for path, anchor in [target(page, link)]
+        if path not in site or anchor not in anchors.get(path, {""})
+    }
+
+    assert sorted(broken) == []
+
+
+def test_nothing_is_loaded_from_another_host(site: dict[str, str]) -> None:
+    wrong = []
+    for page, text in site.items():
+        loaded = {link for links in LOADED.findall(text) for link in links if link}
+        styles = text if page.endswith(".css") else "".join(re.findall(r"<style.*?</style>", text, re.DOTALL))
+        loaded |= {link for links in IN_STYLES.findall(styles) for link in links if link}
+        wrong += [
+            f"{page}: {link}"
+            for link in sorted(loaded)
+            if not link.startswith(("data:", "#"))
+            if is_elsewhere(link) or target(page, link)[0] not in site
+        ]
+
+    assert wrong == []
+
+
+def test_notes_for_the_tests_of_pages_are_not_shown(site: dict[str, str]) -> None:
+    assert [page for page, text in pages(site).items() if "<!-- docs:" in text] == []
+
+
+def test_the_copy_button_of_a_console_copies_its_commands(site: dict[str, str]) -> None:
+    assert 'data-copy="pivot config set warm on' not in site["guides/warm.html"], "a script is copied as it is"
+    assert 'data-copy="cat summary.json"' in site["quick-start.html"]
