@@ -409,6 +409,7 @@ QUICK = {
     "nothing": "--rounds 2 --stages 2 100 --files 1000",
     "observation": "--rounds 4 --calls 5000000",
     "other_remotes": "--rounds 1 --objects 200 --large 16",
+    "peers": "--rounds 1 --stages 10 --files 500",
     "remote": "--rounds 1 --objects 200 --large 16 --server memory",
     "running": "--rounds 1 --library 0.3",
     "ssh": "--rounds 1 --objects 200 --large 16",
