@@ -1,6 +1,7 @@
 """The pages of the documentation do what they say: their code blocks are run.
 
-All blocks of a page run in order, in one empty project:
+All blocks of a page run in order, in one project, which is empty at first, or is as the page left it that this one
+continues (`<!-- docs: continues dependencies.md -->`, alone in a line):
 
 - `python`: executed; the blocks of a page share their names.
 - `python notebook`: executed as cells of one notebook, by a kernel in the project's directory.
@@ -49,6 +50,7 @@ PAGES = sorted(
 
 FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^`\n]+)\n(?P<body>.*?)^(?P=indent)``` *$", re.MULTILINE | re.DOTALL)
 DIRECTIVE = re.compile(r"<!-- docs: (?P<words>[^>]*?) -->\s*\Z")
+CONTINUES = re.compile(r"^<!-- docs: continues (?P<page>\S+) -->$", re.MULTILINE)
 TITLE = re.compile(r'title="(?P<title>[^"]+)"')
 
 SHELLS = {"bash", "sh", "shell"}
@@ -228,9 +230,28 @@ class Run:
         }
 
 
+def series(texts: dict[str, str]) -> list[list[str]]:
+    """All pages; those that continue another one after it, in one list."""
+    found = {page: [page] for page in texts}
+    for page in sorted(texts, key=lambda page: len(before(page, texts))):
+        if earlier := before(page, texts):
+            found[earlier[0]].append(page)
+            del found[page]
+    return list(found.values())
+
+
+def before(page: str, texts: dict[str, str]) -> list[str]:
+    """The pages that a page continues, the first one first."""
+    continues = CONTINUES.search(texts[page])
+    if continues is None:
+        return []
+    last = (pathlib.PurePosixPath(page).parent / continues["page"]).as_posix()
+    return [*before(last, texts), last]
+
+
 def run(page: str, text: str, project: pathlib.Path) -> None:
-    """Do the steps of a page in an empty directory."""
-    project.mkdir()
+    """Do the steps of a page in a directory."""
+    project.mkdir(exist_ok=True)
     name = re.sub(r"\W", "_", f"docs_{page}")
     doing = Run(project, name)
     try:
@@ -241,9 +262,24 @@ def run(page: str, text: str, project: pathlib.Path) -> None:
         sys.modules.pop(name, None)
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_a_page_does_what_it_says(page: str, tmp_path: pathlib.Path) -> None:
-    run(page, (ROOT / page).read_text(), tmp_path / "project")
+SERIES = series({page: (ROOT / page).read_text() for page in PAGES})
+
+
+@pytest.mark.parametrize("pages", SERIES, ids=[pages[0] for pages in SERIES])
+def test_a_page_does_what_it_says(pages: list[str], tmp_path: pathlib.Path) -> None:
+    for page in pages:
+        run(page, (ROOT / page).read_text(), tmp_path / "project")
+
+
+def test_a_page_runs_after_those_that_it_continues() -> None:
+    texts = {
+        "docs/a.md": "<!-- docs: continues b.md -->\n",
+        "docs/b.md": "Text.\n\n<!-- docs: continues c.md -->\n",
+        "docs/c.md": "",
+        "docs/d.md": "Write `<!-- docs: continues b.md -->`.\n",
+    }
+
+    assert series(texts) == [["docs/c.md", "docs/b.md", "docs/a.md"], ["docs/d.md"]]
 
 
 def test_blocks_that_are_not_run_say_why() -> None:

@@ -54,6 +54,14 @@ def test_examples_become_modules_with_names_and_lines_of_their_page() -> None:
     assert (lines[15], lines[26]) == ("a = 1", "b = a")
 
 
+def test_a_page_imports_modules_of_the_page_that_it_continues() -> None:
+    names: dict[str, str] = {}
+    _ = dict(typed_examples.modules("docs/a.md", PAGE, names))
+    found = dict(typed_examples.modules("docs/b.md", '```python title="more.py"\nimport steps\n```\n', names))
+
+    assert found == {"docs_b__more": "\nimport docs_a__steps_2 as steps\n"}
+
+
 def test_all_examples_are_modules(tmp_path: pathlib.Path) -> None:
     typed_examples.main(tmp_path)
     names = {path.stem for path in tmp_path.glob("*.py")}

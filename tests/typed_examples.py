@@ -20,12 +20,16 @@ _FENCE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _TITLE = re.compile(r'title="([^"]+)"')
+_CONTINUES = re.compile(r"^<!-- docs: continues (\S+) -->$", re.MULTILINE)
 
 
-def modules(page: str, text: str) -> Iterator[tuple[str, str]]:
-    """The modules of a page, each with its name and its source, whose lines are those of the page."""
+def modules(page: str, text: str, names: dict[str, str] | None = None) -> Iterator[tuple[str, str]]:
+    """The modules of a page, each with its name and its source, whose lines are those of the page.
+
+    `names` has the names of modules by their names on the pages that this one continues; those of this page are added.
+    """
     prefix = re.sub(r"\W", "_", page.removesuffix(".md").removesuffix("/README"))
-    names: dict[str, str] = {}
+    names = {} if names is None else names
     versions: dict[str, int] = {}
     shared = ""
     for match in _FENCE.finditer(text):
@@ -53,13 +57,26 @@ def _renamed(source: str, names: dict[str, str]) -> str:
     return source
 
 
+def _write_page(path: pathlib.Path, directory: pathlib.Path, names: dict[pathlib.Path, dict[str, str]]) -> None:
+    """Write the modules of a page, after those of the page that it continues."""
+    if path in names:
+        return
+    text = path.read_text()
+    names[path] = {}
+    if continues := _CONTINUES.search(text):
+        earlier = (path.parent / continues[1]).resolve()
+        _write_page(earlier, directory, names)
+        names[path] |= names[earlier]
+    for name, source in modules(path.relative_to(ROOT).as_posix(), text, names[path]):
+        (directory / f"{name}.py").write_text(source)
+
+
 def main(directory: pathlib.Path) -> None:
     """Write all modules into the directory."""
+    names: dict[pathlib.Path, dict[str, str]] = {}
     for pattern in PAGES:
         for path in sorted(ROOT.glob(pattern)):
-            page = path.relative_to(ROOT).as_posix()
-            for name, source in modules(page, path.read_text()):
-                (directory / f"{name}.py").write_text(source)
+            _write_page(path, directory, names)
     for pattern in PROGRAMS:
         for path in sorted(ROOT.glob(pattern)):
             name = re.sub(r"\W", "_", path.relative_to(ROOT).as_posix().removesuffix(".py"))
