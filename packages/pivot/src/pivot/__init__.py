@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pivot import checks as checks
     from pivot_core.stages.notebook import Notebook as Notebook
     from pivot_core.stages.notebook import notebook as notebook
+    from pivot_fingerprint import no_fingerprint as no_fingerprint
     from pivot_runtime.errors import OutUnavailableError as OutUnavailableError
     from pivot_runtime.errors import PivotWarning as PivotWarning
     from pivot_runtime.errors import RunFailedError as RunFailedError
@@ -51,6 +52,7 @@ _LAZY = {
     "checks": "pivot.checks",
     "Notebook": "pivot_core.stages.notebook",
     "notebook": "pivot_core.stages.notebook",
+    "no_fingerprint": "pivot_fingerprint",
     "load": "pivot_runtime.interactive.load",
     "path": "pivot_runtime.interactive.load",
     "repro": "pivot_runtime.interactive.repro",

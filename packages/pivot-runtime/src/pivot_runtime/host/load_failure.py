@@ -8,6 +8,7 @@ from typing import Any
 
 from pivot_core.errors import PivotError
 from pivot_core.spec import Location, StageError
+from pivot_runtime.host.earlier_names import instead_of
 from pivot_runtime.worker import failure
 
 _FACADE = "pivot"
@@ -65,6 +66,8 @@ def _with_line(error: PivotError, root: pathlib.Path, is_user_code: Callable[[st
 def _import_hint(error: BaseException, is_user_code: Callable[[str], bool]) -> str | None:
     if is_user_code(getattr(sys.modules.get(_FACADE), "__file__", None) or "<none>"):
         return f"a module of yours is called {_FACADE!r} and hides the package: rename it"
+    if (advice := instead_of(error)) is not None:
+        return advice
     if not isinstance(error, ModuleNotFoundError) or error.name is None:
         return None
     if error.name == _FACADE:
