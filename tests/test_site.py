@@ -101,3 +101,12 @@ def test_notes_for_the_tests_of_pages_are_not_shown(site: dict[str, str]) -> Non
 def test_the_copy_button_of_a_console_copies_its_commands(site: dict[str, str]) -> None:
     assert 'data-copy="pivot config set warm on' not in site["guides/warm.html"], "a script is copied as it is"
     assert 'data-copy="cat summary.json"' in site["quick-start.html"]
+
+
+@pytest.mark.parametrize("scene", ["quickstart", "explain", "dag", "verify"])
+def test_recorded_terminals_show_what_the_commands_print(scene: str) -> None:
+    """If not: `nox -s reference` records them again."""
+    command = [sys.executable, str(ROOT / "website/recordings/record.py"), "--check", scene]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (done.stdout + done.stderr, done.returncode) == ("", 0)
