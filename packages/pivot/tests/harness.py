@@ -121,6 +121,7 @@ INSIDE = frozenset(
             "commit",
             "config",
             "dag",
+            "docs",
             "doctor",
             "fetch",
             "fingerprint",

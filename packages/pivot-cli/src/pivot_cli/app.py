@@ -33,6 +33,7 @@ COMMANDS: Final[Commands] = {
     "dag": ("pivot_cli.commands.dag", "Show how stages depend on each other."),
     "config": ("pivot_cli.commands.config", "Show and change settings."),
     "diff": ("pivot_cli.commands.diff", "Show how an out or tracked data differ between revisions."),
+    "docs": ("pivot_cli.commands.docs", "Read the documentation, which comes with Pivot and needs no network."),
     "doctor": ("pivot_cli.commands.doctor", "Check the project for problems and slow spots."),
     "fingerprint": (
         "pivot_cli.commands.fingerprint",
@@ -78,6 +79,7 @@ _MEANT: Final = {
     "experiments": "repro --compare, results or apply",
     "gc": "cache gc",
     "ls": "list",
+    "man": "docs",
     "move": "mv",
     "remove": "untrack, forget or clean",
     "stage": "list",
