@@ -1,4 +1,4 @@
-"""Links each page of the documentation into the package whose command `pivot docs` displays it."""
+"""Links each page of the documentation, and its pictures, into the package whose command `pivot docs` displays it."""
 
 import os
 import pathlib
@@ -11,9 +11,10 @@ PAGES = ROOT / "packages/pivot-cli/src/pivot_cli/docs/pages"
 def links() -> dict[pathlib.Path, str]:
     """The place of each link, and its target."""
     wanted = {}
-    for page in (ROOT / "docs").rglob("*.md"):
-        link = PAGES / page.relative_to(ROOT / "docs")
-        wanted[link] = os.path.relpath(page, link.parent)
+    for page in (ROOT / "docs").rglob("*"):
+        if page.suffix in (".md", ".svg"):
+            link = PAGES / page.relative_to(ROOT / "docs")
+            wanted[link] = os.path.relpath(page, link.parent)
     return wanted
 
 

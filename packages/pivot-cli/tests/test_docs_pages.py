@@ -62,6 +62,7 @@ def test_a_page_leads_to_the_others() -> None:
     assert '<a href="../reference/cli.html">the reference</a>' in page
     assert " a file and\na picture." in page
     assert '<h2 id="a-long-long-heading">' in page
+    assert "data:image/svg+xml;base64," in html_pages.html_page(topics()["index"])
     assert "<h1>Pivot's documentation</h1>" in page
 
 

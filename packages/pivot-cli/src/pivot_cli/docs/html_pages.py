@@ -1,5 +1,6 @@
 """Renders the documentation as HTML pages, each one self-contained file that leads to the others."""
 
+import base64
 import functools
 import html
 import itertools
@@ -11,7 +12,7 @@ from typing import Final
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from pivot_cli.docs.topics import PARTS, Topic, markdown, slug, topics
+from pivot_cli.docs.topics import PARTS, Topic, files, markdown, slug, topics
 from pivot_cli.pages.page import GENERATOR, build, escape
 
 _ELSEWHERE: Final = re.compile(r"[a-z]+:|#")
@@ -79,10 +80,19 @@ def _convert_links(tokens: list[Token], folder: str) -> None:
                 dropped -= 1
                 continue
             elif each.type == "image":
-                each.type, each.tag, each.content = "text", "", each.content
+                _embed(each, folder)
             kept.append(each)
         if inside:
             token.children = kept
+
+
+def _embed(image: Token, folder: str) -> None:
+    """Put a picture into the page, or its description if it does not come with the package."""
+    file = files().joinpath(posixpath.normpath(posixpath.join(folder, str(image.attrs["src"]))))
+    if file.is_file():
+        image.attrSet("src", f"data:image/svg+xml;base64,{base64.b64encode(file.read_bytes()).decode()}")
+    else:
+        image.type, image.tag = "text", ""
 
 
 def _target(href: str, folder: str, pages: Mapping[str, str]) -> str | None:

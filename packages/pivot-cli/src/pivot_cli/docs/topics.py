@@ -67,10 +67,15 @@ class Topic(Value):
         return "decisions" if self.path in _ABOUT_THE_CODE else self.folder
 
 
+def files() -> Traversable:
+    """The directory with the files of the documentation."""
+    return importlib.resources.files("pivot_cli.docs").joinpath("pages")
+
+
 @functools.cache
 def topics() -> Mapping[str, Topic]:
     """All pages by name, in the order in which they are listed."""
-    root = importlib.resources.files("pivot_cli.docs").joinpath("pages")
+    root = files()
     named: dict[str, str] = {}
     for path in sorted(_pages(root), key=lambda path: (path.startswith("concepts/"), path.count("/"), path)):
         bare = path.rpartition("/")[2].removesuffix(_SUFFIX)
