@@ -315,6 +315,13 @@ INPUTS = Inputs(
     outs=(OutSpec(CLEAN),),
 )
 LOCK = StageLock(INPUTS, LEFT)
+def test_parameters_whose_file_is_not_there_yet_do_not_count_as_changed() -> None:
+    lock = StageLock(attrs.evolve(INPUTS, params={"a.json:x": 1, "rate": 1}), LEFT)
+    upstream = Observation(INPUTS, LEFT, upstream=("p.a",), unknown_params=("a.json:x",))
+
+    assert [change.key for change in decide(lock, upstream, NOTHING).changes] == ["rate"]
+
+
 SAME = Observation(INPUTS, LEFT)
 PLUGIN = attrs.evolve(INPUTS, observed={"func:plugins:run": CodeEntry("9" * 32, Location("plugins.py", 1))})
 SEEN = StageLock(PLUGIN, LEFT)

@@ -64,6 +64,20 @@ def test_a_matrix_makes_variants_with_typed_values() -> None:
     assert two.places["note"] == "pivot.yaml:4"
 
 
+def test_a_list_of_params_names_keys_of_files() -> None:
+    keys = ["${name}", {"c.json": ["a.b"], "s.toml": None}]
+    found = stages(
+        {
+            "one": {"cmd": "x", "params": keys},
+            "two": {"cmd": "x", "file_params": keys, "params": {"count": 3}},
+            "three": {"python": "a:b", "params": keys},
+        },
+        vars={"name": "rate"},
+    )
+    assert [each.options["file_params"] for each in found.values()] == [["rate", *keys[1:]]] * 3
+    assert [each.params for each in found.values()] == [None, {"count": 3}, None]
+
+
 def test_a_command_keeps_what_is_filled_later() -> None:
     found = stages(
         {
@@ -119,6 +133,12 @@ def test_a_command_keeps_what_is_filled_later() -> None:
             None,
         ),
         ({"fit": {"cmd": "${a}"}}, "pivot.yaml:3: ${a} is not known", "below 'vars' or 'matrix'"),
+        (
+            {"fit": {"cmd": "x", "params": ["a"], "file_params": ["b"]}},
+            "pivot.yaml:3: 'params' as a list and 'file_params' mean the same",
+            "write one list",
+        ),
+        ({"fit": {"cmd": "x", "params": [{"a": 3}]}}, "'a' of 'params' must be a list or nothing, not 3", None),
         ({"fit": {"python": "a:b", "deps": ["x"]}}, "'deps' of a python stage must be a mapping", "parameter: path"),
         ({"fit": {"python": "a:b", "outs": ["x"]}}, "'outs' of a python stage must be a mapping", "'return'"),
         ({"fit": {"python": "a:b", "deps": {"k": {"path": "x"}}}}, "pivot.yaml:4: 'k' of 'deps' of a python", None),

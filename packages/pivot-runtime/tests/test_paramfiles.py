@@ -71,7 +71,7 @@ def test_invalid_params_files_are_refused(tmp_path: pathlib.Path, data: bytes, m
     (tmp_path / "params.yaml").write_bytes(data)
 
     with pytest.raises(YamlError, match=message):
-        params_file.read(tmp_path, tmp_path)
+        params_file.read(tmp_path, tmp_path).check(STAGES)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: pathlib.Path) -> None:

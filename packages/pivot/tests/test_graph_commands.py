@@ -52,6 +52,7 @@ def test_list(project: Project) -> None:
         "address": "p.b",
         "deps": ["out/a.txt"],
         "uncounted": [],
+        "file_params": {},
         "outs": [{"path": "out/b.txt", "cache": True}],
         "upstream": ["p.a"],
         "file": "pipeline.py",

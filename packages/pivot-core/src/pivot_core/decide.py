@@ -204,11 +204,9 @@ def _input_changes(before: Inputs, now: Observation) -> list[FactChange]:
         return []
     old = _by_fact(before)
     new = _by_fact(now.inputs)
-    unknown = (
-        set()
-        if not (now.upstream or now.missing or now.blocked)
-        else {("dep", path) for path in before.deps if path not in now.inputs.deps}
-    )
+    unknown = {("param", name) for name in now.unknown_params}
+    if now.upstream or now.missing or now.blocked:
+        unknown |= {("dep", path) for path in before.deps if path not in now.inputs.deps}
     changes = []
     code = set()
     if before.schema != now.inputs.schema:

@@ -117,6 +117,7 @@ class Pipeline:
         uncounted_params: Sequence[str] = (),
         executor: str | None = None,
         wdir: str | os.PathLike[str] = ".",
+        file_params: Sequence[str | Mapping[str, Sequence[str] | None]] = (),
     ) -> Any:
         """Add a function as a stage and return it, so that this also works as a decorator, with or without a name.
 
@@ -148,6 +149,9 @@ class Pipeline:
             uncounted_params: Names of parameters whose values do not count as inputs, like fields that are marked with
                 `Uncounted`.
             executor: ``"local"`` keeps it on the machine of the command when other stages run on a cluster.
+            file_params: Keys of files whose values it reads itself, as in ``["rate", {"config.json": ["model.depth"]}]``:
+                of ``params.yaml`` in its directory, or of a YAML, JSON, TOML or Python file; without keys (None), all
+                of the file. The parsed values count as parameters.
 
         Raises:
             StageError: Its signature is incomplete, or the name is taken.
@@ -167,6 +171,7 @@ class Pipeline:
             uncounted_params=uncounted_params,
             executor=executor,
             wdir=wdir,
+            file_params=file_params,
         )
 
         def add(func: Any) -> Any:
@@ -232,6 +237,7 @@ class Pipeline:
             uncounted_params=_uncounted(given, declared.params),
             executor=checked.executor(name, location, options.get("executor")),
             wdir=checked.directory(name, location, options.get("wdir", ".")),
+            file_params=checked.file_params(name, location, options.get("file_params", ())),
         )
 
     def specs(self, *, base: str, root: str) -> tuple[StageSpec, ...]:

@@ -131,6 +131,8 @@ class StageSpec(Value):
         uncounted_params: The names of its parameters that do not count as inputs.
         executor: `LOCAL` if it always runs on the machine of the command; ``""`` if it runs where the command says. It
             is not part of the key.
+        file_params: By values file, the keys whose values are parameters, or none for all of it. The files are deps
+            whose content as a whole is no reason to run it, unless it declares them as such, too.
     """
 
     name: str
@@ -153,6 +155,7 @@ class StageSpec(Value):
     desc: str = ""
     uncounted_params: tuple[str, ...] = ()
     executor: str = ""
+    file_params: Mapping[ArtifactPath, tuple[str, ...]] = attrs.field(factory=dict)
 
     @property
     def address(self) -> str:

@@ -7,6 +7,7 @@ import attrs
 
 from pivot_cli.terminal import formats
 from pivot_core.conversion.sizes import amount_text
+from pivot_core.errors import list_names
 from pivot_core.files.paths import ArtifactPath, touches
 from pivot_core.files.patterns import PathPattern
 from pivot_core.graph import Graph
@@ -248,6 +249,9 @@ def _rule(spec: StageSpec) -> Iterator[str]:
 
 
 def _uncounted(spec: StageSpec, path: ArtifactPath) -> str:
+    if path in spec.file_params:
+        values = f"  (for {list_names(spec.file_params[path])})" if spec.file_params[path] else "  (for its values)"
+        return values if path in spec.uncounted else ""
     return "  (does not count)" if path in spec.uncounted else ""
 
 
@@ -259,6 +263,7 @@ def listing_json(found: Overview) -> list[dict[str, Any]]:
             "address": address,
             "deps": list(spec.deps),
             "uncounted": list(spec.uncounted),
+            "file_params": {path: list(keys) for path, keys in spec.file_params.items()},
             "outs": [{"path": out.path, **out.facts(), **({"temp": True} if out.temp else {})} for out in spec.outs],
             "upstream": sorted(found.graph.upstream[address]),
             "file": spec.location.file,

@@ -196,6 +196,7 @@ def _filled(raw: Mapping[str, Any], scope: Mapping[str, Any], path: Path, measur
 def _stage(text: YamlSource, name: str, path: Path, filled: Mapping[str, Any]) -> Declaration:
     validate.check(filled, schema.STAGE, path)
     command, python = filled.get("cmd"), "python" in filled
+    filled = _with_file_params(filled, path)
     params = filled.get("params")
     return Declaration(
         name=name,
@@ -210,6 +211,18 @@ def _stage(text: YamlSource, name: str, path: Path, filled: Mapping[str, Any]) -
         places={key: f"{text.name}:{text.line((*path, 'params', key))}" for key in params or ()},
         options=cast("PlainOptions", {key: filled[key] for key in PlainOptions.__annotations__ if key in filled}),
     )
+
+
+def _with_file_params(filled: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
+    """The keys of a stage with a list of ``params``, which are keys of files, as its ``file_params``."""
+    params = filled.get("params")
+    if not isinstance(params, list):
+        return filled
+    if "file_params" in filled:
+        raise ValidationError(
+            "'params' as a list and 'file_params' mean the same", (*path, "file_params"), hint="write one list"
+        )
+    return {**{key: value for key, value in filled.items() if key != "params"}, "file_params": params}
 
 
 def _executed(filled: Mapping[str, Any], path: Path) -> Any:

@@ -39,6 +39,18 @@ _PLOT: Final = {
     },
     "additionalProperties": False,
 }
+_FILE_PARAMS: Final = {
+    "type": "array",
+    "items": {
+        "anyOf": [
+            _PATH,
+            {
+                "type": "object",
+                "additionalProperties": {"anyOf": [{"type": "array", "items": _PATH}, {"type": "null"}]},
+            },
+        ]
+    },
+}
 _OUT: Final = {
     "type": "object",
     "properties": {
@@ -114,8 +126,13 @@ _STAGE: Final = {
             ],
         },
         "params": {
-            "description": "Values of its parameters by name.",
-            **_or_reference({"type": "object", "additionalProperties": True}),
+            "description": "Values of its parameters by name; or a list like that of file_params.",
+            "anyOf": [{"type": "object", "additionalProperties": True}, _FILE_PARAMS, _REFERENCE],
+        },
+        "file_params": {
+            "description": "Parameters in files: keys of params.yaml, and keys by file, or a file with nothing for all "
+            "of it.",
+            **_or_reference(_FILE_PARAMS),
         },
         "uncounted_params": {
             "description": "Parameters whose values do not count as inputs.",

@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 from pivot_core.conversion.durations import seconds_of
 from pivot_core.conversion.sizes import amount_of
 from pivot_core.errors import DefinitionError
+from pivot_core.params import file_keys
 from pivot_core.spec import LOCAL, Location, StageError
 
 _VARIABLE = re.compile(r"[^=\0]+")
@@ -31,6 +32,7 @@ class PlainOptions(TypedDict, total=False):
     uncounted_params: Sequence[str]
     executor: str | None
     wdir: str | os.PathLike[str]
+    file_params: Sequence[str | Mapping[str, Sequence[str] | None]]
 
 
 class StageOptions(PlainOptions, total=False):
@@ -129,3 +131,11 @@ def directory(stage: str, location: Location, wdir: Any) -> str:
     if not isinstance(wdir, str | os.PathLike) or not isinstance(text := os.fspath(wdir), str):
         raise StageError(stage, location, f"wdir must be a path, not {wdir!r}", hint='wdir="analysis"')
     return text
+
+
+def file_params(stage: str, location: Location, given: Any) -> Mapping[str, tuple[str, ...]]:
+    """The keys of values files by file, as declared."""
+    try:
+        return MappingProxyType(file_keys.parse(given))
+    except DefinitionError as error:
+        raise StageError(stage, location, str(error), hint=error.hint) from None

@@ -61,6 +61,7 @@ class Stage:
         wdir: The directory in which it runs, relative to that of its pipeline.
         uncounted_params: As in `StageSpec`, without those that the class of its parameters marks.
         executor: As in `StageSpec`.
+        file_params: As in `StageSpec`, with paths as declared.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Stage:
     uncounted_params: tuple[str, ...] = ()
     wdir: str = "."
     executor: str = ""
+    file_params: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
 
     def with_params(
         self,
@@ -120,6 +122,10 @@ class Stage:
             paths = {self._resolve_dep(path, f"Dep of parameter {name!r}", base, root) for path in dep.paths}
             deps |= paths
             counted |= paths if dep.count else set()
+        file_params = {
+            self._resolve(file, "file_params", base, root): keys for file, keys in self.file_params.items()
+        }
+        deps |= file_params.keys()
         outs: dict[ArtifactPath, OutSpec] = {}
         labels: dict[ArtifactPath, str] = {}
         for key, out in self.outs.items():
@@ -164,6 +170,7 @@ class Stage:
             desc=self.desc,
             uncounted_params=tuple(sorted({*self.uncounted_params, *self._marked()})),
             executor=self.executor,
+            file_params=file_params,
         )
 
     def _marked(self) -> Iterable[str]:

@@ -10,9 +10,10 @@ from pivot_runtime.comparing import declarations
 from pivot_runtime.comparing.comparison import ComparedValues, Comparison
 from pivot_runtime.comparing.declarations import KnownStages
 from pivot_runtime.comparing.revisions import Revision, Revisions
-from pivot_runtime.comparing.values import aligned, flatten, readable
+from pivot_runtime.comparing.values import aligned, flat_params, readable
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import TargetError
+from pivot_runtime.loading.loaded import LoadedStage
 from pivot_runtime.project.targets import named as named_stages
 from pivot_runtime.project.targets import resolve_targets
 
@@ -45,7 +46,7 @@ def params(context: CommandContext, sides: Sequence[str | None], targets: Iterab
         recorded = {address: lock.params for address, lock in side.locks.items()}
         if side.is_workspace and current is not None:
             kept = {} if current.complete else recorded
-            recorded = {**kept, **{address: stage.all_params for address, stage in current.stages.items()}}
+            recorded = {**kept, **{address: _of(context, stage) for address, stage in current.stages.items()}}
         every.append(recorded)
     graph = declarations.graph(found, current)
     chosen = graph.stages if not named else _chosen(named, graph, found, current, context)
@@ -63,6 +64,15 @@ def params(context: CommandContext, sides: Sequence[str | None], targets: Iterab
         tuple(side.name for side in found if not (side.locks or side.is_workspace)),
         notes=tuple(notes),
     )
+
+
+def _of(context: CommandContext, stage: LoadedStage) -> Mapping[str, Any]:
+    """The parameters of a stage, with those in files."""
+    if not stage.spec.file_params:
+        return stage.all_params
+    from pivot_runtime.evaluating import file_params  # lazy
+
+    return {**stage.all_params, **file_params.in_workspace(context, stage.spec)}
 
 
 def _chosen(
@@ -88,7 +98,7 @@ def _chosen(
 
 
 def _flat(params: Mapping[str, Any] | None) -> dict[str, Any]:
-    return flatten(readable(dict(params))) if params else {}
+    return flat_params(readable(dict(params))) if params else {}
 
 
 def _notes(workspace: Revision, current: _Params, names: Mapping[str, str], chosen: Iterable[str]) -> Iterator[str]:

@@ -120,6 +120,22 @@ def _flat(value: Any, name: str, depth: int) -> Iterator[tuple[str, Any]]:
         yield from _flat(inner, f"{name}.{quoted(str(key))}" if name else quoted(str(key)), depth + 1)
 
 
+def flat_params(params: Mapping[str, Any], owner: str = "") -> dict[str, Any]:
+    """The values of parameters by dotted name, below the name of their stage if ``owner`` is given.
+
+    Those in files keep their names: ``config.json:model.depth``.
+    """
+    found: dict[str, Any] = {}
+    for name, value in params.items():
+        own = name.isidentifier()
+        inner = flatten(value, quoted(name) if own else "")
+        if not own:
+            dot = "." if ":" in name else ":"
+            inner = {f"{name}{dot}{key}" if key else name: each for key, each in inner.items()}
+        found |= {f"{owner}.{key}" if owner else key: each for key, each in inner.items()}
+    return found
+
+
 def readable(value: Any) -> Any:  # noqa: PLR0911  # one return per kind
     """A value of a lock without the marks of values that JSON does not have; a secret becomes a `HiddenValue`."""
     match value:

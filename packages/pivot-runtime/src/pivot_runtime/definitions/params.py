@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from pivot_core.conversion.plain import NotPlainError
+from pivot_core.discovery import DECLARED_FILE
 from pivot_core.files.digest import digest_secret
 from pivot_core.params.classes import classes_with_code, fields, to_plain
 from pivot_core.params.overrides import Override, ParamError
@@ -32,7 +33,15 @@ class ParamResolver:
         """
         self._root = str(root)
         self._overrides = tuple(overrides)
-        self._files = params_file.read(file.parent, root)
+        declared = file.name == DECLARED_FILE
+        takes = any(stage.params is not None for pipeline in pipelines for stage in pipeline.stages.values())
+        self._files = params_file.ParamFiles()
+        if declared and not takes:  # then the file belongs to the programs
+            self.sources: Mapping[str, str] = {}
+            return
+        self._files = params_file.read(
+            file.parent, root, only_stages=not declared, keys=_keys_read(pipelines, file.parent)
+        )
         self._files.check(
             (pipeline.name, stage.name, stage.params is not None)
             for pipeline in pipelines
@@ -61,7 +70,8 @@ class ParamResolver:
             return stage, {}
         names = fields(stage.params.cls)
         meant = [(each, path) for each in self._overrides if (path := each.path(pipeline, stage.name, names))]
-        settled = stage.with_params(self._files.layers(pipeline, stage.name), meant, root=self._root)
+        layers = self._files.layers(pipeline, stage.name, names)
+        settled = stage.with_params(layers, meant, root=self._root)
         address = f"{pipeline}.{stage.name}"
         value = settled.values[stage.params.parameter]
         try:
@@ -69,6 +79,17 @@ class ParamResolver:
         except NotPlainError as error:
             where = stage.location.below(self._root)
             raise ParamError(f"{where}: stage {stage.name!r}: {error}", hint=error.hint) from None
+
+
+def _keys_read(pipelines: Iterable[Pipeline], directory: pathlib.Path) -> dict[str, set[str]]:
+    """The keys that stages read themselves, by the absolute path of the file; ``""`` for a whole file."""
+    found: dict[str, set[str]] = {}
+    for pipeline in pipelines:
+        for stage in pipeline.stages.values():
+            for file, keys in stage.file_params.items():
+                path = os.path.normpath(os.path.join(directory, pipeline.root, stage.wdir, file))
+                found.setdefault(path, set()).update(keys or ("",))
+    return found
 
 
 def behaviour(stage: Stage, is_user_code: Callable[[str], bool]) -> Mapping[str, object]:

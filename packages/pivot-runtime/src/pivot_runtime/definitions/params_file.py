@@ -3,7 +3,7 @@
 import os
 import pathlib
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import attrs
@@ -29,30 +29,59 @@ class ParamFiles(Value):
     Attributes:
         documents: Their contents.
         sources: The digest of each, by absolute path; for a missing one, a marker.
-        complete: Whether the last one is in the pipeline's directory, so that all its keys must be stages there.
+        complete: Whether the last one is in the pipeline's directory, so that its keys are meant for stages there.
+        only_stages: Whether each of these keys must be such a stage, since nothing else reads the file.
+        read: By the name of a file, the keys that stages read of it themselves; ``""`` for all of it.
     """
 
     documents: "tuple[Document, ...]" = ()
     sources: Mapping[str, str] = attrs.field(factory=dict)
     complete: bool = False
+    only_stages: bool = True
+    read: Mapping[str, Collection[str]] = attrs.field(factory=dict)
 
-    def layers(self, pipeline: str, stage: str) -> tuple[ParamLayer, ...]:
-        """The layers of values for a stage, the most general first."""
-        return tuple(
-            ParamLayer(document.data[key], {name: document.where((key, name)) for name in document.data[key]})
-            for document in self.documents
-            for key in names_for(pipeline, stage)
-            if key in document.data
+    def layers(self, pipeline: str, stage: str, own: Container[str] = ()) -> tuple[ParamLayer, ...]:
+        """The layers of values for a stage with the parameters ``own``, the most general first.
+
+        Raises:
+            YamlError: Its values are no mapping.
+        """
+        found = []
+        for document in self.documents:
+            for key in names_for(pipeline, stage):
+                if key not in document.data:
+                    continue
+                values = document.data[key]
+                if not isinstance(values, dict):
+                    if not self._is_read(document, key):
+                        raise _not_a_mapping(document, key)
+                    continue
+                meant = {
+                    name: value
+                    for name, value in values.items()
+                    if name in own or not self._is_read(document, f"{key}.{name}")
+                }
+                found.append(ParamLayer(meant, {name: document.where((key, name)) for name in meant}))
+        return tuple(found)
+
+    def _is_read(self, document: "Document", key: str) -> bool:
+        """Whether stages read a key themselves, or a part of its value, or a value that it is a part of."""
+        return any(
+            not read or f"{key}.".startswith(f"{read}.") or f"{read}.".startswith(f"{key}.")
+            for read in self.read.get(document.name, ())
         )
 
     def check(self, addresses: Iterable[tuple[str, str, bool]]) -> None:
         """Check that every key of the file in the pipeline's directory is one of its stages.
+
+        If the file has other values, too, only those that look like a misspelled stage are refused.
 
         Args:
             addresses: The pipeline and name of each stage, and whether it takes parameters.
 
         Raises:
             ParamError: A key is not.
+            YamlError: Its values are no mapping.
         """
         if not self.complete:
             return
@@ -61,7 +90,13 @@ class ParamFiles(Value):
         for pipeline, stage, has in addresses:
             for name in names_for(pipeline, stage):
                 takes[name] = takes.get(name, False) or has
-        for key in document.data:
+        for key, values in document.data.items():
+            if not self.only_stages:
+                close = suggest(base_name(key), [name for name, has in takes.items() if has])
+                if key in takes or close is None or not isinstance(values, dict) or self._is_read(document, key):
+                    continue
+            elif not isinstance(values, dict):
+                raise _not_a_mapping(document, key)
             if key not in takes:
                 known = ", ".join(name for name, has in takes.items() if has and "." not in name)
                 raise ParamError(
@@ -76,15 +111,28 @@ class ParamFiles(Value):
                 )
 
 
-def read(directory: pathlib.Path, root: pathlib.Path) -> ParamFiles:
+def read(
+    directory: pathlib.Path,
+    root: pathlib.Path,
+    *,
+    only_stages: bool = True,
+    keys: Mapping[str, Collection[str]] | None = None,
+) -> ParamFiles:
     """Read the params files for a pipeline in ``directory``.
 
+    Args:
+        directory: The directory.
+        root: The root of the project.
+        only_stages: Whether nothing but these values may be in the file there.
+        keys: By absolute path, the keys of files that stages read themselves; ``""`` for a whole file.
+
     Raises:
-        YamlError: A file is not YAML, or not a mapping of mappings.
+        YamlError: A file is not YAML, or not a mapping.
         EngineError: A file cannot be read.
     """
     documents: list[Document] = []
     sources = {}
+    read = {}
     beside = False
     for place in dict.fromkeys((root, directory)):
         file = place / PARAMS_FILE
@@ -102,8 +150,10 @@ def read(directory: pathlib.Path, root: pathlib.Path) -> ParamFiles:
             raise EngineError(f"{file.relative_to(root)} cannot be read: {error.strerror}") from None
         sources[os.fspath(file)] = digest_bytes(data)
         documents.append(_document(data, str(file.relative_to(root))))
+        read[documents[-1].name] = (keys or {}).get(os.fspath(file), ())
         beside = place == directory
-    return ParamFiles(tuple(documents), sources, beside)
+        only_stages = only_stages and not (beside and read[documents[-1].name])
+    return ParamFiles(tuple(documents), sources, beside, only_stages, read)
 
 
 def _document(data: bytes, name: str) -> "Document":
@@ -120,9 +170,11 @@ def _document(data: bytes, name: str) -> "Document":
     for key, values in found.items():
         if values is None:
             found[key] = {}
-        elif not isinstance(values, dict):
-            raise YamlError(
-                f"{document.where((key,))}: {key!r} must be a mapping from names of parameters to values",
-                hint="write 'stage:', and below it 'name: value'",
-            )
     return attrs.evolve(document, data=found)
+
+
+def _not_a_mapping(document: "Document", key: str) -> YamlError:
+    return YamlError(
+        f"{document.where((key,))}: {key!r} must be a mapping from names of parameters to values",
+        hint="write 'stage:', and below it 'name: value'",
+    )

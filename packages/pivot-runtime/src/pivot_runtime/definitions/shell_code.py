@@ -85,6 +85,7 @@ def shell_inputs(stage: Stage, command: Command, record: pathlib.Path, *, base: 
     ]
     paths = [*(literal(each) for dep in stage.deps.values() for each in dep.paths)]
     paths += [each for out in stage.outs.values() for each in out.paths]
+    paths += [file for file in stage.file_params if not file.endswith(".py")]  # which may be the program itself
     declared = [_resolved(each, base, root) for each in paths]
     sources = {}
     named = []

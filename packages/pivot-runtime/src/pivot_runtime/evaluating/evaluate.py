@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
@@ -12,10 +12,14 @@ from pivot_core.files.paths import ArtifactPath
 from pivot_core.files.patterns import PathPattern
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, Observation, StageLock
+from pivot_core.params import file_keys
 from pivot_core.spec import StageSpec
 from pivot_core.values import Value
 from pivot_runtime.evaluating.matching_files import FileView, matching
 from pivot_runtime.loading.loaded import LoadedStage
+
+if TYPE_CHECKING:
+    from pivot_runtime.evaluating.file_params import FileValues
 
 
 class StageView(FileView, Protocol):
@@ -48,6 +52,10 @@ class StageView(FileView, Protocol):
 
     def library_versions(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
         """Return the part of each library's version that counts."""
+        ...
+
+    def file_values(self, path: ArtifactPath, artifact: Artifact, keys: Iterable[str]) -> "FileValues":
+        """Return the values of keys in a file with this content."""
         ...
 
 
@@ -98,12 +106,14 @@ def observe(
     forecast = forecast or Forecast()
     spec = stage.spec
     deps: dict[ArtifactPath, Artifact] = {}
-    missing = []
+    missing: list[ArtifactPath] = []
     will_run: set[str] = set()
+    values_files: dict[ArtifactPath, Artifact] = {}
     for path in spec.deps:
         writers = graph.writers(path)
         if not writers.isdisjoint(forecast.running):
-            will_run |= writers.intersection(forecast.running) if path not in spec.uncounted else set()
+            counts = path not in spec.uncounted or path in spec.file_params
+            will_run |= writers.intersection(forecast.running) if counts else set()
             continue
         if isinstance(path, PathPattern):
             files = matching(path, graph, view, forecast.restored) or {path: None}
@@ -113,12 +123,15 @@ def observe(
             deps |= {file: found for file, found in files.items() if found is not None}
         if None in files.values() and writers.isdisjoint(forecast.blocked):
             missing += [file for file, found in files.items() if found is None]
+        values_files |= {file: found for file, found in files.items() if found is not None and file in spec.file_params}
+    params, unknown, lacking = _with_file_params(stage, values_files, view)
+    missing += lacking
     outs = {out.path: view.artifact_at(out.path) for out in spec.outs}
     return Observation(
         inputs=Inputs(
             schema=schema,
             code=stage.code,
-            params=stage.params,
+            params=params,
             deps=deps,
             outs=spec.outs,
             observed=view.current_code(lock.inputs.observed) if lock is not None and lock.inputs.observed else {},
@@ -135,7 +148,27 @@ def observe(
         always=spec.always,
         frozen=spec.frozen,
         oldest=None if spec.ttl is None else math.ceil(time.time() - spec.ttl),
+        unknown_params=unknown,
     )
+
+
+def _with_file_params(
+    stage: LoadedStage, files: Mapping[ArtifactPath, Artifact], view: StageView
+) -> tuple[Mapping[str, Any], tuple[str, ...], tuple[ArtifactPath, ...]]:
+    """Return all parameters of a stage; those whose file is unknown; and the files and keys that are missing."""
+    if not stage.spec.file_params:
+        return stage.params, (), ()
+    params = dict(stage.params)
+    unknown: list[str] = []
+    missing: list[ArtifactPath] = []
+    for path, keys in stage.spec.file_params.items():
+        values = view.file_values(path, files[path], keys) if path in files else None
+        if values is not None:
+            params |= values.found
+            missing += values.missing
+        if values is None or values.problem:
+            unknown += file_keys.labels(path, keys)
+    return params, tuple(unknown), tuple(missing)
 
 
 def _lost(

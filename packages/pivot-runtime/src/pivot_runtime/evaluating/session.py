@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pivot_cache.formats.tree import TreeDifference
     from pivot_cache.state.run_cache import RunCache
     from pivot_runtime.artifacts.stash import OutStash
+    from pivot_runtime.evaluating.file_params import FileValues, ValuesFiles
     from pivot_runtime.evaluating.observed_code import ObservedCode
     from pivot_runtime.evaluating.source_texts import SourceTexts
     from pivot_runtime.evaluating.temporary_outs import TemporaryOuts
@@ -81,6 +82,7 @@ class Session:
         self.literal = literal
         self.written: dict[ArtifactPath, Artifact] = {}
         self.unreadable: dict[ArtifactPath, str] = {}
+        self._missing_params: dict[ArtifactPath, str] = {}  # why, by their names, or the paths of their files
         self.obstacles = Obstacles(stores, context.read_set)
         self._observed_code: ObservedCode | None = None
         self._source_texts: SourceTexts | None = None
@@ -199,6 +201,18 @@ class Session:
                 return None
         return found
 
+    @functools.cached_property
+    def _values_files(self) -> "ValuesFiles":
+        from pivot_runtime.evaluating.file_params import ValuesFiles  # lazy
+
+        return ValuesFiles(self.context, self.stores)
+
+    def file_values(self, path: ArtifactPath, artifact: Artifact, keys: Iterable[str]) -> "FileValues":
+        """Return the values of keys in a file with this content; a problem is reported."""
+        values = self._values_files.values(path, artifact, keys)
+        self._missing_params |= dict.fromkeys(values.missing, values.problem or "it has no such key")
+        return values
+
     def _is_unfetched(self, path: ArtifactPath, found: Artifact) -> bool:
         from pivot_runtime.artifacts.tracked import is_unfetched  # lazy
 
@@ -274,7 +288,8 @@ class Session:
             absent = tuple(path for path, artifact in observation.outs.items() if artifact is None)
             return events.StageBlocked(address, "", taken=observation.taken, frozen=absent)
         missing = observation.missing
-        unreadable = {path: self.unreadable[path] for path in missing if path in self.unreadable}
+        problems = {**self._missing_params, **self.unreadable}
+        unreadable = {path: problems[path] for path in missing if path in problems}
         tracked = (path for path in missing if path not in unreadable and self.obstacles.tracked(path, within=False))
         return events.StageBlocked(address, "", tuple(missing), observation.taken, tuple(tracked), unreadable)
 
@@ -399,6 +414,10 @@ class SessionView:
     def library_versions(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
         """Return the part of each library's version that counts."""
         return self._session.library_versions(libraries)
+
+    def file_values(self, path: ArtifactPath, artifact: Artifact, keys: Iterable[str]) -> "FileValues":
+        """Return the values of keys in a file with this content."""
+        return self._session.file_values(path, artifact, keys)
 
     def _on_disk(self, path: ArtifactPath) -> Artifact | None:
         """Return the artifact that the session finds at a path, whatever this view shows there."""

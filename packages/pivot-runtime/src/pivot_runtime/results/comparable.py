@@ -9,7 +9,8 @@ from pivot_core.spec import METRIC, StageSpec
 
 def is_worthwhile(specs: Iterable[StageSpec], params: Iterable[Mapping[str, Any]]) -> bool:
     """Whether stages have anything to compare: parameters or metrics."""
-    return any(params) or bool(metric_paths(specs))
+    specs = list(specs)
+    return any(params) or any(spec.file_params for spec in specs) or bool(metric_paths(specs))
 
 
 def metric_paths(specs: Iterable[StageSpec]) -> frozenset[ArtifactPath]:

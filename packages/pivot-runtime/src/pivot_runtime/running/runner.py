@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pivot_cache.errors import ArtifactError, CacheError, ChangedError, CorruptObjectError, MissingObjectError
 from pivot_cache.files.replace_check import ReplaceCheck
@@ -369,11 +369,26 @@ class Runner:
             return (), dict(finished.outs)
         try:
             added = new_matches(spec, self._session.graph, self._session, deps)
-            changed = (*self._dep_edits.edited(address, deps), *added, *self._code_edits.edited(address))
+            params = self._edited_params(address) if spec.file_params else ()
+            changed = (*self._dep_edits.edited(address, deps), *added, *params, *self._code_edits.edited(address))
             return changed, {} if changed else self._timed_store(address)
         except ArtifactError as error:
             kept = self._outs.keep_other_kinds(spec)
             raise StageFailure(str(error), hint=kept or error.hint, final=bool(kept)) from error
+
+    def _edited_params(self, address: str) -> tuple[str, ...]:
+        """The parameters in files that are no longer those with which a stage started."""
+        from pivot_runtime.evaluating import file_params  # lazy
+
+        spec = self._graph.stages[address]
+        now: dict[str, Any] = {}
+        for path, keys in spec.file_params.items():
+            artifact = self._session.artifact_at(path)
+            now |= {} if artifact is None else self._session.file_values(path, artifact, keys).found
+        return tuple(
+            f"param:{name}"
+            for name in file_params.differing(spec, self._running[address].observation.inputs.params, now)
+        )
 
     def _timed_store(self, address: str) -> dict[ArtifactPath, Artifact]:
         began = time.monotonic()

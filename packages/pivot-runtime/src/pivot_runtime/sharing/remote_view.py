@@ -5,9 +5,10 @@ present: its stage is up to date, and decisions about downstream stages use its 
 as usual. Missing tracked data count as present if the cache or the remote has them.
 """
 
+import contextlib
 import enum
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
@@ -29,6 +30,9 @@ from pivot_runtime.evaluating.evaluate import observe
 from pivot_runtime.evaluating.matching_files import dep_paths, matching_inside
 from pivot_runtime.evaluating.session import Session, SessionView
 from pivot_runtime.sharing.remote_client import RemoteClient, TransferOptions
+
+if TYPE_CHECKING:
+    from pivot_runtime.evaluating.file_params import FileValues
 
 
 class Availability(enum.Enum):
@@ -306,6 +310,13 @@ class RemoteView(SessionView):
             return self._listing(directory).files
         except MissingObjectError:
             return super().names_in(directory)
+
+    def file_values(self, path: ArtifactPath, artifact: Artifact, keys: Iterable[str]) -> "FileValues":
+        """The values of keys in a file with this content, which is fetched if it is neither on disk nor in the cache."""
+        if self._session.on_disk(path) is None:
+            with contextlib.suppress(ArtifactError):  # then it is missing
+                self.fetch({path: artifact}, lambda _: None)
+        return super().file_values(path, artifact, keys)
 
     def memory(self) -> Memory:
         """The results of earlier runs, in the cache or on the remote."""

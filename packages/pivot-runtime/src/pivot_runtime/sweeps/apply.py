@@ -22,6 +22,7 @@ from pivot_runtime.artifacts.stores import Stores, open_stores
 from pivot_runtime.context import CommandContext
 from pivot_runtime.definitions import params_edit, params_file, yaml_document
 from pivot_runtime.errors import EngineError
+from pivot_runtime.evaluating import file_params
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
 from pivot_runtime.loading.assembly import Assembly, LoadOptions, load_pipelines
@@ -231,6 +232,9 @@ class _Apply:
                 key = params_values.key_of(spec.pipeline, spec.name, path[0], beside=beside, found=held)
                 texts[file] = before, params_edit.assign(text, (key, *path), wanted, shown)
                 self._done.params.append(ParamChange(name, shown, wanted))
+            now = file_params.in_workspace(self._context, loaded.spec) if loaded.spec.file_params else {}
+            for name in file_params.differing(loaded.spec, stage.params, now):
+                self._done.by_hand[name] = "it is a value in a file that the stage reads itself"
         return texts
 
     def _file(self, address: str) -> tuple[pathlib.Path, bool]:

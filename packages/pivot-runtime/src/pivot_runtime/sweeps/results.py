@@ -16,7 +16,7 @@ from pivot_core.lock import Inputs, StageLock
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files
 from pivot_runtime.artifacts.stores import Stores, open_stores
-from pivot_runtime.comparing.values import flatten, readable
+from pivot_runtime.comparing.values import flat_params, flatten, readable
 from pivot_runtime.context import CommandContext, Notice
 from pivot_runtime.errors import TargetError
 from pivot_runtime.evaluating.matching_files import workspace_files
@@ -188,8 +188,7 @@ def params_of(result: Result, names: Mapping[str, str]) -> dict[str, Any]:
     """Return the parameters of a result by name, such as ``train.rate``."""
     found: dict[str, Any] = {}
     for address, stage in result.stages.items():
-        for name, value in stage.params.items():
-            found.update(flatten(readable(value), f"{names[address]}.{name}"))
+        found |= flat_params(readable(dict(stage.params)), names[address])
     return found
 
 

@@ -1,0 +1,88 @@
+"""Keys in values files, such as ``params.yaml``, whose values are parameters of a stage; pure."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from pivot_core.conversion.plain import to_plain
+from pivot_core.errors import DefinitionError
+
+DEFAULT_FILE: Final = "params.yaml"
+"""The file of keys that are declared without one, in the stage's directory."""
+
+_POSITION: Final = re.compile(r"[0-9]{1,9}")
+_EXAMPLE: Final = '["rate", {"config.json": ["model.depth"]}]'
+
+
+def parse(given: Any) -> dict[str, tuple[str, ...]]:
+    """The keys by file in a declaration such as ``["rate", {"config.json": ["model.depth"]}]``; none mean all of it.
+
+    Raises:
+        DefinitionError: It is not such a list.
+    """
+    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
+        raise DefinitionError(f"file_params must be a list, not {given!r}", hint=_EXAMPLE)
+    found: dict[str, dict[str, None] | None] = {}
+    for file, keys in _pairs(given):
+        if not keys:
+            found[file] = None  # the whole file, which has all other keys
+        elif (known := found.setdefault(file, {})) is not None:
+            known |= dict.fromkeys(keys)
+    return {file: tuple(keys or ()) for file, keys in found.items()}
+
+
+def _pairs(given: Iterable[Any]) -> Iterator[tuple[str, list[str]]]:
+    for item in given:
+        if isinstance(item, str) and item:
+            yield DEFAULT_FILE, [item]
+            continue
+        if not isinstance(item, Mapping):
+            raise DefinitionError(f"file_params: {item!r} is neither a key nor a mapping from a file", hint=_EXAMPLE)
+        for file, keys in item.items():
+            several = [] if keys is None else keys
+            if not isinstance(several, list | tuple) or not all(isinstance(key, str) and key for key in several):
+                raise DefinitionError(f"file_params: the keys of {file!r} must be a list of texts", hint=_EXAMPLE)
+            if not isinstance(file, str) or not file:
+                raise DefinitionError(f"file_params: {file!r} must be the path of a file", hint=_EXAMPLE)
+            yield file, list(several)
+
+
+def label(path: str, key: str = "") -> str:
+    """The name of the parameter: ``config.json:model.depth``, or the path for the whole file."""
+    return f"{path}:{key}" if key else path
+
+
+def labels(path: str, keys: Iterable[str]) -> list[str]:
+    """The names of the parameters in a file."""
+    return [label(path, key) for key in keys] or [label(path)]
+
+
+def select(data: Any, path: str, keys: Iterable[str]) -> tuple[dict[str, Any], list[str]]:
+    """The values of a file's keys by name, as plain data; and the names whose keys are missing.
+
+    A key may have several parts, as in ``model.depth``; a number is a position in a list.
+
+    Raises:
+        DefinitionError: A value is nested too deeply.
+    """
+    keys = tuple(keys)
+    if not keys:
+        return {label(path): to_plain(data)}, []
+    found, missing = {}, []
+    for key in keys:
+        try:
+            found[label(path, key)] = to_plain(_value(data, key))
+        except LookupError:
+            missing.append(label(path, key))
+    return found, missing
+
+
+def _value(data: Any, key: str) -> Any:
+    for part in key.split("."):
+        if isinstance(data, list) and _POSITION.fullmatch(part):
+            data = data[int(part)]
+        elif isinstance(data, Mapping):
+            data = data[part]
+        else:
+            raise LookupError(part)
+    return data

@@ -1,0 +1,72 @@
+"""Keys of values files: how stages declare them, and which values they select."""
+
+from typing import Any
+
+import pytest
+
+from pivot_core.errors import DefinitionError
+from pivot_core.params import file_keys
+from pivot_core.pipeline import Pipeline
+from pivot_core.spec import StageError
+from pivot_core.stages.annotations import Dep
+from pivot_core.stages.command import command
+
+DATA = {"rate": 0.1, "model": {"layers": [64, {"size": 8}], "$ref": 1}, "off": None}
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ((), {}),
+        (["rate", "a.b", "rate"], {"params.yaml": ("rate", "a.b")}),
+        ([{"c.json": ["x"], "s.toml": None}, {"c.json": ("y", "x")}], {"c.json": ("x", "y"), "s.toml": ()}),
+        ([{"c.json": []}, {"c.json": ["x"]}, {"d.json": ["x"]}, {"d.json": None}], {"c.json": (), "d.json": ()}),
+    ],
+)
+def test_keys_are_declared_by_file(given: Any, found: dict[str, tuple[str, ...]]) -> None:
+    assert file_keys.parse(given) == found
+
+
+@pytest.mark.parametrize("given", ["rate", {"rate": 1}, 3, [3], [""], [{"": ["x"]}], [{"a": "x"}], [{"a": [1]}]])
+def test_other_declarations_are_refused(given: Any) -> None:
+    with pytest.raises(DefinitionError, match="file_params"):
+        file_keys.parse(given)
+    with pytest.raises(StageError, match="file_params"):
+        Pipeline("p").register(command("true"), name="s", file_params=given)
+
+
+def test_values_are_selected_by_name() -> None:
+    keys = ("rate", "model.layers.0", "model.layers.1.size", "off")
+
+    found, missing = file_keys.select(DATA, "c/p.yaml", (*keys, "rat", "model.layers.7", "model.layers.x", "rate.x"))
+
+    assert found == dict(zip((f"c/p.yaml:{key}" for key in keys), (0.1, 64, 8, None), strict=True))
+    assert missing == ["c/p.yaml:rat", "c/p.yaml:model.layers.7", "c/p.yaml:model.layers.x", "c/p.yaml:rate.x"]
+    assert file_keys.labels("p", ("a", "b")) == ["p:a", "p:b"]
+
+
+def test_a_whole_file_is_one_value_as_plain_data() -> None:
+    found, missing = file_keys.select(DATA, "p.yaml", ())
+
+    assert found["p.yaml"]["model"] == {"$dict": [["$ref", 1], ["layers", [64, {"size": 8}]]]}
+    assert (list(found), missing, file_keys.labels("p.yaml", ())) == (["p.yaml"], [], ["p.yaml"])
+
+
+def test_the_files_are_deps_whose_content_does_not_count_unless_they_are_declared_as_such() -> None:
+    pipeline = Pipeline("p")
+    made = command("true", deps=[Dep("whole.json"), Dep("in.txt")])
+    pipeline.register(made, name="s", file_params=["rate", {"whole.json": ["x"], "../c.toml": None}], wdir="sub")
+
+    (spec,) = pipeline.specs(base="a", root="/project")
+
+    assert spec.file_params == {"a/sub/params.yaml": ("rate",), "a/sub/whole.json": ("x",), "a/c.toml": ()}
+    assert spec.deps == ("a/c.toml", "a/sub/in.txt", "a/sub/params.yaml", "a/sub/whole.json")
+    assert spec.uncounted == ("a/c.toml", "a/sub/params.yaml")
+
+
+def test_a_file_outside_the_project_is_refused() -> None:
+    pipeline = Pipeline("p")
+    pipeline.register(command("true"), name="s", file_params=[{"../c.toml": None}])
+
+    with pytest.raises(StageError, match=r"file_params: '\.\./c\.toml' is outside the project"):
+        pipeline.specs(base="", root="/project")
