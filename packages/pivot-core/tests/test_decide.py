@@ -315,8 +315,10 @@ INPUTS = Inputs(
     outs=(OutSpec(CLEAN),),
 )
 LOCK = StageLock(INPUTS, LEFT)
+
+
 def test_parameters_whose_file_is_not_there_yet_do_not_count_as_changed() -> None:
-    lock = StageLock(attrs.evolve(INPUTS, params={"a.json:x": 1, "rate": 1}), LEFT)
+    lock = StageLock(attrs.evolve(INPUTS, params={**INPUTS.params, "a.json:x": 1, "rate": 1}), LEFT)
     upstream = Observation(INPUTS, LEFT, upstream=("p.a",), unknown_params=("a.json:x",))
 
     assert [change.key for change in decide(lock, upstream, NOTHING).changes] == ["rate"]

@@ -205,7 +205,7 @@ class Observation(Value):
         taken: Outs whose paths contain something that no run may replace, with a description of it.
         always: Whether it runs even if nothing has changed.
         frozen: Whether it does not run even if something has changed.
-        unknown_params: The names of parameters whose values are unknown, since their file is missing, or will be written.
+        unknown_params: The parameters whose values are unknown, since their file is missing or will be written.
         oldest: The results of runs that began before this time, in seconds since the epoch, have expired; None if no
             result expires.
     """

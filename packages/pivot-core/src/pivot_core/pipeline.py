@@ -149,9 +149,9 @@ class Pipeline:
             uncounted_params: Names of parameters whose values do not count as inputs, like fields that are marked with
                 `Uncounted`.
             executor: ``"local"`` keeps it on the machine of the command when other stages run on a cluster.
-            file_params: Keys of files whose values it reads itself, as in ``["rate", {"config.json": ["model.depth"]}]``:
-                of ``params.yaml`` in its directory, or of a YAML, JSON, TOML or Python file; without keys (None), all
-                of the file. The parsed values count as parameters.
+            file_params: Keys of files that it reads itself, as in ``["rate", {"config.json": ["model.depth"]}]``: of
+                ``params.yaml`` in its directory, or of a YAML, JSON, TOML or Python file; with None, all of the file.
+                The parsed values count as parameters.
 
         Raises:
             StageError: Its signature is incomplete, or the name is taken.

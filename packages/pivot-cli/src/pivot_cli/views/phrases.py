@@ -37,7 +37,7 @@ def short_key(key: str) -> str:
     """Return a manifest key without its module: ``func:utils:normalize`` becomes ``func:normalize``."""
     kind, _, rest = key.removesuffix(_WHOLE).partition(":")
     module, found, name = rest.rpartition(":")
-    return f"{kind}:{name}" if found and module else f"{kind}:{rest}" if rest else key
+    return f"{kind}:{name}" if found and module and kind != "param" else f"{kind}:{rest}" if rest else key
 
 
 def bare_name(key: str) -> str:

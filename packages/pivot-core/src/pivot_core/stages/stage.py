@@ -122,9 +122,7 @@ class Stage:
             paths = {self._resolve_dep(path, f"Dep of parameter {name!r}", base, root) for path in dep.paths}
             deps |= paths
             counted |= paths if dep.count else set()
-        file_params = {
-            self._resolve(file, "file_params", base, root): keys for file, keys in self.file_params.items()
-        }
+        file_params = {self._resolve(file, "file_params", base, root): keys for file, keys in self.file_params.items()}
         deps |= file_params.keys()
         outs: dict[ArtifactPath, OutSpec] = {}
         labels: dict[ArtifactPath, str] = {}

@@ -18,7 +18,6 @@ from pivot_runtime.context import CommandContext, Notice
 from pivot_runtime.definitions import values_file
 
 
-
 @attrs.frozen(eq=False, repr=False)
 class FileValues(Value):
     """The values of some keys of a file.
@@ -46,8 +45,6 @@ class ValuesFiles:
     def values(self, path: ArtifactPath, artifact: Artifact, keys: Iterable[str]) -> FileValues:
         """Return the values of keys in a file with this content; a problem is reported."""
         try:
-            if artifact.tree:
-                raise PivotError(f"{path} is a directory, which has no keys", hint="name a file in it")
             data = self._data(path, artifact)
             found, missing = file_keys.select(data, path, keys)
             return FileValues(found, tuple(map(ArtifactPath, missing)))
@@ -57,6 +54,8 @@ class ValuesFiles:
             return FileValues({}, (path,), str(error))
 
     def _data(self, path: ArtifactPath, artifact: Artifact) -> Any:
+        if artifact.tree:
+            raise PivotError(f"{path} is a directory, which has no keys", hint="name a file in it")
         known = (path, artifact.digest)
         if known not in self._parsed:
             self._parsed[known] = values_file.parse(self._content(path, artifact), path)

@@ -312,7 +312,7 @@ class RemoteView(SessionView):
             return super().names_in(directory)
 
     def file_values(self, path: ArtifactPath, artifact: Artifact, keys: Iterable[str]) -> "FileValues":
-        """The values of keys in a file with this content, which is fetched if it is neither on disk nor in the cache."""
+        """The values of keys in a file with this content, which is fetched if it is not here."""
         if self._session.on_disk(path) is None:
             with contextlib.suppress(ArtifactError):  # then it is missing
                 self.fetch({path: artifact}, lambda _: None)
