@@ -8,7 +8,7 @@ from pivot_core.decide import Reason, Verdict
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.files.patterns import PathPattern
 from pivot_core.graph import Graph
-from pivot_core.lock import Artifact, CodeEntry, UnresolvedCode
+from pivot_core.lock import Artifact, CodeEntry, Observation, UnresolvedCode
 from pivot_core.spec import OutSpec
 from pivot_runtime.evaluating.evaluate import Forecast, observe
 from pivot_runtime.loading.loaded import LoadedStage
@@ -143,6 +143,25 @@ def test_dep_beside_what_an_upstream_writes_is_missing() -> None:
 
     assert tuple(second.observation.missing) == (ArtifactPath("data/x2"),)
     assert second.decision.verdict is Verdict.BLOCKED
+
+
+def test_file_parameters_are_unknown_until_their_file_is_there() -> None:
+    first = spec("first", [], ["a.json"])
+    keys = {ArtifactPath("a.json"): ("x", "y"), ArtifactPath("b.json"): ("z", "none"), ArtifactPath("c.json"): ()}
+    second = attrs.evolve(spec("second"), deps=tuple(keys), uncounted=tuple(keys), file_params=keys)
+    stage = LoadedStage(second, {}, params={"own": 1})
+    graph, world = Graph.build([first, second]), FakeWorld()
+    world.write(a__json="1", b__json="2")
+
+    def seen(forecast: Forecast | None = None) -> Observation:
+        return observe(stage, graph, world, lock=None, schema=SCHEMA, forecast=forecast)
+
+    now, later = seen(), seen(Forecast(running={"p.first"}))
+    values = {"own": 1, "b.json:z": artifact("2").digest}
+    assert now.inputs.params == values | dict.fromkeys(["a.json:x", "a.json:y"], artifact("1").digest)
+    assert (now.unknown_params, now.missing, now.inputs.deps) == (("c.json",), ("c.json", "b.json:none"), {})
+    assert later.inputs.params == values
+    assert (later.unknown_params, later.upstream) == (("a.json:x", "a.json:y", "c.json"), ("p.first",))
 
 
 def test_foresight_of_stages_that_are_not_selected_is_dropped() -> None:
