@@ -11,7 +11,7 @@ from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, RunRecord, 
 from pivot_core.params import file_keys
 from pivot_core.spec import Location, OutSpec, StageSpec
 from pivot_runtime.evaluating.evaluate import Evaluation, evaluate
-from pivot_runtime.evaluating.file_params import FileValues
+from pivot_runtime.evaluating.file_params import FileParamValues
 from pivot_runtime.loading.loaded import LoadedStage
 
 SCHEMA = 1
@@ -85,11 +85,11 @@ class FakeWorld:
     def library_versions(self, libraries: Mapping[str, LibraryUse]) -> Mapping[str, str]:
         return {name: use.version for name, use in libraries.items()}
 
-    def file_values(self, path: ArtifactPath, artifact: Artifact, keys: Iterable[str]) -> FileValues:
+    def file_values(self, path: ArtifactPath, artifact: Artifact, keys: Iterable[str]) -> FileParamValues:
         """Every key of a file has its digest as the value, except ``none``."""
         keys = list(keys)
         found = {file_keys.label(path, key): artifact.digest for key in keys if key != "none"}
-        return FileValues(found, tuple(ArtifactPath(file_keys.label(path, key)) for key in keys if key == "none"))
+        return FileParamValues(found, tuple(ArtifactPath(file_keys.label(path, key)) for key in keys if key == "none"))
 
     def recorded(self, key: str) -> list[RunRecord]:
         return [self.records[key]] if key in self.records else []

@@ -19,7 +19,7 @@ from pivot_runtime.evaluating.matching_files import FileView, matching
 from pivot_runtime.loading.loaded import LoadedStage
 
 if TYPE_CHECKING:
-    from pivot_runtime.evaluating.file_params import FileValues
+    from pivot_runtime.evaluating.file_params import FileParamValues
 
 
 class StageView(FileView, Protocol):
@@ -54,7 +54,7 @@ class StageView(FileView, Protocol):
         """Return the part of each library's version that counts."""
         ...
 
-    def file_values(self, path: ArtifactPath, artifact: Artifact, keys: Iterable[str]) -> "FileValues":
+    def file_values(self, path: ArtifactPath, artifact: Artifact, keys: Iterable[str]) -> "FileParamValues":
         """Return the values of keys in a file with this content."""
         ...
 
@@ -169,6 +169,19 @@ def _with_file_params(
         if values is None or values.problem:
             unknown += file_keys.labels(path, keys)
     return params, tuple(unknown), tuple(missing)
+
+
+def edited_params(view: StageView, spec: StageSpec, before: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the parameters in files that no longer have the values from before a run."""
+    if not spec.file_params:
+        return ()
+    from pivot_runtime.evaluating import file_params  # lazy
+
+    now: dict[str, Any] = {}
+    for path, keys in spec.file_params.items():
+        artifact = view.artifact_at(path)
+        now |= {} if artifact is None else view.file_values(path, artifact, keys).found
+    return tuple(f"param:{name}" for name in file_params.differing(spec, before, now))
 
 
 def _lost(

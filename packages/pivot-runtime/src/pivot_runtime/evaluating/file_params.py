@@ -19,7 +19,7 @@ from pivot_runtime.definitions import values_file
 
 
 @attrs.frozen(eq=False, repr=False)
-class FileValues(Value):
+class FileParamValues(Value):
     """The values of some keys of a file.
 
     Attributes:
@@ -42,16 +42,16 @@ class ValuesFiles:
         self._stores = stores
         self._parsed: dict[tuple[ArtifactPath, str], Any] = {}
 
-    def values(self, path: ArtifactPath, artifact: Artifact, keys: Iterable[str]) -> FileValues:
+    def values(self, path: ArtifactPath, artifact: Artifact, keys: Iterable[str]) -> FileParamValues:
         """Return the values of keys in a file with this content; a problem is reported."""
         try:
             data = self._data(path, artifact)
             found, missing = file_keys.select(data, path, keys)
-            return FileValues(found, tuple(map(ArtifactPath, missing)))
+            return FileParamValues(found, tuple(map(ArtifactPath, missing)))
         except PivotError as error:
             self._context.read_set.mark_incomplete("a path cannot be read")
             self._context.notices.add(Notice(str(error), error.hint))
-            return FileValues({}, (path,), str(error))
+            return FileParamValues({}, (path,), str(error))
 
     def _data(self, path: ArtifactPath, artifact: Artifact) -> Any:
         if artifact.tree:

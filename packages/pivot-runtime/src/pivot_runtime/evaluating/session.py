@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pivot_cache.formats.tree import TreeDifference
     from pivot_cache.state.run_cache import RunCache
     from pivot_runtime.artifacts.stash import OutStash
-    from pivot_runtime.evaluating.file_params import FileValues, ValuesFiles
+    from pivot_runtime.evaluating.file_params import FileParamValues, ValuesFiles
     from pivot_runtime.evaluating.observed_code import ObservedCode
     from pivot_runtime.evaluating.source_texts import SourceTexts
     from pivot_runtime.evaluating.temporary_outs import TemporaryOuts
@@ -207,7 +207,7 @@ class Session:
 
         return ValuesFiles(self.context, self.stores)
 
-    def file_values(self, path: ArtifactPath, artifact: Artifact, keys: Iterable[str]) -> "FileValues":
+    def file_values(self, path: ArtifactPath, artifact: Artifact, keys: Iterable[str]) -> "FileParamValues":
         """Return the values of keys in a file with this content; a problem is reported."""
         values = self._values_files.values(path, artifact, keys)
         self._missing_params |= dict.fromkeys(values.missing, values.problem or "it has no such key")
@@ -415,7 +415,7 @@ class SessionView:
         """Return the part of each library's version that counts."""
         return self._session.library_versions(libraries)
 
-    def file_values(self, path: ArtifactPath, artifact: Artifact, keys: Iterable[str]) -> "FileValues":
+    def file_values(self, path: ArtifactPath, artifact: Artifact, keys: Iterable[str]) -> "FileParamValues":
         """Return the values of keys in a file with this content."""
         return self._session.file_values(path, artifact, keys)
 

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pivot_cache.errors import ArtifactError, CacheError, ChangedError, CorruptObjectError, MissingObjectError
 from pivot_cache.files.replace_check import ReplaceCheck
@@ -17,7 +17,7 @@ from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, Observation, RunRecord, StageLock
 from pivot_core.plan import Plan, resource_needs
-from pivot_runtime.evaluating.evaluate import StageView, observe, with_variables
+from pivot_runtime.evaluating.evaluate import StageView, edited_params, observe, with_variables
 from pivot_runtime.evaluating.matching_files import new_matches
 from pivot_runtime.evaluating.session import Session, has_stash
 from pivot_runtime.history import events, logs
@@ -369,26 +369,12 @@ class Runner:
             return (), dict(finished.outs)
         try:
             added = new_matches(spec, self._session.graph, self._session, deps)
-            params = self._edited_params(address) if spec.file_params else ()
+            params = edited_params(self._session, spec, self._running[address].observation.inputs.params)
             changed = (*self._dep_edits.edited(address, deps), *added, *params, *self._code_edits.edited(address))
             return changed, {} if changed else self._timed_store(address)
         except ArtifactError as error:
             kept = self._outs.keep_other_kinds(spec)
             raise StageFailure(str(error), hint=kept or error.hint, final=bool(kept)) from error
-
-    def _edited_params(self, address: str) -> tuple[str, ...]:
-        """The parameters in files that are no longer those with which a stage started."""
-        from pivot_runtime.evaluating import file_params  # lazy
-
-        spec = self._graph.stages[address]
-        now: dict[str, Any] = {}
-        for path, keys in spec.file_params.items():
-            artifact = self._session.artifact_at(path)
-            now |= {} if artifact is None else self._session.file_values(path, artifact, keys).found
-        return tuple(
-            f"param:{name}"
-            for name in file_params.differing(spec, self._running[address].observation.inputs.params, now)
-        )
 
     def _timed_store(self, address: str) -> dict[ArtifactPath, Artifact]:
         began = time.monotonic()

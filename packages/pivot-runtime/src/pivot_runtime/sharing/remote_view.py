@@ -32,7 +32,7 @@ from pivot_runtime.evaluating.session import Session, SessionView
 from pivot_runtime.sharing.remote_client import RemoteClient, TransferOptions
 
 if TYPE_CHECKING:
-    from pivot_runtime.evaluating.file_params import FileValues
+    from pivot_runtime.evaluating.file_params import FileParamValues
 
 
 class Availability(enum.Enum):
@@ -311,7 +311,7 @@ class RemoteView(SessionView):
         except MissingObjectError:
             return super().names_in(directory)
 
-    def file_values(self, path: ArtifactPath, artifact: Artifact, keys: Iterable[str]) -> "FileValues":
+    def file_values(self, path: ArtifactPath, artifact: Artifact, keys: Iterable[str]) -> "FileParamValues":
         """The values of keys in a file with this content, which is fetched if it is not here."""
         if self._session.on_disk(path) is None:
             with contextlib.suppress(ArtifactError):  # then it is missing
