@@ -391,12 +391,13 @@ def bump(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", default=False)
 def reference(session: nox.Session) -> None:
-    """Write the table of settings, the schema of pivot.yaml, the help texts and recorded terminals; link the pages."""
+    """Write the table of settings, the schema of pivot.yaml, the help texts and all pictures; link the pages."""
     table = ROOT / "docs/reference/make_config_table.py"
     session.run(sys.executable, str(table), "docs/reference/configuration.md", external=True)
     with (ROOT / "docs/reference/pivot-yaml.schema.json").open("w") as file:
         session.run(*tool("pivot", "schema"), external=True, stdout=file)
     session.run(sys.executable, "packages/pivot-cli/tests/click_help.py", "docs/reference/cli.md", external=True)
+    session.run(sys.executable, "website/diagrams.py", external=True)
     session.run(sys.executable, "website/recordings/record.py", external=True)
     session.run(sys.executable, "docs/reference/link_pages.py", external=True)
 

@@ -110,3 +110,11 @@ def test_recorded_terminals_show_what_the_commands_print(scene: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert (done.stdout + done.stderr, done.returncode) == ("", 0)
+
+
+def test_diagrams_are_those_that_the_script_draws() -> None:
+    """If not: `nox -s reference` draws them again."""
+    command = [sys.executable, str(ROOT / "website/diagrams.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (done.stdout + done.stderr, done.returncode) == ("", 0)
