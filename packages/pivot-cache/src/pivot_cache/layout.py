@@ -146,6 +146,10 @@ class Layout(Value):
         """The object store."""
         return self.cache_dir / "files"
 
+    def earlier_object(self, digest: str) -> Path:
+        """The object of Pivot 0.1 to 0.5 with these 16 digits, in the directories of the object store."""
+        return self.objects_dir / digest[:2] / digest[2:]
+
     @property
     def runs_dir(self) -> Path:
         """The run cache."""

@@ -8,6 +8,7 @@ The file is one JSON object with one fact per line, so that git can merge and sh
 (`data_source`). Everything read is untrusted.
 """
 
+import re
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -38,12 +39,17 @@ _HEAD = frozenset({"format", "algorithm"})
 _OWN = frozenset({"format", "algorithm", "digest"})
 _MARKERS = (b'"algorithm"', b'"digest"', b'"format"')
 _MARK = len("<<<<<<<")
+_EARLIER = re.compile(rb"path: [^\n]+\nhash: ['\"]?[0-9a-f]{16}['\"]?\nsize: \d+\n")
 _HINT = "`git checkout` the file, or run `pivot track` on its data"
 _HINT_NEWER = "upgrade Pivot"
 
 
 class ForeignFileError(LockFileError):
     """A file of another program whose name happens to end in ``.pvt``."""
+
+
+class EarlierFileError(ForeignFileError):
+    """A file that Pivot 0.1 to 0.5 wrote, in YAML; `pivot import-pivot` reads it."""
 
 
 class NewerFileError(LockFileError):
@@ -118,7 +124,7 @@ def parse(data: bytes, name: str) -> TrackedData:
         name: The file's name, for errors.
 
     Raises:
-        ForeignFileError: The file is not Pivot's.
+        ForeignFileError: The file is not Pivot's, or an `EarlierFileError`.
         NewerFileError: A newer Pivot has written it.
         LockFileError: The content is invalid; the error names the field.
     """
@@ -142,6 +148,8 @@ def parse(data: bytes, name: str) -> TrackedData:
     except FieldError as error:
         raise LockFileError(name, error.problem, field=error.field or None, hint=_HINT) from None
     except (ValueError, RecursionError) as error:
+        if _EARLIER.match(data):
+            raise EarlierFileError(name, "an earlier Pivot wrote it", hint="pivot import-pivot") from None
         if not (data.lstrip().startswith(b"{") or any(marker in data for marker in _MARKERS)):
             raise ForeignFileError(name, "it is not Pivot's") from None
         raise LockFileError(name, f"it is not JSON: {error}", hint=_HINT) from None

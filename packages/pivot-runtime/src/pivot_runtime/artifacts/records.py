@@ -4,7 +4,7 @@ import contextlib
 import os
 import pathlib
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -175,6 +175,10 @@ class Records(Value):
         return close or "name a stage that has run, one of its outs, or tracked data: see 'pivot status'"
 
 
+EARLIER_HINT: Final = "'pivot import-pivot' takes such files over"
+"""The hint of the notice about `.pvt` files of an earlier Pivot."""
+
+
 def read(context: CommandContext, *, mending: Container[str] = ()) -> Records:
     """All records of a project.
 
@@ -271,14 +275,17 @@ def _tracked(
 ) -> Iterator[tuple[Record, str]]:
     project = context.project
     foreign: dict[str, str] = {}
+    earlier: list[str] = []
     for file in find_pvt_files(project.root, context.read_set.look, foreign):
         context.read_set.look(file)
         name = str(file.relative_to(project.root))
         try:
             path = ArtifactPath.parse(name.removesuffix(pvt.SUFFIX))
             data = pvt.read_data(file, project.from_cwd(name))
-        except pvt.ForeignFileError:
+        except pvt.ForeignFileError as error:
             foreign[os.fspath(file)] = project.from_cwd(name)
+            if isinstance(error, pvt.EarlierFileError):
+                earlier.append(foreign[os.fspath(file)])
         except PathError as error:
             context.notices.leave_out(error)
         except CacheError as error:
@@ -287,8 +294,11 @@ def _tracked(
                 context.notices.leave_out(error)
         else:
             yield Record(path, data.artifact, source=data.source), name
-    if foreign:
-        names = list_names(sorted(foreign.values()), 1)
+    if earlier:
+        text = f"{list_names(sorted(earlier), 1)}: written by an earlier Pivot, skipped"
+        context.notices.add(Notice(text, EARLIER_HINT))
+    if len(foreign) > len(earlier):
+        names = list_names(sorted(set(foreign.values()).difference(earlier)), 1)
         context.notices.add(Notice(f"{names}: not a {pvt.SUFFIX} file of Pivot's, skipped"))
 
 

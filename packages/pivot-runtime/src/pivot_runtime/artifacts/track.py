@@ -229,7 +229,7 @@ def _refuse_cache(project: Project, path: ArtifactPath, stores: Stores) -> None:
 
 
 def _refuse_foreign(project: Project, path: ArtifactPath) -> None:
-    """Refuse to replace a file at the path of the `.pvt` file unless it is one, damaged or not."""
+    """Refuse to replace a file at the path of the `.pvt` file unless it is one, also a damaged or earlier one."""
     file = _pvt_file(project.layout.artifact(path))
     if file.is_symlink() or not file.exists():
         return
@@ -238,6 +238,8 @@ def _refuse_foreign(project: Project, path: ArtifactPath) -> None:
         raise TargetError(f"{path} cannot be tracked: {file.name} beside it is a directory", hint=hint)
     try:
         pvt.read(file)
+    except pvt.EarlierFileError:
+        return
     except pvt.ForeignFileError:
         raise TargetError(f"{path} cannot be tracked: {file.name} beside it is not Pivot's", hint=hint) from None
     except pvt.NewerFileError:

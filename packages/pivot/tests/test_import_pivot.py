@@ -1,0 +1,129 @@
+"""Tracked data of Pivot 0.1 to 0.5 are taken over, and nothing of that time is lost."""
+
+import json
+import pathlib
+
+import pytest
+import xxhash
+from harness import Project
+
+from pivot_runtime.earlier.earlier_files import EarlierFormatError, parse_lock, parse_pvt
+
+DIGITS = xxhash.xxh64(b"").hexdigest()
+
+
+def pvt(path: str, content: bytes, more: str = "") -> str:
+    return f"path: {path}\nhash: {xxhash.xxh64(content).hexdigest()!r}\nsize: {len(content)}\n{more}"
+
+
+def manifest(files: dict[str, bytes]) -> str:
+    lines = [
+        f"- relpath: {name}\n  hash: '{xxhash.xxh64(content).hexdigest()}'\n  size: 1\n  isexec: {name == 'run.sh'}\n"
+        for name, content in files.items()
+    ]
+    return f"num_files: {len(files)}\nmanifest:\n{''.join(lines)}"
+
+
+def keep(project: Project, content: bytes) -> None:
+    """Put content into the cache of the earlier Pivot."""
+    digits = xxhash.xxh64(content).hexdigest()
+    project.write(f".pivot/cache/files/{digits[:2]}/{digits[2:]}", content.decode())
+
+
+@pytest.fixture
+def project(tmp_path: pathlib.Path) -> Project:
+    project = Project(tmp_path)
+    project.pivot("init")
+    return project
+
+
+def test_data_are_taken_over_and_the_rest_is_listed(project: Project) -> None:
+    project.write("here.csv", "a\n")
+    project.write("here.csv.pvt", pvt("here.csv", b"a\n"))
+    project.write("gone.csv.pvt", pvt("gone.csv", b"b\n"))
+    keep(project, b"b\n")
+    project.write("images.pvt", pvt("images", b"", manifest({"one.png": b"1", "sub/run.sh": b"2", "run.sh": b"3"})))
+    for content in (b"1", b"2", b"3"):
+        keep(project, content)
+    project.write("edited.csv", "new\n")
+    project.write("edited.csv.pvt", pvt("edited.csv", b"old\n"))
+    project.write("lost.csv.pvt", pvt("lost.csv", b"lost\n", "source:\n  repo: r\n  rev: main\n  path: p\n"))
+    project.write("out.txt", "out")
+    digits = xxhash.xxh64(b"out").hexdigest()
+    project.write(
+        ".pivot/stages/train.lock",
+        f"code_manifest: {{'self:train': '{DIGITS}'}}\nparams: {{}}\ndeps: []\n"
+        f"outs:\n- {{path: out.txt, hash: '{digits}'}}\n- {{path: none.txt, hash: null}}\n",
+    )
+    before = project.snapshot()
+
+    noticed = project.pivot("status", code=2).stderr
+    assert "edited.csv.pvt and 4 more: written by an earlier Pivot, skipped" in noticed
+    assert "hint: 'pivot import-pivot' takes such files over" in noticed
+
+    planned = project.pivot("import-pivot", "--dry-run", code=1)
+    assert "would track  here.csv  the data are as recorded" in planned.stdout
+    assert project.snapshot() == before
+
+    done = project.pivot("import-pivot", code=1)
+    assert "tracked  gone.csv  restored from the earlier cache" in done.stdout
+    assert "left  edited.csv.pvt  the data have changed since" in done.stdout
+    assert "hint: 'pivot track edited.csv' records them as they are now" in done.stderr
+    assert "left  lost.csv.pvt  the data are neither here nor in the earlier cache" in done.stdout
+    assert "lost.csv came from p of r at main" in done.stderr
+    assert "train: 1 of 2 outs are here as recorded (.pivot/stages/train.lock)" in done.stdout
+    assert project.read("gone.csv") == "b\n"
+    assert project.read("images/sub/run.sh") == "2"
+    assert (project.root / "images/run.sh").stat().st_mode & 0o100
+    assert json.loads(project.read("here.csv.pvt"))["format"] == 1
+    assert project.read("edited.csv.pvt") == pvt("edited.csv", b"old\n")
+    assert not [path.name for path in project.root.iterdir() if path.name.startswith(".pivot-")]
+
+    project.pivot("track", "edited.csv")
+    again = json.loads(project.pivot("import-pivot", "--json", code=1).stdout)
+    assert [each["file"] for each in again["data"]] == ["lost.csv.pvt"]
+    assert again["data"][0]["outcome"] == "absent"
+    assert again["locks"] == [{"file": ".pivot/stages/train.lock", "stage": "train", "outs": 2, "current_outs": 1}]
+
+
+def test_a_damaged_object_of_that_time_is_not_taken(project: Project) -> None:
+    project.write("gone.csv.pvt", pvt("gone.csv", b"b\n"))
+    keep(project, b"b\n")
+    digits = xxhash.xxh64(b"b\n").hexdigest()
+    project.write(f".pivot/cache/files/{digits[:2]}/{digits[2:]}", "other")
+
+    assert "left  gone.csv.pvt" in project.pivot("import-pivot", code=1).stdout
+    assert not (project.root / "gone.csv").exists()
+
+
+def test_nothing_is_there(project: Project) -> None:
+    assert project.pivot("import-pivot").stdout == "Nothing of an earlier Pivot is here\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "path: 1\nhash: x\n",
+        f"path: a\nhash: {DIGITS}0\nsize: 1\n",
+        f"path: a\nhash: {DIGITS}\nmanifest: {{}}\n",
+        *(
+            f"path: a\nhash: {DIGITS}\nmanifest:\n- {{relpath: {path}, hash: {DIGITS}}}\n"
+            for path in ("../a", "/a", "a//b", ".", "[]")
+        ),
+        "[]",
+        "{",
+    ],
+)
+def test_hostile_records_are_refused(text: str) -> None:
+    with pytest.raises(EarlierFormatError):
+        parse_pvt(text, "a.pvt")
+
+
+def test_digits_alone_are_a_digest() -> None:
+    assert parse_pvt("path: a\nhash: 1234567890123456\nsize: 1\n", "a.pvt").data.files == {"": "1234567890123456"}
+
+
+@pytest.mark.parametrize("text", ["{}", "outs: []", "code_manifest: {}\nouts: 1", "code_manifest: {}\nouts: [1]"])
+def test_other_lock_files_are_refused(text: str) -> None:
+    with pytest.raises(EarlierFormatError):
+        parse_lock(text, "a.lock")
