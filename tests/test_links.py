@@ -28,9 +28,10 @@ def broken_links(page: pathlib.Path) -> list[str]:
 
 
 def anchors(text: str) -> set[str]:
-    """The anchors of a page's headings, as GitHub makes them."""
+    """The anchors of a page's headings, as GitHub makes them, and those that the page names itself."""
+    named = set(re.findall(r'<a id="([^"]+)"></a>', text))
     headings = re.findall(r"^#+ +(.+?) *$", FENCED.sub("", text), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return named | {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def in_navigation(entry: object) -> Iterator[str]:
