@@ -40,7 +40,9 @@ def test_within_a_text_it_is_written_out(name: str, value: Any, before: str, aft
 
 @given(st.text())
 def test_any_text_can_be_escaped(text: str) -> None:
-    assert interpolate(text.replace("${", "$${"), {}) == text if "$${" not in text else True
+    if "$${" not in text and "\\${" not in text:
+        assert interpolate(text.replace("${", "$${"), {}) == text
+        assert interpolate(text.replace("${", "\\${"), {}) == text
 
 
 def test_items_are_named_with_dots() -> None:
@@ -51,10 +53,42 @@ def test_items_are_named_with_dots() -> None:
 
 def test_later_references_stay() -> None:
     text = "run ${params.rate} ${n} > $${HOME}/x"
-    assert interpolate(text, {"n": 1}, later=("params",)) == "run ${params.rate} 1 > ${HOME}/x"
+    assert (
+        interpolate(text, {"n": 1}, later=lambda name: name.startswith("params.")) == "run ${params.rate} 1 > ${HOME}/x"
+    )
     assert substitute("a ${params.x.y} ${HOME} ${deps}", lambda *named: repr(named), ("params", "deps")) == (
         "a ('params', 'x.y') ${HOME} ${deps}"
     )
+
+
+SCOPE = {"rate": 1, "model": {"name": "m"}, "sizes": [1, {"n": 2}], "none": [], "text": "t"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("${sizes[0]}", 1),
+        ("${ sizes [ 1 ] .n }", 2),
+        ("${sizes.1.n}", 2),
+        ("${sizes[-1][n]}", 2),
+        ("-${model[name]}", "-m"),
+        ("\\${rate} $${rate} ${rate}", "${rate} ${rate} 1"),
+        ("a$b\\$c{", "a$b\\$c{"),
+    ],
+)
+def test_items_and_escapes(text: str, expected: Any) -> None:
+    assert interpolate(text, SCOPE) == expected
+
+
+def test_keys_are_texts_of_references() -> None:
+    assert interpolate({"${rate}": {"x${text}": 1}}, SCOPE, keys=True) == {"1": {"xt": 1}}
+    assert interpolate({"${rate}": 1}, SCOPE) == {"${rate}": 1}
+    for keys, told in (
+        ({"1": 0, "${rate}": 1}, "the key '1' occurs for the second time"),
+        ({"${model}": 1}, r"\$\{model\} is no text, which a key must be"),
+    ):
+        with pytest.raises(InterpolationError, match=told):
+            interpolate(keys, SCOPE, keys=True)
 
 
 @pytest.mark.parametrize(
@@ -63,15 +97,19 @@ def test_later_references_stay() -> None:
         ("${rats}", "${rats} is not known", "did you mean ${rate}?"),
         ("${zzz}", "${zzz} is not known", "known here: rate, model"),
         ("${model.nam}", "${model.nam} is not known, since 'model' has no 'nam'", "did you mean ${model.name}?"),
-        ("${rate.x}", "${rate.x} is not known, since 'rate' has no 'x'", "no names are known here"),
+        ("${rate.x}", "${rate.x} is not known, since 'rate' has no 'x'", "'rate' is a plain value"),
         ("x ${model}", "${model} is a mapping, which cannot be part of a string", "whole value"),
         ("${1+1}", "${1+1} is not a name", "${name}"),
         ("${}", "${} is not a name", "${name}"),
+        ("${HOME:-/tmp}", "${HOME:-/tmp} is not a name", "$${ stands for a literal ${"),
+        ("${sizes[2]}", "${sizes[2]} is not known, since 'sizes' has no '2'", "its items are 0 to 1"),
+        ("${none[0]}", "${none[0]} is not known, since 'none' has no '0'", "it is empty"),
+        ("${text.x}", "${text.x} is not known, since 'text' has no 'x'", "'text' is a text"),
     ],
 )
 def test_errors_have_a_message_and_a_hint(text: str, told: str, hint: str) -> None:
     with pytest.raises(InterpolationError) as raised:
-        interpolate({"a": [0, text]}, {"rate": 1, "model": {"name": "m"}}, ("stages",))
+        interpolate({"a": [0, text]}, SCOPE, ("stages",))
     assert str(raised.value) == told
     assert hint in (raised.value.hint or "")
     assert raised.value.path == ("stages", "a", 1)

@@ -249,3 +249,74 @@ def test_several_commands_run_in_order_in_a_directory_of_their_own(empty: Projec
     assert "build  stale   Code dependency changed: command, wdir" in project.pivot("status").stdout
     project.replace("pivot.yaml", "wdir: work", "wdir: ../out")
     assert "pivot.yaml:3: stage 'build': wdir: " in project.pivot("status", code=2).stderr
+
+
+TEMPLATES = """\
+pipeline: models
+vars:
+  - conf/data.toml
+  - conf/models.json:models
+  - conf/rate.py
+  - out: ${rows}.out
+stages:
+  copy:
+    cmd: cat ${rows} > ${out}
+    deps: ["${rows}"]
+    outs: ["${out}"]
+  fit:
+    foreach: ${models}
+    do:
+      wdir: fits
+      vars: ["${item.name}.yaml"]
+      cmd: echo ${item.name} ${lr} ${args} > ${item.name}.txt
+      outs: ["${item.name}.txt"]
+"""
+
+
+def test_an_edit_of_a_file_with_variables_runs_exactly_what_it_changes(empty: Project) -> None:
+    project = empty
+    project.pivot("init")
+    project.write("pivot.yaml", TEMPLATES)
+    project.write("conf/data.toml", 'rows = "rows.csv"\n')
+    project.write("conf/models.json", '{"models": [{"name": "cnn"}, {"name": "tree"}], "unused": 1}\n')
+    project.write("fits/cnn.yaml", "args: {depth: 3, tag: a b}\n")
+    project.write("fits/tree.yaml", "args: {}\n")
+    project.write("rows.csv", "1\n")
+    project.write("more.csv", "2\n")
+    project.write("conf/rate.py", "LR = 0.1\n")
+    assert "pivot.yaml:17: ${lr} is not known\nhint: known here: " in project.pivot("status", code=2).stderr
+    project.replace("conf/rate.py", "LR", "lr")
+    assert "Done: 3 ran" in project.pivot("repro").stdout
+    assert project.read("fits/cnn.txt") == "cnn 0.1 --depth 3 --tag a b\n"
+    assert set(project.states()) == {"copy", "fit@0", "fit@1"}
+
+    def stale() -> list[str]:
+        found = [name for name, state in project.states().items() if state == "stale"]
+        assert found == [name for name, state in project.states().items() if state == "stale"]  # as kept answers say
+        verified = json.loads(project.pivot("verify", "--static", "--json", code=1 if found else 0).stdout)
+        assert [each["name"] for each in verified["stages"] if each["status"] != "passed"] == found
+        return found
+
+    assert stale() == []
+    project.replace("conf/models.json", '"unused": 1', '"unused": 2')
+    assert stale() == []
+    for file, old, new, changed in (
+        ("fits/cnn.yaml", "depth: 3", "depth: 4", ["fit@0"]),
+        ("conf/rate.py", "0.1", "0.2", ["fit@0", "fit@1"]),
+        ("conf/data.toml", "rows.csv", "more.csv", ["copy", "fit@0", "fit@1"]),
+    ):
+        project.replace(file, old, new)
+        assert stale() == changed
+    assert "Done: 3 ran" in project.pivot("repro").stdout
+    assert stale() == []
+    for given in ("rows=rows.csv", "lr=1", "args.depth=5", "out=x"):
+        project.pivot("status", "--quiet", "--var", given, code=1)
+    assert "did you mean args?" in project.pivot("status", "--var", "arg=1", code=2).stderr
+
+    project.replace("pivot.yaml", "conf/data.toml", "conf/date.toml")
+    missing = project.pivot("status", code=2).stderr
+    assert missing == "error: pivot.yaml:3: there is no file 'conf/date.toml'\nhint: did you mean conf/data.toml?\n"
+    project.replace("pivot.yaml", "conf/date.toml", "../outside.yaml")
+    assert "pivot.yaml:3: '../outside.yaml' is outside the project" in project.pivot("status", code=2).stderr
+    project.replace("pivot.yaml", "../outside.yaml", "rows.csv")
+    assert "error: rows.csv:1: this must be a mapping" in project.pivot("status", code=2).stderr

@@ -1,29 +1,20 @@
-"""Stages declared in a ``pivot.yaml``: validates its content, expands matrices, and substitutes names."""
+"""Stages declared in a ``pivot.yaml``: validates its content, with references resolved, and declares its stages."""
 
-from collections import ChainMap
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
 import attrs
 
 from pivot_core.errors import DefinitionError
 from pivot_core.pivot_yaml import schema, validate
-from pivot_core.pivot_yaml.matrix import MatrixError, combinations
+from pivot_core.pivot_yaml.expand import Expansion, PlainStage
 from pivot_core.pivot_yaml.validate import ValidationError
+from pivot_core.pivot_yaml.variables import NoFiles, VariablesFiles
 from pivot_core.spec import Location
 from pivot_core.stages.annotations import Dep, DirectoryOut, Metric, Out, Plot
-from pivot_core.stages.interpolation import InterpolationError, Path, interpolate
+from pivot_core.stages.interpolation import InterpolationError, Path
 from pivot_core.stages.options import PlainOptions
 from pivot_core.values import Value
-
-LATER = ("params", "deps", "outs")
-"""References in a command that are resolved only when the stage is known."""
-
-MOST_VALUES = 300_000
-"""The maximum number of values in a file after substitution and expansion; a long text counts as several."""
-
-_LETTERS_OF_A_VALUE = 64
-_VALUES_OF_A_STAGE = 20
 
 
 class YamlSource(Protocol):
@@ -81,19 +72,32 @@ class Declaration(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class Declarations(Value):
-    """A whole file: the pipeline's name, the root of its paths, and its stages in order."""
+    """A whole file.
+
+    Attributes:
+        pipeline: The pipeline's name.
+        root: The root of its paths.
+        stages: Its stages, in order.
+        variables: The names of the variables that exist.
+    """
 
     pipeline: str
     root: str
     stages: tuple[Declaration, ...]
+    variables: frozenset[str] = frozenset()
 
 
-def read_declarations(text: YamlSource, variables: Mapping[tuple[str, ...], Any] | None = None) -> Declarations:
+def read_declarations(
+    text: YamlSource,
+    variables: Mapping[tuple[str, ...], Any] | None = None,
+    files: VariablesFiles | None = None,
+) -> Declarations:
     """The declarations of a file.
 
     Args:
         text: The file.
-        variables: Other values for its ``vars``, or for items in them, by their keys; those that it lacks do not count.
+        variables: Other values for its variables, or for items in them, by their keys; unknown names do not count.
+        files: The files with variables.
 
     Raises:
         DeclarationError: A declaration is invalid; the message has file and line.
@@ -101,106 +105,22 @@ def read_declarations(text: YamlSource, variables: Mapping[tuple[str, ...], Any]
     try:
         data = {} if text.data is None else text.data
         validate.check(data, schema.SCHEMA)
-        measure = _Measure(MOST_VALUES)
-        given = data.get("vars", {})
-        for keys, value in (variables or {}).items():
-            given = _replaced(given, keys, value) if keys[0] in given else given
-        scope = _variables(given, measure)
-        stages = [
-            stage for name in data["stages"] for stage in _stages(text, name, data["stages"][name], scope, measure)
-        ]
-        return Declarations(data["pipeline"], data.get("root", "."), tuple(stages))
+        found = Expansion(data, files or NoFiles(), variables or {}, lambda path: f"{text.name}:{text.line(path)}")
+        stages = tuple(_stage(text, each) for each in found.stages)
+        return Declarations(data["pipeline"], data.get("root", "."), stages, found.names)
     except (ValidationError, InterpolationError) as error:
         raise _at(text, error.path, error) from None
 
 
-class _Measure:
-    """A limit on the values that substitution may create, since a short file may expand without bound."""
-
-    def __init__(self, most: int) -> None:
-        self._left = most
-
-    def take(self, value: Any, path: Path) -> None:
-        """Count a value with everything in it.
-
-        Raises:
-            ValidationError: The limit is exceeded.
-        """
-        todo = [value]
-        while todo:
-            each = todo.pop()
-            self._left -= 1 + (len(each) // _LETTERS_OF_A_VALUE if isinstance(each, str) else 0)
-            if self._left < 0:
-                raise ValidationError(
-                    f"with {validate.subject(path)} this file contains more than {MOST_VALUES:,} values "
-                    "after substitution and expansion",
-                    path,
-                    hint="reduce the references, or the number of stages of the matrix",
-                )
-            if isinstance(each, dict):
-                todo.extend(each.values())
-            elif isinstance(each, list):
-                todo.extend(each)
-
-
-def _replaced(given: Any, keys: tuple[str, ...], value: Any, path: Path = ("vars",)) -> Any:
-    """A mapping with another value of an item, or of an item in one."""
-    if not keys:
-        return value
-    if not isinstance(given, dict) or keys[0] not in given:
-        raise ValidationError(f"{validate.subject(path)} has no item {keys[0]!r}", path)
-    return {**given, keys[0]: _replaced(given[keys[0]], keys[1:], value, (*path, keys[0]))}
-
-
-def _variables(given: Mapping[str, Any], measure: _Measure) -> dict[str, Any]:
-    scope: dict[str, Any] = {}
-    for name, value in given.items():
-        _refuse_taken(name, ("vars", name))
-        scope[name] = interpolate(value, scope, ("vars", name))
-        measure.take(scope[name], ("vars", name))
-    return scope
-
-
-def _stages(
-    text: YamlSource, name: str, raw: Mapping[str, Any], scope: Mapping[str, Any], measure: _Measure
-) -> Iterator[Declaration]:
-    path = ("stages", name)
-    if "matrix" not in raw:
-        yield _stage(text, name, path, _filled(raw, scope, path, measure))
-        return
-    matrix = interpolate(raw["matrix"], scope, (*path, "matrix"))
-    measure.take(matrix, (*path, "matrix"))
-    validate.check(matrix, schema.STAGE["properties"]["matrix"], (*path, "matrix"))
-    for dimension in matrix:
-        _refuse_taken(dimension, (*path, "matrix", dimension))
-    try:
-        cells = combinations(matrix)
-    except MatrixError as error:
-        raise _at(text, (*path, "matrix", error.dimension), error) from None
-    body = {key: value for key, value in raw.items() if key != "matrix"}
-    known = dict(scope)
-    for cell in cells:
-        filled = _filled(body, ChainMap({**cell.values}, known), path, measure)
-        yield _stage(text, f"{name}@{cell.variant}", path, filled)
-
-
-def _filled(raw: Mapping[str, Any], scope: Mapping[str, Any], path: Path, measure: _Measure) -> dict[str, Any]:
-    filled = {}
-    measure.take([None] * (_VALUES_OF_A_STAGE - 1), path)
-    for key, value in raw.items():
-        filled[key] = interpolate(value, scope, (*path, key), later=LATER if key == "cmd" else ())
-        measure.take(filled[key], (*path, key))
-    return filled
-
-
-def _stage(text: YamlSource, name: str, path: Path, filled: Mapping[str, Any]) -> Declaration:
+def _stage(text: YamlSource, plain: PlainStage) -> Declaration:
+    path, filled = plain.path, plain.data
     validate.check(filled, schema.STAGE, path)
     command, python = filled.get("cmd"), "python" in filled
     filled = _with_file_params(filled, path)
     params = filled.get("params")
     return Declaration(
-        name=name,
-        location=Location(text.name, text.line(path)),
+        name=plain.name,
+        location=Location(text.name, text.line(("stages", plain.group))),
         python=filled.get("python"),
         notebook=filled.get("notebook"),
         executed=_executed(filled, path),
@@ -319,13 +239,6 @@ def _metric(facts: Mapping[str, Any], path: str | list[str], at: Path, *, direct
 
 def _flags(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: facts[name] for name in ("cache", "persist", "temp") if name in facts}
-
-
-def _refuse_taken(name: str, path: Path) -> None:
-    if name in LATER:
-        raise ValidationError(
-            f"{name!r} cannot be the name of a variable, since ${{{name}.…}} means the stage's", path, hint="rename it"
-        )
 
 
 def _at(text: YamlSource, path: Path, error: DefinitionError) -> DeclarationError:

@@ -1,4 +1,4 @@
-"""Matrix expansion: all combinations of the values of its dimensions, each with the name of its variant; pure."""
+"""The variants of a stage, each with its name: all combinations of a matrix, or one for each value; pure."""
 
 import itertools
 import re
@@ -19,30 +19,47 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_=,+-]+")
 
 
 class MatrixError(DefinitionError):
-    """A matrix does not determine the names of its variants.
+    """The names of the variants are not determined.
 
     Attributes:
-        dimension: The dimension with the problem.
+        dimension: The dimension with the problem; None if there is only one.
     """
 
-    def __init__(self, message: str, dimension: str, *, hint: str | None = None) -> None:
+    def __init__(self, message: str, dimension: str | None, *, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.dimension = dimension
 
 
 @attrs.frozen(eq=False, repr=False)
 class Combination(Value):
-    """One combination: the name of the variant, and the value for each dimension."""
+    """One combination.
+
+    Attributes:
+        variant: The name of the variant.
+        key: The names of its values as they are written, joined by ``-``.
+        values: The value for each dimension.
+    """
 
     variant: str
+    key: str
     values: Mapping[str, Any]
+
+
+@attrs.frozen(eq=False, repr=False)
+class _Named(Value):
+    """One value of a dimension, with its name as written and as part of the name of a stage."""
+
+    written: str
+    name: str
+    value: Any
 
 
 def combinations(matrix: Mapping[str, Sequence[Any] | Mapping[str, Any]]) -> list[Combination]:
     """All combinations, with the last dimension changing fastest.
 
-    A dimension is a list of values, or a mapping from the name of each value to the value. The name of a variant
-    consists of the names of its values, joined by ``_``.
+    A dimension is a list of values, or a mapping from the name of each value to the value; a mapping or a list in a
+    list has the name of the dimension and its position. The name of a variant consists of the names of its values,
+    joined by ``_``, with ``-`` for what a name cannot contain.
 
     Raises:
         MatrixError: A value has no name, two have the same, or there are too many combinations.
@@ -55,9 +72,17 @@ def combinations(matrix: Mapping[str, Sequence[Any] | Mapping[str, Any]]) -> lis
             raise MatrixError(
                 f"with {dimension!r} there are more than {MOST:,} stages", dimension, hint="name fewer values"
             )
-        named.append(_named(dimension, values))
+        named.append(_named(repr(dimension), values, dimension, dimension))
+        if not values:
+            raise MatrixError(
+                f"{dimension!r} has no values", dimension, hint="name at least one value, or remove the dimension"
+            )
     cells = [
-        Combination("_".join(name for name, _ in cell), dict(zip(matrix, (value for _, value in cell), strict=True)))
+        Combination(
+            "_".join(each.name for each in cell),
+            "-".join(each.written for each in cell),
+            dict(zip(matrix, (each.value for each in cell), strict=True)),
+        )
         for cell in itertools.product(*named)
     ]
     seen: dict[str, Combination] = {}
@@ -72,33 +97,49 @@ def combinations(matrix: Mapping[str, Sequence[Any] | Mapping[str, Any]]) -> lis
     return cells
 
 
-def _named(dimension: str, values: Sequence[Any] | Mapping[str, Any]) -> list[tuple[str, Any]]:
+def each_of(values: Sequence[Any] | Mapping[str, Any]) -> list[Combination]:
+    """One combination for each value, which is its ``item``; the name of a value in a mapping is its ``key``.
+
+    A value of a list is its own name, unless a mapping or a list is among them: then their positions are the names.
+
+    Raises:
+        MatrixError: A value has no name, two have the same, or there are too many.
+    """
+    if len(values) > MOST:
+        raise MatrixError(f"there are more than {MOST:,} stages", None, hint="name fewer values")
+    mapping = isinstance(values, Mapping)
+    if not mapping and any(isinstance(value, list | Mapping) for value in values):
+        values = {str(at): value for at, value in enumerate(values)}
+    return [
+        Combination(each.name, each.written, {"item": each.value, **({"key": each.written} if mapping else {})})
+        for each in _named("'foreach'", values, None, "foreach")
+    ]
+
+
+def _named(whose: str, values: Sequence[Any] | Mapping[str, Any], dimension: str | None, label: str) -> list[_Named]:
     if isinstance(values, Mapping):
-        pairs = list(values.items())
+        written = [(str(name), value) for name, value in values.items()]
     else:
-        pairs = [(_name(dimension, value), value) for value in values]
-    if not pairs:
+        written = [(_written(value, at, label), value) for at, value in enumerate(values)]
+    found = [_Named(name, _NOT_IN_NAMES.sub("-", name), value) for name, value in written]
+    if not all(each.name for each in found):
         raise MatrixError(
-            f"{dimension!r} has no values", dimension, hint="name at least one value, or remove the dimension"
+            f"a value of {whose} has no name that a stage could have",
+            dimension,
+            hint=f"give each a name: {label}: {{name: value}}",
         )
-    times = Counter(name for name, _ in pairs)
+    times = Counter(each.name for each in found)
     twice = next((name for name in times if times[name] > 1), None)
     if twice is not None:
         raise MatrixError(
-            f"two values of {dimension!r} have the name {twice!r}",
+            f"two values of {whose} have the name {twice!r}",
             dimension,
-            hint=f"write each once, or give them names: {dimension}: {{name: value}}",
+            hint=f"write each once, or give them names: {label}: {{name: value}}",
         )
-    return pairs
+    return found
 
 
-def _name(dimension: str, value: Any) -> str:
-    text = text_of(value)
-    name = _NOT_IN_NAMES.sub("-", text) if text is not None else ""
-    if not name:
-        raise MatrixError(
-            f"a value of {dimension!r} has no name that a stage could have",
-            dimension,
-            hint=f"give each a name: {dimension}: {{name: value}}",
-        )
-    return name
+def _written(value: Any, at: int, label: str) -> str:
+    if isinstance(value, list | Mapping):
+        return f"{label}{at}"
+    return "None" if value is None else text_of(value) or ""

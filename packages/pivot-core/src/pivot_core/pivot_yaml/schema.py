@@ -3,7 +3,7 @@
 import json
 from typing import Any, Final
 
-_REFERENCE: Final = {"type": "string", "pattern": r"\$\{", "description": "A ${name}, substituted from vars or matrix."}
+_REFERENCE: Final = {"type": "string", "pattern": r"\$\{", "description": "A ${name}, substituted from variables."}
 
 
 def _or_reference(kind: dict[str, Any]) -> dict[str, Any]:
@@ -83,9 +83,19 @@ _OUT: Final = {
     "required": ["path"],
     "additionalProperties": False,
 }
-_STAGE: Final = {
+_VARS: Final = {
+    "anyOf": [
+        {"type": "object", "additionalProperties": True},
+        {"type": "array", "items": {"anyOf": [_PATH, {"type": "object", "additionalProperties": True}]}},
+    ]
+}
+_STAGE: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {
+        "vars": {
+            "description": "Further values for ${name} in this stage; in a list, a string is a file with values.",
+            **_VARS,
+        },
         "python": {
             "type": "string",
             "minLength": 1,
@@ -199,6 +209,23 @@ _STAGE: Final = {
     "additionalProperties": False,
 }
 
+_FOREACH: Final = {
+    "type": "object",
+    "properties": {
+        "foreach": {
+            "description": "The values, one for each stage: in 'do', ${item} is the value, and ${key} its name.",
+            "anyOf": [{"type": "array"}, {"type": "object", "additionalProperties": True}, _REFERENCE],
+        },
+        "do": {
+            "description": "The stage, which is created for each value.",
+            **_STAGE,
+            "properties": {key: value for key, value in _STAGE["properties"].items() if key != "matrix"},
+        },
+    },
+    "required": ["foreach", "do"],
+    "additionalProperties": False,
+}
+
 SCHEMA: Final[dict[str, Any]] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "pivot.yaml",
@@ -216,11 +243,14 @@ SCHEMA: Final[dict[str, Any]] = {
             "description": "The directory in which stages run, and to which paths are relative.",
         },
         "vars": {
-            "type": "object",
-            "additionalProperties": True,
-            "description": "Values for ${name}; each may refer to those before it.",
+            "description": "Values for ${name}; each may refer to those before it. A string in a list is a file.",
+            **_VARS,
         },
-        "stages": {"type": "object", "additionalProperties": _STAGE, "description": "The stages by name."},
+        "stages": {
+            "type": "object",
+            "additionalProperties": {"anyOf": [_FOREACH, _STAGE]},
+            "description": "The stages by name.",
+        },
     },
     "required": ["pipeline", "stages"],
     "additionalProperties": False,
@@ -228,6 +258,9 @@ SCHEMA: Final[dict[str, Any]] = {
 
 STAGE: Final[dict[str, Any]] = _STAGE
 """The part for one stage."""
+
+FOREACH: Final[dict[str, Any]] = _FOREACH
+"""The part for a stage with ``foreach``."""
 
 
 def text() -> str:

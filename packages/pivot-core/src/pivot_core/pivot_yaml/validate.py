@@ -99,14 +99,16 @@ def _check_list(data: list[Any], schema: Mapping[str, Any], path: Path) -> None:
 
 
 def _alternative(data: Any, schemas: list[Mapping[str, Any]], path: Path) -> Mapping[str, Any]:
-    """The alternative for this type of data; if there are several, one whose pattern matches."""
+    """The alternative for this type of data; if there are several, one whose pattern or first required key matches."""
     fitting = [
         each
         for each in schemas
         if _is(data, each["type"]) and ("pattern" not in each or re.search(each["pattern"], data) is not None)
     ]
     if fitting:
-        return fitting[0]
+        if not isinstance(data, Mapping):
+            return fitting[0]
+        return next((each for each in fitting if each.get("required", [None])[0] in data), fitting[-1])
     wanted = [_SAID[each["type"]] for each in schemas if "pattern" not in each]
     hint = f"write [{data}]" if _SAID["array"] in wanted and isinstance(data, str) else None
     problem = f"{subject(path)} must be {' or '.join(dict.fromkeys(wanted))}, not {_describe(data)}"
@@ -123,6 +125,8 @@ def subject(path: Path) -> str:
         return "this"
     *before, last = path
     said = f"item {last + 1}" if isinstance(last, int) else repr(last)
+    if path[:1] == ("stages",) and before[2:3] == ["do"]:
+        del before[2]
     owner = next((key for key in reversed(before) if isinstance(key, str)), None)
     return said if owner is None or owner in ("stages", "vars") else f"{said} of {owner!r}"
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from pivot_core.errors import DefinitionError, suggest
+from pivot_core.errors import DefinitionError, list_names, suggest
 
 type Path = tuple[str | int, ...]
 """The keys and positions that lead to a part of the data."""
@@ -12,8 +12,14 @@ type Path = tuple[str | int, ...]
 LONGEST = 100_000
 """The maximum number of characters in a text after substitution."""
 
-_REFERENCE = re.compile(r"\$(\$\{)|\$\{([^{}]*)\}")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*")
+_REFERENCE = re.compile(r"[$\\](\$\{)|\$\{([^{}]*)\}")
+_LATER = re.compile(r"\$(\$\{)|\$\{([^{}]*)\}")
+_NAME = re.compile(r"[^\W\d][\w-]*(?:\s*\.[^.\[\]]+|\s*\[[^.\[\]]+\])*")
+_POSITION = re.compile(r"-?[0-9]{1,9}")
+_NAMES_IN_A_HINT = 10
+
+type Writer = Callable[[Any], str | None]
+"""Writes a value as part of a text; None if it has no such form."""
 
 
 class InterpolationError(DefinitionError):
@@ -21,11 +27,13 @@ class InterpolationError(DefinitionError):
 
     Attributes:
         path: Its path in the data.
+        unknown: The name, if it is not known.
     """
 
-    def __init__(self, message: str, path: Path, *, hint: str | None = None) -> None:
+    def __init__(self, message: str, path: Path, *, hint: str | None = None, unknown: str = "") -> None:
         super().__init__(message, hint=hint)
         self.path = path
+        self.unknown = unknown
 
 
 def has_references(text: str) -> bool:
@@ -33,28 +41,64 @@ def has_references(text: str) -> bool:
     return _REFERENCE.search(text) is not None
 
 
-def interpolate(value: Any, scope: Mapping[str, Any], path: Path = (), *, later: Collection[str] = ()) -> Any:
-    """Replace every ``${name}`` in the texts of a value; keys stay unchanged.
+def nothing(_: str) -> bool:
+    """No reference is left for later."""
+    return False
 
-    ``${a.b}`` is the item ``b`` of ``a``. A text that consists of a single reference becomes the value itself, whatever
-    its type; within a text, numbers, booleans and texts are inserted. ``$${`` stands for ``${``.
+
+def text_of(value: Any) -> str | None:
+    """A plain value as part of a text; None if it has no such form."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    return value if isinstance(value, str) else None
+
+
+def interpolate(  # how values are written, and what is left
+    value: Any,
+    scope: Mapping[str, Any],
+    path: Path = (),
+    *,
+    later: Callable[[str], bool] = nothing,
+    write: Writer = text_of,
+    keys: bool = False,
+) -> Any:
+    r"""Replace every ``${name}`` in the texts of a value.
+
+    ``${a.b}`` is the item ``b`` of ``a``, as is ``${a[b]}``; items of a list have numbers from 0. A text that consists
+    of a single reference becomes the value itself, whatever its type; within a text, numbers, booleans and texts are
+    inserted. ``$${`` and ``\${`` stand for ``${``.
 
     Args:
         value: Texts, plain values, and lists and mappings of these.
         scope: The values by name.
         path: The path of the value, for errors.
-        later: First parts of names that are not replaced.
+        later: Whether a reference (without its braces) is not replaced.
+        write: Writes a value within a text.
+        keys: Replace references in keys of mappings as well.
 
     Raises:
-        InterpolationError: A name is unknown, its value cannot be part of a text, or the text becomes too long.
+        InterpolationError: A name is unknown, its value cannot be part of a text, the text becomes too long, or two
+            keys of a mapping become equal.
     """
-    if isinstance(value, str):
-        return _text(value, scope, path, later)
-    if isinstance(value, list):
-        return [interpolate(each, scope, (*path, at), later=later) for at, each in enumerate(value)]
-    if isinstance(value, dict):
-        return {key: interpolate(each, scope, (*path, key), later=later) for key, each in value.items()}
-    return value
+
+    def fill(value: Any, path: Path) -> Any:
+        if isinstance(value, str):
+            return _text(value, scope, path, later, write)
+        if isinstance(value, list):
+            return [fill(each, (*path, at)) for at, each in enumerate(value)]
+        if isinstance(value, dict):
+            filled = {}
+            for key, each in value.items():
+                new = _key(key, scope, (*path, key)) if keys else key
+                if new in filled:
+                    raise InterpolationError(f"the key {new!r} occurs for the second time", (*path, key))
+                filled[new] = fill(each, (*path, key))
+            return filled
+        return value
+
+    return fill(value, path)
 
 
 def substitute(text: str, value_of: Callable[[str, str], str], first: Collection[str]) -> str:
@@ -68,30 +112,33 @@ def substitute(text: str, value_of: Callable[[str, str], str], first: Collection
         head, dot, rest = (match[2] or "").strip().partition(".")
         return value_of(head, rest) if dot and head in first else match[0]
 
-    return _sub(text, one, ())
+    return _sub(_LATER, text, one, ())
 
 
-def text_of(value: Any) -> str | None:
-    """A plain value as part of a text; None if it has no such form."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(value)
-    return value if isinstance(value, str) else None
+def _key(key: str, scope: Mapping[str, Any], path: Path) -> str:
+    found = text_of(_text(key, scope, path, nothing, text_of))
+    if found is None:
+        raise InterpolationError(f"{key} is no text, which a key must be", path, hint="name an item of it")
+    return found
 
 
-def _text(text: str, scope: Mapping[str, Any], path: Path, later: Collection[str]) -> Any:
+def _text(text: str, scope: Mapping[str, Any], path: Path, later: Callable[[str], bool], write: Writer) -> Any:
+    if "${" not in text:
+        return text
     whole = _REFERENCE.fullmatch(text)
-    if whole is not None and whole[1] is None and whole[2].strip().partition(".")[0] not in later:
+    if whole is not None and whole[1] is None and not later(whole[2].strip()):
         return _value(whole[2], scope, path)
 
     def one(match: re.Match[str]) -> str:
         if match[1] is not None:
             return match[1]
-        if match[2].strip().partition(".")[0] in later:
+        if later(match[2].strip()):
             return match[0]
         value = _value(match[2], scope, path)
-        part = text_of(value)
+        try:
+            part = write(value)
+        except DefinitionError as error:
+            raise InterpolationError(f"{match[0]}: {error}", path, hint=error.hint) from None
         if part is None:
             raise InterpolationError(
                 f"{match[0]} is {_kind(value)}, which cannot be part of a string",
@@ -100,10 +147,10 @@ def _text(text: str, scope: Mapping[str, Any], path: Path, later: Collection[str
             )
         return part
 
-    return _sub(text, one, path)
+    return _sub(_REFERENCE, text, one, path)
 
 
-def _sub(text: str, one: Callable[[re.Match[str]], str], path: Path) -> str:
+def _sub(references: re.Pattern[str], text: str, one: Callable[[re.Match[str]], str], path: Path) -> str:
     """Replace every reference; text that would grow without bound is detected before it is built."""
     added = 0
 
@@ -117,7 +164,7 @@ def _sub(text: str, one: Callable[[re.Match[str]], str], path: Path) -> str:
             )
         return part
 
-    return _REFERENCE.sub(counted, text)
+    return references.sub(counted, text)
 
 
 def _value(reference: str, scope: Mapping[str, Any], path: Path) -> Any:
@@ -127,27 +174,36 @@ def _value(reference: str, scope: Mapping[str, Any], path: Path) -> Any:
             f"${{{reference}}} is not a name", path, hint="write ${name} or ${name.item}; $${ stands for a literal ${"
         )
     known: Any = scope
-    parts = name.split(".")
+    parts = [part.strip() for part in name.replace("[", ".").replace("]", "").split(".")]
     for at, part in enumerate(parts):
-        if not isinstance(known, Mapping) or part not in known:
-            raise _unknown(parts, at, known, path)
-        known = known[part]
+        if isinstance(known, list) and _POSITION.fullmatch(part) and -len(known) <= int(part) < len(known):
+            known = known[int(part)]
+        elif isinstance(known, Mapping) and part in known:
+            known = known[part]
+        else:
+            raise _unknown(name, parts, at, known, path)
     return known
 
 
-def _unknown(parts: list[str], at: int, known: Any, path: Path) -> InterpolationError:
-    reference = f"${{{'.'.join(parts)}}}"
+def _unknown(name: str, parts: list[str], at: int, known: Any, path: Path) -> InterpolationError:
     names = list(known) if isinstance(known, Mapping) else []
-    close = suggest(parts[at], names, format_name=lambda name: f"${{{'.'.join([*parts[:at], name])}}}")
+    close = suggest(parts[at], names, format_name=lambda each: f"${{{'.'.join([*parts[:at], each])}}}")
+    escape = "$${ stands for a literal ${"
     if close:
         hint = close
+    elif isinstance(known, list):
+        hint = f"its items are 0 to {len(known) - 1}" if known else "it is empty"
     elif names:
-        hint = f"known here: {', '.join(names)}; $${{ stands for a literal ${{"
+        hint = f"known here: {list_names(names, _NAMES_IN_A_HINT)}; {escape}"
+    elif at:
+        hint = f"{'.'.join(parts[:at])!r} is {_kind(known)}"
     else:
-        hint = "no names are known here: define it below 'vars' or 'matrix'; $${ stands for a literal ${"
+        hint = f"no names are known here: define it below 'vars' or 'matrix', or in params.yaml; {escape}"
     within = f", since {'.'.join(parts[:at])!r} has no {parts[at]!r}" if at else ""
-    return InterpolationError(f"{reference} is not known{within}", path, hint=hint)
+    return InterpolationError(f"${{{name}}} is not known{within}", path, hint=hint, unknown=parts[0] if not at else "")
 
 
 def _kind(value: Any) -> str:
+    if isinstance(value, bool | int | float | str):
+        return "a text" if isinstance(value, str) else "a plain value"
     return {dict: "a mapping", list: "a list", type(None): "null"}.get(type(value), f"a {type(value).__name__}")

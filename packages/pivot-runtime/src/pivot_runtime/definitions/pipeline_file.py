@@ -4,7 +4,7 @@ import importlib
 import importlib.util
 import os
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -12,18 +12,22 @@ import attrs
 
 from pivot_cache.files import safe_read
 from pivot_core.discovery import DECLARED_FILE, import_pipeline, put_on_path
-from pivot_core.errors import DefinitionError, suggest
+from pivot_core.errors import DefinitionError, PivotError, suggest
 from pivot_core.files.digest import digest_bytes
+from pivot_core.files.paths import below
 from pivot_core.params.overrides import Override
 from pivot_core.pipeline import Pipeline, Registration
 from pivot_core.spec import Location, StageError, base_of
 from pivot_core.stages.command import Command, make_command
 from pivot_core.stages.notebook import make_notebook
 from pivot_core.values import Value
+from pivot_runtime.definitions.params_file import PARAMS_FILE
+from pivot_runtime.definitions.source_import import ABSENT
 from pivot_runtime.errors import EngineError, ImportRequiredError, YamlError
 
 if TYPE_CHECKING:
-    from pivot_core.pivot_yaml.declare import Declaration
+    from pivot_core.pivot_yaml.declare import Declaration, Declarations
+    from pivot_runtime.definitions.yaml_document import Document
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -54,20 +58,9 @@ def read_definitions(
         if not imports:
             raise ImportRequiredError
         return Definitions(import_pipeline(file, root=root))
-    from pivot_core.pivot_yaml.declare import DeclarationError, read_declarations  # lazy
-    from pivot_runtime.definitions import yaml_document  # lazy
+    from pivot_core.pivot_yaml.declare import DeclarationError  # lazy
 
-    name = str(file.relative_to(root))
-    try:
-        content = safe_read.read_regular(file)
-    except OSError as error:
-        raise EngineError(f"{name} cannot be read: {error.strerror}") from None
-    try:
-        document = yaml_document.parse(content.decode(), name)
-    except UnicodeDecodeError:
-        raise YamlError(f"{name}: this is not UTF-8") from None
-    variables = {each.parts: _value(each) for each in overrides if each.variable}
-    said = read_declarations(document, variables)
+    said, document, sources = _read(file, root, overrides)
     if imports:
         put_on_path(file, root)
     elif any(stage.command is None for stage in said.stages):
@@ -82,20 +75,109 @@ def read_definitions(
         raise DeclarationError(f"{document.where(('root',))}: {error}", hint=error.hint) from None
     for stage in said.stages:
         _add(pipeline, stage, file)
-    return Definitions((pipeline,), {os.fspath(file): digest_bytes(content)})
+    return Definitions((pipeline,), sources)
 
 
-def variable_names(file: pathlib.Path) -> list[str]:
-    """Return the names of the variables of a pipeline file that was read before."""
+def variable_names(file: pathlib.Path, root: pathlib.Path, overrides: Iterable[Override]) -> Collection[str]:
+    """Return the names of the variables of a pipeline file that was read before with the same ``overrides``."""
     if file.name != DECLARED_FILE:
-        return []
+        return ()
+    try:
+        return _read(file, root, overrides)[0].variables
+    except PivotError:
+        return ()
+
+
+def _read(
+    file: pathlib.Path, root: pathlib.Path, overrides: Iterable[Override]
+) -> "tuple[Declarations, Document, dict[str, str]]":
+    """Read a ``pivot.yaml``: its declarations, the document, and the digest of each file that this needed.
+
+    Raises:
+        PivotError: It is invalid.
+    """
+    from pivot_core.pivot_yaml.declare import read_declarations  # lazy
     from pivot_runtime.definitions import yaml_document  # lazy
 
+    name = str(file.relative_to(root))
     try:
-        found = yaml_document.parse(safe_read.read_regular(file).decode(), file.name).data["vars"]
-    except (OSError, UnicodeDecodeError, YamlError, KeyError, TypeError):
-        return []
-    return list(found)
+        content = safe_read.read_regular(file)
+    except OSError as error:
+        raise EngineError(f"{name} cannot be read: {error.strerror}") from None
+    try:
+        document = yaml_document.parse(content.decode(), name)
+    except UnicodeDecodeError:
+        raise YamlError(f"{name}: this is not UTF-8") from None
+    variables = {each.parts: _value(each) for each in overrides if each.variable}
+    files = _VariablesFiles(file, root)
+    said = read_declarations(document, variables, files)
+    return said, document, {os.fspath(file): digest_bytes(content), **files.sources}
+
+
+class _VariablesFiles:
+    """The files from which a ``pivot.yaml`` takes variables.
+
+    Attributes:
+        sources: The digest of each file, by absolute path; for a missing one, a marker.
+    """
+
+    def __init__(self, file: pathlib.Path, root: pathlib.Path) -> None:
+        self.sources: dict[str, str] = {}
+        self._directory = os.fspath(file.parent)
+        self._root = os.fspath(root)
+
+    def read(self, path: str) -> Mapping[str, Any]:
+        """Return the values in a file.
+
+        Raises:
+            PivotError: There is none, or no mapping in it.
+        """
+        file = os.path.normpath(os.path.join(self._directory, path))
+        name = below(file, self._root)
+        if name is None:
+            raise DefinitionError(f"{path!r} is outside the project", hint="copy the file into the project")
+        try:
+            content = safe_read.read_regular(file)
+        except FileNotFoundError:
+            raise DefinitionError(f"there is no file {name!r}", hint=_similar(file, path)) from None
+        except OSError as error:
+            raise DefinitionError(f"{name!r} cannot be read: {error.strerror}") from None
+        return self._values(content, file, name)
+
+    def default(self) -> Mapping[str, Any]:
+        """Return the values in the ``params.yaml`` beside the file.
+
+        Raises:
+            PivotError: It cannot be read, or there is no mapping in it.
+        """
+        file = os.path.join(self._directory, PARAMS_FILE)
+        name = os.path.relpath(file, self._root)
+        try:
+            return self._values(safe_read.read_regular(file), file, name)
+        except FileNotFoundError:
+            self.sources[file] = ABSENT
+            return {}
+        except OSError as error:
+            raise EngineError(f"{name} cannot be read: {error.strerror}") from None
+
+    def _values(self, content: bytes, file: str, name: str) -> Mapping[str, Any]:
+        from pivot_runtime.definitions import values_file  # lazy
+
+        self.sources[file] = digest_bytes(content)
+        found = values_file.parse(content, name)
+        if not isinstance(found, dict):
+            raise YamlError(f"{name}:1: this must be a mapping", hint="write 'name: value' for each value")
+        return found
+
+
+def _similar(file: str, path: str) -> str | None:
+    """Return a hint with the file that is probably meant."""
+    try:
+        names = os.listdir(os.path.dirname(file))
+    except OSError:
+        return None
+    directory = os.path.dirname(path)
+    return suggest(os.path.basename(file), names, format_name=lambda name: os.path.join(directory, name))
 
 
 def _value(override: Override) -> Any:

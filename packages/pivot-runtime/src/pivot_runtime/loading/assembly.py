@@ -159,7 +159,8 @@ def _assemble(context: CommandContext, options: LoadOptions) -> Assembly:
             _remember(context.project, loader.files)
             loader.loaded_together()
         if overrides:
-            check_overrides(overrides, [(each.file, each.loaded) for each in loader.files], upstream.unread)
+            files = [(each.file, each.loaded) for each in loader.files]
+            check_overrides(overrides, files, upstream.unread, context.project.root)
         if options.static_loader is None:
             specs = {stage.spec.address: stage.spec for each in loader.files for stage in each.loaded.stages}
             refuse_unknown_names(specs.values(), specs, upstream.unread)

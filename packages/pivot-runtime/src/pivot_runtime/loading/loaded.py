@@ -372,7 +372,10 @@ def refuse_sources(graph: "Graph", files: Iterable[Loaded], root: pathlib.Path) 
 
 
 def check_overrides(
-    overrides: Sequence[Override], files: Sequence[tuple[pathlib.Path, Loaded]], unread: Mapping[str, PivotError]
+    overrides: Sequence[Override],
+    files: Sequence[tuple[pathlib.Path, Loaded]],
+    unread: Mapping[str, PivotError],
+    root: pathlib.Path,
 ) -> None:
     """Check that some stage has each parameter, and some ``pivot.yaml`` each variable, that the command line sets.
 
@@ -380,19 +383,22 @@ def check_overrides(
         overrides: The overrides of the command line.
         files: The files that were loaded.
         unread: The errors of pipeline files that cannot be loaded, and may have others.
+        root: The project's root.
 
     Raises:
         ParamError: None has it, or the stages of several pipelines do.
     """
     try:
-        _check_overrides(overrides, files)
+        _check_overrides(overrides, files, root)
     except ParamError as error:
         for file, reason in unread.items():
             raise ParamError(str(error), hint=f"{file} cannot be loaded: {reason}") from None
         raise
 
 
-def _check_overrides(overrides: Sequence[Override], files: Sequence[tuple[pathlib.Path, Loaded]]) -> None:
+def _check_overrides(
+    overrides: Sequence[Override], files: Sequence[tuple[pathlib.Path, Loaded]], root: pathlib.Path
+) -> None:
     stages = [
         OverrideTarget(stage.spec.pipeline, stage.spec.name, tuple(stage.all_params))
         for _, loaded in files
@@ -402,5 +408,5 @@ def _check_overrides(overrides: Sequence[Override], files: Sequence[tuple[pathli
     if any(each.variable for each in overrides):
         from pivot_runtime.definitions.pipeline_file import variable_names  # lazy
 
-        names = {name for file, _ in files for name in variable_names(file)}
+        names = {name for file, _ in files for name in variable_names(file, root, overrides)}
         param_overrides.check_variables(overrides, names)

@@ -1,0 +1,150 @@
+"""Templates of a ``pivot.yaml``: variables, variants and references, resolved to plain stages; pure."""
+
+import posixpath
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+import attrs
+
+from pivot_core.pivot_yaml import schema, validate
+from pivot_core.pivot_yaml.arguments import command_text
+from pivot_core.pivot_yaml.matrix import Combination, MatrixError, combinations, each_of
+from pivot_core.pivot_yaml.measure import Measure
+from pivot_core.pivot_yaml.validate import ValidationError
+from pivot_core.pivot_yaml.variables import LATER, Given, Scope, Variables, VariablesFiles, refuse_taken
+from pivot_core.stages.interpolation import Path, interpolate, nothing, text_of
+from pivot_core.values import Value
+
+_VALUES_OF_A_STAGE: Final = 20
+_WITHOUT_KEYS: Final = ("params",)
+"""Parts of a stage whose keys are names, in which nothing is replaced."""
+
+
+@attrs.frozen(eq=False, repr=False)
+class PlainStage(Value):
+    """A stage without references.
+
+    Attributes:
+        name: Its name, with the variant.
+        group: The name that it has in the file.
+        path: The path of its declaration, for errors.
+        data: What is declared.
+    """
+
+    name: str
+    group: str
+    path: Path
+    data: Mapping[str, Any]
+
+
+class Expansion:
+    """The stages of one file.
+
+    Attributes:
+        stages: The stages, in order.
+        names: The names of the variables that exist.
+    """
+
+    def __init__(
+        self, data: Mapping[str, Any], files: VariablesFiles, given: Given, where: Callable[[Path], str]
+    ) -> None:
+        """Resolve everything.
+
+        Args:
+            data: The content of the file, which has the form that the schema describes.
+            files: The files with variables.
+            given: Other values for variables.
+            where: The ``file:line`` of a path.
+
+        Raises:
+            DefinitionError: Something is wrong.
+        """
+        self._measure = Measure()
+        self._variables = Variables(files, given, self._measure, where)
+        self._root = data.get("root", ".")
+        self._scope = self._variables.extended(Scope(), data.get("vars"), ("vars",), self._root)
+        self.stages = tuple(each for name, raw in data["stages"].items() for each in self._stages(name, raw))
+        self._variables.check_given()
+        self.names = self._variables.names
+
+    def _stages(self, name: str, raw: Mapping[str, Any]) -> Iterator[PlainStage]:
+        path: Path = ("stages", name)
+        if "foreach" in raw:
+            for cell in self._each(raw["foreach"], (*path, "foreach")):
+                data = self._filled(raw["do"], (*path, "do"), above=cell.values)
+                yield PlainStage(f"{name}@{cell.variant}", name, (*path, "do"), data)
+        elif "matrix" in raw:
+            body = {key: value for key, value in raw.items() if key != "matrix"}
+            for cell in self._combinations(raw["matrix"], (*path, "matrix")):
+                data = self._filled(body, path, above=cell.values, below={"item": cell.values, "key": cell.key})
+                yield PlainStage(f"{name}@{cell.variant}", name, path, data)
+        else:
+            yield PlainStage(name, name, path, self._filled(raw, path))
+
+    def _each(self, raw: Any, path: Path) -> list[Combination]:
+        values = self._value(raw, path)
+        validate.check(values, schema.FOREACH["properties"]["foreach"], path)
+        if isinstance(values, str):
+            raise ValidationError(f"{validate.subject(path)} must be a list or a mapping, not {values!r}", path)
+        try:
+            return each_of(values)
+        except MatrixError as error:
+            raise ValidationError(str(error), path, hint=error.hint) from None
+
+    def _combinations(self, raw: Any, path: Path) -> list[Combination]:
+        matrix = self._value(raw, path)
+        validate.check(matrix, schema.STAGE["properties"]["matrix"], path)
+        for dimension in matrix:
+            refuse_taken(dimension, (*path, dimension))
+        try:
+            return combinations(matrix)
+        except MatrixError as error:
+            raise ValidationError(str(error), (*path, error.dimension or ""), hint=error.hint) from None
+
+    def _value(self, raw: Any, path: Path) -> Any:
+        value = interpolate(raw, self._variables.lookup(self._scope), path)
+        self._measure.take(value, path)
+        return value
+
+    def _filled(
+        self, raw: Mapping[str, Any], path: Path, *, above: Mapping[str, Any] = {}, below: Mapping[str, Any] = {}
+    ) -> dict[str, Any]:
+        self._measure.take([None] * (_VALUES_OF_A_STAGE - 1), path)
+        known = self._variables.lookup(self._scope, above, below)
+        if "vars" in raw:
+            wdir = interpolate(raw.get("wdir", "."), known, (*path, "wdir"))
+            directory = posixpath.join(self._root, wdir if isinstance(wdir, str) else ".")
+            scope = self._variables.extended(
+                self._scope, raw["vars"], (*path, "vars"), directory, above=above, below=below
+            )
+            known = self._variables.lookup(scope, above, below)
+        filled = {}
+        for key, value in raw.items():
+            if key != "vars":
+                command = key == "cmd"
+                filled[key] = interpolate(
+                    value,
+                    known,
+                    (*path, key),
+                    later=_left_in_commands(raw, known) if command else nothing,
+                    write=command_text if command else text_of,
+                    keys=not (key in _WITHOUT_KEYS and isinstance(value, Mapping)),
+                )
+                self._measure.take(filled[key], (*path, key))
+        return filled
+
+
+def _left_in_commands(raw: Mapping[str, Any], known: Mapping[str, Any]) -> Callable[[str], bool]:
+    """Whether a reference in a command means the stage's own parameters and paths.
+
+    A variable of such a name, which only a file can have, counts where the stage has nothing of the name.
+    """
+
+    def is_left(reference: str) -> bool:
+        kind, _, name = reference.partition(".")
+        if kind not in LATER:
+            return False
+        own = raw.get(kind, ())
+        return isinstance(own, str) or name in own or name.partition(".")[0] in own or kind not in known
+
+    return is_left
