@@ -28,7 +28,7 @@ class PlainStage(Value):
         name: Its name, with the variant.
         group: The name that it has in the file.
         path: The path of its declaration, for errors.
-        data: What is declared.
+        data: The declared keys and values.
     """
 
     name: str
