@@ -11,7 +11,7 @@ from pivot_core.pivot_yaml.arguments import command_text
 from pivot_core.pivot_yaml.matrix import Combination, MatrixError, combinations, each_of
 from pivot_core.pivot_yaml.measure import Measure
 from pivot_core.pivot_yaml.validate import ValidationError
-from pivot_core.pivot_yaml.variables import LATER, Given, Scope, Variables, VariablesFiles, refuse_taken
+from pivot_core.pivot_yaml.variables import LATER, Given, Variables, VariableScope, VariablesFiles, refuse_taken
 from pivot_core.stages.interpolation import Path, interpolate, nothing, text_of
 from pivot_core.values import Value
 
@@ -62,7 +62,7 @@ class Expansion:
         self._measure = Measure()
         self._variables = Variables(files, given, self._measure, where)
         self._root = data.get("root", ".")
-        self._scope = self._variables.extended(Scope(), data.get("vars"), ("vars",), self._root)
+        self._scope = self._variables.extended(VariableScope(), data.get("vars"), ("vars",), self._root)
         self.stages = tuple(each for name, raw in data["stages"].items() for each in self._stages(name, raw))
         self._variables.check_given()
         self.names = self._variables.names

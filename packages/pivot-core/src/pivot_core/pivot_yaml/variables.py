@@ -56,7 +56,7 @@ class NoFiles:
 
 
 @attrs.frozen(eq=False, repr=False)
-class Scope(Value):
+class VariableScope(Value):
     """The variables at one place.
 
     Attributes:
@@ -92,14 +92,14 @@ class Variables:
         self._names: dict[str, Any] = {}
         self._replaced: set[tuple[str, ...]] = set()
         self._contents: dict[str, Mapping[str, Any]] = {}
-        self._scopes: dict[tuple[Path, str], Scope] = {}
+        self._scopes: dict[tuple[Path, str], VariableScope] = {}
 
     @property
     def names(self) -> frozenset[str]:
         """The names of all variables so far; of those in ``params.yaml``, the ones that were looked up."""
         return frozenset(self._names) | self._default.used
 
-    def lookup(self, scope: Scope, above: Mapping[str, Any] = _NONE, below: Mapping[str, Any] = _NONE) -> Any:
+    def lookup(self, scope: VariableScope, above: Mapping[str, Any] = _NONE, below: Mapping[str, Any] = _NONE) -> Any:
         """The values for references: first ``above``, then the variables, then ``below``, then ``params.yaml``."""
         maps: list[Any] = [above, scope.values, below, self._default]
         return _Lookup(*maps)
@@ -116,14 +116,14 @@ class Variables:
 
     def extended(  # where they are, and what surrounds them
         self,
-        scope: Scope,
+        scope: VariableScope,
         raw: Any,
         path: Path,
         directory: str,
         *,
         above: Mapping[str, Any] = _NONE,
         below: Mapping[str, Any] = _NONE,
-    ) -> Scope:
+    ) -> VariableScope:
         """A scope with further variables.
 
         Args:
@@ -219,20 +219,20 @@ class Variables:
 class _Added:
     """Variables that are added to a scope."""
 
-    def __init__(self, scope: Scope, above: Mapping[str, Any]) -> None:
+    def __init__(self, scope: VariableScope, above: Mapping[str, Any]) -> None:
         self._scope, self._above = scope, above
         self.values: dict[str, Any] = {}
         self.replaced = set(scope.replaced)
         self._places: dict[str, str] = {}
         self._loaded = dict(scope.loaded)
 
-    def scope(self) -> Scope:
+    def scope(self) -> VariableScope:
         """The whole scope so far."""
         values, places = (
             cast("Mapping[str, Any]", ChainMap(*cast("list[dict[str, Any]]", each)))
             for each in ((self.values, self._scope.values), (self._places, self._scope.places))
         )
-        return Scope(values, places, self._loaded, frozenset(self.replaced))
+        return VariableScope(values, places, self._loaded, frozenset(self.replaced))
 
     def add(self, name: str, value: Any, place: str, path: Path) -> None:
         """Add a variable, or the items of a mapping to a variable."""
