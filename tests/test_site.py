@@ -9,6 +9,9 @@ import urllib.parse
 
 import pytest
 
+import pivot
+import pivot_fingerprint
+
 ROOT = pathlib.Path(__file__).parent.parent
 LINKS = re.compile(r'<a\b[^>]*?\shref="([^"]*)"')
 LOADED = re.compile(
@@ -101,6 +104,27 @@ def test_notes_for_the_tests_of_pages_are_not_shown(site: dict[str, str]) -> Non
 def test_the_copy_button_of_a_console_copies_its_commands(site: dict[str, str]) -> None:
     assert 'data-copy="pivot config set warm on' not in site["guides/warm.html"], "a script is copied as it is"
     assert 'data-copy="cat summary.json"' in site["quick-start.html"]
+
+
+def test_the_python_api_has_every_name_that_users_import() -> None:
+    page = (ROOT / "docs/reference/python-api.md").read_text()
+    exported = [
+        *(f"pivot.{name}" for name in [*pivot.__all__, *pivot._LAZY]),
+        *(f"pivot.checks.{name}" for name in pivot.checks.__all__),
+        *(f"pivot.loaders.{name}" for name in [*pivot.loaders.__all__, *pivot.loaders.OF_PIVOT_LOADERS]),
+        *(f"pivot_fingerprint.{name}" for name in pivot_fingerprint.__all__),
+    ]
+    modules = {"pivot.checks", "pivot.loaders"}
+
+    assert sorted(re.findall(r"^::: (\S+)$", page, re.MULTILINE)) == sorted({*exported} - modules)
+
+
+def test_the_page_of_exit_codes_names_commands() -> None:
+    commands = set(re.findall(r"^## `(pivot.*)`$", (ROOT / "docs/reference/cli.md").read_text(), re.MULTILINE))
+    _, _, table = (ROOT / "docs/reference/exit-codes.md").read_text().partition("| command |")
+    named = {name for line in table.splitlines() for name in re.findall(r"`(pivot [a-z -]+?)`", line.split(" | ")[0])}
+
+    assert sorted(named - commands - {"pivot config get", "pivot config unset", "pivot lock merge"}) == []
 
 
 @pytest.mark.parametrize("scene", ["quickstart", "explain", "dag", "verify"])

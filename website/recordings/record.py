@@ -161,10 +161,13 @@ def _colour(name: str) -> str:
 
 
 def facts(svg: str) -> list[str]:
-    """The lines that a picture shows, without times and in any order: stages that run side by side end in any."""
+    """The lines that a picture shows, except those that differ from run to run, without times and in any order.
+
+    Stages that run side by side end in any order, cached stages share a line or not, and a busy machine imports slowly.
+    """
     found = re.search(r"<desc>(.*?)</desc>", svg, re.DOTALL)
     lines = found[1].splitlines() if found else []
-    return sorted(DURATION.sub(" …", line) for line in lines if not line.startswith("note: "))
+    return sorted(DURATION.sub(" …", line) for line in lines if not line.startswith(("note: ", "cached ")))
 
 
 def main(arguments: list[str]) -> int:
