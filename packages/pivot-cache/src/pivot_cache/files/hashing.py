@@ -87,7 +87,14 @@ def hash_file(path: Path | str) -> Hashed:
         return hash_descriptor(descriptor, status.st_size)
 
 
-def hash_descriptor(source: int, size: int, *, copy_to: int | None = None, with_sha256: bool = False) -> Hashed:
+def hash_descriptor(
+    source: int,
+    size: int,
+    *,
+    copy_to: int | None = None,
+    with_sha256: bool = False,
+    also: Callable[[memoryview], object] | None = None,
+) -> Hashed:
     """Hash ``source`` to its end while writing the same bytes to the descriptor ``copy_to``.
 
     Args:
@@ -95,6 +102,7 @@ def hash_descriptor(source: int, size: int, *, copy_to: int | None = None, with_
         size: The expected number of bytes; only memory depends on it.
         copy_to: An open descriptor that receives exactly the hashed bytes.
         with_sha256: Whether to compute their SHA-256, too.
+        also: Called with each piece, in order; it must not keep it.
     """
     state = RunningHash(with_sha256=with_sha256)
     block = memoryview(bytearray(min(size + 1, _BLOCK)))
@@ -104,6 +112,8 @@ def hash_descriptor(source: int, size: int, *, copy_to: int | None = None, with_
         while count := os.readv(source, [block]):
             data = block[:count]
             state.update(data)
+            if also is not None:
+                also(data)
             if copy_to is not None:
                 write_all(copy_to, data)
             total += count

@@ -338,13 +338,20 @@ class ObjectFiles:
                 return  # another user has just created it
 
 
-def copy_bytes(source: int, target: int, size: int, *, with_sha256: bool = False) -> Hashed:
-    """Copy by sharing blocks if the file system supports it, and hash the copy."""
+def copy_bytes(
+    source: int,
+    target: int,
+    size: int,
+    *,
+    with_sha256: bool = False,
+    also: Callable[[memoryview], object] | None = None,
+) -> Hashed:
+    """Copy by sharing blocks if the file system supports it, and hash the copy; ``also`` gets its bytes."""
     try:
         syscalls.clone(source, target)
     except OSError:
-        return hash_descriptor(source, size, copy_to=target, with_sha256=with_sha256)
-    return hash_descriptor(target, size, with_sha256=with_sha256)
+        return hash_descriptor(source, size, copy_to=target, with_sha256=with_sha256, also=also)
+    return hash_descriptor(target, size, with_sha256=with_sha256, also=also)
 
 
 def _discard(temp: str) -> None:
