@@ -50,6 +50,10 @@ COMMANDS: Final[Commands] = {
     "get": ("pivot_cli.commands.get", "Write the recorded content of an out or of tracked data to a file."),
     "import": ("pivot_cli.commands.import_", "Bring in data of another repository, and record where they came from."),
     "import-pivot": ("pivot_cli.commands.import_pivot", "Take over the tracked data of Pivot 0.1 to 0.5."),
+    "import-dvc": (
+        "pivot_cli.commands.import_dvc",
+        "Take a DVC project over: stages, data, cache, settings and results.",
+    ),
     "import-url": ("pivot_cli.commands.import_url", "Download the content of a URL, and record where it came from."),
     "init": ("pivot_cli.commands.init", "Make the current directory the root of a project."),
     "list": ("pivot_cli.commands.list", "List stages with their deps and outs, and where they are defined."),

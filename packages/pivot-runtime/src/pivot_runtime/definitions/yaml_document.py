@@ -54,8 +54,15 @@ class _Extent(Value):
 
 
 class NodeReader(Reader, Scanner, Parser, Composer, BaseResolver):
-    """A reader that counts nodes; every plain word is a string, unless a subclass decides otherwise."""
+    """A reader that counts nodes; every plain word is a string, unless a subclass decides otherwise.
 
+    Attributes:
+        most_characters: The most characters of a text.
+        most_nodes: The most keys and values in it.
+    """
+
+    most_characters: ClassVar[int] = MOST_CHARACTERS
+    most_nodes: ClassVar[int] = MOST_NODES
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc] # a base class known only at run time
 
     def __init__(self, text: str) -> None:
@@ -103,9 +110,10 @@ class NodeReader(Reader, Scanner, Parser, Composer, BaseResolver):
 
     def _check(self, event: Any) -> None:
         line = event.start_mark.line + 1
-        if self._nodes > MOST_NODES:
+        if self._nodes > self.most_nodes:
             with_aliases = ", with what aliases repeat" if self._extents else ""
-            raise TextError(f"this contains more than {MOST_NODES:,} keys and values{with_aliases}", line, hint=SMALLER)
+            problem = f"this contains more than {self.most_nodes:,} keys and values{with_aliases}"
+            raise TextError(problem, line, hint=SMALLER)
         if self._deepest > DEEPEST:
             raise TextError(f"this is nested more than {DEEPEST} levels deep", line, hint="reduce the nesting")
 
@@ -120,9 +128,10 @@ def compose(text: str, reading: type[NodeReader] = NodeReader) -> yaml.Node | No
     Raises:
         TextError: The text is not YAML, or exceeds the limits.
     """
-    if len(text) > MOST_CHARACTERS:
-        line = text.count("\n", 0, MOST_CHARACTERS) + 1
-        raise TextError(f"this contains more than {MOST_CHARACTERS:,} characters", line, hint=SMALLER)
+    most = reading.most_characters
+    if len(text) > most:
+        line = text.count("\n", 0, most) + 1
+        raise TextError(f"this contains more than {most:,} characters", line, hint=SMALLER)
     try:
         found: yaml.Node | None = reading(text).get_single_node()
     except yaml.YAMLError as error:
@@ -229,6 +238,13 @@ _Words.add_implicit_resolver(f"{_TAG}null", _NULL, ["~", "n", "N", ""])
 _Words.add_implicit_resolver(f"{_TAG}merge", re.compile(r"<<$"), ["<"])
 
 
+class LargeReader(_Words):
+    """The same words in a text that a program has written."""
+
+    most_characters: ClassVar[int] = 50 * MOST_CHARACTERS
+    most_nodes: ClassVar[int] = 50 * MOST_NODES
+
+
 def _float(text: str) -> float:
     return float(_SPECIAL.get(text.lower(), text))
 
@@ -247,15 +263,17 @@ _SCALARS: Mapping[str, tuple[re.Pattern[str], Callable[[str], Any]]] = {
 }
 
 
-def parse(text: str, name: str, *, every_key: bool = False) -> Document:
+def parse(text: str, name: str, *, every_key: bool = False, reading: type[NodeReader] = _Words) -> Document:
     """Parse a text; with ``every_key``, a key may be any plain word, and is the text of it.
+
+    ``reading`` is `LargeReader` for texts of programs, which may be larger.
 
     Raises:
         YamlError: The text is not YAML or exceeds the limits, a key occurs twice, or a key is not a string.
     """
     lines: dict[Path, int] = {}
     try:
-        node = compose(text, _Words)
+        node = compose(text, reading)
         data = None if node is None else _read(node, (), lines, _text_key if every_key else _string_key)
     except TextError as error:
         raise YamlError(f"{name}:{error.line}: {error}", hint=error.hint) from None

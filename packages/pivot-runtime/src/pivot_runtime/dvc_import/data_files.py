@@ -1,0 +1,121 @@
+"""Reads a ``.dvc`` file, which stands for data that no stage writes; pure."""
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import attrs
+
+from pivot_cache.formats.data_source import DataSource, UrlSource, UrlState
+from pivot_core.values import Value
+from pivot_runtime.definitions import yaml_document
+from pivot_runtime.dvc_import.dvc_lock import Md5, md5_of
+from pivot_runtime.dvc_import.leftovers import Leftover
+from pivot_runtime.external import urls
+
+_SCHEMES: Final = ("http://", "https://", "s3://", "gs://", "az://")
+_FACTS: Final = {"desc": "its description", "meta": "its 'meta'", "labels": "its labels", "type": "its type"}
+
+
+@attrs.frozen(eq=False, repr=False)
+class DvcData(Value):
+    """Data of one path.
+
+    Attributes:
+        path: The path, relative to the root of the project.
+        md5: The recorded content.
+        where: The place of the entry.
+        source: Where they were imported from; None if they were not, or if Pivot does not know such sources.
+    """
+
+    path: str
+    md5: Md5
+    where: str
+    source: DataSource | None = None
+
+
+def parse(text: str, name: str) -> tuple[list[DvcData], list[Leftover]]:
+    """The data that a file stands for, and the parts of it that are not carried.
+
+    Args:
+        text: Its text.
+        name: Its path, relative to the root of the project.
+
+    Raises:
+        YamlError: The text is not YAML that Pivot reads; the error names the line.
+    """
+    document = yaml_document.parse(text, name)
+    data = document.data
+    if not isinstance(data, dict):
+        return [], [Leftover(name, "it is not a .dvc file", "")]
+    if data.get("cmd"):
+        problem = "a stage in a .dvc file, as DVC wrote them before 1.0, is not carried"
+        return [], [Leftover(name, problem, "declare the stage in a pivot.yaml")]
+    found: list[DvcData] = []
+    leftovers: list[Leftover] = []
+    source, lost = _source(data, document)
+    leftovers += lost
+    base = posixpath.join(posixpath.dirname(name), str(data.get("wdir") or "."))
+    for at, entry in enumerate(data.get("outs") or ()):
+        where = document.where(("outs", at))
+        found += _data(entry, base, where, source, leftovers)
+        leftovers += _unused(entry if isinstance(entry, dict) else {}, document, ("outs", at))
+    leftovers += _unused(data, document, ())
+    return found, leftovers
+
+
+def _unused(data: Mapping[str, Any], document: yaml_document.Document, path: yaml_document.Path) -> Iterator[Leftover]:
+    for key, said in _FACTS.items():
+        if data.get(key):
+            yield Leftover(document.where((*path, key)), f"{said} is not carried, as a .pvt file has none")
+
+
+def _data(entry: Any, base: str, where: str, source: DataSource | None, leftovers: list[Leftover]) -> Iterator[DvcData]:
+    named = entry.get("path") if isinstance(entry, dict) else None
+    if not isinstance(named, str):
+        leftovers.append(Leftover(where, "it names no path", "repair it, or 'pivot track' the data"))
+        return
+    path = posixpath.normpath(posixpath.join(base, named))
+    if path.startswith(("../", "/")) or "://" in named:
+        remedy = "'pivot track --out PATH' copies data into the project"
+        leftovers.append(Leftover(where, f"{named} is outside the project, which Pivot does not track", remedy))
+        return
+    md5 = md5_of(entry)
+    if md5 is None:
+        problem = f"{named} has no MD5" + (", only versions in a cloud" if "files" in entry or "cloud" in entry else "")
+        leftovers.append(Leftover(where, problem, f"get the data, then 'pivot track {path}'"))
+        return
+    for flag in ("remote", "push"):
+        if flag in entry:
+            problem = f"{flag!r} of {named} has no counterpart"
+            leftovers.append(Leftover(where, problem, f"name the paths to transfer: pivot push -r REMOTE {path}"))
+    yield DvcData(path, md5, where, source)
+
+
+def _source(data: Mapping[str, Any], document: yaml_document.Document) -> tuple[DataSource | None, list[Leftover]]:
+    """The source that Pivot can follow, and the leftover for one that it cannot."""
+    deps = data.get("deps")
+    if not deps:
+        return None, []
+    where = document.where(("deps", 0))
+    dep = deps[0] if isinstance(deps, list) and isinstance(deps[0], dict) else {}
+    if "repo" in dep:
+        repo = dep["repo"] if isinstance(dep["repo"], dict) else {}
+        problem = f"{dep.get('path')} of {repo.get('url')} is carried as data without a source, as that is DVC's"
+        remedy = "once that repository uses Pivot, 'pivot import' follows it"
+        return None, [Leftover(where, problem, remedy)]
+    url = dep.get("path")
+    if isinstance(url, str) and url.startswith("azure://"):
+        url = f"az://{url.removeprefix('azure://')}"
+    if not isinstance(url, str) or not url.startswith(_SCHEMES):
+        problem = f"{url} is carried as data without a source"
+        return None, [Leftover(where, problem, "repeat the import with a URL that 'pivot import-url' follows")]
+    size = dep.get("size")
+    public = urls.public(url)
+    leftovers = [
+        Leftover(
+            where, f"{part} in the URL of the source are not carried", "let ~/.netrc or the storage's tools have them"
+        )
+        for part in public.left_out
+    ]
+    return UrlSource(public.url, UrlState(size=size if isinstance(size, int) else None)), leftovers

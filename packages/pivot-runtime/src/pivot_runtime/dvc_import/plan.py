@@ -1,0 +1,243 @@
+"""Plans the import of a DVC project: the files to write, and the stages and data in them; changes nothing."""
+
+import operator
+import os
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from pivot_cache.formats import pvt
+from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE
+from pivot_core.errors import PivotError
+from pivot_core.graph import Graph, refuse_contradictions
+from pivot_core.values import Value
+from pivot_runtime.dvc_import import data_files, dvc_config, dvc_lock, stage_files
+from pivot_runtime.dvc_import.data_files import DvcData
+from pivot_runtime.dvc_import.dvc_config import TranslatedConfig
+from pivot_runtime.dvc_import.dvc_lock import DvcLock, DvcRun
+from pivot_runtime.dvc_import.judgement import ImportedStage
+from pivot_runtime.dvc_import.leftovers import Leftover
+from pivot_runtime.dvc_import.project_files import LOCK, DvcFiles
+from pivot_runtime.dvc_import.shadow import shadow
+from pivot_runtime.dvc_import.stage_files import TranslatedStages, valid_name
+from pivot_runtime.errors import ImportRequiredError, YamlError
+from pivot_runtime.loading import shell_only
+from pivot_runtime.loading.loaded import LoadedStage
+
+_HEADING: Final = "# From .dvcignore:"
+_VARIANT: Final = re.compile(r"[^A-Za-z0-9]+")
+
+
+@attrs.frozen(eq=False, repr=False)
+class ImportPlan(Value):
+    """The plan.
+
+    Attributes:
+        pipelines: The text of each ``pivot.yaml``, by its path, with the ``dvc.yaml`` that it comes from.
+        data: The data that no stage writes.
+        stages: The stages, each after those that it depends on; none if a file cannot be loaded.
+        config: The configuration.
+        ignore: The lines to add to the ``.pivotignore``.
+        leftovers: The parts that are not carried.
+        kept: The files of the user's that stay as they are although others were planned in their places.
+    """
+
+    pipelines: Mapping[str, tuple[str, str]]
+    data: tuple[DvcData, ...]
+    stages: tuple[ImportedStage, ...]
+    config: TranslatedConfig
+    ignore: tuple[str, ...]
+    leftovers: tuple[Leftover, ...]
+    kept: tuple[str, ...] = ()
+
+
+class TakenError(PivotError):
+    """Files of the user's are in the places of those that an import would write."""
+
+
+def make_plan(files: DvcFiles, *, force: bool = False, keep: bool = False) -> ImportPlan:
+    """Plan an import.
+
+    Args:
+        files: The files of the project.
+        force: Plan to replace other pipeline files.
+        keep: Use other pipeline files as they are.
+
+    Raises:
+        TakenError: There are other pipeline files, and neither is wanted.
+    """
+    leftovers = list(files.leftovers)
+    config = dvc_config.translate(files.config, os.fspath(files.dvc_dir))
+    locks = {name: _lock(name, text, leftovers) for name, text in files.locks.items()}
+    translated = {name: _stages(name, files, locks, leftovers) for name in files.stages}
+    pipelines = {
+        posixpath.join(posixpath.dirname(name), DECLARED_FILE): (each.text, name)
+        for name, each in translated.items()
+        if each is not None and each.text
+    }
+    pipelines, kept = _placed(files.root, pipelines, force=force, keep=keep)
+    for each in translated.values():
+        for assumed in () if each is None else each.assumed:
+            where, _, path = assumed.partition(" ")
+            problem = f"{path} is taken for a directory, since no run of it is recorded"
+            leftovers.append(Leftover(where, problem, "if it is a file, remove the / at its end in the pivot.yaml"))
+    data = list(_data(files, leftovers))
+    stages = _loaded(files, pipelines, translated, locks, leftovers)
+    leftovers += config.leftovers
+    return ImportPlan(pipelines, tuple(data), stages, config, _ignore(files), tuple(leftovers), kept)
+
+
+def _placed(
+    root: Path, pipelines: Mapping[str, tuple[str, str]], *, force: bool, keep: bool
+) -> tuple[dict[str, tuple[str, str]], tuple[str, ...]]:
+    """The pipeline files to have, and those of the user's among them."""
+    found = dict(pipelines)
+    others = []
+    for path, (text, source) in pipelines.items():
+        beside = root / posixpath.dirname(path) / PIPELINE_FILE
+        if beside.exists():
+            hint = "move its stages into a pivot.yaml, or into a directory of their own"
+            raise TakenError(f"{beside} is where {path} would be: a directory has only one of the two", hint=hint)
+        try:
+            there = (root / path).read_text()
+        except FileNotFoundError:
+            continue
+        except (OSError, UnicodeDecodeError):
+            there = ""
+        if there != text:
+            others.append(path)
+            if keep:
+                found[path] = there, source
+    if others and not force and not keep:
+        problem = f"{others[0]} already exists with other content"
+        raise TakenError(problem, hint="--keep uses it as it is, --force replaces it")
+    return found, tuple(others) if keep else ()
+
+
+def _lock(name: str, text: str, leftovers: list[Leftover]) -> DvcLock:
+    try:
+        lock = dvc_lock.parse(text, name)
+    except YamlError as error:
+        leftovers.append(Leftover(name, str(error), "repair it, and repeat the command; otherwise all stages run"))
+        return DvcLock({})
+    leftovers += lock.leftovers
+    return lock
+
+
+def _stages(
+    name: str, files: DvcFiles, locks: Mapping[str, DvcLock], leftovers: list[Leftover]
+) -> TranslatedStages | None:
+    base = posixpath.dirname(name)
+    lock = locks.get(posixpath.join(base, LOCK), DvcLock({}))
+    pipeline = valid_name(base.replace("/", "-") if base else files.root.name, "pipeline")
+    kinds = _Kinds(files.root / base, lock.runs.values())
+    try:
+        found = stage_files.translate(files.stages[name], name, pipeline, kinds.is_directory)
+    except YamlError as error:
+        problem = str(error).removeprefix(f"{name}:").strip()
+        leftovers.append(Leftover(name, f"it is not carried: {problem}", error.hint or "repair it, and repeat"))
+        return None
+    leftovers += found.leftovers
+    return found
+
+
+class _Kinds:
+    """Which outs of the stages of a file are directories."""
+
+    def __init__(self, home: Path, runs: Iterable[DvcRun]) -> None:
+        self._home = home
+        self._recorded = {
+            posixpath.normpath(path): md5.directory for run in runs for path, md5 in run.outs.items() if md5 is not None
+        }
+
+    def is_directory(self, wdir: str, out: str) -> bool | None:
+        pattern = stage_files.pattern_of(out)
+        recorded = [directory for path, directory in self._recorded.items() if pattern.fullmatch(path)]
+        if recorded:
+            return any(recorded)
+        if "${" in wdir:
+            return None
+        glob = stage_files.REFERENCE.sub("*", posixpath.join(wdir, out))
+        try:
+            there = [self._home / out] if glob == out else list(self._home.glob(glob))
+        except (ValueError, NotImplementedError):
+            return None
+        there = [each for each in there if each.exists()]
+        return any(each.is_dir() for each in there) if there else None
+
+
+def _data(files: DvcFiles, leftovers: list[Leftover]) -> Iterator[DvcData]:
+    for name, text in files.data.items():
+        try:
+            found, lost = data_files.parse(text, name)
+        except YamlError as error:
+            problem = str(error).removeprefix(f"{name}:").strip()
+            leftovers.append(Leftover(name, f"it is not carried: {problem}", "repair it, or 'pivot track' the data"))
+            continue
+        leftovers += lost
+        yield from found
+
+
+def _loaded(
+    files: DvcFiles,
+    pipelines: Mapping[str, tuple[str, str]],
+    translated: Mapping[str, TranslatedStages | None],
+    locks: Mapping[str, DvcLock],
+    leftovers: list[Leftover],
+) -> tuple[ImportedStage, ...]:
+    """The stages as Pivot loads them; a file that cannot be loaded is a leftover."""
+    found: dict[str, ImportedStage] = {}
+    with shadow(files.root, {path: text for path, (text, _) in pipelines.items()}) as top:
+        for path, (_, source) in pipelines.items():
+            try:
+                loaded = shell_only.load(top / path, top, ())
+            except ImportRequiredError:
+                continue
+            except PivotError as error:
+                problem = f"it cannot be loaded: {str(error).replace(f'{top}/', '')}"
+                leftovers.append(Leftover(path, problem, f"{error.hint or 'repair it'}, then repeat with --keep"))
+                continue
+            lock = locks.get(posixpath.join(posixpath.dirname(source), LOCK), DvcLock({}))
+            names = translated[source]
+            for stage in loaded.stages:
+                runs = _runs_of(stage, {} if names is None else names.stages, lock)
+                found[stage.spec.address] = ImportedStage(stage, tuple(runs))
+    try:
+        graph = Graph.build(each.loaded.spec for each in found.values())
+        refuse_contradictions(graph)
+    except PivotError as error:
+        remedy = f"{error.hint or 'repair it'}, then repeat with --keep"
+        leftovers.append(Leftover(next(iter(pipelines)), f"the stages contradict each other: {error}", remedy))
+        return ()
+    return tuple(found[address] for address in graph.stages)
+
+
+def _runs_of(stage: LoadedStage, names: Mapping[str, str], lock: DvcLock) -> list[DvcRun]:
+    """The recorded runs that may be those of a stage; that of the same variant comes first."""
+    base, at, variant = stage.spec.name.partition("@")
+    of = names.get(base, base)
+    if not at:
+        return [lock.runs[of]] if of in lock.runs else []
+    outs = {str(out.path) for out in stage.spec.outs}
+    found = []
+    for name, run in lock.runs.items():
+        if name.startswith(f"{of}@"):
+            placed = {posixpath.normpath(posixpath.join(stage.spec.base, path)) for path in run.outs}
+            same = _VARIANT.sub("-", name.partition("@")[2]) == _VARIANT.sub("-", variant)
+            if same or placed == outs:
+                found.append((not same, run))
+    return [run for _, run in sorted(found, key=operator.itemgetter(0))]
+
+
+def _ignore(files: DvcFiles) -> tuple[str, ...]:
+    lines = tuple(files.ignore)
+    return (_HEADING, *lines) if lines else ()
+
+
+def pvt_path(data: DvcData) -> str:
+    """The path of the file that stands for some data."""
+    return f"{data.path}{pvt.SUFFIX}"

@@ -1,0 +1,40 @@
+"""A private directory that shows a project with other pipeline files, to load them before they are written."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE
+from pivot_core.files.paths import STATE_DIR
+
+
+@contextlib.contextmanager
+def shadow(root: Path, files: Mapping[str, str]) -> Iterator[Path]:
+    """A directory with links to everything in ``root``, and with these texts as its only pipeline files.
+
+    Args:
+        root: The project, which stays as it is.
+        files: The texts, by their paths in it.
+    """
+    with tempfile.TemporaryDirectory(prefix="pivot-") as name:
+        top = Path(name).resolve()
+        _build(root, top, sorted(files))
+        for path, text in files.items():
+            (top / path).write_text(text)
+        yield top
+
+
+def _build(real: Path, copy: Path, paths: list[str]) -> None:
+    inner: dict[str, list[str]] = {}
+    for path in paths:
+        head, slash, rest = path.partition("/")
+        if slash:
+            inner.setdefault(head, []).append(rest)
+    for entry in os.scandir(real):
+        if entry.name in inner:
+            (copy / entry.name).mkdir()
+            _build(Path(entry.path), copy / entry.name, inner[entry.name])
+        elif entry.name not in (DECLARED_FILE, PIPELINE_FILE, STATE_DIR):
+            (copy / entry.name).symlink_to(entry.path)
