@@ -128,6 +128,7 @@ INSIDE = frozenset(
             "forget",
             "help",
             "history",
+            "import-dvc",
             "init",
             "list",
         ),

@@ -14,7 +14,20 @@ from pivot_cli import app
 
 ELSEWHERE = {
     "apply",
-    *("completion", "diff", "fetch", "get", "import", "import-url", "lock", "metrics", "params", "plots", "pull"),
+    *(
+        "completion",
+        "diff",
+        "fetch",
+        "get",
+        "import",
+        "import-dvc",
+        "import-url",
+        "lock",
+        "metrics",
+        "params",
+        "plots",
+        "pull",
+    ),
     *("push", "report", "update"),
 }
 """Commands whose examples need a shell, git, another repository or a remote."""

@@ -17,7 +17,7 @@ from pivot_runtime.external import urls
 OWN: Final = "pivot"
 """The directory of Pivot's objects below the URL of a remote of DVC's, where neither removes files of the other."""
 
-_REMOTE: Final = re.compile(r"""['"]?remote ["'](?P<name>.+)["']['"]?""")
+_REMOTE: Final = re.compile(r"""['"]?remote ["'](?P<name>[^"']+)["']['"]?""")
 _SECRETS: Final = frozenset(
     {
         "access_key_id",
@@ -240,11 +240,8 @@ def _remote(
     if not scheme:
         path = os.path.normpath(os.path.join(option.file.base, os.path.expanduser(url)))
         target = f"file://{path}/{OWN}"
-        leftovers.append(
-            Leftover(
-                option.where, f"the remote {name!r} is a directory", f"create it before a push: mkdir {path}/{OWN}"
-            )
-        )
+        problem = f"the remote {name!r} is a directory: create {path}/{OWN} before a push"
+        leftovers.append(Leftover(option.where, problem))
     elif scheme in _SCHEMES:
         public = urls.public(url)
         rest = public.url.partition("://")[2].rstrip("/")
@@ -312,8 +309,7 @@ def _others(options: _Options) -> Iterator[Leftover]:
             full = f"{section}.{key}"
             if full == "core.autostage":
                 if option.value.lower() in ("true", "1", "yes", "on"):
-                    problem = "core.autostage: Pivot adds nothing to git"
-                    yield Leftover(option.where, problem, "git add the files that 'git status' shows after a command")
+                    yield Leftover(option.where, "core.autostage: Pivot adds nothing to git")
             elif section == "parsing":
                 remedy = "write the arguments that differ into the command"
                 problem = f"{full} = {option.value}: only DVC's defaults are known here"

@@ -17,13 +17,16 @@ from pivot_core.discovery import find_root as find_pivot_root
 from pivot_core.errors import DiscoveryError, PivotError
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, RunRecord, StageLock
+from pivot_core.params import file_keys
 from pivot_core.values import Value
+from pivot_fingerprint import SCHEMA
 from pivot_runtime.artifacts import kept, lock_files
 from pivot_runtime.artifacts.outs_in_git import IgnoredOuts
 from pivot_runtime.artifacts.stores import Stores, open_stores
 from pivot_runtime.config import edit
 from pivot_runtime.config.store import ConfigStore, check_remote
 from pivot_runtime.context import CommandContext
+from pivot_runtime.definitions import values_file
 from pivot_runtime.dvc_import.contents import Contents
 from pivot_runtime.dvc_import.judgement import Judged, KnownContent, judge, keep_old_outs
 from pivot_runtime.dvc_import.leftovers import Leftover
@@ -35,8 +38,9 @@ from pivot_runtime.evaluating.session import Session, SessionView, open_session
 from pivot_runtime.git import gitignore
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
-from pivot_runtime.loading.assembly import LoadOptions, load_pipelines
-from pivot_runtime.loading.loaded import LoadedStage
+from pivot_runtime.loading import shell_only
+from pivot_runtime.loading.assembly import LoadOptions, assemble
+from pivot_runtime.loading.loaded import Loaded, LoadedStage
 from pivot_runtime.project import project as projects
 from pivot_runtime.project.guard import guarded
 
@@ -216,9 +220,17 @@ class _Work:
                 self._judged[stage.address] = Judged(str(error))
 
     def _params(self, stage: LoadedStage) -> Mapping[str, Mapping[str, Any]]:
-        """Return the values of the keys of files that a stage reads."""
-        del stage
-        return {}
+        """Return the values of the keys of files that are parameters of a stage, as far as they can be read."""
+        found: dict[str, Mapping[str, Any]] = {}
+        for path, keys in stage.spec.file_params.items():
+            with contextlib.suppress(OSError, PivotError):
+                data = values_file.parse(safe_read.read_regular(self._root / path), path)
+                values, _ = file_keys.select(data, path, keys)
+                whole = values.get(file_keys.label(path), {})
+                found[path] = {key: values[name] for key in keys if (name := file_keys.label(path, key)) in values}
+                if not keys and isinstance(whole, Mapping):
+                    found[path] = whole
+        return found
 
     # Writing
 
@@ -266,12 +278,8 @@ class _Work:
         kept.record_tracked(stores, ArtifactPath(path), artifact)
 
     def _record_runs(self, context: CommandContext, stores: Stores) -> None:
-        options = LoadOptions(all_pipelines=True)
-        with (
-            load_pipelines(context, options) as assembly,
-            open_session(context, assembly, literal=True, stores=stores) as session,
-        ):
-            assembly.close()
+        options = LoadOptions(all_pipelines=True, static_loader=lambda file: _load(file, self._root))
+        with open_session(context, assemble(context, options), literal=True, stores=stores) as session:
             ignored = IgnoredOuts(context, session.graph.stages)
             view = _View(session, self._known.absent())
             with lock_files.reporting_ignored(context):
@@ -303,6 +311,14 @@ class _Work:
         lock_file.write(session.stores.layout.lock_file(address), lock)
         session.source_texts.remember(stage)
         return judged
+
+
+def _load(file: Path, root: Path) -> Loaded:
+    """Load a file of shell stages; others count as empty: their stages have no records of DVC's."""
+    try:
+        return shell_only.load(file, root, ())
+    except PivotError:
+        return Loaded(SCHEMA, (), {})
 
 
 class _View(SessionView):

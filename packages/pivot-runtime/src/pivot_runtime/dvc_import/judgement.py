@@ -32,7 +32,7 @@ class ImportedStage(Value):
     @property
     def params_files(self) -> frozenset[str]:
         """Return the files whose keys are parameters, which DVC records without an MD5."""
-        return frozenset(map(str, getattr(self.loaded.spec, "file_params", {})))
+        return frozenset(map(str, self.loaded.spec.file_params))
 
     @property
     def address(self) -> str:
@@ -92,7 +92,7 @@ def judge(
         stage: The stage.
         contents: The content of the project and of DVC's cache.
         known: The content of data, and of the outs of the stages before; those of this one are added.
-        params: The current values of the parameters of a stage that are keys of files, by file and key.
+        params: Returns the current values of the keys of files that are parameters of a stage, by file and key.
     """
     if not stage.runs:
         return Judged("DVC has recorded no run of it")
@@ -103,7 +103,7 @@ def judge(
         problem = (
             _differing_declaration(stage, run, deps, outs)
             or _changed_dep(stage, deps, known)
-            or _changed_param(run, params(stage.loaded), base)
+            or _changed_param(stage, run, params(stage.loaded))
         )
         if not problem:
             wanted = {str(out.path): outs[str(out.path)] for out in spec.outs}
@@ -171,13 +171,14 @@ def _changed_dep(stage: ImportedStage, deps: Mapping[str, Md5 | None], known: Kn
     return ""
 
 
-def _changed_param(run: DvcRun, now: Mapping[str, Mapping[str, Any]], base: str) -> str:
-    before = {posixpath.normpath(posixpath.join(base, file)): values for file, values in run.params.items()}
-    for file, values in now.items():
-        old = before.get(file, {})
-        for key, value in values.items():
-            if key not in old or canonical_json(old[key]) != canonical_json(value):
-                return f"{file}:{key} is not as DVC recorded it"
+def _changed_param(stage: ImportedStage, run: DvcRun, now: Mapping[str, Mapping[str, Any]]) -> str:
+    spec = stage.loaded.spec
+    before = {posixpath.normpath(posixpath.join(spec.base, file)): values for file, values in run.params.items()}
+    for path, keys in spec.file_params.items():
+        old, new = before.get(str(path), {}), now.get(str(path), {})
+        for key in keys or sorted(old.keys() | new.keys()):
+            if key not in old or key not in new or canonical_json(old[key]) != canonical_json(new[key]):
+                return f"{path}:{key} is not as DVC recorded it"
     return ""
 
 

@@ -199,7 +199,9 @@ def _loaded(
                 continue
             except PivotError as error:
                 problem = f"it cannot be loaded: {str(error).replace(f'{top}/', '')}"
-                leftovers.append(Leftover(path, problem, f"{error.hint or 'repair it'}, then repeat with --keep"))
+                leftovers.append(
+                    Leftover(path, problem, f"{error.hint or 'repair it'}; afterwards, repeat with --keep")
+                )
                 continue
             lock = locks.get(posixpath.join(posixpath.dirname(source), LOCK), DvcLock({}))
             names = translated[source]
@@ -210,7 +212,7 @@ def _loaded(
         graph = Graph.build(each.loaded.spec for each in found.values())
         refuse_contradictions(graph)
     except PivotError as error:
-        remedy = f"{error.hint or 'repair it'}, then repeat with --keep"
+        remedy = f"{error.hint or 'repair it'}; afterwards, repeat with --keep"
         leftovers.append(Leftover(next(iter(pipelines)), f"the stages contradict each other: {error}", remedy))
         return ()
     return tuple(found[address] for address in graph.stages)

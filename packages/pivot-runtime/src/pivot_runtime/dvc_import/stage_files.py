@@ -342,11 +342,23 @@ class _Translation:
             elif others:
                 problem = f"{others[0]}, in the {key!r} of the file, is no out of its stages"
                 remedy = "declare it as an out of the stage that writes it, with 'cache: false' if it is in git"
+                around = self._directory_around(others[0])
+                if around:
+                    remedy = f"declare it as an out, and other files of {around} that matter, in place of {around}"
             else:
                 continue
             self._leave((key, at), problem, remedy)
             self._drop((key, at))
         self._swept(self._data, (key,))
+
+    def _directory_around(self, file: str) -> str:
+        """Return the out that is a directory with this file in it; "" if there is none."""
+        around = posixpath.dirname(posixpath.normpath(file))
+        while around:
+            if any(pattern.fullmatch(around) and directory for pattern, directory in self._outs.values()):
+                return around
+            around = posixpath.dirname(around)
+        return ""
 
     def _is_file_out(self, file: str) -> bool:
         path = posixpath.normpath(file)

@@ -1,0 +1,320 @@
+"""The pure parts of `pivot import-dvc`: translations of DVC's files, and edits that keep comments."""
+
+import textwrap
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pivot_cache.formats.data_source import UrlSource, UrlState
+from pivot_runtime.definitions import yaml_document
+from pivot_runtime.dvc_import import data_files, dvc_config, dvc_lock, stage_files
+from pivot_runtime.dvc_import.dvc_config import ConfigFile
+from pivot_runtime.dvc_import.dvc_lock import Md5
+from pivot_runtime.dvc_import.leftovers import Leftover
+from pivot_runtime.dvc_import.yaml_edits import YamlEdits, quoted_keys, written
+from pivot_runtime.errors import YamlError
+
+MD5 = "e5ebd4c02cefbe7955977c67ada242b7"
+
+
+def translated(text: str, directories: tuple[str, ...] = ()) -> stage_files.TranslatedStages:
+    """The translation of a file in which the named outs are known as directories, and all others as files."""
+    return stage_files.translate(textwrap.dedent(text), "dvc.yaml", "demo", lambda _, out: out in directories)
+
+
+def places(leftovers: tuple[Leftover, ...] | list[Leftover]) -> list[str]:
+    return [each.where for each in leftovers]
+
+
+def test_a_file_without_anything_special_stays_as_it_is_with_its_comments() -> None:
+    text = """\
+    # All steps.
+    vars:
+    - config.json
+
+    stages:
+      prepare:   # the first
+        foreach: ${regions}
+        do:
+          cmd: >-
+            make ${item}
+            --all
+          deps: ["raw/${item}.csv"]
+          outs:
+          - out/${item}.csv
+      train:
+        cmd: [one, two]
+        wdir: sub
+        params:
+        - lr
+        - other.json:
+        outs:
+        - models   # all of them
+        metrics:
+        - m.json:
+            cache: false
+        frozen: true
+    """
+    found = translated(text, directories=("models",))
+    dedented = textwrap.dedent(text)
+    expected = dedented.replace("vars:", "pipeline: demo\nvars:").replace("- models ", "- models/ ")
+    assert (found.text, found.leftovers) == (expected, ())
+    assert found.stages == {"prepare": "prepare", "train": "train"}
+
+
+def test_everything_without_a_counterpart_is_listed_with_its_line_and_left_out() -> None:
+    found = translated(
+        """\
+        stages:
+          train:   # keeps its comment
+            cmd: python train.py
+            deps:
+            - /data/big.csv
+            - s3://bucket/raw.csv
+            - train.py
+            outs:
+            - model.pt:
+                checkpoint: true
+            - s3://bucket/out
+            - kept.txt:
+                remote: archive
+                push: false
+            live:
+              dvclive:
+                summary: true
+          empty:
+          no-command:
+            outs: [a]
+          half:
+            foreach: [1]
+          "train v.2":
+            cmd: echo two
+          notify:
+            cmd: echo done
+        plots:
+        - kept.txt
+        - other.csv
+        - Both:
+            y: {kept.txt: a, other.csv: b}
+        metrics: [weights/m.json]
+        artifacts:
+          a: {path: kept.txt}
+        datasets: []
+        strange: 1
+        """
+    )
+    assert yaml_document.parse(found.text, "").data == {
+        "pipeline": "demo",
+        "stages": {
+            "train": {
+                "cmd": "python train.py",
+                "deps": ["train.py"],
+                "outs": [{"model.pt": {"persist": True}}, {"kept.txt": None}],
+            },
+            "train-v-2": {"cmd": "echo two", "always_changed": True},
+            "notify": {"cmd": "echo done", "always_changed": True},
+        },
+        "plots": ["kept.txt"],
+    }
+    assert found.stages == {"train": "train", "train-v-2": "train v.2", "notify": "notify"}
+    lines = {int(where.partition(":")[2]) for where in places(found.leftovers)}
+    assert lines == {5, 6, 10, 11, 13, 14, 15, 18, 19, 21, 23, 29, 30, 32, 33, 35, 36}
+    assert {each.where for each in found.leftovers if not each.needs_work} == {
+        f"dvc.yaml:{line}" for line in (10, 18, 19, 23, 33)
+    }
+
+
+def test_plots_keep_the_options_that_pivot_draws() -> None:
+    found = translated(
+        """\
+        stages:
+          fit:
+            cmd: fit
+            plots:
+            - loss.csv: {x: step, y: loss, title: Loss, template: smooth, header: true}
+            - bare.csv:
+                header: false
+                template: my_own
+            - many.csv:
+              - {x: a, y: b}
+              - {x: a, y: c}
+        """
+    )
+    assert yaml_document.parse(found.text, "").data["stages"]["fit"]["plots"] == [
+        {"loss.csv": {"x": "step", "y": "loss", "title": "Loss", "template": "smooth"}},
+        {"bare.csv": None},
+        {"many.csv": {"x": "a", "y": "b"}},
+    ]
+    assert places(found.leftovers) == ["dvc.yaml:7", "dvc.yaml:8", "dvc.yaml:9"]
+
+
+def test_outs_that_nobody_knows_are_directories_without_a_suffix() -> None:
+    text = "stages:\n  a:\n    cmd: x\n    outs: [data/clean, model.pkl, '${item.dir}', given/]\n"
+    found = stage_files.translate(text, "dvc.yaml", "demo", lambda *_: None)
+    outs = yaml_document.parse(found.text, "").data["stages"]["a"]["outs"]
+    assert outs == ["data/clean/", "model.pkl", "${item.dir}/", "given/"]
+    assert found.assumed == ("dvc.yaml:4 data/clean", "dvc.yaml:4 ${item.dir}")
+
+
+def test_a_path_with_references_stands_for_others() -> None:
+    pattern = stage_files.pattern_of("models/${item.name}-${key}.txt/")
+    assert pattern.fullmatch("models/cnn-small.txt")
+    assert not pattern.fullmatch("models/cnn.txt")
+
+
+def test_a_file_without_stages_makes_no_pipeline() -> None:
+    assert translated("metrics: [a.json]\n").text == ""
+    assert translated("").text == ""
+
+
+def test_what_is_no_yaml_is_an_error_with_its_line() -> None:
+    with pytest.raises(YamlError, match=r"dvc\.yaml:3"):
+        translated("stages:\n  a: [\n")
+
+
+def test_keys_that_are_numbers_are_quoted() -> None:
+    assert quoted_keys("a:\n  2020: {1: x, on: y, 'q': z}\n") == 'a:\n  "2020": {"1": x, on: y, \'q\': z}\n'
+
+
+PLAIN = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 5)
+    | st.sampled_from(["x", "yes", "1e-3", "0x1", "~", "a: b", "é\n\nb ", ""]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["k", "1", "null"]), inner, max_size=2),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["a", "b", "c"]), PLAIN, min_size=1, max_size=3), st.data())
+def test_edits_have_exactly_the_wanted_data(data: dict[str, object], draw: st.DataObject) -> None:
+    text = written(data)
+    assert yaml_document.parse(text, "").data == data
+    gone = draw.draw(st.sampled_from(sorted(data)))
+    wanted = {"new": "y", **{key: value for key, value in data.items() if key != gone}}
+    edits = YamlEdits(f"# comment\n{text}")
+    edits.insert((next(iter(data)),), "new: y")
+    edits.remove((gone,))
+    assert yaml_document.parse(edits.result(wanted), "").data == wanted
+
+
+def test_the_record_of_a_run_is_read_with_its_md5() -> None:
+    text = f"""\
+    schema: '2.0'
+    stages:
+      train@us:
+        cmd: [a, b]
+        deps:
+        - {{path: data, md5: {MD5}.dir, hash: md5, size: 3, nfiles: 2}}
+        - {{path: s3://b/x, etag: abc}}
+        params:
+          params.yaml: {{lr: 0.1, flag: yes}}
+        outs:
+        - {{path: old.txt, md5: {MD5}, isexec: true}}
+      bad: {{deps: []}}
+    """
+    lock = dvc_lock.parse(textwrap.dedent(text), "dvc.lock")
+    run = lock.runs["train@us"]
+    assert run.deps == {"data": Md5(f"{MD5}.dir"), "s3://b/x": None}
+    assert run.outs == {"old.txt": Md5(MD5, text=True, executable=True)}
+    assert (run.cmd, run.params) == (["a", "b"], {"params.yaml": {"lr": 0.1, "flag": "yes"}})
+    assert places(lock.leftovers) == ["dvc.lock:12"]
+
+
+def test_a_record_may_be_larger_than_what_people_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_document.NodeReader, "most_characters", 60)
+    text = f"schema: '2.0'\nstages:\n  a: {{cmd: {'x' * 60}}}\n"
+    with pytest.raises(YamlError):
+        yaml_document.parse(text, "")
+    assert dvc_lock.parse(text, "dvc.lock").runs["a"].cmd == "x" * 60
+
+
+def test_data_are_read_with_their_sources() -> None:
+    url = f"outs:\n- {{md5: {MD5}, path: a.csv, hash: md5}}\nfrozen: true\n"
+    url += "deps:\n- path: https://u:p@x.org/a?token=t\n  size: 3\n"
+    found, leftovers = data_files.parse(url, "sub/a.csv.dvc")
+    assert [(each.path, each.md5) for each in found] == [("sub/a.csv", Md5(MD5))]
+    source = found[0].source
+    assert isinstance(source, UrlSource)
+    assert (source.url, source.state.size) == ("https://x.org/a", UrlState(size=3).size)
+    assert places(leftovers) == ["sub/a.csv.dvc:5", "sub/a.csv.dvc:5"]
+
+
+@pytest.mark.parametrize(
+    ("text", "paths", "lines"),
+    [
+        (f"outs:\n- {{md5: {MD5}, path: a, desc: d}}\nwdir: ..\n", ["a"], [2]),
+        (f"deps:\n- path: x\n  repo: {{url: git@x.org:r}}\nouts:\n- {{md5: {MD5}, path: a}}\n", ["sub/a"], [2]),
+        (f"outs:\n- {{md5: {MD5}, path: ../../a}}\n", [], [2]),
+        ("outs:\n- {path: a, cloud: {}}\n", [], [2]),
+        ("outs:\n- {md5: zz, path: a}\n- nonsense\n", [], [2, 3]),
+        (f"cmd: x\nouts:\n- {{md5: {MD5}, path: a}}\n", [], []),
+    ],
+)
+def test_data_that_are_not_carried_are_listed(text: str, paths: list[str], lines: list[int]) -> None:
+    found, leftovers = data_files.parse(text, "sub/a.dvc")
+    assert [each.path for each in found] == paths
+    assert places(leftovers) == ([f"sub/a.dvc:{line}" for line in lines] or ["sub/a.dvc"])
+
+
+def test_remotes_and_the_cache_are_carried_without_secrets() -> None:
+    shared = """\
+    [core]
+        remote = origin
+        autostage = true
+    [cache]
+        dir = ../../shared
+        type = "hardlink,symlink"
+    ['remote "origin"']
+        url = s3://bucket/dvc/
+        region = eu-west-1
+        secret_access_key = hidden
+    ['remote "disk"']
+        url = ../store
+    ['remote "below"']
+        url = remote://origin/sub
+    ['remote "cloud"']
+        url = azure://box/p
+    ['remote "box"']
+        url = ssh://host/p
+        user = ann
+        port = 2222
+    ['remote "drive"']
+        url = gdrive://x
+    [parsing]
+        bool = boolean_optional
+    """
+    mine = "['remote \"origin\"']\naccess_key_id = mine\npassword = hidden\n['remote \"own\"']\nurl = /mnt/own\n"
+    files = (
+        ConfigFile(".dvc/config", textwrap.dedent(shared), "/w/p/.dvc"),
+        ConfigFile(".dvc/config.local", mine, "/w/p/.dvc", shared=False),
+    )
+    found = dvc_config.translate(files, "/w/p/.dvc")
+    assert found.cache_dir == "/w/shared"
+    assert found.settings == {
+        "cache.checkout_mode": "hardlink",
+        "cache.dir": "/w/shared-pivot",
+        "remotes.origin": "s3://bucket/dvc/pivot",
+        "remotes.disk": "file:///w/p/store/pivot",
+        "remotes.below": "s3://bucket/dvc/sub/pivot",
+        "remotes.cloud": "az://box/p/pivot",
+        "remotes.box": "ssh://ann@host:2222/p/pivot",
+        "default_remote": "origin",
+    }
+    said = " ".join(f"{each.where} {each.problem} {each.remedy}" for each in found.leftovers)
+    assert "hidden" not in said
+    assert {each.where for each in found.leftovers if each.needs_work} == {
+        *(f".dvc/config:{line}" for line in (9, 22, 24)),
+        *(f".dvc/config.local:{line}" for line in (2, 5)),
+    }
+
+
+def test_a_cache_of_ones_own_is_found_and_stays_ones_own() -> None:
+    mine = ConfigFile(".dvc/config.local", "[cache]\ndir = /big/cache\n", "/w/p/.dvc", shared=False)
+    found = dvc_config.translate((mine,), "/w/p/.dvc")
+    assert (found.cache_dir, dict(found.settings)) == ("/big/cache", {})
+    assert "PIVOT_CACHE_DIR=/big/cache-pivot" in found.leftovers[0].remedy
+    assert dvc_config.translate((), "/w/p/.dvc").cache_dir == "/w/p/.dvc/cache"
+    broken = ConfigFile(".dvc/config", "dir = x\n", "/w/p/.dvc")
+    assert places(dvc_config.translate((broken,), "/w/p/.dvc").leftovers) == [".dvc/config"]

@@ -1,0 +1,218 @@
+"""`pivot import-dvc`, on projects as DVC leaves them; DVC itself is not installed.
+
+The files in ``dvc_projects`` are those that DVC 3.67 wrote when it ran these stages, with its cache.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import textwrap
+from typing import Any
+
+import pytest
+from harness import Project
+
+SHAPES = pathlib.Path(__file__).with_name("dvc_projects")
+
+
+def md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+class DvcProject:
+    """A DVC project with one stage that makes upper case, as after `dvc repro`; MD5s are computed here."""
+
+    def __init__(self, project: Project, *, layout: str = "files/md5", kind: str = "md5") -> None:
+        self.project = project
+        self.root = project.root
+        self.layout = layout
+        self.hash = f"hash: {kind}, " if kind == "md5" else ""
+        project.write(".dvc/config", "[core]\n    analytics = false\n")
+        project.write("in.txt", "a\nb\n")
+        self.keep("a\nb\n")
+        project.write("in.txt.dvc", f"outs:\n- {{md5: {md5('a\nb\n')}, {self.hash}path: in.txt}}\n")
+        project.write("parts/1.txt", "A\nB\n")
+        project.write("parts/2/3.txt", "3\n")
+        self.listing = json.dumps(
+            [{"md5": md5("A\nB\n"), "relpath": "1.txt"}, {"md5": md5("3\n"), "relpath": "2/3.txt"}]
+        )
+        for text in ("A\nB\n", "3\n"):
+            self.keep(text)
+        self.keep(self.listing, ".dir")
+        cmd = "mkdir -p parts/2 && tr a-z A-Z < in.txt > parts/1.txt && echo 3 > parts/2/3.txt"
+        project.write(
+            "dvc.yaml",
+            f"# Ours.\nstages:\n  upper:\n    cmd: {cmd}\n    deps: [in.txt]\n    outs:\n    - parts   # two files\n",
+        )
+        project.write(
+            "dvc.lock",
+            f"schema: '2.0'\nstages:\n  upper:\n    cmd: {cmd}\n"
+            f"    deps:\n    - {{path: in.txt, {self.hash}md5: {md5('a\nb\n')}}}\n"
+            f"    outs:\n    - {{path: parts, {self.hash}md5: {md5(self.listing)}.dir}}\n",
+        )
+
+    def object(self, text: str, suffix: str = "") -> pathlib.Path:
+        digest = md5(text)
+        return self.root / ".dvc/cache" / self.layout / digest[:2] / f"{digest[2:]}{suffix}"
+
+    def keep(self, text: str, suffix: str = "") -> None:
+        path = self.object(text, suffix)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o444)
+
+    def own(self) -> dict[str, tuple[bytes, int, int]]:
+        """Everything of DVC's and the user's, as it must stay."""
+        return {
+            str(file.relative_to(self.root)): (file.read_bytes(), file.lstat().st_mtime_ns, file.stat().st_nlink)
+            for file in self.root.rglob("*")
+            if file.is_file() and ".pivot" not in str(file.relative_to(self.root)) and file.suffix != ".pvt"
+        }
+
+
+def imported(project: Project, *arguments: str, code: int = 0) -> dict[str, Any]:
+    found: dict[str, Any] = project.json("import-dvc", "--json", *arguments, code=code)
+    return found
+
+
+def stale(found: dict[str, Any]) -> dict[str, str]:
+    return {each["stage"]: each["reason"] for each in found["stages"]["stale"]}
+
+
+def test_an_import_changes_no_file_of_dvc_and_nothing_runs_again(empty: Project) -> None:
+    dvc = DvcProject(empty)
+    before = dvc.own()
+
+    planned = imported(empty, "--dry-run")
+    assert dvc.own() == before
+    assert not (empty.root / ".pivot").exists()
+    done = imported(empty)
+
+    assert {**dvc.own(), ".gitignore": (b"", 0, 0)}.items() >= before.items()
+    assert planned["stages"] == done["stages"] == {"cached": ["upper"], "stale": []}
+    assert sorted(planned["files"], key=str) == sorted(done["files"], key=str)
+    assert done["objects"]["copied"] == 3
+    assert empty.read("pivot.yaml") == empty.read("dvc.yaml").replace("stages:", "pipeline: project\nstages:").replace(
+        "- parts ", "- parts/ "
+    )
+    assert empty.states() == {"upper": "cached"}
+    assert "Everything is up to date" in empty.pivot("repro").stdout
+    shutil.rmtree(empty.root / ".dvc")  # the cache does not depend on DVC's
+    shutil.rmtree(empty.root / "parts")
+    (empty.root / "in.txt").unlink()
+    empty.pivot("checkout")
+    assert (empty.read("parts/1.txt"), empty.read("in.txt")) == ("A\nB\n", "a\nb\n")
+    assert empty.states() == {"upper": "cached"}
+    empty.write("in.txt", "c\n")
+    assert "ran       upper" in empty.pivot("repro").stderr
+    assert empty.read("parts/1.txt") == "C\n"
+
+
+def test_what_is_missing_here_comes_from_the_cache_of_dvc_and_repeating_completes(empty: Project) -> None:
+    dvc = DvcProject(empty)
+    shutil.rmtree(empty.root / "parts")
+    (empty.root / "in.txt").unlink()
+    dvc.object("3\n").rename(empty.root / "kept")
+
+    done = imported(empty)
+    assert stale(done) == {"upper": "parts is neither here nor in DVC's cache"}
+    (empty.root / "kept").rename(dvc.object("3\n"))
+    dvc.object("A\nB\n").chmod(0o644)
+    dvc.object("A\nB\n").write_text("damaged")
+    assert stale(imported(empty)) == {"upper": "parts is neither here nor in DVC's cache"}
+    dvc.object("A\nB\n").write_text("A\nB\n")
+    assert imported(empty)["stages"] == {"cached": ["upper"], "stale": []}
+    assert imported(empty)["files"] == []
+    empty.pivot("checkout")
+    assert empty.states() == {"upper": "cached"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("in.txt", "changed\n", "in.txt is not as DVC recorded it"),
+        ("parts/1.txt", "changed\n", "parts is not as DVC recorded it"),
+        ("dvc.yaml", "stages: {upper: {cmd: echo, deps: [in.txt], outs: [parts]}}", "its command has changed"),
+        ("dvc.lock", "schema: '2.0'", "DVC has recorded no run of it"),
+    ],
+)
+def test_a_run_that_does_not_hold_is_not_recorded(empty: Project, name: str, text: str, reason: str) -> None:
+    DvcProject(empty)
+    empty.write(name, text)
+    found = stale(imported(empty))
+    assert found["upper"].startswith(reason)
+    status = empty.json("status", "--json")
+    assert {each["name"]: each["status"] for each in status["stages"]} == {"upper": "stale"}
+    if name == "in.txt":  # data that differ from their record
+        assert [each["status"] for each in status["tracked_files"]] == ["modified"]
+        empty.pivot("repro")  # replaces the old directory, which is not the user's
+        assert empty.read("parts/1.txt") == "CHANGED\n"
+
+
+def test_a_project_of_dvc_2_with_windows_lines_is_read(empty: Project) -> None:
+    dvc = DvcProject(empty, layout="", kind="md5-dos2unix")
+    empty.root.joinpath("in.txt").write_bytes(b"a\r\nb\r\n")
+    dvc.object("A\nB\n").chmod(0o644)
+    dvc.object("A\nB\n").write_bytes(b"A\r\nB\r\n")
+    shutil.rmtree(empty.root / "parts")
+    assert imported(empty)["stages"] == {"cached": ["upper"], "stale": []}
+    empty.pivot("checkout")
+    assert (empty.root / "parts/1.txt").read_bytes() == b"A\r\nB\r\n"
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_files_that_dvc_has_linked_stay_and_objects_are_copies(empty: Project, link: Any) -> None:
+    dvc = DvcProject(empty)
+    for name, text in (("in.txt", "a\nb\n"), ("parts/1.txt", "A\nB\n")):
+        (empty.root / name).unlink()
+        link(dvc.object(text), empty.root / name)
+    before = dvc.own()
+    assert imported(empty)["stages"]["cached"] == ["upper"]
+    assert before.items() <= dvc.own().items()
+    dvc.object("a\nb\n").chmod(0o644)
+    dvc.object("a\nb\n").write_text("edited through DVC's cache")
+    assert empty.pivot("cache", "verify").returncode == 0
+    assert empty.states() == {"upper": "stale"}
+
+
+def test_files_of_the_user_are_not_replaced_unless_that_is_wanted(empty: Project) -> None:
+    DvcProject(empty)
+    mine = textwrap.dedent(
+        empty.read("dvc.yaml").replace("stages:", "pipeline: mine\nstages:").replace("- parts", "- parts/")
+    )
+    empty.write("pivot.yaml", mine)
+    refused = empty.pivot("import-dvc", code=2).stderr
+    assert "pivot.yaml already exists with other content" in refused
+    assert not (empty.root / ".pivot").exists()
+    assert imported(empty, "--keep")["stages"]["cached"] == ["upper"]
+    assert empty.read("pivot.yaml") == mine
+    assert empty.states() == {"upper": "cached"}
+
+    empty.write("in.txt", "new\n")
+    empty.pivot("track", "in.txt")
+    done = imported(empty, "--keep", code=1)
+    assert [each["problem"] for each in done["leftovers"]] == [
+        "in.txt.pvt already records other content, and stays as it is"
+    ]
+    imported(empty, "--force")
+    assert "pipeline: project" in empty.read("pivot.yaml")
+    assert empty.json("status", "--json")["tracked_files"][0]["status"] == "modified"
+
+
+def test_where_there_is_no_dvc_project_and_inside_another_project(empty: Project) -> None:
+    assert "there is no DVC project" in empty.pivot("import-dvc", code=2).stderr
+    empty.pivot("init")
+    (empty.root / "sub/.dvc").mkdir(parents=True)
+    assert "inside the Pivot project" in empty.pivot("import-dvc", "sub", code=2).stderr
+
+
+def test_shared_caches_of_dvc_are_read_where_they_are(empty: Project) -> None:
+    dvc = DvcProject(empty)
+    (empty.root / ".dvc/cache").rename(empty.root.parent / "shared")
+    empty.write(".dvc/config", "[cache]\n    dir = ../../shared\n")
+    shutil.rmtree(empty.root / "parts")
+    assert imported(empty)["stages"]["cached"] == ["upper"]
+    assert empty.pivot("config", "get", "cache.dir").stdout.strip() == f"{empty.root.parent}/shared-pivot"
+    assert dvc.root == empty.root
