@@ -14,8 +14,6 @@ from typing import Any
 import pytest
 from harness import Project
 
-SHAPES = pathlib.Path(__file__).with_name("dvc_projects")
-
 
 def md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
@@ -198,7 +196,7 @@ def test_files_of_the_user_are_not_replaced_unless_that_is_wanted(empty: Project
     ]
     imported(empty, "--force")
     assert "pipeline: project" in empty.read("pivot.yaml")
-    assert empty.json("status", "--json")["tracked_files"][0]["status"] == "modified"
+    assert empty.json("status", "--json")["tracked_files"][0]["status"] == "other"
 
 
 def test_where_there_is_no_dvc_project_and_inside_another_project(empty: Project) -> None:
