@@ -16,9 +16,9 @@ from pivot_runtime.dvc_import.import_dvc import ImportOptions, import_dvc
 
 _EXAMPLES: Final = """\b
 Examples:
-  pivot import-dvc --dry-run     Show what would be carried, and what would not.
-  pivot import-dvc               Import the DVC project of the current directory.
-  pivot import-dvc ../old --keep Import it again, after edits of its pivot.yaml.
+  pivot import-dvc --dry-run  Show what would be carried.
+  pivot import-dvc            Import the project here.
+  pivot import-dvc --keep     Import it after edits of its pivot.yaml.
 """
 
 

@@ -95,8 +95,8 @@ _WITHOUT_EFFECT: Final = frozenset(
 )
 
 
-@attrs.frozen
-class ConfigFile:
+@attrs.frozen(eq=False, repr=False)
+class ConfigFile(Value):
     """One of DVC's configuration files.
 
     Attributes:

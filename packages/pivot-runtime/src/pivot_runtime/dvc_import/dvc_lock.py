@@ -15,8 +15,8 @@ DIRECTORY: Final = ".dir"
 _MD5: Final = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
 
 
-@attrs.frozen
-class Md5:
+@attrs.frozen(eq=False, repr=False)
+class Md5(Value):
     """The digest by which DVC knows some content.
 
     Attributes:

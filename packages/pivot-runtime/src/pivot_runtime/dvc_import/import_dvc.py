@@ -12,6 +12,7 @@ import attrs
 from pivot_cache.errors import ArtifactError, CacheError, as_cache_errors
 from pivot_cache.files import atomic, safe_read
 from pivot_cache.formats import lock_file, pvt
+from pivot_cache.layout import Layout
 from pivot_cache.state.stat_cache import StatCache
 from pivot_core.discovery import find_root as find_pivot_root
 from pivot_core.errors import DiscoveryError, PivotError
@@ -130,7 +131,7 @@ def _refuse_outer(root: Path) -> None:
     if outer != root:
         raise EngineError(
             f"{root} is inside the Pivot project {outer}",
-            hint=f"move the DVC project out of it, or remove {outer / '.pivot'}",
+            hint=f"move the DVC project out of it, or remove {Layout(outer).state_dir}",
         )
 
 
@@ -174,7 +175,8 @@ class _Work:
         """Return the result."""
         plan = self._plan
         if self._options.dry_run:
-            self.written |= dict.fromkeys([".pivot/config.yaml"] if plan.config.settings else [], ".dvc/config")
+            config = os.path.relpath(Layout(self._root).config_file, self._root)
+            self.written |= dict.fromkeys([config] if plan.config.settings else [], ".dvc/config")
             self.written |= {path: source for path, (_, source) in plan.pipelines.items() if path not in plan.kept}
             self.written |= {pvt_path(data): f"{data.path}.dvc" for data in plan.data if data.path in self._data}
         stale = {self._names[address]: each.problem for address, each in self._judged.items() if each.problem}

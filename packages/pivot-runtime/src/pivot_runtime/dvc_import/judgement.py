@@ -146,7 +146,7 @@ def _placed(contents: Mapping[str, Md5 | None], base: str) -> dict[str, Md5 | No
 def _differing_declaration(
     stage: ImportedStage, run: DvcRun, deps: Mapping[str, Md5 | None], outs: Mapping[str, Md5 | None]
 ) -> str:
-    """What the stage declares now and its run did not; like DVC, this ignores what it no longer declares."""
+    """The first declaration that its run did not have; like DVC, this ignores those that only the run had."""
     spec = stage.loaded.spec
     if command_text(run.cmd).strip() != stage.loaded.texts.get(_COMMAND, "").strip():
         return "its command has changed since DVC ran it"

@@ -1,7 +1,7 @@
 """Translates a ``dvc.yaml`` into a ``pivot.yaml``; pure.
 
-Both have the same structure, so most of the text stays as it is, with its comments: templates stay templates. What
-Pivot has not is removed, and returned as leftovers.
+Both have the same structure, so most of the text stays as it is, with its comments: templates stay templates. Parts
+without a counterpart are removed, and returned as leftovers.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 """Edits of a YAML text that keep its comments and layout: removed and renamed keys, new ones, changed words; pure.
 
-The edits are made in the text. If the result does not have exactly the intended data, the data are written anew,
+The edits are made in the text. If the result does not have exactly the intended data, the data are written again,
 without comments.
 """
 
@@ -77,7 +77,7 @@ class YamlEdits:
         self._removed.add(path)
 
     def give_up(self) -> None:
-        """Write all data anew, since a change cannot be made in the text."""
+        """Write all data again, since a change cannot be made in the text."""
         self._fits = False
 
     def insert(self, path: Path, line: str) -> None:
