@@ -35,7 +35,13 @@ MODULES = {name: name.replace("-", "_") for name in PACKAGES}
 WORKERS = min(8, (os.process_cpu_count() or 1) + 1)
 XDIST = ("-n", str(WORKERS), "--dist", "worksteal")
 
-OF_DOCS = ("tests/test_docs.py", "tests/test_examples.py", "tests/test_ci_examples.py", "tests/test_site.py")
+OF_DOCS = (
+    "tests/test_docs.py",
+    "tests/test_examples.py",
+    "tests/test_ci_examples.py",
+    "tests/test_site.py",
+    "tests/test_json_outputs.py",
+)
 """The tests of what the documentation and the examples show."""
 SITE = "build/site"
 
@@ -397,6 +403,7 @@ def reference(session: nox.Session) -> None:
     with (ROOT / "docs/reference/pivot-yaml.schema.json").open("w") as file:
         session.run(*tool("pivot", "schema"), external=True, stdout=file)
     session.run(sys.executable, "packages/pivot-cli/tests/click_help.py", "docs/reference/cli.md", external=True)
+    session.run(sys.executable, "website/json_outputs.py", external=True)
     session.run(sys.executable, "website/diagrams.py", external=True)
     session.run(sys.executable, "website/recordings/record.py", external=True)
     session.run(sys.executable, "docs/reference/link_pages.py", external=True)
