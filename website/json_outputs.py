@@ -584,10 +584,10 @@ OUTPUTS: Mapping[str, tuple[str, Schema]] = {
 
 PAGE = """# JSON outputs
 
-A command with `--json` prints one JSON object on stdout, in UTF-8, and nothing else there; progress, notes and errors go
-to stderr. Each output below has a [JSON Schema](https://json-schema.org), and the tests validate what the commands print
-against it. Keys may be added in later versions: ignore those that you do not know. A key with a `?` is not always there.
-The lines of `--jsonl` are [events](events.md).
+A command with `--json` prints one JSON object on stdout, in UTF-8, and nothing else there; progress, notes and errors
+go to stderr. Each output below has a [JSON Schema](https://json-schema.org), and the tests validate what the commands
+print against it. Keys may be added in later versions: ignore those that you do not know. A key with a `?` is not always
+there. The lines of `--jsonl` are [events](events.md).
 
 Paths are relative to the root of the project, sizes are in bytes, durations in seconds. Numbers that JSON does not have
 are the texts `NaN`, `Infinity` and `-Infinity`.
