@@ -22,7 +22,12 @@ PARTS: Final[Mapping[str, str]] = {
 }
 """The headings of the folders, in the order in which they are listed."""
 _ORDER: Final = tuple(PARTS)
-_FIRST: Final = ("index", "quick-start", "tutorial", "troubleshooting")
+_FIRST: Final = (
+    *("index.md", "quick-start.md", "tutorial.md", "troubleshooting.md"),
+    *("concepts/artifacts-and-dag.md", "concepts/dependencies.md", "concepts/pipelines.md"),
+    *("concepts/fingerprinting.md", "concepts/caching.md", "concepts/remotes.md", "concepts/trust.md"),
+)
+"""Pages to read in this order; the others of a part follow, by name."""
 _ABOUT_THE_CODE: Final = ("architecture.md",)
 _SUFFIX: Final = ".md"
 _FENCE: Final = re.compile(r"(?ms)^( *)(`{3,})[^\n]*\n.*?^\1\2 *$")
@@ -155,7 +160,7 @@ def _section(topic: Topic, anchor: str) -> tuple[int, int]:
 def _place(topic: Topic) -> tuple[int, int, str]:
     """Where a page is in the list."""
     part = _ORDER.index(topic.part) if topic.part in _ORDER else len(_ORDER)
-    return part, _FIRST.index(topic.name) if topic.name in _FIRST else len(_FIRST), topic.path
+    return part, _FIRST.index(topic.path) if topic.path in _FIRST else len(_FIRST), topic.path
 
 
 def _pages(folder: Traversable, before: str = "") -> Iterator[str]:
