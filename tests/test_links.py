@@ -1,10 +1,13 @@
 """Links between pages lead to a page, and to a heading on it."""
 
+import itertools
 import pathlib
 import re
 from collections.abc import Iterator
 
 import yaml
+
+from pivot_cli.docs.topics import topics
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = sorted(
@@ -55,6 +58,17 @@ def test_the_navigation_of_the_site_has_each_page_once() -> None:
     navigation = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
 
     assert sorted(in_navigation(navigation)) == sorted([*pages, *outside])
+
+
+def test_concepts_are_everywhere_in_the_order_in_which_they_continue_each_other() -> None:
+    navigation = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
+    order = [page for page in in_navigation(navigation) if page.startswith("concepts/")]
+
+    assert [topic.path for topic in topics().values() if topic.folder == "concepts"] == order
+    for page, after in itertools.pairwise(order):
+        name, after_name = page.removeprefix("concepts/"), after.removeprefix("concepts/")
+        assert re.search(rf"^Next: \[.*\]\({after_name}\)\.$", (ROOT / "docs" / page).read_text(), re.MULTILINE)
+        assert f"\n<!-- docs: continues {name} -->\n" in (ROOT / "docs" / after).read_text()
 
 
 def test_indexes_list_each_guide_and_each_decision() -> None:
