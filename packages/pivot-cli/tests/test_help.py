@@ -1,6 +1,7 @@
 """The help texts: imperative, as wide as a narrow terminal, with valid examples, and kept as click prints them."""
 
 import pathlib
+import re
 import shlex
 
 import click
@@ -8,6 +9,7 @@ import pytest
 from click_help import commands, file, printed
 
 from pivot_cli import app, help_texts
+from pivot_cli.docs.topics import anchors, find
 from pivot_cli.main import main
 from pivot_cli.version import version_line
 
@@ -34,7 +36,7 @@ def test_help_begins_with_one_line_and_fits_a_terminal(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_examples_are_aligned_and_call_their_command(name: str) -> None:
-    lines = (COMMANDS[name].epilog or "").splitlines()
+    lines = (COMMANDS[name].epilog or "").partition("\n\n")[0].splitlines()
     if lines[:2] != ["\b", "Examples:"]:
         assert not any("  pivot " in line for line in lines)
         return
@@ -42,6 +44,18 @@ def test_examples_are_aligned_and_call_their_command(name: str) -> None:
     assert described in ([], lines[2:])
     assert len({line.rindex("  ") for line in described}) <= 1
     assert all(line.startswith(f"  pivot {name}") for line in lines[2:])
+
+
+def test_each_command_has_examples_and_names_its_page() -> None:
+    """`app.PAGES` has the pages. A group lists its commands, which have the examples."""
+    single = {name: command.epilog or "" for name, command in COMMANDS.items() if not isinstance(command, click.Group)}
+    named = {name: re.findall(r"Read more: pivot docs (\S+)", epilog) for name, epilog in single.items()}
+
+    assert [name for name, epilog in single.items() if "Examples:" not in epilog] == []
+    assert {name for name, pages in named.items() if not pages} == {"completion", "docs", "help"}
+    for topic in {*app.PAGES.values()}:
+        page, _, anchor = topic.partition("#")
+        assert not anchor or anchor in anchors(find(page).text), topic
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

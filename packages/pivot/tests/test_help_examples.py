@@ -34,6 +34,7 @@ ELSEWHERE = {
 LEFT_OUT = {
     "repro -p train.rate=1,2 --compare",
     "results --remove 3f2a91c0",
+    *("config set --global run.jobs 4", "init --example", "init --git"),
     *("logs --follow", "remote gc --dry-run", "remote gc --grace 90d", "repro --watch", "verify --allow-missing"),
 }
 """Examples that may not end by themselves, or need a remote, parameters or results."""
@@ -60,7 +61,9 @@ def test_an_example_runs(example: str, ran: pathlib.Path, empty: Project) -> Non
     empty.write("labels.csv", "1,cat")
     if example.startswith("mv "):
         empty.pivot("track", example.split()[1])
-    if example.startswith("remote remove"):
+    if example.startswith("untrack "):
+        empty.pivot("track", example.split()[1])
+    if example.startswith(("remote remove", "remote rename")):
         empty.pivot("remote", "add", "origin", "s3://my-bucket/pivot")
     if example.startswith(("config get", "config unset")):
         empty.pivot("config", "set", "run.jobs", "2")

@@ -135,3 +135,18 @@ def test_the_home_page(empty: Project) -> None:
     empty.replace("pipeline.py", 'sum(row["value"] for row in rows)', 'sum(row["value"] for row in rows) + 1')
     assert "1 ran, 1 cached" in empty.pivot("repro").stdout
     assert empty.read("model.json") == "4.0\n"
+
+
+def test_the_example_has_the_files_of_the_page_and_replaces_none(empty: Project) -> None:
+    empty.executable = False
+    made = empty.pivot("init", "--example")
+    assert "  pipeline.py\n  data.json\n" in made.stdout
+    assert "'pivot repro'" in made.stderr
+    assert "'pivot status --explain'" in made.stderr
+    assert empty.read("pipeline.py") == f"# pipeline.py\n{QUICK_START}"
+    assert empty.read("data.json") == DATA
+    assert "2 ran" in empty.pivot("repro").stdout
+
+    before = empty.snapshot()
+    assert "pipeline.py exists already" in empty.pivot("init", "--example", code=2).stderr
+    assert empty.snapshot() == before

@@ -78,6 +78,57 @@ COMMANDS: Final[Commands] = {
     "warm": ("pivot_cli.commands.warm", "Inspect and end the process that waits for the next command."),
 }
 
+PAGES: Final[Mapping[str, str]] = {
+    "apply": "sweeps#putting-a-result-into-the-workspace",
+    "cache": "cache",
+    "cache drop": "cache#dropping-objects",
+    "cache gc": "cache#freeing-space",
+    "cache verify": "cache#verifying-the-cache",
+    "check-ignore": "tidying#files-that-nothing-uses",
+    "checkout": "cache",
+    "clean": "tidying#removing-outs",
+    "commit": "running#running-without-recording",
+    "config": "configuration",
+    "dag": "artifacts-and-dag",
+    "diff": "results#outs",
+    "doctor": "troubleshooting",
+    "fetch": "remote-storage",
+    "fingerprint": "fingerprinting",
+    "forget": "tidying#forgetting-runs",
+    "freeze": "when-stages-run#frozen-stages",
+    "get": "importing#a-single-file",
+    "history": "history",
+    "import": "importing#another-repository",
+    "import-pivot": "earlier-pivot",
+    "import-url": "importing#a-url",
+    "init": "quick-start",
+    "list": "artifacts-and-dag",
+    "lock": "merges",
+    "logs": "running#output-of-a-stage",
+    "metrics": "results#metrics",
+    "mv": "tidying#moving-tracked-data",
+    "params": "params",
+    "plots": "results#plots",
+    "pull": "remote-storage",
+    "push": "remote-storage",
+    "remote": "remotes",
+    "remote gc": "remote-storage#deleting-what-nobody-needs",
+    "report": "results#a-report",
+    "repro": "running",
+    "results": "sweeps#the-results",
+    "run": "running",
+    "schema": "pivot-yaml",
+    "show": "history",
+    "status": "decisions",
+    "track": "files#data-that-no-stage-writes",
+    "unfreeze": "when-stages-run#frozen-stages",
+    "untrack": "files#data-that-no-stage-writes",
+    "update": "importing#changed-sources",
+    "verify": "ci",
+    "warm": "warm",
+}
+"""By the words of a command, or of its group: the page of `pivot docs` that its help names."""
+
 _MEANT: Final = {
     "add": "track",
     "exp": "repro --compare, results or apply",
@@ -113,7 +164,21 @@ class Invocation(NamedTuple):
 
 
 class SuggestingGroup(click.Group):
-    """A group that suggests the intended command."""
+    """A group that suggests the intended command, and whose commands name their page of the documentation."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command with its page at the end of its help; None if there is none of that name."""
+        command = self.find_command(ctx, cmd_name)
+        group = self.name if self.name in COMMANDS else None
+        page = PAGES.get(f"{group} {cmd_name}") or PAGES.get(group or cmd_name)
+        line = f"Read more: pivot docs {page}"
+        if command is not None and page is not None and line not in (command.epilog or ""):
+            command.epilog = f"{command.epilog}\n\n{line}" if command.epilog else line
+        return command
+
+    def find_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command as click does."""
+        return super().get_command(ctx, cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -141,7 +206,7 @@ class LazyGroup(SuggestingGroup):
         """Return the sorted names."""
         return sorted(self.listed)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def find_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import a command; return None if there is none of that name."""
         known = self.listed.get(cmd_name)
         if known is None:

@@ -32,7 +32,13 @@ def command() -> None:
     """
 
 
-@command.command("get")
+_GET_EXAMPLES: Final = """\b
+Examples:
+  pivot config get run.jobs  Print the number of stages at once.
+"""
+
+
+@command.command("get", epilog=_GET_EXAMPLES)
 @click.argument("key", shell_complete=setting_candidates)
 @options.everywhere
 @options.as_json
@@ -51,7 +57,14 @@ def get(key: str, *, user: bool, as_json: bool) -> int:
     return 1 if setting.text is None or (user and key not in found.explicit) else 0
 
 
-@command.command("set")
+_SET_EXAMPLES: Final = """\b
+Examples:
+  pivot config set run.jobs 4           Run four stages at once.
+  pivot config set --global run.jobs 4  Do so in all your projects.
+"""
+
+
+@command.command("set", epilog=_SET_EXAMPLES)
 @click.argument("key", shell_complete=setting_candidates)
 @click.argument("value")
 @options.everywhere
@@ -72,7 +85,13 @@ def assign(key: str, value: str, *, user: bool, as_json: bool) -> None:
         console.data(json.dumps(config.setting_json(found.effective(key)), indent=2))
 
 
-@command.command("unset")
+_UNSET_EXAMPLES: Final = """\b
+Examples:
+  pivot config unset run.jobs  Use the default again.
+"""
+
+
+@command.command("unset", epilog=_UNSET_EXAMPLES)
 @click.argument("key", shell_complete=setting_candidates)
 @options.everywhere
 @options.as_json
@@ -97,7 +116,13 @@ def unset(key: str, *, user: bool, as_json: bool) -> int:
     return 0 if removed else 1
 
 
-@command.command("list")
+_LIST_EXAMPLES: Final = """\b
+Examples:
+  pivot config list  Show all settings, and what sets them.
+"""
+
+
+@command.command("list", epilog=_LIST_EXAMPLES)
 @options.everywhere
 @options.as_json
 def show(*, user: bool, as_json: bool) -> int:

@@ -1,6 +1,7 @@
 """`pivot doctor`."""
 
 import json
+from typing import Final
 
 import click
 
@@ -12,7 +13,14 @@ from pivot_runtime.inspecting.doctor import Level, diagnose
 _COLOURS = {Level.GOOD: "green", Level.SLOW: "yellow", Level.BAD: "red"}
 
 
-@click.command("doctor")
+_EXAMPLES: Final = """\b
+Examples:
+  pivot doctor         Check everything.
+  pivot doctor --json  Print the findings as JSON.
+"""
+
+
+@click.command("doctor", epilog=_EXAMPLES)
 @options.as_json
 def command(*, as_json: bool) -> int:
     """Check the project for problems and slow spots.

@@ -30,7 +30,14 @@ def command() -> None:
     """
 
 
-@command.command("list")
+_LIST_EXAMPLES: Final = """\b
+Examples:
+  pivot remote list         Show all remotes.
+  pivot remote list --json  Print them as JSON.
+"""
+
+
+@command.command("list", epilog=_LIST_EXAMPLES)
 @options.as_json
 def show(*, as_json: bool) -> None:
     """List the remotes, and the default one."""
@@ -47,7 +54,14 @@ def show(*, as_json: bool) -> None:
         console.warning(concern)
 
 
-@command.command("add")
+_ADD_EXAMPLES: Final = """\b
+Examples:
+  pivot remote add origin s3://bucket/pivot  Add one on S3.
+  pivot remote add team file:///mnt/team/x   Add a directory.
+"""
+
+
+@command.command("add", epilog=_ADD_EXAMPLES)
 @click.argument("name")
 @click.argument("url")
 @click.option("--default", is_flag=True, help="Make it the default remote.")
@@ -65,7 +79,13 @@ def add(name: str, url: str, *, default: bool, user: bool) -> None:
     _warn()
 
 
-@command.command("remove")
+_REMOVE_EXAMPLES: Final = """\b
+Examples:
+  pivot remote remove origin  Forget it; its objects stay.
+"""
+
+
+@command.command("remove", epilog=_REMOVE_EXAMPLES)
 @click.argument("name", shell_complete=options.complete_remotes)
 @options.everywhere
 def remove(name: str, *, user: bool) -> None:
@@ -75,7 +95,13 @@ def remove(name: str, *, user: bool) -> None:
     _warn()
 
 
-@command.command("rename")
+_RENAME_EXAMPLES: Final = """\b
+Examples:
+  pivot remote rename origin team  Give it another name.
+"""
+
+
+@command.command("rename", epilog=_RENAME_EXAMPLES)
 @click.argument("old", shell_complete=options.complete_remotes)
 @click.argument("new")
 @options.everywhere

@@ -1,5 +1,7 @@
 """`pivot untrack`."""
 
+from typing import Final
+
 import click
 
 from pivot_cli.context import command_context
@@ -7,8 +9,13 @@ from pivot_cli.reporting.run_lines import RunLines
 from pivot_cli.terminal import console
 from pivot_runtime.artifacts.track import untrack
 
+_EXAMPLES: Final = """\b
+Examples:
+  pivot untrack labels.csv  Leave the file to you or to git.
+"""
 
-@click.command("untrack")
+
+@click.command("untrack", epilog=_EXAMPLES)
 @click.argument("paths", nargs=-1, required=True, metavar="PATHS...", type=click.Path())
 def command(paths: tuple[str, ...]) -> int:
     """Stop tracking data.

@@ -30,7 +30,14 @@ def command() -> None:
     """
 
 
-@command.command("status")
+_STATUS_EXAMPLES: Final = """\b
+Examples:
+  pivot warm status         Show the process and its libraries.
+  pivot warm status --json  Print it as JSON.
+"""
+
+
+@command.command("status", epilog=_STATUS_EXAMPLES)
 @options.as_json
 def status(*, as_json: bool) -> int:
     """Show whether a process waits for the next command.
@@ -46,7 +53,13 @@ def status(*, as_json: bool) -> int:
     return 0
 
 
-@command.command("stop")
+_STOP_EXAMPLES: Final = """\b
+Examples:
+  pivot warm stop  End it now.
+"""
+
+
+@command.command("stop", epilog=_STOP_EXAMPLES)
 @options.as_json
 def stop(*, as_json: bool) -> int:
     """End the process that waits for the next command, if there is one.

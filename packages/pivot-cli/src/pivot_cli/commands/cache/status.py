@@ -1,6 +1,7 @@
 """`pivot cache status`."""
 
 import json
+from typing import Final
 
 import click
 
@@ -9,8 +10,14 @@ from pivot_cli.terminal import console
 from pivot_cli.views import cache
 from pivot_runtime.maintenance.status import cache_status
 
+_EXAMPLES: Final = """\b
+Examples:
+  pivot cache status         Show what the cache contains.
+  pivot cache status --json  Print it as JSON.
+"""
 
-@click.command("status")
+
+@click.command("status", epilog=_EXAMPLES)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(*, as_json: bool) -> int:
     """Show the contents of the cache, by stage.
