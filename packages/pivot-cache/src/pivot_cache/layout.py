@@ -385,6 +385,11 @@ class Layout(Value):
         """A page for a browser."""
         return self.database_dir / "pages" / f"{name}.html"
 
+    @property
+    def programs_dir(self) -> Path:
+        """The start files by which Python programs of shell stages observe themselves, by address."""
+        return self.database_dir / "programs"
+
     def created_file(self, address: str) -> Path:
         """The names of files that the command of a shell stage was observed to create."""
         return self.database_dir / "created" / f"{address}.json"

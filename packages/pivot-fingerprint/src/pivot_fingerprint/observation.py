@@ -73,6 +73,10 @@ class Observer:
         """Start another function as well in each child that is not forked."""
         self._recorder.companion = companion
 
+    def pass_over_programs(self) -> None:
+        """Neither observe nor name the programs that this process starts: the caller does."""
+        self._recorder.passes_over = True
+
     def __enter__(self) -> Self:
         self._recorder.start()
         return self

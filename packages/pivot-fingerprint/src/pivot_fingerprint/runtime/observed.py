@@ -10,10 +10,14 @@ __pivot_module__ = "pivot_fingerprint"
 _SCHEMA = 1
 _FIELDS = 5
 MODULE = "<module>"
+WHOLE = "*"
+"""The name of a module whose functions could not be observed, so that all of them count."""
+SOURCE = "<source>"
+"""The name of a source that a program read as text and executed, so that all of it counts."""
 
 
 class Ran(NamedTuple):
-    """One function, or the body of a module (`<module>`), that ran."""
+    """One function, the body of a module (`<module>`) or a module as a whole (`*`, `<source>`) that ran."""
 
     file: str  # POSIX, relative to the root
     module: str

@@ -68,6 +68,7 @@ class Recorder:
         self.root = self.files.root
         self.spool = os.path.abspath(spool) if spool is not None else None
         self.companion: Companion | None = None
+        self.passes_over = False
         self.predicate = is_user_code
         self.trusted = trusted
         self.reasons: set[str] = set()
@@ -288,7 +289,7 @@ class Recorder:
 
     def path_for_program(self, words: list[str], env: object) -> str | None:
         """The `PYTHONPATH` for a program that is being started without `subprocess`; None to leave it unchanged."""
-        if not programs.starts_python(words):
+        if self.passes_over or not programs.starts_python(words):
             return None
         if env is None:
             return self._path_for(words, programs.inherited_environment())

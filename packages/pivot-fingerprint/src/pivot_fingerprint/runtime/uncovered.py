@@ -10,7 +10,7 @@ from typing import NamedTuple
 from pivot_fingerprint.disk import INIT, real_path
 from pivot_fingerprint.imports.computed_imports import TakenNames, may_look_up_modules, taken_names
 from pivot_fingerprint.manifest import Entry
-from pivot_fingerprint.runtime.observed import MODULE, Ran
+from pivot_fingerprint.runtime.observed import MODULE, SOURCE, WHOLE, Ran
 from pivot_fingerprint.sources import source_digest
 from pivot_fingerprint.sources.memo import Memo
 from pivot_fingerprint.sources.modules import Module, import_base
@@ -25,6 +25,8 @@ __pivot_module__ = "pivot_fingerprint"
 
 EFFECTS = "<effects>"
 _KINDS = frozenset({"func", "class", "const", "module"})
+_OF_SCRIPTS = frozenset({"effects", "module"})
+"""The kinds that stand for the body of a module in the manifests of scripts."""
 
 
 class ObservedEntry(NamedTuple):
@@ -76,14 +78,14 @@ class UncoveredCode:
     def __init__(self, ran: Sequence[Ran], manifest: Mapping[str, Entry], root: str, memo: Memo | None = None) -> None:
         self._root = real_path(root)
         self._sources = Sources(memo)
-        self._ran = ran
+        self._ran = ran = _with_known_modules(ran, manifest)
         self._known: defaultdict[str, _KnownNames] = defaultdict(_KnownNames)
         self._files: dict[str, str | None] = {}
         self._entries: dict[str, ObservedEntry] = {}
         self._seen: set[tuple[str, bool]] = set()
         self._pending: deque[tuple[_ModuleFile, Form, bool]] = deque()
         self._all_taken: TakenNames | None = None
-        self._late = {one.file for one in ran if one.qualname == MODULE}
+        self._late = {one.file for one in ran if one.qualname in (MODULE, WHOLE)}
         for key, entry in manifest.items():
             self._add_known(key, entry)
         for one in ran:
@@ -96,6 +98,10 @@ class UncoveredCode:
         kind, _, rest = key.partition(":")
         module, _, name = rest.partition(":")
         name = name.partition("#")[0]
+        if kind in _OF_SCRIPTS and not name:
+            self._known[module].whole |= kind == "module"
+            if entry.file is not None:
+                self._files.setdefault(module, entry.file)
         if kind not in _KINDS or not name:
             return
         known = self._known[module]
@@ -113,12 +119,7 @@ class UncoveredCode:
         """The entries of all uncovered code, sorted by key."""
         modules = self._modules()
         for one in self._ran:
-            place = _ModuleFile(one.module, one.file)
-            if one.qualname == MODULE:
-                if one.module not in modules:
-                    self._late_module(place)
-            elif one.importing not in modules:  # calls during the import of a known module never count
-                self._function(place, one)
+            self._code(one, modules)
         while self._pending:
             place, form, deep = self._pending.popleft()
             for ref in form.refs:
@@ -132,11 +133,23 @@ class UncoveredCode:
                 del self._entries[key]  # a part of its module's body
         return tuple(self._entries[key] for key in sorted(self._entries))
 
+    def _code(self, one: Ran, modules: set[str]) -> None:
+        """Add a module or a function, unless it is in the manifest or in one of these modules."""
+        place = _ModuleFile(one.module, one.file)
+        late = one.module not in modules
+        if one.qualname == SOURCE or (one.qualname == WHOLE and late):
+            if not self._known[place.module].whole:
+                self._add("module", place, WHOLE, 1, deep=True)
+        elif one.qualname == MODULE and late:
+            self._late_module(place)
+        elif one.qualname not in (MODULE, WHOLE) and one.importing not in modules:
+            self._function(place, one)  # calls during the import of a known module never count
+
     # Modules
 
     def _modules(self) -> set[str]:
         """The modules in the manifest, the packages around them, and the modules that all these import by name."""
-        ran = {one.module: one.file for one in self._ran if one.qualname == MODULE}
+        ran = {one.module: one.file for one in self._ran if one.qualname in (MODULE, WHOLE)}
         found: set[str] = set()
         todo = list(self._known)
         while todo:
@@ -324,6 +337,29 @@ class UncoveredCode:
         new = (key, deep) not in self._seen
         self._seen.add((key, deep))
         return new
+
+
+def _with_known_modules(ran: Sequence[Ran], manifest: Mapping[str, Entry]) -> Sequence[Ran]:
+    """The same code with one name for each module, since programs of one stage may have modules of the same name.
+
+    A module whose file is in the manifest has its name there. If another file has the name that a module has for its
+    program, the module's name is its path.
+    """
+    known: dict[str, set[str]] = {}
+    for key, entry in manifest.items():
+        kind, _, rest = key.partition(":")
+        if entry.file is not None and kind in _KINDS | _OF_SCRIPTS:
+            known.setdefault(entry.file, set()).add(rest.partition(":")[0])
+    files = {module: file for file, modules in known.items() for module in modules}
+    found = []
+    for one in ran:
+        modules = known.get(one.file)
+        if modules is not None:
+            module = one.module if one.module in modules else min(modules)
+        else:
+            module = one.module if files.setdefault(one.module, one.file) == one.file else one.file
+        found.append(one if module == one.module else one._replace(module=module))
+    return found
 
 
 def _defined(node: ast.stmt) -> set[str]:

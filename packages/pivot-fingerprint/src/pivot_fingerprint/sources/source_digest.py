@@ -35,9 +35,11 @@ def digest(source: Parsed, name: str) -> str | None:
 
     A definition counts with everything in it, and with other statements that bind or change its name. Any
     other name counts by every statement that mentions it, since each may change its value. `<module>` stands
-    for the module's body, `<effects>` for its statements that do more than bind names. Imports of the names
-    that all this uses count as well.
+    for the module's body, `*` for all of the module, `<effects>` for the statements of the body that do more than bind
+    names. Imports of the names that all this uses count as well.
     """
+    if name == "*":
+        return canonical(node for node in source.tree.body if not is_silent(node)).digest.hex()
     if name == "<module>":
         return canonical(node for node in map(_bare, source.tree.body) if not is_silent(node)).digest.hex()
     found = effects(source) if name == "<effects>" else statements(source, name)

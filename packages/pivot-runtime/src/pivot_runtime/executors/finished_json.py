@@ -51,7 +51,7 @@ def of_plain(plain: Mapping[str, Any]) -> Finished:
         None if failure is None else Failure(*failure_texts(failure)),
         artifact_json.code_entries(plain["observed"], "observed"),
         _texts(plain["incomplete"], "incomplete"),
-        UsedFiles(*(_texts(seen[name], name) for name in ("read", "wrote", "variables", "unseen"))),
+        UsedFiles(*(_texts(seen[name], name) for name in ("read", "wrote", "variables", "unseen", "changed"))),
         None if usage is None else _usage(*usage),
         _texts(plain["left"], "left"),
     )

@@ -9,9 +9,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TextIO
 
+import attrs
+
 from pivot_core.lock import CodeEntry, Inputs
 from pivot_core.params.overrides import Override
 from pivot_core.spec import Location
+from pivot_core.stages.command import Command
 from pivot_core.stages.stage import Stage
 from pivot_fingerprint import Entry
 from pivot_fingerprint.observation import Observer, uncovered
@@ -23,6 +26,7 @@ from pivot_runtime.executors.base import Debugger, Failure, Finished, Immediate
 from pivot_runtime.history.logs import RunLog
 from pivot_runtime.loading.assembly import Assembly, LoadedFile
 from pivot_runtime.loading.loaded import LoadedStage
+from pivot_runtime.programs.start_files import changed
 from pivot_runtime.tracing.spool import remove_spool
 from pivot_runtime.tracing.tracer import StageTracer
 from pivot_runtime.tracing.usage import TraceOptions
@@ -91,17 +95,21 @@ class InProcessExecutor(Immediate):
         watched = Observer(root=self._root, is_user_code=self._is_user_code, spool=pathlib.Path(spool))
         files = declared(stage, directory)
         assigned = self._stages[address].undeclared
-        witness = StageTracer(self._watching, root=str(self._root), declared=files, spool=spool, assigned=assigned)
+        witness = StageTracer(
+            self._watching, root=str(self._root), address=address, declared=files, spool=spool, assigned=assigned
+        )
         watched.add_companion(witness.companion)
+        if isinstance(stage.func, Command):
+            watched.pass_over_programs()
         try:
             with watched, witness:
-                execute(stage)
-            observed = watched.observed
+                execute(stage, witness)
+            observed, sources = watched.observed, witness.sources
         finally:
             remove_spool(spool)
         gaps = uncovered(observed, _manifest(self._stages[address]), root=self._root)
         entries = {gap.key: CodeEntry(gap.digest, Location(gap.file, gap.line)) for gap in gaps if gap.digest}
-        seen = witness.used
+        seen = attrs.evolve(witness.used, changed=changed(str(self._root), sources, {gap.file for gap in gaps}))
         incomplete = (*observed.incomplete, *seen.unseen)
         return lambda seconds: Finished(address, seconds, None, entries, incomplete, seen)
 

@@ -265,7 +265,14 @@ class PreforkPool:
             job = _read_job(given) if isinstance(given, int) else given
             stage, directory = imported.stages[job["address"]]
             files, watching = tuple(job["declared"]), TraceOptions.from_plain(job["watching"])
-            tracer = StageTracer(watching, root=imported.root, declared=files, spool=spool, assigned=job["assigned"])
+            tracer = StageTracer(
+                watching,
+                root=imported.root,
+                address=job["address"],
+                declared=files,
+                spool=spool,
+                assigned=job["assigned"],
+            )
             observers = stage_main.StageObservers(observer, tracer)
             originals, replacements = imported.originals, imported.replacements
             stage_main.run(stage, directory, fds.result, observers, originals=originals, replacements=replacements)

@@ -18,6 +18,7 @@ from pivot_runtime.host.load import ImportedPipeline
 from pivot_runtime.host.prefork import Job, PreforkPool, ProcessPipes, StartedProcess, start_process
 from pivot_runtime.host.stage_process import ProcessEnd, StageProcess
 from pivot_runtime.processes import live_threads, parent_death, process_tree, wire
+from pivot_runtime.programs.start_files import changed
 from pivot_runtime.tracing.spool import remove_spool
 from pivot_runtime.worker import spawned, stage_main
 
@@ -222,9 +223,10 @@ def _observations(
     """The message of a run that succeeded; of the code that ran, it keeps what the manifest lacks."""
     memo = OutlineCache(Layout(pathlib.Path(root)).outlines_dir)
     entries = uncovered(observed, manifest, root=root, memo=memo)
+    edited = changed(root, message["sources"], {entry.file for entry in entries}) if "sources" in message else ()
     return {
         "ok": True,
-        "seen": message["seen"],
+        "seen": message["seen"] | {"changed": list(edited)},
         "observed": {entry.key: [entry.digest, entry.file, entry.line] for entry in entries if entry.digest},
         "incomplete": [
             *observed.incomplete,

@@ -25,7 +25,7 @@ _USED_AFTER_SUCCESS: Final = frozenset(
 )
 """The modules that Pivot uses when a stage has succeeded, of which only the names count that its code contains."""
 _ROOMS: Final = (
-    *("pivot_runtime.worker.", "pivot_runtime.tracing."),
+    *("pivot_runtime.worker.", "pivot_runtime.tracing.", "pivot_runtime.programs."),
     *("pivot_fingerprint.observation", "pivot_fingerprint.runtime."),
 )
 """The packages and modules of that code, besides those modules."""

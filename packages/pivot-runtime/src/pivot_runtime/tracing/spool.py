@@ -11,6 +11,7 @@ READ: Final = "r"
 WROTE: Final = "w"
 VARIABLE: Final = "v"
 UNSEEN: Final = "u"
+SOURCE: Final = "s"
 _SUFFIX: Final = ".io"
 
 

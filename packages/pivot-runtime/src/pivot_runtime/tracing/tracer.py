@@ -8,10 +8,11 @@ from typing import Final, Self
 
 import pivot_runtime
 from pivot_fingerprint.observation import Companion
+from pivot_runtime.programs.start_files import ProgramTracer
 from pivot_runtime.tracing import strace
 from pivot_runtime.tracing.audit import SOURCES, FileAudit
 from pivot_runtime.tracing.environ import PassedVariables, VariableReads, code_directories
-from pivot_runtime.tracing.spool import Spool
+from pivot_runtime.tracing.spool import SOURCE, Spool
 from pivot_runtime.tracing.strace import Strace
 from pivot_runtime.tracing.usage import TraceOptions, UsedFiles
 
@@ -27,13 +28,21 @@ class StageTracer:
     """
 
     def __init__(
-        self, options: TraceOptions, *, root: str, declared: tuple[str, ...], spool: str, assigned: Iterable[str] = ()
+        self,
+        options: TraceOptions,
+        *,
+        root: str,
+        address: str = "",
+        declared: tuple[str, ...],
+        spool: str,
+        assigned: Iterable[str] = (),
     ) -> None:
         """Record nothing before the block is entered.
 
         Args:
             options: The observations to make.
             root: The absolute path of the project.
+            address: The stage's.
             declared: The absolute paths that the stage declares.
             spool: The directory for observations of other processes.
             assigned: The variables that the import has set, and that the stage does not declare.
@@ -48,6 +57,17 @@ class StageTracer:
         self._directory = ""
         arguments = (root, declared, spool, files, assigned, code_directories().own)
         self.companion = Companion(_IN_CHILDREN, "begin", arguments, _PLACE)
+        self._programs: ProgramTracer | None = None
+        self._of_programs = root, address, {"declared": declared, "assigned": assigned, "files": files}
+        self._unseen: tuple[str, ...] = ()
+
+    @property
+    def programs(self) -> ProgramTracer:
+        """The tracer of the programs of a shell stage."""
+        if self._programs is None:
+            root, address, run = self._of_programs
+            self._programs = ProgramTracer(root, address, self._spool.directory, run)
+        return self._programs
 
     def __enter__(self) -> Self:
         self._spool.begin()
@@ -64,6 +84,8 @@ class StageTracer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._programs is not None:
+            self._unseen = self._programs.close()
         if self._audit is not None:
             if self._strace is not None:
                 self._strace.stop()
@@ -86,5 +108,16 @@ class StageTracer:
             tuple(sorted(audit.read)) if audit is not None else (),
             tuple(sorted(audit.wrote)) if audit is not None else (),
             tuple(sorted(self._variables.names)),
-            self._passed.unseen(self._variables.names),
+            (*self._passed.unseen(self._variables.names), *self._unseen),
         )
+
+    @property
+    def sources(self) -> dict[str, list[list[str]]]:
+        """The states of files of code just before programs of a shell stage read them, by path; see `changed`."""
+        found: dict[str, list[list[str]]] = {}
+        for kind, text in self._spool.entries() if self._programs is not None else ():
+            if kind == SOURCE:
+                path, *state = text.split("\0")
+                if state not in found.setdefault(path, []):
+                    found[path].append(state)
+        return found

@@ -17,12 +17,14 @@ class UsedFiles(Value):
         wrote: Files of the project that it wrote and that still exist.
         variables: The names of environment variables that its code, or a library, read.
         unseen: Descriptions of uses that cannot be observed.
+        changed: Files of code that were written after programs of the stage had read them.
     """
 
     read: tuple[str, ...] = ()
     wrote: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
     def to_plain(self) -> dict[str, Any]:
         """The same as JSON-able data."""
@@ -31,6 +33,7 @@ class UsedFiles(Value):
             "wrote": list(self.wrote),
             "variables": list(self.variables),
             "unseen": list(self.unseen),
+            "changed": list(self.changed),
         }
 
     @classmethod
@@ -41,6 +44,7 @@ class UsedFiles(Value):
             wrote=tuple(plain.get("wrote", ())),
             variables=tuple(plain.get("variables", ())),
             unseen=tuple(plain.get("unseen", ())),
+            changed=tuple(plain.get("changed", ())),
         )
 
 

@@ -16,19 +16,20 @@ from pivot_core.stages.annotations import Dep, Out
 from pivot_core.stages.command import Command
 from pivot_core.stages.notebook import Notebook
 from pivot_core.stages.stage import Stage
+from pivot_runtime.tracing.tracer import StageTracer
 from pivot_runtime.worker import shell
 from pivot_runtime.worker.file_values import FileValues, files_in, files_matching
 
 
-def execute(stage: Stage) -> None:
-    """Run a stage in this process, whose working directory is the stage's."""
+def execute(stage: Stage, tracer: StageTracer | None = None) -> None:
+    """Run a stage in this process, whose working directory is the stage's; the tracer is that of its programs."""
     directory = os.getcwd()
     values = dict(stage.values)
     values |= {name: dep.like([_load_dep(name, dep, path) for path in dep.paths]) for name, dep in stage.deps.items()}
     for name, before in stage.previous.items():
         there = all(os.path.lexists(path) for path in before.paths)
         values[name] = before.like([_load_previous(name, before, path) for path in before.paths]) if there else None
-    results = _results(stage, values)
+    results = _results(stage, values, tracer)
     os.chdir(directory)  # the stage may have changed it, and its outs are relative to it
     for key, out in stage.outs.items():
         for path, value in _paired(stage, key, out, results[key]):
@@ -37,12 +38,14 @@ def execute(stage: Stage) -> None:
                 _check(stage, path, out.check, value)
 
 
-def _results(stage: Stage, values: Mapping[str, Any]) -> Mapping[str, Any]:
+def _results(stage: Stage, values: Mapping[str, Any], tracer: StageTracer | None) -> Mapping[str, Any]:
     if isinstance(stage.func, Notebook):
         from pivot_runtime.worker import notebook  # lazy: few stages are notebooks
 
         return notebook.run(stage, stage.func)
-    return shell.run(stage, stage.func) if isinstance(stage.func, Command) else plain_call(stage, values)
+    if isinstance(stage.func, Command):
+        return shell.run(stage, stage.func, None if tracer is None else tracer.programs)
+    return plain_call(stage, values)
 
 
 def _load_dep(name: str, dep: Dep, path: str) -> Any:

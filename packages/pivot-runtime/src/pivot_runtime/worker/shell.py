@@ -13,6 +13,7 @@ from pivot_core.stages.annotations import Dep
 from pivot_core.stages.command import PARAMS, Command, fill_in, values
 from pivot_core.stages.stage import Stage
 from pivot_runtime.definitions import shell_code
+from pivot_runtime.programs.start_files import BashStart, ProgramTracer
 from pivot_runtime.tracing.strace import on_path
 from pivot_runtime.worker.file_values import files_matching
 
@@ -26,8 +27,10 @@ _MEANING: Final = {
 }
 
 
-def run(stage: Stage, command: Command) -> Mapping[str, Any]:
+def run(stage: Stage, command: Command, programs: ProgramTracer | None = None) -> Mapping[str, Any]:
     """Run a command in the current directory; returns its outs by key.
+
+    Python programs in it are observed by their tracer.
 
     Raises:
         StageError: It failed, or did not write an out.
@@ -45,7 +48,8 @@ def run(stage: Stage, command: Command) -> Mapping[str, Any]:
             if len(texts) > 1:  # without parameters, whose values no log contains
                 sys.stdout.write(f"$ {fill_in(command.steps[number], stage.deps, stage.outs)}\n")
                 sys.stdout.flush()
-            _run(stage, program, text, f"command {number + 1} of {len(texts)}" if len(texts) > 1 else "command")
+            start = BashStart(text, os.environ) if programs is None else programs.bash(text, os.environ, os.getcwd())
+            _run(stage, program, start, f"command {number + 1} of {len(texts)}" if len(texts) > 1 else "command")
         _check_outs(stage)
     return {key: out.like([pathlib.Path(path) for path in out.paths]) for key, out in stage.outs.items()}
 
@@ -68,8 +72,8 @@ def _make_directories(stage: Stage) -> None:
             os.makedirs(path if out.directory else os.path.dirname(path) or ".", exist_ok=True)
 
 
-def _run(stage: Stage, program: str, text: str, name: str) -> None:
-    pid = os.posix_spawn(program, [*SHELL, text], os.environ, setsigdef=_RESTORED)
+def _run(stage: Stage, program: str, start: BashStart, name: str) -> None:
+    pid = os.posix_spawn(program, [*SHELL, start.text], start.environ, setsigdef=_RESTORED)
     _, status = os.waitpid(pid, 0)
     code = os.waitstatus_to_exitcode(status)
     if code < 0:

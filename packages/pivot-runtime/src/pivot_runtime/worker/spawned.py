@@ -69,6 +69,7 @@ def main(host: int) -> None:
     tracer = StageTracer(
         TraceOptions.from_plain(job["watching"]),
         root=root,
+        address=job["address"],
         declared=tuple(job["declared"]),
         spool=spool,
         assigned=job["assigned"],

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, NoReturn, TextIO
 
 import attrs
 
+from pivot_core.stages.command import Command
 from pivot_core.stages.stage import Stage
 from pivot_core.values import Value
 from pivot_fingerprint.observation import Observer
@@ -132,6 +133,8 @@ def run(
     """
     status = 1
     observers.code.add_companion(observers.usage.companion)
+    if isinstance(stage.func, Command):
+        observers.code.pass_over_programs()
     process, result_file = os.getpid(), os.fstat(result)[1:3]  # its inode and device
     earlier_threads = _joined_threads()
     try:
@@ -168,7 +171,7 @@ def _execute(
         with observers.usage:
             replacements.apply()
             try:
-                execute(stage)
+                execute(stage, observers.usage)
                 _run_exit_steps(earlier_threads)
             finally:
                 originals.restore_for_end()
@@ -179,7 +182,8 @@ def _execute(
         originals.restore_all_for_end()
         _flush_files()
     used = observers.usage.used.to_plain()
-    return {"ok": True, "ran": observers.code.observed.to_json(), "seen": used}
+    ran, sources = observers.code.observed.to_json(), observers.usage.sources
+    return {"ok": True, "ran": ran, "seen": used} | ({"sources": sources} if sources else {})
 
 
 def end_fork(error: BaseException | None = None) -> NoReturn:

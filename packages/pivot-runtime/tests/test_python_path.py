@@ -1,0 +1,87 @@
+"""The `PYTHONPATH` of commands with a start file: what a program sees of it once the start file has removed itself."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from pivot_runtime.programs import python_path
+from pivot_runtime.programs.start_files import ProgramTracer
+
+SEEN = 'import os, sys; print(os.environ.get("PYTHONPATH"), len(sys.path), sys.path[1:4])'
+BASH = ("bash", "--noprofile", "--norc", "-e", "-c")
+
+
+SAME = [
+    "python x.py",
+    "PYTHONPATH=src python x.py",
+    'export PYTHONPATH="src:$PYTHONPATH"; python x.py',
+    "cd a && A=1 PYTHONPATH=src:lib exec python ../x.py",
+    "env PYTHONPATH=/src:~/lib python x.py",
+    "PYTHONPATH=src${PYTHONPATH:+:$PYTHONPATH} python x.py",
+    "PYTHONPATH=$(pwd)/src:${PYTHONPATH} python x.py # PYTHONPATH",
+    "unset PYTHONPATH && python x.py",
+    "export PYTHONPATH; python x.py; echo PYTHONPATH=src",
+    "if true; then PYTHONPATH=src python x.py; fi",
+    "PYTHONPATH+=:src python x.py",
+    "MY_PYTHONPATH=$PYTHONPATHS python x.py",
+    "PYTHONPATH='a b':c\\ d python x.py",
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "before"), [*((text, None) for text in SAME), *((text, "/one:/two") for text in SAME[:7]), (SAME[0], "")]
+)
+def test_a_program_sees_the_same(text: str, before: str | None, tmp_path: pathlib.Path) -> None:
+    root = tmp_path / "with space"
+    (root / "a").mkdir(parents=True)
+    (root / "x.py").write_text(SEEN)
+    tracer = ProgramTracer(str(root), "p.s", str(root / "spool"), {"declared": (), "assigned": (), "files": True})
+    environ = {"PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}", "HOME": "/home/nobody"}
+    environ |= {} if before is None else {"PYTHONPATH": before}
+    start = tracer.bash(text, environ, str(root))
+    alone, observed = (
+        subprocess.run([*BASH, each], env=env, cwd=root, capture_output=True, text=True, check=True)
+        for each, env in ((text, environ), (start.text, start.environ))
+    )
+
+    assert observed.stdout == alone.stdout
+    assert observed.stderr == alone.stderr
+    assert start.environ != environ
+    assert text.startswith("unset") or os.listdir(root / "spool")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'echo "$PYTHONPATH"',
+        "export PYTHONPATH=${PYTHONPATH:-src}",
+        '[ -z "$PYTHONPATH" ] && PYTHONPATH=src python x.py',
+        "test -v PYTHONPATH",
+        "env PYTHONPATH=~/src python x.py",
+        "cat <<END\nPYTHONPATH\nEND",
+        "bash -c 'PYTHONPATH=src python x.py'",
+        "PYTHONPATH=$PYTHONPATH:x python a.py; PYTHONPATH=x${PYTHONPATH:+:$PYTHONPATH} python b.py",
+        "make PYTHONPATH=$PYTHONPATH",
+    ],
+)
+def test_commands_that_look_at_it_do_not_get_it(text: str) -> None:
+    assert python_path.observed(text, None, "/place") is None
+
+
+def test_scripts_and_makefiles_that_look_at_it_do_not_get_it(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "run.sh").write_text(": ${PYTHONPATH:=src}\nexport PYTHONPATH\npython x.py\n")
+    (tmp_path / "Makefile").write_text("export PYTHONPATH ?= src\nall:\n\tpython x.py\n")
+    (tmp_path / "good.sh").write_text('export PYTHONPATH="src:$PYTHONPATH"\npython x.py\n')
+    tracer = ProgramTracer(
+        str(tmp_path), "p.s", str(tmp_path / "spool"), {"declared": (), "assigned": (), "files": True}
+    )
+
+    for text in ("bash run.sh; python x.py", "make all && python x.py"):
+        assert tracer.bash(text, {}, str(tmp_path)) == (text, {})
+    assert tracer.bash("./good.sh", {}, str(tmp_path)).environ == {"PYTHONPATH": tracer.place}
+    assert tracer.close() == (
+        "its command looks at PYTHONPATH: what ran in the Python programs that it starts was not observed",
+    )
