@@ -366,6 +366,14 @@ def test_programs_that_are_started_without_subprocess(tmp_path: Path, monkeypatc
     assert len(recorder.reasons) == 1
 
 
+def test_a_caller_may_observe_its_programs_itself(tmp_path: Path) -> None:
+    with Observer(root=tmp_path) as observer:
+        observer.pass_over_programs()
+        program_hook._on_event("os.posix_spawn", (sys.executable, ["python"], {}))
+
+    assert observer.observed.incomplete == ()
+
+
 def test_a_companion_starts_with_the_recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loader = importlib.machinery.SourceFileLoader
     monkeypatch.setattr(loader, "path_stats", loader.path_stats)

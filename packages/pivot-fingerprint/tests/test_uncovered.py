@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pivot_fingerprint import Entry, Manifest, Observed, ObservedEntry, Observer, Ran, fingerprint, uncovered
+from pivot_fingerprint.observation import recheck
 
 type Gaps = Callable[..., tuple[ObservedEntry, ...]]
 
@@ -310,3 +311,49 @@ def test_a_memo_changes_nothing(gaps: Gaps, project: str) -> None:
 
     assert gaps(project, memo=memo) == expected
     assert gaps(project, memo=memo) == expected
+
+
+PARTS = "from helpers import f\nf()\n# file: helpers.py\nimport other\ndef f():\n    return 1\ndef g():\n    return 2\n# file: other.py\ndef h():\n    return 3\n# file: b/main.py\nX = 1\ndef h():\n    return 4\n"
+
+
+def parts(write: Callable[[str], Path], *ran: Ran) -> list[tuple[str, str]]:
+    """What a script's manifest lacks of this code, by key and file."""
+    root = write(PARTS.replace("# file: helpers.py", "# file: main.py\n# file: helpers.py", 1))
+    known = {
+        "effects:main": Entry("", "main.py", 1),
+        "func:helpers:f": Entry("", "helpers.py", 2, 2, 3),
+        "module:whole:*": Entry("", "whole.py", 1),
+        "module:body": Entry("", "body.py", 1),
+        "file:x.sh": Entry("", "x.sh", 1),
+        "effects:nowhere": Entry("", None, None),
+    }
+    return [(each.key, each.file) for each in uncovered(Observed(ran), known, root=root)]
+
+
+def test_the_manifest_of_a_script_covers_its_modules(write: Callable[[str], Path]) -> None:
+    covered = [Ran(f"{name}.py", name, "<module>", 1) for name in ("main", "helpers", "whole", "body")]
+    covered += [Ran(f"{name}.py", name, "*", 1) for name in ("main", "helpers", "whole")]
+    covered += [
+        Ran("helpers.py", "helpers", "f", 2),
+        Ran("helpers.py", "pkg.helpers", "f", 2),
+        Ran("whole.py", "whole", "<source>", 1),
+    ]
+
+    assert parts(write, *covered) == []
+    assert parts(write, Ran("helpers.py", "helpers", "g", 4)) == [("func:helpers:g", "helpers.py")]
+    assert parts(write, Ran("helpers.py", "helpers", "<source>", 1)) == [("module:helpers:*", "helpers.py")]
+
+
+def test_modules_of_the_same_name_are_told_apart_by_their_paths(write: Callable[[str], Path]) -> None:
+    assert parts(write, Ran("b/main.py", "main", "*", 1)) == [("module:b/main.py:*", "b/main.py")]
+    assert parts(write, Ran("other.py", "other", "h", 1), Ran("b/main.py", "other", "h", 2)) == [
+        ("func:b/main.py:h", "b/main.py"),
+        ("func:other:h", "other.py"),
+    ]
+
+
+def test_a_whole_module_counts_with_the_bodies_of_its_functions() -> None:
+    one, other = (recheck(f"import a\n# note\ndef f():\n    return {n}\n", "module:m:*") for n in (1, 2))
+
+    assert one != other
+    assert one == recheck("import a\ndef f(): return 1", "module:m:*")

@@ -85,3 +85,15 @@ def test_scripts_and_makefiles_that_look_at_it_do_not_get_it(tmp_path: pathlib.P
     assert tracer.close() == (
         "its command looks at PYTHONPATH: what ran in the Python programs that it starts was not observed",
     )
+
+
+@pytest.mark.parametrize(
+    "text", ["unset PYTHONPATH; python x.py", "env -i python x.py", "env -u PYTHONPATH python x.py"]
+)
+def test_programs_that_lose_the_start_file_are_known(text: str) -> None:
+    found = python_path.observed(text, None, "/place")
+    script = python_path.observed("./run.sh", None, "/place", ["PYTHONPATH=src python x.py"])
+    kept = python_path.observed("python x.py -i; ./run.sh", None, "/place", ["PYTHONPATH=src:$PYTHONPATH python x.py"])
+
+    assert [each and each.lost for each in (found, script, kept)] == [True, True, False]
+    assert python_path.observed(text, None, "/place:else") is None

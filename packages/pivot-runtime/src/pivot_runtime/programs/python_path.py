@@ -8,6 +8,9 @@ from typing import Final, NamedTuple
 VARIABLE: Final = "PYTHONPATH"
 _SEPARATOR: Final = ":"
 _MENTION = re.compile(rf"(?<![A-Za-z0-9_]){VARIABLE}(?![A-Za-z0-9_])")
+_REMOVAL = re.compile(
+    rf"\bunset\s+{VARIABLE}\b|(?:-u\s*|--unset=){VARIABLE}\b|\benv\s+(?:-\S+\s+)*(?:-i|-|--ignore-environment)\s"
+)
 _BREAKS: Final = frozenset(" \t\n;&|()<>")
 _STARTS: Final = frozenset(";&|(\n")
 _KEYWORDS: Final = frozenset({"!", "do", "else", "if", "then", "time", "while", "until", "{"})
@@ -23,11 +26,13 @@ class ObservedPath(NamedTuple):
         text: The command, with the start file in each new value of the variable.
         value: The variable in the environment.
         plus: An unset variable leaves out a separator: ``src${PYTHONPATH:+:$PYTHONPATH}``.
+        lost: Some programs do not get the start file.
     """
 
     text: str
     value: str
     plus: bool
+    lost: bool
 
 
 class _Mentions(NamedTuple):
@@ -67,7 +72,8 @@ def observed(text: str, before: str | None, place: str, files: Iterable[str] = (
     for start in reversed(found.new):
         empty = start == len(text) or text[start] in _BREAKS
         text = f"{text[:start]}{shlex.quote(f'{place}/' if empty else f'{place}/{_SEPARATOR}')}{text[start:]}"
-    return ObservedPath(text, value, plus)
+    lost = _REMOVAL.search(text) is not None or any(each.new for each in every[1:])
+    return ObservedPath(text, value, plus, lost)
 
 
 def _mentions(text: str) -> _Mentions | None:

@@ -133,7 +133,7 @@ class ProgramTracer:
             self._unseen |= {problem} if seems else set()
             return BashStart(text, environ)
         self._expects |= seems
-        if _IGNORES.search(text):
+        if _IGNORES.search(text) or found.lost:
             self._unseen.add(_UNOBSERVED)
         return BashStart(found.text, {**environ, _VARIABLE: found.value})
 

@@ -369,13 +369,9 @@ class Runner:
             return (), dict(finished.outs)
         try:
             added = new_matches(spec, self._session.graph, self._session, deps)
-<<<<<<< HEAD
             params = edited_params(self._session, spec, self._running[address].observation.inputs.params)
-            changed = (*self._dep_edits.edited(address, deps), *added, *params, *self._code_edits.edited(address))
-=======
             edited = (*self._code_edits.edited(address), *finished.seen.changed)
-            changed = (*self._dep_edits.edited(address, deps), *added, *edited)
->>>>>>> 7deebe8d (Let the Python programs of shell stages observe themselves)
+            changed = (*self._dep_edits.edited(address, deps), *added, *params, *edited)
             return changed, {} if changed else self._timed_store(address)
         except ArtifactError as error:
             kept = self._outs.keep_other_kinds(spec)
