@@ -479,7 +479,7 @@ def test_git_is_started_in_one_place() -> None:
 
 def test_the_environment_is_read_only_for_processes() -> None:
     """A command gets its environment from the command line, in its context."""
-    processes = re.compile(r"pivot_runtime\.(?:host|fingerprints|worker|tracing|processes|warm)(?:\.|$)")
+    processes = re.compile(r"pivot_runtime\.(?:host|fingerprints|worker|programs|tracing|processes|warm)(?:\.|$)")
     others = {
         NAMES[path]
         for path in MODULES

@@ -39,7 +39,7 @@ def test_a_program_sees_the_same(text: str, before: str | None, tmp_path: pathli
     (root / "a").mkdir(parents=True)
     (root / "x.py").write_text(SEEN)
     tracer = ProgramTracer(str(root), "p.s", str(root / "spool"), {"declared": (), "assigned": (), "files": True})
-    environ = {"PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}", "HOME": "/home/nobody"}
+    environ = {"PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}", "HOME": "/nowhere"}
     environ |= {} if before is None else {"PYTHONPATH": before}
     start = tracer.bash(text, environ, str(root))
     alone, observed = (

@@ -1,5 +1,5 @@
-"""Python programs that shell stages start, in any interpreter: how they come to observe themselves, and how they do it.
+"""Python programs that shell stages start, in any interpreter, and the start file by which they observe themselves.
 
-A start file executes `program_observer` with `program_names` in them; neither is imported here, and neither imports
-anything of Pivot's. What they write is read by `tracing` and by pivot_fingerprint, like that of other processes.
+The start file executes `program_observer` with `program_names` there; Pivot imports neither, and they import nothing of
+Pivot's. Their records are read by `tracing` and by pivot_fingerprint, like those of other processes.
 """

@@ -56,7 +56,7 @@ _LIVE_LOCALS = (3, 13)
 
 
 class ProgramObserver:
-    """What one program does, written line by line to files of the stage's spool directory, by process."""
+    """Writes the acts of one program line by line to files of the stage's spool directory, by process."""
 
     def __init__(self, run: "dict[str, Any]", place: str) -> None:
         self._root = str(run["root"])
