@@ -317,7 +317,7 @@ PARTS = "from helpers import f\nf()\n# file: helpers.py\nimport other\ndef f():\
 
 
 def parts(write: Callable[[str], Path], *ran: Ran) -> list[tuple[str, str]]:
-    """What a script's manifest lacks of this code, by key and file."""
+    """The code that a script's manifest lacks, by key and file."""
     root = write(PARTS.replace("# file: helpers.py", "# file: main.py\n# file: helpers.py", 1))
     known = {
         "effects:main": Entry("", "main.py", 1),

@@ -20,7 +20,7 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
 
 
 class ObservedPath(NamedTuple):
-    """What bash gets.
+    """The command and the variable for bash.
 
     Attributes:
         text: The command, with the start file in each new value of the variable.

@@ -108,7 +108,7 @@ class ProgramTracer:
             root: The absolute path of the project.
             address: The stage's.
             spool: The directory for the observations.
-            run: What to observe: `declared`, `assigned` and `files`, as for `StageTracer`.
+            run: The `declared` files, the `assigned` variables, and whether to observe `files`, as for `StageTracer`.
         """
         self._root = root
         self._spool = spool
@@ -119,7 +119,7 @@ class ProgramTracer:
         self._expects = False
 
     def bash(self, text: str, environ: Mapping[str, str], directory: str) -> BashStart:
-        """What bash gets for a command that runs in a directory."""
+        """The text and the environment of bash for a command that runs in a directory."""
         before = environ.get(_VARIABLE)
         found = python_path.observed(text, before, self.place, _looking_at(text, directory))
         seems = starts_python([text])
