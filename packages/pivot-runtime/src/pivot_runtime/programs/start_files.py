@@ -26,7 +26,7 @@ _LOOKS: Final = "its command looks at PYTHONPATH: what ran in the Python program
 _UNWRITABLE: Final = "the start file of its Python programs cannot be written: what ran in them was not observed"
 _UNOBSERVED: Final = "a Python program was started: what ran in it was not observed"
 _IGNORES = re.compile(r"\bpython[\d.]*(?:\s+-\S+)*\s+-[A-Za-z]*[EIS]")
-"""A program that is told to ignore its environment or its start files."""
+"""A program with an option to ignore its environment or its start files."""
 
 # For any version of Python, also 2: a program that cannot be observed must run as always. Nothing visible to the
 # program remains: neither the directory in its path and variable, nor a module. `os.environ` is changed without the
