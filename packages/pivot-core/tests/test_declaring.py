@@ -170,7 +170,7 @@ def test_a_command_keeps_what_is_filled_later() -> None:
             "pivot.yaml:4: Plot('x/'): a plot is a file",
             "remove the /",
         ),
-        ({"fit": {"cmd": "x", "outs": ["x", {"path": "x"}]}}, "pivot.yaml:3: 'outs' names 'x' twice", "remove one"),
+        ({"fit": {"cmd": "x", "outs": ["x", {"path": "x"}]}}, "pivot.yaml:4: 'outs' names 'x' twice", "remove one"),
         ({"fit": {"cmd": "x", "matrix": {"a": []}}}, "pivot.yaml:4: 'a' of 'matrix' must not be empty", None),
         ({"fit": {"cmd": "x", "matrix": {"a": [1, 1]}}}, "pivot.yaml:4: two values of 'a' have", "name: value"),
         ({"fit": {"cmd": "x", "matrix": {"deps": [1]}}}, "pivot.yaml:4: 'deps' cannot be the name of a variable", None),
@@ -284,7 +284,7 @@ def test_every_file_is_accepted_or_refused_with_a_line(stage: Any, variables: An
 def test_the_schema_is_one_that_editors_know() -> None:
     """Every object in it says what it is, and no word in it is one that `check` does not respect."""
     heeded = {"type", "properties", "additionalProperties", "required", "items", "minItems", "minLength", "minimum"}
-    heeded |= {"pattern", "anyOf", "oneOf"}
+    heeded |= {"pattern", "anyOf", "oneOf", "minProperties", "maxProperties"}
 
     def walk(node: Any, *, top: bool = False) -> None:
         if not isinstance(node, dict):

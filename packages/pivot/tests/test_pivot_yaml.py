@@ -320,3 +320,73 @@ def test_an_edit_of_a_file_with_variables_runs_exactly_what_it_changes(empty: Pr
     assert "pivot.yaml:3: '../outside.yaml' is outside the project" in project.pivot("status", code=2).stderr
     project.replace("pivot.yaml", "../outside.yaml", "rows.csv")
     assert "error: rows.csv:1: this must be a mapping" in project.pivot("status", code=2).stderr
+
+
+IN_WORDS_OF_DVC = """\
+pipeline: p
+stages:
+  train:
+    wdir: work
+    cmd: bash ../train.sh
+    deps:
+      - ../train.sh
+    params: [rate]
+    outs:
+      - model.bin:
+          desc: The weights.
+          meta: {owner: ada}
+          type: model
+      - logs:
+          cache: false
+          directory: true
+    metrics:
+      - scores.json:
+          cache: false
+    plots:
+      - loss.csv:
+          x: step
+          y: loss
+          template: smooth
+    meta: {team: vision}
+    always_changed: true
+  report:
+    cmd: cp work/scores.json last.json && cp work/loss.csv extra.csv
+    deps: [work/scores.json, work/loss.csv]
+    outs: [last.json, extra.csv]
+metrics: [last.json]
+plots:
+  - Extra: {x: step, y: {extra.csv: loss}}
+"""
+
+
+def test_words_of_dvc_mean_what_they_mean_there(empty: Project) -> None:
+    project = empty
+    project.pivot("init")
+    project.write("pivot.yaml", IN_WORDS_OF_DVC)
+    project.write("work/params.yaml", "rate: 0.5\nother: 1\n")
+    project.write(
+        "train.sh",
+        "mkdir -p logs && touch logs/a model.bin && printf 'step,loss\\n1,2\\n' > loss.csv\n"
+        "echo '{\"auc\": 0.5}' > scores.json\n",
+    )
+    project.pivot("repro")
+    assert project.lock("p.train")["params"] == {"work/params.yaml:rate": 0.5}
+    train = project.json("list", "--json")["stages"][0]
+    assert (train["meta"], train["always"]) == ({"team": "vision"}, True)
+    assert [each for each in train["outs"] if each["path"] == "work/model.bin"] == [
+        {"path": "work/model.bin", "cache": True, "desc": "The weights.", "meta": {"owner": "ada", "type": "model"}}
+    ]
+    assert "  writes  work/model.bin  The weights.\n" in project.pivot("list", "train").stdout
+    shown = project.pivot("metrics", "show").stdout
+    assert "work/scores.json" in shown
+    assert "last.json" in shown
+    plots = {each["path"]: each["spec"]["title"] for each in project.json("plots", "show", "--json")["plots"]}
+    assert plots == {"work/loss.csv": "work/loss.csv", "extra.csv": "Extra"}
+
+    locks = project.snapshot()
+    project.replace("pivot.yaml", "always_changed: true", "always: false")
+    project.replace("pivot.yaml", "The weights.", "All weights.")
+    project.replace("pivot.yaml", "{team: vision}", "{team: [sound]}")
+    project.replace("pivot.yaml", "Extra: {x: step", "More: {x: loss")
+    assert project.states() == {"train": "cached", "report": "cached"}
+    assert {name for name, was in project.snapshot().items() if locks.get(name) != was} == {"pivot.yaml"}

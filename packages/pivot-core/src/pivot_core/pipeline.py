@@ -118,6 +118,7 @@ class Pipeline:
         executor: str | None = None,
         wdir: str | os.PathLike[str] = ".",
         file_params: Sequence[str | Mapping[str, Sequence[str] | None]] = (),
+        meta: Mapping[str, Any] | None = None,
     ) -> Any:
         """Add a function as a stage and return it, so that this also works as a decorator, with or without a name.
 
@@ -152,6 +153,7 @@ class Pipeline:
             file_params: Keys of files that it reads itself, as in ``["rate", {"config.json": ["model.depth"]}]``: of
                 ``params.yaml`` in its directory, or of a YAML, JSON, TOML or Python file; with None, all of the file.
                 The parsed values count as parameters.
+            meta: Any data for the reader, which ``pivot list --json`` prints.
 
         Raises:
             StageError: Its signature is incomplete, or the name is taken.
@@ -172,6 +174,7 @@ class Pipeline:
             executor=executor,
             wdir=wdir,
             file_params=file_params,
+            meta=meta,
         )
 
         def add(func: Any) -> Any:
@@ -238,6 +241,7 @@ class Pipeline:
             executor=checked.executor(name, location, options.get("executor")),
             wdir=checked.directory(name, location, options.get("wdir", ".")),
             file_params=checked.file_params(name, location, options.get("file_params", ())),
+            meta=checked.meta(name, location, options.get("meta")),
         )
 
     def specs(self, *, base: str, root: str) -> tuple[StageSpec, ...]:

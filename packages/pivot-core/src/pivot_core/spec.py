@@ -82,6 +82,8 @@ class OutSpec(Value):
         kind: The use that people make of its content, such as `METRIC`; ``""`` for most outs. It is not compared.
         plot: How a `PLOT` is drawn; it is neither compared nor recorded.
         temp: Whether it is removed from the workspace once every stage that reads it is up to date. It is not compared.
+        desc: What it is, for the reader.
+        meta: Any further data for the reader. Neither this nor ``desc`` is compared or recorded.
     """
 
     path: ArtifactPath
@@ -91,6 +93,8 @@ class OutSpec(Value):
     kind: str = attrs.field(default="", eq=False)
     plot: PlotOptions | None = attrs.field(default=None, eq=False)
     temp: bool = attrs.field(default=False, eq=False)
+    desc: str = attrs.field(default="", eq=False)
+    meta: Mapping[str, Any] = attrs.field(factory=dict, eq=False)
 
     def facts(self) -> dict[str, bool]:
         """Everything that is compared, except the path; rarely set flags are omitted if false."""
@@ -133,6 +137,7 @@ class StageSpec(Value):
             is not part of the key.
         file_params: By values file, the keys whose values are parameters, or none for all of it. The files are deps
             whose content as a whole is no reason to run it, unless it declares them as such, too.
+        meta: Any data for the reader, which count as nothing.
     """
 
     name: str
@@ -156,6 +161,7 @@ class StageSpec(Value):
     uncounted_params: tuple[str, ...] = ()
     executor: str = ""
     file_params: Mapping[ArtifactPath, tuple[str, ...]] = attrs.field(factory=dict)
+    meta: Mapping[str, Any] = attrs.field(factory=dict)
 
     @property
     def address(self) -> str:

@@ -11,7 +11,7 @@ from pivot_core.errors import list_names
 from pivot_core.files.paths import ArtifactPath, touches
 from pivot_core.files.patterns import PathPattern
 from pivot_core.graph import Graph
-from pivot_core.spec import StageSpec
+from pivot_core.spec import OutSpec, StageSpec
 from pivot_core.values import Value
 from pivot_runtime.inspecting.overview import Overview
 
@@ -229,11 +229,15 @@ def listing(found: Overview) -> str:
         lines.append(f"{address}  {spec.location}")
         lines += [f"  about   {spec.desc}"] if spec.desc else []
         lines += [f"  reads   {path}{_uncounted(spec, path)}" for path in spec.deps]
-        lines += [f"  writes  {out.path}{'  (temporary)' if out.temp else ''}" for out in spec.outs]
+        lines += [f"  writes  {out.path}{_about(out)}" for out in spec.outs]
         lines += [f"  needs   {amount_text(amount)} of {name}" for name, amount in spec.resources.items()]
         lines += [f"  after   {name}" for name in spec.after]
         lines += [f"  runs    {how}" for how in _rule(spec)]
     return formats.one_per_line(lines)
+
+
+def _about(out: OutSpec) -> str:
+    return f"{'  (temporary)' if out.temp else ''}{f'  {" ".join(out.desc.split())}' if out.desc else ''}"
 
 
 def _rule(spec: StageSpec) -> Iterator[str]:
@@ -255,6 +259,12 @@ def _uncounted(spec: StageSpec, path: ArtifactPath) -> str:
     return "  (does not count)" if path in spec.uncounted else ""
 
 
+def _out_json(out: OutSpec) -> dict[str, Any]:
+    """Return an out as JSON-able data, without what most outs do not have."""
+    rare = {"temp": out.temp, "desc": out.desc, "meta": dict(out.meta)}
+    return {"path": out.path, **out.facts(), **{name: value for name, value in rare.items() if value}}
+
+
 def listing_json(found: Overview) -> list[dict[str, Any]]:
     """Return the list as JSON-able data."""
     return [
@@ -264,11 +274,12 @@ def listing_json(found: Overview) -> list[dict[str, Any]]:
             "deps": list(spec.deps),
             "uncounted": list(spec.uncounted),
             "file_params": {path: list(keys) for path, keys in spec.file_params.items()},
-            "outs": [{"path": out.path, **out.facts(), **({"temp": True} if out.temp else {})} for out in spec.outs],
+            "outs": [_out_json(out) for out in spec.outs],
             "upstream": sorted(found.graph.upstream[address]),
             "file": spec.location.file,
             "line": spec.location.line,
             "desc": spec.desc,
+            **({"meta": dict(spec.meta)} if spec.meta else {}),
             "after": list(spec.after),
             "frozen": spec.frozen,
             "always": spec.always,

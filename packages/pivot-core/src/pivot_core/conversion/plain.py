@@ -50,6 +50,20 @@ def to_plain(value: object, fields_of: Fields = lambda _: None) -> Any:
         raise NotPlainError(f"a value of type {type(value).__name__} is nested too deeply, or holds itself") from None
 
 
+def plain_mapping(what: str, value: object) -> dict[str, Any]:
+    """Data for the reader, with keys that are texts, as plain data.
+
+    Raises:
+        DefinitionError: They are no mapping, or have no plain form; the message says of what.
+    """
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise DefinitionError(f"{what} must be a mapping with names, not {type(value).__name__}")
+    try:
+        return {str(key): to_plain(each) for key, each in value.items()}
+    except NotPlainError as error:
+        raise DefinitionError(f"{what}: {error}", hint=error.hint) from None
+
+
 def is_secret(data: object) -> bool:
     """Whether plain data represent a secret."""
     return isinstance(data, Mapping) and SECRET in data

@@ -1,17 +1,18 @@
 """Stages declared in a ``pivot.yaml``: validates its content, with references resolved, and declares its stages."""
 
+import posixpath
 from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
 import attrs
 
 from pivot_core.errors import DefinitionError
-from pivot_core.pivot_yaml import schema, validate
+from pivot_core.pivot_yaml import artifacts, schema, validate, views
 from pivot_core.pivot_yaml.expand import Expansion, PlainStage
 from pivot_core.pivot_yaml.validate import ValidationError
 from pivot_core.pivot_yaml.variables import NoFiles, VariablesFiles
 from pivot_core.spec import Location
-from pivot_core.stages.annotations import Dep, DirectoryOut, Metric, Out, Plot
+from pivot_core.stages.annotations import Out
 from pivot_core.stages.interpolation import InterpolationError, Path
 from pivot_core.stages.options import PlainOptions
 from pivot_core.values import Value
@@ -106,27 +107,43 @@ def read_declarations(
         data = {} if text.data is None else text.data
         validate.check(data, schema.SCHEMA)
         found = Expansion(data, files or NoFiles(), variables or {}, lambda path: f"{text.name}:{text.line(path)}")
-        stages = tuple(_stage(text, each) for each in found.stages)
-        return Declarations(data["pipeline"], data.get("root", "."), stages, found.names)
+        stages = _with_views([_stage(text, each) for each in found.stages], data)
+        return Declarations(data["pipeline"], data.get("root", "."), tuple(stages), found.names)
     except (ValidationError, InterpolationError) as error:
         raise _at(text, error.path, error) from None
+
+
+def _with_views(stages: list[Declaration], data: Mapping[str, Any]) -> list[Declaration]:
+    """The stages with those outs as metrics and plots that the file lists as such."""
+    if not ("metrics" in data or "plots" in data):
+        return stages
+    outs = {}
+    for stage in stages:
+        base = posixpath.join(data.get("root", "."), stage.options.get("wdir", "."))
+        for key, out in stage.outs.items():
+            if isinstance(out, Out) and len(out.paths) == 1:
+                outs[posixpath.normpath(posixpath.join(base, out.paths[0]))] = (stage.name, key, out)
+    for path, out in views.views(data, {path: out for path, (_, _, out) in outs.items()}).items():
+        name, key, _ = outs[path]
+        stages = [attrs.evolve(each, outs={**each.outs, key: out}) if each.name == name else each for each in stages]
+    return stages
 
 
 def _stage(text: YamlSource, plain: PlainStage) -> Declaration:
     path, filled = plain.path, plain.data
     validate.check(filled, schema.STAGE, path)
     command, python = filled.get("cmd"), "python" in filled
-    filled = _with_file_params(filled, path)
+    filled = _with_always(_with_file_params(filled, path), path)
     params = filled.get("params")
     return Declaration(
         name=plain.name,
         location=Location(text.name, text.line(("stages", plain.group))),
         python=filled.get("python"),
         notebook=filled.get("notebook"),
-        executed=_executed(filled, path),
+        executed=artifacts.executed(filled, path),
         command=command,
-        deps=_deps(filled.get("deps", {}), path, shell=not python),
-        outs=_outs(filled.get("outs", {}), path, shell=not python),
+        deps=artifacts.deps(filled.get("deps", {}), path, shell=not python),
+        outs=artifacts.outs(filled, path, shell=not python),
         params=params,
         places={key: f"{text.name}:{text.line((*path, 'params', key))}" for key in params or ()},
         options=cast("PlainOptions", {key: filled[key] for key in PlainOptions.__annotations__ if key in filled}),
@@ -145,100 +162,15 @@ def _with_file_params(filled: Mapping[str, Any], path: Path) -> Mapping[str, Any
     return {**{key: value for key, value in filled.items() if key != "params"}, "file_params": params}
 
 
-def _executed(filled: Mapping[str, Any], path: Path) -> Any:
-    if "executed" not in filled:
-        return None
-    if "notebook" not in filled:
-        raise ValidationError("'executed' is for stages with a notebook", (*path, "executed"), hint="remove it")
-    return _out(filled["executed"], (*path, "executed"))
-
-
-def _deps(raw: Any, path: Path, *, shell: bool) -> Mapping[str, Any]:
-    if shell:
-        pairs = raw.items() if isinstance(raw, Mapping) else [(_key(each), each) for each in raw]
-        return {key: _dep(each, (*path, "deps", key)) for key, each in pairs}
-    if isinstance(raw, Mapping):
-        for key, each in raw.items():
-            if isinstance(each, Mapping):
-                raise ValidationError(
-                    f"{key!r} of 'deps' of a python stage must be a path, since its function declares the rest",
-                    (*path, "deps", key),
-                    hint="write 'parameter: path', and 'count' in the function's annotation",
-                )
-        return raw
-    raise ValidationError(
-        "'deps' of a python stage must be a mapping", (*path, "deps"), hint="write 'parameter: path' for each"
-    )
-
-
-def _dep(raw: str | list[str] | Mapping[str, Any], at: Path) -> Any:
-    if not isinstance(raw, Mapping):
-        return raw
-    try:
-        return Dep(raw["path"], count=raw.get("count", True))
-    except DefinitionError as error:
-        raise ValidationError(str(error), at, hint=error.hint) from None
-
-
-def _outs(raw: Any, path: Path, *, shell: bool) -> Mapping[str, Any]:
-    if shell:
-        pairs = raw.items() if isinstance(raw, Mapping) else [(_key(each), each) for each in raw]
-        outs: dict[str, Out] = {}
-        for key, each in pairs:
-            if key in outs:
-                raise ValidationError(f"'outs' names {key!r} twice", (*path, "outs"), hint="remove one of the two")
-            outs[key] = _out(each, (*path, "outs", key))
-        return outs
-    if not isinstance(raw, Mapping):
+def _with_always(filled: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
+    """The keys of a stage with ``always_changed`` as ``always``."""
+    if "always_changed" not in filled:
+        return filled
+    if "always" in filled:
         raise ValidationError(
-            "'outs' of a python stage must be a mapping",
-            (*path, "outs"),
-            hint="write 'key: path' for each key of what the function returns; the key of a single out is 'return'",
+            "'always_changed' and 'always' mean the same", (*path, "always_changed"), hint="remove one of the two"
         )
-    for key, each in raw.items():
-        if isinstance(each, Mapping):
-            raise ValidationError(
-                f"{key!r} of 'outs' of a python stage must be a path, since its function declares the rest",
-                (*path, "outs", key),
-                hint="write 'key: path', and 'cache' or 'directory' in the function's annotation",
-            )
-    return raw
-
-
-def _key(raw: str | Mapping[str, Any]) -> str:
-    path = raw if isinstance(raw, str) else raw["path"]
-    return path if isinstance(path, str) else " ".join(path)
-
-
-def _out(raw: str | list[str] | Mapping[str, Any], at: Path) -> Out:
-    facts: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {"path": raw}
-    path = facts["path"]
-    paths = [path] if isinstance(path, str) else path
-    directory = facts.get("directory", all(each.endswith("/") for each in paths))
-    if not directory:
-        path = path.rstrip("/") if isinstance(path, str) else [each.rstrip("/") for each in path]
-    try:
-        if facts.get("metric", False):
-            return _metric(facts, path, at, directory=directory)
-        flags = _flags(facts)
-        if facts.get("plot", False) is not False:
-            path = path if not directory else f"{paths[0]}/"  # which a plot refuses
-            return Plot(path, **flags, **(facts["plot"] if facts["plot"] is not True else {}))
-        kind = DirectoryOut if directory else Out
-        return kind(path, **flags)
-    except DefinitionError as error:
-        raise ValidationError(str(error), at, hint=error.hint) from None
-
-
-def _metric(facts: Mapping[str, Any], path: str | list[str], at: Path, *, directory: bool) -> Metric:
-    other = "a directory" if directory else "a plot" if facts.get("plot", False) is not False else ""
-    if other:
-        raise ValidationError(f"an out cannot be both a metric and {other}", at, hint="remove 'metric'")
-    return Metric(path, **_flags(facts))
-
-
-def _flags(facts: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: facts[name] for name in ("cache", "persist", "temp") if name in facts}
+    return {**filled, "always": filled["always_changed"]}
 
 
 def _at(text: YamlSource, path: Path, error: DefinitionError) -> DeclarationError:

@@ -14,31 +14,90 @@ _PATH: Final = {"type": "string", "minLength": 1}
 _PATHS: Final = {"anyOf": [_PATH, {"type": "array", "items": _PATH, "minItems": 1}]}
 _DURATION: Final = {"anyOf": [{"type": "number"}, {"type": "string", "minLength": 1}]}
 _AMOUNT: Final = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "minLength": 1}]}
+_BOOLEAN: Final = {"anyOf": [{"type": "boolean"}, _REFERENCE]}
+_TEXT: Final = {"type": "string"}
+
+
+def _facts(properties: dict[str, Any], *required: str) -> dict[str, Any]:
+    """A mapping with these keys and no others."""
+    needs = {"required": list(required)} if required else {}
+    return {"type": "object", "properties": properties, **needs, "additionalProperties": False}
+
+
+def _facts_of(value: dict[str, Any]) -> dict[str, Any]:
+    """A mapping from any names to such values."""
+    return {"type": "object", "additionalProperties": value}
+
+
+def _by_path(properties: dict[str, Any]) -> dict[str, Any]:
+    """A mapping from one path to what is said about it, which may be nothing."""
+    facts = {"anyOf": [_facts(properties), {"type": "null"}]}
+    return {"type": "object", "additionalProperties": facts, "minProperties": 1, "maxProperties": 1}
+
+
+def _paths_and(properties: dict[str, Any]) -> dict[str, Any]:
+    """A list of paths, each alone, with facts, or as the key of a mapping."""
+    return {
+        "type": "array",
+        "items": {"anyOf": [_PATH, _facts({**_ITS_PATH, **properties}, "path"), _by_path(properties)]},
+    }
+
+
+_ITS_PATH: Final = {"path": {"description": "Relative to the directory of the pipeline.", **_PATHS}}
 _DEP: Final = {
-    "type": "object",
-    "properties": {
-        "path": {"description": "Relative to the directory of the pipeline.", **_PATHS},
-        "count": {
-            "description": "Whether another content is a reason to run the stage again.",
-            **_or_reference({"type": "boolean"}),
-        },
+    "count": {
+        "description": "Whether another content is a reason to run the stage again.",
+        **_BOOLEAN,
     },
-    "required": ["path"],
-    "additionalProperties": False,
 }
-_PLOT: Final = {
-    "type": "object",
-    "properties": {
-        "kind": {"type": "string", "description": "The kind of chart: line, scatter, bar or confusion."},
-        "x": {"type": "string", "description": "The column of the horizontal axis, by default the number of the row."},
-        "y": {"description": "The column or columns of the vertical axis, by default all numbers.", **_PATHS},
-        "group": {"type": "string", "description": "A column whose values are drawn in different colours."},
-        "title": {"type": "string", "description": "The title; by default the path."},
-        "x_label": {"type": "string", "description": "The name of the horizontal axis."},
-        "y_label": {"type": "string", "description": "The name of the vertical axis."},
+_CHART: Final[dict[str, Any]] = {
+    "kind": {"description": "The kind of chart: line, scatter, bar or confusion.", **_TEXT},
+    "x": {"description": "The column of the horizontal axis, by default the number of the row.", **_TEXT},
+    "y": {"description": "The column or columns of the vertical axis, by default all numbers.", **_PATHS},
+    "group": {"description": "A column whose values are drawn in different colours.", **_TEXT},
+    "title": {"description": "The title; by default the path.", **_TEXT},
+    "x_label": {"description": "The name of the horizontal axis.", **_TEXT},
+    "y_label": {"description": "The name of the vertical axis.", **_TEXT},
+}
+_PLOT: Final[dict[str, Any]] = {
+    **_CHART,
+    "template": {"description": "The kind of chart by the name of a template of DVC, such as linear.", **_TEXT},
+    "header": {"description": "Whether the first line of the file has the names of the columns.", "type": "boolean"},
+}
+_META: Final = {
+    "description": "Any data for the reader, which count as nothing.",
+    **_or_reference({"type": "object", "additionalProperties": True}),
+}
+_FLAGS: Final[dict[str, Any]] = {
+    "cache": {"description": "Whether its content is stored in the cache; otherwise, it is for git.", **_BOOLEAN},
+    "directory": {"description": "Whether it is a directory, as is a path that ends with a /.", **_BOOLEAN},
+    "persist": {
+        "description": "Whether a copy of the last content is in place when the command starts.",
+        **_BOOLEAN,
     },
-    "additionalProperties": False,
+    "temp": {
+        "description": "Whether it is removed from the workspace once every stage that reads it is up to date.",
+        **_BOOLEAN,
+    },
+    "desc": {"description": "What it is, for the reader.", **_TEXT},
+    "meta": _META,
+    "type": {"description": "What it is, for the reader, in one word.", **_TEXT},
+    "labels": {"description": "Words about it, for the reader.", "type": "array", "items": _TEXT},
+    "push": {"description": "Nothing but true: all outs in the cache are pushed.", **_BOOLEAN},
+    "remote": {"description": "Not supported: 'pivot push -r' takes a remote.", **_TEXT},
 }
+_OUT: Final[dict[str, Any]] = {
+    **_FLAGS,
+    "metric": {
+        "description": "Whether 'pivot metrics' shows its values; then it is for git, unless cache is true.",
+        "type": "boolean",
+    },
+    "plot": {
+        "description": "Whether 'pivot plots' draws it, or how; this does not count as a change.",
+        "anyOf": [{"type": "boolean"}, _facts(_CHART)],
+    },
+}
+_ONE_OUT: Final = _facts({**_ITS_PATH, **_OUT}, "path")
 _FILE_PARAMS: Final = {
     "type": "array",
     "items": {
@@ -50,38 +109,6 @@ _FILE_PARAMS: Final = {
             },
         ]
     },
-}
-_OUT: Final = {
-    "type": "object",
-    "properties": {
-        "path": {"description": "Relative to the directory of the pipeline.", **_PATHS},
-        "cache": {
-            "description": "Whether its content is stored in the cache; otherwise, it is for git.",
-            **_or_reference({"type": "boolean"}),
-        },
-        "directory": {
-            "description": "Whether it is a directory, as is a path that ends with a /.",
-            **_or_reference({"type": "boolean"}),
-        },
-        "metric": {
-            "description": "Whether 'pivot metrics' shows its values; then it is for git, unless cache is true.",
-            "type": "boolean",
-        },
-        "plot": {
-            "description": "Whether 'pivot plots' draws it, or how; this does not count as a change.",
-            "anyOf": [{"type": "boolean"}, _PLOT],
-        },
-        "persist": {
-            "description": "Whether a copy of the last content is in place when the command starts.",
-            **_or_reference({"type": "boolean"}),
-        },
-        "temp": {
-            "description": "Whether it is removed from the workspace once every stage that reads it is up to date.",
-            **_or_reference({"type": "boolean"}),
-        },
-    },
-    "required": ["path"],
-    "additionalProperties": False,
 }
 _VARS: Final = {
     "anyOf": [
@@ -116,13 +143,16 @@ _STAGE: Final[dict[str, Any]] = {
         },
         "executed": {
             "description": "The path of the executed copy of the notebook, which is an out.",
-            "anyOf": [_PATH, _OUT],
+            "anyOf": [_PATH, _ONE_OUT],
         },
         "deps": {
             "description": "Its deps: for python, paths by parameter; for cmd, a list of paths, or paths by name.",
             "anyOf": [
-                {"type": "object", "additionalProperties": {"anyOf": [*_PATHS["anyOf"], _DEP]}},
-                {"type": "array", "items": {"anyOf": [_PATH, _DEP]}},
+                {
+                    "type": "object",
+                    "additionalProperties": {"anyOf": [*_PATHS["anyOf"], _facts({**_ITS_PATH, **_DEP}, "path")]},
+                },
+                _paths_and(_DEP),
                 _REFERENCE,
             ],
         },
@@ -130,10 +160,18 @@ _STAGE: Final[dict[str, Any]] = {
             "description": "Its outs: for python, paths by key of the result ('return' for a single out); "
             "for cmd, a list, or paths by name.",
             "anyOf": [
-                {"type": "object", "additionalProperties": {"anyOf": [*_PATHS["anyOf"], _OUT]}},
-                {"type": "array", "items": {"anyOf": [_PATH, _OUT]}},
+                {"type": "object", "additionalProperties": {"anyOf": [*_PATHS["anyOf"], _ONE_OUT]}},
+                _paths_and(_OUT),
                 _REFERENCE,
             ],
+        },
+        "metrics": {
+            "description": "Outs that are metrics: paths, or flags by path; in the cache unless cache is false.",
+            **_or_reference(_paths_and(_FLAGS)),
+        },
+        "plots": {
+            "description": "Outs that are plots: paths, or flags and options of a chart by path.",
+            **_or_reference(_paths_and({**_FLAGS, **_PLOT})),
         },
         "params": {
             "description": "Values of its parameters by name; or a list like that of file_params.",
@@ -183,6 +221,7 @@ _STAGE: Final[dict[str, Any]] = {
             "description": "Whether it runs in every run, even if nothing has changed.",
             **_or_reference({"type": "boolean"}),
         },
+        "always_changed": {"description": "The same as always.", **_or_reference({"type": "boolean"})},
         "frozen": {
             "description": "Whether it never runs, even if something has changed.",
             **_or_reference({"type": "boolean"}),
@@ -200,6 +239,7 @@ _STAGE: Final[dict[str, Any]] = {
             "description": "Where it runs: local keeps it on the machine of the command when others run on a cluster.",
         },
         "desc": {"type": "string", "description": "Its purpose, for the reader; by default its docstring."},
+        "meta": _META,
         "ttl": {
             "description": "For how many seconds, or which duration (90s, 15m, 12h, 1d), its result counts.",
             **_DURATION,
@@ -225,6 +265,15 @@ _FOREACH: Final = {
     "required": ["foreach", "do"],
     "additionalProperties": False,
 }
+_DRAWN: Final = {
+    **_PLOT,
+    "x": {"description": "The column of the horizontal axis, or that by path.", "anyOf": [_TEXT, _facts_of(_TEXT)]},
+    "y": {
+        "description": "The column or columns of the vertical axis, or those by path.",
+        "anyOf": [*_PATHS["anyOf"], _facts_of(_PATHS)],
+    },
+}
+_DRAWN_BY_NAME: Final = _facts_of({"anyOf": [_facts(_DRAWN), {"type": "null"}]})
 
 SCHEMA: Final[dict[str, Any]] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -250,6 +299,16 @@ SCHEMA: Final[dict[str, Any]] = {
             "type": "object",
             "additionalProperties": {"anyOf": [_FOREACH, _STAGE]},
             "description": "The stages by name.",
+        },
+        "metrics": {
+            "type": "array",
+            "items": _PATH,
+            "description": "Outs of the stages that are metrics, relative to the directory of this file.",
+        },
+        "plots": {
+            "description": "Outs of the stages that are plots, relative to the directory of this file: paths, options "
+            "of a chart by path, or by a name with the columns by path.",
+            "anyOf": [{"type": "array", "items": {"anyOf": [_PATH, _DRAWN_BY_NAME]}}, _DRAWN_BY_NAME],
         },
     },
     "required": ["pipeline", "stages"],

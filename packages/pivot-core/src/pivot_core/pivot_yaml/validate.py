@@ -44,8 +44,9 @@ def check(data: Any, schema: Mapping[str, Any], path: Path = ()) -> None:
 
     Args:
         data: JSON-like data.
-        schema: With ``type``, ``properties``, ``additionalProperties``, ``required``, ``items``, ``minItems``,
-            ``minLength``, ``minimum``, ``pattern``, ``anyOf`` of different types, and ``oneOf`` of ``required``.
+        schema: With ``type``, ``properties``, ``additionalProperties``, ``required``, ``minProperties`` and
+            ``maxProperties`` (of a mapping by path), ``items``, ``minItems``, ``minLength``, ``minimum``, ``pattern``,
+            ``anyOf`` of different types or required keys, and ``oneOf`` of ``required``.
         path: The path of the data.
 
     Raises:
@@ -85,6 +86,9 @@ def _check_mapping(data: Mapping[Any, Any], schema: Mapping[str, Any], path: Pat
     if choices and len(given) != 1:
         has = f"has {' and '.join(map(repr, given))}" if given else f"has neither {' nor '.join(map(repr, choices))}"
         raise ValidationError(f"{subject(path)} {has}", path, hint=f"give it one of {', '.join(choices)}")
+    if not schema.get("minProperties", 0) <= len(data) <= schema.get("maxProperties", len(data)):
+        hint = "write 'path: …' as one of its keys, or the path as its only key, and all else below it"
+        raise ValidationError(f"{subject(path)} has no 'path'", path, hint=hint)
     for key, value in data.items():
         inner = properties.get(key, others)
         if isinstance(inner, Mapping):

@@ -2,11 +2,12 @@
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 import attrs
 
+from pivot_core.conversion.plain import plain_mapping
 from pivot_core.errors import DefinitionError, suggest
 from pivot_core.files.patterns import is_pattern
 from pivot_core.loaders import JSON, PathOnly, Reader, Writer
@@ -43,6 +44,10 @@ def _way_of_data(url: str) -> str:
     if _IMPORTED(url):
         return f"'pivot import-url {url}' brings it into the project, where its path can be a dep"
     return "bring it into the project with a tool for such URLs, and track it with 'pivot track': its path can be a dep"
+
+
+def _meta(value: Any) -> Mapping[str, Any] | None:
+    return None if value is None else plain_mapping("the meta of an out", value)
 
 
 class _Several(Value):
@@ -137,6 +142,8 @@ class Out(_Several):
             from which it is restored when a stage that reads it must run.
         check: Called with the value after it has been saved; with `PathOnly`, that is the path. If it raises an
             exception or returns False, the stage has failed. Its code counts as code of the stage.
+        desc: What it is, for the reader.
+        meta: Any further data for the reader; neither this nor ``desc`` counts as a change.
     """
 
     role: ClassVar[str] = ""
@@ -147,6 +154,8 @@ class Out(_Several):
     persist: bool = attrs.field(default=False, kw_only=True, metadata=LATER)
     temp: bool = attrs.field(default=False, kw_only=True, metadata=LATER)
     check: Callable[[Any], object] | None = attrs.field(default=None, kw_only=True, metadata=LATER)
+    desc: str = attrs.field(default="", kw_only=True, eq=False, metadata=LATER)
+    meta: Mapping[str, Any] | None = attrs.field(default=None, converter=_meta, kw_only=True, eq=False, metadata=LATER)
 
     def __attrs_post_init__(self) -> None:
         self._check_paths(lambda _: "let the stage write a file, which 'pivot push' uploads to a remote")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypedDict
 
+from pivot_core.conversion import plain
 from pivot_core.conversion.durations import seconds_of
 from pivot_core.conversion.sizes import amount_of
 from pivot_core.errors import DefinitionError
@@ -33,6 +34,7 @@ class PlainOptions(TypedDict, total=False):
     executor: str | None
     wdir: str | os.PathLike[str]
     file_params: Sequence[str | Mapping[str, Sequence[str] | None]]
+    meta: Mapping[str, Any] | None
 
 
 class StageOptions(PlainOptions, total=False):
@@ -137,5 +139,13 @@ def file_params(stage: str, location: Location, given: Any) -> Mapping[str, tupl
     """The keys of values files by file, as declared."""
     try:
         return MappingProxyType(file_keys.parse(given))
+    except DefinitionError as error:
+        raise StageError(stage, location, str(error), hint=error.hint) from None
+
+
+def meta(stage: str, location: Location, given: Any) -> Mapping[str, Any]:
+    """The data for the reader, as plain data."""
+    try:
+        return plain.plain_mapping("meta", {} if given is None else given)
     except DefinitionError as error:
         raise StageError(stage, location, str(error), hint=error.hint) from None

@@ -62,6 +62,7 @@ class Stage:
         uncounted_params: As in `StageSpec`, without those that the class of its parameters marks.
         executor: As in `StageSpec`.
         file_params: As in `StageSpec`, with paths as declared.
+        meta: As in `StageSpec`.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Stage:
     wdir: str = "."
     executor: str = ""
     file_params: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    meta: Mapping[str, Any] = attrs.field(factory=dict)
 
     def with_params(
         self,
@@ -147,6 +149,8 @@ class Stage:
                     kind=out.role,
                     plot=out.options,
                     temp=out.temp,
+                    desc=out.desc,
+                    meta=out.meta or {},
                 )
         return StageSpec(
             name=self.name,
@@ -169,6 +173,7 @@ class Stage:
             uncounted_params=tuple(sorted({*self.uncounted_params, *self._marked()})),
             executor=self.executor,
             file_params=file_params,
+            meta=self.meta,
         )
 
     def _marked(self) -> Iterable[str]:

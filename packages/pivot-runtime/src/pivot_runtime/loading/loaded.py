@@ -43,6 +43,7 @@ _UNSET: Final[Mapping[str, Any]] = {
     "uncounted_params": [],
     "executor": "",
     "file_params": {},
+    "meta": {},
     "env": {},
     "texts": {},
     "steady": None,
@@ -224,6 +225,7 @@ def stage_to_plain(stage: LoadedStage) -> dict[str, Any]:
         "uncounted_params": list(stage.spec.uncounted_params),
         "executor": stage.spec.executor,
         "file_params": {path: list(keys) for path, keys in stage.spec.file_params.items()},
+        "meta": dict(stage.spec.meta),
         "env": dict(stage.env),
         "texts": dict(stage.texts),
         "steady": stage.steady and stage.steady.to_plain(),
@@ -260,6 +262,7 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
                     uncounted_params=tuple(stage["uncounted_params"]),
                     executor=stage["executor"],
                     file_params={ArtifactPath(path): tuple(keys) for path, keys in stage["file_params"].items()},
+                    meta=stage["meta"],
                 ),
                 {key: CodeEntry(digest, _to_location(at)) for key, (digest, at) in stage["code"].items()},
                 tuple(UnresolvedCode(reason, _to_location(at)) for reason, at in stage["unresolved"]),
@@ -289,12 +292,21 @@ def _dep(path: str, patterns: list[str]) -> ArtifactPath:
 
 def _out_to_plain(out: OutSpec) -> list[Any]:
     facts = {**out.facts(), "temp": True} if out.temp else out.facts()
+    if out.desc or out.meta:
+        plot = None if out.plot is None else out.plot.to_plain()
+        return [out.path, facts, out.kind, plot, {"desc": out.desc, "meta": dict(out.meta)}]
     if out.plot is not None:
         return [out.path, facts, out.kind, out.plot.to_plain()]
     return [out.path, facts, out.kind] if out.kind else [out.path, facts]
 
 
-def _out(path: str, facts: Mapping[str, bool], kind: str = "", plot: Mapping[str, Any] | None = None) -> OutSpec:
+def _out(
+    path: str,
+    facts: Mapping[str, bool],
+    kind: str = "",
+    plot: Mapping[str, Any] | None = None,
+    notes: Mapping[str, Any] | None = None,
+) -> OutSpec:
     return OutSpec(
         ArtifactPath(path),
         cache=facts["cache"],
@@ -303,6 +315,7 @@ def _out(path: str, facts: Mapping[str, bool], kind: str = "", plot: Mapping[str
         kind=kind,
         plot=None if plot is None else PlotOptions.from_plain(plot),
         temp=facts.get("temp", False),
+        **(notes or {}),
     )
 
 

@@ -1,0 +1,189 @@
+"""The deps, outs, metrics and plots of a ``pivot.yaml``, in the forms that a ``dvc.yaml`` has, too."""
+
+from typing import Any
+
+import attrs
+import pytest
+
+from pivot_core.errors import DefinitionError
+from pivot_core.pipeline import Pipeline
+from pivot_core.pivot_yaml.declare import Declaration, DeclarationError, read_declarations
+from pivot_core.spec import OutSpec, StageError
+from pivot_core.stages.annotations import Dep, DirectoryOut, Metric, Out, Plot
+from pivot_core.stages.command import command
+from pivot_core.stages.interpolation import Path
+
+
+@attrs.frozen
+class Text:
+    """Data as if each key was on a line of its own: the line is the number of keys on the way to it."""
+
+    data: Any
+    name: str = "pivot.yaml"
+
+    def line(self, path: Path = ()) -> int:
+        return len(path)
+
+
+def stage(facts: dict[str, Any], **top: Any) -> Declaration:
+    return read_declarations(Text({"pipeline": "p", "stages": {"s": {"cmd": "x", **facts}}, **top})).stages[0]
+
+
+def shown(outs: Any) -> list[str]:
+    return [repr(out) for out in outs]
+
+
+def test_a_path_may_be_the_key_of_what_is_said_about_it() -> None:
+    meta = {"owner": "ada"}
+    found = stage(
+        {
+            "deps": ["a.csv", {"b.csv": {"count": False}}, {"c.csv": None}],
+            "outs": [
+                "a.bin",
+                {"b.bin": {"cache": False, "desc": "The model.", "meta": meta, "type": "model", "labels": ["x"]}},
+                {"c/": None},
+                {"d": {"directory": "${yes}", "persist": True, "push": True}},
+                {"path": "e.bin", "temp": True},
+            ],
+        },
+        vars={"yes": True},
+    )
+    assert found.deps == {"a.csv": "a.csv", "b.csv": Dep("b.csv", count=False), "c.csv": Dep("c.csv")}
+    described = {"owner": "ada", "type": "model", "labels": ["x"]}
+    assert shown(found.outs.values()) == shown(
+        [
+            Out("a.bin"),
+            Out("b.bin", cache=False, desc="The model.", meta=described),
+            DirectoryOut("c/"),
+            DirectoryOut("d", persist=True),
+            Out("e.bin", temp=True),
+        ]
+    )
+    assert list(found.outs) == ["a.bin", "b.bin", "c/", "d", "e.bin"]
+
+
+def test_metrics_and_plots_are_outs_in_the_cache_unless_they_say_otherwise() -> None:
+    axes: dict[str, Any] = {"x": "step", "y": ["a", "b"], "title": "T", "x_label": "X", "y_label": "Y"}
+    found = stage(
+        {
+            "outs": ["model"],
+            "metrics": ["m.json", {"n.json": {"cache": False}}],
+            "plots": [
+                "p.png",
+                {"q.csv": {**axes, "template": "smooth", "header": True, "cache": False}},
+                {"r.csv": {"x": "count", "y": "name", "x_label": "C", "template": "bar_horizontal"}},
+                {"path": "s.csv", "kind": "scatter", "group": "g"},
+                "many/",
+            ],
+        }
+    )
+    assert shown(found.outs.values()) == shown(
+        [
+            Out("model"),
+            Metric("m.json", cache=True),
+            Metric("n.json", cache=False),
+            Plot("p.png"),
+            Plot("q.csv", cache=False, kind="line", **axes),
+            Plot("r.csv", kind="bar", y="count", x="name", y_label="C"),
+            Plot("s.csv", kind="scatter", group="g"),
+            DirectoryOut("many/"),
+        ]
+    )
+    assert stage({"always_changed": True, "meta": {"a": 1}}).options == {"always": True, "meta": {"a": 1}}
+
+
+def test_lists_beside_the_stages_make_outs_metrics_and_plots() -> None:
+    facts = {
+        "wdir": "sub",
+        "outs": {"m": "m.json", "n": "../n.json", "p": {"path": "p.csv", "cache": False}, "q": "q.csv"},
+    }
+    stages = {"s": {"cmd": "x", **facts}, "f": {"python": "a:b"}}
+    plots: list[Any] = [
+        {"top/sub/p.csv": {"x": "step", "template": "linear"}},
+        {"Loss": {"x": {"top/sub/q.csv": "step"}, "y": {"top/sub/q.csv": ["a", "b"]}, "y_label": "L"}},
+    ]
+    top = {"pipeline": "p", "root": "top", "stages": stages, "metrics": ["./top/sub/m.json", "top/n.json"]}
+    for given in (plots, {**plots[0], **plots[1]}):
+        found = read_declarations(Text({**top, "plots": given})).stages[0].outs
+
+        assert shown(found.values()) == shown(
+            [
+                Metric("m.json", cache=True),
+                Metric("../n.json", cache=True),
+                Plot("p.csv", cache=False, kind="line", x="step"),
+                Plot("q.csv", x="step", y=["a", "b"], title="Loss", y_label="L"),
+            ]
+        )
+    again = read_declarations(Text({**top, "plots": ["top/sub/p.csv"]})).stages[0].outs
+    assert repr(again["p"]) == repr(Plot("p.csv", cache=False))
+
+
+@pytest.mark.parametrize(
+    ("facts", "told", "hint"),
+    [
+        ({"outs": [{"a": {"cach": 1}}]}, "pivot.yaml:6: the key 'cach' is not known in 'a' of 'outs'", "mean cache"),
+        ({"outs": [{"a": None, "b": None}]}, "pivot.yaml:4: item 1 of 'outs' has no 'path'", "its only key"),
+        ({"outs": [{}]}, "pivot.yaml:4: item 1 of 'outs' has no 'path'", "its only key"),
+        ({"outs": [{"a": {"remote": "r"}}]}, "pivot.yaml:6: an out cannot have 'remote' here", "pivot push -r"),
+        ({"outs": [{"a": {"push": False}}]}, "pivot.yaml:6: an out cannot have 'push' here", "pivot push -r"),
+        ({"outs": ["a"], "plots": ["a"]}, "pivot.yaml:4: 'a' of 'plots' is an out of the stage already", "remove one"),
+        ({"metrics": ["m/"]}, "pivot.yaml:4: an out cannot be both a metric and a directory", "remove"),
+        ({"plots": [{"p/": {"x": "a"}}]}, "pivot.yaml:5: Plot('p/'): a plot is a file", "remove the /"),
+        ({"plots": [{"p": {"header": False}}]}, "pivot.yaml:6: a plot needs the names of its columns", "first line"),
+        ({"plots": [{"p": {"template": "simpel"}}]}, "pivot.yaml:6: there is no template 'simpel' here", "mean simple"),
+        ({"plots": [{"p": {"template": "zzz"}}]}, "pivot.yaml:6: there is no template 'zzz' here", "linear, simple"),
+        ({"plots": [{"p": {"template": "simple", "kind": "bar"}}]}, "'kind' and 'template' mean the same", "remove"),
+        ({"always_changed": True, "always": True}, "'always_changed' and 'always' mean the same", "remove one"),
+        ({"meta": [1]}, "pivot.yaml:3: 'meta' of 's' must be a mapping", None),
+    ],
+)
+def test_errors_name_their_line(facts: dict[str, Any], told: str, hint: str | None) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        stage(facts)
+    assert told in str(caught.value)
+    assert (hint or "") in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("top", "told"),
+    [
+        ({"metrics": ["x.json"]}, "pivot.yaml:2: 'x.json' is no out of a command or notebook"),
+        ({"plots": ["x.csv"]}, "pivot.yaml:3: 'x.csv' is no out of a command or notebook"),
+        ({"plots": {"L": {"y": {"a.csv": "b", "c.csv": "d"}}}}, "pivot.yaml:2: the plot 'L' has columns of several"),
+        ({"plots": ["a.csv", {"L": {"y": {"a.csv": "b"}}}]}, "pivot.yaml:3: 'a.csv' is a metric or another plot"),
+        ({"plots": ["d"]}, "pivot.yaml:3: Plot('d/'): a plot is a file"),
+        ({"metrics": ["p.csv"]}, "pivot.yaml:2: 'p.csv' is a plot already"),
+    ],
+)
+def test_lists_beside_the_stages_name_outs(top: dict[str, Any], told: str) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        stage({"outs": ["a.csv", {"d": {"directory": True}}, {"path": ["p", "q"]}], "plots": ["p.csv"]}, **top)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["metrics", "plots"])
+def test_functions_declare_their_metrics_and_plots_themselves(key: str) -> None:
+    with pytest.raises(DeclarationError, match="without a function"):
+        read_declarations(Text({"pipeline": "p", "stages": {"s": {"python": "a:b", key: ["x"]}}}))
+
+
+def test_data_for_the_reader_is_plain_and_counts_as_nothing() -> None:
+    pipeline = Pipeline("p")
+    out = Out("a", desc="What it is", meta={"tags": ("x",)})
+    pipeline.register(command("x", outs=[out]), name="s", meta={"owner": {"ada"}})
+
+    (spec,) = pipeline.specs(base="", root="/p")
+
+    assert (spec.meta, spec.outs[0].desc) == ({"owner": {"$set": ["ada"]}}, "What it is")
+    assert spec.outs[0].meta == {"tags": {"$tuple": ["x"]}}
+    assert spec.outs[0] == OutSpec(spec.outs[0].path)
+    assert out == Out("a")
+    assert hash(out) == hash(Out("a"))
+
+
+@pytest.mark.parametrize("meta", [3, {3: 4}, {"a": object()}])
+def test_other_data_for_the_reader_are_refused(meta: Any) -> None:
+    with pytest.raises(DefinitionError, match="the meta of an out"):
+        Out("a", meta=meta)
+    with pytest.raises(StageError, match=r"pipeline|test_.*: stage 's': meta"):
+        Pipeline("p").register(command("x"), name="s", meta=meta)
