@@ -99,10 +99,16 @@ def test_lists_beside_the_stages_make_outs_metrics_and_plots() -> None:
     }
     stages = {"s": {"cmd": "x", **facts}, "f": {"python": "a:b"}}
     plots: list[Any] = [
-        {"top/sub/p.csv": {"x": "step", "template": "linear"}},
+        {"top/${in}/p.csv": {"x": "step", "template": "linear"}},
         {"Loss": {"x": {"top/sub/q.csv": "step"}, "y": {"top/sub/q.csv": ["a", "b"]}, "y_label": "L"}},
     ]
-    top = {"pipeline": "p", "root": "top", "stages": stages, "metrics": ["./top/sub/m.json", "top/n.json"]}
+    top = {
+        "pipeline": "p",
+        "root": "top",
+        "vars": {"in": "sub"},
+        "stages": stages,
+        "metrics": ["./top/${in}/m.json", "top/n.json"],
+    }
     for given in (plots, {**plots[0], **plots[1]}):
         found = read_declarations(Text({**top, "plots": given})).stages[0].outs
 

@@ -107,23 +107,26 @@ def read_declarations(
         data = {} if text.data is None else text.data
         validate.check(data, schema.SCHEMA)
         found = Expansion(data, files or NoFiles(), variables or {}, lambda path: f"{text.name}:{text.line(path)}")
-        stages = _with_views([_stage(text, each) for each in found.stages], data)
+        shown = {key: found.filled(data[key], (key,)) for key in ("metrics", "plots") if key in data}
+        for key, value in shown.items():
+            validate.check(value, schema.SCHEMA["properties"][key], (key,))
+        stages = _with_views([_stage(text, each) for each in found.stages], shown, data.get("root", "."))
         return Declarations(data["pipeline"], data.get("root", "."), tuple(stages), found.names)
     except (ValidationError, InterpolationError) as error:
         raise _at(text, error.path, error) from None
 
 
-def _with_views(stages: list[Declaration], data: Mapping[str, Any]) -> list[Declaration]:
+def _with_views(stages: list[Declaration], shown: Mapping[str, Any], root: str) -> list[Declaration]:
     """The stages with those outs as metrics and plots that the file lists as such."""
-    if not ("metrics" in data or "plots" in data):
+    if not shown:
         return stages
     outs = {}
     for stage in stages:
-        base = posixpath.join(data.get("root", "."), stage.options.get("wdir", "."))
+        base = posixpath.join(root, stage.options.get("wdir", "."))
         for key, out in stage.outs.items():
             if isinstance(out, Out) and len(out.paths) == 1:
                 outs[posixpath.normpath(posixpath.join(base, out.paths[0]))] = (stage.name, key, out)
-    for path, out in views.views(data, {path: out for path, (_, _, out) in outs.items()}).items():
+    for path, out in views.views(shown, {path: out for path, (_, _, out) in outs.items()}).items():
         name, key, _ = outs[path]
         stages = [attrs.evolve(each, outs={**each.outs, key: out}) if each.name == name else each for each in stages]
     return stages

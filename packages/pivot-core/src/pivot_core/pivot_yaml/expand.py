@@ -67,6 +67,16 @@ class Expansion:
         self._variables.check_given()
         self.names = self._variables.names
 
+    def filled(self, raw: Any, path: Path) -> Any:
+        """A part of the file beside its stages, with its references resolved, also in keys.
+
+        Raises:
+            DefinitionError: A reference cannot be resolved.
+        """
+        value = interpolate(raw, self._variables.lookup(self._scope), path, keys=True)
+        self._measure.take(value, path)
+        return value
+
     def _stages(self, name: str, raw: Mapping[str, Any]) -> Iterator[PlainStage]:
         path: Path = ("stages", name)
         if "foreach" in raw:
