@@ -33,7 +33,7 @@ def shown(outs: Any) -> list[str]:
     return [repr(out) for out in outs]
 
 
-def test_a_path_may_be_the_key_of_what_is_said_about_it() -> None:
+def test_a_path_may_be_the_key_of_its_facts() -> None:
     meta = {"owner": "ada"}
     found = stage(
         {
@@ -175,12 +175,12 @@ def test_functions_declare_their_metrics_and_plots_themselves(key: str) -> None:
 
 def test_data_for_the_reader_is_plain_and_counts_as_nothing() -> None:
     pipeline = Pipeline("p")
-    out = Out("a", desc="What it is", meta={"tags": ("x",)})
+    out = Out("a", desc="The weights", meta={"tags": ("x",)})
     pipeline.register(command("x", outs=[out]), name="s", meta={"owner": {"ada"}})
 
     (spec,) = pipeline.specs(base="", root="/p")
 
-    assert (spec.meta, spec.outs[0].desc) == ({"owner": {"$set": ["ada"]}}, "What it is")
+    assert (spec.meta, spec.outs[0].desc) == ({"owner": {"$set": ["ada"]}}, "The weights")
     assert spec.outs[0].meta == {"tags": {"$tuple": ["x"]}}
     assert spec.outs[0] == OutSpec(spec.outs[0].path)
     assert out == Out("a")

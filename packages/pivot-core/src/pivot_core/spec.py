@@ -82,7 +82,7 @@ class OutSpec(Value):
         kind: The use that people make of its content, such as `METRIC`; ``""`` for most outs. It is not compared.
         plot: How a `PLOT` is drawn; it is neither compared nor recorded.
         temp: Whether it is removed from the workspace once every stage that reads it is up to date. It is not compared.
-        desc: What it is, for the reader.
+        desc: Its meaning, for the reader.
         meta: Any further data for the reader. Neither this nor ``desc`` is compared or recorded.
     """
 

@@ -30,7 +30,7 @@ def _facts_of(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _by_path(properties: dict[str, Any]) -> dict[str, Any]:
-    """A mapping from one path to what is said about it, which may be nothing."""
+    """A mapping from one path to its facts, if it has any."""
     facts = {"anyOf": [_facts(properties), {"type": "null"}]}
     return {"type": "object", "additionalProperties": facts, "minProperties": 1, "maxProperties": 1}
 
@@ -79,9 +79,9 @@ _FLAGS: Final[dict[str, Any]] = {
         "description": "Whether it is removed from the workspace once every stage that reads it is up to date.",
         **_BOOLEAN,
     },
-    "desc": {"description": "What it is, for the reader.", **_TEXT},
+    "desc": {"description": "Its meaning, for the reader.", **_TEXT},
     "meta": _META,
-    "type": {"description": "What it is, for the reader, in one word.", **_TEXT},
+    "type": {"description": "Its kind, for the reader, in one word.", **_TEXT},
     "labels": {"description": "Words about it, for the reader.", "type": "array", "items": _TEXT},
     "push": {"description": "Nothing but true: all outs in the cache are pushed.", **_BOOLEAN},
     "remote": {"description": "Not supported: 'pivot push -r' takes a remote.", **_TEXT},

@@ -142,7 +142,7 @@ class Out(_Several):
             from which it is restored when a stage that reads it must run.
         check: Called with the value after it has been saved; with `PathOnly`, that is the path. If it raises an
             exception or returns False, the stage has failed. Its code counts as code of the stage.
-        desc: What it is, for the reader.
+        desc: Its meaning, for the reader.
         meta: Any further data for the reader; neither this nor ``desc`` counts as a change.
     """
 
