@@ -201,6 +201,7 @@ def test_variables_given_elsewhere_replace_those_of_the_file() -> None:
 
 
 LARGE = {"x0": ["a"] * 100, **{f"x{n}": [f"${{x{n - 1}}}"] * 100 for n in range(1, 30)}}
+DEEP = {"x0": {"a": 1}, **{f"x{n}": {"a": f"${{x{n - 1}}}"} for n in range(1, 300)}}
 LONG = {"x0": "a" * 100, **{f"x{n}": f"${{x{n - 1}}}" * 100 for n in range(1, 30)}}
 
 
@@ -209,6 +210,7 @@ LONG = {"x0": "a" * 100, **{f"x{n}": f"${{x{n - 1}}}" * 100 for n in range(1, 30
     [
         ({"s": {"cmd": "x"}}, {"vars": LARGE}, "2: with 'x2' this file contains more than 300,000 values"),
         ({"s": {"cmd": "x"}}, {"vars": LONG}, r"2: with \$\{x1\} this text has more than 100,000 characters"),
+        ({"s": {"cmd": "x"}}, {"vars": DEEP}, "2: 'x199' is nested more than 200 levels deep"),
         (
             {"s": {"cmd": "x", "matrix": {each: list(range(100)) for each in "abcde"}}},
             {},
@@ -259,11 +261,14 @@ def test_outs_in_a_list_go_by_their_paths() -> None:
     assert found.outs == {"a": Out("a"), "b c": Out(["b", "c"], cache=False), "d/": DirectoryOut("d/")}
 
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.sampled_from(["a/", "${x}", "$${x}"])
+TEXTS = st.sampled_from(["a/", "${x}", "$${x}", "a.json", "${item}"])
+SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | TEXTS
 DATA = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
 )
-KEYS = st.sampled_from(["python", "cmd", "deps", "outs", "params", "matrix", "env", "mutex", "resources", "other"])
+KEYS = st.sampled_from(
+    ["python", "cmd", "deps", "outs", "params", "matrix", "env", "vars", "foreach", "do", "resources", "x"]
+)
 
 
 @given(st.dictionaries(KEYS, DATA), DATA)

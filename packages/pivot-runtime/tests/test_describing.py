@@ -115,3 +115,55 @@ def test_a_file_that_cannot_be_read(file: pathlib.Path) -> None:
     file.mkdir()
     with pytest.raises(PivotError, match=r"sub/pivot\.yaml cannot be read"):
         read_definitions(file, file.parent.parent)
+
+
+def test_files_with_variables_are_sources(file: pathlib.Path) -> None:
+    root, settings, params = file.parent.parent, file.parent / "conf/a.toml", file.parent / "params.yaml"
+    settings.parent.mkdir()
+    settings.write_text("a = 1")
+    declare(file, "cmd: echo ${a} ${b}", head="pipeline: p\nvars: [conf/a.toml]")
+    with pytest.raises(PivotError, match=r"sub/pivot.yaml:5: \$\{b\} is not known"):
+        read_definitions(file, root)
+    params.write_text("b: 2")
+    described = read_definitions(file, root)
+    assert described.sources == {str(each): digest_bytes(each.read_bytes()) for each in (file, settings, params)}
+    declare(file, "cmd: echo ${a} ${own}", head="pipeline: p\nroot: conf\nvars: [../conf/a.toml, own: 1]")
+    assert read_definitions(file, root).sources.keys() == {str(file), str(settings)}
+    declare(file, "cmd: echo ${a} ${params.x}", head="pipeline: p\nvars: [conf/a.toml]")
+    params.unlink()
+    with pytest.raises(PivotError, match="among its params is no 'x'"):
+        read_definitions(file, root)
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "hint"),
+    [
+        ("conf/b.toml", "sub/pivot.yaml:2: there is no file 'sub/conf/b.toml'", "did you mean conf/a.toml?"),
+        ("config/a.toml", "sub/pivot.yaml:2: there is no file 'sub/config/a.toml'", ""),
+        ("../../a.toml", "sub/pivot.yaml:2: '../../a.toml' is outside the project", "copy the file into the project"),
+        ("conf", "sub/pivot.yaml:2: 'sub/conf' cannot be read: Is a directory", ""),
+        ("conf/c.json", "sub/conf/c.json:1: this must be a mapping", "write 'name: value'"),
+        ("conf/d.json", "sub/conf/d.json:1: this is not JSON", ""),
+    ],
+)
+def test_files_with_variables_that_are_wrong(file: pathlib.Path, name: str, told: str, hint: str) -> None:
+    (file.parent / "conf").mkdir()
+    for each, text in (("a.toml", ""), ("c.json", "[]"), ("d.json", "{")):
+        (file.parent / "conf" / each).write_text(text)
+    declare(file, "cmd: x", head=f"pipeline: p\nvars: [{name}]")
+    with pytest.raises(PivotError) as raised:
+        read_definitions(file, file.parent.parent)
+    assert str(raised.value).startswith(told)
+    assert hint in (raised.value.hint or "")
+
+
+def test_a_params_file_that_is_wrong(file: pathlib.Path) -> None:
+    params = file.parent / "params.yaml"
+    declare(file, "cmd: x ${a}")
+    params.write_text("[1]")
+    with pytest.raises(PivotError, match=r"sub/params.yaml:1: this must be a mapping"):
+        read_definitions(file, file.parent.parent)
+    params.unlink()
+    params.mkdir()
+    with pytest.raises(PivotError, match=r"sub/params.yaml cannot be read: Is a directory"):
+        read_definitions(file, file.parent.parent)

@@ -9,6 +9,7 @@ MOST_VALUES: Final = 300_000
 """The maximum number of values in a file after substitution and expansion; a long text counts as several."""
 
 _LETTERS_OF_A_VALUE: Final = 64
+_DEEPEST: Final = 200
 
 
 class Measure:
@@ -22,16 +23,23 @@ class Measure:
         """Count a value with everything in it.
 
         Raises:
-            ValidationError: The limit is exceeded.
+            ValidationError: The limit is exceeded, or the value is nested too deeply.
         """
-        todo = [value]
-        while todo:
-            each = todo.pop()
-            self.count(1 + (len(each) // _LETTERS_OF_A_VALUE if isinstance(each, str) else 0), path)
-            if isinstance(each, dict):
-                todo.extend(each.values())
-            elif isinstance(each, list):
-                todo.extend(each)
+        level = [value]
+        for _ in range(_DEEPEST):
+            inner: list[Any] = []
+            for each in level:
+                self.count(1 + (len(each) // _LETTERS_OF_A_VALUE if isinstance(each, str) else 0), path)
+                if isinstance(each, dict):
+                    inner.extend(each.values())
+                elif isinstance(each, list):
+                    inner.extend(each)
+            if not inner:
+                return
+            level = inner
+        raise ValidationError(
+            f"{subject(path)} is nested more than {_DEEPEST} levels deep", path, hint="reduce the nesting"
+        )
 
     def count(self, many: int, path: Path) -> None:
         """Count so many values.
