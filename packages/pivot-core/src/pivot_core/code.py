@@ -1,9 +1,14 @@
 """The code that a stage depends on: what its fingerprint covers, what it cannot follow, and the libraries."""
 
+from typing import Final
+
 import attrs
 
 from pivot_core.spec import Location
 from pivot_core.values import Value
+
+PROGRAMS: Final = "programs"
+"""The key of the entry that says that the code of the Python programs of a command is followed."""
 
 
 @attrs.frozen(eq=False, repr=False)

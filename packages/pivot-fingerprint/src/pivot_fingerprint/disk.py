@@ -55,6 +55,7 @@ class Disk:
     def __init__(self, listener: Listener | None = None) -> None:
         self._listener = listener
         self._reported: dict[str, bytes | None] = {}
+        self._listed: dict[str, frozenset[str]] = {}
 
     def read(self, path: str, *, keep: bool = False) -> bytes | None:
         """The current content of a file, or None if it cannot be read.
@@ -102,6 +103,22 @@ class Disk:
         return next(
             (path for base in places for each in names if os.path.isfile(path := os.path.join(base, each))), None
         )
+
+    def searched(self, name: str, place: str) -> None:
+        """Report that a module of this name, without the name of its package, is searched for in a directory."""
+        if self._listener is not None:
+            self._listener.searched(name, [place])
+
+    def names(self, place: str) -> frozenset[str]:
+        """The names in a directory, as they were at the first call; none if it cannot be listed."""
+        known = self._listed.get(place)
+        if known is None:
+            try:
+                known = frozenset(os.listdir(place))
+            except (OSError, ValueError):
+                known = frozenset()
+            self._listed[place] = known
+        return known
 
     def modules_in(self, places: Sequence[str]) -> list[str]:
         """The names of the modules and packages in some directories."""

@@ -9,14 +9,15 @@ import json
 import os
 import pathlib
 import stat
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pivot_cache.errors import CacheError
 from pivot_cache.files import safe_read
 from pivot_cache.files.atomic import write_bytes
 from pivot_cache.layout import Layout
-from pivot_core.errors import PathError
+from pivot_core.errors import DefinitionError, PathError
 from pivot_core.files.digest import digest_bytes
 from pivot_core.files.paths import ArtifactPath, is_within
 from pivot_core.files.patterns import literal
@@ -26,6 +27,9 @@ from pivot_core.stages.command import KEY, Command, fill_in, words
 from pivot_core.stages.notebook import Notebook
 from pivot_core.stages.stage import Stage
 from pivot_fingerprint import Entry, Manifest, Unresolved
+
+if TYPE_CHECKING:
+    from pivot_runtime.programs.program_code import ProgramFinder
 
 _LARGEST: Final = 1 << 24
 """The maximum number of bytes in a file of code."""
@@ -40,6 +44,8 @@ class ShellInputs(NamedTuple):
         named: Their paths, whether or not they exist.
         texts: Its text, by its key in the manifest.
         record: The file that lists what its runs created.
+        superseded: By the key by which a script counted before its code was followed, the digest that it would have
+            now, and the key of the entry of its body.
     """
 
     manifest: Manifest
@@ -47,16 +53,33 @@ class ShellInputs(NamedTuple):
     named: tuple[ArtifactPath, ...]
     texts: Mapping[str, str]
     record: pathlib.Path
+    superseded: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
 
-def all_shell_inputs(pipelines: Iterable[Pipeline], *, base: str, root: str) -> dict[str, ShellInputs]:
+def all_shell_inputs(
+    pipelines: Iterable[Pipeline],
+    *,
+    base: str,
+    root: str,
+    programs: "ProgramFinder",
+    values: Callable[[str, str], Mapping[str, Any]],
+) -> dict[str, ShellInputs]:
     """The files that the command of each shell stage depends on, by the stage's address.
+
+    Args:
+        pipelines: The pipelines of one file.
+        base: The directory of the file, relative to the root.
+        root: The project's root.
+        programs: Follows the Python programs of the commands.
+        values: Returns the parameters of a stage, by the names of the stage and of its pipeline.
 
     Raises:
         PivotError: The paths of a stage cannot be artifacts.
     """
     found = {}
     layout = Layout(pathlib.Path(root))
+    pipelines = list(pipelines)
+    written = {str(out.path) for each in pipelines for spec in each.specs(base=base, root=root) for out in spec.outs}
     for pipeline in pipelines:
         commands = {
             name: each.func
@@ -67,15 +90,33 @@ def all_shell_inputs(pipelines: Iterable[Pipeline], *, base: str, root: str) -> 
             if spec.name in commands:
                 stage = pipeline.stages[spec.name]
                 found[spec.address] = shell_inputs(
-                    stage, commands[spec.name], layout.created_file(spec.address), base=spec.base, root=root
+                    stage,
+                    commands[spec.name],
+                    layout.created_file(spec.address),
+                    base=spec.base,
+                    root=root,
+                    programs=programs,
+                    params=values(spec.name, pipeline.name),
+                    written=written,
                 )
     return found
 
 
-def shell_inputs(stage: Stage, command: Command, record: pathlib.Path, *, base: str, root: str) -> ShellInputs:
+def shell_inputs(  # noqa: PLR0913  # as for `all_shell_inputs`
+    stage: Stage,
+    command: Command,
+    record: pathlib.Path,
+    *,
+    base: str,
+    root: str,
+    programs: "ProgramFinder",
+    params: Mapping[str, Any],
+    written: Collection[str] = (),
+) -> ShellInputs:
     """The files that the command of a stage that runs in ``base`` depends on besides its deps and parameters.
 
-    Files that its runs created, according to ``record``, are listed as untracked.
+    Python programs count by the code that they reach, other files by their bytes. Files that its runs created,
+    according to ``record``, are listed as untracked.
     """
     text = fill_in(command.text, stage.deps, stage.outs)
     at = stage.location.below(root)
@@ -87,11 +128,21 @@ def shell_inputs(stage: Stage, command: Command, record: pathlib.Path, *, base: 
     paths += [each for out in stage.outs.values() for each in out.paths]
     paths += [file for file in stage.file_params if not file.endswith(".py")]  # which may be the program itself
     declared = [_resolved(each, base, root) for each in paths]
-    sources = {}
-    named = []
+    filled = _filled(stage, command, params)
+    made = [each for each in written if any(is_within(path, each) or is_within(each, path) for path in declared)]
+    code = programs.code_of(filled, base, declared=declared, written=made, via=KEY)
+    sources = dict(code.sources)
+    entries |= code.manifest
+    unresolved += code.manifest.unresolved
+    unresolved += [_open(at, reason) for reason in code.open]
+    named = [*code.scripts]
+    superseded = {}
     by_runs = read_created(record)
     for word, path in _paths(text, base, root):
         file = os.path.join(root, path)
+        if path in code.scripts:
+            superseded[f"file:{path}"] = sources[file], code.main.get(path, "")
+            continue
         if any(is_within(path, each) for each in declared):
             continue
         if os.path.isdir(file):
@@ -112,7 +163,15 @@ def shell_inputs(stage: Stage, command: Command, record: pathlib.Path, *, base: 
         if content is not None:
             found = sources[file] = digest_bytes(content)
             entries[f"file:{path}"] = Entry(found, str(path), 1, content.count(b"\n") + 1, 1, KEY)
-    return ShellInputs(Manifest(entries, tuple(unresolved)), sources, tuple(named), {KEY: text}, record)
+    return ShellInputs(Manifest(entries, tuple(unresolved)), sources, tuple(named), {KEY: text}, record, superseded)
+
+
+def _filled(stage: Stage, command: Command, params: Mapping[str, Any]) -> list[str]:
+    """The texts for the shell, with parameters, as far as they can be filled in."""
+    try:
+        return [fill_in(step, stage.deps, stage.outs, params) for step in command.steps]
+    except DefinitionError:  # reported when it runs
+        return [fill_in(step, stage.deps, stage.outs) for step in command.steps]
 
 
 def place_entries(stage: Stage, base: str, root: str) -> dict[str, Entry]:

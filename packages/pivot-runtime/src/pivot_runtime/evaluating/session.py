@@ -11,6 +11,7 @@ import attrs
 from pivot_cache.errors import ArtifactError, CacheError
 from pivot_cache.layout import Layout
 from pivot_cache.objects.store import CacheMemory, ObjectStore
+from pivot_core.code import PROGRAMS
 from pivot_core.decide import Memory, Reason
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.files.patterns import PathPattern
@@ -58,6 +59,7 @@ class Session:
         written: The directories that stages of this run wrote, which their lock files may not record yet.
         unreadable: The requested paths that cannot be read, with the problem.
         obstacles: The check for files in the way of outs.
+        adopted: The addresses of stages whose locks lacked the code of their programs, and have it now.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Session:
         self.unreadable: dict[ArtifactPath, str] = {}
         self._missing_params: dict[ArtifactPath, str] = {}  # why, by their names, or the paths of their files
         self.obstacles = Obstacles(stores, context.read_set)
+        self.adopted: set[str] = set()
         self._observed_code: ObservedCode | None = None
         self._source_texts: SourceTexts | None = None
 
@@ -301,6 +304,13 @@ class Session:
         spec = self.stages[address].spec if address in self.stages else None
         if spec is not None and lock.ran_at is not None and spec.ttl is not None:
             self.context.read_set.expire(lock.ran_at + spec.ttl)
+        if spec is not None and PROGRAMS in self.stages[address].code and PROGRAMS not in lock.inputs.code:
+            from pivot_runtime.evaluating.followed_programs import with_followed_programs  # lazy
+
+            followed = with_followed_programs(lock, self.stages[address])
+            if followed is not lock:
+                self.adopted.add(address)
+                lock = followed
         inputs = lock.inputs
         if spec is not None and not inputs.params.keys().isdisjoint(
             spec.uncounted_params

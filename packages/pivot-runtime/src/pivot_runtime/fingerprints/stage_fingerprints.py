@@ -103,7 +103,7 @@ class StageFingerprints:
         if command is not None:
             env = environ_changes.named_by(command.texts[KEY], self._assigned) | env
             loaded = stage_of(attrs.evolve(spec, named=command.named), command.manifest, values, env)
-            return attrs.evolve(loaded, texts=command.texts, values=outs)
+            return attrs.evolve(loaded, texts=command.texts, values=outs, superseded=command.superseded)
         if notebook is not None:
             with self._recorder.paused():
                 from pivot_runtime.fingerprints import notebook_fingerprints  # lazy: few stages are notebooks

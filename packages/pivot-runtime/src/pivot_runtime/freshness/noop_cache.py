@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pivot_runtime.freshness.load_trace import LoadTrace
     from pivot_runtime.freshness.stamps import ReadSet
 
-_HEAD = "pivot answer 3"
+_HEAD = "pivot answer 4"
 _ELAPSED = "\x01"
 """The placeholder, in a stored text, of the duration of the command."""
 

@@ -17,13 +17,16 @@ from pivot_cache.layout import Layout
 from pivot_core.discovery import put_on_path
 from pivot_core.errors import PivotError
 from pivot_core.params.overrides import Override
+from pivot_core.pipeline import Pipeline
 from pivot_core.spec import base_of
+from pivot_core.stages.command import Command
 from pivot_core.stages.notebook import Notebook
 from pivot_core.stages.stage import Stage
 from pivot_core.values import Value
 from pivot_fingerprint import SCHEMA
 from pivot_runtime.definitions import params, shell_code, source_import
 from pivot_runtime.definitions.code_cache import CodeCache
+from pivot_runtime.definitions.outline_cache import OutlineCache
 from pivot_runtime.definitions.pipeline_file import Definitions, read_definitions
 from pivot_runtime.fingerprints import environ_changes, parallel
 from pivot_runtime.fingerprints.encoded_stages import EncodedStages
@@ -271,14 +274,19 @@ class _Load:
         pipelines, base, root = definitions.pipelines, base_of(self._file, self._root), str(self._root)
         resolver = params.ParamResolver(pipelines, self._file, root=self._root, overrides=self._overrides)
         self._resolver = resolver
-        commands = shell_code.all_shell_inputs(pipelines, base=base, root=root)
+        resolved = {
+            (name, pipeline.name): resolver.stage(stage, pipeline.name)
+            for pipeline in pipelines
+            for name, stage in pipeline.stages.items()
+        }
+        commands = self._shell_inputs(pipelines, base, lambda name, pipeline: resolved[name, pipeline][1])
         self._sources |= {**definitions.sources, **resolver.sources}
         with self._recorder.paused():  # this writes a file beside others, which it lists
             self._assigned = environ_changes.changed_digests(*self._recorder.environments(), self._layout.assigned_file)
         stages = []
         for pipeline in pipelines:
             for spec in pipeline.specs(base=base, root=root):
-                stage, values = resolver.stage(pipeline.stages[spec.name], pipeline.name)
+                stage, values = resolved[spec.name, pipeline.name]
                 command = commands.get(spec.address)
                 if command is not None:
                     stage = attrs.evolve(stage, func=attrs.evolve(stage.func, created=str(command.record)))
@@ -289,6 +297,20 @@ class _Load:
                 stages.append(DeclaredStage(spec, stage, values, command, notebook))
                 self._stages[spec.address] = LiveStage(stage, str(self._root / spec.base))
         return stages
+
+    def _shell_inputs(
+        self, pipelines: Sequence[Pipeline], base: str, values: Callable[[str, str], Mapping[str, Any]]
+    ) -> Mapping[str, shell_code.ShellInputs]:
+        """The inputs of shell stages, by address."""
+        if not any(isinstance(each.func, Command) for pipeline in pipelines for each in pipeline.stages.values()):
+            return {}
+        with self._recorder.paused():
+            from pivot_runtime.programs.program_code import ProgramFinder  # lazy: many pipelines have no such stage
+
+        root = str(self._root)
+        memo = OutlineCache(self._layout.outlines_dir)
+        programs = ProgramFinder(root, os.environ, memo, self._recorder)
+        return shell_code.all_shell_inputs(pipelines, base=base, root=root, programs=programs, values=values)
 
     def _notebook(self, stage: Stage, base: str) -> "NotebookCode | None":
         """The code of the notebook of a stage that runs in ``base``; None if it has none."""

@@ -48,6 +48,7 @@ _UNSET: Final[Mapping[str, Any]] = {
     "texts": {},
     "steady": None,
     "values": [],
+    "superseded": {},
 }
 """The fields of a stage that most stages leave as they are here; then they are omitted from its data."""
 
@@ -92,6 +93,8 @@ class LoadedStage(Value):
         steady: The digests for its values that may differ by chance; None if there are none.
         assigned: As ``env``, for each variable that the import of its pipeline set; those that it reads count.
         values: The values that it returns, with their paths and loaders.
+        superseded: By the key by which a script of its command counted before its code was followed, the digest that it
+            would have now, and the key of the entry of its body.
     """
 
     spec: StageSpec
@@ -107,6 +110,7 @@ class LoadedStage(Value):
     steady: Steady | None = None
     values: tuple[OutValue, ...] = ()
     uncounted_params: Mapping[str, Any] = attrs.field(factory=dict)
+    superseded: Mapping[str, tuple[str, str]] = attrs.field(factory=dict)
 
     @property
     def all_params(self) -> Mapping[str, Any]:
@@ -230,6 +234,7 @@ def stage_to_plain(stage: LoadedStage) -> dict[str, Any]:
         "texts": dict(stage.texts),
         "steady": stage.steady and stage.steady.to_plain(),
         "values": [value.to_plain() for value in stage.values],
+        "superseded": {key: list(pair) for key, pair in stage.superseded.items()},
     }
     return {name: value for name, value in plain.items() if name not in _UNSET or value != _UNSET[name]}
 
@@ -276,6 +281,7 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
                 stage["steady"] and Steady.from_plain(stage["steady"]),
                 tuple(map(OutValue.from_plain, stage["values"])),
                 {name: value for name, value in stage["params"].items() if name in stage["uncounted_params"]},
+                {key: (digest, body) for key, (digest, body) in stage["superseded"].items()},
             )
             for stage in ({**_UNSET, **given} for given in data["stages"])
         ),

@@ -1,7 +1,7 @@
 """Stages of a ``pivot.yaml`` with shell commands only, which are loaded without an import."""
 
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
@@ -11,9 +11,10 @@ from pivot_fingerprint import SCHEMA
 from pivot_runtime.definitions import params, shell_code
 from pivot_runtime.definitions.pipeline_file import read_definitions
 from pivot_runtime.loading.loaded import Loaded, LoadedStage, stage_of
+from pivot_runtime.programs.program_code import ProgramFinder
 
 
-def load(file: pathlib.Path, root: pathlib.Path, overrides: Sequence[str]) -> Loaded:
+def load(file: pathlib.Path, root: pathlib.Path, overrides: Sequence[str], environment: Mapping[str, str]) -> Loaded:
     """Return the result that an import of a pipeline file would have.
 
     Raises:
@@ -21,21 +22,34 @@ def load(file: pathlib.Path, root: pathlib.Path, overrides: Sequence[str]) -> Lo
         PivotError: A definition in it is wrong.
     """
     try:
-        return Loaded(SCHEMA, tuple(_stages(file, root, overrides)), {})
+        return Loaded(SCHEMA, tuple(_stages(file, root, overrides, environment)), {})
     except StageError as error:
         raise error.below(str(root)) from None
 
 
-def _stages(file: pathlib.Path, root: pathlib.Path, overrides: Sequence[str]) -> Iterator[LoadedStage]:
+def _stages(
+    file: pathlib.Path, root: pathlib.Path, overrides: Sequence[str], environment: Mapping[str, str]
+) -> Iterator[LoadedStage]:
     meant = [Override.parse(text) for text in overrides]
     pipelines = read_definitions(file, root, imports=False, overrides=meant).pipelines
     settled = params.ParamResolver(pipelines, file, root=root, overrides=meant)
     base = base_of(file, root)
-    commands = shell_code.all_shell_inputs(pipelines, base=base, root=str(root))
+    stages = {
+        (name, pipeline.name): settled.stage(stage, pipeline.name)
+        for pipeline in pipelines
+        for name, stage in pipeline.stages.items()
+    }
+    commands = shell_code.all_shell_inputs(
+        pipelines,
+        base=base,
+        root=str(root),
+        programs=ProgramFinder(str(root), environment),
+        values=lambda name, pipeline: stages[name, pipeline][1],
+    )
     for pipeline in pipelines:
         for spec in pipeline.specs(base=base, root=str(root)):
-            stage, values = settled.stage(pipeline.stages[spec.name], pipeline.name)
+            stage, values = stages[spec.name, pipeline.name]
             command = commands[spec.address]
             env = params.variables(stage, spec.address)
             found = stage_of(attrs.evolve(spec, named=command.named), command.manifest, values, env)
-            yield attrs.evolve(found, texts=command.texts)
+            yield attrs.evolve(found, texts=command.texts, superseded=command.superseded)

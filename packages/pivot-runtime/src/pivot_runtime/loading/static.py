@@ -72,7 +72,7 @@ def load_statically(context: CommandContext, *, all_pipelines: bool = False) -> 
 def _read(context: CommandContext, file: pathlib.Path) -> Loaded:
     from pivot_runtime.loading import shell_only  # lazy
 
-    return shell_only.load(file, context.project.root, context.overrides)
+    return shell_only.load(file, context.project.root, context.overrides, context.environment)
 
 
 def _resting_on(unknown: Mapping[ArtifactPath, str], graph: Graph) -> Iterator[tuple[str, str]]:

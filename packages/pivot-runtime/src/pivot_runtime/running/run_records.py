@@ -99,6 +99,19 @@ class RunRecords:
             self._session.uncommitted.forget(address)
         self._session.source_texts.remember(stage)
 
+    def adopt(self, address: str, lock: StageLock, observation: Observation) -> None:
+        """Write the lock of a stage that is up to date, with code that it lacked: that of its programs.
+
+        Raises:
+            CacheError: It cannot be written.
+        """
+        spec = self._specs[address]
+        record = RunRecord(observation.inputs.key(), lock.outs, lock.inputs.observed, lock.ran_at)
+        if not (spec.always or any(out.incremental for out in spec.outs)):
+            self._session.runs.put(record)
+        lock_file.write(self._layout.lock_path(address), attrs.evolve(lock, inputs=observation.inputs))
+        self._session.source_texts.remember(self._session.stages[address])
+
     def flush(self) -> None:
         """Flush all records to the disk.
 

@@ -257,6 +257,8 @@ class Runner:
         decision = decide(lock, observation, self._view.memory(), force=self._options.force)
         match decision.verdict:
             case Verdict.UP_TO_DATE:
+                if lock is not None and address in self._session.adopted:
+                    self._records.adopt(address, lock, observation)
                 self._settle(address, StageOutcome.CACHED, events.StageCached(address))
             case Verdict.FROZEN:
                 self._settle(address, StageOutcome.FROZEN, events.StageFrozen(address, decision))

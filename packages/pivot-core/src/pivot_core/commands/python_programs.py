@@ -1,0 +1,255 @@
+"""The Python programs that a text for bash starts: scripts, modules, texts and console scripts."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, Literal, NamedTuple
+
+from pivot_core.commands.shell_text import SimpleCommand, Word, joined, simple_commands
+
+_PYTHON: Final = re.compile(r"(?:python|pypy)[\d.]*[a-z]{0,3}(?:\.exe)?")
+_SHORT: Final = re.compile(r"-(?!-)[bBdEhiIOPqsSuvVxtR]*(?P<last>[cmWX]?)(?P<rest>.*)", re.DOTALL)
+_WRAPPERS: Final = frozenset(
+    {
+        *("env", "nohup", "nice", "time", "exec", "command", "builtin", "stdbuf", "timeout", "sudo", "xargs", "setsid"),
+        *("ionice", "taskset", "numactl", "mpirun", "mpiexec", "srun", "flock", "chrt", "unbuffer", "strace", "perf"),
+        *("caffeinate", "torchx", "catchsegv", "xvfb-run", "parallel", "py-spy", "memray", "fil-profile", "hyperfine"),
+    }
+)
+"""Programs that start another one, whose name is among their arguments."""
+
+_LAUNCHERS: Final = frozenset(
+    {
+        *("torchrun", "accelerate", "deepspeed", "coverage", "kernprof", "scalene", "viztracer", "pyinstrument"),
+        *("ipython", "streamlit", "mprof", "horovodrun", "pudb", "debugpy", "bokeh", "panel"),
+    }
+)
+"""Programs in Python that run a script, or a module after ``-m``, among their arguments."""
+_LAUNCHING: Final = frozenset(
+    {
+        *("torch.distributed.run", "torch.distributed.launch", "accelerate.commands.launch", "coverage", "cProfile"),
+        *("profile", "pdb", "trace", "scalene", "kernprof", "line_profiler", "memory_profiler", "debugpy", "viztracer"),
+        *("pyinstrument", "memray", "ipdb", "pudb", "IPython", "streamlit", "torch.utils.bottleneck", "deepspeed"),
+        *("mpi4py", "mpi4py.futures", "torch.utils.collect_env", "runpy", "fil_profile", "deepspeed.launcher.launch"),
+    }
+)
+"""The same as modules."""
+_RUNNERS: Final[Mapping[str, frozenset[str]]] = {
+    "uv": frozenset(
+        {
+            *("--with", "--with-editable", "--with-requirements", "--python", "-p", "--extra", "--no-extra", "--group"),
+            *(
+                "--no-group",
+                "--only-group",
+                "--package",
+                "--env-file",
+                "--directory",
+                "--project",
+                "--index",
+                "--color",
+            ),
+            *("--default-index", "--index-url", "-i", "--extra-index-url", "--find-links", "-f", "--config-file"),
+            *(
+                "--cache-dir",
+                "--link-mode",
+                "--resolution",
+                "--prerelease",
+                "--index-strategy",
+                "--exclude-newer",
+                "-w",
+            ),
+            *("--config-setting", "-C", "--upgrade-package", "-P", "--reinstall-package", "--refresh-package"),
+        }
+    ),
+    "poetry": frozenset({"-C", "--directory", "-P", "--project"}),
+    "pdm": frozenset({"-p", "--project", "--venv", "-c", "--config"}),
+    "pipenv": frozenset({"--python"}),
+    "rye": frozenset({"--pyproject"}),
+    "hatch": frozenset({"-e", "--env", "-p", "--project"}),
+    "pixi": frozenset({"-e", "--environment", "--manifest-path", "--color"}),
+    **dict.fromkeys(
+        ("conda", "mamba", "micromamba"), frozenset({"-n", "--name", "-p", "--prefix", "--cwd", "-r", "--root-prefix"})
+    ),
+}
+"""Programs with a command ``run`` that starts another one in an environment, with their options that have a value."""
+_PROGRAM_OPTIONS: Final[Mapping[str, Literal["script", "module"]]] = {
+    **dict.fromkeys(("-m", "--module"), "module"),
+    **dict.fromkeys(("-s", "--script", "--gui-script"), "script"),
+}
+"""The options of `uv run` that name the program."""
+_DIRECTORY_OPTIONS: Final = ("--directory", "--cwd")
+_NO_PROGRAM: Final = frozenset({"-V", "--version", "-h", "--help", "--help-all", "--help-env", "--help-xoptions"})
+
+
+class ProgramCall(NamedTuple):
+    """A start of a Python program.
+
+    Attributes:
+        kind: What runs: a script or a module by name, a text, or a command that may be a console script.
+        name: The path of the script, the name of the module, the text, or the name of the command.
+        word: The word of the text that names it.
+        directory: Its working directory, relative to that of the text; None if the text does not say it.
+        python_path: The value of `PYTHONPATH` that the text sets, still with variables; None if it sets none.
+        interpreter: The path or name of its interpreter; ``""`` if that follows from the script or the environment.
+        beside: Whether the directory of the script, or the working directory, is searched for modules.
+        environment: Whether the environment counts: ``PYTHONPATH``.
+        known: Whether the text says which program it is.
+        runner: The program that chooses the interpreter, such as ``uv``; ``""`` for none.
+    """
+
+    kind: Literal["script", "module", "text", "command"]
+    name: str
+    word: str
+    directory: str | None
+    python_path: str | None = None
+    interpreter: str = ""
+    beside: bool = True
+    environment: bool = True
+    known: bool = True
+    runner: str = ""
+
+
+def python_programs(text: str) -> list[ProgramCall]:
+    """The Python programs that a text starts, in order, each once."""
+    found: dict[ProgramCall, None] = {}
+    activated = ""
+    for each in simple_commands(text):
+        name = each.words[0].text
+        if name in ("source", ".") and len(each.words) > 1 and each.words[1].text.endswith("/bin/activate"):
+            activated = joined(each.directory, f"{each.words[1].text.removesuffix('activate')}python") or ""
+            continue
+        for call in _of_command(each, each.words):
+            plain = call.interpreter in ("", "python", "python3")
+            found[call._replace(interpreter=activated) if activated and plain else call] = None
+    return list(found)
+
+
+def _of_command(command: SimpleCommand, words: Sequence[Word]) -> Iterator[ProgramCall]:
+    """The programs that some words start."""
+    words = list(words)
+    while words and "=" in words[0].text and not words[0].text.startswith(("-", "/", ".")):  # of `env`
+        words = words[1:]
+    if not words:
+        return
+    first = words[0].text
+    name = first.rpartition("/")[2]
+    if _PYTHON.fullmatch(name):
+        yield from _of_interpreter(command, first, words[1:])
+    elif name in _RUNNERS:
+        yield from _of_runner(command, name, words[1:])
+    elif name in _WRAPPERS:
+        yield from _of_wrapper(command, words[1:])
+    elif name in _LAUNCHERS:
+        yield from _launched(command, "", words[1:])
+    elif words[0].known and (first.endswith(".py") or "/" in first):
+        yield _call(command, "script", words[0])
+    elif words[0].known and re.fullmatch(r"[A-Za-z_][\w.-]*", first):
+        yield _call(command, "command", words[0])
+
+
+def _call(command: SimpleCommand, kind: Literal["script", "module", "text", "command"], word: Word) -> ProgramCall:
+    path = command.variables.get("PYTHONPATH")
+    return ProgramCall(kind, word.text, word.text, command.directory, path, known=word.known)
+
+
+def _of_wrapper(command: SimpleCommand, words: Sequence[Word]) -> Iterator[ProgramCall]:
+    """The program among the arguments of another one: the first word that looks like one."""
+    variables = dict(command.variables)
+    for at, word in enumerate(words):
+        name = word.text.rpartition("/")[2]
+        if word.text.startswith("PYTHONPATH="):
+            variables["PYTHONPATH"] = word.text.partition("=")[2]
+        if word.text.endswith(".py") or name in {*_RUNNERS, *_WRAPPERS, *_LAUNCHERS} or _PYTHON.fullmatch(name):
+            yield from _of_command(command._replace(variables=variables), words[at:])
+            return
+
+
+class _Options(NamedTuple):
+    """The options of an interpreter, and the words after them."""
+
+    rest: list[Word]
+    last: str = ""  # `c` or `m`, which ends the options
+    value: Word | None = None
+    beside: bool = True
+    environment: bool = True
+    ends: bool = False  # it only says something about itself
+
+
+def _options(words: Sequence[Word]) -> _Options:
+    found = _Options(list(words))
+    rest = found.rest
+    while rest and rest[0].text.startswith("-") and rest[0].text != "-":
+        word = rest.pop(0)
+        text = word.text
+        if text in _NO_PROGRAM:
+            return found._replace(ends=True)
+        match = _SHORT.fullmatch(text)
+        if match is None:
+            del rest[: text == "--check-hash-based-pycs"]
+            continue
+        flags = set(text[1 : match.start("last")])
+        found = found._replace(
+            beside=found.beside and not {"I", "P"} & flags, environment=found.environment and not {"I", "E"} & flags
+        )
+        if match["last"]:
+            value = Word(match["rest"], word.known) if match["rest"] else rest.pop(0) if rest else None
+            if match["last"] in "cm":
+                return found._replace(last=match["last"], value=value, ends=value is None)
+    return found
+
+
+def _of_interpreter(command: SimpleCommand, interpreter: str, words: Sequence[Word]) -> Iterator[ProgramCall]:
+    """The program of an interpreter with these arguments."""
+    options = _options(words)
+    word = options.value or (options.rest[0] if options.rest else Word("-"))
+    if options.ends:
+        return
+    if options.last == "m" and word.text in _LAUNCHING:
+        yield from _launched(command, interpreter, options.rest)
+        return
+    call = _call(command, "text" if options.last == "c" else "module" if options.last else "script", word)
+    if not options.last and word.text == "-":
+        if command.stdin_file is not None:
+            call = _call(command, "script", command.stdin_file)
+        elif command.stdin is not None:
+            call = call._replace(kind="text", name=command.stdin)
+        else:
+            return
+    yield call._replace(interpreter=interpreter, beside=options.beside, environment=options.environment)
+
+
+def _of_runner(command: SimpleCommand, runner: str, words: Sequence[Word]) -> Iterator[ProgramCall]:
+    """The program that a runner of an environment starts with these arguments."""
+    rest = list(words)
+    has_run = False
+    while rest and (rest[0].text.startswith("-") or not has_run) and rest[0].text != "-":
+        word = rest.pop(0)
+        option, _, value = word.text.partition("=")
+        if not option.startswith("-"):
+            if option != "run":
+                return
+            has_run = True
+            continue
+        given = Word(value, word.known) if value else rest[0] if rest else Word("", known=False)
+        if runner == "uv" and option in _PROGRAM_OPTIONS and has_run:
+            yield _call(command, _PROGRAM_OPTIONS[option], given)._replace(runner=runner)
+            return
+        if option in _DIRECTORY_OPTIONS:
+            command = command._replace(directory=joined(command.directory, given.text) if given.known else None)
+        if option in _RUNNERS[runner] and not value:
+            del rest[:1]
+    if rest and runner == "hatch":  # `hatch run ENVIRONMENT:COMMAND`
+        rest[0] = rest[0]._replace(text=rest[0].text.partition(":")[2] or rest[0].text)
+    if rest:
+        started = _of_interpreter(command, "", rest) if rest[0].text == "-" else _of_command(command, rest)
+        yield from (call._replace(runner=runner) for call in started)
+
+
+def _launched(command: SimpleCommand, interpreter: str, words: Sequence[Word]) -> Iterator[ProgramCall]:
+    """The script or module among the arguments of a program that runs it."""
+    for at, word in enumerate(words):
+        if word.text in ("-m", "--module") and at + 1 < len(words):
+            yield _call(command, "module", words[at + 1])._replace(interpreter=interpreter)
+            return
+        if word.text.endswith(".py") and not word.text.startswith("-"):
+            yield _call(command, "script", word)._replace(interpreter=interpreter)
+            return

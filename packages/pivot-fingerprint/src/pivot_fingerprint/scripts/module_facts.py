@@ -1,0 +1,306 @@
+"""Facts about the text of one module: what each of its names stands for, and what importing it does; as plain data."""
+
+import ast
+import copy
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from xxhash import xxh3_128_hexdigest
+
+from pivot_fingerprint.scripts.defining import Defining, is_main
+from pivot_fingerprint.scripts.path_changes import PathChange, path_changes
+from pivot_fingerprint.sources.memo import Memo, decode_line, memo_key, pack, unpack
+from pivot_fingerprint.syntax.canonical import canonical, is_silent
+from pivot_fingerprint.syntax.form import Form, Ref
+from pivot_fingerprint.syntax.parsed import Parsed, first_line, literal_binding, walk
+from pivot_fingerprint.syntax.scopes import Import, imports, literal_import
+from pivot_fingerprint.syntax.statement_acts import imported, is_type_checking
+
+_KIND = "script 1"
+"""Of these results in a memo: raise the number with every change of their content or format."""
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_NAMESPACES = frozenset({"locals", "vars", "dir"})
+_LOOKING = frozenset({"globals", "eval", "exec"})
+NAMES, MODULES = "names", "modules"
+
+
+class Part(NamedTuple):
+    """A piece of a module's code, with everything that its digest and the walk need.
+
+    Attributes:
+        kind: ``func``, ``class``, ``const``, ``effects`` or ``module``.
+        line: The line of its definition.
+        start: Its first line.
+        end: Its last line.
+        digest: The digest of its canonical form.
+        docs: The digest of its docstrings, which count if some code reads docstrings.
+        signature: The digest of its annotations, which count if something may read them; empty without any.
+        refs: The names that it uses: of the module, or of its own imports.
+        annotated: The names that only its annotations use.
+        issues: The lines in it that cannot be followed, and the reasons.
+        reads: As in `Form`.
+        looks: `NAMES` if it may look up any name of its module by a text, `MODULES` if also those of other modules.
+    """
+
+    kind: str
+    line: int
+    start: int
+    end: int
+    digest: str
+    docs: str
+    signature: str
+    refs: tuple[Ref, ...]
+    annotated: tuple[Ref, ...]
+    issues: tuple[tuple[int, str], ...]
+    reads: tuple[str, ...]
+    looks: str
+
+
+class ModuleFacts(NamedTuple):
+    """The facts about one text.
+
+    Attributes:
+        names: The parts by the names that they define.
+        effects: The statements that do more than define.
+        main: The block that runs only if the module is the program.
+        whole: All of it.
+        reached: The names of definitions that are handed to other code when they are made.
+        imports: The imports that importing it runs.
+        main_imports: Those of the block ``main``.
+        targets: The targets of each name that imports bind.
+        stars: The modules of its star imports.
+        exported: The names in its ``__all__``; None without one that is a literal.
+        paths: Its changes of `sys.path`.
+        docs: Its docstring.
+        bound: All names that it binds other than by star imports.
+    """
+
+    names: dict[str, Part]
+    effects: Part | None
+    main: Part | None
+    whole: Part
+    reached: tuple[str, ...]
+    imports: tuple[Import, ...]
+    main_imports: tuple[Import, ...]
+    targets: dict[str, tuple[Import, ...]]
+    stars: tuple[Import, ...]
+    exported: tuple[str, ...] | None
+    paths: tuple[PathChange, ...]
+    docs: str
+    bound: frozenset[str]
+
+    def to_lines(self) -> Iterator[object]:
+        """The facts as plain data, one item a line."""
+        yield [list(self.reached), self.imports, self.main_imports, self.targets, self.stars, self.exported]
+        yield [self.paths, self.docs, sorted(self.bound)]
+        yield [self.effects, self.main, self.whole]
+        yield self.names
+
+    @classmethod
+    def from_lines(cls, lines: Sequence[bytes]) -> "ModuleFacts":
+        """The facts from such lines."""
+        reached, imports, main_imports, targets, stars, exported = decode_line(lines[0])
+        paths, docs, bound = decode_line(lines[1])
+        effects, main, whole = decode_line(lines[2])
+        return cls(
+            {name: _part(raw) for name, raw in decode_line(lines[3]).items()},
+            None if effects is None else _part(effects),
+            None if main is None else _part(main),
+            _part(whole),
+            tuple(reached),
+            tuple(Import(*raw) for raw in imports),
+            tuple(Import(*raw) for raw in main_imports),
+            {name: tuple(Import(*raw) for raw in several) for name, several in targets.items()},
+            tuple(Import(*raw) for raw in stars),
+            None if exported is None else tuple(exported),
+            tuple(PathChange(*raw) for raw in paths),
+            docs,
+            frozenset(bound),
+        )
+
+
+def facts_of(content: bytes, memo: Memo | None) -> ModuleFacts | None:
+    """The facts about a text, from a memo if it has them; None if it is not Python."""
+    key = memo_key(content, _KIND) if memo is not None else b""
+    lines = unpack(memo.get(key), key) if memo is not None else None
+    if lines is not None:
+        return ModuleFacts.from_lines(lines)
+    try:
+        facts = _facts(Parsed(content))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    if memo is not None:
+        memo.put(key, pack(facts.to_lines(), key))
+    return facts
+
+
+def _facts(parsed: Parsed) -> ModuleFacts:
+    defining = Defining(parsed)
+    body = [node for node in parsed.tree.body if not is_silent(node) and not _for_type_checkers(node)]
+    main = [node for node in body if is_main(node)]
+    values: dict[str, list[ast.stmt]] = {}
+    effects: list[ast.stmt] = []
+    for node in body:
+        given = defining.value(node)
+        for name in given or ():
+            values.setdefault(name, []).append(node)
+        if given is None and node not in main and not isinstance(node, (*_DEFINITIONS, ast.Import, ast.ImportFrom)):
+            effects.append(node)
+    names = {name: _part_of(parsed, "const", nodes) for name, nodes in values.items()}
+    tops: dict[str, list[ast.stmt]] = {}
+    for top in parsed.tops:
+        tops.setdefault(top.name, []).append(top)
+    for name, several in tops.items():
+        kind = "class" if isinstance(several[-1], ast.ClassDef) else "func"
+        names[name] = _part_of(parsed, kind, [*values.get(name, ()), *several])
+    exported = literal_binding(parsed.bindings.get("__all__", ()))
+    handed = exported[0] if exported is not None else None
+    return ModuleFacts(
+        names=names,
+        effects=_part_of(parsed, "effects", effects, bare=True) if effects else None,
+        main=_part_of(parsed, "effects", main, bare=True) if main else None,
+        whole=_part_of(parsed, "module", body),
+        reached=tuple(sorted({top.name for top in parsed.tops if not defining.definition(top)})),
+        imports=_imports(parsed.tree, [node for node in body if node not in main]),
+        main_imports=_imports(ast.Module(body=[each for node in main for each in _block(node)]), main),
+        targets=dict(_targets(parsed)),
+        stars=tuple(Import(star.level, star.module or "", None) for star in parsed.stars),
+        exported=tuple(map(str, handed)) if isinstance(handed, list | tuple) else None,
+        paths=tuple(path_changes(parsed.tree)),
+        docs=ast.get_docstring(parsed.tree, clean=False) or "",
+        bound=frozenset(parsed.bindings) - {"*"},
+    )
+
+
+def _for_type_checkers(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and is_type_checking(node.test) and not node.orelse
+
+
+def _block(node: ast.stmt) -> list[ast.stmt]:
+    return node.body if isinstance(node, ast.If) else []
+
+
+def _part_of(parsed: Parsed, kind: str, nodes: Sequence[ast.stmt], *, bare: bool = False) -> Part:
+    """The part of some statements; ``bare``: without the definitions in their blocks, which count by themselves."""
+    shown = [_without_definitions(node) for node in nodes] if bare else nodes
+    form = canonical(shown, walrus=parsed.walrus)
+    docs = ast.get_docstring(parsed.tree, clean=False) or "" if kind == "module" else ""
+    annotations = [each.form for each in form.signatures]
+    last = nodes[-1] if nodes else None
+    return Part(
+        kind,
+        line=last.lineno if last is not None and not bare else nodes[0].lineno if nodes else 1,
+        start=min((_first(node) for node in nodes), default=1),
+        end=max((node.end_lineno or node.lineno for node in nodes), default=1),
+        digest=form.digest.hex(),
+        docs=xxh3_128_hexdigest(form.docs + docs.encode("utf-8", "surrogatepass")),
+        signature=_digest(annotations),
+        refs=form.refs,
+        annotated=tuple(ref for each in annotations for ref in each.refs),
+        issues=tuple(dict.fromkeys((issue.line, issue.reason) for issue in form.issues)),
+        reads=tuple(sorted(form.reads)),
+        looks=max(map(_looks, nodes), key=len, default=""),
+    )
+
+
+def _digest(annotations: Sequence[Form]) -> str:
+    return xxh3_128_hexdigest(b"".join(form.digest for form in annotations)) if annotations else ""
+
+
+def _first(node: ast.stmt) -> int:
+    return first_line(node) if isinstance(node, _DEFINITIONS) else node.lineno
+
+
+def _without_definitions(node: ast.stmt) -> ast.stmt:
+    """A compound statement without the bodies of definitions in its blocks."""
+    if not any(isinstance(each, _DEFINITIONS) for each in walk(node)):
+        return node
+    bare: ast.stmt = _Bare().visit(copy.deepcopy(node))
+    return bare
+
+
+class _Bare(ast.NodeTransformer):
+    def _named(self, node: Any) -> ast.AST:
+        return ast.copy_location(ast.Expr(ast.Constant(f"def {node.name}")), node)
+
+    visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = _named  # noqa: N815 - names of nodes
+
+
+def _looks(node: ast.AST) -> str:
+    """Whether code may look up names of its module, or of others, by their text."""
+    found = ""
+    harmless = {id(each) for each in walk(node) for each in _harmless(each)}
+    for each in walk(node):
+        if isinstance(each, ast.Call) and isinstance(each.func, ast.Name):
+            name = each.func.id
+            if name in _LOOKING or (name in _NAMESPACES and not each.args and not each.keywords):
+                found = found or NAMES
+        elif isinstance(each, ast.Subscript) and _is_modules(each.value):
+            if isinstance(each.slice, ast.Name) and each.slice.id == "__name__":
+                found = found or NAMES
+                harmless.add(id(each.value))
+        elif _is_modules(each) and id(each) not in harmless:
+            return MODULES
+    return found
+
+
+def _harmless(node: ast.AST) -> list[ast.expr]:
+    """The operands of a test of what is in a collection."""
+    return node.comparators if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn) else []
+
+
+def _is_modules(node: ast.AST) -> bool:
+    """Whether an expression is `sys.modules`."""
+    return (
+        isinstance(node, ast.Attribute)
+        and node.attr == "modules"
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "sys"
+    )
+
+
+def _imports(tree: ast.Module, nodes: Iterable[ast.stmt]) -> tuple[Import, ...]:
+    """Everything that these statements import when they run, also by literal names in calls."""
+    found = dict.fromkeys(imported(tree))
+    for node in nodes:
+        if not isinstance(node, _DEFINITIONS):
+            found |= dict.fromkeys(each for each in map(literal_import, walk(node)) if each is not None)
+    return tuple(found)
+
+
+def _targets(parsed: Parsed) -> Iterator[tuple[str, tuple[Import, ...]]]:
+    for name, statements in parsed.bindings.items():
+        found = {
+            target: None
+            for node in statements
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for bound, target in imports(node)
+            if bound == name
+        }
+        if found and name != "*":
+            yield name, tuple(found)
+
+
+def _part(raw: Any) -> Part:
+    kind, line, start, end, digest, docs, signature, refs, annotated, issues, reads, looks = raw
+    return Part(
+        kind,
+        line,
+        start,
+        end,
+        digest,
+        docs,
+        signature,
+        _refs(refs),
+        _refs(annotated),
+        tuple((at, reason) for at, reason in issues),
+        tuple(reads),
+        looks,
+    )
+
+
+def _refs(raw: Any) -> tuple[Ref, ...]:
+    return tuple(
+        Ref(root if isinstance(root, str) else Import(*root), tuple(attrs), line, weak)
+        for root, attrs, line, weak in raw
+    )

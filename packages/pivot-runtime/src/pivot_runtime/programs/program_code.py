@@ -1,0 +1,260 @@
+"""The code that the Python programs of a command reach: which of its words are programs, and their manifest."""
+
+import os
+import re
+import tomllib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Final, NamedTuple, Protocol
+
+from pivot_core.code import PROGRAMS
+from pivot_core.commands.python_programs import ProgramCall, python_programs
+from pivot_core.errors import PathError
+from pivot_core.files.digest import digest_bytes
+from pivot_core.files.paths import ArtifactPath, is_within
+from pivot_fingerprint import Entry, Manifest, Memo, Program, ScriptFingerprinter, default_is_user_code
+from pivot_runtime.programs.interpreters import Interpreters, python_path
+
+_VERSION: Final = b"1"
+_SHEBANG: Final = re.compile(rb"#![^\n]*\b(?:python|pypy|uv run)")
+_ENTRY_POINT: Final = re.compile(r"\s*(?P<module>[\w.]+)\s*:\s*(?P<object>[\w.]+)")
+_HEAD: Final = 256
+
+
+class Recorder(Protocol):
+    """Records what a load depends on; a `pivot_fingerprint.Listener`."""
+
+    def read(self, path: str, content: bytes | None, /) -> object:
+        """A file had this content, or None if it could not be read."""
+        ...
+
+    def searched(self, name: str, places: Sequence[str], /) -> object:
+        """A module is about to be searched for."""
+        ...
+
+    def probed(self, path: str, /) -> object:
+        """The existence of a path is about to be checked."""
+        ...
+
+    def called(self) -> AbstractContextManager[object]:
+        """A context around calls of foreign code."""
+        ...
+
+    def paused(self) -> AbstractContextManager[object]:
+        """A context in which nothing is recorded but the calls of these methods."""
+        ...
+
+
+class ProgramCode(NamedTuple):
+    """The code of the Python programs of one command.
+
+    Attributes:
+        manifest: Its entries; with `PROGRAMS` if there is a program.
+        scripts: The paths of the scripts, which its words name.
+        main: The key of the entry of each script's body, by its path.
+        open: What could not be followed, in words.
+        sources: The digest of each file that was read, by absolute path.
+    """
+
+    manifest: Manifest
+    scripts: tuple[ArtifactPath, ...] = ()
+    main: Mapping[str, str] = {}
+    open: tuple[str, ...] = ()
+    sources: Mapping[str, str] = {}
+
+
+class _Reads:
+    """Notes the files that were read, and passes all on to the recorder of the load."""
+
+    def __init__(self, recorder: Recorder | None) -> None:
+        self.files: dict[str, str] = {}
+        self._recorder = recorder
+
+    def read(self, path: str, content: bytes | None) -> None:
+        if content is not None:
+            self.files[path] = digest_bytes(content)
+        if self._recorder is not None:
+            self._recorder.read(path, content)
+
+    def searched(self, name: str, places: Sequence[str]) -> None:
+        if self._recorder is not None:
+            self._recorder.searched(name, places)
+
+    def probed(self, path: str) -> None:
+        if self._recorder is not None:
+            self._recorder.probed(path)
+
+    def called(self) -> AbstractContextManager[object]:
+        return nullcontext() if self._recorder is None else self._recorder.called()
+
+    def paused(self) -> AbstractContextManager[object]:
+        return nullcontext() if self._recorder is None else self._recorder.paused()
+
+
+class ProgramFinder:
+    """Follows the Python programs of many commands; each file is read once.
+
+    Args:
+        root: The project's root.
+        environment: The variables of the programs.
+        memo: Keeps what is derived from files.
+        recorder: Records what the code depends on.
+    """
+
+    def __init__(
+        self, root: str, environment: Mapping[str, str], memo: Memo | None = None, recorder: Recorder | None = None
+    ) -> None:
+        self._root = os.path.realpath(root)
+        self._environment = environment
+        self._reads = _Reads(recorder)
+        self._memo = memo
+        self._interpreters = Interpreters(
+            self._root, environment, lambda name, place: self._reads.searched(name, [place])
+        )
+        self._projects: dict[str, Mapping[str, str]] = {}
+
+    def code_of(
+        self, texts: Iterable[str], base: str, *, declared: Collection[str], written: Collection[str], via: str
+    ) -> ProgramCode:
+        """The code that the programs of a command in the directory ``base`` reach.
+
+        Args:
+            texts: The texts for the shell, one after the other.
+            base: Its directory, relative to the root.
+            declared: The paths of its deps and outs, whose bytes count anyway.
+            written: Those of them that stages write: code there is not followed, since it may be another one by then.
+            via: The key of the entry that the programs belong to.
+        """
+        calls = [call for text in texts for call in python_programs(text)]
+        if not calls:
+            return ProgramCode(Manifest({}))
+        with self._reads.paused():
+            return self._code_of(calls, base, declared, written, via)
+
+    def _code_of(
+        self, calls: Iterable[ProgramCall], base: str, declared: Collection[str], written: Collection[str], via: str
+    ) -> ProgramCode:
+        programs: list[Program] = []
+        scripts: dict[ArtifactPath, str] = {}
+        left_open: list[str] = []
+        for call in calls:
+            if call.directory is None or (not call.known and call.kind in ("script", "module")):
+                if call.kind != "command" and (call.interpreter or call.runner):
+                    left_open.append(f"the Python program {call.word!r}, since its text does not say which one it is")
+                continue
+            directory = os.path.normpath(os.path.join(self._root, base, call.directory))
+            found = self._program(call, directory, via)
+            if found is None or (found.file is not None and self._is_within(found.file, written)):
+                continue
+            programs.append(found)
+            if found.file is not None:
+                scripts[ArtifactPath(os.path.relpath(found.file, self._root))] = found.file
+        if not programs:
+            return ProgramCode(Manifest({}), open=tuple(left_open))
+        self._reads.files = {}
+
+        def is_user_code(file: str) -> bool:
+            return default_is_user_code(file) and not self._is_within(file, written)
+
+        fingerprinter = ScriptFingerprinter(
+            self._root, is_user_code=is_user_code, memo=self._memo, listener=self._reads
+        )
+        manifest = fingerprinter.fingerprint(programs)
+        counted = {
+            key: entry
+            for key, entry in manifest.items()
+            if not any(is_within(entry.file or "", each) for each in declared)
+        }
+        entries = {key: _with_via(entry, counted, via) for key, entry in counted.items()}
+        main = {entry.file or "": key for key, entry in entries.items() if key.startswith("effects:")}
+        return ProgramCode(
+            Manifest({**entries, PROGRAMS: Entry(digest_bytes(_VERSION), via=via)}, manifest.unresolved),
+            tuple(scripts),
+            {path: main[path] for path in scripts if path in main},
+            tuple(dict.fromkeys(left_open)),
+            {file: found for file, found in self._reads.files.items() if not self._is_within(file, declared)},
+        )
+
+    def _is_within(self, file: str, paths: Collection[str]) -> bool:
+        if not paths:
+            return False
+        path = os.path.relpath(os.path.realpath(file), self._root).replace(os.sep, "/")
+        return any(is_within(path, each) for each in paths)
+
+    def _program(self, call: ProgramCall, directory: str, via: str) -> Program | None:
+        """The program of a call that is followed; None for one that is not the project's."""
+        places = python_path(call, directory, self._environment)
+        late = self._interpreters.late_path(call, directory)
+        if call.kind == "command":
+            text = self._console_script(call.name, directory)
+            return None if text is None else Program(tuple(places), directory, text=text, via=via, late_path=late)
+        here = [directory, *places] if call.beside else places
+        if call.kind == "text":
+            return Program(tuple(here), directory, text=call.name, via=via, late_path=late)
+        if call.kind == "module":
+            return Program(tuple(here), directory, module=call.name, via=via, late_path=late)
+        file = self._script(call, directory)
+        if file is None:
+            return None
+        beside = [os.path.dirname(os.path.realpath(file))] if call.beside else []
+        return Program((*beside, *places), directory, file=file, via=via, late_path=late)
+
+    def _script(self, call: ProgramCall, directory: str) -> str | None:
+        """The file of a script of the project."""
+        file = os.path.join(directory, call.name)
+        self._reads.probed(file)
+        if os.path.isdir(file):
+            file = os.path.join(file, "__main__.py")
+            self._reads.probed(file)
+        try:
+            path = ArtifactPath.resolve(file, base="", root=self._root)
+        except PathError:
+            return None
+        file = os.path.join(self._root, path)
+        if not os.path.isfile(file) or not (call.interpreter or file.endswith(".py") or self._names_python(file)):
+            return None
+        return file
+
+    def _names_python(self, file: str) -> bool:
+        """Whether the first line of a file says that it is a Python program."""
+        try:
+            with open(file, "rb") as content:
+                return _SHEBANG.match(content.read(_HEAD)) is not None
+        except OSError:
+            return False
+
+    def _console_script(self, name: str, directory: str) -> str | None:
+        """The text of a program that the project declares by this name."""
+        for place in self._interpreters.above(directory):
+            target = self._declared_scripts(place).get(name)
+            match = _ENTRY_POINT.match(target) if target is not None else None
+            if match is not None:
+                first = match["object"].partition(".")[0]
+                return f"from {match['module']} import {first}\n{match['object']}()\n"
+        return None
+
+    def _declared_scripts(self, place: str) -> Mapping[str, str]:
+        if place not in self._projects:
+            self._projects[place] = dict(self._read_scripts(os.path.join(place, "pyproject.toml")))
+        return self._projects[place]
+
+    def _read_scripts(self, file: str) -> Iterator[tuple[str, str]]:
+        self._reads.probed(file)
+        try:
+            with open(file, "rb") as content:
+                text = content.read()
+            found: Any = tomllib.loads(text.decode())
+        except (OSError, ValueError):
+            return
+        self._reads.read(file, text)
+        tool = found.get("tool", {})
+        project, poetry = found.get("project", {}), tool.get("poetry", {}) if isinstance(tool, dict) else {}
+        for table in (project, poetry):
+            for kind in ("scripts", "gui-scripts"):
+                scripts = table.get(kind, {}) if isinstance(table, dict) else {}
+                if isinstance(scripts, dict):
+                    yield from ((name, target) for name, target in scripts.items() if isinstance(target, str))
+
+
+def _with_via(entry: Entry, kept: Mapping[str, Entry], via: str) -> Entry:
+    return entry if entry.via in kept else entry._replace(via=via)
