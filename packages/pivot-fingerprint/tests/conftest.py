@@ -14,6 +14,8 @@ import pytest
 from pivot_fingerprint import Fingerprinter, Manifest, fingerprint
 from pivot_fingerprint.sources import source_file
 
+sys.path.insert(0, os.path.dirname(__file__))  # pytest's importlib mode leaves the path alone
+
 type Take = Callable[..., Manifest]
 
 

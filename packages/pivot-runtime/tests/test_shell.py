@@ -13,6 +13,7 @@ from pivot_core.stages.command import command
 from pivot_core.stages.stage import Stage
 from pivot_runtime.definitions import shell_code
 from pivot_runtime.definitions.shell_code import ShellInputs
+from pivot_runtime.programs.program_code import ProgramFinder
 from pivot_runtime.worker import shell
 
 
@@ -32,8 +33,11 @@ def stage(text: str, **given: Any) -> Stage:
 
 
 def rested(root: pathlib.Path, text: str, **given: Any) -> ShellInputs:
-    made = stage(text, **given)
-    return shell_code.shell_inputs(made, made.func, root / "created.json", base="sub", root=str(root))
+    made, programs = stage(text, **given), ProgramFinder(str(root), {})
+    params = given.get("params", {})
+    return shell_code.shell_inputs(
+        made, made.func, root / "created.json", base="sub", root=str(root), programs=programs, params=params
+    )
 
 
 def test_the_files_that_its_words_name_are_its_code(root: pathlib.Path) -> None:

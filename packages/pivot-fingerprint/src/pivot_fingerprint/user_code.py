@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 from pivot_fingerprint.disk import real_path
 
+__pivot_module__ = "pivot_fingerprint"
+
 _OWN = tuple(os.path.join(place, "") for place in sys.modules[__name__.partition(".")[0]].__path__)
 
 type Predicate = Callable[[str], bool]

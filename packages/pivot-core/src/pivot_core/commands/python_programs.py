@@ -125,11 +125,6 @@ def python_programs(text: str) -> list[ProgramCall]:
 
 def _of_command(command: SimpleCommand, words: Sequence[Word]) -> Iterator[ProgramCall]:
     """The programs that some words start."""
-    words = list(words)
-    while words and "=" in words[0].text and not words[0].text.startswith(("-", "/", ".")):  # of `env`
-        words = words[1:]
-    if not words:
-        return
     first = words[0].text
     name = first.rpartition("/")[2]
     if _PYTHON.fullmatch(name):

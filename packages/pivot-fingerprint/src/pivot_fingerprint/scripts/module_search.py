@@ -100,7 +100,7 @@ class ModuleSearch:
                 return self._of_user(FoundModule(name, None, (), os.path.join(place, compiled[0])))
             if f"{last}{_SOURCE}" in names:
                 return self._of_user(FoundModule(name, inside + _SOURCE))
-            if last in names and os.path.isdir(inside):
+            if last in names and self._disk.is_package(last, [place]):
                 spaces.append(inside)
         if not spaces or not any(self._is_user_code(os.path.join(each, f"{INIT}{_SOURCE}")) for each in spaces):
             return None

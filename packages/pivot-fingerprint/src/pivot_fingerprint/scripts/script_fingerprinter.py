@@ -74,9 +74,14 @@ class _Module:
         self.whole = False
         self.identity = shown or found.name
 
-    def binds(self, name: str) -> bool:
-        """Whether the text binds a name."""
-        return self.facts is not None and name in self.facts.bound
+    def gives(self, name: str) -> bool:
+        """Whether the text binds a name other than by importing a module of the package itself."""
+        if self.facts is None or name not in self.facts.bound:
+            return False
+        targets = self.facts.targets.get(name)
+        if targets is None or name in self.facts.names:
+            return True
+        return any(target.name != name or self.absolute(target) != self.found.name for target in targets)
 
     def absolute(self, target: Import) -> str:
         """The full name of the module that an import in this module names."""
@@ -173,6 +178,7 @@ class _Walk:
         self._reads: set[str] = set()
         self._libraries: set[str] = set()
         self._looked_up: list[str] = []
+        self._firsts: dict[str, str | None] = {}
         self.unresolved: list[Unresolved] = []
 
     def run(self) -> dict[str, Entry]:
@@ -191,6 +197,10 @@ class _Walk:
                     done.add(key)
                     self._pending.append((self._parts[key].module, key, self._parts[key].part.annotated))
                 self._follow()
+        for key, (module, part, _, _) in self._parts.items():
+            if not module.whole or part.kind == "module":
+                for line, reason in part.issues:
+                    self._open(module.shown or None, line, reason, key)
         return {key: self._entry(key, each) for key, each in self._parts.items() if self._counts(each)}
 
     def _follow(self) -> None:
@@ -256,8 +266,8 @@ class _Walk:
         via_body = via
         if parts or module.is_main:
             via_body = self._key("effects", module, "")
-            if via_body not in self._parts:
-                self._parts[via_body] = _Reached(module, joined(facts, parts), via, [])
+            if via_body not in self._parts:  # a script may be imported as well
+                self._reach(via_body, module, joined(facts, parts), via)
             for part in parts:
                 self._add(via_body, module, part, via)
         self._change_path(module, facts, via_body)
@@ -285,7 +295,7 @@ class _Walk:
         home = self._load(module.absolute(target), via)
         if home is None:
             self._libraries |= {target.module.partition(".")[0], f"{target.module}:{target.name}"}
-        elif target.name is not None and not home.binds(target.name):
+        elif target.name is not None and not home.gives(target.name):
             self._load(f"{home.found.name}.{target.name}", via)
         return home
 
@@ -293,7 +303,7 @@ class _Walk:
         home = self._load(module.absolute(star), via)
         if home is not None and home.facts is not None:
             for name in home.facts.exported or ():
-                if not home.binds(name):
+                if not home.gives(name):
                     self._load(f"{home.found.name}.{name}", via)
 
     # Names
@@ -328,7 +338,7 @@ class _Walk:
             return
         known = self._name(home, name, attrs[1:], via)
         self._re_export(home, name, via)
-        inner = None if home.binds(name) else self._load(f"{home.found.name}.{name}", via)
+        inner = None if home.gives(name) else self._load(f"{home.found.name}.{name}", via)
         if inner is not None:
             self._attribute(inner, attrs[1:], via)
         elif not known and name not in _OF_MODULES:
@@ -394,16 +404,19 @@ class _Walk:
         of = module.name if owner == module.shown else module.shown
         return f"{kind}:{of}:{name}" if name else f"{kind}:{of}"
 
+    def _reach(self, key: str, module: _Module, part: Part, via: str | None) -> "_Reached":
+        self._firsts.setdefault(module.identity, via)
+        reached = self._parts[key] = _Reached(module, part, via, [])
+        return reached
+
     def _add(self, key: str, module: _Module, part: Part, via: str | None) -> None:
         """Add a part, with all that it uses."""
         reached = self._parts.get(key)
         if reached is None:
-            reached = self._parts[key] = _Reached(module, part, via, [])
+            reached = self._reach(key, module, part, via)
         reached.given.extend(each for each in given(module, part) if each not in reached.given)
         self._reads |= set(part.reads)
         self._pending.append((module, key, part.refs))
-        for line, reason in part.issues:
-            self._open(module.shown or None, line, reason, key)
         if part.looks:
             self._all(module, key)
         if part.looks == MODULES and not self._looked_up:
@@ -436,17 +449,14 @@ class _Walk:
         return Entry(digest, each.module.shown, part.line, end, start, self._via(key))
 
     def _via(self, key: str) -> str | None:
-        """The nearest entry that leads to this one."""
-        seen = {key}
-        via = self._parts[key].via
-        while via is not None and via in self._parts and not self._counts(self._parts[via]):
-            module = self._parts[via].module
-            whole = self._key("module", module, "*")
-            via = whole if module.whole and whole not in seen else self._parts[via].via
-            if via in seen:
-                return self._program.via
-            seen.add(via or "")
-        return via if via != key else self._program.via
+        """The nearest entry that leads to this one; to a whole module, that which led to the first part of it."""
+        reached = self._parts[key]
+        via = self._firsts[reached.module.identity] if reached.part.kind == "module" else reached.via
+        while via in self._parts and not self._counts(self._parts[via]):
+            hidden = self._parts[via]
+            of_whole = hidden.module.whole and hidden.module.shown
+            via = self._key("module", hidden.module, "*") if of_whole else hidden.via
+        return via
 
     def _open(self, file: str | None, line: int, reason: str, key: str | None) -> None:
         self.unresolved.append(Unresolved(file, line, reason, key or ""))
@@ -472,6 +482,7 @@ def joined(facts: ModuleFacts, parts: Sequence[Part]) -> Part:
         end=max((part.end for part in parts), default=1),
         digest=digest_of([part.digest for part in parts]),
         annotated=tuple(ref for part in parts for ref in part.annotated),
+        issues=tuple(issue for part in parts for issue in part.issues),
     )
 
 
