@@ -280,7 +280,7 @@ class _Work:
         kept.record_tracked(stores, ArtifactPath(path), artifact)
 
     def _record_runs(self, context: CommandContext, stores: Stores) -> None:
-        options = LoadOptions(all_pipelines=True, static_loader=lambda file: _load(file, self._root))
+        options = LoadOptions(all_pipelines=True, static_loader=lambda file: _load(file, context))
         with open_session(context, assemble(context, options), literal=True, stores=stores) as session:
             ignored = IgnoredOuts(context, session.graph.stages)
             view = _View(session, self._known.absent())
@@ -315,10 +315,10 @@ class _Work:
         return judged
 
 
-def _load(file: Path, root: Path) -> Loaded:
+def _load(file: Path, context: CommandContext) -> Loaded:
     """Load a file of shell stages; others count as empty: their stages have no records of DVC's."""
     try:
-        return shell_only.load(file, root, ())
+        return shell_only.load(file, context.project.root, (), context.environment)
     except PivotError:
         return Loaded(SCHEMA, (), {})
 

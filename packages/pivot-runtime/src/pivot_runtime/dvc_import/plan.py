@@ -194,7 +194,7 @@ def _loaded(
     with shadow(files.root, {path: text for path, (text, _) in pipelines.items()}) as top:
         for path, (_, source) in pipelines.items():
             try:
-                loaded = shell_only.load(top / path, top, ())
+                loaded = shell_only.load(top / path, top, (), {})
             except ImportRequiredError:
                 continue
             except PivotError as error:
