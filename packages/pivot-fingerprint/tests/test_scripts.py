@@ -1,4 +1,4 @@
-"""What scripts reach: programs of each kind, ways to import, search paths, and code that cannot be followed."""
+"""Scripts of each kind: the code that they reach, by all ways to import, and code that cannot be followed."""
 
 # ruff: noqa: E501 - projects as texts
 

@@ -84,7 +84,7 @@ class ProgramCall(NamedTuple):
     """A start of a Python program.
 
     Attributes:
-        kind: What runs: a script or a module by name, a text, or a command that may be a console script.
+        kind: A script or a module by name, a text, or a command that may be a console script.
         name: The path of the script, the name of the module, the text, or the name of the command.
         word: The word of the text that names it.
         directory: Its working directory, relative to that of the text; None if the text does not say it.

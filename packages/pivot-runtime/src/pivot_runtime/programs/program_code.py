@@ -21,7 +21,7 @@ _ENTRY_POINT: Final = re.compile(r"\s*(?P<module>[\w.]+)\s*:\s*(?P<object>[\w.]+
 _HEAD: Final = 256
 
 
-class Recorder(Protocol):
+class ReadRecorder(Protocol):
     """Records what a load depends on; a `pivot_fingerprint.Listener`."""
 
     def read(self, path: str, content: bytes | None, /) -> object:
@@ -52,7 +52,7 @@ class ProgramCode(NamedTuple):
         manifest: Its entries; with `PROGRAMS` if there is a program.
         scripts: The paths of the scripts, which its words name.
         main: The key of the entry of each script's body, by its path.
-        open: What could not be followed, in words.
+        open: Descriptions of the programs that could not be followed.
         sources: The digest of each file that was read, by absolute path.
     """
 
@@ -66,7 +66,7 @@ class ProgramCode(NamedTuple):
 class _Reads:
     """Notes the files that were read, and passes all on to the recorder of the load."""
 
-    def __init__(self, recorder: Recorder | None) -> None:
+    def __init__(self, recorder: ReadRecorder | None) -> None:
         self.files: dict[str, str] = {}
         self._recorder = recorder
 
@@ -102,7 +102,7 @@ class ProgramFinder:
     """
 
     def __init__(
-        self, root: str, environment: Mapping[str, str], memo: Memo | None = None, recorder: Recorder | None = None
+        self, root: str, environment: Mapping[str, str], memo: Memo | None = None, recorder: ReadRecorder | None = None
     ) -> None:
         self._root = os.path.realpath(root)
         self._environment = environment

@@ -1,0 +1,470 @@
+"""The walk from a program to the code of the project that it reaches."""
+
+import builtins
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from xxhash import xxh3_128_hexdigest
+
+from pivot_fingerprint.disk import Disk, Listener, real_path
+from pivot_fingerprint.manifest import Entry, Unresolved
+from pivot_fingerprint.scripts.module_facts import MODULES, ModuleFacts, Part, facts_of
+from pivot_fingerprint.scripts.module_search import FoundModule, ModuleSearch
+from pivot_fingerprint.sources.memo import Memo
+from pivot_fingerprint.sources.modules import import_base
+from pivot_fingerprint.syntax.canonical import READING
+from pivot_fingerprint.syntax.form import Ref
+from pivot_fingerprint.syntax.scopes import Import
+from pivot_fingerprint.user_code import Predicate, cached, default_is_user_code
+
+__pivot_module__ = "pivot_fingerprint"
+
+_MAIN: Final = "__main__"
+_STARTED: Final = ("sitecustomize", "usercustomize")
+"""Modules that Python imports by itself at its start."""
+
+_NOT_READING: Final = frozenset(
+    {
+        *("click", "cv2", "h5py", "imageio", "joblib", "keras", "lightgbm", "lxml", "matplotlib", "mlflow", "networkx"),
+        *("nltk", "numpy", "openpyxl", "pandas", "PIL", "plotly", "polars", "psutil", "pyarrow", "requests", "rich"),
+        *("scipy", "seaborn", "skimage", "sklearn", "spacy", "statsmodels", "tensorflow", "tokenizers", "torch"),
+        *("torchvision", "tqdm", "transformers", "xarray", "xgboost", "yaml", "bs4", "datasets", "dask", "duckdb"),
+    }
+)
+"""Libraries that do not read the annotations of functions that they get."""
+_OF_MODULES: Final = frozenset({"__doc__", "__file__", "__name__", "__package__", "__spec__", "__version__"})
+"""Names that a module has without a statement that binds them."""
+_READING: Final = frozenset({"inspect", "typing:get_type_hints", "functools:singledispatch", "annotationlib"})
+
+
+class Program(NamedTuple):
+    """A Python program to follow.
+
+    Attributes:
+        file: Its script; None for a module or a text.
+        module: The module that it runs (``python -m``).
+        text: Its text (``python -c``).
+        search_path: The directories that its interpreter searches for modules, in order, absolute.
+        directory: Its working directory.
+        via: The key of the entry that starts it.
+        late_path: Directories that it searches after the standard library: those of editable installs.
+    """
+
+    search_path: tuple[str, ...]
+    directory: str
+    file: str | None = None
+    module: str | None = None
+    text: str | None = None
+    via: str | None = None
+    late_path: tuple[str, ...] = ()
+
+
+class ScriptFiles:
+    """The source files of the programs of one fingerprint, each read once."""
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        is_user_code: Callable[[str], bool] | None = None,
+        memo: Memo | None = None,
+        listener: Listener | None = None,
+    ) -> None:
+        self.root = real_path(os.fspath(root))
+        self.disk = Disk(listener)
+        self._memo = memo
+        self.is_user_code: Predicate = cached(is_user_code or default_is_user_code)
+        self._facts: dict[str, ModuleFacts | None] = {}
+
+    def facts(self, file: str) -> ModuleFacts | None:
+        """The facts about a source file; None if it cannot be read, or is not Python."""
+        if file not in self._facts:
+            content = self.disk.read(file, keep=True)
+            self._facts[file] = None if content is None else facts_of(content, self._memo)
+        return self._facts[file]
+
+    def facts_of_text(self, text: str) -> ModuleFacts | None:
+        """The facts about the text of a program."""
+        return facts_of(text.encode("utf-8", "surrogateescape"), self._memo)
+
+    def shown(self, file: str, module: str) -> str:
+        """The path of a file in entries."""
+        real = real_path(file)
+        if real.startswith(os.path.join(self.root, "")):
+            return os.path.relpath(real, self.root).replace(os.sep, "/")
+        base = import_base(file, module)
+        return os.path.relpath(file, base).replace(os.sep, "/") if base else os.path.basename(file)
+
+
+class _Module:
+    """A module that a program loads."""
+
+    def __init__(self, found: FoundModule, facts: ModuleFacts | None, shown: str, *, is_main: bool) -> None:
+        self.found = found
+        self.facts = facts
+        self.shown = shown
+        self.name = found.name.removesuffix(f".{_MAIN}") if is_main else found.name
+        self.is_main = is_main
+        self.whole = False
+        self.identity = shown or found.name
+
+    def gives(self, name: str) -> bool:
+        """Whether the text binds a name other than by importing a module of the package itself."""
+        if self.facts is None or name not in self.facts.bound:
+            return False
+        targets = self.facts.targets.get(name)
+        if targets is None or name in self.facts.names:
+            return True
+        return any(target.name != name or self.absolute(target) != self.found.name for target in targets)
+
+    def absolute(self, target: Import) -> str:
+        """The full name of the module that an import in this module names."""
+        if not target.level:
+            return target.module
+        parts = self.found.package.split(".") if self.found.package else []
+        parts = parts[: len(parts) - target.level + 1]
+        return ".".join([*parts, target.module] if target.module else parts)
+
+
+class ProgramWalk:
+    """The walk from one program."""
+
+    def __init__(self, files: ScriptFiles, program: Program) -> None:
+        self._files = files
+        self._program = program
+        self._search = ModuleSearch(files.disk, program.search_path, program.late_path, files.is_user_code)
+        self._modules: dict[str, _Module | None] = {}
+        self._owners: dict[str, str] = {}
+        self._parts: dict[str, _Reached] = {}
+        self._pending: deque[tuple[_Module, str, Sequence[Ref]]] = deque()
+        self._used: set[tuple[str, str, tuple[str, ...]]] = set()
+        self._reads: set[str] = set()
+        self._libraries: set[str] = set()
+        self._looked_up: list[str] = []
+        self._firsts: dict[str, str | None] = {}
+        self.unresolved: list[Unresolved] = []
+
+    def run(self) -> dict[str, Entry]:
+        """The entries for everything that the program reaches."""
+        for name in _STARTED:
+            self._load(name, self._program.via)
+        main = self._main()
+        if main is not None:
+            self._execute(main, self._program.via)
+        self._follow()
+        if "signatures" in self._reads or self._reads_annotations():
+            self._reads.add("signatures")
+            done: set[str] = set()
+            while done != self._parts.keys():
+                for key in [key for key in self._parts if key not in done]:
+                    done.add(key)
+                    self._pending.append((self._parts[key].module, key, self._parts[key].part.annotated))
+                self._follow()
+        for key, (module, part, _, _) in self._parts.items():
+            if not module.whole or part.kind == "module":
+                for line, reason in part.issues:
+                    self._open(module.shown or None, line, reason, key)
+        return {key: self._entry(key, each) for key, each in self._parts.items() if self._counts(each)}
+
+    def _follow(self) -> None:
+        while self._pending:
+            module, key, refs = self._pending.popleft()
+            for ref in refs:
+                self._ref(module, ref, key)
+            if self._looked_up and not self._pending:
+                for each in [each for each in self._modules.values() if each is not None]:
+                    self._all(each, self._looked_up[0])
+
+    # Modules
+
+    def _main(self) -> _Module | None:
+        """The module that runs as the program."""
+        program = self._program
+        if program.text is not None:
+            return _Module(FoundModule("-c", None), self._files.facts_of_text(program.text), "", is_main=True)
+        found = None
+        if program.file is not None:
+            found = FoundModule(os.path.splitext(os.path.basename(program.file))[0], program.file)
+        elif program.module is not None:
+            found = self._search.find(program.module)
+            if found is not None and found.places:
+                self._load(program.module, program.via)
+                found = self._search.find(f"{program.module}.{_MAIN}")
+            elif "." in program.module:
+                self._load(program.module.rpartition(".")[0], program.via)
+        if found is None or found.file is None:
+            return None
+        return self._made(found, is_main=True)
+
+    def _made(self, found: FoundModule, *, is_main: bool) -> _Module:
+        facts = self._files.facts(found.file) if found.file is not None else None
+        shown = self._files.shown(found.file, found.name) if found.file is not None else ""
+        return _Module(found, facts, shown, is_main=is_main)
+
+    def _load(self, name: str, via: str | None) -> _Module | None:
+        """The module of this full name, which an import runs after the packages around it."""
+        if name in self._modules:
+            return self._modules[name]
+        above = name.rpartition(".")[0]
+        found = None if above and self._load(above, via) is None else self._search.find(name)
+        if found is None:
+            self._modules[name] = None
+            return None
+        module = self._modules[name] = self._made(found, is_main=False)
+        if found.compiled is not None:
+            shown = self._files.shown(found.compiled, name)
+            self._open(shown, 1, f"the module `{name}` is compiled code", via)
+        self._execute(module, via)
+        return module
+
+    def _execute(self, module: _Module, via: str | None) -> None:
+        """Follow what the import of a module runs."""
+        facts = module.facts
+        if facts is None:
+            if module.found.file is not None:
+                self._open(module.shown, 1, "it is not Python source", via)
+            return
+        main = facts.main if module.is_main else None
+        parts = [each for each in (facts.effects, main) if each is not None]
+        via_body = via
+        if parts or module.is_main:
+            via_body = self._key("effects", module, "")
+            if via_body not in self._parts:  # a script may be imported as well
+                self._reach(via_body, module, joined(facts, parts), via)
+            for part in parts:
+                self._add(via_body, module, part, via)
+        self._change_path(module, facts, via_body)
+        for target in (*facts.imports, *(facts.main_imports if module.is_main else ())):
+            self._import(module, target, via_body)
+        for star in facts.stars:
+            self._star(module, star, via_body)
+        for name in facts.reached:
+            self._name(module, name, (), via_body)
+
+    def _change_path(self, module: _Module, facts: ModuleFacts, via: str | None) -> None:
+        for change in facts.paths:
+            file = module.found.file
+            if change.path is None or (change.beside and file is None):
+                self._open(
+                    module.shown or None, change.line, "changes `sys.path` in a way that its text does not say", via
+                )
+                continue
+            base = os.path.dirname(file) if change.beside and file is not None else self._program.directory
+            if self._search.add(os.path.normpath(os.path.join(base, change.path)), first=change.first):
+                self._modules = {name: found for name, found in self._modules.items() if found is not None}
+
+    def _import(self, module: _Module, target: Import, via: str | None) -> _Module | None:
+        """Load what an import statement names, a module and perhaps one in it; returns the first."""
+        home = self._load(module.absolute(target), via)
+        if home is None:
+            self._libraries |= {target.module.partition(".")[0], f"{target.module}:{target.name}"}
+        elif target.name is not None and not home.gives(target.name):
+            self._load(f"{home.found.name}.{target.name}", via)
+        return home
+
+    def _star(self, module: _Module, star: Import, via: str | None) -> None:
+        home = self._load(module.absolute(star), via)
+        if home is not None and home.facts is not None:
+            for name in home.facts.exported or ():
+                if not home.gives(name):
+                    self._load(f"{home.found.name}.{name}", via)
+
+    # Names
+
+    def _ref(self, module: _Module, ref: Ref, via: str) -> None:
+        self._reads.update(READING[name] for name in ref.attrs if name in READING)
+        if isinstance(ref.root, str):
+            if ref.root == "__path__" and module.found.places:
+                self._submodules(module, via)
+            self._name(module, ref.root, ref.attrs, via)
+        elif ref.weak and not ref.attrs and not ref.line:  # an import of which nothing is used
+            self._import(module, ref.root, via)
+        else:
+            self._target(module, ref.root, ref.attrs, via)
+
+    def _target(self, module: _Module, target: Import, attrs: tuple[str, ...], via: str | None) -> None:
+        """Follow a use of what an import gives."""
+        home = self._import(module, target, via)
+        if home is not None:
+            self._attribute(home, attrs if target.name is None else (target.name, *attrs), via)
+        elif attrs:
+            self._libraries.add(f"{target.module}:{attrs[0]}")
+
+    def _attribute(self, home: _Module, attrs: tuple[str, ...], via: str | None) -> None:
+        """Follow the use of a module, or of attributes that are taken from it."""
+        if not attrs:
+            self._all(home, via)
+            return
+        name = attrs[0]
+        if name == "__path__":
+            self._submodules(home, via)
+            return
+        known = self._name(home, name, attrs[1:], via)
+        self._re_export(home, name, via)
+        inner = None if home.gives(name) else self._load(f"{home.found.name}.{name}", via)
+        if inner is not None:
+            self._attribute(inner, attrs[1:], via)
+        elif not known and name not in _OF_MODULES:
+            self._all(home, via)  # defined in a way that the text does not say
+
+    def _name(self, module: _Module, name: str, attrs: tuple[str, ...], via: str | None) -> bool:
+        """Follow a name of a module; returns whether the module has it."""
+        facts, use = module.facts, (module.identity, name, attrs)
+        if facts is None:
+            return False
+        if use in self._used:
+            return True
+        self._used.add(use)
+        part = facts.names.get(name)
+        if part is not None:
+            self._add(self._key(part.kind, module, name), module, part, via)
+        for target in facts.targets.get(name, ()):
+            self._target(module, target, attrs, via)
+        known = name in facts.bound
+        for star in facts.stars if not known else ():
+            known = self._from_star(module, star, name, attrs, via) or known
+        if not known:
+            self._used.discard(use)
+        return known
+
+    def _re_export(self, home: _Module, name: str, via: str | None) -> None:
+        """Add the import by which a module has a name of a library that another module takes from it."""
+        targets = home.facts.targets.get(name, ()) if home.facts is not None else ()
+        if home.facts is not None and any(self._load(home.absolute(target), via) is None for target in targets):
+            part = home.facts.whole._replace(
+                kind="const",
+                digest=digest_of(map(str, targets)),
+                docs="",
+                signature="",
+                refs=(),
+                annotated=(),
+                issues=(),
+            )
+            self._add(self._key("const", home, name), home, part._replace(reads=(), looks=""), via)
+
+    def _from_star(self, module: _Module, star: Import, name: str, attrs: tuple[str, ...], via: str | None) -> bool:
+        home = self._load(module.absolute(star), via)
+        return home is not None and self._name(home, name, attrs, via)
+
+    def _all(self, module: _Module, via: str | None) -> None:
+        """Follow everything in a module, for code that may use any of it."""
+        if not module.whole and module.facts is not None:
+            module.whole = True
+            self._add(self._key("module", module, "*"), module, module.facts.whole, via)
+
+    def _submodules(self, package: _Module, via: str | None) -> None:
+        """Follow all modules in a package, for code that lists them."""
+        for name in self._search.submodules(package.found):
+            inner = self._load(name, via)
+            if inner is not None:
+                self._all(inner, via)
+                self._submodules(inner, via)
+
+    # Parts and entries
+
+    def _key(self, kind: str, module: _Module, name: str) -> str:
+        owner = self._owners.setdefault(module.name, module.shown)
+        of = module.name if owner == module.shown else module.shown
+        return f"{kind}:{of}:{name}" if name else f"{kind}:{of}"
+
+    def _reach(self, key: str, module: _Module, part: Part, via: str | None) -> "_Reached":
+        self._firsts.setdefault(module.identity, via)
+        reached = self._parts[key] = _Reached(module, part, via, [])
+        return reached
+
+    def _add(self, key: str, module: _Module, part: Part, via: str | None) -> None:
+        """Add a part, with all that it uses."""
+        reached = self._parts.get(key)
+        if reached is None:
+            reached = self._reach(key, module, part, via)
+        reached.given.extend(each for each in given(module, part) if each not in reached.given)
+        self._reads |= set(part.reads)
+        self._pending.append((module, key, part.refs))
+        if part.looks:
+            self._all(module, key)
+        if part.looks == MODULES and not self._looked_up:
+            self._looked_up.append(key)
+
+    def _reads_annotations(self) -> bool:
+        """Whether some library may read the annotations of functions that it gets."""
+        if not self._libraries.isdisjoint(_READING):
+            return True
+        tops = {name for name in self._libraries if name and ":" not in name}
+        return not tops <= _NOT_READING | sys.stdlib_module_names
+
+    @staticmethod
+    def _counts(each: "_Reached") -> bool:
+        """Whether a part has an entry: not a text, and not a part of a module that counts as a whole."""
+        module, part = each.module, each.part
+        return bool(module.shown) and (
+            not module.whole or part.kind == "module" or (module.is_main and part.kind == "effects")
+        )
+
+    def _entry(self, key: str, each: "_Reached") -> Entry:
+        part = each.part
+        texts = [part.digest, *sorted(each.given)]
+        if "docs" in self._reads:
+            texts.append(f"docs {part.docs}")
+        if "signatures" in self._reads and part.signature:
+            texts.append(f"annotations {part.signature}")
+        digest = part.digest if len(texts) == 1 else digest_of(texts)
+        start, end = (None, None) if part.kind == "module" else (part.start, part.end)
+        return Entry(digest, each.module.shown, part.line, end, start, self._via(key))
+
+    def _via(self, key: str) -> str | None:
+        """The nearest entry that leads to this one; to a whole module, that which led to the first part of it."""
+        reached = self._parts[key]
+        via = self._firsts[reached.module.identity] if reached.part.kind == "module" else reached.via
+        while via in self._parts and not self._counts(self._parts[via]):
+            hidden = self._parts[via]
+            of_whole = hidden.module.whole and hidden.module.shown
+            via = self._key("module", hidden.module, "*") if of_whole else hidden.via
+        return via
+
+    def _open(self, file: str | None, line: int, reason: str, key: str | None) -> None:
+        self.unresolved.append(Unresolved(file, line, reason, key or ""))
+
+
+class _Reached(NamedTuple):
+    """A part that the program reaches, and what the names in it are imported from."""
+
+    module: _Module
+    part: Part
+    via: str | None
+    given: list[str]
+
+
+def joined(facts: ModuleFacts, parts: Sequence[Part]) -> Part:
+    """The body of a module as one part."""
+    if len(parts) == 1:
+        return parts[0]
+    empty = facts.whole._replace(kind="effects", docs="", signature="", refs=(), annotated=(), issues=(), reads=())
+    return empty._replace(
+        line=min((part.line for part in parts), default=1),
+        start=min((part.start for part in parts), default=1),
+        end=max((part.end for part in parts), default=1),
+        digest=digest_of([part.digest for part in parts]),
+        annotated=tuple(ref for part in parts for ref in part.annotated),
+        issues=tuple(issue for part in parts for issue in part.issues),
+    )
+
+
+def given(module: _Module, part: Part) -> Iterator[str]:
+    """The targets of the names that a part uses, as far as its module says them."""
+    facts = module.facts
+    if facts is None or part.kind == "module":
+        return
+    for root in sorted({ref.root for ref in part.refs if isinstance(ref.root, str)}):
+        if root == "__doc__":
+            yield f"__doc__ {facts.docs}"
+        yield from (f"{root} = {target}" for target in facts.targets.get(root, ()))
+        if root not in facts.bound and not hasattr(builtins, root):
+            yield from (f"{root} of {'.' * star.level}{star.module}" for star in facts.stars)
+
+
+def digest_of(texts: Iterable[str]) -> str:
+    """32 hex digits over some texts."""
+    return xxh3_128_hexdigest("\0".join(texts).encode("utf-8", "surrogatepass"))
