@@ -151,7 +151,7 @@ def test_whatever_starts_a_program_it_is_observed(project: Project) -> None:
     for name, key in tracked.items():
         lock = project.lock(f"p.{name}")
         assert (key in {**lock["observed"], **lock["code"]}) == bool(key), name
-    assert project.lock("p.path")["observed"]["func:tool:work"]["file"] == "lib/tool.py"
+    assert project.lock("p.path")["code"]["func:tool:work"]["file"] == "lib/tool.py"
     assert (
         "a Python program was started: what ran in it was not observed"
         in project.pivot("status", "--explain", "isolated").stdout

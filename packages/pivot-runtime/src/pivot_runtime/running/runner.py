@@ -276,8 +276,7 @@ class Runner:
                 self._settle(address, StageOutcome.BLOCKED, self._session.blocked(address, observation))
 
     def _observe(self, address: str, lock: StageLock | None) -> Observation:
-        session = self._session
-        return observe(session.stages[address], self._graph, self._view, lock=lock, schema=session.schema)
+        return observe(self._session.stages[address], self._graph, self._view, lock=lock, schema=self._session.schema)
 
     def _start(self, address: str, lock: StageLock | None, observation: Observation, decision: Decision) -> None:
         self._report(events.StageStarted(address, decision, sent=self._is_sent(address)))
