@@ -52,7 +52,6 @@ def test_one_path_or_several(declared: Dep | Out, paths: tuple[str, ...], value:
         (lambda: Out(["a/", "b"], Text()), "names both files and directories: a/, b"),
         (lambda: Dep("a", Text(), lazy=True), "no mapping of files"),
         (lambda: Dep("a/", lazy=True), "no mapping of files"),
-        (lambda: IncrementalOut("db", Text(), cache=False), "its next run starts from the content in the cache"),
     ],
 )
 def test_what_is_refused(declare: Any, told: str) -> None:

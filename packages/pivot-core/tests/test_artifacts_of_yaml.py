@@ -159,6 +159,7 @@ def test_errors_name_their_line(facts: dict[str, Any], told: str, hint: str | No
         ({"plots": ["a.csv", {"L": {"y": {"a.csv": "b"}}}]}, "pivot.yaml:3: 'a.csv' is a metric or another plot"),
         ({"plots": ["d"]}, "pivot.yaml:3: Plot('d/'): a plot is a file"),
         ({"metrics": ["p.csv"]}, "pivot.yaml:2: 'p.csv' is a plot already"),
+        ({"artifacts": {}}, "pivot.yaml:1: the key 'artifacts' is not known"),
     ],
 )
 def test_lists_beside_the_stages_name_outs(top: dict[str, Any], told: str) -> None:

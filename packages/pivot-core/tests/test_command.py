@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_core.errors import DefinitionError
+from pivot_core.files.patterns import literal
 from pivot_core.loaders import PathOnly
 from pivot_core.pipeline import Pipeline
 from pivot_core.spec import StageError
@@ -126,7 +127,7 @@ def test_paths_are_quoted_for_the_shell(arguments: list[str]) -> None:
     made = command("printf '%s\\0' ${deps.all}", deps={"all": names})
     text = fill_in(made.text, made.deps, made.outs)
     said = subprocess.run(["bash", "-c", text], capture_output=True, check=True).stdout
-    assert said.decode(errors="surrogateescape").split("\0")[:-1] == names
+    assert said.decode(errors="surrogateescape").split("\0")[:-1] == [literal(each) for each in names]
 
 
 def test_an_out_is_named_once() -> None:

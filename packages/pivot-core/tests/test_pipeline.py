@@ -14,6 +14,7 @@ from pivot_core.loaders import JSON
 from pivot_core.pipeline import Pipeline, plain_call
 from pivot_core.spec import Location, OutSpec, StageError, StageSpec, base_of
 from pivot_core.stages.annotations import Dep, Out
+from pivot_core.stages.command import command
 from pivot_core.stages.stage import Stage
 
 HERE = __file__
@@ -309,3 +310,11 @@ def test_a_decorator_may_give_the_name() -> None:
 
     assert list(pipeline.stages) == ["other"]
     assert pipeline.stages["other"].func is stage
+
+
+def test_a_stage_whose_last_result_only_git_has_runs_here() -> None:
+    pipeline = Pipeline("p")
+    for name, cache in ("kept", True), ("here", False):
+        pipeline.register(command("x", outs=[Out(name, persist=True, cache=cache)]), name=name)
+
+    assert {each.name: each.executor for each in pipeline.specs(base="", root="/p")} == {"kept": "", "here": "local"}

@@ -51,6 +51,8 @@ def test_the_values_of_the_keys_count_and_nothing_else_in_the_files(tuned: Proje
     assert "  reads   best.json  (for depth)\n  reads   conf.toml  (for its values)\n" in listed
     assert "2 stages cached" in tuned.pivot("repro").stdout
 
+    assert "2 stages run once more, no differences" in tuned.pivot("verify", "--rerun").stdout
+
     tuned.write("params.yaml", "# none of the values changes\n" + PARAMS.replace("seed: 0", "seed: 1"))
     tuned.write("conf.toml", "a.b = 2020-01-02")
     tuned.write("found.json", '{"score": 2, "depth": 3}')
@@ -71,6 +73,13 @@ def test_the_values_of_the_keys_count_and_nothing_else_in_the_files(tuned: Proje
     shown = tuned.json("params", "show", "--json")
     assert "conf.toml:a.b" in json.dumps(shown)
     assert "best.json:depth" in tuned.pivot("params", "show").stdout
+
+
+def test_they_are_edited_in_their_files(tuned: Project) -> None:
+    told = tuned.pivot("status", "-p", "train.rate=0.5", code=2).stderr
+    assert "values in best.json, conf.toml, params.yaml are edited there" in told
+    tuned.replace("pivot.yaml", "cat params.yaml", "echo ${params.rate}")
+    assert "${rate} is a value of params.yaml or 'vars'" in tuned.pivot("status", code=2).stderr
 
 
 def test_missing_keys_and_files_block_the_stage(tuned: Project) -> None:

@@ -2,7 +2,7 @@
 
 import posixpath
 from collections.abc import Mapping
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 import attrs
 
@@ -16,6 +16,13 @@ from pivot_core.stages.annotations import Out
 from pivot_core.stages.interpolation import InterpolationError, Path
 from pivot_core.stages.options import PlainOptions
 from pivot_core.values import Value
+
+_ONLY_IN_DVC: Final = {
+    "params": "'pivot params' shows the parameters of all stages; keys of files belong below 'params' of a stage",
+    "artifacts": "an out may have 'desc', 'type', 'labels' and 'meta'",
+    "datasets": "'pivot import' and 'pivot import-url' bring data into the project",
+}
+"""Keys of a ``dvc.yaml`` without a meaning here, each with the way out."""
 
 
 class YamlSource(Protocol):
@@ -105,6 +112,7 @@ def read_declarations(
     """
     try:
         data = {} if text.data is None else text.data
+        _refuse_words_of_dvc(data)
         validate.check(data, schema.SCHEMA)
         found = Expansion(data, files or NoFiles(), variables or {}, lambda path: f"{text.name}:{text.line(path)}")
         shown = {key: found.filled(data[key], (key,)) for key in ("metrics", "plots") if key in data}
@@ -114,6 +122,12 @@ def read_declarations(
         return Declarations(data["pipeline"], data.get("root", "."), tuple(stages), found.names)
     except (ValidationError, InterpolationError) as error:
         raise _at(text, error.path, error) from None
+
+
+def _refuse_words_of_dvc(data: Any) -> None:
+    for key, hint in _ONLY_IN_DVC.items():
+        if isinstance(data, Mapping) and key in data:
+            raise ValidationError(f"the key {key!r} is not known", (key,), hint=f"remove it: {hint}")
 
 
 def _with_views(stages: list[Declaration], shown: Mapping[str, Any], root: str) -> list[Declaration]:

@@ -135,7 +135,8 @@ class Out(_Several):
             and each is saved to its path.
         loader: Turns the returned value into the file.
         cache: Whether its content is stored in the cache; otherwise it is for git, and only hashed.
-        persist: When a run starts, a copy of the last content is in place, which the stage goes on from. A parameter
+        persist: When a run starts, a copy of the last content is in place, which the stage goes on from; without the
+            cache, that is the file in its place, whatever it is, and the stage runs on this machine. A parameter
             may have the same annotation if the loader can also load: it receives the last value, or None on the first
             run.
         temp: Remove it from the workspace once every stage that reads it is up to date. Its content stays in the cache,
@@ -169,11 +170,6 @@ class Out(_Several):
             raise DefinitionError(
                 f"the check of {type(self).__name__}({self.path!r}) is no function: {_describe_loader(self.check)}",
                 hint="give a function that takes the value, such as pivot.checks.not_empty",
-            )
-        if self.persist and not self.cache:
-            raise DefinitionError(
-                f"{type(self).__name__}({self.path!r}, cache=False): its next run starts from the content in the cache",
-                hint="remove cache=False",
             )
         if self.temp and (self.persist or not self.cache):
             other = "persist=True" if self.persist else "cache=False"

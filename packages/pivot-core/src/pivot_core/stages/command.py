@@ -74,6 +74,10 @@ class Command:
             name = rest.partition(".")[0] if kind == PARAMS else rest
             if name not in known[kind]:
                 names = ", ".join(known[kind]) or "none"
+                if kind == PARAMS and not known[kind]:
+                    names = (
+                        f"none with values of its own; in a pivot.yaml, ${{{rest}}} is a value of params.yaml or 'vars'"
+                    )
                 raise DefinitionError(
                     f"its command names ${{{kind}.{name}}}, but among its {kind} is no {name!r}",
                     hint=suggest(name, known[kind], format_name=lambda each: f"${{{kind}.{each}}}")

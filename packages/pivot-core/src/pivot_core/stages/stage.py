@@ -11,7 +11,7 @@ from pivot_core.files.patterns import PathPattern, is_pattern, literal
 from pivot_core.params.classes import fields
 from pivot_core.params.layers import ParamLayer, resolve_params
 from pivot_core.params.overrides import Override
-from pivot_core.spec import Location, OutSpec, StageError, StageSpec
+from pivot_core.spec import LOCAL, Location, OutSpec, StageError, StageSpec
 from pivot_core.stages.annotations import Dep, Out
 
 
@@ -171,7 +171,8 @@ class Stage:
             priority=self.priority,
             desc=self.desc,
             uncounted_params=tuple(sorted({*self.uncounted_params, *self._marked()})),
-            executor=self.executor,
+            # Only this machine has the content from which such an out goes on.
+            executor=LOCAL if any(out.incremental and not out.cache for out in outs.values()) else self.executor,
             file_params=file_params,
             meta=self.meta,
         )

@@ -21,6 +21,7 @@ from pivot_core.lock import Artifact, StageLock
 from pivot_core.spec import StageSpec
 from pivot_core.values import Value
 from pivot_runtime.context import CommandContext
+from pivot_runtime.evaluating.matching_files import dep_paths
 from pivot_runtime.evaluating.session import Session, open_session
 from pivot_runtime.executors.base import Finished
 from pivot_runtime.executors.host_executor import HostExecutor
@@ -161,9 +162,10 @@ class _Repetition:
         if lock is None or cannot:
             return Rerun(address, SKIPPED, cannot)
         outs = [out.path for out in spec.outs]
+        deps = {**lock.inputs.deps, **self._uncounted(spec)}
         try:
             self._copy.clear(outs)
-            self._copy.place_inputs(lock.inputs.deps)
+            self._copy.place_inputs(deps)
             for path in outs:
                 (self._copy.root / path).parent.mkdir(parents=True, exist_ok=True)
             finished = self._execute(address)
@@ -176,7 +178,12 @@ class _Repetition:
         except PivotError as error:
             return Rerun(address, FAILED, str(error))
         finally:
-            self._copy.clear([*outs, *lock.inputs.deps])
+            self._copy.clear([*outs, *deps])
+
+    def _uncounted(self, spec: StageSpec) -> dict[ArtifactPath, Artifact]:
+        """The deps that do not count as inputs, as they are now: the lock does not have their content."""
+        paths = dep_paths(attrs.evolve(spec, deps=spec.uncounted), self._session.graph, self._session)
+        return {path: artifact for path in paths if (artifact := self._session.artifact_at(path)) is not None}
 
     def _execute(self, address: str) -> Finished:
         start = self._session.stores.settings.worker_start

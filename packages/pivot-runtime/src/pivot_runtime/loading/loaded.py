@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import attrs
 
 from pivot_core.code import CodeEntry, LibraryUse, UnresolvedCode
-from pivot_core.errors import GraphError, PivotError
+from pivot_core.errors import GraphError, PivotError, list_names
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.files.patterns import PathPattern
 from pivot_core.params import overrides as param_overrides
@@ -423,7 +423,13 @@ def _check_overrides(
         for _, loaded in files
         for stage in loaded.stages
     ]
-    param_overrides.check(overrides, stages)
+    try:
+        param_overrides.check(overrides, stages)
+    except ParamError as error:
+        read = sorted({path for _, loaded in files for stage in loaded.stages for path in stage.spec.file_params})
+        if not read:
+            raise
+        raise ParamError(str(error), hint=f"{error.hint}; values in {list_names(read)} are edited there") from None
     if any(each.variable for each in overrides):
         from pivot_runtime.definitions.pipeline_file import variable_names  # lazy
 

@@ -68,7 +68,9 @@ class Outs:
         self._out_stash.take(spec.address, paths, lasting=lasting)
         for out in spec.outs:
             before = lock.outs.get(out.path) if lock is not None and out.incremental else None
-            if before is not None:
+            if out.incremental and not out.cache:
+                self._copy_stashed(spec.address, out.path)
+            elif before is not None:
                 self._restore_incremental(spec.address, out.path, before)
 
     def _restore_incremental(self, address: str, path: ArtifactPath, before: Artifact) -> None:
@@ -77,12 +79,16 @@ class Outs:
             self._session.store.restore(before, target)
             return
         waiting = self._out_stash.waiting(address, path)
-        if self._session.stores.files.artifact(waiting) != before:
-            return  # then the stage starts again, as on its first run
+        if self._session.stores.files.artifact(waiting) == before:  # else the stage starts again, as on its first run
+            self._copy_stashed(address, path)
+
+    def _copy_stashed(self, address: str, path: ArtifactPath) -> None:
+        """Put a copy of an out that was there into its place."""
+        waiting, target = self._out_stash.waiting(address, path), self._layout.artifact(path)
         try:
-            if before.tree:
+            if waiting.is_dir():
                 shutil.copytree(waiting, target)
-            else:
+            elif waiting.exists():
                 shutil.copy2(waiting, target)
         except OSError as error:
             raise ArtifactError(target, f"cannot be written: {error.strerror or error}") from None
