@@ -22,7 +22,7 @@ _ONLY_IN_DVC: Final = {
     "artifacts": "an out may have 'desc', 'type', 'labels' and 'meta'",
     "datasets": "'pivot import' and 'pivot import-url' bring data into the project",
 }
-"""Keys of a ``dvc.yaml`` without a meaning here, each with the way out."""
+"""Keys of a ``dvc.yaml`` without a meaning here, each with the hint."""
 
 
 class YamlSource(Protocol):
