@@ -301,6 +301,16 @@ def test_the_schema_is_one_that_editors_know() -> None:
         walk(node.get("additionalProperties"))
 
     walk(SCHEMA, top=True)
-    assert json.loads(text()) == SCHEMA
+    printed = json.loads(text())
+    definitions = printed.pop("$defs")
+
+    def whole(node: Any) -> Any:
+        if isinstance(node, dict):
+            if "$ref" in node:
+                return whole(definitions[node["$ref"].removeprefix("#/$defs/")])
+            return {key: whole(each) for key, each in node.items()}
+        return [whole(each) for each in node] if isinstance(node, list) else node
+
+    assert whole(printed) == SCHEMA
     with pytest.raises(ValidationError):
         check({"pipeline": "p"}, SCHEMA)

@@ -323,5 +323,16 @@ FOREACH: Final[dict[str, Any]] = _FOREACH
 
 
 def text() -> str:
-    """The schema in its printed form."""
-    return f"{json.dumps(SCHEMA, indent=2)}\n"
+    """The schema in its printed form, in which the keys of a stage are described once."""
+    described = {json.dumps(value): name for name, value in _STAGE["properties"].items()}
+
+    def short(node: Any) -> Any:
+        if isinstance(node, dict):
+            name = described.get(json.dumps(node))
+            return {key: short(each) for key, each in node.items()} if name is None else {"$ref": f"#/$defs/{name}"}
+        return [short(each) for each in node] if isinstance(node, list) else node
+
+    definitions = {
+        name: {key: short(each) for key, each in value.items()} for name, value in _STAGE["properties"].items()
+    }
+    return f"{json.dumps({**short(SCHEMA), '$defs': definitions}, indent=2)}\n"
