@@ -48,6 +48,17 @@ def test_the_files_that_its_words_name_are_its_code(root: pathlib.Path) -> None:
     assert "sub/nowhere.R" in found.named
 
 
+def test_python_programs_count_by_their_code(root: pathlib.Path) -> None:
+    (root / "sub/fit.py").write_text("import lib\n")
+    found = rested(root, "python ${params.name}.py other.py", params={"name": "fit"})
+
+    assert set(found.manifest) == {"command", "effects:fit", "programs"}
+    assert rested(root, "python fit.py").superseded["file:sub/fit.py"][1] == "effects:fit"
+    assert set(found.sources) == {str(root / "sub/fit.py")}
+    assert set(rested(root, "python fit.py", deps=["fit.py"]).manifest) == {"command", "programs"}
+    assert set(rested(root, "python ${params.name.gone}.py", params={"name": {"a": 1}}).manifest) == {"command"}
+
+
 def test_declared_or_written_files_are_not_code(root: pathlib.Path) -> None:
     found = rested(root, "cat rows.csv out/x.txt > fit.R", deps=["rows.csv"], outs=[DirectoryOut("out")])
 

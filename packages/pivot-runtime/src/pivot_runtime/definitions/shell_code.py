@@ -140,10 +140,10 @@ def shell_inputs(  # noqa: PLR0913  # as for `all_shell_inputs`
     by_runs = read_created(record)
     for word, path in _paths(text, base, root):
         file = os.path.join(root, path)
-        if path in code.scripts:
-            superseded[f"file:{path}"] = sources[file], code.main.get(path, "")
-            continue
         if any(is_within(path, each) for each in declared):
+            continue
+        if path in code.scripts:
+            superseded[f"file:{path}"] = sources.get(file, ""), code.main.get(path, "")
             continue
         if os.path.isdir(file):
             if not any(is_within(each, path) for each in declared):
