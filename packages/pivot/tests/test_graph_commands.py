@@ -1,6 +1,7 @@
 """`list`, `dag`, `run`, targets and completion through the executable."""
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -149,9 +150,23 @@ def test_stages_are_completed_again_after_their_index_was_damaged(project: Proje
     assert "train@small" in completions(project, "pivot repro tr")
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_scripts(project: Project, shell: str) -> None:
-    assert "_PIVOT_COMPLETE" in project.pivot("completion", shell).stdout
+def test_completion_scripts(project: Project) -> None:
+    project.pivot("list")
+    script = project.pivot("completion", "bash").stdout
+    ask = "compopt() { :; }; COMP_WORDS=(pivot repro tr); COMP_CWORD=2; _pivot_completion pivot; echo ${COMPREPLY[*]}"
+    path = os.pathsep.join([str(PIVOT.parent), os.environ["PATH"]])
+    done = subprocess.run(
+        ["bash", "-c", f"{script}\n{ask}"],
+        cwd=project.root,
+        env={"PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.split() == ["train@large", "train@small"]
+    for shell in ("zsh", "fish"):
+        assert "_PIVOT_COMPLETE" in project.inside("completion", shell)
 
 
 ORDERED = """\

@@ -28,7 +28,7 @@ COMMANDS: Final[Commands] = {
     "clean": ("pivot_cli.commands.clean", "Remove outs from the workspace."),
     "completion": (
         "pivot_cli.commands.completion",
-        "Print a shell script that completes commands, options, stages and files.",
+        "Complete commands, options, stages and files in your shell.",
     ),
     "dag": ("pivot_cli.commands.dag", "Show how stages depend on each other."),
     "config": ("pivot_cli.commands.config", "Show and change settings."),
@@ -88,6 +88,7 @@ PAGES: Final[Mapping[str, str]] = {
     "checkout": "cache",
     "clean": "tidying#removing-outs",
     "commit": "running#running-without-recording",
+    "completion": "install#completion",
     "config": "configuration",
     "dag": "artifacts-and-dag",
     "diff": "results#outs",

@@ -78,12 +78,15 @@ def setting_candidates(_: click.Context, __: click.Parameter, typed: str) -> "li
 
 
 def target_candidates(typed: str) -> "list[CompletionItem]":
-    """Return the known stages whose name begins with the typed text, and a request for the shell's files."""
+    """Return a request for the shell's files, and the known stages whose name begins with the typed text.
+
+    The request comes first, since bash forgets what came before it.
+    """
     from click.shell_completion import CompletionItem  # lazy
 
     lead = "+" if typed.startswith("+") else ""
     stages = [CompletionItem(lead + name) for name in _stages() if name.startswith(typed.removeprefix("+"))]
-    return [*stages, CompletionItem(typed, type="file")]
+    return [CompletionItem(typed, type="file"), *stages]
 
 
 def remote_candidates(typed: str) -> "list[CompletionItem]":
