@@ -1,5 +1,6 @@
 """Links between pages lead to a page, and to a heading on it."""
 
+import importlib.util
 import itertools
 import pathlib
 import re
@@ -16,6 +17,11 @@ PAGES = sorted(
     for path in ROOT.glob(pattern)
 )
 FENCED = re.compile(r"^(`{3,}).*?^\1`*$", re.MULTILINE | re.DOTALL)
+_SPEC = importlib.util.spec_from_file_location("link_pages", ROOT / "docs/reference/link_pages.py")
+assert _SPEC is not None
+assert _SPEC.loader is not None
+link_pages = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(link_pages)
 LINK = re.compile(r"\]\((?![a-z]+:)([^)\s#]*)(?:#([^)\s]*))?\)")
 
 
@@ -89,3 +95,8 @@ def test_broken_links_are_found(tmp_path: pathlib.Path) -> None:
     )
 
     assert broken_links(page) == ["page.md#gone", "none.md"]
+
+
+def test_each_page_is_linked_into_the_package() -> None:
+    """If not: `python docs/reference/link_pages.py` links it, for `pivot docs`."""
+    assert link_pages.differing() == []
