@@ -20,7 +20,9 @@ MD5 = "e5ebd4c02cefbe7955977c67ada242b7"
 
 def translated(text: str, directories: tuple[str, ...] = ()) -> stage_files.TranslatedStages:
     """The translation of a file in which the named outs are known as directories, and all others as files."""
-    return stage_files.translate(textwrap.dedent(text), "dvc.yaml", "demo", lambda _, out: out in directories)
+    return stage_files.translate(
+        textwrap.dedent(text), "dvc.yaml", "demo", lambda _stage, _wdir, out: out in directories
+    )
 
 
 def places(leftovers: tuple[Leftover, ...] | list[Leftover]) -> list[str]:

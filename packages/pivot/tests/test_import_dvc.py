@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from harness import Project
 
+SHAPES = pathlib.Path(__file__).with_name("dvc_projects")
+
 
 def md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
@@ -214,3 +216,43 @@ def test_shared_caches_of_dvc_are_read_where_they_are(empty: Project) -> None:
     assert imported(empty)["stages"]["cached"] == ["upper"]
     assert empty.pivot("config", "get", "cache.dir").stdout.strip() == f"{empty.root.parent}/shared-pivot"
     assert dvc.root == empty.root
+
+
+def test_projects_in_thirteen_shapes_are_cached_after_the_import_and_only_edits_make_stages_stale(
+    empty: Project,
+) -> None:
+    shutil.copytree(SHAPES, empty.root, dirs_exist_ok=True)
+    done = imported(empty, code=1)
+
+    assert done["stages"]["stale"] == []
+    assert len(done["stages"]["cached"]) == 31
+    assert {each["where"] for each in done["leftovers"] if "remedy" in each} == {
+        *("dvclive/dvc.yaml:11", "dvclive/dvc.yaml:13"),
+        *("flags/dvc.yaml:33", "flags/dvc.yaml:34"),
+        "get_started/dvc.yaml:43",
+        *("plots/dvc.yaml:20", "plots/dvc.yaml:21", "plots/dvc.yaml:31"),
+        *(".dvc/config:6", ".dvc/config:7"),
+    }
+    empty.pivot("checkout")
+    states = empty.states("--all")
+    assert set(states.values()) == {"cached"}
+    assert {"train@cnn_data0_0-1", "count@en_US-UTF-8", "score@1", "index"} <= states.keys()
+    done_again = empty.pivot("repro", "--all").stdout
+    assert "Done: 2 ran, 1 frozen, 28 cached" in done_again
+    assert (empty.read("arguments/result.txt"), empty.read("flags/length.txt")) == (
+        "--lr 0.5 --name a b --deep.layers 2 --verbose --cols x 3 --out result.txt\n",
+        "1\n",
+    )
+    assert empty.json("metrics", "show", "--json")["metrics"] != {}
+
+    empty.replace("get_started/params.yaml", "ngrams: 2", "ngrams: 3  # more")
+    empty.replace("foreach_mapping/models.yaml", "rate: 1\n", "rate: 2\n")
+    empty.replace("vars_and_wdir/config/consts.yaml", "threshold: 3", "threshold: 4")
+    empty.replace("params_of_files/config.json", '"epochs": 3', '"epochs":  4')
+    empty.replace("hydra/params.yaml", "name: net", "name:   net  # as before")
+    now = {name for name, state in empty.states("--all").items() if state == "stale"}
+    assert now == {
+        *("featurize", "get_started.train", "evaluate"),
+        *("train@rnn", "score@1"),
+        *("clean", "params_of_files.train"),
+    }

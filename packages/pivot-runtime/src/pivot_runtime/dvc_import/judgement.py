@@ -156,6 +156,9 @@ def _differing_declaration(
     for out in spec.outs:
         if str(out.path) not in outs:
             return f"{out.path} was no out when DVC ran it"
+        md5 = outs[str(out.path)]
+        if md5 is not None and md5.directory is not out.directory:
+            return f"{out.path} is declared as a {'directory' if out.directory else 'file'}, and DVC recorded the other"
     return ""
 
 

@@ -4,7 +4,7 @@ import operator
 import os
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -134,7 +134,7 @@ def _stages(
     base = posixpath.dirname(name)
     lock = locks.get(posixpath.join(base, LOCK), DvcLock({}))
     pipeline = valid_name(base.replace("/", "-") if base else files.root.name, "pipeline")
-    kinds = _Kinds(files.root / base, lock.runs.values())
+    kinds = _Kinds(files.root / base, lock.runs)
     try:
         found = stage_files.translate(files.stages[name], name, pipeline, kinds.is_directory)
     except YamlError as error:
@@ -148,15 +148,16 @@ def _stages(
 class _Kinds:
     """Which outs of the stages of a file are directories."""
 
-    def __init__(self, home: Path, runs: Iterable[DvcRun]) -> None:
+    def __init__(self, home: Path, runs: Mapping[str, DvcRun]) -> None:
         self._home = home
-        self._recorded = {
-            posixpath.normpath(path): md5.directory for run in runs for path, md5 in run.outs.items() if md5 is not None
-        }
+        self._recorded: dict[str, list[tuple[str, bool]]] = {}
+        for name, run in runs.items():
+            known = self._recorded.setdefault(name.partition("@")[0], [])
+            known += [(posixpath.normpath(path), md5.directory) for path, md5 in run.outs.items() if md5 is not None]
 
-    def is_directory(self, wdir: str, out: str) -> bool | None:
+    def is_directory(self, stage: str, wdir: str, out: str) -> bool | None:
         pattern = stage_files.pattern_of(out)
-        recorded = [directory for path, directory in self._recorded.items() if pattern.fullmatch(path)]
+        recorded = [directory for path, directory in self._recorded.get(stage, ()) if pattern.fullmatch(path)]
         if recorded:
             return any(recorded)
         if "${" in wdir:

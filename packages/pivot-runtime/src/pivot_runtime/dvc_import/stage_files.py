@@ -56,8 +56,8 @@ REFERENCE: Final = re.compile(r"\\?\$\{[^}]*\}")
 _ELSEWHERE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _MOST_LETTERS: Final = 100
 
-type Kind = Callable[[str, str], bool | None]
-"""Whether an out, in a ``wdir``, is a directory; None if nobody knows. Both may have references."""
+type Kind = Callable[[str, str, str], bool | None]
+"""Whether an out of a stage, in a ``wdir``, is a directory; None if nobody knows. Both may have references."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -119,6 +119,7 @@ class _Translation:
         self._leftovers: list[Leftover] = []
         self._names: dict[str, str] = {}
         self._outs: dict[str, tuple[re.Pattern[str], bool]] = {}
+        self._charted: list[re.Pattern[str]] = []
         self._assumed: list[str] = []
 
     def result(self) -> TranslatedStages:
@@ -161,7 +162,7 @@ class _Translation:
 
     def _top(self, key: str) -> None:
         problem, remedy = {
-            "params": ("'params' for 'dvc params diff'", ""),
+            "params": ("'params' matters only to 'dvc params diff'", ""),
             "artifacts": ("'artifacts', the model registry, has no counterpart", ""),
             "datasets": ("'datasets' has no counterpart", "bring the data in with 'pivot import-url' or 'pivot track'"),
         }.get(key, (f"the key {key!r} is not known", "remove it, or declare it as Pivot does"))
@@ -195,7 +196,7 @@ class _Translation:
             self._unknown((*inner, key))
         for key in [key for key, value in body.items() if value is None]:
             self._drop((*inner, key))
-        self._paths(body, inner)
+        self._paths(name, body, inner)
         if not any(body.get(key) for key in ("deps", "params", "always_changed", *_OUT_KEYS)):
             body["always_changed"] = True
             self._edits.insert((*inner, "cmd"), "always_changed: true")
@@ -225,7 +226,7 @@ class _Translation:
         )
         self._drop(path)
 
-    def _paths(self, body: dict[str, Any], path: Path) -> None:
+    def _paths(self, stage: str, body: dict[str, Any], path: Path) -> None:
         wdir = body.get("wdir", ".")
         self._deps(body, (*path, "deps"))
         for key in _OUT_KEYS:
@@ -237,7 +238,7 @@ class _Translation:
                 self._drop((*path, key))
                 continue
             for at, item in enumerate(items):
-                self._out(key, item, (*path, key, at), str(wdir))
+                self._out(key, item, (*path, key, at), (stage, str(wdir)))
             self._swept(body, (*path, key))
 
     def _deps(self, body: dict[str, Any], path: Path) -> None:
@@ -269,7 +270,7 @@ class _Translation:
         else:
             self._drop(path)
 
-    def _out(self, key: str, item: Any, path: Path, wdir: str) -> None:
+    def _out(self, key: str, item: Any, path: Path, home: tuple[str, str]) -> None:
         if isinstance(item, str):
             name, flags, inner = item, None, path
         elif isinstance(item, dict) and len(item) == 1:
@@ -287,7 +288,7 @@ class _Translation:
             self._edits.give_up()
         if isinstance(flags, dict):
             self._flags(key, name, flags, inner)
-        self._directory(key, name, item, path, wdir)
+        self._directory(key, name, item, path, home)
 
     def _flags(self, key: str, name: str, flags: dict[str, Any], path: Path) -> None:
         known = _OUT | _PLOT if key == "plots" else _OUT
@@ -303,10 +304,11 @@ class _Translation:
         if not flags:
             self._at(path[:-1])[path[-1]] = None
 
-    def _directory(self, key: str, name: str, item: Any, path: Path, wdir: str) -> None:
+    def _directory(self, key: str, name: str, item: Any, path: Path, home: tuple[str, str]) -> None:
         """End the path of a directory with a slash."""
         bare = name.rstrip("/")
-        found = self._is_directory(wdir, bare)
+        stage, wdir = home
+        found = self._is_directory(stage, wdir, bare)
         if found is None and key == "outs":
             last = posixpath.basename(REFERENCE.sub("x", bare))
             found = name.endswith("/") or "." not in last
@@ -314,6 +316,8 @@ class _Translation:
                 self._assumed.append(f"{self._document.where(path)} {name}")
         where = posixpath.normpath(posixpath.join(wdir, bare))
         self._outs[where] = pattern_of(where), bool(found)
+        if key != "outs":
+            self._charted.append(pattern_of(where))
         if name.endswith("/") or not found:
             return
         held = self._at(path[:-1])
@@ -339,6 +343,11 @@ class _Translation:
             others = [file for file in files if not self._is_file_out(file)]
             if len(files) > 1:
                 problem, remedy = "a plot of several files has no counterpart", "draw each file by itself"
+            elif self._is_charted(files[0]):
+                if isinstance(item, str):
+                    self._drop((key, at))
+                    continue
+                problem, remedy = f"another way to draw {files[0]}: Pivot draws a file once", ""
             elif others:
                 problem = f"{others[0]}, in the {key!r} of the file, is no out of its stages"
                 remedy = "declare it as an out of the stage that writes it, with 'cache: false' if it is in git"
@@ -346,10 +355,14 @@ class _Translation:
                 if around:
                     remedy = f"declare it as an out, and other files of {around} that matter, in place of {around}"
             else:
+                self._charted.append(pattern_of(files[0]))
                 continue
             self._leave((key, at), problem, remedy)
             self._drop((key, at))
         self._swept(self._data, (key,))
+
+    def _is_charted(self, file: str) -> bool:
+        return any(pattern.fullmatch(posixpath.normpath(file)) for pattern in self._charted)
 
     def _directory_around(self, file: str) -> str:
         """Return the out that is a directory with this file in it; "" if there is none."""

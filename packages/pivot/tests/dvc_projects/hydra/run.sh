@@ -1,0 +1,2 @@
+mkdir -p checkpoints
+echo "$@" > checkpoints/last.ckpt

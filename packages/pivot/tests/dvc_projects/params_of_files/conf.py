@@ -1,0 +1,5 @@
+FOLDS = 5
+
+
+class Train:
+    batch = 32
