@@ -9,6 +9,8 @@ import pytest
 
 from pivot_runtime.programs import python_path
 from pivot_runtime.programs.start_files import ProgramTracer
+from pivot_runtime.tracing.tracer import StageTracer
+from pivot_runtime.tracing.usage import TraceOptions
 
 SEEN = 'import os, sys; print(os.environ.get("PYTHONPATH"), len(sys.path), sys.path[1:4])'
 BASH = ("bash", "--noprofile", "--norc", "-e", "-c")
@@ -82,6 +84,13 @@ def test_scripts_and_makefiles_that_look_at_it_do_not_get_it(tmp_path: pathlib.P
     for text in ("bash run.sh; python x.py", "make all && python x.py"):
         assert tracer.bash(text, {}, str(tmp_path)) == (text, {})
     assert tracer.bash("./good.sh", {}, str(tmp_path)).environ == {"PYTHONPATH": tracer.place}
+    stage = StageTracer(TraceOptions(), root=str(tmp_path), declared=(), spool=str(tmp_path / ".pivot/spool"))
+    with stage:
+        stage.programs.bash("make all", {}, str(tmp_path))
+    assert stage.used.read == ()
+    colon = ProgramTracer(str(tmp_path / "a:b"), "p.s", "", {"declared": (), "assigned": (), "files": True})
+    assert colon.bash("python x.py", {}, str(tmp_path)) == ("python x.py", {})
+    assert colon.close() == ("the path of the project has a colon: what ran in Python programs was not observed",)
     assert tracer.close() == (
         "its command looks at PYTHONPATH: what ran in the Python programs that it starts was not observed",
     )

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     )
 
 _open, _write, _close, _getpid, _stat = os.open, os.write, os.close, os.getpid, os.stat
-_realpath, _abspath, _exists, _fsdecode = os.path.realpath, os.path.abspath, os.path.exists, os.fsdecode
+_realpath, _abspath, _exists, _islink, _fsdecode = (
+    *(os.path.realpath, os.path.abspath, os.path.exists),
+    *(os.path.islink, os.fsdecode),
+)
 _environment: "Any" = os.environ
 _getframe = sys._getframe
 _Code = type(_realpath.__code__)
@@ -71,6 +74,7 @@ class ProgramObserver:
         self._calls: dict[tuple[object, ...], int] = {}
         self._noted: set[tuple[str, str]] = set()
         self._found: dict[str, str | None] = {}
+        self._real_directories: dict[str, str] = {}
         self._environments: dict[str, bool] = {}
         self._read_as_data: set[str] = set()
         self._opened_before: set[tuple[Any, bool]] = set()
@@ -151,7 +155,7 @@ class ProgramObserver:
     def _look(self, filename: str, program: bool) -> "str | None":
         if not filename or filename[0] == "<" or not (program or filename.endswith(_SOURCES)):
             return None
-        file = _realpath(filename)
+        file = self._real(filename)
         inside = file.startswith(self._prefix)
         parts = file.split("/")
         if any(part in parts for part in _INSTALLED) or file.startswith(self._library):
@@ -163,6 +167,14 @@ class ProgramObserver:
         if program or any(file.startswith(each) for each in system_places()):
             return None
         return os.path.relpath(file, self._root)
+
+    def _real(self, filename: str) -> str:
+        """The real path of a file, of whose directory it is kept."""
+        directory, _, name = _abspath(filename).rpartition("/")
+        if directory not in self._real_directories:
+            self._real_directories[directory] = _realpath(directory or "/")
+        file = self._real_directories[directory].rstrip("/") + "/" + name
+        return _realpath(file) if _islink(file) else file
 
     def _is_declared(self, file: str) -> bool:
         while len(file) > len(self._prefix):
@@ -315,9 +327,9 @@ class ProgramObserver:
         if isinstance(path, int) or path is None:
             return
         wrote = bool(flags & _WRITE_FLAGS)
-        if (path, wrote) in self._opened_before:
+        text = path if type(path) is str else _fsdecode(path)
+        if (text, wrote) in self._opened_before:
             return
-        text = _fsdecode(path)
         frame = frame_at(3)
         if frame is None:  # the interpreter itself opens the file of the program
             relative = self._find(text, True)
@@ -326,7 +338,7 @@ class ProgramObserver:
             return
         if frame.f_globals.get("__name__") in _READERS and text.endswith(_CODE_FILES):
             return
-        self._opened_before.add((path, wrote))
+        self._opened_before.add((text, wrote))
         self._used(text, wrote)
         if not wrote and text.endswith(_SOURCES) and self._find(frame.f_code.co_filename) is not None:
             relative = self._find(text)
@@ -442,7 +454,7 @@ class ProgramObserver:
             name = _fsdecode(key) if isinstance(key, bytes) else key
             if not isinstance(name, str):
                 return
-            copied = bool(self._remaining) and self._remaining[-1] == key
+            copied = bool(self._remaining) and type(self._remaining[-1]) is type(key) and self._remaining[-1] == key
             if copied:
                 self._remaining.pop()
             else:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 VARIABLE: Final = "PYTHONPATH"
-_SEPARATOR: Final = ":"
+SEPARATOR: Final = ":"
 _MENTION = re.compile(rf"(?<![A-Za-z0-9_]){VARIABLE}(?![A-Za-z0-9_])")
 _REMOVAL = re.compile(
     rf"\bunset\s+{VARIABLE}\b|(?:-u\s*|--unset=){VARIABLE}\b|\benv\s+(?:-\S+\s+)*(?:-i|-|--ignore-environment)\s"
@@ -58,9 +58,9 @@ def observed(text: str, before: str | None, place: str, files: Iterable[str] = (
         place: The directory of the start file.
         files: The texts of shell scripts that it names.
     """
-    if _SEPARATOR in place:
+    if SEPARATOR in place:
         return None
-    value = f"{place}{_SEPARATOR}{before}" if before else place
+    value = f"{place}{SEPARATOR}{before}" if before else place
     found = _mentions(text)
     inside = [_mentions(each) for each in files]
     if found is None or None in inside:
@@ -71,7 +71,7 @@ def observed(text: str, before: str | None, place: str, files: Iterable[str] = (
         return None  # the two leave different traces of the start file
     for start in reversed(found.new):
         empty = start == len(text) or text[start] in _BREAKS
-        text = f"{text[:start]}{shlex.quote(f'{place}/' if empty else f'{place}/{_SEPARATOR}')}{text[start:]}"
+        text = f"{text[:start]}{shlex.quote(f'{place}/' if empty else f'{place}/{SEPARATOR}')}{text[start:]}"
     lost = _REMOVAL.search(text) is not None or any(each.new for each in every[1:])
     return ObservedPath(text, value, plus, lost)
 

@@ -23,6 +23,7 @@ _LARGEST: Final = 1 << 20
 _MAKES: Final = ("make", "gmake")
 _MAKEFILES: Final = ("GNUmakefile", "makefile", "Makefile")
 _LOOKS: Final = "its command looks at PYTHONPATH: what ran in the Python programs that it starts was not observed"
+_SEPARATED: Final = "the path of the project has a colon: what ran in Python programs was not observed"
 _UNWRITABLE: Final = "the start file of its Python programs cannot be written: what ran in them was not observed"
 _UNOBSERVED: Final = "a Python program was started: what ran in it was not observed"
 _IGNORES = re.compile(r"\bpython[\d.]*(?:\s+-\S+)*\s+-[A-Za-z]*[EIS]")
@@ -123,7 +124,7 @@ class ProgramTracer:
         before = environ.get(_VARIABLE)
         found = python_path.observed(text, before, self.place, _looking_at(text, directory))
         seems = starts_python([text])
-        problem = _LOOKS if found is None else ""
+        problem = "" if found is not None else _SEPARATED if python_path.SEPARATOR in self.place else _LOOKS
         if found is not None:
             try:
                 self._write(before, plus=found.plus)

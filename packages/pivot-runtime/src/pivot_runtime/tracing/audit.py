@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from pivot_fingerprint.programs import starts_python
+from pivot_runtime.programs.start_files import ProgramTracer
 from pivot_runtime.tracing.spool import READ, WROTE, Spool
 
 WRITE_FLAGS: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -27,7 +28,7 @@ _READERS_OF_SOURCE: Final = frozenset(
         "zipimport",
     }
 )
-_OUR_READER: Final = starts_python.__module__
+_OUR_READERS: Final = frozenset({starts_python.__module__, ProgramTracer.__module__})
 SOURCES: Final = (".py", ".pyc", ".pyi", ".so")
 """The suffixes of files that are opened to be executed."""
 
@@ -148,4 +149,4 @@ def _is_opened_as_code(path: Any) -> bool:
     except ValueError:  # the interpreter itself opens the file of the program that it runs
         return True
     opener = frame.f_globals.get("__name__")
-    return opener == _OUR_READER or (opener in _READERS_OF_SOURCE and os.fsdecode(path).endswith(SOURCES))
+    return opener in _OUR_READERS or (opener in _READERS_OF_SOURCE and os.fsdecode(path).endswith(SOURCES))
