@@ -64,6 +64,16 @@ def test_the_files_are_deps_whose_content_does_not_count_unless_they_are_declare
     assert spec.uncounted == ("a/c.toml", "a/sub/params.yaml")
 
 
+def test_one_file_may_be_written_in_several_ways() -> None:
+    pipeline = Pipeline("p")
+    keys = ["a", {"./params.yaml": ["b", "a"], "sub/../params.yaml": ["c"], "c.json": ["a"]}, {"./c.json": None}]
+    pipeline.register(command("true"), name="s", file_params=keys)
+
+    (spec,) = pipeline.specs(base="", root="/p")
+
+    assert spec.file_params == {"params.yaml": ("a", "b", "c"), "c.json": ()}
+
+
 def test_a_file_outside_the_project_is_refused() -> None:
     pipeline = Pipeline("p")
     pipeline.register(command("true"), name="s", file_params=[{"../c.toml": None}])

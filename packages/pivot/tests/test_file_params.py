@@ -69,6 +69,12 @@ def test_the_values_of_the_keys_count_and_nothing_else_in_the_files(tuned: Proje
     tuned.write("found.json", '{"depth": 4}')
     assert "Parameter changed: best.json:depth" in tuned.pivot("repro").stderr
 
+    first = tuned.json("results", "--json")["results"][-1]["id"]
+    tuned.replace("params.yaml", "0.1", "0.3")
+    tuned.pivot("repro")
+    told = tuned.pivot("apply", first, code=None).stderr
+    assert "params.yaml:rate must be set by hand" in told
+    assert "best.json:depth" not in told  # another stage writes it
     tuned.replace("conf.toml", "01-02", "01-03")
     shown = tuned.json("params", "show", "--json")
     assert "conf.toml:a.b" in json.dumps(shown)

@@ -124,7 +124,11 @@ class Stage:
             paths = {self._resolve_dep(path, f"Dep of parameter {name!r}", base, root) for path in dep.paths}
             deps |= paths
             counted |= paths if dep.count else set()
-        file_params = {self._resolve(file, "file_params", base, root): keys for file, keys in self.file_params.items()}
+        file_params: dict[ArtifactPath, tuple[str, ...]] = {}
+        for file, keys in self.file_params.items():
+            path = self._resolve(file, "file_params", base, root)
+            known = file_params.get(path, keys)  # the same file may be written in several ways
+            file_params[path] = tuple(dict.fromkeys((*known, *keys))) if known and keys else ()
         deps |= file_params.keys()
         outs: dict[ArtifactPath, OutSpec] = {}
         labels: dict[ArtifactPath, str] = {}

@@ -14,6 +14,7 @@ from pivot_cache.state.results import RecordedStage, Result, Results
 from pivot_core.errors import DiscoveryError, PivotError, list_names
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, StageLock
+from pivot_core.spec import StageSpec
 from pivot_core.values import Value
 from pivot_runtime.artifacts import kept, lock_files
 from pivot_runtime.artifacts.checkout import CheckoutOptions, CheckoutReport, restore_artifacts
@@ -232,10 +233,17 @@ class _Apply:
                 key = params_values.key_of(spec.pipeline, spec.name, path[0], beside=beside, found=held)
                 texts[file] = before, params_edit.assign(text, (key, *path), wanted, shown)
                 self._done.params.append(ParamChange(name, shown, wanted))
-            now = file_params.in_workspace(self._context, loaded.spec) if loaded.spec.file_params else {}
-            for name in file_params.differing(loaded.spec, stage.params, now):
-                self._done.by_hand[name] = "it is a value in a file that the stage reads itself"
+            if loaded.spec.file_params:
+                names = self._in_files(loaded.spec, stage.params)
+                self._done.by_hand |= dict.fromkeys(names, "it is a value in a file that the stage reads itself")
         return texts
+
+    def _in_files(self, spec: StageSpec, then: Mapping[str, Any]) -> Iterable[str]:
+        """The parameters in files, but for those that stages write, with other values than in a result."""
+        written = self._assembly.graph.producers
+        kept = {path: keys for path, keys in spec.file_params.items() if path not in written}
+        spec = attrs.evolve(spec, file_params=kept)
+        return file_params.differing(spec, then, file_params.in_workspace(self._context, spec))
 
     def _file(self, address: str) -> tuple[pathlib.Path, bool]:
         """The params file that decides about a stage, and whether it is in the directory of its pipeline."""
