@@ -4,6 +4,8 @@ from typing import Any
 
 import attrs
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pivot_core.errors import DefinitionError
 from pivot_core.pipeline import Pipeline
@@ -62,6 +64,32 @@ def test_a_path_may_be_the_key_of_its_facts() -> None:
     assert list(found.outs) == ["a.bin", "b.bin", "c/", "d", "e.bin"]
 
 
+FLAGS = st.fixed_dictionaries(
+    {},
+    optional={
+        "cache": st.booleans(),
+        "persist": st.booleans(),
+        "directory": st.booleans(),
+        "desc": st.text(max_size=3),
+        "meta": st.dictionaries(st.text(max_size=2), st.integers(), max_size=2),
+    },
+)
+
+
+@settings(max_examples=40)
+@given(st.sampled_from(["outs", "metrics", "plots"]), st.sampled_from(["a", "b.csv", "c/"]), FLAGS)
+def test_all_forms_of_an_out_mean_the_same(key: str, path: str, flags: dict[str, Any]) -> None:
+    forms = [{"path": path, **flags}, {path: flags}, *([path, {path: None}] if not flags else [])]
+
+    def read(form: Any) -> str:
+        try:
+            return repr(stage({key: [form]}).outs)
+        except DeclarationError as error:
+            return str(error).partition(": ")[2]
+
+    assert len(set(map(read, forms))) == 1
+
+
 def test_metrics_and_plots_are_outs_in_the_cache_unless_they_say_otherwise() -> None:
     axes: dict[str, Any] = {"x": "step", "y": ["a", "b"], "title": "T", "x_label": "X", "y_label": "Y"}
     found = stage(
@@ -109,8 +137,8 @@ def test_lists_beside_the_stages_make_outs_metrics_and_plots() -> None:
         "stages": stages,
         "metrics": ["./top/${in}/m.json", "top/n.json"],
     }
-    for given in (plots, {**plots[0], **plots[1]}):
-        found = read_declarations(Text({**top, "plots": given})).stages[0].outs
+    for each in (plots, {**plots[0], **plots[1]}):
+        found = read_declarations(Text({**top, "plots": each})).stages[0].outs
 
         assert shown(found.values()) == shown(
             [

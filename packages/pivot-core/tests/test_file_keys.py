@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pivot_core.errors import DefinitionError
 from pivot_core.params import file_keys
@@ -11,6 +13,11 @@ from pivot_core.spec import StageError
 from pivot_core.stages.annotations import Dep
 from pivot_core.stages.command import command
 
+TREES = st.recursive(
+    st.integers() | st.text(max_size=3) | st.none(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=8,
+)
 DATA = {"rate": 0.1, "model": {"layers": [64, {"size": 8}], "$ref": 1}, "off": None}
 
 
@@ -27,7 +34,9 @@ def test_keys_are_declared_by_file(given: Any, found: dict[str, tuple[str, ...]]
     assert file_keys.parse(given) == found
 
 
-@pytest.mark.parametrize("given", ["rate", {"rate": 1}, 3, [3], [""], [{"": ["x"]}], [{"a": "x"}], [{"a": [1]}]])
+@pytest.mark.parametrize(
+    "given", ["rate", {"rate": 1}, 3, [3], [""], [{"": ["x"]}], [{"s3://b/c.json": ["x"]}], [{"a": "x"}], [{"a": [1]}]]
+)
 def test_other_declarations_are_refused(given: Any) -> None:
     with pytest.raises(DefinitionError, match="file_params"):
         file_keys.parse(given)
@@ -43,6 +52,21 @@ def test_values_are_selected_by_name() -> None:
     assert found == dict(zip((f"c/p.yaml:{key}" for key in keys), (0.1, 64, 8, None), strict=True))
     assert missing == ["c/p.yaml:rat", "c/p.yaml:model.layers.7", "c/p.yaml:model.layers.x", "c/p.yaml:rate.x"]
     assert file_keys.labels("p", ("a", "b")) == ["p:a", "p:b"]
+
+
+@settings(max_examples=40)
+@given(st.data(), TREES)
+def test_each_part_of_a_file_has_a_key(data: st.DataObject, tree: Any) -> None:
+    part, parts = tree, list[str]()
+    while isinstance(part, dict | list) and part and (not parts or data.draw(st.booleans())):
+        step = data.draw(st.sampled_from(list(part) if isinstance(part, dict) else range(len(part))))
+        part, parts = part[step], [*parts, str(step)]
+    key = ".".join(parts)
+
+    found, missing = file_keys.select(tree, "p", (key, f"{key}.none") if key else ())
+
+    assert found == {file_keys.label("p", key): part}
+    assert missing == ([f"p:{key}.none"] if key else [])
 
 
 def test_a_whole_file_is_one_value_as_plain_data() -> None:
@@ -66,7 +90,11 @@ def test_the_files_are_deps_whose_content_does_not_count_unless_they_are_declare
 
 def test_one_file_may_be_written_in_several_ways() -> None:
     pipeline = Pipeline("p")
-    keys = ["a", {"./params.yaml": ["b", "a"], "sub/../params.yaml": ["c"], "c.json": ["a"]}, {"./c.json": None}]
+    keys: list[Any] = [
+        "a",
+        {"./params.yaml": ["b", "a"], "sub/../params.yaml": ["c"], "c.json": ["a"]},
+        {"./c.json": None},
+    ]
     pipeline.register(command("true"), name="s", file_params=keys)
 
     (spec,) = pipeline.specs(base="", root="/p")

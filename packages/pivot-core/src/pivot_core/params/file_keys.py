@@ -42,7 +42,7 @@ def _pairs(given: Iterable[Any]) -> Iterator[tuple[str, list[str]]]:
             several = [] if keys is None else keys
             if not isinstance(several, list | tuple) or not all(isinstance(key, str) and key for key in several):
                 raise DefinitionError(f"file_params: the keys of {file!r} must be a list of texts", hint=_EXAMPLE)
-            if not isinstance(file, str) or not file:
+            if not isinstance(file, str) or not file or "://" in file:
                 raise DefinitionError(f"file_params: {file!r} must be the path of a file", hint=_EXAMPLE)
             yield file, list(several)
 
