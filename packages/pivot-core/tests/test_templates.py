@@ -209,7 +209,12 @@ FILES = Files(a_json={"x": 1, "deep": {"x": 1}}, b_json={"x": 2, "deep": {"x": 2
     ("stages", "variables", "told", "hint"),
     [
         ({"s": {"foreach": [1]}}, {}, "2: 's' has no 'do'", "add 'do: …'"),
-        ({"s": {"foreach": [1], "do": {"cmd": "x"}, "deps": []}}, {}, "3: the key 'deps' is not known in 's'", "known"),
+        (
+            {"s": {"foreach": [1], "do": {"cmd": "x"}, "deps": []}},
+            {},
+            "3: the key 'deps' is not known in 's'",
+            "below 'do'",
+        ),
         ({"s": {"foreach": 3, "do": {"cmd": "x"}}}, {}, "3: 'foreach' of 's' must be a list or a mapping, not 3", ""),
         ({"s": {"foreach": "x", "do": {"cmd": "x"}}}, {}, "3: 'foreach' of 's' must be a list or a mapping", ""),
         ({"s": {"foreach": "${n}", "do": {"cmd": "x"}}}, {"n": "${m}", "m": 1}, "2: ${m} is not known", "move it up"),
@@ -218,7 +223,12 @@ FILES = Files(a_json={"x": 1, "deep": {"x": 1}}, b_json={"x": 2, "deep": {"x": 2
         ({"s": {"foreach": "${n}", "do": {"cmd": "x"}}}, {"n": "a${b}"}, "2: ${b} is not known", ""),
         ({"s": {"foreach": "-${n}", "do": {"cmd": "x"}}}, {"n": "${"}, "3: 'foreach' of 's' must be a list", ""),
         ({"s": {"foreach": [1, 1], "do": {"cmd": "x"}}}, {}, "3: two values of 'foreach' have the name '1'", "names"),
-        ({"s": {"foreach": [1], "do": {"cmd": "x", "matrix": {}}}}, {}, "4: the key 'matrix' is not known in", ""),
+        (
+            {"s": {"foreach": [1], "do": {"cmd": "x", "matrix": {}}}},
+            {},
+            "4: 's' has both 'foreach' and 'matrix'",
+            "a dimension of the matrix",
+        ),
         (
             {"s": {"foreach": [1], "do": {"cmd": "x", "dep": []}}},
             {},

@@ -80,6 +80,12 @@ class Expansion:
     def _stages(self, name: str, raw: Mapping[str, Any]) -> Iterator[PlainStage]:
         path: Path = ("stages", name)
         if "foreach" in raw:
+            if "matrix" in raw["do"]:
+                raise ValidationError(
+                    f"{name!r} has both 'foreach' and 'matrix'",
+                    (*path, "do", "matrix"),
+                    hint="make the values of 'foreach' a dimension of the matrix",
+                )
             for cell in self._each(raw["foreach"], (*path, "foreach")):
                 data = self._filled(raw["do"], (*path, "do"), above=cell.values)
                 yield PlainStage(f"{name}@{cell.variant}", name, (*path, "do"), data)

@@ -256,11 +256,7 @@ _FOREACH: Final = {
             "description": "The values, one for each stage: in 'do', ${item} is the value, and ${key} its name.",
             "anyOf": [{"type": "array"}, {"type": "object", "additionalProperties": True}, _REFERENCE],
         },
-        "do": {
-            "description": "The stage, which is created for each value.",
-            **_STAGE,
-            "properties": {key: value for key, value in _STAGE["properties"].items() if key != "matrix"},
-        },
+        "do": {"description": "The stage, which is created for each value; it has no matrix.", **_STAGE},
     },
     "required": ["foreach", "do"],
     "additionalProperties": False,

@@ -74,7 +74,9 @@ def _check_mapping(data: Mapping[Any, Any], schema: Mapping[str, Any], path: Pat
     others = schema.get("additionalProperties", True)
     for key in data:
         if key not in properties and others is False:
-            hint = suggest(str(key), properties) or f"known keys: {', '.join(properties)}"
+            within = next((name for name, each in properties.items() if key in each.get("properties", ())), None)
+            known = f"move it below {within!r}" if within else f"known keys: {', '.join(properties)}"
+            hint = suggest(str(key), properties) or known
             where = f" in {subject(path)}" if path else ""
             raise ValidationError(f"the key {key!r} is not known{where}", (*path, key), hint=hint)
     for key in schema.get("required", ()):
