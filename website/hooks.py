@@ -20,6 +20,9 @@ ALWAYS = (
 """Pages outside `docs/` that the site has even if no page links to them."""
 UNRELEASED = "<!-- towncrier release notes start -->"
 
+BOOST = {"docs/decisions/": 0.5, "packages/": 0.5, "CHANGELOG.md": 0.2, "CONTRIBUTING.md": 0.5}
+"""What is for few readers comes later in the results of a search."""
+
 FENCED = re.compile(r"^ *(`{3,})[^`\n]*\n.*?^ *\1`*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?(?=\))")
 DIRECTIVE = re.compile(r"^ *<!-- docs: [^>]*? -->\n", re.MULTILINE)
@@ -87,6 +90,11 @@ def on_page_markdown(markdown: str, *, page: Page, **_: object) -> str:
     for block in FENCED.finditer(markdown):
         parts += [LINK.sub(lead, markdown[end : block.start()]), block[0]]
         end = block.end()
+    for start, boost in BOOST.items():
+        if source.startswith(start):
+            page.meta["search"] = {"boost": boost}
+    if not (ROOT / source).is_file():  # a page around a file of another kind
+        page.meta["search"] = {"exclude": True}
     if uri == "index.md":
         page.meta.update({"template": "home.html", "hide": ["navigation", "toc"]})
     return "".join([*parts, LINK.sub(lead, markdown[end:])])
