@@ -1,6 +1,8 @@
 """The content of the live view: pure, from events and a clock."""
 
 import io
+import re
+import sys
 import threading
 
 import pytest
@@ -137,6 +139,37 @@ def test_messages_printed_meanwhile_stay() -> None:
     with Display(stream) as display, console.redirected(display.say):
         console.note("kept")
     assert "note: kept" in stream.getvalue()
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_message_and_the_area_never_share_a_line(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """Whichever of two threads is first."""
+    monkeypatch.setenv("TERM", "xterm")
+    interval = sys.getswitchinterval()
+    request.addfinalizer(lambda: sys.setswitchinterval(interval))
+    sys.setswitchinterval(1e-6)
+    for _ in range(60):
+        stream = Terminal()
+        with Display(stream) as display:
+            both = threading.Barrier(2)
+
+            def draw(display: Display = display, both: threading.Barrier = both) -> None:
+                both.wait()
+                display.show([], "1 of 5 stages done", (0, 0))
+
+            drawing = threading.Thread(target=draw)
+            drawing.start()
+            both.wait()
+            display.say("ran  a")
+            drawing.join()
+
+        assert not re.search(r"done(\x1b\[0m)?ran", stream.getvalue())
 
 
 def test_reading_is_counted_until_all_is_read() -> None:

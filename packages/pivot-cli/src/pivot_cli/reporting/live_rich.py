@@ -1,5 +1,6 @@
 """Draws the live view with rich; imported only when something is drawn."""
 
+import threading
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self, TextIO
@@ -23,6 +24,8 @@ class Display:
     def __init__(self, stream: TextIO) -> None:
         """Draw on ``stream``."""
         self._console = Console(file=stream, highlight=False)
+        self._writing = threading.RLock()
+        """Rich computes what to erase before it writes: another thread must not write in between."""
         self._live = Live(
             console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
         )
@@ -38,12 +41,15 @@ class Display:
 
     def say(self, message: str) -> None:
         """Print a permanent text above the area."""
-        self._console.print(Text.from_ansi(message.removesuffix("\n")), soft_wrap=True)
+        with self._writing:
+            self._console.print(Text.from_ansi(message.removesuffix("\n")), soft_wrap=True)
 
     def show(self, rows: Sequence[Row], footer: str, hashing: tuple[int, int], transfer: str = "") -> None:
         """Redraw the area."""
         most = max(1, self._console.height // 2)
-        self._live.update(layout(rows, footer, hashing, transfer, most=most), refresh=True)
+        area = layout(rows, footer, hashing, transfer, most=most)
+        with self._writing:
+            self._live.update(area, refresh=True)
 
 
 def layout(
