@@ -23,6 +23,9 @@ UNRELEASED = "<!-- towncrier release notes start -->"
 BOOST = {"docs/decisions/": 0.5, "packages/": 0.5, "CHANGELOG.md": 0.2, "CONTRIBUTING.md": 0.5}
 """What is for few readers comes later in the results of a search."""
 
+FACTS = ("reference/configuration.md",)
+"""Pages whose tables have several short columns, and a last one with sentences."""
+
 FENCED = re.compile(r"^ *(`{3,})[^`\n]*\n.*?^ *\1`*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?(?=\))")
 DIRECTIVE = re.compile(r"^ *<!-- docs: [^>]*? -->\n", re.MULTILINE)
@@ -117,9 +120,10 @@ def relative(target: str, uri: str) -> str:
     return posixpath.relpath(place, posixpath.dirname(uri) or ".")
 
 
-def on_page_content(content: str, **_: object) -> str:
-    """Let the copy button of a console copy its commands only."""
-    return CONSOLE.sub(commands, content)
+def on_page_content(content: str, *, page: Page, **_: object) -> str:
+    """Let the copy button of a console copy its commands only, and tables of many facts use two lines for each row."""
+    content = CONSOLE.sub(commands, content)
+    return content.replace("<table>", '<table class="facts">') if page.file.src_uri in FACTS else content
 
 
 def commands(console: re.Match[str]) -> str:
