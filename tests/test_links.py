@@ -1,4 +1,4 @@
-"""Links between pages lead to a page, and to a heading on it."""
+"""Links between pages lead to a page, and to a heading on it; the pages that list others or names are complete."""
 
 import importlib.util
 import itertools
@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import yaml
 
+import pivot
+import pivot_fingerprint
 from pivot_cli.docs.topics import topics
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -82,6 +84,20 @@ def test_indexes_list_each_guide_and_each_decision() -> None:
     for folder in (ROOT / "docs/guides", ROOT / "docs/decisions"):
         listed = [path for path, _ in LINK.findall((folder / "index.md").read_text()) if "/" not in path]
         assert sorted(listed) == sorted(page.name for page in folder.glob("*.md") if page.name != "index.md")
+
+
+def test_the_python_api_has_every_name_that_users_import() -> None:
+    """If not: add the name to the page, in the section where a reader would look for it."""
+    page = (ROOT / "docs/reference/python-api.md").read_text()
+    exported = [
+        *(f"pivot.{name}" for name in [*pivot.__all__, *pivot._LAZY]),
+        *(f"pivot.checks.{name}" for name in pivot.checks.__all__),
+        *(f"pivot.loaders.{name}" for name in [*pivot.loaders.__all__, *pivot.loaders.OF_PIVOT_LOADERS]),
+        *(f"pivot_fingerprint.{name}" for name in pivot_fingerprint.__all__),
+    ]
+    modules = {"pivot.checks", "pivot.loaders"}
+
+    assert sorted(re.findall(r"^::: (\S+)$", page, re.MULTILINE)) == sorted({*exported} - modules)
 
 
 def test_links_lead_somewhere() -> None:

@@ -1,5 +1,7 @@
 """The built site: every page can be reached, every link leads somewhere, and nothing is loaded from another host."""
 
+import importlib.util
+import itertools
 import os
 import pathlib
 import re
@@ -9,10 +11,12 @@ import urllib.parse
 
 import pytest
 
-import pivot
-import pivot_fingerprint
-
 ROOT = pathlib.Path(__file__).parent.parent
+_SPEC = importlib.util.spec_from_file_location("browser", ROOT / "packages/pivot/tests/browser.py")
+assert _SPEC is not None
+assert _SPEC.loader is not None
+browser = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(browser)
 LINKS = re.compile(r'<a\b[^>]*?\shref="([^"]*)"')
 LOADED = re.compile(
     r'<(?:script|img|iframe|source|video|audio|embed|input)\b[^>]*?\ssrc="([^"]*)"'
@@ -23,12 +27,18 @@ IDS = re.compile(r'\sid="([^"]*)"')
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The text of each page, style and picture of the site, by path: of a site that is built here if none is given."""
+def built(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The directory of the site, which is built here if none is given."""
     built = ROOT / os.environ["SITE"] if "SITE" in os.environ else tmp_path_factory.mktemp("site")
     if "SITE" not in os.environ:
         command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(built)]
         subprocess.run(command, cwd=ROOT, check=True, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"})
+    return built
+
+
+@pytest.fixture(scope="module")
+def site(built: pathlib.Path) -> dict[str, str]:
+    """The text of each page, style and picture of the site, by path."""
     texts = {".html", ".css", ".svg"}
     files = (path for path in sorted(built.rglob("*")) if path.is_file())
     found = {path.relative_to(built).as_posix(): path.read_text() if path.suffix in texts else "" for path in files}
@@ -106,17 +116,26 @@ def test_the_copy_button_of_a_console_copies_its_commands(site: dict[str, str]) 
     assert 'data-copy="cat summary.json"' in site["quick-start.html"]
 
 
-def test_the_python_api_has_every_name_that_users_import() -> None:
-    page = (ROOT / "docs/reference/python-api.md").read_text()
-    exported = [
-        *(f"pivot.{name}" for name in [*pivot.__all__, *pivot._LAZY]),
-        *(f"pivot.checks.{name}" for name in pivot.checks.__all__),
-        *(f"pivot.loaders.{name}" for name in [*pivot.loaders.__all__, *pivot.loaders.OF_PIVOT_LOADERS]),
-        *(f"pivot_fingerprint.{name}" for name in pivot_fingerprint.__all__),
-    ]
-    modules = {"pivot.checks", "pivot.loaders"}
+WIDE = (
+    "index",
+    "quick-start",
+    "guides/loaders",
+    *(f"reference/{name}" for name in ("cli", "configuration", "python-api")),
+)
 
-    assert sorted(re.findall(r"^::: (\S+)$", page, re.MULTILINE)) == sorted({*exported} - modules)
+
+def test_pages_fit_and_the_search_finds_in_a_browser_without_a_server(built: pathlib.Path) -> None:
+    chromium = browser.browser()
+    for page, (width, dark) in itertools.product(WIDE, ((400, True), (1400, False))):
+        opened = chromium.open(built / f"{page}.html", width=width, dark=dark)
+        beyond = opened.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        problems = [each for each in opened.problems() if not each.startswith(f"request for {built.as_uri()}/")]
+        assert (page, width, beyond, problems) == (page, width, 0, [])
+
+    opened.click("input.md-search__input")
+    opened.type("garbage collection")
+    chromium.ask("wait_for_selector", ".md-search-result__item")
+    assert "The cache" in opened.text(".md-search-result__list")
 
 
 def test_the_page_of_exit_codes_names_commands() -> None:
