@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from pivot_cli.error_topics import GENERAL, topic_of
 from pivot_cli.signals import Terminated
 from pivot_cli.terminal import console
 from pivot_core.errors import PivotError
@@ -84,6 +85,7 @@ def _refused(error: OSError) -> int:
     if error.errno in SCARCE:
         console.error("too many open files")
         console.hint(f"nothing is lost: {RAISE}, and repeat the command")
+        console.docs(topic_of(error))
         return 3
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and isinstance(error.filename, str):
         _reported(cache_error("use", pathlib.Path(error.filename), error))
@@ -94,6 +96,7 @@ def _refused(error: OSError) -> int:
     see = "your limits of processes and memory" if scarce else "the permissions and the free space there"
     other = obstacle_hint(pathlib.Path(error.filename), error) if isinstance(error.filename, str) else None
     console.hint(other or f"check {see}, and repeat the command; nothing was lost")
+    console.docs(topic_of(error))
     return 3
 
 
@@ -104,4 +107,5 @@ def _bug(error: BaseException) -> int:
         console.stage_output("".join(traceback.format_exception(error)))
     console.error(f"this is a bug in Pivot: {type(error).__name__}: {error}")
     console.hint("repeat the command with PIVOT_DEBUG=1 and report the traceback; nothing was recorded as done")
+    console.docs(f"{GENERAL}#bug")
     return 3

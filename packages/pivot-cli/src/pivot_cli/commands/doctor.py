@@ -32,7 +32,8 @@ def command(*, as_json: bool) -> int:
     found = list(diagnose(command_context()))
     if as_json:
         plain = [
-            {"level": each.level.value, "about": each.about, "text": each.text, "hint": each.hint} for each in found
+            {"level": each.level.value, "about": each.about, "text": each.text, "hint": each.hint, "docs": each.topic}
+            for each in found
         ]
         console.data(json.dumps({"findings": plain}, indent=2))
     else:
@@ -41,4 +42,6 @@ def command(*, as_json: bool) -> int:
             console.data(f"{level}  {formats.one_line(f'{each.about}: {each.text}')}")
             if each.hint:
                 console.data(f"         {formats.one_line(each.hint)}")
+        for topic in dict.fromkeys(each.topic for each in found):
+            console.docs(topic)
     return 1 if any(each.level is Level.BAD for each in found) else 0

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from pivot_cli.error_topics import GENERAL
 from pivot_cli.reporting.notices import note_outs_elsewhere, warn_of_broken
 from pivot_cli.terminal import console, formats, imports
 from pivot_cli.views import phrases
@@ -208,6 +209,7 @@ class RunLines:
         console.error(f"stage {self._name(event.address)!r} failed{on}: {event.summary}")
         if event.hint:
             console.hint(event.hint)
+            console.docs(f"{GENERAL}#stage-failed")
 
     def _blocked(self, event: events.StageBlocked) -> None:
         if event.frozen:
@@ -219,6 +221,7 @@ class RunLines:
                 "'pivot pull' fetches it from a remote; 'pivot unfreeze', or 'frozen' removed from its definition, "
                 "lets the stage run"
             )
+            console.docs("when-stages-run#frozen-stages")
         elif event.missing:
             self._line("BLOCKED", event.address, None, f"missing {list_names(event.missing)}")
             path = event.missing[0]
@@ -232,11 +235,13 @@ class RunLines:
                 how, way = "matches no file", "put a file there that matches, or correct the pattern"
             console.error(f"stage {self._name(event.address)!r} cannot run: {path} {how}")
             console.hint(way)
+            console.docs(f"{GENERAL}#blocked")
         elif event.taken:
             path, obstacle = min(event.taken.items())
             self._line("BLOCKED", event.address, None, f"output path is taken: {list_names(sorted(event.taken))}")
             console.error(f"stage {self._name(event.address)!r} cannot run: {path} is in its way: {obstacle}")
             console.hint(ways_out(path, obstacle))
+            console.docs(f"{GENERAL}#in-the-way")
         else:
             self._line("BLOCKED", event.address, None, f"depends on {self._name(event.failed_upstream)}")
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from pivot_cli.error_topics import GENERAL, topic_of
 from pivot_cli.terminal import console, formats
 from pivot_cli.terminal.progress import TransferProgress
 from pivot_runtime.context import CommandContext
@@ -63,9 +64,11 @@ def _report_problems(report: TransferReport, project: Project, source: str) -> N
 def _report_failures(report: TransferReport, project: Project) -> None:
     for line in formats.first_ten([f"{project.from_cwd(path)}: {error}" for path, error in report.failed.items()]):
         console.error(line)
-    reported = itertools.islice(report.failed.values(), formats.FIRST)
+    reported = list(itertools.islice(report.failed.values(), formats.FIRST))
     for hint in dict.fromkeys(error.hint for error in reported if error.hint):
         console.hint(hint)
+    for topic in dict.fromkeys(map(topic_of, reported)):
+        console.docs(topic)
 
 
 def _report_missing(report: TransferReport, project: Project, source: str) -> None:
@@ -76,6 +79,8 @@ def _report_missing(report: TransferReport, project: Project, source: str) -> No
         console.hint("'pivot cache verify --repair' takes it from the workspace, 'pivot repro' computes it again")
     elif report.missing:
         console.hint("'pivot repro' computes it again; 'pivot push --refresh' where it was made shares it")
+    if report.missing:
+        console.docs(f"{GENERAL}#object-missing")
 
 
 def _report_counts(verb: str, report: TransferReport, *, dry_run: bool) -> None:

@@ -10,10 +10,11 @@ from typing import IO, Final
 import click
 from click._compat import should_strip_ansi
 
+from pivot_cli.error_topics import topic_of
 from pivot_cli.terminal import formats
 from pivot_core.errors import PivotError
 
-_MARKS: Final = {"error": "red", "hint": "cyan", "warning": "yellow", "note": "blue"}
+_MARKS: Final = {"error": "red", "hint": "cyan", "warning": "yellow", "note": "blue", "docs": "cyan"}
 
 
 _guard = threading.RLock()
@@ -120,12 +121,19 @@ def hint(message: str) -> None:
     _marked("hint", message)
 
 
+def docs(topic: str | None) -> None:
+    """Print the command that opens a page of the documentation, if there is one that helps."""
+    if topic is not None:
+        _marked("docs", f"pivot docs {topic}")
+
+
 def failure(failed: PivotError) -> None:
-    """Print an error with its hint and, if it has one, the user's own traceback."""
+    """Print an error with its hint, the page that helps and, if it has one, the user's own traceback."""
     traceback(failed)
     error(str(failed))
     if failed.hint:
         hint(failed.hint)
+    docs(topic_of(failed))
 
 
 def traceback(failed: Exception) -> None:

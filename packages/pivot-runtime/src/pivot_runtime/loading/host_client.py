@@ -15,7 +15,8 @@ from typing import Any, Literal, Self
 
 import attrs
 
-from pivot_core.errors import LoaderError, PivotError
+from pivot_core.errors import DefinitionError, LoaderError
+from pivot_core.params.overrides import ParamError
 from pivot_core.progress import no_progress
 from pivot_runtime.definitions.read_ahead import ReadAhead
 from pivot_runtime.errors import HostError, LoadError
@@ -168,7 +169,7 @@ class HostClient:
 
         Raises:
             LoadError: The user's module raised an exception.
-            PivotError: A definition in it is wrong.
+            DefinitionError: A definition in it is wrong.
             HostError: The host died.
         """
         self.ask_to_load(root, file, overrides, alone=True)
@@ -219,7 +220,7 @@ class HostClient:
                 self._unshared(answer)
                 return None
             case "refused":
-                raise PivotError(answer["message"], hint=answer["hint"])
+                raise DefinitionError(answer["message"], hint=answer["hint"])
             case _:
                 raise LoadError(answer["message"], traceback=answer["traceback"], hint=answer["hint"])
 
@@ -299,7 +300,7 @@ class HostClient:
         """Return, for each set of overrides, the parameters of the loaded stages that it applies to, as plain data.
 
         Raises:
-            PivotError: A value does not fit its parameter.
+            ParamError: A value does not fit its parameter.
             HostError: The host has ended.
         """
         self.send({"op": "params", "sets": [list(each) for each in sets]})
@@ -310,7 +311,7 @@ class HostClient:
                     found: list[dict[str, Any]] = answer["sets"]
                     return found
                 if answer["event"] == "refused":
-                    raise PivotError(answer["message"], hint=answer["hint"])
+                    raise ParamError(answer["message"], hint=answer["hint"])
 
     def begin_to_close(self) -> None:
         """Let the host end, with all that it runs; `close` waits for that, and must be next."""
