@@ -53,11 +53,11 @@ def ends_with(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int:
     return app.run(["init"])
 
 
-def test_an_error_of_ours_is_two_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_of_ours_is_three_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     code = ends_with(monkeypatch, PivotError("it is so", hint="do this"))
 
     assert code == 2
-    assert capsys.readouterr().err == "error: it is so\nhint: do this\n"
+    assert capsys.readouterr().err == "error: it is so\nhint: do this\ndocs: pivot docs troubleshooting\n"
 
 
 def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

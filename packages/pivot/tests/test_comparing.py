@@ -130,9 +130,10 @@ def test_what_is_wrong_with_metrics_is_said(project: Project) -> None:
     assert "no remote is configured" in project.pivot("metrics", "show", "HEAD", "--pull", code=2).stderr
 
     done = project.pivot("metrics", "show", "mian", code=2)
-    assert done.stderr == "error: git knows no commit 'mian'\nhint: did you mean main?\n"
+    docs = "docs: pivot docs troubleshooting#revision\n"
+    assert done.stderr == f"error: git knows no commit 'mian'\nhint: did you mean main?\n{docs}"
     done = project.pivot("metrics", "show", "score", code=2)
-    assert done.stderr == "error: git knows no commit 'score'\nhint: -t score selects a stage or path\n"
+    assert done.stderr == f"error: git knows no commit 'score'\nhint: -t score selects a stage or path\n{docs}"
     assert project.pivot("params", "show", "-t", "score").stdout == "No params belong to score.\n"
     assert "at most 2 revisions" in project.pivot("metrics", "diff", "a", "b", "c", code=2).stderr
     assert "hint: did you mean train?" in project.pivot("metrics", "show", "-t", "trian", code=2).stderr

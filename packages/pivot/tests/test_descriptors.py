@@ -77,6 +77,7 @@ def test_too_few_descriptors_are_reported_before_any_work(make: Callable[[str], 
         )
         assert done.returncode == 3, (command, done)
         assert done.stderr.startswith("error: too many open files: "), (command, done)
-        assert done.stderr.endswith("hint: raise the limit on open files, as with 'ulimit -n 1024'\n"), (command, done)
+        hint = "hint: raise the limit on open files, as with 'ulimit -n 1024'\ndocs: pivot docs troubleshooting#open-files\n"
+        assert done.stderr.endswith(hint), (command, done)
     assert not (project.root / "out.txt").exists()
     project.pivot("repro")

@@ -188,7 +188,8 @@ def test_what_a_user_does_to_a_gitignore_stays(project: Project) -> None:
     file.chmod(0o440)
     before = project.snapshot()
     told = project.pivot("track", "mine2.bin", "set/1.csv", code=3).stderr
-    assert told == f"error: {file} is read-only\nhint: make git ignore /mine2.bin there, and repeat the command\n"
+    hint = "hint: make git ignore /mine2.bin there, and repeat the command\n"
+    assert told == f"error: {file} is read-only\n{hint}docs: pivot docs troubleshooting\n"
     assert "remove its line /mine.bin" in project.pivot("untrack", "mine.bin", code=3).stderr
     assert "remove its line /mine.bin" in project.pivot("mv", "mine.bin", "set/", code=3).stderr
     assert project.snapshot() == before

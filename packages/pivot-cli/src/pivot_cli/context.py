@@ -90,7 +90,7 @@ def require_descriptors() -> None:
         if error.errno not in SCARCE:
             raise
         problem = f"too many open files: {len(opened)} more can be opened, but a command needs {_DESCRIPTORS}"
-        raise CacheError(problem, hint=RAISE) from None
+        raise CacheError(problem, hint=RAISE) from error
     finally:
         for each in opened:
             os.close(each)

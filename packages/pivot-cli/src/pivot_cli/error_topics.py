@@ -14,7 +14,7 @@ TOPICS: Final[Mapping[str, str]] = {
     "DefinitionError": "troubleshooting#declaration",
     "DeclarationError": "troubleshooting#yaml",
     "DiscoveryError": "troubleshooting#no-project",
-    "InterpolationError": "pivot-yaml",
+    "InterpolationError": "yaml-templates",
     "LoaderError": "troubleshooting#loader",
     "MatrixError": "families",
     "NotPlainError": "troubleshooting#params",
@@ -57,6 +57,7 @@ TOPICS: Final[Mapping[str, str]] = {
     "LoadError": "troubleshooting#import-fails",
     "LogError": "troubleshooting#revision",
     "MissingLibraryError": "troubleshooting#library",
+    "NoDvcProjectError": "cli#pivot-import-dvc",
     "NestedError": "troubleshooting#nested",
     "NotAcceptedError": "cli#pivot-commit",
     "OccupiedError": "troubleshooting#in-the-way",
@@ -98,12 +99,27 @@ _CAUSES: Final[Mapping[int, str]] = {
 }
 
 
+_FAILURES: Final[Mapping[str, str]] = {
+    "did not write": "troubleshooting#no-out",
+    "does not declare": "troubleshooting#undeclared",
+    "it was killed by": "troubleshooting#killed",
+    "loader": "troubleshooting#loader",
+    "edited": "troubleshooting#edited",
+}
+"""Parts of the summaries of failed stages."""
+
+
+def topic_of_failure(summary: str) -> str:
+    """Return the page that helps with a failed stage."""
+    return next((topic for part, topic in _FAILURES.items() if part in summary), "troubleshooting#stage-failed")
+
+
 def topic_of(error: BaseException) -> str | None:
     """Return the page that helps with an error, as `pivot docs` names it; None if its hint is enough.
 
     What the operating system has refused comes first, unless it concerns a remote.
     """
-    names = [each.__name__ for each in type(error).__mro__]
+    names = [getattr(error, "kind", ""), *(each.__name__ for each in type(error).__mro__)]
     if not WITHOUT.isdisjoint(names):
         return None
     own = next((TOPICS[name] for name in names if name in TOPICS), GENERAL)

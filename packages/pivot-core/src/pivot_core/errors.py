@@ -23,7 +23,13 @@ class PivotError(Exception):
 
 
 class DefinitionError(PivotError):
-    """A stage or pipeline is declared incorrectly in the user's code."""
+    """A stage or pipeline is declared incorrectly in the user's code.
+
+    Attributes:
+        kind: The name of the class that this error had in the process that found it; "" in that process.
+    """
+
+    kind = ""
 
 
 class PathError(DefinitionError):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from pivot_cli.error_topics import GENERAL
+from pivot_cli.error_topics import GENERAL, topic_of_failure
 from pivot_cli.reporting.notices import note_outs_elsewhere, warn_of_broken
 from pivot_cli.terminal import console, formats, imports
 from pivot_cli.views import phrases
@@ -209,7 +209,7 @@ class RunLines:
         console.error(f"stage {self._name(event.address)!r} failed{on}: {event.summary}")
         if event.hint:
             console.hint(event.hint)
-            console.docs(f"{GENERAL}#stage-failed")
+            console.docs(topic_of_failure(event.summary))
 
     def _blocked(self, event: events.StageBlocked) -> None:
         if event.frozen:

@@ -19,7 +19,7 @@ _WITHOUT = "without it, push, pull, fetch, checkout and verify --static work"
 def wrong_definition(error: PivotError, root: pathlib.Path, is_user_code: Callable[[str], bool]) -> dict[str, Any]:
     """The report of a wrong definition, as JSON-able data, with the line of the user's code that caused it."""
     message = error.below(str(root)) if isinstance(error, StageError) else _with_line(error, root, is_user_code)
-    return {"message": str(message), "hint": error.hint}
+    return {"message": str(message), "hint": error.hint, "kind": type(error).__name__}
 
 
 def failed_import(

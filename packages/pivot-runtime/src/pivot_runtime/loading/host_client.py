@@ -220,7 +220,9 @@ class HostClient:
                 self._unshared(answer)
                 return None
             case "refused":
-                raise DefinitionError(answer["message"], hint=answer["hint"])
+                error = DefinitionError(answer["message"], hint=answer["hint"])
+                error.kind = answer["kind"]
+                raise error
             case _:
                 raise LoadError(answer["message"], traceback=answer["traceback"], hint=answer["hint"])
 
