@@ -70,13 +70,16 @@ TOPICS: Final[Mapping[str, str]] = {
     "SourceChangedError": "troubleshooting#edited",
     "StaleSnapshotError": "troubleshooting#edited",
     "StaticError": "ci#pull-requests-from-strangers",
+    "TakenError": "cli#pivot-import-dvc",
     "TargetError": "troubleshooting#target",
     "TraceError": "undeclared-files",
     "UnseenLocksError": "troubleshooting#shared-cache",
     "UrlError": "troubleshooting#import-data",
     "YamlError": "troubleshooting#yaml",
     # pivot-cli
+    "ExampleError": "quick-start",
     "PageNotWrittenError": "troubleshooting#permissions",
+    "ShellFileError": "install#completion",
     "StreamError": "events",
     # the remotes
     "RemoteUrlError": "troubleshooting#remote-url",
