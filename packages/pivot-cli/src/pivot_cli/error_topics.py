@@ -120,7 +120,7 @@ def topic_of_failure(summary: str) -> str:
 def topic_of(error: BaseException) -> str | None:
     """Return the page that helps with an error, as `pivot docs` names it; None if its hint is enough.
 
-    What the operating system has refused comes first, unless it concerns a remote.
+    The error of the operating system that led to it comes first, except for remotes.
     """
     names = [getattr(error, "kind", ""), *(each.__name__ for each in type(error).__mro__)]
     if not WITHOUT.isdisjoint(names):
