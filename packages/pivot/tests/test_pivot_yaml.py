@@ -305,7 +305,6 @@ def test_an_edit_of_a_file_with_variables_runs_exactly_what_it_changes(empty: Pr
         ("params.yaml", "0.1", "0.2", ["fit@0", "fit@1"]),
         ("conf/data.toml", "rows.csv", "more.csv", ["copy", "fit@0", "fit@1"]),
     ):
-        project.states()  # the answer is kept for the next command
         project.replace(file, old, new)
         assert stale() == changed
     project.pivot("repro")
