@@ -1,5 +1,6 @@
 """The `PYTHONPATH` of commands with a start file: what a program sees of it once the start file has removed itself."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -13,6 +14,7 @@ from pivot_runtime.tracing.tracer import StageTracer
 from pivot_runtime.tracing.usage import TraceOptions
 
 SEEN = 'import os, sys; print(os.environ.get("PYTHONPATH"), len(sys.path), sys.path[1:4])'
+UNOBSERVED = "a Python program was started: what ran in it was not observed"
 BASH = ("bash", "--noprofile", "--norc", "-e", "-c")
 
 
@@ -106,3 +108,20 @@ def test_programs_that_lose_the_start_file_are_known(text: str) -> None:
 
     assert [each and each.lost for each in (found, script, kept)] == [True, True, False]
     assert python_path.observed(text, None, "/place:else") is None
+
+
+def test_scripts_that_were_not_seen_to_run_are_named(tmp_path: pathlib.Path) -> None:
+    names = ("é.py", "b.py", "made.py", "env/bin/c.py")
+    for name in (*names, "env/pyvenv.cfg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    spool, run = tmp_path / "spool", {"declared": (str(tmp_path / "made.py"),), "assigned": (), "files": True}
+    tracer = ProgramTracer(str(tmp_path), "p.s", str(spool), run)
+    tracer.bash("; ".join(f"python {name}" for name in (*names, "/usr/bin/d.py", "$E.py")), {}, str(tmp_path))
+    (spool / "1.unsure").write_text(json.dumps(["é.py", "é", "<module>", 1, ""]) + '\n"a reason"\n')
+    assert tracer.close() == ("no run of the Python program 'b.py' was observed",)
+
+    for text, told in (("cat b.py", ()), ("cd x; python b.py", (UNOBSERVED,)), ("python -E b.py", (UNOBSERVED,))):
+        other = ProgramTracer(str(tmp_path), "p.s", str(tmp_path / "none"), run)
+        other.bash(text, {}, str(tmp_path))
+        assert other.close() == told

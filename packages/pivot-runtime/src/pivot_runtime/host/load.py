@@ -280,6 +280,8 @@ class _Load:
             for name, stage in pipeline.stages.items()
         }
         commands = self._shell_inputs(pipelines, base, lambda name, pipeline: resolved[name, pipeline][1])
+        if commands:
+            import pivot_runtime.programs.python_path  # noqa: F401  # lazy: before the processes of stages are forked
         self._sources |= {**definitions.sources, **resolver.sources}
         with self._recorder.paused():  # this writes a file beside others, which it lists
             self._assigned = environ_changes.changed_digests(*self._recorder.environments(), self._layout.assigned_file)

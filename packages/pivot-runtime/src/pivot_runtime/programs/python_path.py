@@ -11,6 +11,7 @@ _MENTION = re.compile(rf"(?<![A-Za-z0-9_]){VARIABLE}(?![A-Za-z0-9_])")
 _REMOVAL = re.compile(
     rf"\bunset\s+{VARIABLE}\b|(?:-u\s*|--unset=){VARIABLE}\b|\benv\s+(?:-\S+\s+)*(?:-i|-|--ignore-environment)\s"
 )
+_IGNORES = re.compile(r"\bpython[\d.]*(?:\s+-\S+)*\s+-[A-Za-z]*[EIS]")
 _BREAKS: Final = frozenset(" \t\n;&|()<>")
 _STARTS: Final = frozenset(";&|(\n")
 _KEYWORDS: Final = frozenset({"!", "do", "else", "if", "then", "time", "while", "until", "{"})
@@ -73,6 +74,7 @@ def observed(text: str, before: str | None, place: str, files: Iterable[str] = (
         empty = start == len(text) or text[start] in _BREAKS
         text = f"{text[:start]}{shlex.quote(f'{place}/' if empty else f'{place}/{SEPARATOR}')}{text[start:]}"
     lost = _REMOVAL.search(text) is not None or any(each.new for each in every[1:])
+    lost = lost or _IGNORES.search(text) is not None
     return ObservedPath(text, value, plus, lost)
 
 

@@ -1,17 +1,15 @@
 """The start file by which the Python programs of a shell stage observe themselves, and what they report."""
 
 import contextlib
+import json
 import os
-import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pivot_cache.layout import Layout
-from pivot_fingerprint.programs import starts_python
-from pivot_runtime.programs import python_path
 
-_VARIABLE: Final = python_path.VARIABLE
+_VARIABLE: Final = "PYTHONPATH"
 _START: Final = "sitecustomize.py"
 _RUN: Final = "run"
 _OBSERVER: Final = "observer.py"
@@ -26,8 +24,6 @@ _LOOKS: Final = "its command looks at PYTHONPATH: what ran in the Python program
 _SEPARATED: Final = "the path of the project has a colon: what ran in Python programs was not observed"
 _UNWRITABLE: Final = "the start file of its Python programs cannot be written: what ran in them was not observed"
 _UNOBSERVED: Final = "a Python program was started: what ran in it was not observed"
-_IGNORES = re.compile(r"\bpython[\d.]*(?:\s+-\S+)*\s+-[A-Za-z]*[EIS]")
-"""A program with an option to ignore its environment or its start files."""
 
 # For any version of Python, also 2: a program that cannot be observed must run as always. Nothing visible to the
 # program remains: neither the directory in its path and variable, nor a module. `os.environ` is changed without the
@@ -117,13 +113,18 @@ class ProgramTracer:
         self.place = os.path.join(self._shared, address)
         self._run = run
         self._unseen: set[str] = set()
+        self._scripts: set[str] = set()
         self._expects = False
 
     def bash(self, text: str, environ: Mapping[str, str], directory: str) -> BashStart:
         """The text and the environment of bash for a command that runs in a directory."""
+        from pivot_core.commands.python_programs import python_programs  # lazy
+        from pivot_runtime.programs import python_path  # lazy
+
         before = environ.get(_VARIABLE)
         found = python_path.observed(text, before, self.place, _looking_at(text, directory))
-        seems = starts_python([text])
+        calls = [call for call in python_programs(text) if call.interpreter or call.runner or call.name.endswith(".py")]
+        seems = bool(calls)
         problem = "" if found is not None else _SEPARATED if python_path.SEPARATOR in self.place else _LOOKS
         if found is not None:
             try:
@@ -134,18 +135,45 @@ class ProgramTracer:
             self._unseen |= {problem} if seems else set()
             return BashStart(text, environ)
         self._expects |= seems
-        if _IGNORES.search(text) or found.lost:
+        if found.lost:
             self._unseen.add(_UNOBSERVED)
+        for call in calls:
+            if call.kind == "script" and call.known and call.directory is not None:
+                self._scripts.add(os.path.join(directory, call.directory, call.name))
         return BashStart(found.text, {**environ, _VARIABLE: found.value})
 
     def close(self) -> tuple[str, ...]:
         """Let programs that outlive the stage observe nothing; returns why programs were not observed, in words."""
         with contextlib.suppress(OSError):
             os.unlink(os.path.join(self.place, _RUN))
-        with contextlib.suppress(OSError):
-            if self._expects and not any(name.endswith(_RECORDS) for name in os.listdir(self._spool)):
-                self._unseen.add(_UNOBSERVED)
+        if self._expects:
+            files = self._observed_files()
+            self._unseen |= {_UNOBSERVED} if files is None else set()
+            for script in self._scripts if files is not None else ():
+                path = os.path.relpath(os.path.realpath(script), self._root)
+                if path not in (files or ()) and self._is_recorded(path):
+                    self._unseen.add(f"no run of the Python program {path!r} was observed")
         return tuple(sorted(self._unseen))
+
+    def _observed_files(self) -> set[str] | None:
+        """The files with code that ran in programs; None if no program was observed."""
+        files: set[str] | None = None
+        with contextlib.suppress(OSError, ValueError):
+            for name in os.listdir(self._spool):
+                if name.endswith(_RECORDS):
+                    rows = map(json.loads, _read(os.path.join(self._spool, name)).splitlines())
+                    files = (files or set()).union(row[0] for row in rows if isinstance(row, list))
+        return files
+
+    def _is_recorded(self, path: str) -> bool:
+        """Whether code in a file would be recorded: it is in the project, in no environment, and not declared."""
+        file = os.path.join(self._root, path)
+        parents = [os.path.join(self._root, *path.split("/")[:end]) for end in range(1, path.count("/") + 1)]
+        if not os.path.isfile(file) or path.startswith("..") or "site-packages" in path:
+            return False
+        if any(os.path.exists(os.path.join(each, "pyvenv.cfg")) for each in parents):
+            return False
+        return not any(file == each or file.startswith(f"{each}/") for each in self._run["declared"])
 
     def _write(self, before: str | None, *, plus: bool) -> None:
         os.makedirs(self.place, exist_ok=True)
