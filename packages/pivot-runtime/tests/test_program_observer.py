@@ -156,7 +156,9 @@ def test_the_records_of_a_program(python: str, tmp_path: pathlib.Path) -> None:
     assert changed(str(tmp_path), sources, ["program.py", "part.py", "other.py"]) == ("part.py",)
 
 
-def test_code_of_environments_and_declared_files_is_not_the_projects(tmp_path: pathlib.Path) -> None:
+def test_code_of_environments_and_declared_files_is_not_the_projects(
+    tmp_path: pathlib.Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     environment, declared = tmp_path / "env", tmp_path / "made"
     for place in (environment / "tools", environment / "lib/site-packages", declared, tmp_path / "own"):
         place.mkdir(parents=True)
@@ -164,13 +166,22 @@ def test_code_of_environments_and_declared_files_is_not_the_projects(tmp_path: p
     places = {"a": environment / "tools", "b": environment / "lib/site-packages", "c": declared, "d": tmp_path / "own"}
     for name, place in places.items():
         (place / f"{name}.py").write_text("def f():\n    pass\nf()\n")
+    outside = tmp_path_factory.mktemp("outside")
+    for name in ("e", "f"):
+        (outside / f"{name}.py").write_text("def f():\n    pass\nf()\n")
     (tmp_path / "x").write_text(
-        f"import sys\nsys.path += {[str(each) for each in places.values()]}\nimport a, b, c, d\n"
+        f"import sys\nsys.path += {[*map(str, places.values()), str(outside)]}\nimport a, b, c, d, e\n"
+        f"exec(compile('def f(): pass\\nf()', {str(outside / 'f.py')!r}, 'exec'))\n"
+        "exec(compile('def f(): pass\\nf()', 'nowhere.py', 'exec'))\n"
     )
     run = {"declared": (str(declared),), "assigned": (), "files": False}
     tracer = ProgramTracer(str(tmp_path), "p.s", str(tmp_path / ".pivot/spool"), run)
     start = tracer.bash("python x", os.environ, str(tmp_path))
     subprocess.run([sys.executable, "x"], env=start.environ, cwd=tmp_path, check=True)
 
-    assert {row[0] for row in lines(tmp_path, ".unsure")} == {"x", "own/d.py"}
+    assert {row[0] for row in lines(tmp_path, ".unsure")} == {
+        "x",
+        "own/d.py",
+        os.path.relpath(outside / "e.py", tmp_path),
+    }
     assert [kind for kind, _ in lines(tmp_path, ".io") if kind != "s"] == []

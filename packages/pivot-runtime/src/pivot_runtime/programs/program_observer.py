@@ -146,25 +146,28 @@ class ProgramObserver:
 
     # Code
 
-    def _find(self, filename: str, program: bool = False) -> "str | None":
-        """The path of a file with the user's code relative to the root; None for any other file."""
+    def _find(self, filename: str, program: bool = False, imported: bool = False) -> "str | None":
+        """The path of a file with the user's code relative to the root; None for any other file.
+
+        Outside the root, only modules count that are imported: an editable install, not code that a library generates.
+        """
         if filename not in self._found:
-            self._found[filename] = self._look(filename, program)
+            self._found[filename] = self._look(filename, program, imported)
         return self._found[filename]
 
-    def _look(self, filename: str, program: bool) -> "str | None":
+    def _look(self, filename: str, program: bool, imported: bool) -> "str | None":
         if not filename or filename[0] == "<" or not (program or filename.endswith(_SOURCES)):
             return None
         file = self._real(filename)
         inside = file.startswith(self._prefix)
         parts = file.split("/")
-        if any(part in parts for part in _INSTALLED) or file.startswith(self._library):
+        if any(part in parts for part in _INSTALLED) or file.startswith(self._library) or not _exists(file):
             return None
         if inside:
             if self._is_declared(file) or self._is_declared(_abspath(filename)) or self._in_environment(file):
                 return None
             return file[len(self._prefix) :]
-        if program or any(file.startswith(each) for each in system_places()):
+        if program or not imported or any(file.startswith(each) for each in system_places()):
             return None
         return os.path.relpath(file, self._root)
 
@@ -253,7 +256,7 @@ class ProgramObserver:
                     self._add(each, stem(each), _SOURCE, 1)
             return
         program = frame is None or frame.f_globals.get("__name__") == "runpy"
-        relative = self._find(filename, program)
+        relative = self._find(filename, program, frame is not None and frame.f_globals is BOOT)
         if relative is None:
             return
         if self._tool is not None:
@@ -292,7 +295,7 @@ class ProgramObserver:
             return original(self, path)
 
         def found(path: str) -> bool:
-            relative = self._find(path)
+            relative = self._find(path, imported=True)
             if relative is not None:
                 self._version(relative, path)
             return relative is not None
