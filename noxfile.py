@@ -403,6 +403,7 @@ def reference(session: nox.Session) -> None:
     with (ROOT / "docs/reference/pivot-yaml.schema.json").open("w") as file:
         session.run(*tool("pivot", "schema"), external=True, stdout=file)
     session.run(sys.executable, "packages/pivot-cli/tests/click_help.py", "docs/reference/cli.md", external=True)
+    session.run(sys.executable, "packages/pivot-cli/tests/man_pages.py", external=True)
     session.run(sys.executable, "website/json_outputs.py", external=True)
     session.run(sys.executable, "website/diagrams.py", external=True)
     session.run(sys.executable, "website/recordings/record.py", external=True)

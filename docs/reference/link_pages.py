@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import sys
 
 ROOT = pathlib.Path(__file__).parents[2]
 PAGES = ROOT / "packages/pivot-cli/src/pivot_cli/docs/pages"
@@ -39,4 +38,4 @@ def write() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(write())
+    write()

@@ -3,8 +3,11 @@
 import pathlib
 import re
 import shlex
+import shutil
+import subprocess
 
 import click
+import man_pages
 import pytest
 from click_help import commands, file, printed
 
@@ -77,6 +80,22 @@ def test_an_example_is_a_valid_command(example: str, tmp_path: pathlib.Path, mon
 def test_the_kept_texts_are_those_that_click_prints(columns: int) -> None:
     """If a command or an option has changed, `nox -s reference` writes them again."""
     assert pathlib.Path(help_texts.path(columns)).read_text() == file(columns)
+
+
+@pytest.mark.skipif(
+    not man_pages.DIRECTORY.exists(), reason="only the repository has the manual pages beside the tests"
+)
+def test_the_manual_pages_are_those_of_the_commands() -> None:
+    """If a command or an option has changed, `nox -s reference` writes them again."""
+    kept = {file.name: file.read_text() for file in man_pages.DIRECTORY.iterdir()}
+
+    assert dict(man_pages.pages()) == kept
+    assert ".SH EXAMPLES\n" in kept["pivot-repro.1"]
+    assert ".BR pivot\\-cache\\-gc (1)\n" in kept["pivot-cache.1"]
+    if shutil.which("groff") is not None:
+        files = [str(man_pages.DIRECTORY / name) for name in sorted(kept)]
+        done = subprocess.run(["groff", "-man", "-ww", "-z", *files], capture_output=True, text=True, check=True)
+        assert done.stderr == ""
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])
