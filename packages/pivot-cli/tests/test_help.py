@@ -82,9 +82,7 @@ def test_the_kept_texts_are_those_that_click_prints(columns: int) -> None:
     assert pathlib.Path(help_texts.path(columns)).read_text() == file(columns)
 
 
-@pytest.mark.skipif(
-    not man_pages.DIRECTORY.exists(), reason="only the repository has the manual pages beside the tests"
-)
+@pytest.mark.skipif(not man_pages.DIRECTORY.exists(), reason="only the repository has the pages beside the tests")
 def test_the_manual_pages_are_those_of_the_commands() -> None:
     """If a command or an option has changed, `nox -s reference` writes them again."""
     kept = {file.name: file.read_text() for file in man_pages.DIRECTORY.iterdir()}
