@@ -45,7 +45,7 @@ def page(words: Words, command: click.Command) -> str:
 
 
 def _context(words: Words, command: click.Command) -> click.Context:
-    return click.Context(command, info_name=" ".join(("pivot", *words)))
+    return click.Context(command, info_name=" ".join(("pivot", *words)), help_option_names=["-h", "--help"])
 
 
 def _description(paragraphs: list[str]) -> list[str]:
