@@ -511,6 +511,7 @@ OUTPUTS: Mapping[str, tuple[str, Schema]] = {
                     about=text("what"),
                     text=text("the finding"),
                     hint=text("what to do", null=True),
+                    docs=text("the page about it, for `pivot docs`", null=True),
                 ),
             )
         ),
