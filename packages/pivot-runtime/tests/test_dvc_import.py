@@ -175,6 +175,23 @@ def test_what_is_no_yaml_is_an_error_with_its_line() -> None:
         translated("stages:\n  a: [\n")
 
 
+@pytest.mark.parametrize(
+    "stage",
+    [
+        "{cmd: 5, outs: {a: 1}}",
+        "{cmd: {a: 1}, outs: a, deps: a}",
+        "{cmd: x, outs: [{p: 5}, {q: [5]}, [1], null, '', '.', {a: 1, b: 2}]}",
+        "{cmd: x, plots: [{q: {template: [1], header: 3}}, {r: []}], wdir: [1]}",
+        "{foreach: x, do: {cmd: y, matrix: 5, outs: [{b: {cache: [1]}}]}}",
+        "[1]",
+    ],
+)
+@pytest.mark.parametrize("charts", ["5", "{a: 1}", "[{a: b}, 5, [1], {a: {x: {}}}, {a: {y: [1]}}, {q: {y: {q: 1}}}]"])
+def test_nonsense_is_listed_or_left_to_the_load(stage: str, charts: str) -> None:
+    found = translated(f"stages: {{a: {stage}}}\nplots: {charts}\nmetrics: {charts}\nvars: 5\n")
+    assert found.text == "" or yaml_document.parse(found.text, "").data["pipeline"] == "demo"
+
+
 def test_keys_that_are_numbers_are_quoted() -> None:
     assert quoted_keys("a:\n  2020: {1: x, on: y, 'q': z}\n") == 'a:\n  "2020": {"1": x, on: y, \'q\': z}\n'
 
@@ -215,13 +232,14 @@ def test_the_record_of_a_run_is_read_with_its_md5() -> None:
         outs:
         - {{path: old.txt, md5: {MD5}, isexec: true}}
       bad: {{deps: []}}
+      worse: {{cmd: x, params: [1]}}
     """
     lock = dvc_lock.parse(textwrap.dedent(text), "dvc.lock")
     run = lock.runs["train@us"]
     assert run.deps == {"data": Md5(f"{MD5}.dir"), "s3://b/x": None}
     assert run.outs == {"old.txt": Md5(MD5, text=True, executable=True)}
     assert (run.cmd, run.params) == (["a", "b"], {"params.yaml": {"lr": 0.1, "flag": "yes"}})
-    assert places(lock.leftovers) == ["dvc.lock:12"]
+    assert places(lock.leftovers) == ["dvc.lock:12", "dvc.lock:13"]
 
 
 def test_a_record_may_be_larger_than_what_people_write(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,6 +269,8 @@ def test_data_are_read_with_their_sources() -> None:
         (f"outs:\n- {{md5: {MD5}, path: ../../a}}\n", [], [2]),
         ("outs:\n- {path: a, cloud: {}}\n", [], [2]),
         ("outs:\n- {md5: zz, path: a}\n- nonsense\n", [], [2, 3]),
+        (f"outs:\n- {{md5: {MD5}, path: ../.pivot/x}}\n- {{md5: {MD5}, path: ''}}\n", [], [2, 3]),
+        ("outs: 5\ndeps: [5]\n", [], [2]),
         (f"cmd: x\nouts:\n- {{md5: {MD5}, path: a}}\n", [], []),
     ],
 )

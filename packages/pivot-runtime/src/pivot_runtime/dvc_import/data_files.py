@@ -7,6 +7,8 @@ from typing import Any, Final
 import attrs
 
 from pivot_cache.formats.data_source import DataSource, UrlSource, UrlState
+from pivot_core.errors import PathError
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.definitions import yaml_document
 from pivot_runtime.dvc_import.dvc_lock import Md5, md5_of
@@ -56,7 +58,8 @@ def parse(text: str, name: str) -> tuple[list[DvcData], list[Leftover]]:
     source, lost = _source(data, document)
     leftovers += lost
     base = posixpath.join(posixpath.dirname(name), str(data.get("wdir") or "."))
-    for at, entry in enumerate(data.get("outs") or ()):
+    entries = data.get("outs")
+    for at, entry in enumerate(entries if isinstance(entries, list) else ()):
         where = document.where(("outs", at))
         found += _data(entry, base, where, source, leftovers)
         leftovers += _unused(entry if isinstance(entry, dict) else {}, document, ("outs", at))
@@ -75,10 +78,13 @@ def _data(entry: Any, base: str, where: str, source: DataSource | None, leftover
     if not isinstance(named, str):
         leftovers.append(Leftover(where, "it names no path", "repair it, or 'pivot track' the data"))
         return
-    path = posixpath.normpath(posixpath.join(base, named))
-    if path.startswith(("../", "/")) or "://" in named:
+    try:
+        path = ArtifactPath.resolve(named, base=base) if "://" not in named else ""
+    except PathError:
+        path = ""
+    if not path:
         remedy = "'pivot track --out PATH' copies data into the project"
-        leftovers.append(Leftover(where, f"{named} is outside the project, which Pivot does not track", remedy))
+        leftovers.append(Leftover(where, f"{named!r} is no path in the project that Pivot can track", remedy))
         return
     md5 = md5_of(entry)
     if md5 is None:

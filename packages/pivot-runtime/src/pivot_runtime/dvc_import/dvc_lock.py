@@ -81,7 +81,7 @@ def parse(text: str, name: str) -> DvcLock:
         path = ("stages", stage) if "stages" in data else (stage,)
         try:
             runs[stage] = _run(entry, document.line(path))
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             problem = f"the record of {stage!r} is damaged"
             leftovers.append(Leftover(document.where(path), problem, "the stage runs again: nothing else"))
     return DvcLock(runs, tuple(leftovers))

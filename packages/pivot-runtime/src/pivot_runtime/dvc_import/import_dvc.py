@@ -21,14 +21,17 @@ from pivot_core.lock import Artifact, RunRecord, StageLock
 from pivot_core.params import file_keys
 from pivot_core.values import Value
 from pivot_fingerprint import SCHEMA
-from pivot_runtime.artifacts import kept, lock_files
+from pivot_runtime.artifacts import kept, lock_files, records
 from pivot_runtime.artifacts.outs_in_git import IgnoredOuts
+from pivot_runtime.artifacts.records import Records
 from pivot_runtime.artifacts.stores import Stores, open_stores
+from pivot_runtime.artifacts.trackable import importable
 from pivot_runtime.config import edit
 from pivot_runtime.config.store import ConfigStore, check_remote
 from pivot_runtime.context import CommandContext
 from pivot_runtime.definitions import values_file
 from pivot_runtime.dvc_import.contents import Contents
+from pivot_runtime.dvc_import.data_files import DvcData
 from pivot_runtime.dvc_import.judgement import Judged, KnownContent, judge, keep_old_outs
 from pivot_runtime.dvc_import.leftovers import Leftover
 from pivot_runtime.dvc_import.plan import ImportPlan, TakenError, make_plan, pvt_path
@@ -253,13 +256,24 @@ class _Work:
 
     def record(self, context: CommandContext, stores: Stores) -> None:
         """Record the data, and then the runs that still hold."""
+        known = records.read(context) if self._data else None
         for data in self._plan.data:
             artifact = self._data.get(data.path)
-            if artifact is not None:
+            if artifact is not None and known is not None and self._may_track(data, context, known):
                 self._track(data.path, artifact, data.source, data.where, stores)
         good = [address for address, each in self._judged.items() if not each.problem]
         if good:
             self._record_runs(context, stores)
+
+    def _may_track(self, data: DvcData, context: CommandContext, known: Records) -> bool:
+        """Return whether data may be tracked at a path, which may be anything; list it otherwise."""
+        try:
+            importable(data.path, context, known)
+        except PivotError as error:
+            del self._data[data.path]
+            self._leftovers.append(Leftover(data.where, str(error), error.hint or "move the data"))
+            return False
+        return True
 
     def _track(self, path: str, artifact: Artifact, source: Any, where: str, stores: Stores) -> None:
         data = self._root / path

@@ -389,7 +389,7 @@ def _flag_leftover(flag: str, value: Any, name: str, known: Container[str]) -> t
             remedy = "name the other paths in 'pivot push', or give the out 'cache: false'"
         case "remote":
             problem, remedy = f"a remote of its own for {name} has no counterpart", f"pivot push -r {value} {name}"
-        case "template" if value not in _TEMPLATES:
+        case "template" if str(value) not in _TEMPLATES:
             problem, remedy = f"the template {value!r} of {name} has no counterpart", "see 'kind' of a plot"
         case "header":
             problem = f"{name} has no header, so its columns have no names" if value is False else ""
@@ -412,9 +412,8 @@ def _charted(item: Any) -> set[str]:
     if not isinstance(item, dict) or len(item) != 1:
         return {str(item)}
     name, options = next(iter(item.items()))
-    files = {
-        file for axis in ("x", "y") if isinstance((options or {}).get(axis), dict) for file in (options or {})[axis]
-    }
+    axes = [options.get(axis) for axis in ("x", "y")] if isinstance(options, dict) else []
+    files = {file for axis in axes if isinstance(axis, dict) for file in axis}
     return files or {name}
 
 
