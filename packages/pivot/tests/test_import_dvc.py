@@ -256,3 +256,16 @@ def test_projects_in_thirteen_shapes_are_cached_after_the_import_and_only_edits_
         *("train@rnn", "score@1"),
         *("clean", "params_of_files.train"),
     }
+
+
+def test_files_that_dvc_ignores_in_a_directory_are_listed_and_init_names_the_way(empty: Project) -> None:
+    DvcProject(empty)
+    empty.write(".dvcignore", "*.tmp\n")
+    empty.write("parts/2/x.tmp", "left by an editor")
+    assert "'pivot import-dvc' takes" in empty.pivot("init").stderr
+    done = imported(empty, code=1)
+    assert done["stages"]["cached"] == ["upper"]
+    assert [(each["where"], each["problem"]) for each in done["leftovers"]] == [
+        ("parts", "DVC ignores files in it, such as 2/x.tmp, and Pivot does not")
+    ]
+    assert "*.tmp" in empty.read(".pivotignore")

@@ -59,7 +59,9 @@ def command(*, git: bool, example: bool, quiet: bool) -> None:
     if example:
         console.hint("'pivot repro' runs its two stages; after an edit, 'pivot status --explain' says what has changed")
     elif done.created:
-        console.hint("describe your stages in pipeline.py, then run 'pivot repro'")
+        dvc = (directory / ".dvc").is_dir()
+        taking_over = "'pivot import-dvc' takes the stages, data and results of the DVC project here over"
+        console.hint(taking_over if dvc else "describe your stages in pipeline.py, then run 'pivot repro'")
 
 
 def _summary(directory: pathlib.Path, done: Initialized) -> list[str]:

@@ -31,6 +31,7 @@ class Contents:
     Attributes:
         objects: The number of objects that were stored.
         size: Their bytes.
+        ignored: By directory, a file in it that DVC ignores and Pivot does not.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Contents:
         self._known: dict[str, Md5File] = {}
         self._directories: dict[str, tuple[str, Artifact]] = {}
         self._kept: dict[str, Artifact] = {}
+        self.ignored: dict[str, str] = {}
         self.objects = 0
         self.size = 0
 
@@ -162,6 +164,8 @@ class Contents:
         )
         by_name = dict(zip((name for name, _ in found.files), files, strict=True))
         counted = {name: file for name, file in by_name.items() if not self._is_ignored(f"{path}/{name}")}
+        for name in by_name.keys() - counted.keys():
+            self.ignored[path] = min(name, self.ignored.get(path, name))
         digest = _listing_md5({name: file.md5 for name, file in counted.items()})
         if digest != md5.digest and md5.text:
             digest = _listing_md5({name: md5_files.text_md5(f"{top}/{name}") for name in counted})

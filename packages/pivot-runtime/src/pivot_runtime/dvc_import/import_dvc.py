@@ -224,6 +224,11 @@ class _Work:
             except ArtifactError as error:
                 self._judged[stage.address] = Judged(str(error))
 
+        for path, name in sorted(self._contents.ignored.items()):
+            problem = f"DVC ignores files in it, such as {name}, and Pivot does not"
+            remedy = f"remove them, or, if it is a dep, declare the files that matter: '{path}/**/*.py'"
+            self._leftovers.append(Leftover(path, problem, remedy))
+
     def _params(self, stage: LoadedStage) -> Mapping[str, Mapping[str, Any]]:
         """Return the values of the keys of files that are parameters of a stage, as far as they can be read."""
         found: dict[str, Mapping[str, Any]] = {}
