@@ -47,10 +47,18 @@ def test_other_declarations_are_refused(given: Any) -> None:
 def test_values_are_selected_by_name() -> None:
     keys = ("rate", "model.layers.0", "model.layers.1.size", "off")
 
-    found, missing = file_keys.select(DATA, "c/p.yaml", (*keys, "rat", "model.layers.7", "model.layers.x", "rate.x"))
+    found, missing = file_keys.select(
+        DATA, "c/p.yaml", (*keys, "rat", "model.layer", "model.layers.7", "model.layers.x", "rate.x")
+    )
 
     assert found == dict(zip((f"c/p.yaml:{key}" for key in keys), (0.1, 64, 8, None), strict=True))
-    assert missing == ["c/p.yaml:rat", "c/p.yaml:model.layers.7", "c/p.yaml:model.layers.x", "c/p.yaml:rate.x"]
+    assert missing == {
+        "c/p.yaml:rat": "it has no such key; did you mean rate?",
+        "c/p.yaml:model.layer": "it has no such key; did you mean model.layers?",
+        "c/p.yaml:model.layers.7": "it has no such key",
+        "c/p.yaml:model.layers.x": "it has no such key",
+        "c/p.yaml:rate.x": "it has no such key",
+    }
     assert file_keys.labels("p", ("a", "b")) == ["p:a", "p:b"]
 
 
@@ -66,14 +74,14 @@ def test_each_part_of_a_file_has_a_key(data: st.DataObject, tree: Any) -> None:
     found, missing = file_keys.select(tree, "p", (key, f"{key}.none") if key else ())
 
     assert found == {file_keys.label("p", key): part}
-    assert missing == ([f"p:{key}.none"] if key else [])
+    assert list(missing) == ([f"p:{key}.none"] if key else [])
 
 
 def test_a_whole_file_is_one_value_as_plain_data() -> None:
     found, missing = file_keys.select(DATA, "p.yaml", ())
 
     assert found["p.yaml"]["model"] == {"$dict": [["$ref", 1], ["layers", [64, {"size": 8}]]]}
-    assert (list(found), missing, file_keys.labels("p.yaml", ())) == (["p.yaml"], [], ["p.yaml"])
+    assert (list(found), missing, file_keys.labels("p.yaml", ())) == (["p.yaml"], {}, ["p.yaml"])
 
 
 def test_the_files_are_deps_whose_content_does_not_count_unless_they_are_declared_as_such() -> None:

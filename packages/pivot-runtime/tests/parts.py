@@ -89,7 +89,7 @@ class FakeWorld:
         """Every key of a file has its digest as the value, except ``none``."""
         keys = list(keys)
         found = {file_keys.label(path, key): artifact.digest for key in keys if key != "none"}
-        return FileParamValues(found, tuple(ArtifactPath(file_keys.label(path, key)) for key in keys if key == "none"))
+        return FileParamValues(found, {ArtifactPath(file_keys.label(path, key)): "no" for key in keys if key == "none"})
 
     def recorded(self, key: str) -> list[RunRecord]:
         return [self.records[key]] if key in self.records else []

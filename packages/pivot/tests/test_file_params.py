@@ -92,7 +92,7 @@ def test_missing_keys_and_files_block_the_stage(tuned: Project) -> None:
     tuned.replace("params.yaml", "rate:", "rat:")
     told = tuned.pivot("repro", code=1).stderr
     assert "ran       tune" in told
-    assert "stage 'train' cannot run: params.yaml:rate cannot be read: it has no such key" in told
+    assert "stage 'train' cannot run: params.yaml:rate cannot be read: it has no such key; did you mean rat?" in told
     assert "Input missing: params.yaml:rate" in tuned.pivot("status").stdout
     tuned.write("params.yaml", "rate: [")
     assert (

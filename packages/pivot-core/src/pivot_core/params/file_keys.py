@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from pivot_core.conversion.plain import to_plain
-from pivot_core.errors import DefinitionError
+from pivot_core.errors import DefinitionError, suggest
 
 DEFAULT_FILE: Final = "params.yaml"
 """The file of keys that are declared without one, in the stage's directory."""
@@ -57,8 +57,8 @@ def labels(path: str, keys: Iterable[str]) -> list[str]:
     return [label(path, key) for key in keys] or [label(path)]
 
 
-def select(data: Any, path: str, keys: Iterable[str]) -> tuple[dict[str, Any], list[str]]:
-    """The values of a file's keys by name, as plain data; and the names whose keys are missing.
+def select(data: Any, path: str, keys: Iterable[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values of a file's keys by name, as plain data; and the names whose keys are missing, with the problem.
 
     A key may have several parts, as in ``model.depth``; a number is a position in a list.
 
@@ -67,22 +67,30 @@ def select(data: Any, path: str, keys: Iterable[str]) -> tuple[dict[str, Any], l
     """
     keys = tuple(keys)
     if not keys:
-        return {label(path): to_plain(data)}, []
-    found, missing = {}, []
+        return {label(path): to_plain(data)}, {}
+    found: dict[str, Any] = {}
+    missing: dict[str, str] = {}
     for key in keys:
         try:
             found[label(path, key)] = to_plain(_value(data, key))
-        except LookupError:
-            missing.append(label(path, key))
+        except _NoKeyError as error:
+            missing[label(path, key)] = str(error)
     return found, missing
 
 
+class _NoKeyError(Exception):
+    """A file has no such key."""
+
+
 def _value(data: Any, key: str) -> Any:
-    for part in key.split("."):
-        if isinstance(data, list) and _POSITION.fullmatch(part):
+    parts = key.split(".")
+    for at, part in enumerate(parts):
+        if isinstance(data, list) and _POSITION.fullmatch(part) and int(part) < len(data):
             data = data[int(part)]
-        elif isinstance(data, Mapping):
+        elif isinstance(data, Mapping) and part in data:
             data = data[part]
         else:
-            raise LookupError(part)
+            names = data if isinstance(data, Mapping) else ()
+            close = suggest(part, names, format_name=lambda name: ".".join([*parts[:at], name]))  # noqa: B023  # at once
+            raise _NoKeyError(f"it has no such key; {close}" if close else "it has no such key")
     return data

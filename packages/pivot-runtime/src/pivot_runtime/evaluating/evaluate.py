@@ -166,7 +166,7 @@ def _with_file_params(
         if values is not None:
             params |= values.found
             missing += values.missing
-        if values is None or values.problem:
+        if values is None or values.unread:
             unknown += file_keys.labels(path, keys)
     return params, tuple(unknown), tuple(missing)
 

@@ -24,13 +24,13 @@ class FileParamValues(Value):
 
     Attributes:
         found: By name, as plain data.
-        missing: The names whose keys the file lacks; the path itself if the file cannot be read.
-        problem: Why it cannot be read; ``""`` if it can.
+        missing: The names whose keys the file lacks, with the problem; the path itself if the file cannot be read.
+        unread: Whether the file cannot be read.
     """
 
     found: Mapping[str, Any]
-    missing: tuple[ArtifactPath, ...] = ()
-    problem: str = ""
+    missing: Mapping[ArtifactPath, str] = attrs.field(factory=dict)
+    unread: bool = False
 
 
 class ValuesFiles:
@@ -47,11 +47,11 @@ class ValuesFiles:
         try:
             data = self._data(path, artifact)
             found, missing = file_keys.select(data, path, keys)
-            return FileParamValues(found, tuple(map(ArtifactPath, missing)))
+            return FileParamValues(found, {ArtifactPath(name): problem for name, problem in missing.items()})
         except PivotError as error:
             self._context.read_set.mark_incomplete("a path cannot be read")
             self._context.notices.add(Notice(str(error), error.hint))
-            return FileParamValues({}, (path,), str(error))
+            return FileParamValues({}, {path: str(error)}, unread=True)
 
     def _data(self, path: ArtifactPath, artifact: Artifact) -> Any:
         if artifact.tree:

@@ -213,7 +213,7 @@ class Session:
     def file_values(self, path: ArtifactPath, artifact: Artifact, keys: Iterable[str]) -> "FileParamValues":
         """Return the values of keys in a file with this content; a problem is reported."""
         values = self._values_files.values(path, artifact, keys)
-        self._missing_params |= dict.fromkeys(values.missing, values.problem or "it has no such key")
+        self._missing_params |= values.missing
         return values
 
     def _is_unfetched(self, path: ArtifactPath, found: Artifact) -> bool:
