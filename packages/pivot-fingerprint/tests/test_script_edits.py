@@ -77,7 +77,7 @@ logger = logging.getLogger("run")
 def load(path):
     """Loads."""
     from lazy import read
-    return [norm(row) for row in read(path)]
+    return [norm(float(row[0])) for row in read(path)]
 
 
 def unused(x):

@@ -21,6 +21,7 @@ __pivot_module__ = "pivot_fingerprint"
 
 INIT = "__init__"
 _CHUNK = 1 << 24
+_COMPILED = (".so", ".pyd")
 _TOP = re.compile(r"^[^/,.\n]+", re.MULTILINE)
 _HEADER = re.compile(r"^(name|version):[ \t]*(.*)\n(?![ \t])", re.MULTILINE | re.IGNORECASE)
 """A header of one line."""
@@ -56,6 +57,7 @@ class Disk:
         self._listener = listener
         self._reported: dict[str, bytes | None] = {}
         self._listed: dict[str, frozenset[str]] = {}
+        self._compiled: dict[str, dict[str, str]] = {}
 
     def read(self, path: str, *, keep: bool = False) -> bytes | None:
         """The current content of a file, or None if it cannot be read.
@@ -118,6 +120,14 @@ class Disk:
             except (OSError, ValueError):
                 known = frozenset()
             self._listed[place] = known
+        return known
+
+    def compiled(self, place: str) -> dict[str, str]:
+        """The files of compiled modules in a directory by the names of these, as they were at the first call."""
+        known = self._compiled.get(place)
+        if known is None:
+            names = sorted((each for each in self.names(place) if each.endswith(_COMPILED)), reverse=True)
+            known = self._compiled[place] = {each.partition(".")[0]: each for each in names}
         return known
 
     def modules_in(self, places: Sequence[str]) -> list[str]:

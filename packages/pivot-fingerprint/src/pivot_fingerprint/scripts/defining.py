@@ -73,6 +73,9 @@ _METHODS: Final = frozenset(
 """Methods of texts, paths and tables that only return a value."""
 
 
+_OF_MODULES: Final = frozenset({"__file__", "__name__", "__doc__", "__package__", "__spec__", "__path__", "__module__"})
+
+
 def is_main(node: ast.stmt) -> bool:
     """Whether a statement is `if __name__ == "__main__"`."""
     test = node.test if isinstance(node, ast.If) and not node.orelse else None
@@ -91,6 +94,7 @@ class Defining:
         self._parsed = parsed
         self._names: dict[str, str] = {}
         self._classes: dict[str, bool] = {}
+        self._members: set[str] = set()
 
     def definition(self, node: ast.stmt) -> bool:
         """Whether a function or class is only a value of its name, which counts where that is used."""
@@ -100,6 +104,7 @@ class Defining:
             return self._decorated(node.decorator_list) and all(map(self._pure, defaults))
         if not isinstance(node, ast.ClassDef) or (node.keywords and not self._plain_keywords(node.keywords)):
             return False
+        self._members |= _bound_in(node)
         bases = [each.value if isinstance(each, ast.Subscript) else each for each in node.bases]
         return (
             self._decorated(node.decorator_list)
@@ -155,14 +160,22 @@ class Defining:
         return bool(self._parsed.bindings.get(node.id)) and self._classes[node.id]
 
     def _pure(self, node: ast.expr) -> bool:
-        """Whether the evaluation of an expression only gives a value."""
+        """Whether the evaluation of an expression only gives a value, and does not fail for want of a name."""
         calls = []
+        known = {each.arg for each in walk(node) if isinstance(each, ast.arg)}
         for each in walk(node):
             if isinstance(each, _SUSPENDING):
                 return False
+            if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
+                known.add(each.id)
             if isinstance(each, ast.Call):
                 calls.append(each)
-        return all(self._pure_call(each) for each in calls)
+        names = {each.id for each in walk(node) if isinstance(each, ast.Name)}
+        return all(map(self._is_bound, names - known)) and all(self._pure_call(each) for each in calls)
+
+    def _is_bound(self, name: str) -> bool:
+        known = name in self._parsed.bindings or name in self._members or bool(self._parsed.stars)
+        return known or hasattr(builtins, name) or name in _OF_MODULES
 
     def _pure_call(self, node: ast.Call) -> bool:
         if self._called(node.func) in _PURE:
@@ -202,6 +215,13 @@ class Defining:
         found = {_full(target) for each in bound for bound_as, target in _imports(each) if bound_as == name}
         only = all(isinstance(each, ast.Import | ast.ImportFrom) for each in bound)
         return found.pop() if only and len(found) == 1 else ""
+
+
+def _bound_in(node: ast.ClassDef) -> set[str]:
+    """The names that the body of a class binds, which its other statements may use."""
+    found = {each.id for each in walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+    definitions = {each.name for each in walk(node) if isinstance(each, (*_FUNCTIONS, ast.ClassDef))}
+    return found | definitions | {each.name for each in node.type_params}  # type: ignore[attr-defined]
 
 
 def _imports(node: ast.stmt) -> Sequence[tuple[str, Import]]:

@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 from pivot_fingerprint.disk import INIT, Disk
 
 _SOURCE: Final = ".py"
-_COMPILED: Final = (".so", ".pyd")
 
 
 class FoundModule(NamedTuple):
@@ -95,9 +94,9 @@ class ModuleSearch:
                 self._disk.searched(INIT, inside)
                 if f"{INIT}{_SOURCE}" in self._names(inside):
                     return self._of_user(FoundModule(name, file, (inside,)))
-            compiled = sorted(each for each in names if each.startswith(f"{last}.") and each.endswith(_COMPILED))
-            if compiled:
-                return self._of_user(FoundModule(name, None, (), os.path.join(place, compiled[0])))
+            compiled = self._disk.compiled(place).get(last)
+            if compiled is not None:
+                return self._of_user(FoundModule(name, None, (), os.path.join(place, compiled)))
             if f"{last}{_SOURCE}" in names:
                 return self._of_user(FoundModule(name, inside + _SOURCE))
             if last in names and self._disk.is_package(last, [place]):

@@ -77,10 +77,13 @@ class ScriptFiles:
         self.disk = Disk(listener)
         self._memo = memo
         self.is_user_code: Predicate = cached(is_user_code or default_is_user_code)
+        self.used: set[str] = set()
         self._facts: dict[str, ModuleFacts | None] = {}
+        self._shown: dict[str, str] = {}
 
     def facts(self, file: str) -> ModuleFacts | None:
         """The facts about a source file; None if it cannot be read, or is not Python."""
+        self.used.add(file)
         if file not in self._facts:
             content = self.disk.read(file, keep=True)
             self._facts[file] = None if content is None else facts_of(content, self._memo)
@@ -92,6 +95,11 @@ class ScriptFiles:
 
     def shown(self, file: str, module: str) -> str:
         """The path of a file in entries."""
+        if file not in self._shown:
+            self._shown[file] = self._relative(file, module)
+        return self._shown[file]
+
+    def _relative(self, file: str, module: str) -> str:
         real = real_path(file)
         if real.startswith(os.path.join(self.root, "")):
             return os.path.relpath(real, self.root).replace(os.sep, "/")
@@ -268,6 +276,7 @@ class ProgramWalk:
     def _star(self, module: _Module, star: Import, via: str | None) -> None:
         home = self._load(module.absolute(star), via)
         if home is not None and home.facts is not None:
+            self._name(home, "__all__", (), via)
             for name in home.facts.exported or ():
                 if not home.gives(name):
                     self._load(f"{home.found.name}.{name}", via)

@@ -33,8 +33,14 @@ class ScriptFingerprinter:
     ) -> None:
         self._files = ScriptFiles(root, is_user_code=is_user_code, memo=memo, listener=listener)
 
+    @property
+    def files(self) -> frozenset[str]:
+        """The source files of the modules that the programs of the last manifest import, and their scripts."""
+        return frozenset(self._files.used)
+
     def fingerprint(self, programs: Iterable[Program]) -> Manifest:
         """The code of the project that some programs reach."""
+        self._files.used.clear()
         entries: dict[str, Entry] = {}
         unresolved: list[Unresolved] = []
         for program in programs:

@@ -4,8 +4,8 @@ import ast
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, Protocol
 
 from pivot_core.commands.python_programs import ProgramCall
 
@@ -30,19 +30,31 @@ def python_path(call: ProgramCall, directory: str, environment: Mapping[str, str
     return [os.path.normpath(os.path.join(directory, os.path.expanduser(each))) for each in found.split(":") if each]
 
 
+class PathRecorder(Protocol):
+    """Records what the search for modules depends on."""
+
+    def searched(self, name: str, places: Sequence[str], /) -> object:
+        """A module is about to be searched for."""
+        ...
+
+    def probed(self, path: str, /) -> object:
+        """The existence of a path is about to be checked."""
+        ...
+
+
 class Interpreters:
     """Finds the directories of editable installs, once for each interpreter.
 
     Args:
         root: The project's root.
         environment: The variables of the programs.
-        searched: Called with a name and a directory before that is searched.
+        probes: Records the paths that matter.
     """
 
-    def __init__(self, root: str, environment: Mapping[str, str], searched: Callable[[str, str], object]) -> None:
+    def __init__(self, root: str, environment: Mapping[str, str], probes: "PathRecorder") -> None:
         self._root = root
         self._environment = environment
-        self._searched = searched
+        self._probes = probes
         self._known: dict[str, tuple[str, ...]] = {}
 
     def late_path(self, call: ProgramCall, directory: str) -> tuple[str, ...]:
@@ -58,8 +70,10 @@ class Interpreters:
 
     def _own(self, directory: str) -> Iterator[str]:
         for place in self.above(directory):
-            self._searched("pyproject", place)
-            if any(os.path.isfile(os.path.join(place, name)) for name in _PROJECT_FILES):
+            files = [os.path.join(place, name) for name in _PROJECT_FILES]
+            for file in files:
+                self._probes.probed(file)
+            if any(map(os.path.isfile, files)):
                 yield os.path.join(place, "src")
                 yield place
 
@@ -89,7 +103,7 @@ class Interpreters:
     def _editable(self, prefix: str) -> Iterator[str]:
         """The directories that files in the directories of installed packages name."""
         for site in _sites(prefix):
-            self._searched("pth", site)
+            self._probes.searched("pth", [site])
             for name in _names(site):
                 if name.endswith(".pth"):
                     lines = _text(os.path.join(site, name)).splitlines()

@@ -108,10 +108,9 @@ class ProgramFinder:
         self._environment = environment
         self._reads = _Reads(recorder)
         self._memo = memo
-        self._interpreters = Interpreters(
-            self._root, environment, lambda name, place: self._reads.searched(name, [place])
-        )
+        self._interpreters = Interpreters(self._root, environment, self._reads)
         self._projects: dict[str, Mapping[str, str]] = {}
+        self._fingerprinters: dict[frozenset[str], ScriptFingerprinter] = {}
 
     def code_of(
         self, texts: Iterable[str], base: str, *, declared: Collection[str], written: Collection[str], via: str
@@ -151,14 +150,7 @@ class ProgramFinder:
                 scripts[ArtifactPath(os.path.relpath(found.file, self._root))] = found.file
         if not programs:
             return ProgramCode(Manifest({}), open=tuple(left_open))
-        self._reads.files = {}
-
-        def is_user_code(file: str) -> bool:
-            return default_is_user_code(file) and not self._is_within(file, written)
-
-        fingerprinter = ScriptFingerprinter(
-            self._root, is_user_code=is_user_code, memo=self._memo, listener=self._reads
-        )
+        fingerprinter = self._fingerprinter(frozenset(written))
         manifest = fingerprinter.fingerprint(programs)
         counted = {
             key: entry
@@ -172,8 +164,25 @@ class ProgramFinder:
             tuple(scripts),
             {path: main[path] for path in scripts if path in main},
             tuple(dict.fromkeys(left_open)),
-            {file: found for file, found in self._reads.files.items() if not self._is_within(file, declared)},
+            {
+                file: self._reads.files[file]
+                for file in sorted(fingerprinter.files & self._reads.files.keys())
+                if not self._is_within(file, declared)
+            },
         )
+
+    def _fingerprinter(self, written: frozenset[str]) -> ScriptFingerprinter:
+        """One for each set of paths whose code is not followed: mostly there is only one."""
+        known = self._fingerprinters.get(written)
+        if known is None:
+
+            def is_user_code(file: str) -> bool:
+                return default_is_user_code(file) and not self._is_within(file, written)
+
+            known = self._fingerprinters[written] = ScriptFingerprinter(
+                self._root, is_user_code=is_user_code, memo=self._memo, listener=self._reads
+            )
+        return known
 
     def _is_within(self, file: str, paths: Collection[str]) -> bool:
         if not paths:
