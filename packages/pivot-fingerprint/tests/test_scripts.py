@@ -85,6 +85,7 @@ MERE = [
     "import torch\nclass Net(torch.nn.Module):\n    @torch.no_grad()\n    def f(self):\n        print()\n",
     "from pathlib import Path\nROOT = Path(__file__).resolve().parents[1] / 'data'\nFILE = (ROOT / 'a').with_suffix('.b').as_posix()\nNAMES = 'a b'.split()\nT = f'{NAMES}'.upper()\nU = Path('a').parent.joinpath('b')\n",
     "import re, os\nP = re.compile('a')\nE = os.environ.get('A', '').strip()\nT = E.lower()\n",
+    "X = [y for y in range(3)]\n",
     "from __future__ import annotations\nif TYPE_CHECKING:\n    import x\n",
 ]
 NOT_MERE = [
@@ -313,8 +314,10 @@ class Notes:
 def test_a_listener_hears_what_a_manifest_depends_on(write: Write) -> None:
     root = write("# file: run.py\nimport p.m\nimport later\n# file: p/m.py\n")
     notes = Notes()
-    programs(root, program(root, file=str(root / "run.py")), listener=notes)
+    fingerprinter = ScriptFingerprinter(root, listener=notes)
+    fingerprinter.fingerprint([program(root, file=str(root / "run.py"))])
 
+    assert fingerprinter.files == notes.files.keys()
     assert notes.files.keys() == {str(root / "run.py"), str(root / "p/m.py")}
     assert {
         ("later", str(root)),
