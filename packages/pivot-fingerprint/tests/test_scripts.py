@@ -55,6 +55,13 @@ REACHED = {
     "wholes that lead to each other": ("import m, n\nm.h()\n# file: m.py\nimport n\ndef h():\n    return n.g()\ndef f():\n    return globals()\n# file: n.py\nimport m\ndef g():\n    eval('1')\n    return m.f()\n", "module:m:* module:n:*"),
     "a lookup in no module that is there": ("import m\nm.f()\n# file: m.py\nimport gone.a, sys\ndef f():\n    return sys.modules['n']\n", "module:m:*"),
     "no modules to list": ("import m\nprint(m.__path__)\n# file: m.py\n", ""),
+    "subclasses that their bases may know": (
+        ("import m\n# file: m.py\nfrom n import A, B, C, D, E, F\nimport n, k.f, gone\nclass P(A): pass\nclass Q(B): pass\nclass R(C): pass\nclass S(n.A, D): pass\n"
+        "class T(E): pass\nclass U(F): pass\nclass V(n.G.H): pass\nclass W(gone.X): pass\nclass X(k.f.Y): pass\nclass Y(A): print()\nclass Z(A, make()): pass\nclass O(n.A): pass\n"
+        "# file: n.py\nfrom k import *\nfrom lib import E\nclass A: pass\nclass B:\n    def __init_subclass__(cls): pass\nclass C(A): pass\ndef F(): pass\nclass G:\n    class H: pass\n"
+        "# file: k.py\nclass D: pass\n"),
+        "class:m:Q class:m:S class:m:T class:m:U class:m:V class:m:W class:m:X class:m:Y class:m:Z module:k:* class:n:A class:n:B class:n:G const:n:E func:n:F",
+    ),
     "names of several targets": ("import m\nprint(m.b)\n# file: m.py\na, (b, c) = 1, (2, 3)\n", "const:m:b"),
     "a value that a call gives": ("import m\nprint(m.b)\n# file: m.py\na.x = b = input()\ndel a.x\n", "effects:m"),
     "a text of a definition in a block": ("import m\n# file: m.py\nwith x:\n    @y\n    class A(B, metaclass=C):\n        pass\n    z\n", "class:m:A effects:m"),

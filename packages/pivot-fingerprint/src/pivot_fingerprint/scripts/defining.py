@@ -11,6 +11,7 @@ from typing import Final
 
 from pivot_fingerprint.syntax.parsed import Parsed, walk
 from pivot_fingerprint.syntax.scopes import Import, imports
+from pivot_fingerprint.syntax.statement_acts import root_of
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SUSPENDING = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
@@ -104,13 +105,23 @@ class Defining:
             return self._decorated(node.decorator_list) and all(map(self._pure, defaults))
         if not isinstance(node, ast.ClassDef) or (node.keywords and not self._plain_keywords(node.keywords)):
             return False
+        return self._plain_class(node) and all(map(self._base, _bases(node)))
+
+    def imported_bases(self, node: ast.stmt) -> list[tuple[str, tuple[str, ...]]]:
+        """The bases of a class, by imported names, that alone decide whether it is only a value of its name."""
+        if not isinstance(node, ast.ClassDef) or node.keywords or not self._plain_class(node):
+            return []
+        found = [root_of(base) for base in _bases(node) if not self._base(base)]
+        return found if all(self._is_import(root) for root, _ in found) else []
+
+    def _plain_class(self, node: ast.ClassDef) -> bool:
+        """Whether a class is only a value of its name, if its bases and metaclass permit that."""
         self._members |= _bound_in(node)
-        bases = [each.value if isinstance(each, ast.Subscript) else each for each in node.bases]
-        return (
-            self._decorated(node.decorator_list)
-            and all(map(self._base, bases))
-            and all(self._member(each) for each in node.body)
-        )
+        return self._decorated(node.decorator_list) and all(self._member(each) for each in node.body)
+
+    def _is_import(self, name: str) -> bool:
+        bound = self._parsed.bindings.get(name, ())
+        return bool(bound) and all(isinstance(each, ast.Import | ast.ImportFrom) for each in bound)
 
     def value(self, node: ast.stmt) -> list[str] | None:
         """The names to which a statement merely gives values; None for any other statement."""
@@ -215,6 +226,10 @@ class Defining:
         found = {_full(target) for each in bound for bound_as, target in _imports(each) if bound_as == name}
         only = all(isinstance(each, ast.Import | ast.ImportFrom) for each in bound)
         return found.pop() if only and len(found) == 1 else ""
+
+
+def _bases(node: ast.ClassDef) -> list[ast.expr]:
+    return [each.value if isinstance(each, ast.Subscript) else each for each in node.bases]
 
 
 def _bound_in(node: ast.ClassDef) -> set[str]:

@@ -16,7 +16,7 @@ from pivot_fingerprint.syntax.parsed import Parsed, first_line, literal_binding,
 from pivot_fingerprint.syntax.scopes import Import, imports, literal_import
 from pivot_fingerprint.syntax.statement_acts import imported, is_type_checking
 
-_KIND = "script 1"
+_KIND = "script 2"
 """Of these results in a memo: raise the number with every change of their content or format."""
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _NAMESPACES = frozenset({"locals", "vars", "dir"})
@@ -65,6 +65,7 @@ class ModuleFacts(NamedTuple):
         main: The block that runs only if the module is the program.
         whole: All of it.
         reached: The names of definitions that are handed to other code when they are made.
+        subclasses: The bases of classes that are so handed on if their bases are, which are imported.
         imports: The imports that importing it runs.
         main_imports: Those of the block ``main``.
         targets: The targets of each name that imports bind.
@@ -88,11 +89,12 @@ class ModuleFacts(NamedTuple):
     paths: tuple[PathChange, ...]
     docs: str
     bound: frozenset[str]
+    subclasses: dict[str, tuple[tuple[str, tuple[str, ...]], ...]]
 
     def to_lines(self) -> Iterator[object]:
         """The facts as plain data, one item a line."""
         yield [list(self.reached), self.imports, self.main_imports, self.targets, self.stars, self.exported]
-        yield [self.paths, self.docs, sorted(self.bound)]
+        yield [self.paths, self.docs, sorted(self.bound), self.subclasses]
         yield [self.effects, self.main, self.whole]
         yield self.names
 
@@ -100,7 +102,7 @@ class ModuleFacts(NamedTuple):
     def from_lines(cls, lines: Sequence[bytes]) -> "ModuleFacts":
         """The facts from such lines."""
         reached, imports, main_imports, targets, stars, exported = decode_line(lines[0])
-        paths, docs, bound = decode_line(lines[1])
+        paths, docs, bound, subclasses = decode_line(lines[1])
         effects, main, whole = decode_line(lines[2])
         return cls(
             {name: _part(raw) for name, raw in decode_line(lines[3]).items()},
@@ -116,6 +118,7 @@ class ModuleFacts(NamedTuple):
             tuple(PathChange(*raw) for raw in paths),
             docs,
             frozenset(bound),
+            {name: tuple((root, tuple(attrs)) for root, attrs in bases) for name, bases in subclasses.items()},
         )
 
 
@@ -153,6 +156,10 @@ def _facts(parsed: Parsed) -> ModuleFacts:
     for name, several in tops.items():
         kind = "class" if isinstance(several[-1], ast.ClassDef) else "func"
         names[name] = _part_of(parsed, kind, [*values.get(name, ()), *several])
+    handed_on = {top.name for top in parsed.tops if not defining.definition(top)}
+    alone = [several[0] for several in tops.values() if len(several) == 1]
+    based = {top.name: defining.imported_bases(top) for top in alone if isinstance(top, ast.ClassDef)}
+    subclasses = {name: tuple(bases) for name, bases in based.items() if bases}
     exported = literal_binding(parsed.bindings.get("__all__", ()))
     handed = exported[0] if exported is not None else None
     return ModuleFacts(
@@ -160,7 +167,7 @@ def _facts(parsed: Parsed) -> ModuleFacts:
         effects=_part_of(parsed, "effects", effects, bare=True) if effects else None,
         main=_part_of(parsed, "effects", main, bare=True) if main else None,
         whole=_part_of(parsed, "module", body),
-        reached=tuple(sorted({top.name for top in parsed.tops if not defining.definition(top)})),
+        reached=tuple(sorted(handed_on - subclasses.keys())),
         imports=_imports(parsed.tree, [node for node in body if node not in main]),
         main_imports=_imports(ast.Module(body=[each for node in main for each in _block(node)]), main),
         targets=dict(_targets(parsed)),
@@ -169,6 +176,7 @@ def _facts(parsed: Parsed) -> ModuleFacts:
         paths=tuple(path_changes(parsed.tree)),
         docs=ast.get_docstring(parsed.tree, clean=False) or "",
         bound=frozenset(parsed.bindings) - {"*"},
+        subclasses=subclasses,
     )
 
 

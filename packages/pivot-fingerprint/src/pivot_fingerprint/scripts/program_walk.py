@@ -249,8 +249,21 @@ class ProgramWalk:
             self._import(module, target, via_body)
         for star in facts.stars:
             self._star(module, star, via_body)
-        for name in facts.reached:
+        for name in (*facts.reached, *(each for each in facts.subclasses if not self._is_mere(module, each))):
             self._name(module, name, (), via_body)
+
+    def _is_mere(self, module: _Module, name: str) -> bool:
+        """Whether a class is only a value of its name: its bases know nothing of it."""
+        facts = module.facts
+        if facts is None or name in facts.reached or name not in facts.names or facts.names[name].kind != "class":
+            return False
+        for root, attrs in facts.subclasses.get(name, ()):
+            (target, *others), taken = facts.targets[root], list(attrs)
+            names = [target.name, *taken] if target.name is not None else taken
+            home = self._load(module.absolute(target), None) if len(names) == 1 and not others else None
+            if home is None or home is module or not self._is_mere(home, names[0]):
+                return False
+        return True
 
     def _change_path(self, module: _Module, facts: ModuleFacts, via: str | None) -> None:
         for change in facts.paths:
