@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Kept
 
 from pivot_fingerprint import Manifest, Program, ScriptFingerprinter, fingerprint_script
 
@@ -334,12 +333,19 @@ def test_a_listener_hears_what_a_manifest_depends_on(write: Write) -> None:
     } <= notes.searches
 
 
+class KeptFacts(dict[bytes, bytes]):
+    """A memo."""
+
+    def put(self, key: bytes, content: bytes) -> None:
+        self[key] = content
+
+
 def test_a_memo_changes_nothing(write: Write) -> None:
     projects = [REACHED[title][0] for title in REACHED] + [
         f"import m\n# file: m.py\n{text}" for text in MERE + NOT_MERE
     ]
     for project in projects:
-        root, memo = write(f"# file: run.py\n{project}"), Kept()
+        root, memo = write(f"# file: run.py\n{project}"), KeptFacts()
         found = program(root, file=str(root / "run.py"))
         manifests = [programs(root, found), programs(root, found, memo=memo), programs(root, found, memo=memo)]
         assert manifests[0] == manifests[1] == manifests[2]

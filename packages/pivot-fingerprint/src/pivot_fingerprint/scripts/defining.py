@@ -171,7 +171,7 @@ class Defining:
         return bool(self._parsed.bindings.get(node.id)) and self._classes[node.id]
 
     def _pure(self, node: ast.expr) -> bool:
-        """Whether the evaluation of an expression only gives a value, and does not fail for want of a name."""
+        """Whether the evaluation of an expression only gives a value, and does not fail for lack of a name."""
         calls = []
         known = {each.arg for each in walk(node) if isinstance(each, ast.arg)}
         for each in walk(node):

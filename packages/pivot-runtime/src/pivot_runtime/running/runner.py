@@ -257,7 +257,7 @@ class Runner:
         decision = decide(lock, observation, self._view.memory(), force=self._options.force)
         match decision.verdict:
             case Verdict.UP_TO_DATE:
-                if lock is not None and address in self._session.adopted:
+                if lock is not None and address in self._session.adopted and not self._options.no_commit:
                     self._records.adopt(address, lock, observation)
                 self._settle(address, StageOutcome.CACHED, events.StageCached(address))
             case Verdict.FROZEN:
