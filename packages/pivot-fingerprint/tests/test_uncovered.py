@@ -313,7 +313,7 @@ def test_a_memo_changes_nothing(gaps: Gaps, project: str) -> None:
     assert gaps(project, memo=memo) == expected
 
 
-PARTS = "from helpers import f\nf()\n# file: helpers.py\nimport other\ndef f():\n    return 1\ndef g():\n    return 2\n# file: other.py\ndef h():\n    return 3\n# file: b/main.py\nX = 1\ndef h():\n    return 4\n"
+PARTS = "from helpers import f\nf()\n# file: helpers.py\nimport other\ndef f():\n    return 1\ndef g():\n    return 2\n# file: other.py\ndef h():\n    return i()\ndef i():\n    return 3\n# file: b/main.py\nX = 1\ndef h():\n    return 4\n"
 
 
 def parts(write: Callable[[str], Path], *ran: Ran) -> list[tuple[str, str]]:
@@ -341,6 +341,10 @@ def test_the_manifest_of_a_script_covers_its_modules(write: Callable[[str], Path
 
     assert parts(write, *covered) == []
     assert parts(write, Ran("helpers.py", "helpers", "g", 4)) == [("func:helpers:g", "helpers.py")]
+    assert parts(write, Ran("other.py", "other", "h", 0)) == [
+        ("func:other:h", "other.py"),
+        ("func:other:i", "other.py"),
+    ]
     assert parts(write, Ran("helpers.py", "helpers", "<source>", 1)) == [("module:helpers:*", "helpers.py")]
 
 

@@ -60,6 +60,12 @@ def run():
 run()
 """
 
+PICKLED = """
+import pickle, part
+pickle.loads(b'cpart\\nfirst\\n.')
+pickle.loads(b'cunknown\\nlast\\n.')
+"""
+
 PART = """
 def first():
     return 1
@@ -152,6 +158,12 @@ def test_the_records_of_a_program(python: str, tmp_path: pathlib.Path) -> None:
     read = [text.split("\0") for kind, text in lines(tmp_path, ".io") if kind == "s"]
     sources = {path: [state] for path, *state in read}
     assert set(sources) == {"program.py", "part.py"}
+    if "3.8" in str(python):
+        for name, text in (("program.py", PICKLED), ("unknown.py", "last = 1\n")):
+            (tmp_path / name).write_text(text)
+        run(python, tmp_path, "program.py")
+        pickled = {tuple(row[:4]) for row in lines(tmp_path, ".unsure") if row[3] == 0}
+        assert pickled == {("part.py", "part", "first", 0), ("unknown.py", "unknown", "last", 0)}
     (tmp_path / "part.py").write_text(PART + "\n")
     assert changed(str(tmp_path), sources, ["program.py", "part.py", "other.py"]) == ("part.py",)
 

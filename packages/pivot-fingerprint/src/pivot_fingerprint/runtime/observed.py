@@ -22,7 +22,7 @@ class Ran(NamedTuple):
     file: str  # POSIX, relative to the root
     module: str
     qualname: str
-    line: int
+    line: int  # 0: what it calls could not be observed
     importing: str = ""  # the module during whose import alone it was called
 
 

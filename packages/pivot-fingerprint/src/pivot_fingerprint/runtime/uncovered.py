@@ -228,7 +228,7 @@ class UncoveredCode:
             several = len(source.named(site.name)) > 1
             covered = (site.name, site.line) in known.lines if several else site.name in known.names
             if not covered:
-                self._definition(place, source, top, deep=False)
+                self._definition(place, source, top, deep=not one.line)
         elif source is not None and name.startswith("<"):
             self._anonymous(place, source, one.line)
         elif name not in known.names:

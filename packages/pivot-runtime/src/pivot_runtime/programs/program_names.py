@@ -79,6 +79,16 @@ def ignores_start_file(words: "list[str]") -> bool:
     return any(word[:1] == "-" and word[1:].isalpha() and any(flag in word for flag in "EIS") for word in words)
 
 
+def with_place(env: "dict[Any, Any]", place: str) -> "dict[Any, Any]":
+    """An environment of a program with the start file in it, which is changed."""
+    text = any(isinstance(name, str) for name in env)
+    name: Any = "PYTHONPATH" if text else b"PYTHONPATH"
+    before = env.get(name)
+    value = place + "/" + os.pathsep + _fsdecode(before) if before else place + "/"
+    env[name] = value if text else os.fsencode(value)
+    return env
+
+
 def json_text(text: str) -> str:
     """A text as JSON; the module for that is the program's to import."""
     out = []

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         starts_python,
         stem,
         system_places,
+        with_place,
     )
 
 _open, _write, _close, _getpid, _stat = os.open, os.write, os.close, os.getpid, os.stat
@@ -38,6 +39,7 @@ _MODULE = "<module>"
 _WHOLE = "*"
 _SOURCE = "<source>"
 _MANY_CALLS = 1000
+_CALLEES = 0  # the line of a function whose callees could not be observed
 _OPTIMIZED = 1
 _INSTALLED = ("site-packages", "dist-packages")
 _SOURCES = (".py", ".pyw")
@@ -77,6 +79,7 @@ class ProgramObserver:
         self._real_directories: dict[str, str] = {}
         self._environments: dict[str, bool] = {}
         self._read_as_data: set[str] = set()
+        self._wanted: dict[str, list[str]] = {}
         self._opened_before: set[tuple[Any, bool]] = set()
         self._remaining: list[Any] = []
         self._events: dict[str, Any] = {
@@ -108,6 +111,8 @@ class ProgramObserver:
         """Observe until the program ends."""
         self._line(".unsure", None)
         self._begin_functions()
+        if self._tool is None:
+            self._events["pickle.find_class"] = self._unpickled
         self._begin_variables()
         self._compile_users_code()
         sys.addaudithook(self._hook())
@@ -207,7 +212,7 @@ class ProgramObserver:
                 monitoring.register_callback(tool, monitoring.events.PY_START, self._started)
                 self._tool = tool
                 return
-        # All other ids are taken, so each module counts as a whole, as in an older version.
+        # All ids are taken, so each module counts as a whole, as in an older version.
 
     def _started(self, code: "Any", _offset: int) -> object:
         """Callback: a function or module of the user begins."""
@@ -263,7 +268,21 @@ class ProgramObserver:
             for one in nested_codes(code):
                 sys.monitoring.set_local_events(self._tool, one, sys.monitoring.events.PY_START)
         elif code.co_name == _MODULE:
-            self._add(relative, module_name(namespace_of(frame, filename), filename), _WHOLE, 1)
+            module = module_name(namespace_of(frame, filename), filename)
+            self._add(relative, module, _WHOLE, 1)
+            for name in self._wanted.pop(module, ()):
+                self._add(relative, module, name, _CALLEES)
+
+    def _unpickled(self, module: str, name: str) -> None:
+        """A pickle names a function or class, which may run unobserved; its module is imported afterwards."""
+        namespace = getattr(sys.modules.get(module), "__dict__", {})
+        file = namespace.get("__file__")
+        if file is None:
+            self._wanted.setdefault(module, []).append(name)
+            return
+        relative = self._find(file, imported=True)
+        if relative is not None:
+            self._add(relative, module_name(namespace, file), name, _CALLEES)
 
     def _attribute_set(self, _of: "Any" = None, name: object = None, value: "Any" = None, *_rest: object) -> None:
         if name == "__code__":
@@ -392,18 +411,9 @@ class ProgramObserver:
                 frame = frame_at(3)
                 if frame is not None and frame.f_code.co_name == "_execute_child":
                     given = _environment._data if env is None else env
-                    frame.f_locals["env"] = self._with_place(dict(given))
+                    frame.f_locals["env"] = with_place(dict(given), self._place)
                     return
             self._unless_observed(env)
-
-    def _with_place(self, env: "dict[Any, Any]") -> "dict[Any, Any]":
-        text = any(isinstance(name, str) for name in env)
-        name: Any = "PYTHONPATH" if text else b"PYTHONPATH"
-        place = self._place + "/"
-        before = env.get(name)
-        value = place + os.pathsep + _fsdecode(before) if before else place
-        env[name] = value if text else os.fsencode(value)
-        return env
 
     def _system(self, command: "Any") -> None:
         if starts_python([_fsdecode(command)]) and self._current_python_path() != self._python_path:
