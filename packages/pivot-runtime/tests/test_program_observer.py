@@ -6,6 +6,7 @@ import pathlib
 import re
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -104,7 +105,7 @@ def run(python: str | pathlib.Path, root: pathlib.Path, program: str, **variable
     return [(re.sub("0x[0-9a-f]+", "", each.stdout), each.stderr, each.returncode) for each in done]
 
 
-def lines(root: pathlib.Path, suffix: str) -> list[list[str]]:
+def lines(root: pathlib.Path, suffix: str) -> list[list[Any]]:
     files = sorted((root / ".pivot/spool").glob(f"*{suffix}"))
     return [json.loads(line) for file in files for line in file.read_text().splitlines()]
 
