@@ -14,7 +14,7 @@ from parsed_modules import MODULES, NAMES, sources
 from pivot_cache.errors import cache_error
 from pivot_cache.remotes.protocol import RemoteDeniedError
 from pivot_cli.docs.topics import anchors, find
-from pivot_cli.error_topics import GENERAL, TOPICS, WITHOUT, topic_of
+from pivot_cli.error_topics import GENERAL, TOPICS, WITHOUT, topic_of, topic_of_failure
 from pivot_core.errors import PivotError
 from pivot_runtime.inspecting import doctor
 
@@ -65,4 +65,7 @@ def test_what_the_system_refuses_leads_to_its_own_entry() -> None:
     assert topic_of(full) == "troubleshooting#no-space"
     assert topic_of(OSError(errno.EACCES, "denied")) == "troubleshooting#permissions"
     assert topic_of(denied) == "troubleshooting#remote-refuses"
+    assert topic_of_failure("OSError: [Errno 28] No space left on device", has_hint=False) == "troubleshooting#no-space"
+    assert topic_of_failure("it did not write a.txt", has_hint=True) == "troubleshooting#no-out"
+    assert topic_of_failure("ValueError: x", has_hint=False) is None
     assert topic_of(PivotError("")) == topic_of(OSError(errno.EIO, "")) == GENERAL

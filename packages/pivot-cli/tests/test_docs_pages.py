@@ -7,7 +7,7 @@ import pytest
 
 from pivot_cli import app
 from pivot_cli.docs import html_pages, reader
-from pivot_cli.docs.topics import Topic, TopicError, anchors, find, markdown, slug, topics
+from pivot_cli.docs.topics import Topic, TopicError, anchors, find, markdown, readable, slug, topics
 
 PAGE = Topic(
     "page",
@@ -48,6 +48,7 @@ def test_sections_are_found_by_their_headings_and_by_the_names_that_a_page_gives
     assert list(anchors(PAGE.text)) == ["a-page-of-code", "one", "a-long-long-heading", "below", "last", "short"]
     assert slug("Where do I put …") == "where-do-i-put-"
     assert markdown(PAGE, "one") == "## One\n"
+    assert readable(PAGE, "short").startswith("## A long")
     assert markdown(PAGE, "short").startswith('<a id="short"></a>\n## A long')
     assert markdown(PAGE, "a-long-long-heading").endswith("### Below\n")
     assert "docs: exit" not in markdown(PAGE)

@@ -59,6 +59,7 @@ TOPICS: Final[Mapping[str, str]] = {
     "MissingLibraryError": "troubleshooting#library",
     "NoDvcProjectError": "cli#pivot-import-dvc",
     "NestedError": "troubleshooting#nested",
+    "NoRemoteError": "troubleshooting#no-remote",
     "NotAcceptedError": "cli#pivot-commit",
     "OccupiedError": "troubleshooting#in-the-way",
     "OutUnavailableError": "troubleshooting#object-missing",
@@ -102,7 +103,13 @@ _CAUSES: Final[Mapping[int, str]] = {
 }
 
 
+_REFUSED: Final[Mapping[str, str]] = {
+    "No space left on device": "troubleshooting#no-space",
+    "Permission denied": "troubleshooting#permissions",
+    "Too many open files": "troubleshooting#open-files",
+}
 _FAILURES: Final[Mapping[str, str]] = {
+    **_REFUSED,
     "did not write": "troubleshooting#no-out",
     "does not declare": "troubleshooting#undeclared",
     "it was killed by": "troubleshooting#killed",
@@ -112,9 +119,11 @@ _FAILURES: Final[Mapping[str, str]] = {
 """Parts of the summaries of failed stages."""
 
 
-def topic_of_failure(summary: str) -> str:
-    """Return the page that helps with a failed stage."""
-    return next((topic for part, topic in _FAILURES.items() if part in summary), "troubleshooting#stage-failed")
+def topic_of_failure(summary: str, *, has_hint: bool) -> str | None:
+    """Return the page that helps with a failed stage; None if its own exception is all that can be said."""
+    known = _FAILURES if has_hint else _REFUSED
+    found = next((topic for part, topic in known.items() if part in summary), None)
+    return found or ("troubleshooting#stage-failed" if has_hint else None)
 
 
 def topic_of(error: BaseException) -> str | None:

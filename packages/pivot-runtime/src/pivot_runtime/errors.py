@@ -164,6 +164,10 @@ class ConfigError(EngineError):
         return f"{key}{self.problem}{f' @ {self.place}' if self.source else ''}"
 
 
+class NoRemoteError(ConfigError):
+    """No remote is configured, or none of the given name."""
+
+
 class ImportRequiredError(EngineError):
     """A pipeline must be imported, which the caller forbids (`--static`)."""
 

@@ -49,7 +49,7 @@ def command(topic: str | None, *, as_text: bool) -> int:
         return 0
     page, anchor = _named(topic)
     if as_text:
-        console.data(topics.markdown(page, anchor))
+        console.data(topics.readable(page, anchor))
     else:
         reader.read(page, anchor)
     return 0

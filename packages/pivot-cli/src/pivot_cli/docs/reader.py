@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
-from pivot_cli.docs.topics import Topic, markdown
+from pivot_cli.docs.topics import Topic, readable
 from pivot_cli.terminal import console
 
 _WIDEST: Final = 100
@@ -18,7 +18,7 @@ def read(topic: Topic, anchor: str) -> None:
     Raises:
         TopicError: The page has no such section.
     """
-    text = markdown(topic, anchor)
+    text = readable(topic, anchor)
     if not sys.stdout.isatty():
         console.data(text)
     elif not _open_in_browser(topic, anchor):

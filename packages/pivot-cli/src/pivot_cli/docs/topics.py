@@ -34,6 +34,7 @@ _FENCE: Final = re.compile(r"(?ms)^( *)(`{3,})[^\n]*\n.*?^\1\2 *$")
 _HEADING: Final = re.compile(r"(?m)^(#+) +(.+?) *$")
 _ANCHOR: Final = re.compile(r'<a id="([\w-]+)"></a>')
 _ONLY_FOR_TESTS: Final = re.compile(r"(?m)^ *<!--.*?-->\n")
+_NAMED: Final = re.compile(r'(?m)^(?:<a id="[\w-]+"></a>)+\n')
 
 
 class TopicError(PivotError):
@@ -104,6 +105,15 @@ def find(name: str) -> Topic:
             return topic
     hint = suggest(name, known, most=3) or "'pivot docs' lists all pages"
     raise TopicError(f"there is no page {name!r}", hint=hint)
+
+
+def readable(topic: Topic, anchor: str = "") -> str:
+    """Return what `markdown` does, also without the names of sections, which only links need.
+
+    Raises:
+        TopicError: The page has no such section.
+    """
+    return _NAMED.sub("", markdown(topic, anchor))
 
 
 def markdown(topic: Topic, anchor: str = "") -> str:

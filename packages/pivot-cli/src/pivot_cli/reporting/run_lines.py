@@ -209,7 +209,7 @@ class RunLines:
         console.error(f"stage {self._name(event.address)!r} failed{on}: {event.summary}")
         if event.hint:
             console.hint(event.hint)
-            console.docs(topic_of_failure(event.summary))
+        console.docs(topic_of_failure(event.summary, has_hint=event.hint is not None))
 
     def _blocked(self, event: events.StageBlocked) -> None:
         if event.frozen:

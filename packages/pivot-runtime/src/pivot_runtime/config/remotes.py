@@ -7,7 +7,7 @@ from pivot_runtime.config import edit, keys
 from pivot_runtime.config.file import read_entries
 from pivot_runtime.config.settings import ResolvedConfig, Setting, SettingSource
 from pivot_runtime.config.store import ConfigStore, check_remote
-from pivot_runtime.errors import ConfigError
+from pivot_runtime.errors import ConfigError, NoRemoteError
 
 _FAMILY = "remotes."
 _DEFAULT = "default_remote"
@@ -118,7 +118,7 @@ def _absent(configuration: ConfigStore, name: str, *, user: bool) -> ConfigError
     file = str(configuration.file(user=user))
     if there is None or there.source == file:
         names = sorted(key.removeprefix(_FAMILY) for key in found.explicit if key.startswith(_FAMILY))
-        return ConfigError(f"no remote is named {name!r}", hint=f"configured: {', '.join(names) or 'none'}")
+        return NoRemoteError(f"no remote is named {name!r}", hint=f"configured: {', '.join(names) or 'none'}")
     hint = {
         SettingSource.USER: "it is in your own file for all projects: add --global",
         SettingSource.ENVIRONMENT: f"unset the variable {there.source}",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pivot_cache.files.link_modes import CheckoutMode
 from pivot_cache.files.safe_read import read_regular
 from pivot_cache.layout import DEFAULT_CACHE
-from pivot_runtime.errors import ConfigError
+from pivot_runtime.errors import ConfigError, NoRemoteError
 
 if TYPE_CHECKING:
     from pivot_core.lock import LibraryUse
@@ -134,7 +134,7 @@ class Settings(NamedTuple):
             ConfigError: There is no remote of that name, or the default remote is ambiguous.
         """
         if not self.remotes:
-            raise ConfigError("no remote is configured", hint="pivot remote add NAME s3://bucket/prefix")
+            raise NoRemoteError("no remote is configured", hint="pivot remote add NAME s3://bucket/prefix")
         known = ", ".join(sorted(self.remotes))
         wanted = self.effective_remote if name is None else name
         if wanted is None:
