@@ -144,7 +144,7 @@ class Settings(NamedTuple):
             )
         if wanted not in self.remotes:
             problem = f"no remote is named {wanted!r}" + (", which default_remote names" if name is None else "")
-            raise ConfigError(problem, hint=f"configured: {known}")
+            raise NoRemoteError(problem, hint=f"configured: {known}")
         return self.remotes[wanted]
 
     def relevant_versions(self, libraries: "Mapping[str, LibraryUse]") -> dict[str, str]:
