@@ -262,6 +262,7 @@ class _Work:
     def record(self, context: CommandContext, stores: Stores) -> None:
         """Record the data, and then the runs that still hold."""
         known = records.read(context) if self._data else None
+        stores.store.persist(*self._data.values())
         for data in self._plan.data:
             artifact = self._data.get(data.path)
             if artifact is not None and known is not None and self._may_track(data, context, known):
@@ -292,7 +293,6 @@ class _Work:
             problem = f"{path}{pvt.SUFFIX} already records other content, and stays as it is"
             self._leftovers.append(Leftover(where, problem, "--force replaces it"))
             return
-        stores.store.persist(artifact)
         if pvt.write(file, artifact, source):
             self.written[f"{path}{pvt.SUFFIX}"] = f"{path}.dvc"
         gitignore.add(data.parent, data.name)

@@ -1,6 +1,5 @@
 """Plans the import of a DVC project: the files to write, and the stages and data in them; changes nothing."""
 
-import operator
 import os
 import posixpath
 import re
@@ -205,10 +204,10 @@ def _loaded(
                 )
                 continue
             lock = locks.get(posixpath.join(posixpath.dirname(source), LOCK), DvcLock({}))
-            names = translated[source]
+            names, runs = translated[source], _Runs(lock)
             for stage in loaded.stages:
-                runs = _runs_of(stage, {} if names is None else names.stages, lock)
-                found[stage.spec.address] = ImportedStage(stage, tuple(runs))
+                known = {} if names is None else names.stages
+                found[stage.spec.address] = ImportedStage(stage, runs.of(stage, known))
     try:
         graph = Graph.build(each.loaded.spec for each in found.values())
         refuse_contradictions(graph)
@@ -219,21 +218,29 @@ def _loaded(
     return tuple(found[address] for address in graph.stages)
 
 
-def _runs_of(stage: LoadedStage, names: Mapping[str, str], lock: DvcLock) -> list[DvcRun]:
-    """The recorded runs that may be those of a stage; that of the same variant comes first."""
-    base, at, variant = stage.spec.name.partition("@")
-    of = names.get(base, base)
-    if not at:
-        return [lock.runs[of]] if of in lock.runs else []
-    outs = {str(out.path) for out in stage.spec.outs}
-    found = []
-    for name, run in lock.runs.items():
-        if name.startswith(f"{of}@"):
-            placed = {posixpath.normpath(posixpath.join(stage.spec.base, path)) for path in run.outs}
-            same = _VARIANT.sub("-", name.partition("@")[2]) == _VARIANT.sub("-", variant)
-            if same or placed == outs:
-                found.append((not same, run))
-    return [run for _, run in sorted(found, key=operator.itemgetter(0))]
+class _Runs:
+    """The recorded runs of a file, by the stages whose last ones they may be."""
+
+    def __init__(self, lock: DvcLock) -> None:
+        self._lock = lock
+        self._by_variant: dict[tuple[str, str], list[DvcRun]] = {}
+        self._by_outs: dict[tuple[str, frozenset[str]], list[DvcRun]] = {}
+        for name, run in lock.runs.items():
+            base, at, variant = name.partition("@")
+            if at:
+                self._by_variant.setdefault((base, _VARIANT.sub("-", variant)), []).append(run)
+                self._by_outs.setdefault((base, frozenset(map(posixpath.normpath, run.outs))), []).append(run)
+
+    def of(self, stage: LoadedStage, names: Mapping[str, str]) -> tuple[DvcRun, ...]:
+        """Return those of a stage; that of the same variant comes first, and then those with the same outs."""
+        base, at, variant = stage.spec.name.partition("@")
+        of = names.get(base, base)
+        if not at:
+            return (self._lock.runs[of],) if of in self._lock.runs else ()
+        outs = frozenset(posixpath.relpath(out.path, stage.spec.base or ".") for out in stage.spec.outs)
+        found = self._by_variant.get((of, _VARIANT.sub("-", variant)), [])
+        others = self._by_outs.get((of, outs), []) if outs else []
+        return (*found, *(run for run in others if run not in found))
 
 
 def _ignore(files: DvcFiles) -> tuple[str, ...]:
