@@ -18,7 +18,7 @@ modules = sorted(sys.modules)
 import atexit, os, signal, site, subprocess, threading
 print(modules, sys.path, sorted(sys.path_importer_cache), sys.meta_path, sys.argv)
 print(sorted(os.environ.items()), len(os.environ))
-print(type(os.environ).__qualname__, type(os.environ).__module__, sys.flags, sys.gettrace(), sys.getprofile())
+print(type(os.environ).__qualname__, type(os.environ).__module__, sys.flags, sys.gettrace(), sys.dont_write_bytecode)
 print(threading.active_count(), signal.getsignal(signal.SIGINT), atexit._ncallbacks())
 print(sorted(os.listdir("/dev/fd")), __name__, __file__, sorted(globals()), os.getenv("A"), site.ENABLE_USER_SITE)
 if hasattr(sys, "monitoring"):
