@@ -55,7 +55,7 @@ def test_each_command_has_examples_and_names_its_page() -> None:
     named = {name: re.findall(r"Read more: pivot docs (\S+)", epilog) for name, epilog in single.items()}
 
     assert [name for name, epilog in single.items() if "Examples:" not in epilog] == []
-    assert {name for name, pages in named.items() if not pages} == {"docs", "help", "import-dvc"}
+    assert {name for name, pages in named.items() if not pages} == {"docs", "help"}
     for topic in {*app.PAGES.values()}:
         page, _, anchor = topic.partition("#")
         assert not anchor or anchor in anchors(find(page).text), topic

@@ -100,6 +100,7 @@ PAGES: Final[Mapping[str, str]] = {
     "get": "importing#a-single-file",
     "history": "history",
     "import": "importing#another-repository",
+    "import-dvc": "dvc",
     "import-pivot": "earlier-pivot",
     "import-url": "importing#a-url",
     "init": "quick-start",
