@@ -81,7 +81,7 @@ def test_an_unknown_shell_is_an_error(
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
 def test_bash_loads_the_script_at_its_start(home: pathlib.Path) -> None:
-    """Here it has no bash-completion."""
+    """Or bash-completion does, when it is needed."""
     assert app.run(["completion", "install", "bash"]) == 0
 
     words = ["bash", "-ic", "complete -p pivot"]
