@@ -44,7 +44,9 @@ def modules(page: str, text: str, names: dict[str, str] | None = None) -> Iterat
         stem = re.sub(r"\W", "_", title[1].removesuffix(".py"))
         versions[stem] = versions.get(stem, 0) + 1
         names[stem] = f"{prefix}__{stem}" + (f"_{versions[stem]}" if versions[stem] > 1 else "")
-        yield names[stem], "\n" * line + _renamed(body, names)
+        directory = re.sub(r"\W", "_", title[1].rpartition("/")[0] + "/")
+        beside = {name.removeprefix(directory): full for name, full in names.items() if name.startswith(directory)}
+        yield names[stem], "\n" * line + _renamed(body, names | beside if "/" in title[1] else names)
     if shared:
         yield f"{prefix}__page", _renamed(shared, names)
 
