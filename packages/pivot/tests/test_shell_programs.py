@@ -82,6 +82,16 @@ def stale(project: Project) -> list[str]:
     return [name for name, state in project.states().items() if state != "cached"]
 
 
+def downgrade(project: Project, address: str, script: str = "") -> None:
+    """Write a lock as it was when scripts counted by their bytes, and their modules not at all."""
+    lock = project.lock(address)
+    lock["code"] = {"command": lock["code"]["command"]}
+    if script:
+        digest = digest_bytes(project.read(script).encode())
+        lock["code"][f"file:{script}"] = {"digest": digest, "file": script, "line": 1}
+    project.write(f".pivot/stages/{address}.lock", json.dumps(lock))
+
+
 def test_an_edit_runs_the_stages_whose_programs_reach_it(programs: Project) -> None:
     assert [programs.read(f"{name}.txt") for name in ("model", "report", "text", "console")] == [
         *("7", "Report\n", "7\n", "shown\n"),
@@ -123,18 +133,9 @@ def test_an_edit_runs_the_stages_whose_programs_reach_it(programs: Project) -> N
     )
     assert "the Python program '$SCRIPT'" in programs.pivot("status", "--explain", "train").stdout
 
-
-def downgrade(project: Project, address: str, script: str = "") -> None:
-    """Write a lock as it was when scripts counted by their bytes, and their modules not at all."""
-    lock = project.lock(address)
-    lock["code"] = {"command": lock["code"]["command"]}
-    if script:
-        digest = digest_bytes(project.read(script).encode())
-        lock["code"][f"file:{script}"] = {"digest": digest, "file": script, "line": 1}
-    project.write(f".pivot/stages/{address}.lock", json.dumps(lock))
-
-
-def test_an_upgrade_runs_nothing(programs: Project) -> None:
+    # An upgrade from a version that did not follow programs runs nothing.
+    programs.replace("pivot.yaml", "python $SCRIPT src/train.py", "python src/train.py")
+    programs.pivot("repro")
     downgrade(programs, "models.train", "src/train.py")
     downgrade(programs, "models.report")
     assert stale(programs) == []
@@ -143,10 +144,11 @@ def test_an_upgrade_runs_nothing(programs: Project) -> None:
     assert "5 stages cached" in programs.pivot("repro").stdout
     assert "func:helpers:normalize" in programs.lock("models.train")["code"]
     assert "file:src/train.py" not in programs.lock("models.train")["code"]
-    programs.replace("src/helpers.py", "x * RATE", "x + RATE")
+    programs.replace("src/helpers.py", "x - RATE", "x + RATE")
     assert stale(programs) == ["train"]
 
     downgrade(programs, "models.train", "src/train.py")
-    programs.replace("src/train.py", "slow.STEP", "slow.STEP + 1")
+    programs.replace("src/helpers.py", "x + RATE", "x * RATE")
+    programs.replace("src/train.py", "slow.STEP", "slow.STEP + 0")
     stage = programs.json("status", "--explain", "--json", "train")["stages"][0]
     assert [change["key"] for change in stage["code_changes"]] == ["effects:train"]
