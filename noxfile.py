@@ -415,6 +415,7 @@ QUICK = {
     "cluster": "--stages 400 --seconds 0.1",
     "crossings": "--pairs 1",
     "durable": "--rounds 1 --files 100 --size 32",
+    "edits_of_peers": "--tools pivot make",
     "families": "--rounds 1 --pipelines 4 --kind yaml",
     "fingerprint": "--rounds 1 --modules 60 --stages 20",
     "nothing": "--rounds 2 --stages 2 100 --files 1000",
