@@ -3,8 +3,8 @@
 `python benchmarks/edits_of_peers.py [--tools TOOL…] [--directory DIR] [--peers DIR]`. Every tool gets the same small
 project, written as its documentation suggests: one step reads `in.txt`, calls a function of `helpers.py`, takes a
 parameter from a file, and writes `out.txt`. A step of a script names the script among its inputs, and no other code.
-Each edit is made in a project that has just run, and is undone afterwards. The other tools are installed with `uv`, each
-into an environment of its own (`--peers`, kept); `make` is that of the machine, if there is one. The table says
+Each edit is made in a project that has just run, and is undone afterwards. The other tools are installed with `uv`,
+each into an environment of its own (`--peers`, kept); `make` is that of the machine, if there is one. The table says
 
 - **runs**: the step was run, which it reports itself;
 - skips: it was not run, and `out.txt` is as it should be;
@@ -125,7 +125,9 @@ TOOLS = {
     ),
     "snakemake": Tool(
         {
-            "step.py": "from helpers import scale\n\n\ndef compute(text, factor):\n" + COMPUTE + "    return result\n\n\n"
+            "step.py": "from helpers import scale\n\n\ndef compute(text, factor):\n"
+            + COMPUTE
+            + "    return result\n\n\n"
             "with open(snakemake.input[0]) as source, open(snakemake.output[0], 'w') as out:\n"
             "    out.write(compute(source.read(), snakemake.params.factor))\n",
             "Snakefile": 'configfile: "params.yaml"\n\nrule step:\n    input: "in.txt"\n    output: "out.txt"\n'
@@ -238,7 +240,7 @@ class Project:
             sys.exit(f"{command} failed:\n{said}")
 
     def failure(self, command: str) -> str | None:
-        """What a command says that fails."""
+        """The output of a command that fails; none of one that does not."""
         done = subprocess.run(
             command, shell=True, cwd=self.place, env=self.variables, capture_output=True, text=True, check=False
         )
@@ -254,7 +256,7 @@ class Project:
         }.get(edit.file, edit.file)
 
     def answer(self, edit: Edit) -> str:
-        """What the tool does after an edit; the project is up to date again afterwards."""
+        """Make an edit, say what the tool does, and bring the project up to date again."""
         path = self.path(edit)
         before = path.read_text() if edit.file else ""
         if edit.file and not edit.new:
@@ -262,8 +264,7 @@ class Project:
         elif edit.file:
             assert edit.old in before
             path.write_text(before.replace(edit.old, edit.new))
-        stale = self.result() != edit.result
-        did = self.did(edit.result, stale)
+        did = self.did(edit.result)
         if edit.file:
             path.write_text(before)
             self.command(self.tool.run)
@@ -273,8 +274,8 @@ class Project:
         out = self.place / OUT
         return out.read_text() if out.exists() else None
 
-    def did(self, expected: str, stale: bool) -> str:
-        """What the command of the tool does."""
+    def did(self, expected: str) -> str:
+        """Run the command of the tool, and say what it does."""
         before, at_first = self.runs(), self.result()
         if self.failure(self.tool.run) is not None:
             return "stops" if (self.runs(), self.result()) == (before, at_first) else "fails"
@@ -282,23 +283,23 @@ class Project:
             return "**runs**"
         if self.result() != expected:
             return "MISSES"
-        return "restores" if stale else "skips"
+        return "skips" if at_first == expected else "restores"
 
     def undone(self) -> str:
-        """What the tool does when an edit of the step has been undone."""
+        """Undo an edit of the step, and say what the tool does."""
         path = self.place / self.tool.step
         before = path.read_text()
         path.write_text(before.replace("int(text)", "20 * int(text)"))
         self.command(self.tool.run)
         path.write_text(before)
-        return self.did("7", True)
+        return self.did("7")
 
     def runs(self) -> int:
         return len(self.ran.read_text().splitlines())
 
 
 def answers(tool: str, place: pathlib.Path, programs: str) -> dict[str, str]:
-    """By edit, what a tool does; each edit has a project of its own, so that no earlier one matters."""
+    """The answers of a tool by edit."""
     project = Project(TOOLS[tool], place, programs)
     found = {edit.name: project.answer(edit) for edit in EDITS}
     return found | {"the edit of the step undone": project.undone()}
