@@ -41,6 +41,7 @@ OF_DOCS = (
     "tests/test_ci_examples.py",
     "tests/test_site.py",
     "tests/test_json_outputs.py",
+    "tests/test_newcomer.py",
 )
 """The tests of what the documentation and the examples show."""
 SITE = "build/site"
@@ -139,7 +140,9 @@ def deep(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def docs(session: nox.Session) -> None:
     """Build the site, check it, and run the code blocks of the README files and of docs/, and the examples."""
-    session.env.update({"SITE": SITE, **QUIET_SITE})
+    dist = session.cache_dir / "dist"
+    distribute(session, dist)
+    session.env.update({"SITE": SITE, "NEWCOMER_DIST": str(dist), **QUIET_SITE})
     run_all(session, BUILD_SITE, tool("pytest", *OF_DOCS, *(session.posargs or XDIST)))
 
 
@@ -354,10 +357,8 @@ def newest(session: nox.Session) -> None:
         session.error(f"with them these fail: {', '.join(broken)}")
 
 
-@nox.session(venv_backend="none")
-def build(session: nox.Session) -> None:
-    """Source distributions and wheels of all packages in dist/, and the packages of others that they need, by hash."""
-    dist = ROOT / "dist"
+def distribute(session: nox.Session, dist: pathlib.Path) -> None:
+    """Build all packages in a directory, beside the list of others' packages, and check what is in them."""
     shutil.rmtree(dist, ignore_errors=True)
     session.run("uv", "build", "--all-packages", "--quiet", "--out-dir", str(dist), external=True)
     for name in wheelhouse(dist):
@@ -376,6 +377,12 @@ def build(session: nox.Session) -> None:
     if taken := PACKAGES.keys() & set(re.findall(r"(?m)^([\w.-]+)", others.read_text())):
         session.error(f"{others.name} would let an index supply {', '.join(sorted(taken))}")
     session.log(f"{len(list(dist.glob('*.whl')))} wheels, and what they need of others, in {dist}")
+
+
+@nox.session(venv_backend="none")
+def build(session: nox.Session) -> None:
+    """Source distributions and wheels of all packages in dist/, and the packages of others that they need, by hash."""
+    distribute(session, ROOT / "dist")
 
 
 @nox.session(venv_backend="none", default=False)
