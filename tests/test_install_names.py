@@ -42,6 +42,7 @@ OURS = re.compile(r"(?<![\w./#-])(pivot(?:-[a-z0-9][\w-]*)?)\[([\w, -]+)\]|(?<![
 NO_PACKAGES = {
     "pivot-lock": "git's merge driver",
     "pivot-proposed": "a prefix in a bucket",
+    "pivot-repro": "a manual page",
     "pivot-run": "a directory for temporary files",
     "pivot-verify": "a hook of pre-commit, and an action",
     "pivot-yaml": "a page",
