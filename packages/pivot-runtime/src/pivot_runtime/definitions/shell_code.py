@@ -129,8 +129,7 @@ def shell_inputs(  # noqa: PLR0913  # as for `all_shell_inputs`
     paths += [file for file in stage.file_params if not file.endswith(".py")]  # which may be the program itself
     declared = [_resolved(each, base, root) for each in paths]
     filled = _filled(stage, command, params)
-    made = [each for each in written if any(is_within(path, each) or is_within(each, path) for path in declared)]
-    code = programs.code_of(filled, base, declared=declared, written=made, via=KEY)
+    code = programs.code_of(filled, base, declared=declared, written=written, via=KEY)
     sources = dict(code.sources)
     entries |= code.manifest
     unresolved += code.manifest.unresolved

@@ -110,7 +110,9 @@ class ProgramFinder:
         self._memo = memo
         self._interpreters = Interpreters(self._root, environment, self._reads)
         self._projects: dict[str, Mapping[str, str]] = {}
+        self._paths: dict[str, str] = {}
         self._fingerprinters: dict[frozenset[str], ScriptFingerprinter] = {}
+        self._manifests: dict[tuple[tuple[Program, ...], frozenset[str]], tuple[Manifest, frozenset[str]]] = {}
 
     def code_of(
         self, texts: Iterable[str], base: str, *, declared: Collection[str], written: Collection[str], via: str
@@ -121,7 +123,8 @@ class ProgramFinder:
             texts: The texts for the shell, one after the other.
             base: Its directory, relative to the root.
             declared: The paths of its deps and outs, whose bytes count anyway.
-            written: Those of them that stages write: code there is not followed, since it may be another one by then.
+            written: The outs of all stages. Code in those that the command reads or writes is not followed, since it
+                may be another one by then.
             via: The key of the entry that the programs belong to.
         """
         calls = [call for text in texts for call in python_programs(text)]
@@ -143,15 +146,16 @@ class ProgramFinder:
                 continue
             directory = os.path.normpath(os.path.join(self._root, base, call.directory))
             found = self._program(call, directory, via)
-            if found is None or (found.file is not None and self._is_within(found.file, written)):
+            if found is None or (found.file is not None and self._written(declared, written, {found.file})):
                 continue
             programs.append(found)
             if found.file is not None:
                 scripts[ArtifactPath(os.path.relpath(found.file, self._root))] = found.file
         if not programs:
             return ProgramCode(Manifest({}), open=tuple(left_open))
-        fingerprinter = self._fingerprinter(frozenset(written))
-        manifest = fingerprinter.fingerprint(programs)
+        manifest, files = self._fingerprint(tuple(programs), frozenset())
+        if made := self._written(declared, written, files):
+            manifest, files = self._fingerprint(tuple(programs), made)
         counted = {
             key: entry
             for key, entry in manifest.items()
@@ -166,13 +170,21 @@ class ProgramFinder:
             tuple(dict.fromkeys(left_open)),
             {
                 file: self._reads.files[file]
-                for file in sorted(fingerprinter.files & self._reads.files.keys())
+                for file in sorted(files & self._reads.files.keys())
                 if not self._is_within(file, declared)
             },
         )
 
+    def _fingerprint(self, programs: tuple[Program, ...], written: frozenset[str]) -> tuple[Manifest, frozenset[str]]:
+        """The manifest of programs, and the files that they consist of; computed once, since stages share programs."""
+        known = self._manifests.get((programs, written))
+        if known is None:
+            fingerprinter = self._fingerprinter(written)
+            known = self._manifests[programs, written] = fingerprinter.fingerprint(programs), fingerprinter.files
+        return known
+
     def _fingerprinter(self, written: frozenset[str]) -> ScriptFingerprinter:
-        """One for each set of paths whose code is not followed: mostly there is only one."""
+        """One for each set of paths whose code is not followed: mostly there is only the empty one."""
         known = self._fingerprinters.get(written)
         if known is None:
 
@@ -185,10 +197,24 @@ class ProgramFinder:
         return known
 
     def _is_within(self, file: str, paths: Collection[str]) -> bool:
-        if not paths:
-            return False
-        path = os.path.relpath(os.path.realpath(file), self._root).replace(os.sep, "/")
-        return any(is_within(path, each) for each in paths)
+        return bool(paths) and any(is_within(self._path(file), each) for each in paths)
+
+    def _path(self, file: str) -> str:
+        """The path of a file below the root."""
+        path = self._paths.get(file)
+        if path is None:
+            path = self._paths[file] = os.path.relpath(os.path.realpath(file), self._root).replace(os.sep, "/")
+        return path
+
+    def _written(self, declared: Collection[str], written: Collection[str], files: Collection[str]) -> frozenset[str]:
+        """The outs that a command reads or writes; none if no file is in one of the outs."""
+        paths = {self._path(file) for file in files}
+        around = {path[:end] for path in paths for end, letter in enumerate(f"{path}/") if letter == "/"}
+        if around.isdisjoint(written):
+            return frozenset()
+        return frozenset(
+            each for each in written if any(is_within(path, each) or is_within(each, path) for path in declared)
+        )
 
     def _program(self, call: ProgramCall, directory: str, via: str) -> Program | None:
         """The program of a call that is followed; None for one that is not the project's."""
