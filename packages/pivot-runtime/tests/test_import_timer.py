@@ -59,6 +59,20 @@ def test_the_libraries_that_user_code_imports_with_all_that_they_import() -> Non
     assert all(seconds >= 0.008 for seconds in libraries.values())
 
 
+def test_modules_of_pivot_that_a_load_imports_for_itself_are_no_libraries(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pivot_own").mkdir()
+    (tmp_path / "pivot_own/__init__.py").write_text(SLOW)
+    monkeypatch.setattr(import_timer, "_OWN", frozenset({"pivot_own"}))
+    timer = ImportTimer(is_user_code)
+    with timer:
+        importlib.import_module("pivot_own")
+        importlib.import_module("slow_unused")
+
+    assert list(timer.libraries()) == ["slow_unused"]
+
+
 def test_a_library_counts_while_it_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     timer = ImportTimer(is_user_code)
     seen = []

@@ -10,6 +10,8 @@ from typing import Any, Final, Self
 
 _LEAST_SECONDS: Final = 0.001
 """Shorter imports do not count."""
+_OWN: Final = frozenset({"pivot_cache", "pivot_core", "pivot_fingerprint", "pivot_runtime"})
+"""Modules that a load imports for itself, such as for a ``pivot.yaml``; users cannot import less of them."""
 
 
 class _Import:
@@ -63,6 +65,8 @@ class ImportTimer:
         for each in imports:
             if self._is_library(each.name):
                 library = each.name.partition(".")[0]
+                if library in _OWN:
+                    continue
                 seconds = now - each.began if each.seconds is None else each.seconds
                 found[library] = found.get(library, 0.0) + seconds
             else:
