@@ -92,6 +92,7 @@ def test_pages_are_in_the_cache_of_the_user() -> None:
     ("words", "code", "printed"),
     [
         ([], 0, "Guides\n  cache "),
+        (["concepts"], 0, "Concepts\n  artifacts-and-dag "),
         (["watch"], 0, "# Watch mode\n"),
         (["watch", "--print"], 0, "# Watch mode\n"),
         (["cache gc"], 0, "## `pivot cache gc`\n"),

@@ -44,8 +44,12 @@ def command(topic: str | None, *, as_text: bool) -> int:
     """
     from pivot_cli.docs import reader, topics  # lazy
 
+    pages = list(topics.topics().values())
     if topic is None:
-        console.data(_listed(list(topics.topics().values())))
+        console.data(_listed(pages))
+        return 0
+    if topic not in topics.topics() and (part := [each for each in pages if each.part == topic]):
+        console.data(_listed(part))
         return 0
     page, anchor = _named(topic)
     if as_text:
