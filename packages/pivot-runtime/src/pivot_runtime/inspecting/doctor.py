@@ -283,7 +283,7 @@ def _loads(project: Project, assembly: Assembly) -> Iterator[Finding]:
                     Level.SLOW,
                     stage.spec.address,
                     f"{reason}{at}",
-                    "what it calls is followed while it runs; 'pivot status --explain' lists it",
+                    "Python code that it calls is observed while it runs; declare what other programs read as deps",
                     "fingerprinting#only-observed",
                 )
 
