@@ -346,7 +346,7 @@ class ProgramWalk:
         for target in facts.targets.get(name, ()):
             self._target(module, target, attrs, via)
         known = name in facts.bound
-        for star in facts.stars if not known else ():
+        for star in facts.stars if not known or not name.startswith("__") else ():  # which may bind it again
             known = self._from_star(module, star, name, attrs, via) or known
         if not known:
             self._used.discard(use)
