@@ -32,9 +32,10 @@ def _build(real: Path, copy: Path, paths: list[str]) -> None:
         head, slash, rest = path.partition("/")
         if slash:
             inner.setdefault(head, []).append(rest)
-    for entry in os.scandir(real):
-        if entry.name in inner:
-            (copy / entry.name).mkdir()
-            _build(Path(entry.path), copy / entry.name, inner[entry.name])
-        elif entry.name not in (DECLARED_FILE, PIPELINE_FILE, STATE_DIR):
-            (copy / entry.name).symlink_to(entry.path)
+    with os.scandir(real) as entries:
+        for entry in entries:
+            if entry.name in inner:
+                (copy / entry.name).mkdir()
+                _build(Path(entry.path), copy / entry.name, inner[entry.name])
+            elif entry.name not in (DECLARED_FILE, PIPELINE_FILE, STATE_DIR):
+                (copy / entry.name).symlink_to(entry.path)
