@@ -356,6 +356,14 @@ def test_modules_of_the_same_name_are_told_apart_by_their_paths(write: Callable[
     ]
 
 
+def test_a_module_counts_if_a_script_finds_it_where_its_text_does_not_say(write: Callable[[str], Path]) -> None:
+    root = write("# file: main.py\nimport beside, m\nprint(m.X)\n# file: beside.py\nX = 1\n# file: late/m.py\nX = 1\n")
+    ran = [Ran(file, Path(file).stem, "<module>", 1) for file in ("main.py", "beside.py", "late/m.py")]
+    bodies = {"effects:main": Entry("", "main.py", 1)}
+
+    assert [each.key for each in uncovered(Observed(tuple(ran)), bodies, root=root)] == ["module:m"]
+
+
 def test_a_whole_module_counts_with_the_bodies_of_its_functions() -> None:
     one, other = (recheck(f"import a\n# note\ndef f():\n    return {n}\n", "module:m:*") for n in (1, 2))
 

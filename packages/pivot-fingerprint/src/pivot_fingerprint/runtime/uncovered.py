@@ -88,11 +88,21 @@ class UncoveredCode:
         self._late = {one.file for one in ran if one.qualname in (MODULE, WHOLE)}
         for key, entry in manifest.items():
             self._add_known(key, entry)
+        self._searched = self._searched_by_script(manifest)
         for one in ran:
             self._files.setdefault(one.module, one.file)
         places = {_ModuleFile(module, file) for module, file in self._files.items() if file is not None}
         bases = {import_base(os.path.join(self._root, place.file), place.module) for place in places}
         self._bases = sorted(base for base in bases if base is not None)
+
+    def _searched_by_script(self, manifest: Mapping[str, Entry]) -> set[str | None] | None:
+        """The directories in which a script's modules were found from source; None without a script."""
+        if not any(key.startswith("effects:") and key.count(":") == 1 for key in manifest):
+            return None
+        return {self._base(module, file) for module, file in self._files.items() if file is not None}
+
+    def _base(self, module: str, file: str) -> str | None:
+        return import_base(os.path.join(self._root, file), module)
 
     def _add_known(self, key: str, entry: Entry) -> None:
         kind, _, rest = key.partition(":")
@@ -154,7 +164,7 @@ class UncoveredCode:
         todo = list(self._known)
         while todo:
             name = todo.pop()
-            if not name or name in found:
+            if not name or name in found or self._is_elsewhere(name, ran.get(name)):
                 continue
             found.add(name)
             todo.append(name.rpartition(".")[0])
@@ -163,6 +173,10 @@ class UncoveredCode:
             if source is not None and file:
                 todo += _imported(source.parsed.tree, _ModuleFile(name, file))
         return found
+
+    def _is_elsewhere(self, module: str, file: str | None) -> bool:
+        """Whether a script imports a module by name, but from a directory that its text does not say."""
+        return self._searched is not None and file is not None and self._base(module, file) not in self._searched
 
     def _late_module(self, place: _ModuleFile) -> None:
         """Add a module that was imported at run time: in full, unless the names taken from such modules are known."""
