@@ -203,3 +203,11 @@ def test_files_and_directories_may_be_links(tmp_path: Path) -> None:
 
 def test_a_file_is_read_to_its_end_whatever_its_size_is_said_to_be() -> None:
     assert Disk().read("/proc/self/cmdline") == Path("/proc/self/cmdline").read_bytes() != b""
+
+
+def test_a_listed_directory_counts_as_a_whole(tmp_path: Path) -> None:
+    (tmp_path / "a.py").touch()
+    disk = Disk()
+
+    assert disk.listed(str(tmp_path)) == {"a.py"}
+    assert disk.listed(str(tmp_path / "none")) == frozenset()

@@ -152,3 +152,23 @@ def test_an_edit_runs_the_stages_whose_programs_reach_it(programs: Project) -> N
     programs.replace("src/train.py", "slow.STEP", "slow.STEP + 0")
     stage = programs.json("status", "--explain", "--json", "train")["stages"][0]
     assert [change["key"] for change in stage["code_changes"]] == ["effects:train"]
+
+
+def test_a_new_module_counts_for_a_program_that_lists_its_package(empty: Project) -> None:
+    """The kept answer, the load and the static check agree on it."""
+    empty.pivot("init")
+    empty.write("pivot.yaml", "pipeline: plugins\nstages:\n  show:\n    cmd: python x.py > o.txt\n    outs: [o.txt]\n")
+    empty.write(
+        "x.py",
+        "import pkgutil\n\nimport plugins\n\nfor each in pkgutil.iter_modules(plugins.__path__):\n    print(each)\n",
+    )
+    empty.write("plugins/__init__.py", "")
+    empty.write("plugins/a.py", "")
+    empty.pivot("repro")
+    empty.pivot("repro")
+    assert "all cached" in empty.pivot("status").stdout
+
+    empty.write("plugins/b.py", "Y = 1\n")
+
+    assert "module:plugins.b" in empty.pivot("status").stdout
+    assert "module:plugins.b" in empty.pivot("verify", "--static", code=1).stdout

@@ -122,6 +122,12 @@ class Disk:
             self._listed[place] = known
         return known
 
+    def listed(self, place: str) -> frozenset[str]:
+        """The names in a directory, all of which count; none if it cannot be listed."""
+        with self.called(), suppress(OSError, ValueError):
+            return frozenset(os.listdir(place))
+        return frozenset()
+
     def compiled(self, place: str) -> dict[str, str]:
         """The files of compiled modules in a directory by the names of these, as they were at the first call."""
         known = self._compiled.get(place)

@@ -65,7 +65,7 @@ class ModuleSearch:
         """The full names of the modules directly in a package."""
         found = set()
         for place in package.places:
-            for each in self._names(place):
+            for each in self._disk.listed(place):
                 stem, extension = os.path.splitext(each)
                 if extension == _SOURCE or not extension:
                     found.add(stem)
