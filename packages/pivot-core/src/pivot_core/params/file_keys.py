@@ -71,18 +71,16 @@ def select(data: Any, path: str, keys: Iterable[str]) -> tuple[dict[str, Any], d
     found: dict[str, Any] = {}
     missing: dict[str, str] = {}
     for key in keys:
-        try:
-            found[label(path, key)] = to_plain(_value(data, key))
-        except _NoKeyError as error:
-            missing[label(path, key)] = str(error)
+        value, problem = _value(data, key)
+        if problem:
+            missing[label(path, key)] = problem
+        else:
+            found[label(path, key)] = to_plain(value)
     return found, missing
 
 
-class _NoKeyError(Exception):
-    """A file has no such key."""
-
-
-def _value(data: Any, key: str) -> Any:
+def _value(data: Any, key: str) -> tuple[Any, str]:
+    """The value of a key, and the problem if there is none."""
     parts = key.split(".")
     for at, part in enumerate(parts):
         if isinstance(data, list) and _POSITION.fullmatch(part) and int(part) < len(data):
@@ -92,5 +90,5 @@ def _value(data: Any, key: str) -> Any:
         else:
             names = data if isinstance(data, Mapping) else ()
             close = suggest(part, names, format_name=lambda name: ".".join([*parts[:at], name]))  # noqa: B023  # at once
-            raise _NoKeyError(f"it has no such key; {close}" if close else "it has no such key")
-    return data
+            return None, f"it has no such key; {close}" if close else "it has no such key"
+    return data, ""
