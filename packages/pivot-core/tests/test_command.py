@@ -72,6 +72,8 @@ def test_parameters_are_typed_by_their_values() -> None:
 def test_values_that_cannot_be_part_of_a_command_are_refused(name: str, told: str) -> None:
     with pytest.raises(DefinitionError, match=told):
         fill_in(f"x ${{params.{name}}}", {}, {}, {"n": 1, "deep": {"er": 2}})
+    with pytest.raises(DefinitionError, match=r"the parameter 'n' contains the character U\+0000"):
+        fill_in("x ${params.n}", {}, {}, {"n": "a\0"})
     assert fill_in("x ${params.all}", {}, {}, {"all": ["a b", True]}) == "x 'a b' true"
 
 
@@ -93,6 +95,9 @@ def test_names_in_a_command_must_be_declared(text: str, told: str, hint: str) ->
 def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(DefinitionError, match="must be a nonempty string"):
         command("  ")
+    for wrong, told in (("x\0", "0000"), (["x", "\ud800"], "D800")):
+        with pytest.raises(DefinitionError, match=rf"a command contains the character U\+{told}"):
+            command(wrong)
     with pytest.raises(DefinitionError, match="deps must be a list"):
         command("x", deps="a.csv")
     with pytest.raises(DefinitionError, match="cannot be the name of a parameter"):

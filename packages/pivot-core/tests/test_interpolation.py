@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_core.stages.interpolation import InterpolationError, has_references, interpolate, substitute, text_of
+from pivot_core.stages.interpolation import InterpolationError, Left, has_references, interpolate, substitute, text_of
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 DATA = st.recursive(
@@ -54,11 +54,25 @@ def test_items_are_named_with_dots() -> None:
 def test_later_references_stay() -> None:
     text = "run ${params.rate} ${n} > $${HOME}/x"
     assert (
-        interpolate(text, {"n": 1}, later=lambda name: name.startswith("params.")) == "run ${params.rate} 1 > ${HOME}/x"
+        interpolate(text, {"n": 1}, left=Left(lambda name: name.startswith("params.")))
+        == "run ${params.rate} 1 > ${HOME}/x"
     )
     assert substitute("a ${params.x.y} ${HOME} ${deps}", lambda *named: repr(named), ("params", "deps")) == (
         "a ('params', 'x.y') ${HOME} ${deps}"
     )
+
+
+@given(st.text(alphabet="$ab${}. ") | st.lists(st.sampled_from(["${", "$${", "$", "params.x", "deps.y", "}", " "])))
+def test_values_and_escapes_are_not_substituted_later(value: str | list[str]) -> None:
+    text = value if isinstance(value, str) else "".join(value)
+    for template in ("${v}", "-${v}-"):
+        filled = interpolate(template, {"v": text}, left=Left(first=("params", "deps")))
+        assert substitute(filled, lambda *_: "WRONG", ("params", "deps")) == template.replace("${v}", text)
+    assert interpolate("${v}", {"v": [text, 1]}, left=Left(first=("params",)))[1] == 1
+    escaped = interpolate("$${params.x} \\${ params.x } $${HOME}", {}, left=Left(first=("params",)))
+    assert escaped == "$${params.x} $${ params.x } ${HOME}"
+    assert substitute(escaped, lambda *_: "WRONG", ("params",)) == "${params.x} ${ params.x } ${HOME}"
+    assert substitute(escaped, lambda *_: "WRONG", ("params",), unescape=False) == escaped
 
 
 SCOPE = {"rate": 1, "model": {"name": "m"}, "sizes": [1, {"n": 2}], "none": [], "text": "t"}
@@ -74,6 +88,7 @@ SCOPE = {"rate": 1, "model": {"name": "m"}, "sizes": [1, {"n": 2}], "none": [], 
         ("-${model[name]}", "-m"),
         ("\\${rate} $${rate} ${rate}", "${rate} ${rate} 1"),
         ("a$b\\$c{", "a$b\\$c{"),
+        ("$${a${rate}} ${HOME:-${rate}}", "${a1} ${HOME:-1}"),
     ],
 )
 def test_items_and_escapes(text: str, expected: Any) -> None:
@@ -104,6 +119,9 @@ def test_keys_are_texts_of_references() -> None:
         ("${HOME:-/tmp}", "${HOME:-/tmp} is not a name", "$${ stands for a literal ${"),
         ("${sizes[2]}", "${sizes[2]} is not known, since 'sizes' has no '2'", "its items are 0 to 1"),
         ("${none[0]}", "${none[0]} is not known, since 'none' has no '0'", "it is empty"),
+        ("${a${rate}}", "${a${rate}} is a reference in the name of another one", "'foreach' over a mapping"),
+        ("${sizes[${rate}]}", "${sizes[${rate}]} is a reference in the name of another one", "name the value itself"),
+        (f"${{a{'.b     ' * 50}[}}", f"${{a{'.b     ' * 50}[}} is not a name", "${name}"),
         ("${text.x}", "${text.x} is not known, since 'text' has no 'x'", "'text' is a text"),
     ],
 )

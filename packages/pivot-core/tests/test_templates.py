@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pivot_core.errors import DefinitionError
 from pivot_core.pivot_yaml.arguments import command_text
 from pivot_core.pivot_yaml.declare import Declaration, DeclarationError, Declarations, read_declarations
+from pivot_core.stages.command import fill_in
 from pivot_core.stages.interpolation import Path
 
 
@@ -187,6 +188,12 @@ def test_a_command_prefers_what_is_its_own() -> None:
     assert commands(stages, files) == {"s": "${params.a} 2 ${outs.o} y ${deps.d}"}
 
 
+def test_values_that_look_like_references_to_the_stage_are_text() -> None:
+    found = commands({"s": {"cmd": "x ${v} $${params.n}", "params": {"n": 1}}}, Files(params={"v": "${params.n}"}))
+    assert fill_in(found["s"], {}, {}, {"n": 1}) == "x ${params.n} ${params.n}"
+    assert fill_in(found["s"], {}, {}) == "x $${params.n} $${params.n}"
+
+
 def test_keys_are_filled_but_not_those_of_values() -> None:
     stages = {
         "s": {
@@ -222,6 +229,7 @@ FILES = Files(a_json={"x": 1, "deep": {"x": 1}}, b_json={"x": 2, "deep": {"x": 2
         ({"s": {"foreach": "${n}", "do": {"cmd": "x"}}}, {"n": 1}, "3: 'foreach' of 's' must be a list", ""),
         ({"s": {"foreach": "${n}", "do": {"cmd": "x"}}}, {"n": "a${b}"}, "2: ${b} is not known", ""),
         ({"s": {"foreach": "-${n}", "do": {"cmd": "x"}}}, {"n": "${"}, "3: 'foreach' of 's' must be a list", ""),
+        ({"s": {"matrix": {}, "cmd": "x"}}, {}, "4: 'matrix' has no dimensions", "name at least one"),
         ({"s": {"foreach": [1, 1], "do": {"cmd": "x"}}}, {}, "3: two values of 'foreach' have the name '1'", "names"),
         (
             {"s": {"foreach": [1], "do": {"cmd": "x", "matrix": {}}}},
@@ -298,8 +306,9 @@ def test_a_mapping_becomes_arguments() -> None:
         "cols": ["a", 2, True],
         "empty": [],
         "no": None,
+        "$(id) x": 1,
     }
-    text = "--lr 0.1 --name 'a b' --deep.x 1 --verbose --cols a 2 True --no None"
+    text = "--lr 0.1 --name 'a b' --deep.x 1 --verbose --cols a 2 True --no None '--$(id) x' 1"
     assert command_text(options) == text
     assert commands({"s": {"cmd": ["run ${o}; ${n}", "x"]}}, vars={"o": options, "n": None}) == {
         "s": [f"run {text}; None", "x"]

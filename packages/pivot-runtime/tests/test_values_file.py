@@ -20,6 +20,11 @@ HOME = os.environ.get("HOME")
 PATTERN = "\\d"
 TABLE = {"a": [True], 1: None}
 NOT_DATA = {1, 2}
+ONE = OTHER = 1
+LATER = 1
+LATER = os.cpu_count()
+MORE = 1
+MORE += 1
 
 class Train:
     EPOCHS = 3
@@ -59,6 +64,8 @@ def test_formats_go_by_the_suffix() -> None:
         "SIZES": [1, -2],
         "PATTERN": r"\d",
         "TABLE": {"a": [True], "1": None},
+        "ONE": 1,
+        "OTHER": 1,
         "Train": {"EPOCHS": 3, "depth": "x", "Deep": {"x": 0.5}},
     }
 
@@ -78,6 +85,8 @@ def test_formats_go_by_the_suffix() -> None:
         ("a.json", b"0" * 1_000_001, "a.json: this contains more than 1,000,000 characters"),
         ("a.toml", b"a = 1\nb = x", "a.toml:2: this is not TOML: Invalid value"),
         ("a.toml", b"a = 1\na = 2\n", "a.toml:2: this is not TOML: Cannot overwrite a value"),
+        ("a.toml", b"a = 0x" + b"f" * 5000, "a.toml: a number of more than 1,000 digits"),
+        ("a.py", b"a = [-0x" + b"f" * 5000 + b"]", "a.py: a number of more than 1,000 digits"),
         ("a.py", b"a = 1\nb = (", "a.py:2: this is not Python"),
         ("a.py", b"a = \0", "a.py"),
         ("a.py", b"x = " + b"[" * 100_000, "a.py"),

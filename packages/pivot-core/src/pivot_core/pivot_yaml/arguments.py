@@ -12,8 +12,8 @@ def command_text(value: Any) -> str | None:
     """A value as part of a command; None if it has no such form.
 
     A mapping becomes arguments, with the names of nested mappings joined by dots: ``--name value``, ``--name`` for
-    true and nothing for false, ``--name first second`` for a list. Texts in it are quoted for the shell, other values
-    written as in Python. Null is ``None``.
+    true and nothing for false, ``--name first second`` for a list. Names and texts are quoted for the shell, and other
+    values written as in Python. Null is ``None``.
 
     Raises:
         DefinitionError: A list in a mapping contains more than plain values.
@@ -28,14 +28,16 @@ def _arguments(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
             yield from _arguments(value, f"{name}.")
-        elif isinstance(value, bool):
+            continue
+        option = shlex.quote(f"--{name}")
+        if isinstance(value, bool):
             if value:
-                yield f"--{name}"
+                yield option
         elif isinstance(value, list):
             if value:
-                yield " ".join([f"--{name}", *(_plain(each, name) for each in value)])
+                yield " ".join([option, *(_plain(each, name) for each in value)])
         else:
-            yield f"--{name} {_plain(value, name)}"
+            yield f"{option} {_plain(value, name)}"
 
 
 def _plain(value: Any, name: str) -> str:

@@ -12,7 +12,7 @@ from pivot_core.pivot_yaml.matrix import Combination, MatrixError, combinations,
 from pivot_core.pivot_yaml.measure import Measure
 from pivot_core.pivot_yaml.validate import ValidationError
 from pivot_core.pivot_yaml.variables import LATER, Given, Variables, VariableScope, VariablesFiles, refuse_taken
-from pivot_core.stages.interpolation import Path, interpolate, nothing, text_of
+from pivot_core.stages.interpolation import NOTHING, Left, Path, interpolate, text_of
 from pivot_core.values import Value
 
 _VALUES_OF_A_STAGE: Final = 20
@@ -142,7 +142,7 @@ class Expansion:
                     value,
                     known,
                     (*path, key),
-                    later=_left_in_commands(raw, known) if command else nothing,
+                    left=Left(_left_in_commands(raw, known), LATER) if command else NOTHING,
                     write=command_text if command else text_of,
                     keys=not (key in _WITHOUT_KEYS and isinstance(value, Mapping)),
                 )

@@ -64,6 +64,8 @@ def combinations(matrix: Mapping[str, Sequence[Any] | Mapping[str, Any]]) -> lis
     Raises:
         MatrixError: A value has no name, two have the same, or there are too many combinations.
     """
+    if not matrix:
+        raise MatrixError("'matrix' has no dimensions", None, hint="name at least one, or remove the matrix")
     named = []
     many = 1
     for dimension, values in matrix.items():

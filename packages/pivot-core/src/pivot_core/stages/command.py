@@ -29,6 +29,7 @@ _BREAKS = re.compile(r"[\s'\"();<>|&`]+")
 _INTO = re.compile(r"[&<>]*>\|?")
 _REDIRECTED = re.compile(r">[>|]?\s*[^\s'\"();<>|&`]+")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_NOT_IN_ARGUMENTS = re.compile("[\0\ud800-\udfff]")
 _TYPES = (bool, int, float, str)
 
 
@@ -109,7 +110,7 @@ def command(
     Args:
         text: The command, of one or several lines, or a list of commands: each runs in a shell of its own, once the one
             before it has succeeded, and is printed to the log. ``${params.name}``, ``${deps.name}`` and
-            ``${outs.name}`` are replaced by values and paths, quoted for the shell.
+            ``${outs.name}`` are replaced by values and paths, quoted for the shell; ``$${params.name}`` is not.
         deps: The paths that it reads (or `Dep` for more than a path), or a mapping from names to them.
         outs: The paths that it writes (or `Out` for more than a path), or a mapping from names to them.
         params: Values by name for references in the command.
@@ -128,6 +129,9 @@ def make_command(text: object, deps: Any, outs: Any, params: Mapping[str, Any], 
         raise DefinitionError("a command must be a nonempty string, or a list of such")
     if not all(isinstance(step, str) and step.strip() for step in steps):
         raise DefinitionError("a command must be a nonempty string, or a list of such")
+    wrong = _refused("".join(steps))
+    if wrong:
+        raise DefinitionError(f"a command contains {wrong}, which no command can", hint="remove it")
     return Command(
         steps=tuple(textwrap.dedent(step).strip() for step in steps),
         deps={name: dep if isinstance(dep, Dep) else Dep(dep) for name, dep in _named(deps, "deps")},
@@ -135,6 +139,12 @@ def make_command(text: object, deps: Any, outs: Any, params: Mapping[str, Any], 
         params=dict(params),
         location=location,
     )
+
+
+def _refused(text: str) -> str:
+    """A character that the arguments of no program can have; "" if there is none."""
+    found = _NOT_IN_ARGUMENTS.search(text)
+    return "" if found is None else f"the character U+{ord(found[0]):04X}"
 
 
 def _as_written(out: Out) -> Out:
@@ -145,7 +155,9 @@ def _as_written(out: Out) -> Out:
 def fill_in(
     text: str, deps: Mapping[str, Dep], outs: Mapping[str, Out], params: Mapping[str, Any] | None = None
 ) -> str:
-    """The text of a command with paths inserted, quoted for the shell; without ``params``, ``${params…}`` stays.
+    """The text of a command with paths inserted, quoted for the shell.
+
+    Without ``params``, ``${params…}`` stays, and so does every escape, so that different commands have different texts.
 
     Raises:
         DefinitionError: A parameter cannot be part of a command.
@@ -157,7 +169,7 @@ def fill_in(
         paths = map(literal, deps[name].paths) if kind == "deps" else outs[name].paths
         return " ".join(map(shlex.quote, paths))
 
-    return substitute(text, value, ("deps", "outs", PARAMS))
+    return substitute(text, value, ("deps", "outs", PARAMS), unescape=params is not None)
 
 
 def words(text: str) -> Iterator[str]:
@@ -222,6 +234,9 @@ def _quoted(name: str, value: Any) -> str:
     texts = [text_of(each) for each in several]
     if None in texts:
         raise DefinitionError(f"the parameter {name!r} is {type(value).__name__}, which cannot be part of a command")
+    wrong = _refused("".join(map(str, texts)))
+    if wrong:
+        raise DefinitionError(f"the parameter {name!r} contains {wrong}, which cannot be part of a command")
     return " ".join(shlex.quote(text) for text in texts if text is not None)
 
 

@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, Final
+
+import attrs
 
 from pivot_core.errors import DefinitionError, list_names, suggest
+from pivot_core.values import Value
 
 type Path = tuple[str | int, ...]
 """The keys and positions that lead to a part of the data."""
@@ -13,8 +16,10 @@ LONGEST = 100_000
 """The maximum number of characters in a text after substitution."""
 
 _REFERENCE = re.compile(r"[$\\](\$\{)|\$\{([^{}]*)\}")
-_LATER = re.compile(r"\$(\$\{)|\$\{([^{}]*)\}")
-_NAME = re.compile(r"[^\W\d][\w-]*(?:\s*\.[^.\[\]]+|\s*\[[^.\[\]]+\])*")
+_LATER = re.compile(r"(\$)?\$\{([^{}]*)\}")
+_NAME = re.compile(r"[^\W\d][\w-]*\s*(?:\.[^.\[\]]+|\[[^.\[\]]+\]\s*)*")
+_NESTED = re.compile(r"(?<![$\\])\$\{[\w.\[\]-]+\$\{[^{}]*\}[^{}]*\}?")
+_FIRST = re.compile(r"\s*(\w+)\.[^{}]*\}")
 _POSITION = re.compile(r"-?[0-9]{1,9}")
 _NAMES_IN_A_HINT = 10
 
@@ -41,9 +46,21 @@ def has_references(text: str) -> bool:
     return _REFERENCE.search(text) is not None
 
 
-def nothing(_: str) -> bool:
-    """No reference is left for later."""
-    return False
+@attrs.frozen(eq=False, repr=False)
+class Left(Value):
+    """The references that are left for `substitute`.
+
+    Attributes:
+        holds: Whether a reference (without its braces) is one.
+        first: The first parts that they can have. Where a value or an escape creates such a text, it is escaped.
+    """
+
+    holds: Callable[[str], bool] = attrs.field(default=lambda _: False)
+    first: Collection[str] = ()
+
+
+NOTHING: Final = Left()
+"""No reference is left."""
 
 
 def text_of(value: Any) -> str | None:
@@ -60,7 +77,7 @@ def interpolate(  # how values are written, and what is left
     scope: Mapping[str, Any],
     path: Path = (),
     *,
-    later: Callable[[str], bool] = nothing,
+    left: Left = NOTHING,
     write: Writer = text_of,
     keys: bool = False,
 ) -> Any:
@@ -74,7 +91,7 @@ def interpolate(  # how values are written, and what is left
         value: Texts, plain values, and lists and mappings of these.
         scope: The values by name.
         path: The path of the value, for errors.
-        later: Whether a reference (without its braces) is not replaced.
+        left: The references that are not replaced.
         write: Writes a value within a text.
         keys: Replace references in keys of mappings as well.
 
@@ -85,7 +102,7 @@ def interpolate(  # how values are written, and what is left
 
     def fill(value: Any, path: Path) -> Any:
         if isinstance(value, str):
-            return _text(value, scope, path, later, write)
+            return _text(value, scope, path, left, write)
         if isinstance(value, list):
             return [fill(each, (*path, at)) for at, each in enumerate(value)]
         if isinstance(value, dict):
@@ -101,38 +118,52 @@ def interpolate(  # how values are written, and what is left
     return fill(value, path)
 
 
-def substitute(text: str, value_of: Callable[[str, str], str], first: Collection[str]) -> str:
-    """Replace the references that ``later`` had left: ``${first.rest}`` becomes ``value_of(first, rest)``.
+def substitute(text: str, value_of: Callable[[str, str], str], first: Collection[str], *, unescape: bool = True) -> str:
+    """Replace the references that were `Left`: ``${first.rest}`` becomes ``value_of(first, rest)``.
+
+    ``$${first.rest}`` stands for ``${first.rest}``, and stays as it is without ``unescape``.
 
     Raises:
         InterpolationError: The text becomes too long.
     """
 
     def one(match: re.Match[str]) -> str:
-        head, dot, rest = (match[2] or "").strip().partition(".")
-        return value_of(head, rest) if dot and head in first else match[0]
+        head, dot, rest = match[2].strip().partition(".")
+        if not dot or head not in first:
+            return match[0]
+        if match[1] is not None:
+            return match[0][1:] if unescape else match[0]
+        return value_of(head, rest)
 
     return _sub(_LATER, text, one, ())
 
 
 def _key(key: str, scope: Mapping[str, Any], path: Path) -> str:
-    found = text_of(_text(key, scope, path, nothing, text_of))
+    found = text_of(_text(key, scope, path, NOTHING, text_of))
     if found is None:
         raise InterpolationError(f"{key} is no text, which a key must be", path, hint="name an item of it")
     return found
 
 
-def _text(text: str, scope: Mapping[str, Any], path: Path, later: Callable[[str], bool], write: Writer) -> Any:
+def _text(text: str, scope: Mapping[str, Any], path: Path, left: Left, write: Writer) -> Any:
     if "${" not in text:
         return text
+    nested = _NESTED.search(text)
+    if nested is not None:
+        raise InterpolationError(
+            f"{nested[0]} is a reference in the name of another one",
+            path,
+            hint="name the value itself; 'foreach' over a mapping has both the name (${key}) and the value (${item})",
+        )
     whole = _REFERENCE.fullmatch(text)
-    if whole is not None and whole[1] is None and not later(whole[2].strip()):
-        return _value(whole[2], scope, path)
+    if whole is not None and whole[1] is None and not left.holds(whole[2].strip()):
+        return _escaped(_value(whole[2], scope, path), left.first)
 
     def one(match: re.Match[str]) -> str:
         if match[1] is not None:
-            return match[1]
-        if later(match[2].strip()):
+            head = _FIRST.match(text, match.end())
+            return f"${match[1]}" if head is not None and head[1] in left.first else match[1]
+        if left.holds(match[2].strip()):
             return match[0]
         value = _value(match[2], scope, path)
         try:
@@ -145,9 +176,18 @@ def _text(text: str, scope: Mapping[str, Any], path: Path, later: Callable[[str]
                 path,
                 hint="make it the whole value, or name an item of it",
             )
-        return part
+        return str(_escaped(part, left.first))
 
     return _sub(_REFERENCE, text, one, path)
+
+
+def _escaped(value: Any, first: Collection[str]) -> Any:
+    """A text, or texts in a list, with what would later count as a reference escaped."""
+    if isinstance(value, list):
+        return [_escaped(each, first) for each in value] if first else value
+    if not isinstance(value, str) or "${" not in value:
+        return value
+    return _LATER.sub(lambda each: f"${each[0]}" if each[2].strip().partition(".")[0] in first else each[0], value)
 
 
 def _sub(references: re.Pattern[str], text: str, one: Callable[[re.Match[str]], str], path: Path) -> str:

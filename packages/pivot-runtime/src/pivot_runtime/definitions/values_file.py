@@ -9,13 +9,13 @@ import json
 import re
 import tomllib
 import warnings
-from collections.abc import Iterator
 from typing import Any, Final
 
 from pivot_runtime.definitions import yaml_document
 from pivot_runtime.errors import YamlError
 
 _LINE: Final = re.compile(r"\(at line (\d+), column \d+\)")
+_LARGEST: Final = 10**yaml_document.MOST_DIGITS
 _PLAIN: Final = (str, int, float, bool, type(None))
 
 
@@ -76,29 +76,40 @@ def _python(text: str, name: str) -> Any:
         raise YamlError(f"{name}:{error.lineno or 1}: this is not Python: {error.msg}") from None
     except ValueError as error:
         raise YamlError(f"{name}: this is not Python: {error}") from None
-    return dict(_assigned(tree.body))
+    return _assigned(tree.body)
 
 
-def _assigned(body: list[ast.stmt], owner: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the names to which literals are assigned, and classes as mappings of such names in them.
+def _assigned(body: list[ast.stmt], owner: str = "") -> dict[str, Any]:
+    """The names to which literals are assigned, and classes as mappings of such names in them.
 
     In a class, names that ``__init__`` assigns to its first parameter count as well; ``owner`` is that parameter there.
-    Other values are skipped.
+    Other values are skipped; a name that gets one later has no value.
     """
+    found: dict[str, Any] = {}
     for each in body:
         match each:
-            case ast.Assign(targets=[target], value=value) | ast.AnnAssign(target=target, value=ast.expr() as value):
-                name = _target(target, owner)
-                try:
-                    found = _as_data(ast.literal_eval(value))
-                except (ValueError, TypeError, SyntaxError):
-                    continue
-                if name is not None:
-                    yield name, found
+            case ast.Assign(targets=targets, value=value):
+                _assign(found, targets, value, owner)
+            case ast.AnnAssign(target=target, value=ast.expr() as value):
+                _assign(found, [target], value, owner)
+            case ast.AugAssign(target=target):
+                found.pop(_target(target, owner) or "", None)
             case ast.ClassDef():
-                yield each.name, dict(_assigned(each.body))
+                found[each.name] = _assigned(each.body)
             case ast.FunctionDef(name="__init__", args=ast.arguments(args=[first, *_])):
-                yield from _assigned(each.body, first.arg)
+                found |= _assigned(each.body, first.arg)
+    return found
+
+
+def _assign(found: dict[str, Any], targets: list[ast.expr], value: ast.expr, owner: str) -> None:
+    names = [name for target in targets if (name := _target(target, owner)) is not None]
+    try:
+        literal = _as_data(ast.literal_eval(value))
+    except (ValueError, TypeError, SyntaxError):
+        for name in names:
+            found.pop(name, None)
+    else:
+        found |= dict.fromkeys(names, literal)
 
 
 def _target(target: ast.expr, owner: str) -> str | None:
@@ -144,6 +155,9 @@ def _check(data: Any, name: str) -> None:
                 inner.extend(each.values())
             elif isinstance(each, list):
                 inner.extend(each)
+            elif isinstance(each, int) and abs(each) >= _LARGEST:
+                most = yaml_document.MOST_DIGITS
+                raise YamlError(f"{name}: a number of more than {most:,} digits", hint="put it in quotes")
         level = inner
 
 

@@ -26,6 +26,7 @@ from pivot_runtime.errors import YamlError
 MOST_CHARACTERS: Final = 1_000_000
 MOST_NODES: Final = 50_000
 DEEPEST: Final = 64
+MOST_DIGITS: Final = 1000
 
 SMALLER: Final = "keep data in files of their own, which stages read as deps"
 """The hint for a text that is too large."""
@@ -197,7 +198,6 @@ _INT = re.compile(r"[-+]?[0-9]+$|0o[0-7]+$|0x[0-9a-fA-F]+$")
 _SPECIAL = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
 
 _TAG = "tag:yaml.org,2002:"
-_MOST_DIGITS = 1000
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -349,8 +349,8 @@ def _scalar(node: Any) -> Any:
     fits, made = _SCALARS[node.tag]
     if not fits.match(text):
         raise TextError(f"{text[:40]!r} is no {node.tag.removeprefix(_TAG)}", line, hint="remove the tag")
-    if node.tag == f"{_TAG}int" and len(text) > _MOST_DIGITS:
-        raise TextError(f"a number of more than {_MOST_DIGITS:,} digits", line, hint="put it in quotes")
+    if node.tag == f"{_TAG}int" and len(text) > MOST_DIGITS:
+        raise TextError(f"a number of more than {MOST_DIGITS:,} digits", line, hint="put it in quotes")
     return made(text)
 
 
