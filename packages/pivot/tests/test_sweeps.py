@@ -466,3 +466,30 @@ def test_targets_and_keep_going_apply_to_each_combination(empty: Project) -> Non
     assert ran("risky") == [(2, "p.risky")]
     assert ran("--keep-going") == [(1, "p.other")]  # which the second one restores, with the result above
     assert ran() == []
+
+
+SCRIPTS = """\
+pipeline: p
+stages:
+  train:
+    cmd: python ${params.script} > out.txt
+    outs: [out.txt]
+    params: {script: a.py}
+"""
+
+
+def test_a_script_that_a_parameter_names_counts_by_its_code(empty: Project) -> None:
+    empty.pivot("init")
+    empty.write("pivot.yaml", SCRIPTS)
+    for name in "ab":
+        empty.write(f"{name}.py", f"import lib_{name}\nprint(lib_{name}.X)\n")
+        empty.write(f"lib_{name}.py", "X = 1\n")
+    sweep = ("repro", "-p", "train.script=a.py,b.py", "--compare")
+    assert "2 ran" in empty.pivot(*sweep).stdout
+    assert [row["stale"] for row in empty.json("results", "--json")["results"]] == [[], []]
+
+    empty.write("lib_b.py", "X = 2\n")
+    rows = empty.json("results", "--json")["results"]
+    assert {row["params"]["train.script"]: row["stale"] for row in rows} == {"a.py": [], "b.py": ["train"]}
+    plan = empty.pivot(*sweep, "--dry-run").stdout.splitlines()
+    assert [line.split()[:2] for line in plan] == [["train.script=a.py", "cached"], ["train.script=b.py", "would"]]

@@ -128,7 +128,7 @@ def shell_inputs(  # noqa: PLR0913  # as for `all_shell_inputs`
     paths += [each for out in stage.outs.values() for each in out.paths]
     paths += [file for file in stage.file_params if not file.endswith(".py")]  # which may be the program itself
     declared = [_resolved(each, base, root) for each in paths]
-    filled = _filled(stage, command, params)
+    filled = filled_steps(stage, command, params)
     code = programs.code_of(filled, base, declared=declared, written=written, via=KEY)
     sources = dict(code.sources)
     entries |= code.manifest
@@ -165,7 +165,7 @@ def shell_inputs(  # noqa: PLR0913  # as for `all_shell_inputs`
     return ShellInputs(Manifest(entries, tuple(unresolved)), sources, tuple(named), {KEY: text}, record, superseded)
 
 
-def _filled(stage: Stage, command: Command, params: Mapping[str, Any]) -> list[str]:
+def filled_steps(stage: Stage, command: Command, params: Mapping[str, Any]) -> list[str]:
     """The texts for the shell, with parameters, as far as they can be filled in."""
     try:
         return [fill_in(step, stage.deps, stage.outs, params) for step in command.steps]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 from pivot_fingerprint import Entry
 from pivot_runtime.loading.loaded import LoadedStage, stage_to_plain
@@ -40,13 +40,18 @@ class EncodedStages:
 
     def entries(self, address: str) -> Mapping[str, Entry]:
         """The entries of a stage's manifest, with their digests and places."""
-        begin, end = self._places[address]
-        stage = wire.loads(self.text[begin:end].decode())
+        stage = self.plain(address)
         code, spans = stage["code"], stage["spans"]
         return {
             key: Entry(digest, *(at or (None, None)), *reversed(spans.get(key, ())))
             for key, (digest, at) in code.items()
         }
+
+    def plain(self, address: str) -> Mapping[str, Any]:
+        """A stage as plain data."""
+        begin, end = self._places[address]
+        found: Mapping[str, Any] = wire.loads(self.text[begin:end].decode())
+        return found
 
     @cached_property
     def _places(self) -> dict[str, tuple[int, int]]:

@@ -299,7 +299,9 @@ class HostClient:
             raise error
 
     def param_sets(self, sets: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
-        """Return, for each set of overrides, the parameters of the loaded stages that it applies to, as plain data.
+        """Return, for each set of overrides, the ``params`` of the loaded stages that it applies to, as plain data.
+
+        Stages whose commands start other Python programs with these are in ``stages``.
 
         Raises:
             ParamError: A value does not fit its parameter.

@@ -243,52 +243,55 @@ def from_plain(data: Mapping[str, Any]) -> Loaded:
     """Return the load of data from `to_plain`; the data come from Pivot's own process."""
     return Loaded(
         schema=data["schema"],
-        stages=tuple(
-            LoadedStage(
-                StageSpec(
-                    name=stage["name"],
-                    pipeline=stage["pipeline"],
-                    base=stage["base"],
-                    location=Location(*stage["location"]),
-                    deps=tuple(_dep(path, stage["patterns"]) for path in stage["deps"]),
-                    outs=tuple(_out(*plain) for plain in stage["outs"]),
-                    mutex=tuple(stage["mutex"]),
-                    resources=stage["resources"],
-                    named=tuple(ArtifactPath(path) for path in stage["named"]),
-                    timeout=stage["timeout"],
-                    retries=stage["retries"],
-                    always=stage["always"],
-                    frozen=stage["frozen"],
-                    ttl=stage["ttl"],
-                    uncounted=tuple(_dep(path, stage["patterns"]) for path in stage["uncounted"]),
-                    after=tuple(stage["after"]),
-                    priority=stage["priority"],
-                    desc=stage["desc"],
-                    uncounted_params=tuple(stage["uncounted_params"]),
-                    executor=stage["executor"],
-                    file_params={ArtifactPath(path): tuple(keys) for path, keys in stage["file_params"].items()},
-                    meta=stage["meta"],
-                ),
-                {key: CodeEntry(digest, _to_location(at)) for key, (digest, at) in stage["code"].items()},
-                tuple(UnresolvedCode(reason, _to_location(at)) for reason, at in stage["unresolved"]),
-                {name: LibraryUse(version, tuple(names)) for name, (version, names) in stage["libraries"].items()},
-                stage["via"],
-                {key: (start, end) for key, (start, end) in stage["spans"].items()},
-                {name: value for name, value in stage["params"].items() if name not in stage["uncounted_params"]},
-                stage["env"],
-                stage["texts"],
-                data["assigned"],
-                stage["steady"] and Steady.from_plain(stage["steady"]),
-                tuple(map(OutValue.from_plain, stage["values"])),
-                {name: value for name, value in stage["params"].items() if name in stage["uncounted_params"]},
-                {key: (digest, body) for key, (digest, body) in stage["superseded"].items()},
-            )
-            for stage in ({**_UNSET, **given} for given in data["stages"])
-        ),
+        stages=tuple(stage_from_plain(stage, data["assigned"]) for stage in data["stages"]),
         sources=data["sources"],
         trace=None if data["trace"] is None else LoadTrace.from_plain(data["trace"]),
         unrecorded=tuple(data["unrecorded"]),
         read=data["read"],
+    )
+
+
+def stage_from_plain(data: Mapping[str, Any], assigned: Mapping[str, str]) -> LoadedStage:
+    """Return the stage of data from `stage_to_plain`, with the variables that the import has set."""
+    stage = {**_UNSET, **data}
+    return LoadedStage(
+        StageSpec(
+            name=stage["name"],
+            pipeline=stage["pipeline"],
+            base=stage["base"],
+            location=Location(*stage["location"]),
+            deps=tuple(_dep(path, stage["patterns"]) for path in stage["deps"]),
+            outs=tuple(_out(*plain) for plain in stage["outs"]),
+            mutex=tuple(stage["mutex"]),
+            resources=stage["resources"],
+            named=tuple(ArtifactPath(path) for path in stage["named"]),
+            timeout=stage["timeout"],
+            retries=stage["retries"],
+            always=stage["always"],
+            frozen=stage["frozen"],
+            ttl=stage["ttl"],
+            uncounted=tuple(_dep(path, stage["patterns"]) for path in stage["uncounted"]),
+            after=tuple(stage["after"]),
+            priority=stage["priority"],
+            desc=stage["desc"],
+            uncounted_params=tuple(stage["uncounted_params"]),
+            executor=stage["executor"],
+            file_params={ArtifactPath(path): tuple(keys) for path, keys in stage["file_params"].items()},
+            meta=stage["meta"],
+        ),
+        {key: CodeEntry(digest, _to_location(at)) for key, (digest, at) in stage["code"].items()},
+        tuple(UnresolvedCode(reason, _to_location(at)) for reason, at in stage["unresolved"]),
+        {name: LibraryUse(version, tuple(names)) for name, (version, names) in stage["libraries"].items()},
+        stage["via"],
+        {key: (start, end) for key, (start, end) in stage["spans"].items()},
+        {name: value for name, value in stage["params"].items() if name not in stage["uncounted_params"]},
+        stage["env"],
+        stage["texts"],
+        assigned,
+        stage["steady"] and Steady.from_plain(stage["steady"]),
+        tuple(map(OutValue.from_plain, stage["values"])),
+        {name: value for name, value in stage["params"].items() if name in stage["uncounted_params"]},
+        {key: (digest, body) for key, (digest, body) in stage["superseded"].items()},
     )
 
 

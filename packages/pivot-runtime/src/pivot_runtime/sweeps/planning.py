@@ -1,6 +1,5 @@
 """The plan of a sweep: for each combination its parameters, and the stages that must run."""
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,9 +21,7 @@ from pivot_runtime.loading.assembly import Assembly
 from pivot_runtime.loading.loaded import LoadedStage
 from pivot_runtime.sweeps.combinations import Axis
 from pivot_runtime.sweeps.events import SweepCombination
-
-type Params = Mapping[str, Mapping[str, Any]]
-"""The parameters of stages by address and name, as plain data."""
+from pivot_runtime.sweeps.varied_stages import Given, Params, given_by, with_params
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -115,30 +112,21 @@ def plan(
     graph = session.graph.select(wanted)
     session.prefetch(graph)
     view = _PrivateView(session)
-    distinct: dict[str, tuple[tuple[str, ...], Params]] = {}
+    distinct: dict[str, tuple[tuple[str, ...], Given]] = {}
     every = list(options)
-    for each, given in zip(every, _params(assembly, every), strict=True):
-        distinct.setdefault(canonical_json(given), (each, given))
+    for each, given in zip(every, given_by(assembly, every), strict=True):
+        distinct.setdefault(canonical_json(given.params), (each, given))
     varying = [axis.name for axis in axes if len(axis.values) > 1] or [axis.name for axis in axes]
     planned = []
-    for number, (overrides, params) in enumerate(distinct.values(), 1):
+    for number, (overrides, (params, others)) in enumerate(distinct.values(), 1):
         stages = dict(session.stages)
         for address, values in params.items():
-            stages[address] = _with_params(stages[address], values)
+            stages[address] = with_params(stages[address], values, others.get(address))
         found = evaluate(graph, stages, view, schema=session.schema, force=force)
         running = tuple(address for address, each in found.items() if _may_run(each))
         shown = SweepCombination(number, _values(varying, params, stages), running, _blocked(session, found))
         planned.append(PlannedCombination(shown, overrides, found, _others(graph, view, found, running)))
     return tuple(planned)
-
-
-def _with_params(stage: LoadedStage, params: Mapping[str, Any]) -> LoadedStage:
-    uncounted = stage.spec.uncounted_params
-    return attrs.evolve(
-        stage,
-        params={name: value for name, value in params.items() if name not in uncounted},
-        uncounted_params={name: value for name, value in params.items() if name in uncounted},
-    )
 
 
 def _may_run(evaluation: Evaluation) -> bool:
@@ -168,23 +156,6 @@ def _others(
             there = ((path, artifact) for path, artifact in files.items() if artifact is not None)
             found.update((path, artifact) for path, artifact in there if graph.writers(path).isdisjoint(running))
     return found
-
-
-def _params(assembly: Assembly, options: Sequence[tuple[str, ...]]) -> list[dict[str, Mapping[str, Any]]]:
-    """For each combination, the parameters of the stages that its options apply to."""
-    parsed = [Override.parse(text) for text in dict.fromkeys(itertools.chain.from_iterable(options))]
-    found: list[dict[str, Mapping[str, Any]]] = [{} for _ in options]
-    for file in assembly.files:
-        concerned = next((each for each in file.loaded.stages if _concerns(parsed, each)), None)
-        if concerned is not None:
-            sets = assembly.host_of(concerned.spec.address).param_sets(options)
-            for params, of_file in zip(found, sets, strict=True):
-                params.update(of_file)
-    return found
-
-
-def _concerns(overrides: Iterable[Override], stage: LoadedStage) -> bool:
-    return any(each.path(stage.spec.pipeline, stage.spec.name, stage.params) for each in overrides)
 
 
 def _values(names: Iterable[str], params: Params, stages: Mapping[str, LoadedStage]) -> dict[str, Any]:

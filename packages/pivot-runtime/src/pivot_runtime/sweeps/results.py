@@ -285,6 +285,8 @@ def _unrecorded(
 
 def _changed(context: CommandContext, stores: Stores, assembly: Assembly, result: Result) -> list[str]:
     """Return the addresses of the stages whose code or source data are no longer those of a result."""
+    from pivot_runtime.sweeps.varied_stages import with_recorded  # lazy: completion needs only the IDs
+
     changed = []
     for address, stage in result.stages.items():
         loaded = assembly.stages.get(address)
@@ -292,6 +294,8 @@ def _changed(context: CommandContext, stores: Stores, assembly: Assembly, result
             if _is_loaded(assembly.graph, address):
                 changed.append(address)
             continue
+        with contextlib.suppress(PivotError):
+            loaded = with_recorded(assembly, loaded, stage.params)
         versions = stores.settings.relevant_versions(loaded.libraries)
         now = Inputs(assembly.schema, loaded.code, outs=loaded.spec.outs, library_versions=versions)
         sources = stage.sources.items()
