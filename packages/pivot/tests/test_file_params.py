@@ -151,7 +151,7 @@ def train(params: Train) -> Annotated[dict[str, float], pivot.Out("out.json", JS
 def test_functions_have_them_beside_their_own(empty: Project) -> None:
     empty.pivot("init")
     empty.write("pipeline.py", PIPELINE)
-    empty.write("params.yaml", "train: {rate: 0.5, size: 3}\nscale: 2\n")
+    empty.write("params.yaml", "train: {rate: 0.5, size: 3}\nscale: 2\n0: {1: x}\n")
     empty.write("sizes.py", "class Big:\n    size = 4\n")
     empty.pivot("repro")
     assert empty.lock("p.train")["params"] == {"params.yaml:train.size": 3, "rate": 0.5, "sizes.py:Big.size": 4}

@@ -95,7 +95,7 @@ def test_declared_stages_run_and_an_edit_runs_exactly_what_it_changes(declared: 
 
 def test_parameters_of_declared_stages_come_from_everywhere(declared: Project) -> None:
     declared.pivot("repro")
-    declared.write("params.yaml", "fit: {offset: 1}\nfit@big: {factor: 3}\ncount: {unit: lines}\n")
+    declared.write("params.yaml", "fit: {offset: 1}\nfit@big: {factor: 3}\ncount: {unit: lines}\n0: {1: x}\n")
     changed = {
         stage["name"]: {each["key"]: each["new"] for each in stage["param_changes"]}
         for stage in declared.json("status", "--explain", "--json", "-p", "count.unit=a b")["stages"]

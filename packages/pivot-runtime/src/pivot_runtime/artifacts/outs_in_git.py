@@ -30,6 +30,8 @@ _MOST_NAMED = 20
 class IgnoredOuts:
     """Adds the cached outs of stages to the `.gitignore` beside them, when they are recorded for the first time.
 
+    The line is removed when the out is no longer for the cache.
+
     Git is asked once, about the outs of all stages. One line is added for each out that no pattern ignores yet, for all
     stages without a lock file that write to the same directory at once, so that a first run writes each file once.
     """
@@ -42,12 +44,20 @@ class IgnoredOuts:
         self._recorded: list[OutSpec] = []
 
     def before_recording(self, spec: StageSpec, lock: StageLock | None) -> None:
-        """Ignore the outs of a stage that its last record, ``lock``, does not have, before the next one is written."""
+        """Ignore the outs of a stage that its last record, ``lock``, does not have, before the next one is written.
+
+        Those that it has, but that are for git now, are no longer ignored.
+        """
         cached = [out for out in spec.outs if out.cache]
         self._recorded += cached
         known = set() if lock is None else {out.path for out in lock.inputs.outs if out.cache}
         new = [out.path for out in cached if out.path not in known]
-        if not new or not self._context.settings.ignore_outs:
+        if not self._context.settings.ignore_outs:
+            return
+        for out in spec.outs:
+            if not out.cache and out.path in known:
+                self._remove(out.path)
+        if not new:
             return
         for home in {self._homes[path] for path in new if path in self._homes}:
             lines = [path for path in self._homes if self._homes[path] == home and (path in new or path in self._first)]
@@ -97,6 +107,15 @@ class IgnoredOuts:
             if around in self._deps or os.path.lexists(self._project.root / f"{around}{pvt.SUFFIX}"):
                 home = os.path.dirname(around)
         return home
+
+    def _remove(self, path: ArtifactPath) -> None:
+        from pivot_runtime.git import gitignore  # lazy
+
+        home = self._home(path)
+        try:
+            gitignore.remove(self._project.root / home, path.removeprefix(f"{home}/") if home else path)
+        except CacheError as error:
+            self._context.notices.add(Notice(f"{error}, so that git ignores {path}, which is for git now", error.hint))
 
     def _add(self, home: str, paths: list[ArtifactPath]) -> None:
         from pivot_runtime.git import gitignore  # lazy

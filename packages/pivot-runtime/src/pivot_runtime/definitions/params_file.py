@@ -123,7 +123,8 @@ def read(
     Args:
         directory: The directory.
         root: The root of the project.
-        only_stages: Whether nothing but these values may be in the file there.
+        only_stages: Whether nothing but these values may be in the file there. Otherwise a key may be
+            any plain word.
         keys: By absolute path, the keys of files that stages read themselves; ``""`` for a whole file.
 
     Raises:
@@ -149,21 +150,22 @@ def read(
         except OSError as error:
             raise EngineError(f"{file.relative_to(root)} cannot be read: {error.strerror}") from None
         sources[os.fspath(file)] = digest_bytes(data)
-        documents.append(_document(data, str(file.relative_to(root))))
-        read[documents[-1].name] = (keys or {}).get(os.fspath(file), ())
+        named = (keys or {}).get(os.fspath(file), ())
+        documents.append(_document(data, str(file.relative_to(root)), every_key=not only_stages or bool(named)))
+        read[documents[-1].name] = named
         beside = place == directory
         only_stages = only_stages and not (beside and read[documents[-1].name])
     return ParamFiles(tuple(documents), sources, beside, only_stages, read)
 
 
-def _document(data: bytes, name: str) -> "Document":
+def _document(data: bytes, name: str, *, every_key: bool) -> "Document":
     from pivot_runtime.definitions import yaml_document  # lazy
 
     try:
         text = data.decode()
     except UnicodeDecodeError:
         raise YamlError(f"{name}: this is not UTF-8") from None
-    document = yaml_document.parse(text, name)
+    document = yaml_document.parse(text, name, every_key=every_key)
     found = document.data if document.data is not None else {}
     if not isinstance(found, dict):
         raise YamlError(f"{name}:1: this must be a mapping", hint="write 'stage:', and below it 'name: value'")
