@@ -1,5 +1,6 @@
 """The pure parts of `pivot import-dvc`: translations of DVC's files, and edits that keep comments."""
 
+import pathlib
 import textwrap
 
 import pytest
@@ -7,11 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_cache.formats.data_source import UrlSource, UrlState
+from pivot_core.errors import PivotError
 from pivot_runtime.definitions import yaml_document
 from pivot_runtime.dvc_import import data_files, dvc_config, dvc_lock, stage_files
 from pivot_runtime.dvc_import.dvc_config import ConfigFile
 from pivot_runtime.dvc_import.dvc_lock import Md5
 from pivot_runtime.dvc_import.leftovers import Leftover
+from pivot_runtime.dvc_import.loadable import PipelineDraft, largest, loadable
 from pivot_runtime.dvc_import.yaml_edits import YamlEdits, quoted_keys, written
 from pivot_runtime.errors import YamlError
 
@@ -216,6 +219,88 @@ def test_edits_have_exactly_the_wanted_data(data: dict[str, object], draw: st.Da
     edits.insert((next(iter(data)),), "new: y")
     edits.remove((gone,))
     assert yaml_document.parse(edits.result(wanted), "").data == wanted
+
+
+LOADED = """\
+pipeline: demo
+vars:
+- a: 1
+stages:
+  first:   # writes
+    cmd: echo > x.txt
+    outs:
+    - x.txt
+  second:
+    cmd: cat x.txt > y.txt
+    outs:
+    - y.txt
+  third:
+    cmd: cat x.txt w.txt > z.txt
+    deps:
+    - w.txt   # ours
+    outs: [z.txt]
+  each:
+    foreach: [1, 2]
+    do:
+      cmd: cat x.txt > ${item}.txt
+      outs: ['${item}.txt']
+"""
+BAD = """\
+  mapping:
+    cmd: {a: b}
+  unknown:
+    cmd: echo ${unknown}
+  twice:
+    cmd: echo
+    outs: [x.txt]
+  circle:
+    cmd: cat z.txt
+    deps: [z.txt]
+    outs: [w.txt]
+  outside:
+    cmd: echo
+    wdir: ../..
+plots:
+- v.txt
+- x.txt
+"""
+
+
+def test_files_are_loadable_without_a_part_of_their_stages(tmp_path: pathlib.Path) -> None:
+    draft = PipelineDraft(LOADED + BAD, "dvc.yaml", {"mapping": "dvc.yaml:20"})
+    (tmp_path / "sub").mkdir()
+    other = PipelineDraft("pipeline: s\nvars: 1\nstages: {a: {cmd: x}}", "sub/dvc.yaml", {})
+    found = loadable(tmp_path, {"pivot.yaml": draft, "sub/pivot.yaml": other})
+    expected = LOADED.replace("    cmd: cat x.txt > y", "    deps: [x.txt]\n    cmd: cat x.txt > y")
+    expected = expected.replace("      cmd: cat", "      deps: [x.txt]\n      cmd: cat")
+    expected = expected.replace("    - w.txt ", "    - x.txt\n    - w.txt ")
+    assert found.texts == {"pivot.yaml": expected + "plots:\n- x.txt\n"}
+    assert set(found.order) == {"demo.first", "demo.second", "demo.third", "demo.each@1", "demo.each@2"}
+    said = [f"{each.where} {each.problem}" for each in found.leftovers]
+    lost = "the stage {!r} is not carried: {}"
+    added = "dvc.yaml its command names x.txt, which another stage writes: it is a dep of {!r} here"
+    assert said == [
+        "dvc.yaml:20 " + lost.format("mapping", "'cmd' of 'mapping' must be a string or a list, not a mapping"),
+        "dvc.yaml " + lost.format("unknown", "${unknown} is not known"),
+        "dvc.yaml " + lost.format("outside", "wdir: '../..' is outside the project"),
+        "dvc.yaml 'v.txt' is no out of a command or notebook of this file",
+        "sub/dvc.yaml it is not carried: 'vars' must be a mapping or a list, not 1",
+        *(added.format(name) for name in ("second", "third", "each")),
+        "dvc.yaml " + lost.format("twice", "two stages write 'x.txt': 'first' and 'twice'"),
+        "dvc.yaml " + lost.format("circle", "the stages form a cycle: 'circle' -> 'third' -> 'circle'"),
+    ]
+
+
+@given(st.lists(st.integers(0, 3), max_size=8))
+def test_only_items_with_problems_are_left_out(items: list[int]) -> None:
+    """The problems here: an item is 0, or is there already."""
+
+    def problem(some: list[int]) -> PivotError | None:
+        return YamlError("no") if 0 in some or len(set(some)) < len(some) else None
+
+    kept, lost = largest(items, problem)
+    assert kept == list(dict.fromkeys(each for each in items if each))
+    assert sorted([*kept, *(items[at] for at in lost)]) == sorted(items)
 
 
 def test_the_record_of_a_run_is_read_with_its_md5() -> None:

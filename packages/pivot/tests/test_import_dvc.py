@@ -121,8 +121,19 @@ def test_what_is_missing_here_comes_from_the_cache_of_dvc_and_repeating_complete
     (empty.root / "kept").rename(dvc.object("3\n"))
     dvc.object("A\nB\n").chmod(0o644)
     dvc.object("A\nB\n").write_text("damaged")
-    assert stale(imported(empty)) == {"upper": "parts is neither here nor in DVC's cache"}
+    for option in ("--dry-run", "--keep"):
+        assert stale(imported(empty, option)) == {"upper": "parts is neither here nor in DVC's cache"}
+    dvc.object(dvc.listing, ".dir").unlink()
+    done = imported(empty, code=1)
+    assert [each["problem"] for each in done["leftovers"]] == [
+        "the recorded content of parts is neither here nor in DVC's cache"
+    ]
+    assert done["leftovers"][0]["remedy"] == "dvc fetch, and repeat the command"
+
+    dvc.keep(dvc.listing, ".dir")
     dvc.object("A\nB\n").write_text("A\nB\n")
+    (empty.root / ".dvc/cache").rename(empty.root.parent / "store")  # as `dvc push` fills a directory
+    empty.write(".dvc/config", "['remote \"disk\"']\n    url = ../../store\n")
     assert imported(empty)["stages"] == {"cached": ["upper"], "stale": []}
     assert imported(empty)["files"] == []
     empty.pivot("checkout")
@@ -256,6 +267,26 @@ def test_projects_in_thirteen_shapes_are_cached_after_the_import_and_only_edits_
         *("train@rnn", "score@1"),
         *("clean", "params_of_files.train"),
     }
+
+
+def test_parts_that_cannot_be_loaded_are_left_out_and_the_project_loads(empty: Project) -> None:
+    DvcProject(empty)
+    both = "stages:\n  a:\n    cmd: {no: command}\n  b:\n    cmd: echo > b.txt\n    outs: [b.txt]\n"
+    for name in ("dvc.yaml", "project/dvc.yaml"):  # the root's name, too, is "project"
+        empty.write(name, both)
+    empty.write(".dvcignore", "*.tmp\n[z-a]\n")
+    empty.write(".dvc/config", "['remote \"x.y\"']\n    url = s3://bucket/with spaces\n")
+    done = imported(empty, code=1)
+    assert {each["where"] for each in done["leftovers"]} == {
+        *("dvc.yaml:2", "project/dvc.yaml:2"),
+        *(".dvcignore", ".dvc/config:2"),
+    }
+    assert empty.states("--all") == {"project.b": "stale", "project_2.b": "stale"}
+    assert (
+        empty.read("project/pivot.yaml")
+        == "pipeline: project\nstages:\n  b:\n    cmd: echo > b.txt\n    outs: [b.txt]\n"
+    )
+    assert imported(empty, code=1)["files"] == []
 
 
 def test_files_that_dvc_ignores_in_a_directory_are_listed_and_init_names_the_way(empty: Project) -> None:

@@ -20,7 +20,8 @@ def _lines(done: "DvcImport", *, dry_run: bool) -> Iterator[str]:
     verb = "Would write" if dry_run else "Wrote"
     yield from _most([f"{verb} {path}, from {source}" for path, source in done.files.items()])
     if not done.files:
-        yield "Nothing to write: all files are as an import writes them"
+        there = done.cached or done.stale or done.data
+        yield f"Nothing to write{': all files are as an import writes them' if there else ''}"
     if done.objects:
         yield f"Copied {formats.counted(done.objects, 'object')} from DVC ({formats.size(done.size)})"
     if done.cached or done.stale:

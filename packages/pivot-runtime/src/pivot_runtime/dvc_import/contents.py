@@ -1,9 +1,13 @@
-"""The content that DVC knows by MD5: that of the workspace if it is right there, otherwise that of DVC's cache."""
+"""The content that DVC knows by MD5: that of the workspace if it is right there, otherwise that of DVC's cache.
 
+Remotes of DVC's that are directories come after its cache.
+"""
+
+import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +26,7 @@ from pivot_runtime.artifacts.stores import Stores
 from pivot_runtime.dvc_import.dvc_lock import DIRECTORY, Md5
 
 _PLACES: Final = ("files/md5", "")
-"""Where a cache of DVC has its objects, relative to its directory: since 3.0, and before."""
+"""Where a cache or a remote of DVC has its objects, relative to its directory: since 3.0, and before."""
 
 
 class Contents:
@@ -37,7 +41,7 @@ class Contents:
     def __init__(
         self,
         root: Path,
-        cache: Path,
+        places: Sequence[Path],
         is_ignored: Callable[[str], bool],
         files: StatCache,
         stores: Stores | None,
@@ -46,13 +50,13 @@ class Contents:
 
         Args:
             root: The root of the project.
-            cache: The directory of DVC's cache.
+            places: The directories of DVC's cache, and of its remotes that are directories.
             is_ignored: Whether DVC ignores a path, relative to the root.
             files: Gets the digests of files of the workspace.
             stores: The stores to write; None to change nothing.
         """
         self._root = root
-        self._cache = cache
+        self._places = places
         self._is_ignored = is_ignored
         self._files = files
         self._stores = stores
@@ -66,6 +70,10 @@ class Contents:
     def is_there(self, path: str) -> bool:
         """Return whether something is at a path; a dangling link is nothing."""
         return os.path.exists(self._root / path)
+
+    def is_known(self, md5: Md5) -> bool:
+        """Return whether there is an object of this name, be it intact or not."""
+        return any(True for _ in self._objects(md5))
 
     def matches(self, path: str, md5: Md5) -> Artifact | None:
         """Return the content of the workspace, if it has this MD5.
@@ -198,73 +206,65 @@ class Contents:
             self._kept[key] = found
         return self._kept[key]
 
-    def _object(self, md5: Md5) -> Path | None:
-        for place in reversed(_PLACES) if md5.text else _PLACES:
-            path = self._cache / place / md5.digest[:2] / md5.digest[2:]
-            if path.is_file():
-                return path
-        return None
+    def _objects(self, md5: Md5) -> Iterator[Path]:
+        for directory in self._places:
+            for place in reversed(_PLACES) if md5.text else _PLACES:
+                path = directory / place / md5.digest[:2] / md5.digest[2:]
+                if path.is_file():
+                    yield path
 
     def _cached_file(self, md5: Md5) -> Artifact | None:
-        path = self._object(md5)
-        if path is None:
-            return None
-        if self._stores is None:  # a dry run trusts the name
-            return Artifact("", path.stat().st_size, md5.executable)
-        with self._stores.store.temporary() as place:
-            found = self._verified(path, md5, place / "0")
+        with self._copies() as place:
+            found = self._verified(md5, place, 0)
             if found is None:
                 return None
             self._adopt(found)
             return found.artifact
 
-    def _verified(self, path: Path, md5: Md5, copy: Path) -> Md5File | None:
-        """Read an object of DVC's; None if it is damaged."""
-        found = md5_files.read(path, copy)
-        if not self._is(os.fspath(path), found, md5):
-            return None
-        return attrs.evolve(found, artifact=attrs.evolve(found.artifact, executable=md5.executable))
+    def _copies(self) -> contextlib.AbstractContextManager[Path | None]:
+        """A directory for copies; None if nothing is stored."""
+        return contextlib.nullcontext() if self._stores is None else self._stores.store.temporary()
+
+    def _verified(self, md5: Md5, place: Path | None, number: int) -> Md5File | None:
+        """Read an object of DVC's; None if there is none that is intact."""
+        for at, path in enumerate(self._objects(md5)):
+            found = md5_files.read(path, None if place is None else place / f"{number}.{at}")
+            if self._is(os.fspath(path), found, md5):
+                return attrs.evolve(found, artifact=attrs.evolve(found.artifact, executable=md5.executable))
+        return None
 
     def _cached_tree(self, md5: Md5) -> Artifact | None:
         listed = self._listing(md5)
-        if listed is None:
+        if listed is None or not all(self.is_known(each) for each in listed.values()):
             return None
-        paths = {name: (each, self._object(each)) for name, each in listed.items()}
-        if any(path is None for _, path in paths.values()):
-            return None
-        if self._stores is None:
-            return Artifact("", sum(path.stat().st_size for _, path in paths.values() if path is not None), tree=True)
-        with self._stores.store.temporary() as place:
-            numbered = list(enumerate((each, path) for each, path in paths.values() if path is not None))
-            found = map_parallel(
-                lambda each: self._verified(each[1][1], each[1][0], place / str(each[0])),
-                numbered,
-                lambda each: each[1][1].stat().st_size,
-            )
-            files = [each for each in found if each is not None]
-            if len(files) < len(paths):
+        with self._copies() as place:
+            numbered = list(enumerate(listed.values()))
+            files = map_parallel(lambda each: self._verified(each[1], place, each[0]), numbered, self._size)
+            found = [each for each in files if each is not None]
+            if len(found) < len(listed):
                 return None
-            whole = Tree({name: file.artifact for name, file in zip(paths, files, strict=True)})
-            return self._stored_tree(whole, files, place, None)
+            whole = Tree({name: file.artifact for name, file in zip(listed, found, strict=True)})
+            return self._stored_tree(whole, found, place, None)
+
+    def _size(self, numbered: tuple[int, Md5]) -> int:
+        return next((path.stat().st_size for path in self._objects(numbered[1])), 0)
 
     def listing(self, md5: Md5) -> Mapping[str, Md5]:
         """Return the files of a directory by their relative paths, as far as DVC's cache knows them."""
         return self._listing(md5) or {}
 
     def _listing(self, md5: Md5) -> dict[str, Md5] | None:
-        path = self._object(md5)
-        if path is None:
-            return None
-        try:
-            data = safe_read.read_regular(path)
-            if hashlib.md5(data, usedforsecurity=False).hexdigest() != md5.digest.removesuffix(DIRECTORY):
-                return None
-            return {
-                _checked(entry["relpath"]): Md5(_digest(entry["md5"]), md5.text, executable=entry.get("isexec") is True)
-                for entry in json.loads(data)
-            }
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            return None
+        for path in self._objects(md5):
+            with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+                data = safe_read.read_regular(path)
+                if hashlib.md5(data, usedforsecurity=False).hexdigest() == md5.digest.removesuffix(DIRECTORY):
+                    return {
+                        _checked(entry["relpath"]): Md5(
+                            _digest(entry["md5"]), md5.text, executable=entry.get("isexec") is True
+                        )
+                        for entry in json.loads(data)
+                    }
+        return None
 
 
 def _checked(name: Any) -> str:

@@ -4,20 +4,23 @@ import configparser
 import os
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 import attrs
 
 from pivot_core.values import Value
+from pivot_runtime.config import keys
 from pivot_runtime.dvc_import.leftovers import Leftover
 from pivot_runtime.dvc_import.stage_files import valid_name
+from pivot_runtime.errors import ConfigError
 from pivot_runtime.external import urls
 
 OWN: Final = "pivot"
 """The directory of Pivot's objects below the URL of a remote of DVC's, where neither removes files of the other."""
 
 _REMOTE: Final = re.compile(r"""['"]?remote ["'](?P<name>[^"']+)["']['"]?""")
+_NOT_IN_REMOTES: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _SECRETS: Final = frozenset(
     {
         "access_key_id",
@@ -120,11 +123,13 @@ class TranslatedConfig(Value):
         cache_dir: The absolute directory of DVC's cache.
         settings: The values of Pivot's keys.
         leftovers: The settings that are not carried.
+        directories: The absolute directories of the remotes that are directories, the default one first.
     """
 
     cache_dir: str
     settings: Mapping[str, str]
     leftovers: tuple[Leftover, ...] = ()
+    directories: tuple[str, ...] = ()
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -158,14 +163,27 @@ def translate(files: Sequence[ConfigFile], dvc_dir: str) -> TranslatedConfig:
     remotes = {match["name"]: section for section in options if (match := _REMOTE.fullmatch(section))}
     names: dict[str, str] = {}
     for name, section in remotes.items():
-        known = valid_name(name, "remote")
-        if _remote(known, options, remotes, section, settings, leftovers):
-            names[name] = known
+        known = _free_name(name, names.values())
+        names[name] = known
+        if not _remote(known, options, remotes, section, settings, leftovers):
+            names[name] = ""
     default = options.get("core", {}).get("remote")
-    if default is not None and default.value in names:
+    if default is not None and names.get(default.value):
         settings["default_remote"] = names[default.value]
     leftovers += _others(options)
-    return TranslatedConfig(cache_dir, settings, tuple(leftovers))
+    ordered = sorted(remotes.items(), key=lambda each: default is None or each[0] != default.value)
+    directories = [_directory(options, remotes, section) for _, section in ordered]
+    return TranslatedConfig(cache_dir, settings, tuple(leftovers), tuple(each for each in directories if each))
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
+    """A name like this one that a remote can have, and none has."""
+    wanted = valid_name(_NOT_IN_REMOTES.sub("-", name), "remote")[:60].strip("_")
+    number, found = 1, wanted
+    while found in taken:
+        number += 1
+        found = f"{wanted}-{number}"
+    return found
 
 
 def _read(file: ConfigFile, options: _Options) -> None:
@@ -205,7 +223,10 @@ def _cache(options: _Options, dvc_dir: str, settings: dict[str, str], leftovers:
     option = held["dir"]
     found = os.path.normpath(os.path.join(option.file.base, os.path.expanduser(option.value)))
     own = f"{found}-{OWN}"
-    if option.file.shared:
+    problem = _invalid("cache.dir", own)
+    if problem:
+        leftovers.append(Leftover(option.where, f"cache.dir is not carried: {problem}", "pivot config set cache.dir"))
+    elif option.file.shared:
         settings["cache.dir"] = own
     else:
         problem = f"the cache is at {found} only for you"
@@ -238,7 +259,7 @@ def _remote(
     url = _url(option, options, remotes)
     scheme = url.partition("://")[0].lower() if "://" in url else ""
     if not scheme:
-        path = os.path.normpath(os.path.join(option.file.base, os.path.expanduser(url)))
+        path = _directory(options, remotes, section)
         target = f"file://{path}/{OWN}"
         problem = f"the remote {name!r} is a directory: create {path}/{OWN} before a push"
         leftovers.append(Leftover(option.where, problem))
@@ -252,6 +273,10 @@ def _remote(
         problem = f"the remote {name!r} at {scheme}:// has no counterpart"
         leftovers.append(Leftover(option.where, problem, "pivot remote add, with a storage of the guide to remotes"))
         return False
+    invalid = _invalid(f"remotes.{name}", target)
+    if invalid:
+        leftovers.append(Leftover(option.where, f"the remote {name!r} is not carried: {invalid}", "pivot remote add"))
+        return False
     if option.file.shared:
         settings[f"remotes.{name}"] = target
     else:
@@ -262,6 +287,15 @@ def _remote(
             )
         )
     return option.file.shared
+
+
+def _invalid(key: str, value: str) -> str:
+    """Why a setting cannot have a value; "" if it can."""
+    try:
+        keys.parse_value(key, value)
+    except ConfigError as error:
+        return error.problem
+    return ""
 
 
 def _url(option: _Option, options: _Options, remotes: Mapping[str, str]) -> str:
@@ -276,6 +310,15 @@ def _url(option: _Option, options: _Options, remotes: Mapping[str, str]) -> str:
             break
         url = posixpath.join(base.value, rest)
     return url
+
+
+def _directory(options: _Options, remotes: Mapping[str, str], section: str) -> str:
+    """The absolute path of a remote that is a directory; "" if it is none."""
+    option = options[section].get("url")
+    url = "" if option is None else _url(option, options, remotes)
+    if option is None or not url or "://" in url:
+        return ""
+    return os.path.normpath(os.path.join(option.file.base, os.path.expanduser(url)))
 
 
 def _with_user(rest: str, held: Mapping[str, _Option]) -> str:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -164,8 +164,8 @@ class _Work:
         self._root = files.root
         self._plan = plan
         self._options = options
-        cache = Path(plan.config.cache_dir)
-        self._contents = Contents(files.root, cache, files.is_ignored, stat_cache, stores)
+        places = [Path(each) for each in (plan.config.cache_dir, *plan.config.directories)]
+        self._contents = Contents(files.root, places, files.is_ignored, stat_cache, stores)
         self._known = KnownContent(self._contents)
         self._leftovers = list(plan.leftovers)
         self._data: dict[str, Artifact] = {}
@@ -204,6 +204,7 @@ class _Work:
 
     def find(self) -> None:
         """Find the content of data and outs, store it, and judge the recorded runs."""
+        missing: list[tuple[str, str]] = []
         for data in self._plan.data:
             try:
                 artifact = self._contents.keep(data.path, data.md5)
@@ -211,8 +212,7 @@ class _Work:
                 self._leftovers.append(Leftover(data.where, str(error), error.hint or "repair it, and repeat"))
                 continue
             if artifact is None:
-                problem = f"the recorded content of {data.path} is neither here nor in DVC's cache"
-                self._leftovers.append(Leftover(data.where, problem, "dvc fetch, and repeat the command"))
+                missing.append((data.where, data.path))
                 continue
             self._data[data.path] = artifact
             self._known.add(data.path, data.md5, artifact)
@@ -223,11 +223,19 @@ class _Work:
                     keep_old_outs(stage, self._contents)
             except ArtifactError as error:
                 self._judged[stage.address] = Judged(str(error))
-
+            missing += (("dvc.lock", path) for path in self._judged[stage.address].missing)
+        self._list_missing(missing)
         for path, name in sorted(self._contents.ignored.items()):
             problem = f"DVC ignores files in it, such as {name}, and Pivot does not"
             remedy = f"remove them, or, if it is a dep, declare the files that matter: '{path}/**/*.py'"
             self._leftovers.append(Leftover(path, problem, remedy))
+
+    def _list_missing(self, missing: Sequence[tuple[str, str]]) -> None:
+        if missing:
+            where, first = missing[0]
+            named = first if len(missing) == 1 else f"{len(missing)} paths, such as {first},"
+            problem = f"the recorded content of {named} is neither here nor in DVC's cache"
+            self._leftovers.append(Leftover(where, problem, "dvc fetch, and repeat the command"))
 
     def _params(self, stage: LoadedStage) -> Mapping[str, Mapping[str, Any]]:
         """Return the values of the keys of files that are parameters of a stage, as far as they can be read."""

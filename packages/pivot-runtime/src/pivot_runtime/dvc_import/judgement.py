@@ -47,10 +47,12 @@ class Judged(Value):
     Attributes:
         problem: Why its record does not hold; "" if it does.
         outs: The content of its outs, if it does.
+        missing: The outs whose content is neither in the workspace nor in DVC's cache.
     """
 
     problem: str
     outs: Mapping[ArtifactPath, Artifact] = attrs.field(factory=dict)
+    missing: tuple[str, ...] = ()
 
 
 class KnownContent:
@@ -97,7 +99,7 @@ def judge(
     if not stage.runs:
         return Judged("DVC has recorded no run of it")
     spec, base = stage.loaded.spec, stage.loaded.spec.base
-    problems = []
+    found_problems = []
     for run in stage.runs:
         deps, outs = _placed(run.deps, base), _placed(run.outs, base)
         problem = (
@@ -105,6 +107,7 @@ def judge(
             or _changed_dep(stage, deps, known)
             or _changed_param(stage, run, params(stage.loaded))
         )
+        missing: tuple[str, ...] = ()
         if not problem:
             wanted = {str(out.path): outs[str(out.path)] for out in spec.outs}
             found, problem = _taken(wanted, {str(out.path) for out in spec.outs if out.cache}, contents)
@@ -114,8 +117,9 @@ def judge(
                     if md5 is not None:
                         known.add(path, md5, artifact)
                 return Judged("", {ArtifactPath(path): artifact for path, artifact in found.items()})
-        problems.append(problem)
-    return Judged(problems[0])
+            missing = _missing(wanted, contents)
+        found_problems.append(Judged(problem, missing=missing))
+    return found_problems[0]
 
 
 def keep_old_outs(stage: ImportedStage, contents: Contents) -> None:
@@ -197,3 +201,11 @@ def _taken(outs: Mapping[str, Md5 | None], cached: set[str], contents: Contents)
             return {}, f"{path} is not as DVC recorded it" if there else f"{path} is neither here nor in DVC's cache"
         found[path] = artifact
     return found, ""
+
+
+def _missing(outs: Mapping[str, Md5 | None], contents: Contents) -> tuple[str, ...]:
+    return tuple(
+        path
+        for path, md5 in outs.items()
+        if md5 is not None and not contents.is_there(path) and not contents.is_known(md5)
+    )

@@ -3,7 +3,7 @@
 import os
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,6 @@ import attrs
 from pivot_cache.formats import pvt
 from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE
 from pivot_core.errors import PivotError
-from pivot_core.graph import Graph, refuse_contradictions
 from pivot_core.values import Value
 from pivot_runtime.dvc_import import data_files, dvc_config, dvc_lock, stage_files
 from pivot_runtime.dvc_import.data_files import DvcData
@@ -20,11 +19,10 @@ from pivot_runtime.dvc_import.dvc_config import TranslatedConfig
 from pivot_runtime.dvc_import.dvc_lock import DvcLock, DvcRun
 from pivot_runtime.dvc_import.judgement import ImportedStage
 from pivot_runtime.dvc_import.leftovers import Leftover
+from pivot_runtime.dvc_import.loadable import LoadableFiles, PipelineDraft, loadable
 from pivot_runtime.dvc_import.project_files import LOCK, DvcFiles
-from pivot_runtime.dvc_import.shadow import shadow
 from pivot_runtime.dvc_import.stage_files import TranslatedStages, valid_name
-from pivot_runtime.errors import ImportRequiredError, YamlError
-from pivot_runtime.loading import shell_only
+from pivot_runtime.errors import YamlError
 from pivot_runtime.loading.loaded import LoadedStage
 
 _HEADING: Final = "# From .dvcignore:"
@@ -72,49 +70,78 @@ def make_plan(files: DvcFiles, *, force: bool = False, keep: bool = False) -> Im
     leftovers = list(files.leftovers)
     config = dvc_config.translate(files.config, os.fspath(files.dvc_dir))
     locks = {name: _lock(name, text, leftovers) for name, text in files.locks.items()}
-    translated = {name: _stages(name, files, locks, leftovers) for name in files.stages}
-    pipelines = {
-        posixpath.join(posixpath.dirname(name), DECLARED_FILE): (each.text, name)
+    names = _pipeline_names(files)
+    translated = {name: _stages(name, files, names[name], locks, leftovers) for name in files.stages}
+    drafts = {
+        posixpath.join(posixpath.dirname(name), DECLARED_FILE): PipelineDraft(each.text, name, each.places)
         for name, each in translated.items()
         if each is not None and each.text
     }
-    pipelines, kept = _placed(files.root, pipelines, force=force, keep=keep)
+    _refuse_beside(files.root, drafts)
+    found = loadable(files.root, drafts)
+    kept = _others(files.root, found.texts, force=force, keep=keep)
+    if kept:
+        drafts = {path: attrs.evolve(draft, text=found.texts[path]) for path, draft in drafts.items()}
+        drafts |= {path: attrs.evolve(drafts[path], text=text, kept=True) for path, text in kept.items()}
+        known = found.leftovers
+        found = loadable(files.root, drafts)
+        found = attrs.evolve(found, leftovers=(*known, *found.leftovers))
     for each in translated.values():
         for assumed in () if each is None else each.assumed:
             where, _, path = assumed.partition(" ")
             problem = f"{path} is taken for a directory, since no run of it is recorded"
             leftovers.append(Leftover(where, problem, "if it is a file, remove the / at its end in the pivot.yaml"))
     data = list(_data(files, leftovers))
-    stages = _loaded(files, pipelines, translated, locks, leftovers)
-    leftovers += config.leftovers
-    return ImportPlan(pipelines, tuple(data), stages, config, _ignore(files), tuple(leftovers), kept)
+    leftovers += (*found.leftovers, *config.leftovers)
+    return ImportPlan(
+        pipelines={path: (text, drafts[path].source) for path, text in found.texts.items()},
+        data=tuple(data),
+        stages=_recorded(found, drafts, translated, locks),
+        config=config,
+        ignore=_ignore(files),
+        leftovers=tuple(leftovers),
+        kept=tuple(kept),
+    )
 
 
-def _placed(
-    root: Path, pipelines: Mapping[str, tuple[str, str]], *, force: bool, keep: bool
-) -> tuple[dict[str, tuple[str, str]], tuple[str, ...]]:
-    """The pipeline files to have, and those of the user's among them."""
-    found = dict(pipelines)
-    others = []
-    for path, (text, source) in pipelines.items():
+def _pipeline_names(files: DvcFiles) -> dict[str, str]:
+    """The name of the pipeline of each file; those of directories precede that of the root."""
+    found: dict[str, str] = {}
+    for file in sorted(files.stages, key=lambda each: ("/" not in each, each)):
+        base = posixpath.dirname(file)
+        name = wanted = valid_name(base.replace("/", "-") if base else files.root.name, "pipeline")
+        number = 1
+        while name in found.values():
+            number += 1
+            name = f"{wanted}_{number}"
+        found[file] = name
+    return found
+
+
+def _refuse_beside(root: Path, paths: Iterable[str]) -> None:
+    for path in paths:
         beside = root / posixpath.dirname(path) / PIPELINE_FILE
         if beside.exists():
             hint = "move its stages into a pivot.yaml, or into a directory of their own"
             raise TakenError(f"{beside} is where {path} would be: a directory has only one of the two", hint=hint)
+
+
+def _others(root: Path, texts: Mapping[str, str], *, force: bool, keep: bool) -> dict[str, str]:
+    """The texts of files of the user's that stay as they are."""
+    found = {}
+    for path, text in texts.items():
         try:
-            there = (root / path).read_text()
+            there = (root / path).read_bytes().decode()
         except FileNotFoundError:
             continue
         except (OSError, UnicodeDecodeError):
             there = ""
         if there != text:
-            others.append(path)
-            if keep:
-                found[path] = there, source
-    if others and not force and not keep:
-        problem = f"{others[0]} already exists with other content"
+            found[path] = there
+    if found and not force and not keep:
+        problem = f"{next(iter(found))} already exists with other content"
         raise TakenError(problem, hint="--keep uses it as it is, --force replaces it")
-    return found, tuple(others) if keep else ()
+    return found if keep else {}
 
 
 def _lock(name: str, text: str, leftovers: list[Leftover]) -> DvcLock:
@@ -128,11 +155,10 @@ def _lock(name: str, text: str, leftovers: list[Leftover]) -> DvcLock:
 
 
 def _stages(
-    name: str, files: DvcFiles, locks: Mapping[str, DvcLock], leftovers: list[Leftover]
+    name: str, files: DvcFiles, pipeline: str, locks: Mapping[str, DvcLock], leftovers: list[Leftover]
 ) -> TranslatedStages | None:
     base = posixpath.dirname(name)
     lock = locks.get(posixpath.join(base, LOCK), DvcLock({}))
-    pipeline = valid_name(base.replace("/", "-") if base else files.root.name, "pipeline")
     kinds = _Kinds(files.root / base, lock.runs)
     try:
         found = stage_files.translate(files.stages[name], name, pipeline, kinds.is_directory)
@@ -182,40 +208,22 @@ def _data(files: DvcFiles, leftovers: list[Leftover]) -> Iterator[DvcData]:
         yield from found
 
 
-def _loaded(
-    files: DvcFiles,
-    pipelines: Mapping[str, tuple[str, str]],
+def _recorded(
+    loadable: LoadableFiles,
+    drafts: Mapping[str, PipelineDraft],
     translated: Mapping[str, TranslatedStages | None],
     locks: Mapping[str, DvcLock],
-    leftovers: list[Leftover],
 ) -> tuple[ImportedStage, ...]:
-    """The stages as Pivot loads them; a file that cannot be loaded is a leftover."""
+    """The stages as Pivot loads them, each with the runs that DVC has recorded of it."""
     found: dict[str, ImportedStage] = {}
-    with shadow(files.root, {path: text for path, (text, _) in pipelines.items()}) as top:
-        for path, (_, source) in pipelines.items():
-            try:
-                loaded = shell_only.load(top / path, top, (), {})
-            except ImportRequiredError:
-                continue
-            except PivotError as error:
-                problem = f"it cannot be loaded: {str(error).replace(f'{top}/', '')}"
-                leftovers.append(
-                    Leftover(path, problem, f"{error.hint or 'repair it'}; afterwards, repeat with --keep")
-                )
-                continue
-            lock = locks.get(posixpath.join(posixpath.dirname(source), LOCK), DvcLock({}))
-            names, runs = translated[source], _Runs(lock)
-            for stage in loaded.stages:
-                known = {} if names is None else names.stages
-                found[stage.spec.address] = ImportedStage(stage, runs.of(stage, known))
-    try:
-        graph = Graph.build(each.loaded.spec for each in found.values())
-        refuse_contradictions(graph)
-    except PivotError as error:
-        remedy = f"{error.hint or 'repair it'}; afterwards, repeat with --keep"
-        leftovers.append(Leftover(next(iter(pipelines)), f"the stages contradict each other: {error}", remedy))
-        return ()
-    return tuple(found[address] for address in graph.stages)
+    for path, stages in loadable.stages.items():
+        source = drafts[path].source
+        lock = locks.get(posixpath.join(posixpath.dirname(source), LOCK), DvcLock({}))
+        names, runs = translated[source], _Runs(lock)
+        for stage in stages:
+            known = {} if names is None else names.stages
+            found[stage.spec.address] = ImportedStage(stage, runs.of(stage, known))
+    return tuple(found[address] for address in loadable.order)
 
 
 class _Runs:

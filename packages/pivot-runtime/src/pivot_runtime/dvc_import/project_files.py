@@ -1,7 +1,7 @@
 """Finds the files of a DVC project, and reads them."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -106,7 +106,7 @@ class _Reader:
                 directories.clear()
                 continue
             if IGNORE in names:
-                self.ignore += _below(prefix, self._text(f"{prefix}{IGNORE}"))
+                self.ignore += self._patterns(prefix)
                 self.is_ignored = ignored(self._root / DVC / IGNORE, tuple(self.ignore))
             held = set(names)
             directories[:] = sorted(
@@ -119,6 +119,17 @@ class _Reader:
                 path = f"{prefix}{name}"
                 if kind is not None and not self.is_ignored(path) and name != DVC:
                     kind[path] = self._text(path)
+
+    def _patterns(self, prefix: str) -> Iterator[str]:
+        path = f"{prefix}{IGNORE}"
+        for line in _below(prefix, self._text(path)):
+            try:
+                ignored(self._root / DVC / IGNORE, (line,))
+            except PivotError as error:
+                problem = f"the line {line!r} is not carried: {error}"
+                self.leftovers.append(Leftover(path, problem, "remove or repair it"))
+            else:
+                yield line
 
     def _text(self, path: str) -> str:
         try:

@@ -22,7 +22,7 @@ def shadow(root: Path, files: Mapping[str, str]) -> Iterator[Path]:
         top = Path(name).resolve()
         _build(root, top, sorted(files))
         for path, text in files.items():
-            (top / path).write_text(text)
+            (top / path).write_bytes(text.encode())
         yield top
 
 

@@ -69,12 +69,14 @@ class TranslatedStages(Value):
         stages: The name in the ``dvc.yaml`` of each stage, by its name here; both without a variant.
         leftovers: The parts that are not carried.
         assumed: The outs that are taken for directories, since their names have no suffix.
+        places: The place of each stage in the ``dvc.yaml``, by its name here.
     """
 
     text: str
     stages: Mapping[str, str]
     leftovers: tuple[Leftover, ...]
     assumed: tuple[str, ...] = ()
+    places: Mapping[str, str] = attrs.field(factory=dict)
 
 
 def translate(text: str, name: str, pipeline: str, is_directory: Kind) -> TranslatedStages:
@@ -140,7 +142,8 @@ class _Translation:
         self._edits.insert((first,), f"pipeline: {self._pipeline}")
         wanted = {"pipeline": self._pipeline, **data}
         text = self._edits.result(wanted)
-        return TranslatedStages(text, self._names, tuple(self._leftovers), tuple(self._assumed))
+        places = {new: self._document.where(("stages", name)) for new, name in self._names.items()}
+        return TranslatedStages(text, self._names, tuple(self._leftovers), tuple(self._assumed), places)
 
     def _leave(self, path: Path, problem: str, remedy: str) -> None:
         self._leftovers.append(Leftover(self._document.where(path), problem, remedy))

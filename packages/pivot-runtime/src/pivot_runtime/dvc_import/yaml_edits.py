@@ -88,6 +88,20 @@ class YamlEdits:
             return
         self._edits.append((key.start_mark.index, key.start_mark.index, f"{line}\n{' ' * key.start_mark.column}"))
 
+    def prepend(self, path: Path, word: str) -> None:
+        """Add an item, one word, to the beginning of a list that is not empty."""
+        found = self._nodes.get((*path, 0))
+        if found is None or found[2].flow_style:
+            self._fits = False
+            return
+        at = found[1].start_mark.index
+        start = self._text.rfind("\n", 0, at) + 1
+        margin = self._text[start:at]
+        if margin.strip() != "-":
+            self._fits = False
+        else:
+            self._edits.append((start, start, f"{margin}{word}\n"))
+
     def rename(self, path: Path, name: str) -> None:
         """Give a key another name."""
         key = self._key(path)

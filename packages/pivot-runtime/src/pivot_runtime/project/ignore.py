@@ -57,9 +57,11 @@ def _lines(file: pathlib.Path) -> list[str]:
 
 
 def _parsed(file: pathlib.Path, lines: Iterable[str]) -> "GitIgnoreSpec":
+    import re  # lazy
+
     from pathspec import GitIgnoreSpec  # lazy
 
     try:
         return GitIgnoreSpec.from_lines(lines)
-    except ValueError as error:
+    except (ValueError, re.PatternError) as error:
         raise EngineError(f"{file.name}: {error}", hint="one pattern on each line, as in a .gitignore") from None
