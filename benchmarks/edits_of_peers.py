@@ -1,10 +1,11 @@
-"""Which edits make a step run again: Pivot beside DVC, Snakemake, redun, Kedro, Dagster, doit, joblib and make.
+"""Which edits make a step run again: Pivot beside DVC, Snakemake, redun, targets, Kedro, Dagster and others.
 
 `python benchmarks/edits_of_peers.py [--tools TOOL…] [--directory DIR] [--peers DIR]`. Every tool gets the same small
 project, written as its documentation suggests: one step reads `in.txt`, calls a function of `helpers.py`, takes a
 parameter from a file, and writes `out.txt`. A step of a script names the script among its inputs, and no other code.
 Each edit is made in a project that has just run, and is undone afterwards. The other tools are installed with `uv`,
-each into an environment of its own (`--peers`, kept); `make` is that of the machine, if there is one. The table says
+each into an environment of its own (`--peers`, kept); `make`, and R with targets, are those of the machine, if there
+are some. The table says
 
 - **runs**: the step was run, which it reports itself;
 - skips: it was not run, and `out.txt` is as it should be;
@@ -63,6 +64,10 @@ EDITS = [
 ]
 
 HELPER_CODE = "def scale(number):\n    return 2 * number  # helper\n\n\ndef other(number):\n    return 2 - number\n"
+R_HELPER_CODE = (
+    "int <- function(text) as.integer(text)\nscale <- function(number) {\n  2 * number  # helper\n}\n"
+    "other <- function(number) {\n  2 - number\n}\n"
+)
 COMPUTE = """    with open({ran!r}, "a") as ran:
         ran.write("ran\\n")
     result = str(scale(int(text)) + factor)  # step
@@ -86,7 +91,8 @@ class Tool(NamedTuple):
         run: The command that brings the project up to date.
         begin: Commands of a new project.
         params: The file with the parameter, and its text.
-        source: The directory of `helpers.py`.
+        source: The directory of the helpers.
+        helpers: The file with these, and its text.
     """
 
     files: Mapping[str, str]
@@ -95,6 +101,7 @@ class Tool(NamedTuple):
     begin: tuple[str, ...] = ()
     params: tuple[str, str] = ("params.yaml", "factor: 1\n")
     source: str = ""
+    helpers: tuple[str, str] = (HELPERS, HELPER_CODE)
 
 
 TOOLS = {
@@ -201,6 +208,22 @@ TOOLS = {
         "main.py",
         "python main.py",
     ),
+    "targets": Tool(
+        {
+            "step.R": "step <- function(text, factor) {\n"
+            '  cat("ran\\n", file = {ran!r}, append = TRUE)\n'
+            "  as.character(scale(int(text)) + factor)  # step\n}\n",
+            "_targets.R": 'library(targets)\nsource("helpers.R")\nsource("step.R")\nlist(\n'
+            '  tar_target(input, "in.txt", format = "file"),\n'
+            '  tar_target(params, "params.yaml", format = "file"),\n'
+            "  tar_target(factor, yaml::read_yaml(params)$factor),\n"
+            '  tar_target(result, {\n    cat(step(readLines(input), factor), file = "out.txt")\n    "out.txt"\n'
+            '  }, format = "file")\n)\n',
+        },
+        "step.R",
+        "Rscript -e 'targets::tar_make(callr_function = NULL)'",
+        helpers=("helpers.R", R_HELPER_CODE),
+    ),
     "make": Tool(
         {"step.py": SCRIPT, "Makefile": "out.txt: in.txt step.py params.yaml\n\tpython3 step.py\n"}, "step.py", "make"
     ),
@@ -227,7 +250,8 @@ class Project:
     def __init__(self, tool: Tool, place: pathlib.Path, programs: str) -> None:
         self.tool, self.place, self.ran = tool, place / "project", place / "ran.txt"
         self.variables = environment() | QUIET | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
-        texts = {"in.txt": "3\n", f"{tool.source}helpers.py": HELPER_CODE, tool.params[0]: tool.params[1], **tool.files}
+        name, code = tool.helpers
+        texts = {"in.txt": "3\n", f"{tool.source}{name}": code, tool.params[0]: tool.params[1], **tool.files}
         for name, text in texts.items():
             path = self.place / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -252,7 +276,7 @@ class Project:
         return self.place / {
             STEP: tool.step,
             "params": tool.params[0],
-            HELPERS: f"{tool.source}helpers.py",
+            HELPERS: f"{tool.source}{tool.helpers[0]}",
         }.get(edit.file, edit.file)
 
     def answer(self, edit: Edit) -> str:
@@ -305,6 +329,14 @@ def answers(tool: str, place: pathlib.Path, programs: str) -> dict[str, str]:
     return found | {"the edit of the step undone": project.undone()}
 
 
+def is_here(tool: str) -> bool:
+    """Whether this script installs a tool, or the machine has it."""
+    if tool != "targets":
+        return tool != "make" or shutil.which("make") is not None
+    question = [shutil.which("Rscript") or "false", "-e", 'library("targets")']
+    return subprocess.run(question, capture_output=True, check=False).returncode == 0
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--tools", nargs="+", choices=TOOLS, default=list(TOOLS))
@@ -312,7 +344,7 @@ def main() -> None:
     parser.add_argument("--peers", type=pathlib.Path, help="the environments of the other tools")
     given = parser.parse_args()
     place = (given.peers or pathlib.Path(DISK) / "pivot-benchmark-edits").resolve()
-    tools = [tool for tool in given.tools if tool != "make" or shutil.which("make")]
+    tools = [tool for tool in given.tools if is_here(tool)]
     columns = {}
     for tool in tools:
         programs = install(tool, place)
