@@ -19,7 +19,7 @@ LINE = Axes("line", "step", ("loss",))
 
 def subject(name: str, sides: tuple[PlotSide, ...], **rest: Any) -> PlotSubject:
     values = {"options": PlotOptions(), "media": "", "axes": LINE, **rest}
-    return PlotSubject(name, "train", sides=sides, **values)
+    return PlotSubject(name, "train", sides=sides, path=name, **values)
 
 
 def test_a_line_for_each_revision() -> None:

@@ -52,7 +52,8 @@ def test_plots_of_revisions(project: Project, tmp_path: pathlib.Path) -> None:
     assert [(value["x"], value["y"]) for value in loss["spec"]["data"]["values"]] == [(0, 0), (1, 2), (2, 4)]
     assert [(value["x"], value["y"], value["count"]) for value in classes["spec"]["data"]["values"]] == [("a", "b", 1)]
 
-    (loss,) = project.json("plots", "diff", "-t", "out/loss.csv", "--json")["plots"]
+    (loss,) = project.json("plots", "diff", "-t", "loss.csv", "--json", cwd="out")["plots"]
+    assert loss["path"] == "out/loss.csv"
     values = [(value["revision"], value["y"]) for value in loss["spec"]["data"]["values"]]
     assert values == [("HEAD", 0), ("HEAD", 0.5), ("HEAD", 1), ("workspace", 0), ("workspace", 2), ("workspace", 4)]
     assert project.json("plots", "show", "HEAD", "--json")["revisions"] == ["HEAD"]

@@ -80,7 +80,7 @@ def plots_json(found: PlotComparison) -> dict[str, Any]:
         "revisions": list(found.sides),
         "plots": [
             {
-                "path": plot.name,
+                "path": plot.path,
                 "stage": plot.stage,
                 "stale": plot.stale,
                 "spec": None if plot.axes is None else charts.chart(plot.name, plot.options, plot.axes, plot.sides),

@@ -51,6 +51,7 @@ class PlotSubject(Value):
         sides: The revisions that have it.
         stale: Whether the next run would run the stage; None if that is not known. It is False without the workspace.
         problems: The reason for each part that cannot be drawn, with a hint or None.
+        path: The path of the file, relative to the root.
     """
 
     name: str
@@ -61,6 +62,7 @@ class PlotSubject(Value):
     sides: tuple[PlotSide, ...]
     stale: bool | None = False
     problems: tuple[tuple[str, str | None], ...] = ()
+    path: str = ""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -170,4 +172,4 @@ def _subject(
             axes = series.axes(options, [row for side in found for row in side.rows or ()], name)
         except ContentError as error:
             problems[str(error)] = error.hint
-    return PlotSubject(name, "", options, media, axes, tuple(found), problems=tuple(problems.items()))
+    return PlotSubject(name, "", options, media, axes, tuple(found), problems=tuple(problems.items()), path=path)
