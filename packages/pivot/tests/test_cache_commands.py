@@ -462,6 +462,18 @@ def test_verify_quarantines_what_is_damaged_and_names_whom_it_concerns(project: 
     assert project.json("cache", "status", "--json")["quarantine"]["objects"] == 1
 
 
+def test_damage_that_nothing_here_needs_is_an_answer_of_no_once(project: Project) -> None:
+    run(project, "one two")
+    bad = object_of(project, "ONE TWO")
+    run(project, "three four")
+    damage(bad)
+
+    found = project.json("cache", "verify", "--json", code=1)
+
+    assert (found["good"], found["affected"]) == (False, [])
+    assert project.json("cache", "verify", "--json")["good"] is True
+
+
 def test_verify_repairs_from_the_workspace(project: Project) -> None:
     run(project, "one two")
     damage(object_of(project, "ONE TWO"))

@@ -33,16 +33,18 @@ class CacheCheck(Value):
         report: The state of the store.
         affected: The artifacts named in the workspace whose content was missing or damaged in the cache.
         lacking: Those of them that are still missing.
+        unneeded: The damaged objects that belong to none of them; nothing restores these.
     """
 
     report: FsckReport
     affected: tuple[Record, ...]
     lacking: tuple[Record, ...]
+    unneeded: frozenset[str] = frozenset()
 
     @property
     def good(self) -> bool:
-        """Whether all present objects are intact, and all needed ones are now present."""
-        return not self.lacking and not self.report.suspect
+        """Whether all objects were intact or are so again, and all needed ones are now present."""
+        return not (self.lacking or self.unneeded or self.report.suspect)
 
     @property
     def mended(self) -> tuple[Record, ...]:
@@ -76,7 +78,9 @@ def verify(
         named = [record for record in records.read(context).by_path.values() if record.cache]
         found = fsck.check(stores.store, [record.artifact for record in named], full=full, progress=progress)
         bad = {one.digest for one in found.bad} | found.missing
-        affected = tuple(record for record in named if bad & _parts(stores, record))
+        lost = [bad & _parts(stores, record) for record in named]
+        affected = tuple(record for record, parts in zip(named, lost, strict=True) if parts)
+        unneeded = frozenset(one.digest for one in found.bad).difference(*lost)
         lacking = affected
         if repair and affected:
             with guarded(
@@ -85,7 +89,7 @@ def verify(
                 events.report_waiting(report),
             ):
                 lacking = _repaired(stores, affected, fetch)
-        return CacheCheck(found, affected, lacking)
+        return CacheCheck(found, affected, lacking, unneeded)
 
 
 def _parts(stores: Stores, record: Record) -> frozenset[str]:
