@@ -3,10 +3,12 @@
 `nox -s reference` writes them; a test validates what commands really print.
 """
 
+import functools
 import json
 import pathlib
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 REFERENCE = pathlib.Path(__file__).parent.parent / "docs/reference"
@@ -97,6 +99,7 @@ DIGEST = text("32 hexadecimal digits")
 LINE = whole("the line, if known", null=True)
 FILE = text("the file, if known", null=True)
 DRY_RUN = flag("whether nothing was done")
+ANY = anything("any value")
 PROBLEMS = texts("what could not be read")
 HEAP = {"objects": whole("how many"), "size": SIZE}
 
@@ -107,7 +110,7 @@ def _path(**more: Schema) -> Schema:
 
 def _change(key: str, **more: Schema) -> Schema:
     facts = {
-        key: text("the fact"),
+        key: text("what has changed"),
         "reason": text("as in `reasons`"),
         "old": text("its digest or value at the last run", null=True),
         "new": text("the current one", null=True),
@@ -115,6 +118,57 @@ def _change(key: str, **more: Schema) -> Schema:
     return fields(**facts, **more)
 
 
+PLACES = ("cache", "remote", "nowhere")
+SETTING: dict[str, Schema] = {
+    "key": text("its name"),
+    "value": anything("a string, number, boolean, list or null"),
+    "origin": either("what sets it", "default", "user", "project", "environment"),
+    "source": text("the file or variable", null=True),
+    "line": LINE,
+}
+ARTIFACT_FACTS: dict[str, Schema] = {
+    "digest": DIGEST,
+    "size": SIZE,
+    "directory": flag("whether it is a directory"),
+}
+SOURCE = {
+    "oneOf": [
+        {"title": "of a repository"}
+        | fields(
+            repo=text("the repository"),
+            path=text("a path in it"),
+            rev=maybe(text("the branch or tag, if one was named")),
+            commit=text("the id of the commit"),
+        ),
+        {"title": "of a URL"}
+        | fields(
+            url=text("without secrets"),
+            etag=maybe(text("as the server says it")),
+            modified=maybe(text("as the server says it")),
+            size=maybe(whole("bytes, as the server says it")),
+        ),
+    ],
+    "description": "the repository or the URL",
+}
+IMPORTED = rows(
+    "the data",
+    _path(
+        **ARTIFACT_FACTS,
+        changed=flag("whether its content is another one than before"),
+        source=SOURCE,
+    ),
+)
+SOURCES = rows(
+    "data whose source was asked",
+    _path(
+        source=SOURCE,
+        state=either(
+            "`moved` if the source has changed; `unknown` if only a download would show that",
+            *("current", "moved", "unknown", "failed"),
+        ),
+        commit=maybe(text("the current commit, if it is a repository that has changed")),
+    ),
+)
 RERUN = nullable(
     fields(
         "the result of running the stage once more, if that was done",
@@ -124,16 +178,14 @@ RERUN = nullable(
     )
 )
 UNRESOLVED = rows("code that cannot be followed", fields(reason=text("why"), file=FILE, line=LINE))
-CODE = fields(
-    key=text("kind, module and name"), digest=DIGEST, file=FILE, line=LINE, via=maybe(texts("how it is reached"))
-)
+CODE: dict[str, Schema] = {"key": text("kind, module and name"), "digest": DIGEST, "file": FILE, "line": LINE}
 EXPLAINED: dict[str, Schema] = {
     "will_run": maybe(flag("whether `repro` would run it; this and all below only with `--explain`")),
     "action": maybe(either("what `repro` would do", "up_to_date", "restore", "run", "blocked", "frozen")),
     "reasons": maybe(texts("all reasons, the most important first")),
     "code_changes": maybe(
         rows(
-            "",
+            "edits of code",
             _change(
                 "key",
                 name=text("the key for people"),
@@ -145,8 +197,14 @@ EXPLAINED: dict[str, Schema] = {
         )
     ),
     **{
-        f"{kind}_changes": maybe(rows("", _change(key)))
-        for kind, key in {"library": "name", "param": "key", "env": "name", "dep": "path", "out": "path"}.items()
+        f"{kind}_changes": maybe(rows(f"of {what}", _change(key)))
+        for kind, key, what in (
+            ("library", "name", "the versions of libraries"),
+            ("param", "key", "parameters"),
+            ("env", "name", "environment variables that it declares"),
+            ("dep", "path", "deps"),
+            ("out", "path", "outs"),
+        )
     },
     "upstream_always": maybe(texts("stages above it that always run")),
     "upstream_stale": maybe(texts("stages above it that would run, or cannot")),
@@ -159,21 +217,21 @@ RUN = fields(
     run=whole("its number"),
     began=text("its start, ISO 8601 in UTC"),
     command=text("the command line, without secrets"),
-    state=either("", "done", "not done", "interrupted", "stopped", "running", "died"),
+    state=either("`died` if its process was killed", "done", "not done", "interrupted", "stopped", "running", "died"),
     problem=text("why it ended early, or empty"),
     seconds=number("its duration", null=True),
-    counts=table("how many stages ended in which state", whole("")),
+    counts=table("how many stages ended in which state", whole("how many")),
     stages=rows(
-        "",
+        "those that the run was about",
         fields(
             name=NAME,
             address=ADDRESS,
             combination=text("the parameters of its combination in a sweep", null=True),
-            state=either("", *STATES),
+            state=either("how it ended, or `running`", *STATES),
             began=number("seconds since the run began", null=True),
             seconds=number("its duration", null=True),
             reasons=texts("why it ran, the most important first"),
-            changes=rows("the facts behind them", fields(reason=text(""), key=text(""))),
+            changes=rows("the facts behind them", fields(reason=text("as in `reasons`"), key=text("what had changed"))),
             cpu=number("processor time in seconds", null=True),
             memory=whole("peak memory in bytes", null=True),
             problem=text("the error, or empty"),
@@ -184,11 +242,11 @@ RUN = fields(
     phases=rows(
         "what else took time",
         fields(
-            phase=either("", "waiting", "loading", "importing", "fetching", "storing", "recording"),
+            phase=either("what the run did", "waiting", "loading", "importing", "fetching", "storing", "recording"),
             of=text("the other command, the file or the stage; or empty"),
             began=number("seconds since the run began"),
             seconds=number("its duration", null=True),
-            libraries=table("seconds by library", number("")),
+            libraries=table("seconds by library, in an import", number("seconds")),
         ),
     ),
 )
@@ -196,9 +254,15 @@ TRANSFER: dict[str, Schema] = {
     "remote": text("its name"),
     "dry_run": DRY_RUN,
     "complete": flag("whether everything is where it should be"),
-    "objects": fields(transferred=whole(""), skipped=whole("they were there"), failed=whole(""), missing=whole("")),
+    "objects": fields(
+        "how many of them",
+        transferred=whole("now there, or would be with `--dry-run`"),
+        skipped=whole("were there"),
+        failed=whole("could not be transferred"),
+        missing=whole("that nobody has"),
+    ),
     "planned": rows("with `--dry-run`", _path(size=SIZE)),
-    "failed": rows("", _path(problem=text("the error"))),
+    "failed": rows("not transferred", _path(problem=text("the error"))),
     "missing": texts("paths whose content nobody has"),
     "stopped": text("why the transfer ended early", null=True),
     "runs": whole("run records that were transferred"),
@@ -211,13 +275,14 @@ CHECKOUT: dict[str, Schema] = {
     "relinked": whole("how many files were replaced by links or copies"),
     "modified": rows("left as they are", _path(only_here=texts("files that the cache does not have"))),
     "missing": texts("not in the cache"),
-    "failed": rows("", _path(problem=text("the error"))),
+    "failed": rows("not restored", _path(problem=text("the error"))),
     "saved": rows("replaced with `--force`, and kept in the cache", _path(digest=DIGEST)),
 }
 
 
 def _show(plural: str, **subject: Schema) -> Schema:
-    more = {plural: rows("", fields(**subject, values=table("by revision, then by name", table("", anything("")))))}
+    values = table("by revision", table("by name, with dots; the name of the only value of a file is empty", ANY))
+    more = {plural: rows("by file" if plural == "metrics" else "by stage", fields(**subject, values=values))}
     return fields(revisions=texts("`workspace`, or what was named"), **more, problems=PROBLEMS)
 
 
@@ -229,7 +294,7 @@ def _diff(plural: str, **subject: Schema) -> Schema:
         changed=flag("whether it differs"),
         change=maybe(anything("new minus old, of numbers")),
     )
-    more = {plural: rows("those that differ; with `--all`, all", fields(**subject, values=rows("", value)))}
+    more = {plural: rows("those that differ; with `--all`, all", fields(**subject, values=rows("by name", value)))}
     return fields(
         from_=text("a revision"),
         to=text("a revision"),
@@ -241,14 +306,69 @@ def _diff(plural: str, **subject: Schema) -> Schema:
 
 METRIC: dict[str, Schema] = {
     "path": text("the file"),
-    "stage": text("the stage that writes it"),
+    "stage": text("the address of the stage that writes it"),
     "edited": flag("whether it was edited since"),
-    "stale": flag("whether its stage is stale"),
+    "stale": _of("boolean", "whether its stage is stale; null if only an import would show that", null=True),
 }
 PARAM: dict[str, Schema] = {"stage": NAME}
-ARTIFACT = nullable(
-    fields("null if it is not there", digest=DIGEST, size=SIZE, directory=flag("whether it is a directory"))
-)
+ARTIFACT = nullable(fields("null if it is not there", **ARTIFACT_FACTS))
+EXAMPLE: dict[str, Schema] = {
+    "change": either("what happened to it", "added", "removed", "changed"),
+    "key": maybe(table("of the row, by column, if there is a key", ANY)),
+    "row": maybe(whole("the number of the row, if there is no key")),
+    "old": maybe(table("values by column", ANY)),
+    "new": maybe(table("values by column", ANY)),
+}
+ADDED_OR_GONE: dict[str, Schema] = {"added": whole("how many"), "removed": whole("how many")}
+TYPES = fields("types", old=text("in the first"), new=text("in the second"))
+DIFF: dict[str, dict[str, Schema]] = {
+    "table": {
+        "rows": fields("how many", old=whole("in the first"), new=whole("in the second")),
+        **ADDED_OR_GONE,
+        "changed": whole("how many"),
+        "columns_added": texts("their names"),
+        "columns_removed": texts("their names"),
+        "columns_retyped": table("by name", TYPES),
+        "key": texts("the columns that identify a row"),
+        "examples": rows("the first rows that differ", fields(**EXAMPLE)),
+    },
+    "text": {
+        **ADDED_OR_GONE,
+        "lines": texts("the first of a unified diff"),
+        "more": whole("how many lines follow"),
+    },
+    "directory": {
+        **ADDED_OR_GONE,
+        "changed": whole("how many"),
+        "files": fields("the first of each", added=texts("names"), removed=texts("names"), changed=texts("names")),
+    },
+    "values": {
+        "values": rows(
+            "the first that differ",
+            fields(
+                name=text("with dots"), old=maybe(anything("absent if none")), new=maybe(anything("absent if none"))
+            ),
+        ),
+        "count": whole("how many differ"),
+    },
+    "bytes": {},
+}
+
+
+def _diff_of(kind: str, more: Mapping[str, Schema]) -> Schema:
+    shown = fields(
+        path=text("relative to the root of the project"),
+        from_=text("a revision"),
+        to=text("a revision"),
+        same=flag("whether both are equal"),
+        old=ARTIFACT,
+        new=ARTIFACT,
+        note=maybe(text("why there are no details")),
+        kind=either("which of the following keys there are", kind),
+        **more,
+    )
+    return {"title": f"`{kind}`", **shown}
+
 
 OUTPUTS: Mapping[str, tuple[str, Schema]] = {
     "status": (
@@ -259,33 +379,41 @@ OUTPUTS: Mapping[str, tuple[str, Schema]] = {
                 fields(
                     name=NAME,
                     address=ADDRESS,
-                    status=either("", "cached", "stale"),
+                    status=either("whether `repro` would leave it as it is", "cached", "stale"),
                     runs=maybe(either("if it is not run by changes", "always", "never")),
                     reason=text("the main reason, or empty"),
-                    not_here=maybe(rows("with `--remote`", _path(where=either("", "cache", "remote", "nowhere")))),
+                    not_here=maybe(rows("with `--remote`", _path(where=either("where it is", *PLACES)))),
                     **EXPLAINED,
                 ),
             ),
             tracked_files=rows(
-                "",
+                "tracked data",
                 _path(
-                    status=either("", "clean", "modified", "missing", "partial", "lost", "other"),
+                    status=either(
+                        "compared with its record", "clean", "modified", "missing", "partial", "lost", "other"
+                    ),
                     size=whole("bytes, if known", null=True),
                     differs=maybe(
-                        fields("files in a directory", changed=texts(""), added=texts(""), not_here=texts(""))
+                        fields(
+                            "files in a directory",
+                            changed=texts("paths in it"),
+                            added=texts("paths in it"),
+                            not_here=texts("paths in it"),
+                        )
                     ),
-                    where=maybe(either("with `--remote`", "workspace", "cache", "remote", "nowhere")),
+                    where=maybe(either("with `--remote`", "workspace", *PLACES)),
                 ),
             ),
             suggestions=texts("sentences for people"),
+            sources=maybe(SOURCES | {"description": "with `--sources`: imported data"}),
             remote=maybe(
                 fields(
                     "with `--remote`: how many files are where",
-                    name=text(""),
-                    synced=whole(""),
-                    to_push=whole(""),
-                    to_fetch=whole(""),
-                    missing=whole(""),
+                    name=text("its name"),
+                    synced=whole("in the cache and on the remote"),
+                    to_push=whole("in the cache alone"),
+                    to_fetch=whole("on the remote alone"),
+                    missing=whole("in neither"),
                 )
             ),
         ),
@@ -297,10 +425,10 @@ OUTPUTS: Mapping[str, tuple[str, Schema]] = {
             unread=maybe(texts("records that could not be read")),
             missing_tracked=maybe(texts("tracked data that are missing")),
             stages=rows(
-                "",
+                "in the order in which they run",
                 fields(
                     name=NAME,
-                    status=either("", "passed", "failed", "unknown"),
+                    status=either("`unknown` if it cannot be checked", "passed", "failed", "unknown"),
                     reason=text("why it did not pass, or empty"),
                     missing_files=texts("paths"),
                     remark=maybe(text("what else is worth knowing")),
@@ -313,54 +441,58 @@ OUTPUTS: Mapping[str, tuple[str, Schema]] = {
         "`pivot list --json`",
         fields(
             stages=rows(
-                "",
+                "in the order in which they run",
                 fields(
                     name=NAME,
                     address=ADDRESS,
                     deps=texts("paths"),
                     uncounted=texts("deps whose content does not count"),
-                    file_params=table("keys that it reads as parameters, by file", texts("")),
+                    file_params=table("keys that it reads as parameters, by file", texts("keys")),
                     outs=rows(
-                        "",
+                        "what it writes",
                         _path(
                             cache=flag("whether its content is in the cache"),
                             incremental=maybe(flag("whether a run starts from the last content")),
                             temp=maybe(flag("whether it is removed once it was used")),
-                            directory=maybe(flag("")),
+                            directory=maybe(flag("whether it is a directory")),
                             desc=maybe(text("its meaning")),
-                            meta=maybe(table("data for the reader", anything(""))),
+                            meta=maybe(table("data for the reader", ANY)),
                         ),
                     ),
                     upstream=texts("addresses of stages whose outs it reads"),
                     file=FILE,
                     line=LINE,
                     desc=text("its purpose, or empty"),
-                    meta=maybe(table("data for the reader", anything(""))),
+                    meta=maybe(table("data for the reader", ANY)),
                     after=texts("stages that it runs after"),
-                    frozen=flag(""),
-                    always=flag(""),
+                    frozen=flag("whether it never runs"),
+                    always=flag("whether it runs each time"),
                     ttl=number("seconds for which its result counts", null=True),
-                    priority=whole(""),
+                    priority=whole("stages with a higher one begin first"),
                     executor=text("`local`, or null", null=True),
-                    resources=table("amounts by name", number("")),
+                    resources=table("amounts by name", number("amount")),
                 ),
             )
         ),
+    ),
+    "list-untracked": (
+        "`pivot list --untracked --json`",
+        fields(untracked=rows("by path", _path(in_git=flag("whether git tracks it")))),
     ),
     "dag": (
         "`pivot dag --format json`",
         fields(
             nodes=rows(
-                "",
+                "in the order in which they run",
                 fields(
                     id=text("the address of a stage, or a path"),
                     label=text("as it is shown"),
-                    kind=either("", "stage", "artifact"),
+                    kind=either("what it is", "stage", "artifact"),
                     desc=maybe(text("its purpose")),
                 ),
             ),
             edges=rows(
-                "",
+                "from what is read to its reader",
                 fields(
                     from_=text("an `id`"),
                     to=text("an `id`"),
@@ -373,13 +505,16 @@ OUTPUTS: Mapping[str, tuple[str, Schema]] = {
         "`pivot fingerprint --json`",
         fields(
             stages=rows(
-                "",
+                "in the order in which they run",
                 fields(
                     name=NAME,
                     address=ADDRESS,
-                    entries=rows("what counts as its code", CODE),
-                    observed=rows("code that was only seen in its last run", CODE),
-                    libraries=rows("", fields(name=text(""), version=text(""), names=texts("what it uses"))),
+                    entries=rows("what counts as its code", fields(**CODE, via=texts("how it is reached"))),
+                    observed=rows("code that was only seen in its last run", fields(**CODE)),
+                    libraries=rows(
+                        "that it uses",
+                        fields(name=text("the distribution"), version=text("as installed"), names=texts("of modules")),
+                    ),
                     unresolved=UNRESOLVED,
                 ),
             )
@@ -395,48 +530,51 @@ OUTPUTS: Mapping[str, tuple[str, Schema]] = {
         "`pivot results --json`",
         fields(
             results=rows(
-                "",
+                "the oldest first",
                 fields(
                     id=text("for `pivot apply`; null if it is not recorded", null=True),
                     recorded=text("ISO 8601 in UTC", null=True),
                     seconds=number("how long its stages took", null=True),
                     current=flag("whether it is in the workspace"),
                     stale=texts("what has changed since"),
-                    params=table("by name", anything("")),
-                    metrics=table("by name", anything("")),
+                    params=table("by name", ANY),
+                    metrics=table("by name", ANY),
                     stages=texts("addresses"),
                 ),
             )
         ),
     ),
     "diff": (
-        "`pivot diff --json`; `kind` says which other fields there are",
-        {
-            **fields(
-                path=text(""),
-                from_=text("a revision"),
-                to=text("a revision"),
-                same=flag("whether both are equal"),
-                old=ARTIFACT,
-                new=ARTIFACT,
-                note=maybe(text("why there are no details")),
-                kind=either("", "table", "text", "directory", "values", "bytes"),
-            ),
-            "additionalProperties": True,
-        },
+        "`pivot diff --json`; `kind` says which keys there are",
+        {"type": "object", "oneOf": [_diff_of(kind, more) for kind, more in DIFF.items()]},
     ),
     "transfer": ("`pivot push --json`, `pivot fetch --json`", fields(**TRANSFER)),
     "pull": ("`pivot pull --json`", fields(fetch=fields("", **TRANSFER), checkout=fields("", **CHECKOUT))),
     "checkout": ("`pivot checkout --json`", fields(**CHECKOUT)),
+    "checkout-kept": (
+        "`pivot checkout --kept --json`; without TARGETS",
+        fields(
+            kept=rows(
+                "saved files, the newest first",
+                _path(
+                    **ARTIFACT_FACTS,
+                    time=number("seconds since 1970"),
+                    command=text("which command replaced it"),
+                ),
+            )
+        ),
+    ),
+    "checkout-kept-restored": (
+        "`pivot checkout --kept TARGETS --json`",
+        fields(restored=rows("in the order of the arguments", _path(files=whole("how many")))),
+    ),
     "track": (
         "`pivot track --json`",
         fields(
             tracked=rows(
-                "",
+                "in the order of the arguments",
                 _path(
-                    digest=DIGEST,
-                    size=SIZE,
-                    directory=flag(""),
+                    **ARTIFACT_FACTS,
                     new=flag("whether it was not tracked before"),
                     changed=flag("whether its content has changed"),
                     dropped=texts("files that a directory no longer has"),
@@ -448,9 +586,9 @@ OUTPUTS: Mapping[str, tuple[str, Schema]] = {
         "`pivot clean --json`",
         fields(
             dry_run=DRY_RUN,
-            removed=rows("", _path(size=SIZE)),
-            kept=rows("", _path(reason=text("why"))),
-            saved=rows("with `--force`", _path(digest=DIGEST)),
+            removed=rows("outs", _path(size=SIZE)),
+            kept=rows("outs", _path(reason=text("why"))),
+            saved=rows("their content was nowhere else, with `--force`", _path(digest=DIGEST)),
         ),
     ),
     "freeze": (
@@ -458,30 +596,111 @@ OUTPUTS: Mapping[str, tuple[str, Schema]] = {
         fields(changed=texts("addresses"), unchanged=texts("addresses")),
     ),
     "commit": ("`pivot commit --json`", fields(accepted=texts("addresses"), unchanged=texts("addresses"))),
+    "config-get": (
+        "`pivot config get --json`, `pivot config set --json`; `set` prints the setting that counts now",
+        fields(**SETTING),
+    ),
+    "config-unset": (
+        "`pivot config unset --json`",
+        fields(
+            removed=flag("whether it was there"),
+            now=nullable(fields("the setting that counts now; null if no setting has this name", **SETTING)),
+        ),
+    ),
     "config-list": (
         "`pivot config list --json`",
         fields(
             settings=rows(
-                "",
+                "by name",
+                fields(**SETTING),
+            ),
+            problems=rows(
+                "what is wrong in the files and variables",
                 fields(
-                    key=text(""),
-                    value=anything("the value"),
-                    origin=either("", "default", "user", "project", "environment"),
+                    key=text("the setting, if known", null=True),
+                    problem=text("the error"),
+                    hint=text("what to do", null=True),
                     source=text("the file or variable", null=True),
                     line=LINE,
                 ),
             ),
-            problems=maybe(
-                rows(
-                    "",
-                    fields(
-                        key=text("", null=True),
-                        problem=text(""),
-                        hint=text("", null=True),
-                        source=text("", null=True),
-                        line=LINE,
+        ),
+    ),
+    "import": (
+        "`pivot import --json`, `pivot import-url --json`",
+        fields(imported=IMPORTED),
+    ),
+    "update": (
+        "`pivot update --json`",
+        fields(
+            dry_run=DRY_RUN,
+            checked=SOURCES,
+            updated=IMPORTED,
+            failed=rows("not updated", _path(problem=text("the error"))),
+        ),
+    ),
+    "import-dvc": (
+        "`pivot import-dvc --json`",
+        fields(
+            dry_run=DRY_RUN,
+            root=text("the directory of the project, absolute"),
+            files=rows("written", _path(from_=text("the file of DVC's"))),
+            data=texts("paths of the data that are tracked now"),
+            objects=fields("copied from DVC's cache", copied=whole("how many"), size=SIZE),
+            stages=fields(
+                "by what the next `repro` does",
+                cached=texts("names of stages that do not run"),
+                stale=rows("those that run", fields(stage=text("its name"), reason=text("why"))),
+            ),
+            leftovers=rows(
+                "what is not carried, or works differently",
+                fields(
+                    where=text("file and line"),
+                    problem=text("what it is"),
+                    remedy=maybe(text("what to do; absent if nothing")),
+                ),
+            ),
+        ),
+    ),
+    "import-pivot": (
+        "`pivot import-pivot --json`",
+        fields(
+            data=rows(
+                "the `.pvt` files of that time",
+                fields(
+                    file=text("relative to the root of the project"),
+                    outcome=either(
+                        "`tracked` and `restored` data are tracked now",
+                        *("tracked", "restored", "changed", "absent", "unreadable", "refused"),
                     ),
-                )
+                    kept=flag("whether its data are tracked now"),
+                    problem=text("the error, if there is one", null=True),
+                ),
+            ),
+            locks=rows(
+                "the lock files of that time",
+                fields(
+                    file=text("relative to the root of the project"),
+                    stage=text("its name"),
+                    outs=whole("how many it records"),
+                    current_outs=whole("how many of these are here as recorded"),
+                ),
+            ),
+        ),
+    ),
+    "plots": (
+        "`pivot plots show --json`, `pivot plots diff --json`",
+        fields(
+            revisions=texts("`workspace`, or what was named"),
+            plots=rows(
+                "by path",
+                _path(
+                    stage=NAME,
+                    stale=METRIC["stale"],
+                    spec=nullable(table("a specification of Vega-Lite; null for images", ANY)),
+                    images=nullable(table("by revision, as a `data:` URL; null for series", text("a URL"))),
+                    problems=texts("what cannot be drawn, and why"),
+                ),
             ),
         ),
     ),
@@ -489,14 +708,12 @@ OUTPUTS: Mapping[str, tuple[str, Schema]] = {
         "`pivot remote list --json`",
         fields(
             remotes=rows(
-                "",
+                "by name",
                 fields(
-                    name=text(""),
+                    name=text("its name"),
                     url=text("without secrets"),
-                    default=flag(""),
-                    origin=text("as in `config list`"),
-                    source=text("", null=True),
-                    line=LINE,
+                    default=flag("whether commands use it without `--remote`"),
+                    **{key: SETTING[key] for key in ("origin", "source", "line")},
                 ),
             )
         ),
@@ -505,10 +722,10 @@ OUTPUTS: Mapping[str, tuple[str, Schema]] = {
         "`pivot doctor --json`",
         fields(
             findings=rows(
-                "",
+                "what was looked at",
                 fields(
-                    level=either("", "ok", "note", "problem"),
-                    about=text("what"),
+                    level=either("`problem` ends the command with 1", "ok", "note", "problem"),
+                    about=text("its subject"),
                     text=text("the finding"),
                     hint=text("what to do", null=True),
                     docs=text("the page about it, for `pivot docs`", null=True),
@@ -523,13 +740,25 @@ OUTPUTS: Mapping[str, tuple[str, Schema]] = {
             **HEAP,
             shares=rows(
                 "by stage and tracked path",
-                fields(name=text(""), tracked=flag(""), **HEAP, missing=whole("objects that are not here")),
+                fields(
+                    name=text("an address, or a tracked path"),
+                    tracked=flag("whether it is tracked data"),
+                    **HEAP,
+                    missing=whole("objects that are not here"),
+                ),
             ),
             others=fields("what nothing here needs", **HEAP),
             runs=whole("run records"),
-            trash=fields("", **HEAP, collections=whole("")),
-            quarantine=fields("", **HEAP),
-            links=table("whether the file system can make them", flag("")),
+            trash=fields(
+                "what `pivot cache gc` has removed", **HEAP, collections=whole("times that something was removed")
+            ),
+            quarantine=fields("damaged objects", **HEAP),
+            links=fields(
+                "whether the file system of the cache can make them",
+                reflink=flag("copies that share blocks"),
+                hardlink=flag("several names of one file"),
+                symlink=flag("symbolic links"),
+            ),
             projects=texts("others that share the cache"),
         ),
     ),
@@ -539,12 +768,21 @@ OUTPUTS: Mapping[str, tuple[str, Schema]] = {
             good=flag("whether nothing is damaged or missing"),
             certain=flag("whether everything could be read"),
             **HEAP,
-            bad=rows("", fields(digest=DIGEST, problem=text(""), quarantined=text("where it is now", null=True))),
-            suspect=rows("`--full` reads them", fields(digest=DIGEST, problem=text(""))),
-            unreadable=rows("", fields(digest=DIGEST, problem=text(""))),
+            bad=rows(
+                "damaged objects",
+                fields(digest=DIGEST, problem=text("the damage"), quarantined=text("where it is now", null=True)),
+            ),
+            suspect=rows("`--full` reads them", fields(digest=DIGEST, problem=text("what is odd"))),
+            unreadable=rows("could not be checked", fields(digest=DIGEST, problem=text("the error"))),
             missing=texts("digests"),
             foreign=texts("files that are no objects"),
-            affected=rows("", _path(stage=text("null for tracked data", null=True), repaired=flag(""))),
+            affected=rows(
+                "outs and tracked data with such objects",
+                _path(
+                    stage=text("its address; null for tracked data", null=True),
+                    repaired=flag("whether the cache has all of it now"),
+                ),
+            ),
             run_again=texts("stages whose outs are lost"),
         ),
     ),
@@ -552,8 +790,8 @@ OUTPUTS: Mapping[str, tuple[str, Schema]] = {
         "`pivot cache gc --json`",
         fields(
             dry_run=DRY_RUN,
-            removed=rows("", fields(digest=DIGEST, size=SIZE)),
-            kept=fields("", **HEAP),
+            removed=rows("moved to the trash", fields(digest=DIGEST, size=SIZE)),
+            kept=fields("needed", **HEAP),
             recent=texts("digests of objects that changed meanwhile"),
             runs=whole("run records that were removed"),
             released=texts("results of which only parameters and metrics are left"),
@@ -565,12 +803,54 @@ OUTPUTS: Mapping[str, tuple[str, Schema]] = {
             skipped=texts("what could not be read"),
         ),
     ),
+    "cache-gc-undo": (
+        "`pivot cache gc --undo --json`",
+        fields(
+            returned=texts("digests of objects that came back from the trash"),
+            runs=whole("run records that came back"),
+        ),
+    ),
+    "remote-gc": (
+        "`pivot remote gc --json`",
+        fields(
+            remote=text("its name"),
+            dry_run=DRY_RUN,
+            objects=rows("that nothing needs", fields(digest=DIGEST, size=SIZE)),
+            needed=whole("how many objects stay since something needs them"),
+            young=whole("how many stay since they are too young"),
+            deleted=whole("how many were deleted"),
+            failed=rows("not deleted", fields(digest=DIGEST, problem=text("the error"))),
+        ),
+    ),
+    "warm-status": (
+        "`pivot warm status --json`",
+        fields(
+            warm=flag("the setting"),
+            state=either(
+                "`starting` while it imports, `silent` if it cannot be used", "waiting", "starting", "silent", "none"
+            ),
+            pid=whole("the process", null=True),
+            idle_seconds=number("since its last command", null=True),
+            commands=whole("how many use it now"),
+            libraries=texts("those that it has imported"),
+            reason=text("why there is none, or why it cannot be used; or empty"),
+        ),
+    ),
+    "warm-stop": (
+        "`pivot warm stop --json`",
+        fields(pid=whole("the process that was ended; null if there was none", null=True)),
+    ),
     "check-ignore": (
         "`pivot check-ignore --json`",
         fields(
             paths=rows(
-                "",
-                _path(ignored=flag(""), source=text("the file with the pattern"), line=whole(""), pattern=text("")),
+                "in the order of the arguments",
+                _path(
+                    ignored=flag("whether Pivot ignores it"),
+                    source=text("the file with the pattern, or empty"),
+                    line=whole("the line with the pattern, or 0"),
+                    pattern=text("the last pattern that matches, or empty"),
+                ),
             )
         ),
     ),
@@ -595,6 +875,14 @@ there. The lines of `--jsonl` are [events](events.md).
 
 Paths are relative to the root of the project, sizes are in bytes, durations in seconds. Numbers that JSON does not have
 are the texts `NaN`, `Infinity` and `-Infinity`.
+
+A command whose answer is no, with [exit code](exit-codes.md) 1, prints its object all the same: what failed or is
+missing is in it. A command that ends before it has an answer prints nothing on stdout, and an `error:` on stderr:
+with a wrong option or configuration, a pipeline that cannot be loaded, a revision that does not exist, content that
+nobody has, or a remote that does not answer. So parse stdout if it is not empty, and decide by the exit code.
+
+`pivot show --format chrome-trace` prints a trace for Perfetto, in the format of Chrome. The schema of a `pivot.yaml` is
+[`pivot-yaml.schema.json`](pivot-yaml.schema.json).
 """
 
 
@@ -613,6 +901,8 @@ def page() -> str:
 
 
 def _lines(schema: Schema, prefix: str) -> Iterator[tuple[str, str, str]]:
+    if "oneOf" in schema:
+        yield from _lines_of_one(schema["oneOf"], prefix)
     required = schema.get("required", ())
     for name, each in schema.get("properties", {}).items():
         path = f"{prefix}{name}{'' if name in required else '?'}"
@@ -628,7 +918,31 @@ def _lines(schema: Schema, prefix: str) -> Iterator[tuple[str, str, str]]:
         yield from _lines(inner, f"{path}{suffix}.")
 
 
+def _lines_of_one(variants: Sequence[Schema], prefix: str) -> Iterator[tuple[str, str, str]]:
+    """The lines of keys that all variants have, and then those of each alone, which its title introduces."""
+    every = functools.reduce(
+        lambda names, each: names & each["properties"].keys(), variants, variants[0]["properties"].keys()
+    )
+    for number, variant in enumerate(variants):
+        for path, kind, about in _lines(variant, prefix):
+            name = re.split(r"[?.\[]", path.removeprefix(prefix))[0]
+            if name not in every:
+                yield path, kind, f"{variant['title']}: {about}" if _is_top(path, prefix) else about
+            elif number == 0:
+                yield (
+                    path,
+                    ", ".join(_kind(each["properties"][name]) for each in variants) if name == "kind" else kind,
+                    about,
+                )
+
+
+def _is_top(path: str, prefix: str) -> bool:
+    return re.search(r"[.\[]", path.removeprefix(prefix)) is None
+
+
 def _kind(schema: Schema) -> str:
+    if "oneOf" in schema:
+        return "object"
     if "enum" in schema:
         return ", ".join(f"`{word}`" for word in schema["enum"])
     kinds = schema.get("type", "any value")
