@@ -192,8 +192,13 @@ def test_the_trash_is_emptied_after_its_grace_period(project: Project) -> None:
 
     assert project.json("cache", "gc", "--json", *ALL)["deleted"]["objects"] == 0
     assert project.json("cache", "status", "--json")["trash"]["objects"] == 4
-    assert "Would delete" in project.pivot("cache", "gc", "--dry-run", "--grace", "0").stdout
-    assert project.json("cache", "gc", "--json", "--grace", "0")["deleted"]["objects"] == 4
+    run(project, "five")
+    planned = project.pivot("cache", "gc", "--dry-run", "--grace", "0", *ALL).stdout
+    assert "Would delete this collection and 1 earlier collection from the trash" in planned
+    done = project.pivot("cache", "gc", "--grace", "0", *ALL)
+    assert "Moved 4 objects" in done.stdout
+    assert "Deleted 8 objects" in done.stdout
+    assert "--undo" not in done.stderr, "nothing is left to bring back"
     assert project.json("cache", "status", "--json")["trash"]["objects"] == 0
 
 
@@ -379,8 +384,10 @@ def test_a_shared_cache_is_not_collected_unless_told_how(clones: tuple[Project, 
     assert kept(first, "../shared") == mine | theirs | gone
     first.pivot("cache", "gc", "--all-projects", *ALL)
     assert kept(first, "../shared") == mine | theirs
-    first.pivot("cache", "gc", "--only-this-project", *ALL)
+    spared = first.pivot("cache", "gc", "--only-this-project", "--grace", "0", *ALL).stderr
     assert kept(first, "../shared") == mine
+    assert f"a command may be using it in {second.root}" in spared
+    assert first.json("cache", "status", "--json")["trash"]["objects"] == 4, "three files and their listing"
     assert first.json("cache", "status", "--json")["projects"] == [str(second.root)]
 
 

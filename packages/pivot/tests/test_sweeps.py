@@ -208,8 +208,7 @@ def test_a_result_is_put_into_the_workspace(prepared: Prepared) -> None:
     completed = {"_PIVOT_COMPLETE": "bash_complete", "COMP_WORDS": f"pivot apply {first[:4]}", "COMP_CWORD": "2"}
     assert f"plain,{first}" in project.pivot("completion", env=completed).stdout.splitlines()
 
-    for _ in range(2):  # into the trash, and out of it
-        project.pivot("cache", "gc", "--keep-since", "0", "--grace", "0")
+    project.pivot("cache", "gc", "--keep-since", "0", "--grace", "0")
     assert first in project.pivot("results").stdout
     gone = project.pivot("apply", first, code=1).stderr
     assert f"the cache no longer has model.json of the result {first}" in gone

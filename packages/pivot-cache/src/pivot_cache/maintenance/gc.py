@@ -4,7 +4,8 @@
 trash, and the next collection continues. Four guards protect against other processes that use the store meanwhile, each
 of which suffices in most cases: objects that changed after reading the roots began are skipped; after the move, the
 roots are read again, and objects that they now name are moved back; a store looks for missing objects in the trash; and
-before the trash is deleted, objects that are then needed are moved back.
+before the trash is deleted, objects that are then needed are moved back. The second and the third need the trash, so that a
+collection deletes what it moves (`at_once`) only while no other process uses the store.
 """
 
 import os
@@ -49,7 +50,7 @@ class GcResult(Value):
 
     Attributes:
         plan: Its plan.
-        batch: The batch in the trash; None if nothing was moved.
+        batch: The batch in the trash; None if nothing was moved, or if it was deleted at once.
         removed: The size, by digest, of each moved object.
         runs: The number of moved run records.
         returned: Objects moved back from the trash, since something names them again.
@@ -72,6 +73,7 @@ def collect(
     progress: Progress = no_progress,
     doubt: Doubt = refuse,
     since_ns: int | None = None,
+    at_once: bool = False,
 ) -> GcResult:
     """Move unneeded objects to the trash, and delete those whose grace period is over.
 
@@ -82,6 +84,7 @@ def collect(
         progress: Called for every object.
         doubt: As for `pivot_cache.maintenance.gc_plan.mark`.
         since_ns: Objects that changed at this time or later are skipped; by default the file system's current time.
+        at_once: Delete what was moved, without a grace period. No other process may write to the store meanwhile.
 
     Raises:
         CacheError: Something cannot be read, moved or deleted, or a listing is damaged.
@@ -101,6 +104,9 @@ def collect(
         returned |= back
     with as_cache_errors("tidy", batch.directory):
         batch.remove_empty()
+    if at_once and (removed or runs):
+        count, size = _delete([batch], progress)
+        return GcResult(planned, None, removed, runs, returned, (deleted[0] + count, deleted[1] + size))
     return GcResult(planned, batch if removed or runs else None, removed, runs, returned, deleted)
 
 

@@ -163,11 +163,19 @@ def gc_text(done: GcReport) -> str:
         lines.append(f"Skipped {formats.counted(len(planned.recent), 'object')} that changed meanwhile")
     if made is not None and made.returned:
         lines.append(f"Brought back {formats.counted(len(made.returned), 'object')} from the trash, needed again")
-    if made is None and planned.expired:
-        lines.append(f"Would delete {formats.counted(len(planned.expired), 'earlier collection')} from the trash")
+    if made is None and (goes := _would_delete(done)):
+        lines.append(f"Would delete {goes} from the trash")
     elif made is not None and made.deleted[0]:
         lines.append(f"Deleted {_object_count(ObjectCount(*made.deleted))} from the trash")
     return formats.one_per_line(lines)
+
+
+def _would_delete(done: GcReport) -> str:
+    """Name what a collection would delete; empty if nothing."""
+    planned = done.planned
+    this = done.at_once and (planned.remove or planned.runs or planned.forgotten)
+    earlier = formats.counted(len(planned.expired), "earlier collection") if planned.expired else ""
+    return " and ".join(filter(None, ("this collection" if this else "", earlier)))
 
 
 def gc_notes(done: GcReport, max_size: int | None = None) -> Iterator[str]:
@@ -175,6 +183,11 @@ def gc_notes(done: GcReport, max_size: int | None = None) -> Iterator[str]:
     rest = done.planned.keep_size + done.planned.spared_size
     if max_size is not None and rest > max_size:
         yield f"the cache keeps {formats.size(rest)}: lock files, .pvt files or recently used results need it"
+    if done.in_use and done.done is not None and done.done.batch is not None:
+        yield (
+            "what was moved stays in the trash, since a command may be using it in "
+            f"{list_names([str(root) for root in done.in_use])}; the next 'pivot cache gc --grace 0' deletes it"
+        )
     for problem in done.skipped:
         yield f"left out: {problem}"
     for user in done.gone:

@@ -67,6 +67,9 @@ class GcReport(Value):
         projects: The other projects whose needs were respected.
         gone: Former users of the cache that no longer exist.
         skipped: Unreadable files that were skipped.
+        at_once: Whether the collection deletes what it moves to the trash: the options say so, and nobody else may use
+            the cache meanwhile.
+        in_use: The other projects that may, so that it does not although the options say so.
     """
 
     planned: GcPlan
@@ -74,6 +77,8 @@ class GcReport(Value):
     projects: tuple[pathlib.Path, ...]
     gone: tuple[User, ...]
     skipped: tuple[str, ...]
+    at_once: bool
+    in_use: tuple[pathlib.Path, ...]
 
 
 def gc(
@@ -96,6 +101,8 @@ def gc(
     options = options or GcOptions()
     with open_stores(context) as stores:
         heeded, gone = _users(stores.layout, options)
+        in_use = _in_use(stores.layout, options)
+        at_once = options.trash_ns == 0 and not in_use
         skipped: dict[str, None] = {}
         doubt = _doubt(skipped, skip=options.skip_damaged)
         places = [context.project.root, *heeded]
@@ -113,10 +120,10 @@ def gc(
             planned = prepare(cache, gather(), rules, doubt=doubt)
         else:
             with _guards(stores.layout, places, report):
-                done = collect(cache, gather, rules, progress=progress, doubt=doubt)
+                done = collect(cache, gather, rules, progress=progress, doubt=doubt, at_once=at_once)
             planned = done.plan
             kept.tidy(stores, stores.settings.trash_days * _DAY_NS)
-        return GcReport(planned, done, tuple(heeded), tuple(gone), tuple(skipped))
+        return GcReport(planned, done, tuple(heeded), tuple(gone), tuple(skipped), at_once, in_use)
 
 
 def undo(context: CommandContext, *, report: Reporter = no_report) -> GcResult | None:
@@ -158,6 +165,13 @@ def _users(layout: Layout, options: GcOptions) -> tuple[list[pathlib.Path], list
                 hint=f"if that project no longer exists, delete {user.file}; or use --only-this-project",
             )
     return [user.root for user in heeded], gone
+
+
+def _in_use(layout: Layout, options: GcOptions) -> tuple[pathlib.Path, ...]:
+    """The other projects that prevent a deletion at once, since the collection does not hold their guards."""
+    if options.trash_ns != 0 or not options.only_this_project:
+        return ()
+    return tuple(user.root for user in cache_users.others(layout) if not user.gone)
 
 
 def _doubt(skipped: dict[str, None], *, skip: bool) -> Callable[[CacheError], None]:

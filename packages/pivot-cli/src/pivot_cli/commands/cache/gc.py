@@ -20,6 +20,7 @@ Examples:
   pivot cache gc --dry-run        Show what would be removed.
   pivot cache gc --keep-since 7d  Keep the results of a week only.
   pivot cache gc --max-size 50GB  Remove the least recently used.
+  pivot cache gc --grace 0        Free the space now; nothing can be brought back.
   pivot cache gc --undo           Bring back what was removed last.
 """
 
@@ -36,7 +37,7 @@ Examples:
     "--grace",
     callback=options.age,
     metavar="AGE",
-    help="Delete objects that have been in the trash for this long.  [default: cache.trash_days, 14d]",
+    help="Delete objects that have been in the trash for this long; 0: at once.  [default: cache.trash_days, 14d]",
 )
 @click.option(
     "--max-size",
@@ -69,7 +70,7 @@ def command(  # noqa: PLR0913  # one parameter per option
 
     Objects are kept if a lock file or a .pvt file in the workspace or in any git ref, stash, index or worktree names
     them, or if a run of the last 30 days wrote them. All others move to the trash, and the same command deletes them
-    after 14 days. AGE is a number with s, m, h, d or w; SIZE is a number with kB, MB, GB or TB.
+    after 14 days. With --grace 0, they are deleted at once. AGE is a number with s, m, h, d or w; SIZE is a number with kB, MB, GB or TB.
 
     With --max-size or --older-than, the least recently used objects go first, and no more than necessary. Objects that
     lock files or .pvt files name always stay, even if the cache is larger then.
@@ -96,7 +97,7 @@ def command(  # noqa: PLR0913  # one parameter per option
         console.data(json.dumps(cache.gc_json(done), indent=2))
     else:
         console.data(cache.gc_text(done))
-        if done.done is not None and done.done.removed:
+        if done.done is not None and done.done.removed and done.done.batch is not None:
             console.hint("'pivot cache gc --undo' brings it back")
     return 0
 
