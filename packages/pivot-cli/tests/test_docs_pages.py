@@ -99,6 +99,15 @@ def test_pages_are_in_the_cache_of_the_user() -> None:
         (["wacth"], 2, "hint: did you mean watch or cache?\n"),
         (["watch#zzz"], 2, "hint: pivot docs watch\n"),
         (["zzz"], 2, "hint: 'pivot docs' lists all pages\n"),
+        (["cache", "gc"], 0, "## `pivot cache gc`\n"),
+        (["troubleshooting", "hangs"], 0, "### Nothing happens: a command or a stage seems to hang\n"),
+        (["hangs"], 0, "### Nothing happens: a command or a stage seems to hang\n"),
+        (["cache", "freeing"], 0, "## Freeing space\n"),
+        (["Trusts"], 0, "trust                           Trust: what is checked when\ncluster#trust  "),
+        (["reflink"], 0, "cache#contents                      Contents\n"),
+        (["stage"], 0, " more\n"),
+        (["watch", "zzz"], 2, "error: no section of the page 'watch' has 'zzz'\nhint: 'pivot docs watch' shows it\n"),
+        (["running", "debuging"], 2, "hint: did you mean running#debugging?\n"),
     ],
     ids=str,
 )
@@ -113,7 +122,9 @@ def test_topics_and_sections_are_completed() -> None:
     context = app.cli.make_context("pivot", ["--help"], resilient_parsing=True)
     command = app.cli.get_command(context, "docs")
     assert command is not None
-    (topic,) = (each for each in command.params if each.name == "topic")
+    (topic,) = (each for each in command.params if each.name == "words")
 
     assert [item.value for item in topic.shell_complete(context, "watc")] == ["watch"]
     assert "running#debugging" in [item.value for item in topic.shell_complete(context, "running#d")]
+    context.params["words"] = ("running",)
+    assert "debugging" in [item.value for item in topic.shell_complete(context, "d")]

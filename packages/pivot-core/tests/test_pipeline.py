@@ -227,6 +227,7 @@ def test_location_below_the_root_is_shown_relative_to_it() -> None:
     assert str(Location(f"{ROOT}/a.py", 3).below(ROOT)) == "a.py:3"
     assert str(Location(f"{ROOT}/a.py", 3).below(f"{ROOT}/")) == "a.py:3"
     assert str(Location(f"{ROOT}2/a.py", 3).below(ROOT)) == f"{ROOT}2/a.py:3"
+    assert str(Location("a.py", 0)) == "a.py"
     assert Location("a.py", 3) < Location("a.py", 12) < Location("b.py", 1)
 
 

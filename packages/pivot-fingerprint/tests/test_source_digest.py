@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pivot_fingerprint import recheck, source_digest
+from pivot_fingerprint.observation import source_lines
 
 TEXT = '''
 """A module."""
@@ -89,6 +90,22 @@ def test_an_edit_changes_these_forms_alone(old: str, new: str, names: str) -> No
     edited = TEXT.replace(old, new)
 
     assert names.split() == [name for name in NAMES if source_digest(TEXT, name) != source_digest(edited, name)]
+    assert all(line_of(TEXT, name) != line_of(edited, name) for name in names.split()), "the lines show each edit"
+
+
+def line_of(text: str, name: str) -> str | None:
+    return source_lines(text.encode(), f"func:any:{name}")
+
+
+def test_lines_are_those_of_the_file_as_far_as_they_count_as_a_whole() -> None:
+    assert line_of(TEXT, "f") == TEXT[TEXT.index("@os.register") : TEXT.index("\n\nclass")]
+    assert line_of(TEXT, "twice") == "def twice():\n    return 1\ndef twice():\n    return 2\n"
+    assert line_of("def f():\r\n    return 1\r\n", "f") == "def f():\n    return 1\n"
+    assert source_lines(b"import a\nrun()\ndef f(): pass\n", "effects:any") == "import a\nrun()\n"
+    assert source_lines(b"import a\ndef f(): return 1\n", "module:any") == "import a\ndef f():\n"
+    assert source_lines(b"import a\n# why\nrun()\n", "module:any:*") == "import a\nrun()\n"
+    assert line_of("", "f") is None
+    assert line_of("def (", "f") is None
 
 
 def test_a_missing_name_has_no_digest() -> None:

@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from pivot_cache.layout import Layout
-from pivot_runtime.loading import stage_index
+from pivot_runtime.project import stage_index
 
 
 @pytest.fixture

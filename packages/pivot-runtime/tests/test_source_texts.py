@@ -4,8 +4,10 @@ import pathlib
 
 import pytest
 
+from pivot_core.decide import FactChange, Reason
 from pivot_core.lock import CodeEntry
 from pivot_core.spec import Location, StageSpec
+from pivot_fingerprint import source_digest
 from pivot_runtime.evaluating.source_texts import SourceTexts
 from pivot_runtime.loading.loaded import LoadedStage
 
@@ -83,3 +85,22 @@ def test_a_source_that_cannot_be_read_has_no_texts(root: pathlib.Path) -> None:
     texts.close()
 
     assert stored(root) == {}
+
+
+def test_code_whose_lines_are_unknown_is_found_in_its_file(root: pathlib.Path) -> None:
+    """What a run was observed to use, and whole modules; not if the file was edited since the run used it."""
+    seen = {f"func:m:{name}": CodeEntry(source_digest(TEXT, name) or "", Location(FILE, 9)) for name in ("f", "g")}
+    seen["func:m:g"] = CodeEntry("2" * 32, Location(FILE, 9))
+    spec = StageSpec("s", "p", "", Location(FILE, 1))
+    stage = LoadedStage(spec, {"module:m:*": CodeEntry("3" * 32, Location(FILE, 0))})
+    texts = SourceTexts(root / "texts.sqlite", root)
+    texts.remember(stage, seen)
+    texts.close()
+
+    assert SourceTexts(root / "texts.sqlite", root).recall(["2" * 32]) == {}
+    (root / FILE).write_text(TEXT.replace("return 1", "return 3"))
+    changes = [FactChange(Reason.CODE, key, each.digest, "new") for key, each in (seen | stage.code).items()]
+    found = SourceTexts(root / "texts.sqlite", root).diffs(stage, changes, seen)
+    assert found.keys() == {"func:m:f", "module:m:*"}
+    assert all("-    return 1\n+    return 3\n" in each for each in found.values())
+    assert "def g" in found["module:m:*"]

@@ -212,6 +212,14 @@ def test_stages_run_after_others_whose_outs_they_do_not_read(make: Callable[[str
     assert "'start' runs after 'load', as it declares" in cycle
 
 
+def test_a_pipeline_without_stages(make: Callable[[str], Project]) -> None:
+    project = make("import pivot\n\npipeline = pivot.Pipeline('p')\n")
+    for command in ("list", "dag", "status", "repro"):
+        done = project.pivot(command)
+        assert "no stages are registered" in done.stdout.lower()
+        assert "hint: describe them in a pipeline.py or a pivot.yaml" in done.stderr
+
+
 def test_a_stage_may_run_after_one_of_another_pipeline(make: Callable[[str], Project]) -> None:
     project = make("")
     (project.root / "pipeline.py").unlink()

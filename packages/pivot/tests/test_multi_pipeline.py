@@ -194,6 +194,8 @@ def test_targets_in_another_pipeline(family: Project) -> None:
     assert "analysis.analyze.lock" in locks(family)
     done = family.pivot("repro", "analyze", code=2)
     assert "no stage or output is named 'analyze'" in done.stderr
+    assert "analysis.analyze belongs to another pipeline: repeat the command with 'pivot -C analysis'" in done.stderr
+    assert "did you mean analyze ('pivot -C analysis') or" in family.pivot("run", "analyse", code=2).stderr
 
 
 # Siblings

@@ -358,8 +358,9 @@ def test_only_what_a_stage_that_runs_reads_is_fetched(team: Team) -> None:
     assert json.loads(ci.read("summary.json"))["count"] == 4
     assert not (ci.root / "raw").exists()
     (ci.root / "summary.json").unlink()
-    told = team.pivot("status", "--remote", project=ci)
-    assert "summarize   cached  not here, but in the cache: summary.json" in told
+    told = team.pivot("status", "--remote", "summarize", project=ci)
+    assert "summarize  cached  not here, but in the cache: summary.json" in told
+    assert "1 stage, all cached\n'origin': 1 to push" in told, "the counts are those of the listed stages"
 
 
 def test_a_digest_that_nobody_can_forge(team: Team) -> None:

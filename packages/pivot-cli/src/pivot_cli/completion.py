@@ -132,7 +132,7 @@ def result_candidates(typed: str) -> "list[CompletionItem]":
 
 def _stages() -> list[str]:
     """Return the bare names where they are unambiguous, and all addresses."""
-    from pivot_runtime.loading.stage_index import known  # lazy
+    from pivot_runtime.project.stage_index import known  # lazy
 
     try:
         addresses = known(find_root(working_directory()))

@@ -24,13 +24,13 @@ type Shape = Literal["one", "list", "tuple"]
 
 @attrs.frozen(order=True)
 class Location:
-    """A line of a file; printed as ``file:line``."""
+    """A line of a file; printed as ``file:line``. With the line 0, it is the file as a whole."""
 
     file: str
     line: int
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}" if self.line else self.file
 
     def below(self, root: str) -> "Location":
         """The same location, with its file relative to ``root`` if it is below it."""

@@ -12,7 +12,7 @@ from pivot_fingerprint.runtime.recorder import Recorder, UserFiles
 from pivot_fingerprint.runtime.start_file import Companion
 from pivot_fingerprint.runtime.uncovered import ObservedEntry, UncoveredCode
 from pivot_fingerprint.sources.memo import Memo
-from pivot_fingerprint.sources.source_digest import digest, parsed
+from pivot_fingerprint.sources.source_digest import digest, lines, parsed
 from pivot_fingerprint.user_code import default_is_user_code
 
 __pivot_module__ = "pivot_fingerprint"
@@ -27,6 +27,7 @@ __all__ = [
     "UserFiles",
     "recheck",
     "source_digest",
+    "source_lines",
     "uncovered",
 ]
 
@@ -124,6 +125,17 @@ def source_digest(text: bytes | str, qualname: str) -> str | None:
 
 def recheck(text: bytes | str, key: str) -> str | None:
     """The current `ObservedEntry.digest` for this key, if `text` is the text of its file; None without such code."""
+    return source_digest(text, _name(key))
+
+
+def source_lines(text: bytes, key: str) -> str | None:
+    """The code that `recheck` looks at, as a user wrote it, for a diff; None without such code."""
+    source, name = parsed(text), _name(key).partition(".")[0]
+    if source is None or digest(source, name) is None:
+        return None
+    return lines(source, name, text.decode("utf-8", "replace"))
+
+
+def _name(key: str) -> str:
     kind, _, rest = key.partition(":")
-    name = rest.partition(":")[2]
-    return source_digest(text, name or ("<effects>" if kind == "effects" else "<module>"))
+    return rest.partition(":")[2] or ("<effects>" if kind == "effects" else "<module>")

@@ -4,8 +4,8 @@
 trash, and the next collection continues. Four guards protect against other processes that use the store meanwhile, each
 of which suffices in most cases: objects that changed after reading the roots began are skipped; after the move, the
 roots are read again, and objects that they now name are moved back; a store looks for missing objects in the trash; and
-before the trash is deleted, objects that are then needed are moved back. The second and the third need the trash, so that a
-collection deletes what it moves (`at_once`) only while no other process uses the store.
+before the trash is deleted, objects that are then needed are moved back. The last two need the trash: a collection may
+delete what it moves (`at_once`) only while no other process uses the store.
 """
 
 import os
@@ -65,7 +65,7 @@ class GcResult(Value):
     deleted: tuple[int, int]
 
 
-def collect(
+def collect(  # noqa: PLR0913  # each is optional
     cache: Cache,
     gather: Callable[[], Iterable[Artifact]],
     rules: Retention,

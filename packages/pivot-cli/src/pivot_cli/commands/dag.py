@@ -7,7 +7,7 @@ import click
 
 from pivot_cli import options
 from pivot_cli.context import command_context
-from pivot_cli.reporting.notices import warn_of_broken
+from pivot_cli.reporting.notices import hint_at_no_stages, warn_of_broken
 from pivot_cli.terminal import console
 from pivot_cli.views import graph
 from pivot_runtime.context import CommandContext
@@ -73,6 +73,8 @@ def command(  # noqa: PLR0913  # one parameter per option
             _show(page, output, context)
         case _:
             console.data(graph.text(drawn) or "No stages are registered.\n")
+            if not found.graph.stages:
+                hint_at_no_stages()
     return 0
 
 

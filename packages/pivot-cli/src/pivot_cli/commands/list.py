@@ -7,7 +7,7 @@ import click
 
 from pivot_cli import options
 from pivot_cli.context import command_context
-from pivot_cli.reporting.notices import warn_of_broken
+from pivot_cli.reporting.notices import hint_at_no_stages, warn_of_broken
 from pivot_cli.terminal import console
 from pivot_cli.views import graph
 from pivot_runtime.inspecting.overview import overview
@@ -49,6 +49,8 @@ def command(
         console.data(json.dumps({"stages": graph.listing_json(found)}, indent=2))
     else:
         console.data(graph.listing(found) or "No stages are registered.\n")
+        if not found.graph.stages:
+            hint_at_no_stages()
     return 0
 
 

@@ -9,7 +9,7 @@ import click
 
 from pivot_cli import options
 from pivot_cli.context import command_context
-from pivot_cli.reporting.notices import note_local_runs, note_stalls, warn_of_broken
+from pivot_cli.reporting.notices import hint_at_no_stages, note_local_runs, note_stalls, warn_of_broken
 from pivot_cli.reporting.run import Verbosity, command_line, run_stages
 from pivot_cli.terminal import console
 from pivot_runtime.running.repro import RunOptions
@@ -148,3 +148,5 @@ def _print_plan(context: "CommandContext", targets: Sequence[str], options: RunO
     from pivot_cli.views.status import explanations, planned_runs  # lazy
 
     console.data(explanations(planned) if in_full else planned_runs(planned))
+    if not planned.stages:
+        hint_at_no_stages()

@@ -88,18 +88,24 @@ def command(  # noqa: PLR0913  # one parameter per option
             plain["sources"] = [source_json(each) for each in found.sources]
         console.data(json.dumps(plain, indent=2))
     elif explain:
-        console.data(explanations(found, why_not=why_not, verbose=verbose))
+        console.data(explanations(found, why_not=why_not, verbose=verbose, diff=diff))
     else:
         console.data(status_text(found))
-        if found.tracked:
-            console.data("\nTracked data:")
-            for line in tracked_states(found.tracked, context.project):
-                console.line(line)
+        _say_tracked(found, context.project)
         if sources:
             _say_sources(found, context.project)
     if found.cached and not (explain or found.broken or remote or sources):
         keep_answer(context, found)
     return 0
+
+
+def _say_tracked(found: Status, project: Project) -> None:
+    if found.tracked:
+        console.data("\nTracked data:")
+        for line in tracked_states(found.tracked, project):
+            console.line(line)
+    elif not found.stages:
+        notices.hint_at_no_stages()
 
 
 def _say_sources(found: Status, project: Project) -> None:

@@ -3,9 +3,9 @@
 import functools
 import importlib.resources
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources.abc import Traversable
-from typing import Final
+from typing import Final, NamedTuple
 
 import attrs
 
@@ -131,13 +131,64 @@ def markdown(topic: Topic, anchor: str = "") -> str:
 
 def anchors(text: str) -> Mapping[str, int]:
     """Return where each section of a page begins, by its anchor: those of its headings, and those that it names."""
-    without = _FENCE.sub(lambda match: " " * len(match[0]), text)
+    without = _without_code(text)
     found: dict[str, int] = {}
     for match in _HEADING.finditer(without):
         found.setdefault(slug(match[2]), match.start())
     for match in _ANCHOR.finditer(without):
         found[match[1]] = match.start()
     return found
+
+
+class Section(NamedTuple):
+    """A section of a page, without those below it.
+
+    Attributes:
+        topic: The page.
+        anchor: Its anchor; that which the page gives it, if it does.
+        heading: The text of its heading.
+        text: Its Markdown, with the heading.
+    """
+
+    topic: Topic
+    anchor: str
+    heading: str
+    text: str
+
+    @property
+    def name(self) -> str:
+        """Its name for users; that of the page for its first heading."""
+        return self.topic.name if self.heading == self.topic.title else f"{self.topic.name}#{self.anchor}"
+
+
+def search(words: Sequence[str], pages: Iterable[Topic]) -> list[Section]:
+    """Return the section of which these words are the anchor, else all whose heading has them, else whose text does.
+
+    A word is found if a word of the text begins with it; an s at its end does not count.
+    """
+    sections = [section for page in pages for section in _sections(page)]
+    exact = [each for each in sections if each.anchor == slug(" ".join(words))]
+    if len(exact) == 1:
+        return exact
+    stems = [re.compile(rf"(?i)\b{re.escape(word.rstrip('s') or word)}") for word in words]
+    in_headings = [each for each in sections if _has_all(f"{each.heading} {each.anchor}", stems)]
+    return in_headings or [each for each in sections if _has_all(each.text, stems)]
+
+
+def _has_all(text: str, stems: Iterable[re.Pattern[str]]) -> bool:
+    return all(stem.search(text) for stem in stems)
+
+
+def _sections(topic: Topic) -> Iterator[Section]:
+    without = _without_code(topic.text)
+    named = {begin: anchor for anchor, begin in anchors(topic.text).items()}
+    given = {_HEADING.search(without, begin): anchor for begin, anchor in named.items()}
+    by_place = {found.start(): anchor for found, anchor in given.items() if found is not None}
+    headings = list(_HEADING.finditer(without))
+    ends = [*(each.start() for each in headings[1:]), len(topic.text)]
+    for heading, end in zip(headings, ends, strict=True):
+        anchor = by_place.get(heading.start(), slug(heading[2]))
+        yield Section(topic, anchor, plain(heading[2]), topic.text[heading.start() : end])
 
 
 def slug(heading: str) -> str:
@@ -156,7 +207,7 @@ def _section(topic: Topic, anchor: str) -> tuple[int, int]:
         hint = suggest(anchor, known, most=3, format_name=lambda each: f"{topic.name}#{each}")
         raise TopicError(f"the page {topic.name!r} has no section {anchor!r}", hint=hint or f"pivot docs {topic.name}")
     begin = known[anchor]
-    without = _FENCE.sub(lambda match: " " * len(match[0]), topic.text)
+    without = _without_code(topic.text)
     own = _HEADING.search(without, begin)
     if own is None:
         return begin, len(topic.text)
@@ -165,6 +216,11 @@ def _section(topic: Topic, anchor: str) -> tuple[int, int]:
             named = re.search(r'(?:<a id="[\w-]+"></a>\s*)+\Z', without[: after.start()])
             return begin, named.start() if named else after.start()
     return begin, len(topic.text)
+
+
+def _without_code(text: str) -> str:
+    """The text with spaces in place of its code blocks, in which # begins no heading."""
+    return _FENCE.sub(lambda match: " " * len(match[0]), text)
 
 
 def _place(topic: Topic) -> tuple[int, int, str]:

@@ -19,6 +19,11 @@ def warn_of_broken(found: Iterable[BrokenPipeline]) -> None:
         console.warning(f"{each.error}; continuing without {each.file}, which may write {may_write}")
 
 
+def hint_at_no_stages() -> None:
+    """Say how a pipeline gets stages."""
+    console.hint("describe them in a pipeline.py or a pivot.yaml ('pivot docs pipelines')")
+
+
 def note_local_runs(context: CommandContext, option: str) -> None:
     """Say that an option makes stages run here, if the configuration has another executor."""
     executor = context.settings.executor

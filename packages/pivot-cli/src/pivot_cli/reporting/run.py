@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pivot_cli import signals
 from pivot_cli.context import keep_answer
-from pivot_cli.reporting.notices import note_local_runs, note_stalls
+from pivot_cli.reporting.notices import hint_at_no_stages, note_local_runs, note_stalls
 from pivot_cli.reporting.run_lines import RunLines, summary
 from pivot_cli.terminal import console, formats
 from pivot_runtime.artifacts import lock_files
@@ -118,6 +118,8 @@ def run_stages(
         result = repro(context, targets, options=options, command=command, report=report)
     if verbosity.summary:
         console.data(summary(result))
+        if result.idle and not result.current:
+            hint_at_no_stages()
     asked_again = not options.only_targets  # the cache of answers has no entries for `pivot run`
     if result.idle and asked_again and not (verbosity.jsonl or options.force or options.pull or options.no_commit):
         keep_answer(context, result, formats.seconds(result.seconds) if verbosity.summary else "")

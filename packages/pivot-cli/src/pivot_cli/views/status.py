@@ -119,20 +119,21 @@ def planned_runs(planned: Status) -> str:
     return formats.one_per_line(lines)
 
 
-def explanations(found: Status, *, why_not: bool = False, verbose: bool = False) -> str:
+def explanations(found: Status, *, why_not: bool = False, verbose: bool = False, diff: bool = False) -> str:
     """Return a block per stage: status, reason, every change with old and new, and untracked code.
 
-    With ``why_not``, it also lists for each cached stage the compared facts; with ``verbose``, every place of untracked
-    code.
+    With ``diff``, it also says which edits cannot be shown; with ``why_not``, it also lists for each cached stage the
+    compared facts; with ``verbose``, every place of untracked code.
     """
     if not found.stages:
         return "No stages are registered.\n"
     return "\n".join(
-        formats.one_per_line(_explained(stage, found, why_not=why_not, verbose=verbose)) for stage in found.stages
+        formats.one_per_line(_explained(stage, found, why_not=why_not, verbose=verbose, diff=diff))
+        for stage in found.stages
     )
 
 
-def _explained(stage: StageStatus, found: Status, *, why_not: bool, verbose: bool) -> Iterator[str]:
+def _explained(stage: StageStatus, found: Status, *, why_not: bool, verbose: bool, diff: bool) -> Iterator[str]:
     decision = stage.evaluation.decision
     spec = stage.evaluation.stage.spec
     yield f"Stage: {stage.name}"
@@ -152,7 +153,7 @@ def _explained(stage: StageStatus, found: Status, *, why_not: bool, verbose: boo
         yield "  Changes:"
         names = phrases.keys(decision.changes)
         for change in decision.changes:
-            yield from _changed(change, names[change], stage)
+            yield from _changed(change, names[change], stage, diff=diff)
             if change.key in stage.differences and change.reason in (Reason.OUT_MISSING, Reason.OUT_MODIFIED):
                 yield f"      {phrases.describe_difference(stage.differences[change.key], change.key)}"
     if why_not and stage.cached:
@@ -194,7 +195,7 @@ def _compared(stage: StageStatus) -> Iterator[str]:
         yield f"    out:{path}  {artifact.digest[:8] if artifact is not None else ''}"
 
 
-def _changed(change: FactChange, key: str, stage: StageStatus) -> Iterator[str]:
+def _changed(change: FactChange, key: str, stage: StageStatus, *, diff: bool) -> Iterator[str]:
     yield f"    {key}"
     if change.reason in (Reason.DEP_MISSING, Reason.UPSTREAM_BLOCKED):
         yield f"      {change.reason.value}"
@@ -210,7 +211,9 @@ def _changed(change: FactChange, key: str, stage: StageStatus) -> Iterator[str]:
     path = stage.evaluation.stage.path(change.key)
     if change.reason is Reason.CODE and len(path) > _DIRECT:
         yield f"      Via: {phrases.chain(path)}"
-    if change.key in stage.diffs:
+    if diff and change.reason is Reason.CODE and change.old is not None and change.key not in stage.diffs:
+        yield "      Diff: not known, since this computer has no copy of that code as of the last run"
+    if stage.diffs.get(change.key):
         yield "      Diff:"
         for line in stage.diffs[change.key].splitlines():
             yield f"        {line}"
@@ -372,7 +375,7 @@ def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any
             "action": decision.verdict.value,
             "reasons": [reason.value for reason in decision.reasons],
             "code_changes": [
-                _change(change, "key") | {"via": list(_via(change, stage)), "diff": stage.diffs.get(change.key)}
+                _change(change, "key") | {"via": list(_via(change, stage)), "diff": stage.diffs.get(change.key) or None}
                 for change in decision.changes
                 if change.reason is Reason.CODE
             ],

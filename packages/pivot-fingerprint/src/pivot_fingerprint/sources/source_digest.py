@@ -4,13 +4,14 @@ import ast
 import builtins
 import copy
 import functools
+import io
 import sys
 from collections.abc import Iterator
 
 from xxhash import xxh3_128_hexdigest
 
 from pivot_fingerprint.syntax.canonical import canonical, is_silent
-from pivot_fingerprint.syntax.parsed import Parsed
+from pivot_fingerprint.syntax.parsed import Parsed, first_line
 from pivot_fingerprint.syntax.scopes import imports
 from pivot_fingerprint.syntax.statement_acts import is_main
 
@@ -49,6 +50,26 @@ def digest(source: Parsed, name: str) -> str | None:
     if not given:
         return form.digest.hex() if found or name == "<effects>" else None
     return xxh3_128_hexdigest("\n".join([form.digest.hex(), *given]).encode("utf-8", "surrogatepass"))
+
+
+def lines(source: Parsed, name: str, text: str) -> str:
+    """The statements that `digest` covers without imports: their lines in the text, or as code what counts of them."""
+    if name == "*":
+        found = source.tree.body
+    elif name == "<module>":
+        found = [_bare(node) for node in source.tree.body]
+    else:
+        found = effects(source) if name == "<effects>" else statements(source, name)
+    every = io.StringIO(text, newline=None).readlines()
+    whole = {id(node) for node in ast.walk(source.tree)}
+    return "".join(
+        "".join(every[_first_line(node) - 1 : node.end_lineno]) if id(node) in whole else f"{ast.unparse(node)}\n"
+        for node in found
+    )
+
+
+def _first_line(node: ast.stmt) -> int:
+    return first_line(node) if isinstance(node, _DEFINITIONS) else node.lineno
 
 
 def statements(source: Parsed, name: str) -> list[ast.stmt]:

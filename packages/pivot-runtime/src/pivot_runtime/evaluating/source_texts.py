@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from pivot_cache.files.safe_read import read_regular
 from pivot_cache.state.derived_db import DerivedDatabase
 from pivot_core.decide import FactChange, Reason
+from pivot_core.lock import CodeEntry
 from pivot_runtime.loading.loaded import LoadedStage
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ _INSERT: Final = "INSERT OR IGNORE INTO forms VALUES (?, ?)"
 _SELECT: Final = "SELECT text FROM forms WHERE digest = ?"
 _LONGEST: Final = 1 << 16
 """The longest text in characters; longer texts are generated code or data, of which nobody reads a diff."""
+_NOTHING: Final[Mapping[str, CodeEntry]] = {}
 _PERIOD_S: Final = 1.0
 """So often, at most, texts are stored: a run of small stages ends hundreds of them meanwhile."""
 
@@ -37,18 +40,38 @@ class SourceTexts:
         self._since: float | None = None
         self._lines: dict[str, list[str]] = {}
 
-    def remember(self, stage: LoadedStage) -> None:
-        """Note the current texts of a stage's entries, and store those of the last second together. Never fails."""
+    def remember(self, stage: LoadedStage, observed: Mapping[str, CodeEntry] = _NOTHING) -> None:
+        """Note the current texts of a stage's entries, and store those of the last second together. Never fails.
+
+        Args:
+            stage: The stage.
+            observed: The entries that its run was observed to use besides.
+        """
+        unplaced = {key: each for key, each in observed.items() if each.digest not in self._known}
         for key, entry in stage.code.items():
             if entry.digest not in self._known:
+                if _is_unplaced(stage, key):
+                    unplaced[key] = entry
+                    continue
                 self._known.add(entry.digest)
                 text = self._source_of(stage, key)
                 if text is not None:
                     self._new[entry.digest] = text
+        if unplaced:
+            self._remember_unplaced(unplaced, observed)
         if self._since is None:
             self._since = self._clock()
         elif self._clock() - self._since >= _PERIOD_S:
             self.close()
+
+    def _remember_unplaced(self, entries: Mapping[str, CodeEntry], observed: Mapping[str, CodeEntry]) -> None:
+        """Note the texts of entries whose lines are unknown, without parsing files for those that are stored."""
+        digests = {each.digest for each in entries.values()}
+        self._known |= digests
+        missing = digests - self.recall(digests).keys()
+        for key, entry in entries.items():
+            if entry.digest in missing and (text := self._found(key, entry, as_seen=key in observed)) is not None:
+                self._new[entry.digest] = text
 
     def close(self) -> None:
         """Store the texts that are not yet stored. Never fails."""
@@ -63,8 +86,18 @@ class SourceTexts:
         self._database.read(lambda database: found.update(_select(database, digests)))
         return found
 
-    def diffs(self, stage: LoadedStage, changes: Iterable[FactChange]) -> dict[str, str]:
-        """Return a unified diff of each changed entry whose earlier text is known, by key."""
+    def diffs(
+        self, stage: LoadedStage, changes: Iterable[FactChange], observed: Mapping[str, CodeEntry] = _NOTHING
+    ) -> dict[str, str]:
+        """Return a unified diff of each changed entry whose earlier text is known, by key.
+
+        It is empty if the text of an entry is the same, as when what it means was edited elsewhere.
+
+        Args:
+            stage: The stage.
+            changes: The changes of its facts.
+            observed: The entries that its last run was observed to use besides.
+        """
         edited = {each.key: each.old for each in changes if each.reason is Reason.CODE and each.old is not None}
         old = self.recall(edited.values())
         found = {}
@@ -72,9 +105,28 @@ class SourceTexts:
             if digest in old:
                 import difflib  # lazy
 
-                now = self._source_of(stage, key) or ""
+                now = self._source_of(stage, key)
+                entry = observed.get(key) or (stage.code[key] if _is_unplaced(stage, key) else None)
+                if now is None and entry is not None:
+                    now = self._found(key, entry)
+                now = now or ""
                 found[key] = "".join(difflib.unified_diff(_lines(old[digest]), _lines(now), "last run", "now"))
-        return {key: text for key, text in found.items() if text}
+        return found
+
+    def _found(self, key: str, entry: CodeEntry, *, as_seen: bool = False) -> str | None:
+        """The current lines of an entry, found in its file; None if they are too long, or not those that were seen."""
+        from pivot_fingerprint.observation import recheck, source_lines  # lazy
+
+        if entry.location is None:
+            return None
+        try:
+            content = read_regular(self._root / entry.location.file)
+        except OSError:
+            return None
+        if as_seen and recheck(content, key) != entry.digest:
+            return None  # edited just now
+        text = source_lines(content, key)
+        return text if text and len(text) <= _LONGEST else None
 
     def _source_of(self, stage: LoadedStage, key: str) -> str | None:
         """The current source lines of an entry; None if they are unknown or too long."""
@@ -89,6 +141,18 @@ class SourceTexts:
             lines = self._lines[file] = _read_lines(self._root / file)
         text = "".join(lines[start - 1 : end])
         return text if text and len(text) <= _LONGEST else None
+
+
+def _is_unplaced(stage: LoadedStage, key: str) -> bool:
+    """Whether an entry is code of a file, but its lines are unknown."""
+    entry = stage.code.get(key)
+    return (
+        entry is not None
+        and entry.location is not None
+        and ":" in key
+        and key not in stage.texts
+        and key not in stage.spans
+    )
 
 
 def _select(database: "sqlite3.Connection", digests: Iterable[str]) -> dict[str, str]:

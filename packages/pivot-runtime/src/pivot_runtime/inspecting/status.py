@@ -37,7 +37,8 @@ class StageStatus(Value):
     Attributes:
         name: The displayed name.
         evaluation: Its last run, its current state and the decision.
-        diffs: The diff of each edited source by key, as far as known.
+        diffs: The diff of each edited source by key, as far as known; empty if it is the same, as when what it means
+            was edited elsewhere.
         stats: The statistics from earlier runs, by the names in `pivot_runtime.history.stage_stats`.
         absent: If the remote was asked, the outs missing from the workspace, and where they are available.
         differences: For each directory out that differs from the last run's, the differing files.
@@ -69,7 +70,8 @@ class Status(Value):
         tracked: The tracked data, if requested or if there are no stages.
         broken: Pipelines that cannot be loaded, and that may write deps of these stages.
         load_traces: The facts that the loads depended on.
-        sync_state: Where the recorded artifacts are available, if the remote was asked about all of them.
+        sync_state: Where the artifacts of these stages and the tracked data are available, if the remote was asked
+            about them.
         sources: The states of the sources of imported data, if they were asked.
         left: The number of outs of cached stages that are not in the workspace, but where a cluster has left them.
         left_on: The name of the remote that has them; "" for the cache.
@@ -159,7 +161,12 @@ def status(context: CommandContext, targets: Iterable[str] = (), options: Status
         elsewhere = None if remote else _elsewhere_view(session, graph, options.executor)
         view = remote or elsewhere or session
         evaluations = evaluate(graph, session.stages, view, schema=session.schema, force=options.force)
-        sync_state = remote.sync_state() if remote is not None and options.remote == "all" else None
+        listed = {address: each for address, each in evaluations.items() if options.with_upstream or address in wanted}
+        tracked = _tracked(session) if options.tracked or not assembly.files else ()
+        sync_state = None
+        if remote is not None and options.remote == "all":
+            outs = (out.path for each in listed.values() for out in each.stage.spec.outs)
+            sync_state = remote.sync_state({*outs, *(each.path for each in tracked)})
         names = session.graph.short_names()
         report_tracked(context, (out for address in wanted for out in graph.stages[address].outs))
         stats = project_stats(context.project.layout).recall() if options.stats else {}
@@ -175,11 +182,10 @@ def status(context: CommandContext, targets: Iterable[str] = (), options: Status
                     else sync_state.of(each.path for each in evaluation.stage.spec.outs),
                     differences=session.out_differences(evaluation),
                 )
-                for address, evaluation in evaluations.items()
-                if options.with_upstream or address in wanted
+                for address, evaluation in listed.items()
             ),
             names=dict(names),
-            tracked=_tracked(session) if options.tracked or not assembly.files else (),
+            tracked=tracked,
             broken=assembly.broken,
             load_traces=assembly.load_traces,
             sync_state=sync_state,
@@ -197,7 +203,8 @@ def _outs_of_cached(evaluations: Mapping[str, Evaluation], wanted: Collection[st
 
 
 def _diffs(session: Session, evaluation: Evaluation) -> dict[str, str]:
-    return session.source_texts.diffs(evaluation.stage, evaluation.decision.changes)
+    observed = {} if evaluation.lock is None else evaluation.lock.inputs.observed
+    return session.source_texts.diffs(evaluation.stage, evaluation.decision.changes, observed)
 
 
 def _tracked(session: Session) -> tuple[TrackedFile, ...]:

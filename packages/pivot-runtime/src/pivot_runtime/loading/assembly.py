@@ -18,12 +18,11 @@ from pivot_runtime.config.settings import WorkerStart
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import BrokenPipeline, ImportRequiredError
 from pivot_runtime.freshness.load_trace import LoadTrace
-from pivot_runtime.loading import stage_index
 from pivot_runtime.loading.import_reports import ImportReports
 from pivot_runtime.loading.loaded import Loaded, LoadedStage, check_overrides, refuse_same_names, refuse_sources
 from pivot_runtime.loading.snapshot import Snapshots
 from pivot_runtime.loading.upstream import UpstreamSearch
-from pivot_runtime.project import pipeline_files
+from pivot_runtime.project import pipeline_files, stage_index
 from pivot_runtime.project.frozen import read_frozen
 from pivot_runtime.project.project import Project
 

@@ -3,7 +3,8 @@
 import fnmatch
 import os
 import pathlib
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 
 from pivot_core.errors import PathError, list_names, suggest
@@ -92,8 +93,40 @@ def _writers(target: str, graph: Graph, root: pathlib.Path, cwd: pathlib.Path) -
 
 
 def _suggest(target: str, graph: Graph, root: pathlib.Path, cwd: pathlib.Path) -> str:
+    """A hint for an unknown target: where another pipeline has a stage of that name, or similar names."""
+    elsewhere = _elsewhere(graph, root, cwd)
+    same = [address for address in elsewhere if _means(target, address)]
+    if same:
+        places = list(dict.fromkeys(elsewhere[each] for each in same))
+        return f"{list_names(same)} belongs to another pipeline: repeat the command with {' or '.join(places)}"
     names = list(dict.fromkeys(graph.short_names().values()))
     paths = [os.path.relpath(root / path, cwd) for path in graph.producers]
+    bare = {address.partition(".")[2]: place for address, place in elsewhere.items()}
+    places_of = {**bare, **elsewhere} | dict.fromkeys([*names, *paths, *graph.stages], "")
     return (
-        suggest(target, [*names, *paths, *graph.stages], most=3) or f"known stages: {list_names(names, 10) or 'none'}"
+        suggest(
+            target,
+            places_of,
+            most=3,
+            format_name=lambda name: f"{name} ({place})" if (place := places_of[name]) else name,
+        )
+        or f"known stages: {list_names(names, 10) or 'none'}"
+    )
+
+
+def _elsewhere(graph: Graph, root: pathlib.Path, cwd: pathlib.Path) -> Mapping[str, str]:
+    """The stages of other pipelines by address, each with the command that finds it, as far as these were loaded."""
+    from pivot_runtime.project import stage_index  # lazy
+
+    return {
+        address: f"'pivot -C {shlex.quote(os.path.relpath((root / file).parent, cwd))}'"
+        for address, file in stage_index.files(root).items()
+        if address not in graph.stages
+    }
+
+
+def _means(target: str, address: str) -> bool:
+    names = (address, address.partition(".")[2])
+    return target in names or (
+        not _PATTERN.isdisjoint(target) and any(fnmatch.fnmatchcase(name, target) for name in names)
     )

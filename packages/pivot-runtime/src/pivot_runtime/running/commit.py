@@ -191,4 +191,4 @@ def _record(session: Session, evaluation: Evaluation, reason: str, run: tuple[In
             session.runs.put(attrs.evolve(record, outs=outs))
     session.uncommitted.forget(spec.address)
     lock_file.write(session.stores.layout.lock_file(spec.address), lock)
-    session.source_texts.remember(stage)
+    session.source_texts.remember(stage, lock.inputs.observed)

@@ -97,7 +97,7 @@ class RunRecords:
         self._flusher.add(record, inputs.outs, file)
         if self._has_uncommitted:
             self._session.uncommitted.forget(address)
-        self._session.source_texts.remember(stage)
+        self._session.source_texts.remember(stage, record.observed)
 
     def adopt(self, address: str, lock: StageLock, observation: Observation) -> None:
         """Write the lock of a stage that is up to date, with code that it lacked: that of its programs.

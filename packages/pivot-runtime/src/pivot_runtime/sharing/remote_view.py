@@ -45,7 +45,7 @@ class Availability(enum.Enum):
 
 @attrs.frozen(eq=False, repr=False)
 class SyncState(Value):
-    """The state of all recorded artifacts, in the cache and on a remote.
+    """The state of recorded artifacts, in the cache and on a remote.
 
     Attributes:
         remote: The remote's name.
@@ -171,11 +171,12 @@ class RemoteView(SessionView):
                     if out.cache and out.path in lock.outs:
                         yield out.path, lock.outs[out.path]
 
-    def sync_state(self) -> SyncState:
-        """The state of all recorded artifacts; the cache's are counted only with ``ask_all``."""
+    def sync_state(self, paths: Collection[ArtifactPath]) -> SyncState:
+        """The state of the recorded artifacts among these; the cache's are counted only with ``ask_all``."""
         both = only_here = only_there = neither = 0
         absent = {}
-        for path, artifact in self._recorded.items():
+        for path in self._recorded.keys() & paths:
+            artifact = self._recorded[path]
             here, there = artifact in self._here, artifact in self._there
             both += here and there
             only_here += here and not there

@@ -17,7 +17,7 @@ from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import TargetError
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
-from pivot_runtime.loading import stage_index
+from pivot_runtime.project import stage_index
 from pivot_runtime.project.guard import guarded
 from pivot_runtime.project.targets import named
 from pivot_runtime.workspace import run_owners

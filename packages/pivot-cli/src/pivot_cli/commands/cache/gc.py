@@ -70,7 +70,8 @@ def command(  # noqa: PLR0913  # one parameter per option
 
     Objects are kept if a lock file or a .pvt file in the workspace or in any git ref, stash, index or worktree names
     them, or if a run of the last 30 days wrote them. All others move to the trash, and the same command deletes them
-    after 14 days. With --grace 0, they are deleted at once. AGE is a number with s, m, h, d or w; SIZE is a number with kB, MB, GB or TB.
+    after 14 days, or at once with --grace 0. AGE is a number with s, m, h, d or w; SIZE is a number with kB, MB, GB or
+    TB.
 
     With --max-size or --older-than, the least recently used objects go first, and no more than necessary. Objects that
     lock files or .pvt files name always stay, even if the cache is larger then.

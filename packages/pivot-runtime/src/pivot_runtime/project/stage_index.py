@@ -1,6 +1,6 @@
-"""Index of the stages that each pipeline file had at its last load, for completion without an import.
+"""Index of the stages that each pipeline file had at its last load, for completion and hints without an import.
 
-It is one JSON file of derived data; if it is missing, damaged or cannot be written, completion offers fewer stages.
+It is one JSON file of derived data; if it is missing, damaged or cannot be written, these know fewer stages.
 """
 
 import contextlib
@@ -36,6 +36,12 @@ def known(root: pathlib.Path) -> list[str]:
     except OSError:
         locked = []
     return sorted(loaded | {address for address in locked if address.partition(".")[0] not in pipelines})
+
+
+def files(root: pathlib.Path) -> Mapping[str, str]:
+    """Return the pipeline file of each stage of the last loads, relative to the root, by address."""
+    known_files = _read(Layout(root)).items()
+    return {address: file for file, addresses in known_files if (root / file).is_file() for address in addresses}
 
 
 def _read(layout: Layout) -> dict[str, list[str]]:
