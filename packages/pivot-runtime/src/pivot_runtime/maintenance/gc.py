@@ -77,8 +77,8 @@ class GcReport(Value):
     projects: tuple[pathlib.Path, ...]
     gone: tuple[User, ...]
     skipped: tuple[str, ...]
-    at_once: bool
-    in_use: tuple[pathlib.Path, ...]
+    at_once: bool = False
+    in_use: tuple[pathlib.Path, ...] = ()
 
 
 def gc(
