@@ -171,12 +171,13 @@ class RemoteView(SessionView):
                     if out.cache and out.path in lock.outs:
                         yield out.path, lock.outs[out.path]
 
-    def sync_state(self, paths: Collection[ArtifactPath]) -> SyncState:
-        """The state of the recorded artifacts among these; the cache's are counted only with ``ask_all``."""
+    def sync_state(self, paths: Collection[ArtifactPath] | None = None) -> SyncState:
+        """The state of recorded artifacts: of those among some paths; the cache's are counted only with ``ask_all``."""
         both = only_here = only_there = neither = 0
         absent = {}
-        for path in self._recorded.keys() & paths:
-            artifact = self._recorded[path]
+        for path, artifact in self._recorded.items():
+            if paths is not None and path not in paths:
+                continue
             here, there = artifact in self._here, artifact in self._there
             both += here and there
             only_here += here and not there
