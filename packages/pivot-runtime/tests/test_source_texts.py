@@ -99,7 +99,7 @@ def test_code_whose_lines_are_unknown_is_found_in_its_file(root: pathlib.Path) -
 
     assert SourceTexts(root / "texts.sqlite", root).recall(["2" * 32]) == {}
     (root / FILE).write_text(TEXT.replace("return 1", "return 3"))
-    changes = [FactChange(Reason.CODE, key, each.digest, "new") for key, each in (seen | stage.code).items()]
+    changes = [FactChange(Reason.CODE, key, each.digest, "new") for key, each in {**seen, **stage.code}.items()]
     found = SourceTexts(root / "texts.sqlite", root).diffs(stage, changes, seen)
     assert found.keys() == {"func:m:f", "module:m:*"}
     assert all("-    return 1\n+    return 3\n" in each for each in found.values())
