@@ -78,13 +78,15 @@ def test_outside_a_project(empty: Project) -> None:
 
 
 def test_without_a_pipeline(empty: Project) -> None:
-    empty.pivot("init")
+    assert "hint: describe your stages in pipeline.py, then run 'pivot repro'" in empty.pivot("init").stderr
 
     assert "no pipeline.py" in empty.pivot("status", code=2).stderr
+    assert "'summarize' is not a valid whole number" in empty.pivot("show", "summarize", code=2).stderr
 
 
 def test_init_twice_changes_nothing(empty: Project) -> None:
-    empty.pivot("init")
+    empty.write("pivot.yaml", "pipeline: p\nstages: {}\n")
+    assert "hint: 'pivot repro' runs the stages of pivot.yaml" in empty.pivot("init").stderr
     empty.write(".pivotignore", "mine\n")
     before = empty.snapshot()
     done = empty.pivot("init")

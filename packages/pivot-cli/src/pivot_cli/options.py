@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
+class WholeNumber(click.IntRange):
+    """The type of an argument that is a whole number in a range; errors call it so."""
+
+    name = "whole number"
+
+
 def complete_targets(_: click.Context, __: click.Parameter, typed: str) -> "list[CompletionItem]":
     """Return the candidates for a half-typed stage or path."""
     from pivot_cli.completion import target_candidates  # lazy
@@ -180,7 +186,7 @@ remote = click.option(
 transfers = click.option(
     "-j",
     "--jobs",
-    type=click.IntRange(min=1),
+    type=WholeNumber(min=1),
     metavar="N",
     help="Number of parallel transfers.  [default: remote.jobs, else 20]",
 )
@@ -210,7 +216,7 @@ _RUN_OPTIONS: Final = (
     click.option(
         "-j",
         "--jobs",
-        type=click.IntRange(min=1),
+        type=WholeNumber(min=1),
         metavar="N",
         help="Number of stages to run at once.  [default: run.jobs, else the number of available processors]",
     ),
@@ -369,7 +375,7 @@ _VALUE_FORMATS: Final = (
     click.option("--md", "as_markdown", is_flag=True, help="Print a table in Markdown, such as for a pull request."),
     click.option(
         "--precision",
-        type=click.IntRange(1, 17),
+        type=WholeNumber(1, 17),
         metavar="N",
         default=5,
         help="Show numbers with N significant digits.  [default: 5]",

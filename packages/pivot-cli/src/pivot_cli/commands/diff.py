@@ -28,7 +28,12 @@ Examples:
     "-k", "--key", "keys", multiple=True, metavar="COLUMN", help="Match rows by this column; can be repeated."
 )
 @click.option(
-    "-n", "--number", type=click.IntRange(min=0), metavar="N", default=20, help="Show N rows or lines.  [default: 20]"
+    "-n",
+    "--number",
+    type=options.WholeNumber(min=0),
+    metavar="N",
+    default=20,
+    help="Show N rows or lines.  [default: 20]",
 )
 @options.pull_content
 @options.value_formats

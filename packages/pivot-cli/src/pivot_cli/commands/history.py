@@ -21,7 +21,12 @@ Examples:
 
 @click.command("history", epilog=_EXAMPLES)
 @click.option(
-    "-n", "--number", type=click.IntRange(min=1), metavar="N", default=20, help="The number of runs.  [default: 20]"
+    "-n",
+    "--number",
+    type=options.WholeNumber(min=1),
+    metavar="N",
+    default=20,
+    help="The number of runs.  [default: 20]",
 )
 @options.as_json
 def command(*, number: int, as_json: bool) -> int:

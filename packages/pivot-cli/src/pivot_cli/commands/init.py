@@ -10,6 +10,7 @@ from pivot_cli import options
 from pivot_cli.context import working_directory
 from pivot_cli.docs import example as quick_start
 from pivot_cli.terminal import console
+from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE
 from pivot_runtime.git import repository
 from pivot_runtime.project.project import Initialized, init
 
@@ -20,6 +21,8 @@ Examples:
   pivot init --example  Make it one, with two stages to try.
   pivot init --git      Also let Pivot merge lock files for git.
 """
+
+_DESCRIBE: Final = "describe your stages in pipeline.py, then run 'pivot repro'"
 
 
 @click.command("init", epilog=_EXAMPLES)
@@ -59,9 +62,14 @@ def command(*, git: bool, example: bool, quiet: bool) -> None:
     if example:
         console.hint("'pivot repro' runs its two stages; after an edit, 'pivot status --explain' says what has changed")
     elif done.created:
-        dvc = (directory / ".dvc").is_dir()
-        taking_over = "'pivot import-dvc' takes the stages, data and results of the DVC project here over"
-        console.hint(taking_over if dvc else "describe your stages in pipeline.py, then run 'pivot repro'")
+        console.hint(_next_step(directory))
+
+
+def _next_step(directory: pathlib.Path) -> str:
+    if (directory / ".dvc").is_dir():
+        return "'pivot import-dvc' takes the stages, data and results of the DVC project here over"
+    found = [name for name in (PIPELINE_FILE, DECLARED_FILE) if (directory / name).is_file()]
+    return f"'pivot repro' runs the stages of {found[0]}" if found else _DESCRIBE
 
 
 def _summary(directory: pathlib.Path, done: Initialized) -> list[str]:

@@ -29,10 +29,10 @@ Examples:
 
 @click.command("logs", epilog=_EXAMPLES)
 @click.argument("stages", metavar="STAGE...", nargs=-1, shell_complete=options.complete_targets)
-@click.option("-n", "--lines", type=click.IntRange(min=1), metavar="N", help="Print only the last N lines.")
+@click.option("-n", "--lines", type=options.WholeNumber(min=1), metavar="N", help="Print only the last N lines.")
 @click.option(
     "--back",
-    type=click.IntRange(min=0),
+    type=options.WholeNumber(min=0),
     default=0,
     metavar="N",
     help="Print the output of the run N runs earlier; three earlier logs of each stage are kept.",

@@ -38,7 +38,7 @@ def _complete(context: click.Context, parameter: click.Parameter, typed: str) ->
 @options.all_pipelines
 @click.option("--sort", "sorted_by", metavar="NAME", help="Sort by a metric or parameter, the smallest value first.")
 @click.option("--desc", is_flag=True, help="With --sort: the largest value first.")
-@click.option("--last", type=click.IntRange(min=1), metavar="N", help="Show the N newest results only.")
+@click.option("--last", type=options.WholeNumber(min=1), metavar="N", help="Show the N newest results only.")
 @click.option("--all-params", is_flag=True, help="Also show parameters that are equal in all results.")
 @options.value_formats
 @click.option("--remove", "removed", is_flag=True, help="Remove the results with the IDs given as TARGETS.")

@@ -23,7 +23,7 @@ Examples:
 
 
 @click.command("show", epilog=_EXAMPLES)
-@click.argument("run", type=click.IntRange(min=1), required=False, metavar="[RUN]")
+@click.argument("run", type=options.WholeNumber(min=1), required=False, metavar="[RUN]")
 @click.option(
     "--format",
     "form",

@@ -54,7 +54,9 @@ def _write(file: pathlib.Path, text: str) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")
     except OSError as error:
-        raise PageNotWrittenError(f"{file} cannot be written: {error.strerror or error}", hint="-o FILE") from None
+        raise PageNotWrittenError(
+            f"{file} cannot be written: {error.strerror or error}", hint="give -o another file"
+        ) from None
 
 
 def _is_page(file: pathlib.Path) -> bool:
