@@ -42,7 +42,10 @@ def test_a_page_is_opened_in_the_browser(tmp_path: pathlib.Path) -> None:
 def test_a_page_is_opened_in_the_pager(tmp_path: pathlib.Path) -> None:
     (tmp_path / ".cache").write_text("no directory, so the browser cannot open a page")
 
-    printed = on_a_terminal(tmp_path, "docs", "watch", BROWSER="true", PAGER="cat")
+    printed = on_a_terminal(tmp_path, "docs", "watch", BROWSER="true", PAGER="cat", COLUMNS="40")
 
-    assert "note: " in printed
-    assert "Watch" in printed
+    note, _, page = printed.partition("\n")
+    assert "note: " in note
+    assert "Watch" in page
+    assert "quick start" in " ".join(page.split())
+    assert max(map(len, page.splitlines())) <= 40

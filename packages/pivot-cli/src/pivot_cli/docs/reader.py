@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import sys
 from collections.abc import Mapping
 from typing import Final
@@ -10,6 +11,8 @@ from pivot_cli.docs.topics import Topic, readable
 from pivot_cli.terminal import console
 
 _WIDEST: Final = 100
+_LOCAL_LINK: Final = re.compile(r"!?\[([^\]]*)\]\((?![a-z]+:)[^)]*\)")
+"""A link or an image that a terminal cannot open: it shows the text alone."""
 
 
 def read(topic: Topic, anchor: str) -> None:
@@ -67,14 +70,15 @@ def _open_in_browser(topic: Topic, anchor: str) -> bool:
 
 def _open_in_pager(text: str) -> None:
     import io  # lazy
+    import shutil  # lazy
 
     import click  # lazy
     from rich.console import Console  # lazy
     from rich.markdown import Markdown  # lazy
 
-    from pivot_cli.help_texts import width  # lazy
-
+    width = min(shutil.get_terminal_size().columns, _WIDEST)
     drawn = io.StringIO()
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-    Console(file=drawn, width=min(width(), _WIDEST), force_terminal=not plain, no_color=plain).print(Markdown(text))
+    shown = Markdown(_LOCAL_LINK.sub(r"\1", text))
+    Console(file=drawn, width=width, force_terminal=not plain, no_color=plain).print(shown)
     click.echo_via_pager(drawn.getvalue())
