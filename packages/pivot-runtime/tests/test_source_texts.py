@@ -88,7 +88,7 @@ def test_a_source_that_cannot_be_read_has_no_texts(root: pathlib.Path) -> None:
 
 
 def test_code_whose_lines_are_unknown_is_found_in_its_file(root: pathlib.Path) -> None:
-    """What a run was observed to use, and whole modules; not if the file was edited since the run used it."""
+    """So are whole modules and code that a run was observed to use, unless it was edited after the run."""
     seen = {f"func:m:{name}": CodeEntry(source_digest(TEXT, name) or "", Location(FILE, 9)) for name in ("f", "g")}
     seen["func:m:g"] = CodeEntry("2" * 32, Location(FILE, 9))
     spec = StageSpec("s", "p", "", Location(FILE, 1))

@@ -20,7 +20,7 @@ Examples:
   pivot cache gc --dry-run        Show what would be removed.
   pivot cache gc --keep-since 7d  Keep the results of a week only.
   pivot cache gc --max-size 50GB  Remove the least recently used.
-  pivot cache gc --grace 0        Free the space now; nothing can be brought back.
+  pivot cache gc --grace 0        Free the space now, without a way back.
   pivot cache gc --undo           Bring back what was removed last.
 """
 
