@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import textwrap
 from typing import Any
@@ -267,6 +268,43 @@ def test_projects_in_thirteen_shapes_are_cached_after_the_import_and_only_edits_
         *("train@rnn", "score@1"),
         *("clean", "params_of_files.train"),
     }
+
+
+def test_python_scripts_count_by_their_code(empty: Project) -> None:
+    files = {
+        "train.py": "import model\nprint(model.fit())\n",
+        "model.py": "def fit():\n    return 1\n",
+        "made.py": "",
+        "out.txt": "1\n",
+    }
+    for name, text in files.items():
+        empty.write(name, text)
+    scripts = "- train.py\n    - model.py   # imported\n    "
+    declared = f"deps:\n    {scripts}- made.py\n    outs:\n    - out.txt\n"
+    stage = f"stages:\n  train:\n    cmd: python train.py > out.txt\n    {declared}"
+    stage += "  make:\n    cmd: touch made.py\n    outs:\n    - made.py\n"
+    empty.write("dvc.yaml", stage)
+    empty.write(".dvc/config", "")
+    recorded = re.sub(r"- (\S+)", lambda each: f"- {{path: {each[1]}, hash: md5, md5: {md5(files[each[1]])}}}", stage)
+    empty.write("dvc.lock", f"schema: '2.0'\n{recorded}")
+
+    empty.write("model.py", files["model.py"] + "# edited\n")
+    assert stale(imported(empty, "--dry-run"))["train"] == "model.py is not as DVC recorded it"
+    empty.write("model.py", files["model.py"])
+    done = imported(empty)
+    assert [each["problem"] for each in done["leftovers"]] == [
+        "Python code that commands run counts by what it does, and is no dep here: model.py, train.py"
+    ]
+    assert empty.read("pivot.yaml") == "pipeline: project\n" + stage.replace(scripts, "")
+    assert empty.states()["train"] == "cached"
+    empty.write("model.py", "# Comments do not count.\n" + files["model.py"])
+    empty.write("train.py", files["train.py"].replace("(model", "( model"))
+    assert empty.states()["train"] == "cached"
+    empty.replace("model.py", "1", "2")
+    assert empty.states()["train"] == "stale"
+
+    imported(empty, "--script-deps", "--force")
+    assert declared in empty.read("pivot.yaml")
 
 
 def test_parts_that_cannot_be_loaded_are_left_out_and_the_project_loads(empty: Project) -> None:

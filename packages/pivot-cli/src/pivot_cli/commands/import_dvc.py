@@ -27,20 +27,26 @@ Examples:
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be done; change nothing.")
 @click.option("-f", "--force", is_flag=True, help="Replace other pivot.yaml and .pvt files.")
 @click.option("--keep", is_flag=True, help="Keep other pivot.yaml files as they are, and import the rest.")
+@click.option("--script-deps", is_flag=True, help="Keep Python scripts among the deps: all edits count, even comments.")
 @options.as_json
-def command(directory: str | None, *, dry_run: bool, force: bool, keep: bool, as_json: bool) -> int:
+def command(  # one for each option
+    directory: str | None, *, dry_run: bool, force: bool, keep: bool, script_deps: bool, as_json: bool
+) -> int:
     """Take a DVC project over: stages, data, cache, settings and results.
 
     The command writes a pivot.yaml for each dvc.yaml and a .pvt file for each .dvc file, copies what they need from
     DVC's cache, and records the runs in dvc.lock that still hold, so that nothing runs again. It changes no file of
     DVC's and needs no DVC. It lists what it could not carry, and then exits with code 1.
 
+    Python scripts among the deps of the stages that run them are left out, as Pivot follows their code: comments and
+    formatting do not count.
+
     If it is interrupted, repeat it.
     """
     if force and keep:
         raise click.UsageError("--force and --keep exclude each other")
     store = config_store()
-    wanted = ImportOptions(dry_run=dry_run, force=force, keep=keep)
+    wanted = ImportOptions(dry_run=dry_run, force=force, keep=keep, script_deps=script_deps)
     with signals.raise_on_termination(), HashProgress():
         done = import_dvc(store.cwd / Path(directory or "."), store.environment, wanted, report=RunLines())
     if as_json:

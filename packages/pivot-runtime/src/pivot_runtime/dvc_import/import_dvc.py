@@ -61,11 +61,13 @@ class ImportOptions(Value):
         dry_run: Change nothing.
         force: Replace files of the user's that are in the places of new ones.
         keep: Leave these files as they are, and import the rest.
+        script_deps: Leave Python code that commands run among the deps, where it counts by its bytes.
     """
 
     dry_run: bool = False
     force: bool = False
     keep: bool = False
+    script_deps: bool = False
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -106,7 +108,7 @@ def import_dvc(
     root = find_root(directory.resolve())
     _refuse_outer(root)
     files = read_files(root, environment)
-    plan = make_plan(files, force=options.force, keep=options.keep)
+    plan = make_plan(files, force=options.force, keep=options.keep, script_deps=options.script_deps)
     if options.dry_run:
         work = _Work(files, plan, options, StatCache(Path(os.devnull) / "none", readonly=True), None)
         work.find()

@@ -24,10 +24,17 @@ class ImportedStage(Value):
     Attributes:
         loaded: The stage.
         runs: The recorded runs that may be its last one, the likeliest first.
+        scripts: Further deps in the ``dvc.yaml``, which count by their code here.
     """
 
     loaded: LoadedStage
     runs: tuple[DvcRun, ...]
+    scripts: tuple[ArtifactPath, ...] = ()
+
+    @property
+    def deps(self) -> tuple[ArtifactPath, ...]:
+        """Return all that DVC compares."""
+        return (*self.loaded.spec.deps, *self.scripts)
 
     @property
     def params_files(self) -> frozenset[str]:
@@ -79,6 +86,12 @@ class KnownContent:
                 inner = listed.get(posixpath.relpath(path, around))
                 return inner is not None and inner.digest == md5.digest
         return False
+
+    def difference(self, path: str) -> str:
+        """Return the reason why a path does not have the recorded content."""
+        if not self._contents.is_there(path) and not any(each in self._found for each in (path, *parents(path))):
+            return f"{path} is neither here nor in DVC's cache"
+        return f"{path} is not as DVC recorded it"
 
     def absent(self) -> dict[str, Artifact]:
         """Return the content that is not in the workspace."""
@@ -154,7 +167,7 @@ def _differing_declaration(
     spec = stage.loaded.spec
     if command_text(run.cmd).strip() != stage.loaded.texts.get(_COMMAND, "").strip():
         return "its command has changed since DVC ran it"
-    for path in spec.deps:
+    for path in stage.deps:
         if str(path) not in deps and str(path) not in stage.params_files:
             return f"{path} was no dep when DVC ran it"
     for out in spec.outs:
@@ -167,14 +180,14 @@ def _differing_declaration(
 
 
 def _changed_dep(stage: ImportedStage, deps: Mapping[str, Md5 | None], known: KnownContent) -> str:
-    for path in map(str, stage.loaded.spec.deps):
+    for path in map(str, stage.deps):
         if path not in deps:
             continue
         md5 = deps[path]
         if md5 is None:
             return f"{path} is recorded without an MD5"
         if not known.has(path, md5):
-            return f"{path} is not as DVC recorded it"
+            return known.difference(path)
     return ""
 
 

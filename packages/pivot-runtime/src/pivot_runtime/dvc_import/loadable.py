@@ -1,16 +1,17 @@
 """Leaves those parts out of translated files that Pivot cannot load, so that the project loads; writes nothing."""
 
+import contextlib
 import copy
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
 
-from pivot_core.errors import PivotError
-from pivot_core.files.paths import parents
+from pivot_core.errors import PathError, PivotError
+from pivot_core.files.paths import ArtifactPath, parents
 from pivot_core.graph import Graph, refuse_contradictions
 from pivot_core.spec import StageError, StageSpec
 from pivot_core.values import Value
@@ -24,6 +25,7 @@ from pivot_runtime.loading import shell_only
 from pivot_runtime.loading.loaded import Loaded, LoadedStage, refuse_same_names
 
 _CHARTS: Final = ("metrics", "plots")
+_MOST_NAMES: Final = 3
 _PLACE: Final = re.compile(r"^(?:\S*pivot\.yaml(?::\d+)?: )+| \(\S*pivot\.yaml:\d+\)")
 
 
@@ -53,29 +55,75 @@ class LoadableFiles(Value):
         stages: The stages of each.
         order: The addresses of all stages, each after those that it depends on.
         leftovers: The parts that are not in them.
+        scripts: By address, the deps that the stages had, and that are code that their commands run.
     """
 
     texts: Mapping[str, str]
     stages: Mapping[str, tuple[LoadedStage, ...]]
     order: tuple[str, ...]
     leftovers: tuple[Leftover, ...]
+    scripts: Mapping[str, tuple[ArtifactPath, ...]] = attrs.field(factory=dict)
 
 
-def loadable(root: Path, drafts: Mapping[str, PipelineDraft]) -> LoadableFiles:
-    """Load files as if they were in a project, and leave out the parts that cannot be loaded, or contradict others."""
+def loadable(root: Path, drafts: Mapping[str, PipelineDraft], *, script_deps: bool = False) -> LoadableFiles:
+    """Load files as if they were in a project, and leave out the parts that cannot be loaded, or contradict others.
+
+    Args:
+        root: The root of the project.
+        drafts: The files, by their paths.
+        script_deps: Python code that commands run may be among the deps, where it counts by its bytes.
+    """
     leftovers: list[Leftover] = []
-    with shadow(root, {path: each.text for path, each in drafts.items()}) as top:
+    code = {each.file for path, draft in drafts.items() if not script_deps for each in _code_deps(root, path, draft)}
+    with shadow(root, {path: each.text for path, each in drafts.items()}, code) as top:
         files = [_DraftedFile(path, draft, top, leftovers) for path, draft in drafts.items()]
         for file in files:
             file.settle()
         _add_deps(files)
         order = _settled_graph(files, top, leftovers)
+        produced = {out.path for file in files for stage in file.loaded for out in stage.spec.outs}
+        scripts: dict[str, tuple[ArtifactPath, ...]] = {}
+        for file in files:
+            scripts |= {} if script_deps else file.without_code_deps(root, produced)
     return LoadableFiles(
         {file.path: file.text for file in files if file.stages or file.draft.kept},
         {file.path: file.loaded for file in files},
         order,
         tuple(leftovers),
+        scripts,
     )
+
+
+@attrs.frozen(eq=False, repr=False)
+class _CodeDep(Value):
+    """A dep of a stage, or of all its variants, that may be code.
+
+    Attributes:
+        stage: The name of the stage.
+        place: The place of the dep in the data of the file.
+        file: Its path, relative to the root.
+    """
+
+    stage: str
+    place: tuple[str | int, ...]
+    file: ArtifactPath
+
+
+def _code_deps(root: Path, path: str, draft: PipelineDraft) -> Iterator[_CodeDep]:
+    """The Python files among the deps in a file."""
+    if draft.kept:
+        return
+    data = yaml_document.parse(draft.text, "").data
+    for name, stage in data["stages"].items():
+        body, at = (stage["do"], ("stages", name, "do")) if "do" in stage else (stage, ("stages", name))
+        deps = body.get("deps")
+        base = posixpath.join(posixpath.dirname(path), str(body.get("wdir", ".")))
+        for number, dep in enumerate(deps if isinstance(deps, list) else ()):
+            if isinstance(dep, str) and dep.endswith(".py") and "${" not in f"{base}{dep}":
+                with contextlib.suppress(PathError):
+                    file = ArtifactPath.resolve(dep, base=base)
+                    if (root / file).is_file():
+                        yield _CodeDep(name, (*at, "deps", number), file)
 
 
 def largest[T](items: Sequence[T], problem: Callable[[list[T]], PivotError | None]) -> tuple[list[T], dict[int, str]]:
@@ -168,6 +216,52 @@ class _DraftedFile:
         else:
             self._load(self.text)
 
+    def without_code_deps(self, root: Path, produced: Collection[str]) -> dict[str, tuple[ArtifactPath, ...]]:
+        """Remove the deps that are code that the commands run: it counts by itself. Return them by address."""
+        draft = attrs.evolve(self.draft, text=self.text)
+        deps = [
+            each
+            for each in _code_deps(root, self.path, draft)
+            if not any(around in produced for around in (each.file, *parents(each.file)))
+        ]
+        before = self.loaded
+        if not self.stages or not deps or self._load(self._less(deps)[0]) is not None:
+            self.loaded = before
+            return {}
+        files: dict[str, set[str]] = {}
+        for stage in self.loaded:
+            found = {entry.location.file for entry in stage.code.values() if entry.location is not None}
+            found -= {key.removeprefix("file:") for key in stage.code}
+            name = stage.spec.name.partition("@")[0]
+            files[name] = files.get(name, found) & found
+        deps = [each for each in deps if each.file in files.get(each.stage, ())]
+        text, data = self._less(deps)
+        if not deps or self._load(text) is not None:
+            self._load(self.text)
+            return {}
+        self.text, self._data = text, data
+        problem = f"Python code that commands run counts by what it does, and is no dep here: {_listed(deps)}"
+        self._leave(self.draft.source, problem, "")
+        names = {stage.spec.address: stage.spec.name.partition("@")[0] for stage in self.loaded}
+        return {address: tuple(each.file for each in deps if each.stage == name) for address, name in names.items()}
+
+    def _less(self, deps: Sequence[_CodeDep]) -> tuple[str, Any]:
+        """The text without some deps, and its data."""
+        edits, data = YamlEdits(self.text), copy.deepcopy(self._data)
+        for around in {each.place[:-1] for each in deps}:
+            body = data
+            for key in around[:-1]:
+                body = body[key]
+            gone = {each.place[-1] for each in deps if each.place[:-1] == around}
+            body["deps"] = [dep for number, dep in enumerate(body["deps"]) if number not in gone]
+            if not body["deps"]:
+                del body["deps"]
+                edits.remove(around)
+            else:
+                for number in gone:
+                    edits.remove((*around, number))
+        return edits.result(data), data
+
     def _keep(self, stages: list[str]) -> None:
         """Keep only these stages, and the charts that are possible with them."""
         self.stages = stages
@@ -228,6 +322,12 @@ class _DraftedFile:
         except PivotError as error:
             return error
         return None
+
+
+def _listed(deps: Sequence[_CodeDep]) -> str:
+    names = sorted({str(each.file) for each in deps})
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _add_deps(files: Sequence[_DraftedFile]) -> None:

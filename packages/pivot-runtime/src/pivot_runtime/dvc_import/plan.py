@@ -56,13 +56,14 @@ class TakenError(PivotError):
     """Files of the user's are in the places of those that an import would write."""
 
 
-def make_plan(files: DvcFiles, *, force: bool = False, keep: bool = False) -> ImportPlan:
+def make_plan(files: DvcFiles, *, force: bool = False, keep: bool = False, script_deps: bool = False) -> ImportPlan:
     """Plan an import.
 
     Args:
         files: The files of the project.
         force: Plan to replace other pipeline files.
         keep: Use other pipeline files as they are.
+        script_deps: Leave Python code that commands run among the deps, where it counts by its bytes.
 
     Raises:
         TakenError: There are other pipeline files, and neither is wanted.
@@ -78,14 +79,15 @@ def make_plan(files: DvcFiles, *, force: bool = False, keep: bool = False) -> Im
         if each is not None and each.text
     }
     _refuse_beside(files.root, drafts)
-    found = loadable(files.root, drafts)
+    found = loadable(files.root, drafts, script_deps=script_deps)
     kept = _others(files.root, found.texts, force=force, keep=keep)
     if kept:
         drafts = {path: attrs.evolve(draft, text=found.texts[path]) for path, draft in drafts.items()}
         drafts |= {path: attrs.evolve(drafts[path], text=text, kept=True) for path, text in kept.items()}
-        known = found.leftovers
-        found = loadable(files.root, drafts)
-        found = attrs.evolve(found, leftovers=(*known, *found.leftovers))
+        known, found = found, loadable(files.root, drafts, script_deps=script_deps)
+        found = attrs.evolve(
+            found, leftovers=(*known.leftovers, *found.leftovers), scripts={**known.scripts, **found.scripts}
+        )
     for each in translated.values():
         for assumed in () if each is None else each.assumed:
             where, _, path = assumed.partition(" ")
@@ -222,7 +224,9 @@ def _recorded(
         names, runs = translated[source], _Runs(lock)
         for stage in stages:
             known = {} if names is None else names.stages
-            found[stage.spec.address] = ImportedStage(stage, runs.of(stage, known))
+            address = stage.spec.address
+            scripts = loadable.scripts.get(address, ())
+            found[address] = ImportedStage(stage, runs.of(stage, known), scripts)
     return tuple(found[address] for address in loadable.order)
 
 
