@@ -1,18 +1,16 @@
 """The walk from a program to the code of the project that it reaches."""
 
-import builtins
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
-
-from xxhash import xxh3_128_hexdigest
 
 from pivot_fingerprint.disk import Disk, Listener, real_path
 from pivot_fingerprint.manifest import Entry, Unresolved
 from pivot_fingerprint.scripts.module_facts import MODULES, ModuleFacts, Part, facts_of
 from pivot_fingerprint.scripts.module_search import FoundModule, ModuleSearch
+from pivot_fingerprint.scripts.reached_parts import MAIN, LoadedModule, ReachedPart, digest_of, given, joined
 from pivot_fingerprint.sources.memo import Memo
 from pivot_fingerprint.sources.modules import import_base
 from pivot_fingerprint.syntax.canonical import READING
@@ -22,7 +20,6 @@ from pivot_fingerprint.user_code import Predicate, cached, default_is_user_code
 
 __pivot_module__ = "pivot_fingerprint"
 
-_MAIN: Final = "__main__"
 _STARTED: Final = ("sitecustomize", "usercustomize")
 """Modules that Python imports by itself at its start."""
 
@@ -107,36 +104,6 @@ class ScriptFiles:
         return os.path.relpath(file, base).replace(os.sep, "/") if base else os.path.basename(file)
 
 
-class _Module:
-    """A module that a program loads."""
-
-    def __init__(self, found: FoundModule, facts: ModuleFacts | None, shown: str, *, is_main: bool) -> None:
-        self.found = found
-        self.facts = facts
-        self.shown = shown
-        self.name = found.name.removesuffix(f".{_MAIN}") if is_main else found.name
-        self.is_main = is_main
-        self.whole = False
-        self.identity = shown or found.name
-
-    def gives(self, name: str) -> bool:
-        """Whether the text binds a name other than by importing a module of the package itself."""
-        if self.facts is None or name not in self.facts.bound:
-            return False
-        targets = self.facts.targets.get(name)
-        if targets is None or name in self.facts.names:
-            return True
-        return any(target.name != name or self.absolute(target) != self.found.name for target in targets)
-
-    def absolute(self, target: Import) -> str:
-        """The full name of the module that an import in this module names."""
-        if not target.level:
-            return target.module
-        parts = self.found.package.split(".") if self.found.package else []
-        parts = parts[: len(parts) - target.level + 1]
-        return ".".join([*parts, target.module] if target.module else parts)
-
-
 class ProgramWalk:
     """The walk from one program."""
 
@@ -144,10 +111,10 @@ class ProgramWalk:
         self._files = files
         self._program = program
         self._search = ModuleSearch(files.disk, program.search_path, program.late_path, files.is_user_code)
-        self._modules: dict[str, _Module | None] = {}
+        self._modules: dict[str, LoadedModule | None] = {}
         self._owners: dict[str, str] = {}
-        self._parts: dict[str, _Reached] = {}
-        self._pending: deque[tuple[_Module, str, Sequence[Ref]]] = deque()
+        self._parts: dict[str, ReachedPart] = {}
+        self._pending: deque[tuple[LoadedModule, str, Sequence[Ref]]] = deque()
         self._used: set[tuple[str, str, tuple[str, ...]]] = set()
         self._reads: set[str] = set()
         self._libraries: set[str] = set()
@@ -188,11 +155,11 @@ class ProgramWalk:
 
     # Modules
 
-    def _main(self) -> _Module | None:
+    def _main(self) -> LoadedModule | None:
         """The module that runs as the program."""
         program = self._program
         if program.text is not None:
-            return _Module(FoundModule("-c", None), self._files.facts_of_text(program.text), "", is_main=True)
+            return LoadedModule(FoundModule("-c", None), self._files.facts_of_text(program.text), "", is_main=True)
         found = None
         if program.file is not None:
             found = FoundModule(os.path.splitext(os.path.basename(program.file))[0], program.file)
@@ -200,19 +167,19 @@ class ProgramWalk:
             found = self._search.find(program.module)
             if found is not None and found.places:
                 self._load(program.module, program.via)
-                found = self._search.find(f"{program.module}.{_MAIN}")
+                found = self._search.find(f"{program.module}.{MAIN}")
             elif "." in program.module:
                 self._load(program.module.rpartition(".")[0], program.via)
         if found is None or found.file is None:
             return None
         return self._made(found, is_main=True)
 
-    def _made(self, found: FoundModule, *, is_main: bool) -> _Module:
+    def _made(self, found: FoundModule, *, is_main: bool) -> LoadedModule:
         facts = self._files.facts(found.file) if found.file is not None else None
         shown = self._files.shown(found.file, found.name) if found.file is not None else ""
-        return _Module(found, facts, shown, is_main=is_main)
+        return LoadedModule(found, facts, shown, is_main=is_main)
 
-    def _load(self, name: str, via: str | None) -> _Module | None:
+    def _load(self, name: str, via: str | None) -> LoadedModule | None:
         """The module of this full name, which an import runs after the packages around it."""
         if name in self._modules:
             return self._modules[name]
@@ -228,7 +195,7 @@ class ProgramWalk:
         self._execute(module, via)
         return module
 
-    def _execute(self, module: _Module, via: str | None) -> None:
+    def _execute(self, module: LoadedModule, via: str | None) -> None:
         """Follow what the import of a module runs."""
         facts = module.facts
         if facts is None:
@@ -252,7 +219,7 @@ class ProgramWalk:
         for name in (*facts.reached, *(each for each in facts.subclasses if not self._is_mere(module, each))):
             self._name(module, name, (), via_body)
 
-    def _is_mere(self, module: _Module, name: str) -> bool:
+    def _is_mere(self, module: LoadedModule, name: str) -> bool:
         """Whether a class is only a value of its name: its bases know nothing of it."""
         facts = module.facts
         if facts is None or name in facts.reached or name not in facts.names or facts.names[name].kind != "class":
@@ -265,7 +232,7 @@ class ProgramWalk:
                 return False
         return True
 
-    def _change_path(self, module: _Module, facts: ModuleFacts, via: str | None) -> None:
+    def _change_path(self, module: LoadedModule, facts: ModuleFacts, via: str | None) -> None:
         for change in facts.paths:
             file = module.found.file
             if change.path is None or (change.beside and file is None):
@@ -277,7 +244,7 @@ class ProgramWalk:
             if self._search.add(os.path.normpath(os.path.join(base, change.path)), first=change.first):
                 self._modules = {name: found for name, found in self._modules.items() if found is not None}
 
-    def _import(self, module: _Module, target: Import, via: str | None) -> _Module | None:
+    def _import(self, module: LoadedModule, target: Import, via: str | None) -> LoadedModule | None:
         """Load what an import statement names, a module and perhaps one in it; returns the first."""
         home = self._load(module.absolute(target), via)
         if home is None:
@@ -286,7 +253,7 @@ class ProgramWalk:
             self._load(f"{home.found.name}.{target.name}", via)
         return home
 
-    def _star(self, module: _Module, star: Import, via: str | None) -> None:
+    def _star(self, module: LoadedModule, star: Import, via: str | None) -> None:
         home = self._load(module.absolute(star), via)
         if home is not None and home.facts is not None:
             self._name(home, "__all__", (), via)
@@ -296,7 +263,7 @@ class ProgramWalk:
 
     # Names
 
-    def _ref(self, module: _Module, ref: Ref, via: str) -> None:
+    def _ref(self, module: LoadedModule, ref: Ref, via: str) -> None:
         self._reads.update(READING[name] for name in ref.attrs if name in READING)
         if isinstance(ref.root, str):
             if ref.root == "__path__" and module.found.places:
@@ -307,7 +274,7 @@ class ProgramWalk:
         else:
             self._target(module, ref.root, ref.attrs, via)
 
-    def _target(self, module: _Module, target: Import, attrs: tuple[str, ...], via: str | None) -> None:
+    def _target(self, module: LoadedModule, target: Import, attrs: tuple[str, ...], via: str | None) -> None:
         """Follow a use of what an import gives."""
         home = self._import(module, target, via)
         if home is not None:
@@ -315,7 +282,7 @@ class ProgramWalk:
         elif attrs:
             self._libraries.add(f"{target.module}:{attrs[0]}")
 
-    def _attribute(self, home: _Module, attrs: tuple[str, ...], via: str | None) -> None:
+    def _attribute(self, home: LoadedModule, attrs: tuple[str, ...], via: str | None) -> None:
         """Follow the use of a module, or of attributes that are taken from it."""
         if not attrs:
             self._all(home, via)
@@ -332,7 +299,7 @@ class ProgramWalk:
         elif not known and name not in _OF_MODULES:
             self._all(home, via)  # defined in a way that the text does not say
 
-    def _name(self, module: _Module, name: str, attrs: tuple[str, ...], via: str | None) -> bool:
+    def _name(self, module: LoadedModule, name: str, attrs: tuple[str, ...], via: str | None) -> bool:
         """Follow a name of a module; returns whether the module has it."""
         facts, use = module.facts, (module.identity, name, attrs)
         if facts is None:
@@ -352,7 +319,7 @@ class ProgramWalk:
             self._used.discard(use)
         return known
 
-    def _re_export(self, home: _Module, name: str, via: str | None) -> None:
+    def _re_export(self, home: LoadedModule, name: str, via: str | None) -> None:
         """Add the import by which a module has a name of a library that another module takes from it."""
         targets = home.facts.targets.get(name, ()) if home.facts is not None else ()
         if home.facts is not None and any(self._load(home.absolute(target), via) is None for target in targets):
@@ -367,17 +334,19 @@ class ProgramWalk:
             )
             self._add(self._key("const", home, name), home, part._replace(reads=(), looks=""), via)
 
-    def _from_star(self, module: _Module, star: Import, name: str, attrs: tuple[str, ...], via: str | None) -> bool:
+    def _from_star(
+        self, module: LoadedModule, star: Import, name: str, attrs: tuple[str, ...], via: str | None
+    ) -> bool:
         home = self._load(module.absolute(star), via)
         return home is not None and self._name(home, name, attrs, via)
 
-    def _all(self, module: _Module, via: str | None) -> None:
+    def _all(self, module: LoadedModule, via: str | None) -> None:
         """Follow everything in a module, for code that may use any of it."""
         if not module.whole and module.facts is not None:
             module.whole = True
             self._add(self._key("module", module, "*"), module, module.facts.whole, via)
 
-    def _submodules(self, package: _Module, via: str | None) -> None:
+    def _submodules(self, package: LoadedModule, via: str | None) -> None:
         """Follow all modules in a package, for code that lists them."""
         for name in self._search.submodules(package.found):
             inner = self._load(name, via)
@@ -387,17 +356,17 @@ class ProgramWalk:
 
     # Parts and entries
 
-    def _key(self, kind: str, module: _Module, name: str) -> str:
+    def _key(self, kind: str, module: LoadedModule, name: str) -> str:
         owner = self._owners.setdefault(module.name, module.shown)
         of = module.name if owner == module.shown else module.shown
         return f"{kind}:{of}:{name}" if name else f"{kind}:{of}"
 
-    def _reach(self, key: str, module: _Module, part: Part, via: str | None) -> "_Reached":
+    def _reach(self, key: str, module: LoadedModule, part: Part, via: str | None) -> ReachedPart:
         self._firsts.setdefault(module.identity, via)
-        reached = self._parts[key] = _Reached(module, part, via, [])
+        reached = self._parts[key] = ReachedPart(module, part, via, [])
         return reached
 
-    def _add(self, key: str, module: _Module, part: Part, via: str | None) -> None:
+    def _add(self, key: str, module: LoadedModule, part: Part, via: str | None) -> None:
         """Add a part, with all that it uses."""
         reached = self._parts.get(key)
         if reached is None:
@@ -418,14 +387,14 @@ class ProgramWalk:
         return not tops <= _NOT_READING | sys.stdlib_module_names
 
     @staticmethod
-    def _counts(each: "_Reached") -> bool:
+    def _counts(each: ReachedPart) -> bool:
         """Whether a part has an entry: not a text, and not a part of a module that counts as a whole."""
         module, part = each.module, each.part
         return bool(module.shown) and (
             not module.whole or part.kind == "module" or (module.is_main and part.kind == "effects")
         )
 
-    def _entry(self, key: str, each: "_Reached") -> Entry:
+    def _entry(self, key: str, each: ReachedPart) -> Entry:
         part = each.part
         texts = [part.digest, *sorted(each.given)]
         if "docs" in self._reads:
@@ -448,45 +417,3 @@ class ProgramWalk:
 
     def _open(self, file: str | None, line: int, reason: str, key: str | None) -> None:
         self.unresolved.append(Unresolved(file, line, reason, key or ""))
-
-
-class _Reached(NamedTuple):
-    """A part that the program reaches, and what the names in it are imported from."""
-
-    module: _Module
-    part: Part
-    via: str | None
-    given: list[str]
-
-
-def joined(facts: ModuleFacts, parts: Sequence[Part]) -> Part:
-    """The body of a module as one part."""
-    if len(parts) == 1:
-        return parts[0]
-    empty = facts.whole._replace(kind="effects", docs="", signature="", refs=(), annotated=(), issues=(), reads=())
-    return empty._replace(
-        line=min((part.line for part in parts), default=1),
-        start=min((part.start for part in parts), default=1),
-        end=max((part.end for part in parts), default=1),
-        digest=digest_of([part.digest for part in parts]),
-        annotated=tuple(ref for part in parts for ref in part.annotated),
-        issues=tuple(issue for part in parts for issue in part.issues),
-    )
-
-
-def given(module: _Module, part: Part) -> Iterator[str]:
-    """The targets of the names that a part uses, as far as its module says them."""
-    facts = module.facts
-    if facts is None or part.kind == "module":
-        return
-    for root in sorted({ref.root for ref in part.refs if isinstance(ref.root, str)}):
-        if root == "__doc__":
-            yield f"__doc__ {facts.docs}"
-        yield from (f"{root} = {target}" for target in facts.targets.get(root, ()))
-        if root not in facts.bound and not hasattr(builtins, root):
-            yield from (f"{root} of {'.' * star.level}{star.module}" for star in facts.stars)
-
-
-def digest_of(texts: Iterable[str]) -> str:
-    """32 hex digits over some texts."""
-    return xxh3_128_hexdigest("\0".join(texts).encode("utf-8", "surrogatepass"))

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from pivot_fingerprint.disk import Listener, real_path
 from pivot_fingerprint.manifest import Entry, Manifest, Unresolved
-from pivot_fingerprint.scripts.program_walk import Program, ProgramWalk, ScriptFiles, digest_of
+from pivot_fingerprint.scripts.program_walk import Program, ProgramWalk, ScriptFiles
+from pivot_fingerprint.scripts.reached_parts import digest_of
 from pivot_fingerprint.sources.memo import Memo
 
 __pivot_module__ = "pivot_fingerprint"
