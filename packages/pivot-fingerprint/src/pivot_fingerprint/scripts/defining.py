@@ -74,6 +74,8 @@ _METHODS: Final = frozenset(
 """Methods of texts, paths and tables that only return a value."""
 
 
+_OF_OTHERS: Final = frozenset({"__init_subclass__", "__set_name__", "__class_getitem__", "__mro_entries__"})
+"""Methods of a class that run when another class is made."""
 _OF_MODULES: Final = frozenset({"__file__", "__name__", "__doc__", "__package__", "__spec__", "__path__", "__module__"})
 
 
@@ -139,7 +141,7 @@ class Defining:
     def _member(self, node: ast.stmt) -> bool:
         """Whether a statement in a class only makes a member."""
         if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
-            own = not isinstance(node, _FUNCTIONS) or node.name not in {"__init_subclass__", "__set_name__"}
+            own = not isinstance(node, _FUNCTIONS) or node.name not in _OF_OTHERS
             return own and self.definition(node)
         silent = isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
         return silent or (isinstance(node, ast.AnnAssign) and node.value is None) or self.value(node) is not None
@@ -150,7 +152,12 @@ class Defining:
     def _decorated(self, decorators: Sequence[ast.expr]) -> bool:
         for each in decorators:
             called = each.func if isinstance(each, ast.Call) else each
-            accessor = isinstance(called, ast.Attribute) and called.attr in {"setter", "getter", "deleter"}
+            accessor = (
+                isinstance(called, ast.Attribute)
+                and called.attr in {"setter", "getter", "deleter"}
+                and isinstance(called.value, ast.Name)
+                and called.value.id in self._members
+            )
             given = [*each.args, *(at.value for at in each.keywords)] if isinstance(each, ast.Call) else []
             if not (accessor or self._called(called) in _DECORATORS) or not all(map(self._pure, given)):
                 return False
@@ -190,7 +197,7 @@ class Defining:
 
     def _pure_call(self, node: ast.Call) -> bool:
         if self._called(node.func) in _PURE:
-            return True
+            return all(map(self._key, node.keywords))
         func = node.func
         if not isinstance(func, ast.Attribute) or func.attr not in _METHODS:
             return False
@@ -200,6 +207,11 @@ class Defining:
             if isinstance(root, ast.Attribute) and self._called(root) in _PURE:
                 return True
         return isinstance(root, ast.Constant | ast.JoinedStr) or self._called(root) in _PURE or self._is_value(root)
+
+    def _key(self, keyword: ast.keyword) -> bool:
+        """Whether an argument is not a function that the call runs, other than one written there or a builtin."""
+        named = self._called(keyword.value).partition(".")[0]
+        return keyword.arg != "key" or isinstance(keyword.value, ast.Lambda) or hasattr(builtins, named)
 
     def _is_value(self, node: ast.expr) -> bool:
         """Whether a name always has a value that a statement of this module merely gives to it."""

@@ -8,20 +8,18 @@ from typing import Any, NamedTuple
 from xxhash import xxh3_128_hexdigest
 
 from pivot_fingerprint.scripts.defining import Defining, is_main
+from pivot_fingerprint.scripts.lookups import Lookups, class_imports, global_imports, tried_imports
 from pivot_fingerprint.scripts.path_changes import PathChange, path_changes
 from pivot_fingerprint.sources.memo import Memo, decode_line, memo_key, pack, unpack
 from pivot_fingerprint.syntax.canonical import canonical, is_silent
-from pivot_fingerprint.syntax.form import Form, Ref
+from pivot_fingerprint.syntax.form import Form, Ref, merged
 from pivot_fingerprint.syntax.parsed import Parsed, first_line, literal_binding, walk
 from pivot_fingerprint.syntax.scopes import Import, imports, literal_import
 from pivot_fingerprint.syntax.statement_acts import imported, is_type_checking
 
-_KIND = "script 2"
+_KIND = "script 3"
 """Of these results in a memo: raise the number with every change of their content or format."""
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-_NAMESPACES = frozenset({"locals", "vars", "dir"})
-_LOOKING = frozenset({"globals", "eval", "exec"})
-NAMES, MODULES = "names", "modules"
 
 
 class Part(NamedTuple):
@@ -38,8 +36,9 @@ class Part(NamedTuple):
         refs: The names that it uses: of the module, or of its own imports.
         annotated: The names that only its annotations use.
         issues: The lines in it that cannot be followed, and the reasons.
-        reads: As in `Form`.
+        reads: As in `Form`, also `SUBCLASSES` and `OWN_TEXT`.
         looks: `NAMES` if it may look up any name of its module by a text, `MODULES` if also those of other modules.
+        tried: The imports whose failure it handles.
     """
 
     kind: str
@@ -54,6 +53,7 @@ class Part(NamedTuple):
     issues: tuple[tuple[int, str], ...]
     reads: tuple[str, ...]
     looks: str
+    tried: tuple[Import, ...]
 
 
 class ModuleFacts(NamedTuple):
@@ -73,6 +73,7 @@ class ModuleFacts(NamedTuple):
         exported: The names in its ``__all__``; None without one that is a literal.
         paths: Its changes of `sys.path`.
         docs: Its docstring.
+        text: The digest of its bytes.
         bound: All names that it binds other than by star imports.
     """
 
@@ -88,13 +89,14 @@ class ModuleFacts(NamedTuple):
     exported: tuple[str, ...] | None
     paths: tuple[PathChange, ...]
     docs: str
+    text: str
     bound: frozenset[str]
     subclasses: dict[str, tuple[tuple[str, tuple[str, ...]], ...]]
 
     def to_lines(self) -> Iterator[object]:
         """The facts as plain data, one item a line."""
         yield [list(self.reached), self.imports, self.main_imports, self.targets, self.stars, self.exported]
-        yield [self.paths, self.docs, sorted(self.bound), self.subclasses]
+        yield [self.paths, self.docs, self.text, sorted(self.bound), self.subclasses]
         yield [self.effects, self.main, self.whole]
         yield self.names
 
@@ -102,7 +104,7 @@ class ModuleFacts(NamedTuple):
     def from_lines(cls, lines: Sequence[bytes]) -> "ModuleFacts":
         """The facts from such lines."""
         reached, imports, main_imports, targets, stars, exported = decode_line(lines[0])
-        paths, docs, bound, subclasses = decode_line(lines[1])
+        paths, docs, text, bound, subclasses = decode_line(lines[1])
         effects, main, whole = decode_line(lines[2])
         return cls(
             {name: _part(raw) for name, raw in decode_line(lines[3]).items()},
@@ -117,6 +119,7 @@ class ModuleFacts(NamedTuple):
             None if exported is None else tuple(exported),
             tuple(PathChange(*raw) for raw in paths),
             docs,
+            text,
             frozenset(bound),
             {name: tuple((root, tuple(attrs)) for root, attrs in bases) for name, bases in subclasses.items()},
         )
@@ -129,7 +132,7 @@ def facts_of(content: bytes, memo: Memo | None) -> ModuleFacts | None:
     if lines is not None:
         return ModuleFacts.from_lines(lines)
     try:
-        facts = _facts(Parsed(content))
+        facts = _facts(Parsed(content), content)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     if memo is not None:
@@ -137,8 +140,8 @@ def facts_of(content: bytes, memo: Memo | None) -> ModuleFacts | None:
     return facts
 
 
-def _facts(parsed: Parsed) -> ModuleFacts:
-    defining = Defining(parsed)
+def _facts(parsed: Parsed, content: bytes) -> ModuleFacts:
+    defining, lookups = Defining(parsed), Lookups(parsed.tree, content)
     body = [node for node in parsed.tree.body if not is_silent(node) and not _for_type_checkers(node)]
     main = [node for node in body if is_main(node)]
     values: dict[str, list[ast.stmt]] = {}
@@ -149,13 +152,13 @@ def _facts(parsed: Parsed) -> ModuleFacts:
             values.setdefault(name, []).append(node)
         if given is None and node not in main and not isinstance(node, (*_DEFINITIONS, ast.Import, ast.ImportFrom)):
             effects.append(node)
-    names = {name: _part_of(parsed, "const", nodes) for name, nodes in values.items()}
+    names = {name: _part_of(parsed, lookups, "const", nodes) for name, nodes in values.items()}
     tops: dict[str, list[ast.stmt]] = {}
     for top in parsed.tops:
         tops.setdefault(top.name, []).append(top)
     for name, several in tops.items():
         kind = "class" if isinstance(several[-1], ast.ClassDef) else "func"
-        names[name] = _part_of(parsed, kind, [*values.get(name, ()), *several])
+        names[name] = _part_of(parsed, lookups, kind, [*values.get(name, ()), *several])
     handed_on = {top.name for top in parsed.tops if not defining.definition(top)}
     alone = [several[0] for several in tops.values() if len(several) == 1]
     based = {top.name: defining.imported_bases(top) for top in alone if isinstance(top, ast.ClassDef)}
@@ -164,18 +167,19 @@ def _facts(parsed: Parsed) -> ModuleFacts:
     handed = exported[0] if exported is not None else None
     return ModuleFacts(
         names=names,
-        effects=_part_of(parsed, "effects", effects, bare=True) if effects else None,
-        main=_part_of(parsed, "effects", main, bare=True) if main else None,
-        whole=_part_of(parsed, "module", body),
+        effects=_part_of(parsed, lookups, "effects", effects, bare=True) if effects else None,
+        main=_part_of(parsed, lookups, "effects", main, bare=True) if main else None,
+        whole=_part_of(parsed, lookups, "module", body),
         reached=tuple(sorted(handed_on - subclasses.keys())),
         imports=_imports(parsed.tree, [node for node in body if node not in main]),
         main_imports=_imports(ast.Module(body=[each for node in main for each in _block(node)]), main),
-        targets=dict(_targets(parsed)),
+        targets=_targets(parsed),
         stars=tuple(Import(star.level, star.module or "", None) for star in parsed.stars),
         exported=tuple(map(str, handed)) if isinstance(handed, list | tuple) else None,
         paths=tuple(path_changes(parsed.tree)),
         docs=ast.get_docstring(parsed.tree, clean=False) or "",
-        bound=frozenset(parsed.bindings) - {"*"},
+        text=xxh3_128_hexdigest(content),
+        bound=(frozenset(parsed.bindings) | dict(global_imports(parsed.tree)).keys()) - {"*"},
         subclasses=subclasses,
     )
 
@@ -188,7 +192,7 @@ def _block(node: ast.stmt) -> list[ast.stmt]:
     return node.body if isinstance(node, ast.If) else []
 
 
-def _part_of(parsed: Parsed, kind: str, nodes: Sequence[ast.stmt], *, bare: bool = False) -> Part:
+def _part_of(parsed: Parsed, lookups: Lookups, kind: str, nodes: Sequence[ast.stmt], *, bare: bool = False) -> Part:
     """The part of some statements; ``bare``: without the definitions in their blocks, which count by themselves."""
     shown = [_without_definitions(node) for node in nodes] if bare else nodes
     form = canonical(shown, walrus=parsed.walrus)
@@ -203,11 +207,12 @@ def _part_of(parsed: Parsed, kind: str, nodes: Sequence[ast.stmt], *, bare: bool
         digest=form.digest.hex(),
         docs=xxh3_128_hexdigest(form.docs + docs.encode("utf-8", "surrogatepass")),
         signature=_digest(annotations),
-        refs=form.refs,
+        refs=merged([*form.refs, *class_imports(nodes)]),
         annotated=tuple(ref for each in annotations for ref in each.refs),
         issues=tuple(dict.fromkeys((issue.line, issue.reason) for issue in form.issues)),
-        reads=tuple(sorted(form.reads)),
-        looks=max(map(_looks, nodes), key=len, default=""),
+        reads=tuple(sorted({*form.reads, *lookups.reads(nodes)})),
+        looks=max(map(lookups.looks, nodes), key=len, default=""),
+        tried=tuple(dict.fromkeys(tried_imports(nodes))),
     )
 
 
@@ -234,39 +239,6 @@ class _Bare(ast.NodeTransformer):
     visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = _named  # noqa: N815 - names of nodes
 
 
-def _looks(node: ast.AST) -> str:
-    """Whether code may look up names of its module, or of others, by their text."""
-    found = ""
-    harmless = {id(each) for each in walk(node) for each in _harmless(each)}
-    for each in walk(node):
-        if isinstance(each, ast.Call) and isinstance(each.func, ast.Name):
-            name = each.func.id
-            if name in _LOOKING or (name in _NAMESPACES and not each.args and not each.keywords):
-                found = found or NAMES
-        elif isinstance(each, ast.Subscript) and _is_modules(each.value):
-            if isinstance(each.slice, ast.Name) and each.slice.id == "__name__":
-                found = found or NAMES
-                harmless.add(id(each.value))
-        elif _is_modules(each) and id(each) not in harmless:
-            return MODULES
-    return found
-
-
-def _harmless(node: ast.AST) -> list[ast.expr]:
-    """The operands of a test of what is in a collection."""
-    return node.comparators if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn) else []
-
-
-def _is_modules(node: ast.AST) -> bool:
-    """Whether an expression is `sys.modules`."""
-    return (
-        isinstance(node, ast.Attribute)
-        and node.attr == "modules"
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "sys"
-    )
-
-
 def _imports(tree: ast.Module, nodes: Iterable[ast.stmt]) -> tuple[Import, ...]:
     """Everything that these statements import when they run, also by literal names in calls."""
     found = dict.fromkeys(imported(tree))
@@ -276,21 +248,19 @@ def _imports(tree: ast.Module, nodes: Iterable[ast.stmt]) -> tuple[Import, ...]:
     return tuple(found)
 
 
-def _targets(parsed: Parsed) -> Iterator[tuple[str, tuple[Import, ...]]]:
+def _targets(parsed: Parsed) -> dict[str, tuple[Import, ...]]:
+    found: dict[str, dict[Import, None]] = {}
     for name, statements in parsed.bindings.items():
-        found = {
-            target: None
-            for node in statements
-            if isinstance(node, ast.Import | ast.ImportFrom)
-            for bound, target in imports(node)
-            if bound == name
-        }
-        if found and name != "*":
-            yield name, tuple(found)
+        for node in statements:
+            given = imports(node) if isinstance(node, ast.Import | ast.ImportFrom) and name != "*" else ()
+            found.setdefault(name, {}).update({target: None for bound, target in given if bound == name})
+    for name, target in global_imports(parsed.tree):
+        found.setdefault(name, {})[target] = None
+    return {name: tuple(targets) for name, targets in found.items() if targets}
 
 
 def _part(raw: Any) -> Part:
-    kind, line, start, end, digest, docs, signature, refs, annotated, issues, reads, looks = raw
+    kind, line, start, end, digest, docs, signature, refs, annotated, issues, reads, looks, tried = raw
     return Part(
         kind,
         line,
@@ -304,6 +274,7 @@ def _part(raw: Any) -> Part:
         tuple((at, reason) for at, reason in issues),
         tuple(reads),
         looks,
+        tuple(Import(*each) for each in tried),
     )
 
 

@@ -1,14 +1,15 @@
 """The walk from a program to the code of the project that it reaches."""
 
 import os
-import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from pivot_fingerprint.disk import Disk, Listener, real_path
 from pivot_fingerprint.manifest import Entry, Unresolved
-from pivot_fingerprint.scripts.module_facts import MODULES, ModuleFacts, Part, facts_of
+from pivot_fingerprint.scripts.library_readers import READ, TEXTS, may_read_annotations
+from pivot_fingerprint.scripts.lookups import MODULES, OWN_TEXT, SUBCLASSES
+from pivot_fingerprint.scripts.module_facts import ModuleFacts, Part, facts_of
 from pivot_fingerprint.scripts.module_search import FoundModule, ModuleSearch
 from pivot_fingerprint.scripts.reached_parts import MAIN, LoadedModule, ReachedPart, digest_of, given, joined
 from pivot_fingerprint.sources.memo import Memo
@@ -23,18 +24,8 @@ __pivot_module__ = "pivot_fingerprint"
 _STARTED: Final = ("sitecustomize", "usercustomize")
 """Modules that Python imports by itself at its start."""
 
-_NOT_READING: Final = frozenset(
-    {
-        *("click", "cv2", "h5py", "imageio", "joblib", "keras", "lightgbm", "lxml", "matplotlib", "mlflow", "networkx"),
-        *("nltk", "numpy", "openpyxl", "pandas", "PIL", "plotly", "polars", "psutil", "pyarrow", "requests", "rich"),
-        *("scipy", "seaborn", "skimage", "sklearn", "spacy", "statsmodels", "tensorflow", "tokenizers", "torch"),
-        *("torchvision", "tqdm", "transformers", "xarray", "xgboost", "yaml", "bs4", "datasets", "dask", "duckdb"),
-    }
-)
-"""Libraries that do not read the annotations of functions that they get."""
 _OF_MODULES: Final = frozenset({"__doc__", "__file__", "__name__", "__package__", "__spec__", "__version__"})
 """Names that a module has without a statement that binds them."""
-_READING: Final = frozenset({"inspect", "typing:get_type_hints", "functools:singledispatch", "annotationlib"})
 
 
 class Program(NamedTuple):
@@ -118,7 +109,7 @@ class ProgramWalk:
         self._used: set[tuple[str, str, tuple[str, ...]]] = set()
         self._reads: set[str] = set()
         self._libraries: set[str] = set()
-        self._looked_up: list[str] = []
+        self._asking: dict[str, str | None] = {}
         self._firsts: dict[str, str | None] = {}
         self.unresolved: list[Unresolved] = []
 
@@ -130,7 +121,7 @@ class ProgramWalk:
         if main is not None:
             self._execute(main, self._program.via)
         self._follow()
-        if "signatures" in self._reads or self._reads_annotations():
+        if "signatures" in self._reads or may_read_annotations(self._libraries):
             self._reads.add("signatures")
             done: set[str] = set()
             while done != self._parts.keys():
@@ -138,6 +129,7 @@ class ProgramWalk:
                     done.add(key)
                     self._pending.append((self._parts[key].module, key, self._parts[key].part.annotated))
                 self._follow()
+        self._count_texts([*self._loaded(), *([main] if main is not None else [])])
         for key, (module, part, _, _) in self._parts.items():
             if not module.whole or part.kind == "module":
                 for line, reason in part.issues:
@@ -149,9 +141,34 @@ class ProgramWalk:
             module, key, refs = self._pending.popleft()
             for ref in refs:
                 self._ref(module, ref, key)
-            if self._looked_up and not self._pending:
-                for each in [each for each in self._modules.values() if each is not None]:
-                    self._all(each, self._looked_up[0])
+            if not self._pending:
+                self._follow_unnamed(self._loaded())
+
+    def _loaded(self) -> list[LoadedModule]:
+        return [each for each in self._modules.values() if each is not None]
+
+    def _follow_unnamed(self, modules: Sequence[LoadedModule]) -> None:
+        """Follow the loaded modules and classes that code reaches without naming them."""
+        for each in modules:
+            above = self._modules.get(each.name.rpartition(".")[0])
+            if MODULES in self._asking:
+                self._all(each, self._asking[MODULES])
+            elif above is not None and above.is_value:
+                self._value(each, self._key("module", above, "*"))
+            if SUBCLASSES in self._asking and each.facts is not None:
+                for name, part in each.facts.names.items():
+                    if part.kind == "class":
+                        self._name(each, name, (), self._asking[SUBCLASSES])
+
+    def _count_texts(self, modules: Sequence[LoadedModule]) -> None:
+        """Count the texts of modules that code reads."""
+        for each in modules:
+            if each.facts is not None and (TEXTS in self._asking or each.reads_itself):
+                each.texts = True
+                key = self._key("module", each, "*")
+                if not each.whole:
+                    each.whole = True
+                    self._reach(key, each, each.facts.whole._replace(issues=()), self._asking.get(TEXTS))
 
     # Modules
 
@@ -209,9 +226,9 @@ class ProgramWalk:
             via_body = self._key("effects", module, "")
             if via_body not in self._parts:  # a script may be imported as well
                 self._reach(via_body, module, joined(facts, parts), via)
-            for part in parts:
-                self._add(via_body, module, part, via)
         self._change_path(module, facts, via_body)
+        for part in parts:
+            self._add(self._key("effects", module, ""), module, part, via)
         for target in (*facts.imports, *(facts.main_imports if module.is_main else ())):
             self._import(module, target, via_body)
         for star in facts.stars:
@@ -269,6 +286,8 @@ class ProgramWalk:
             if ref.root == "__path__" and module.found.places:
                 self._submodules(module, via)
             self._name(module, ref.root, ref.attrs, via)
+            if ref.root == "help":
+                self._read("help", via)
         elif ref.weak and not ref.attrs and not ref.line:  # an import of which nothing is used
             self._import(module, ref.root, via)
         else:
@@ -279,13 +298,23 @@ class ProgramWalk:
         home = self._import(module, target, via)
         if home is not None:
             self._attribute(home, attrs if target.name is None else (target.name, *attrs), via)
-        elif attrs:
+            return
+        if attrs:
             self._libraries.add(f"{target.module}:{attrs[0]}")
+        self._read(target.module, via)
+        for name in [target.name, *attrs[:1]]:
+            self._read(f"{target.module}:{name}", via)
+
+    def _read(self, name: str, via: str | None) -> None:
+        """Note that code uses a function or module of the standard library."""
+        for kind in READ.get(name, ()):
+            self._reads.add(kind)
+            self._asking.setdefault(kind, via)
 
     def _attribute(self, home: LoadedModule, attrs: tuple[str, ...], via: str | None) -> None:
         """Follow the use of a module, or of attributes that are taken from it."""
         if not attrs:
-            self._all(home, via)
+            self._value(home, via)
             return
         name = attrs[0]
         if name == "__path__":
@@ -338,13 +367,44 @@ class ProgramWalk:
         self, module: LoadedModule, star: Import, name: str, attrs: tuple[str, ...], via: str | None
     ) -> bool:
         home = self._load(module.absolute(star), via)
-        return home is not None and self._name(home, name, attrs, via)
+        if home is None or not self._name(home, name, attrs, via):
+            return False
+        self._re_export(home, name, via)
+        return True
 
     def _all(self, module: LoadedModule, via: str | None) -> None:
         """Follow everything in a module, for code that may use any of it."""
         if not module.whole and module.facts is not None:
             module.whole = True
             self._add(self._key("module", module, "*"), module, module.facts.whole, via)
+
+    def _value(self, module: LoadedModule, via: str | None, *, by_text: bool = False) -> None:
+        """Follow a module from which code takes any name, also what it imports from elsewhere."""
+        self._all(module, via)
+        if module.facts is None or (module.is_value and (module.by_text or not by_text)):
+            return
+        module.is_value, module.by_text = True, module.by_text or by_text
+        targets = [target for several in module.facts.targets.values() for target in several]
+        refs = [Ref(target, (), 1) for target in targets if self._hands_on(module, target, via)]
+        self._pending.append((module, self._key("module", module, "*"), refs))
+        for star in module.facts.stars:
+            home = self._load(module.absolute(star), via)
+            if home is not None:
+                self._value(home, via)
+
+    def _hands_on(self, module: LoadedModule, target: Import, via: str | None) -> bool:
+        """Whether code takes from a module what this import gives it: a module from elsewhere only by a text."""
+        home = self._load(module.absolute(target), via)
+        if home is None or module.by_text or (target.name is not None and home.gives(target.name)):
+            return home is not None
+        name = home.found.name if target.name is None else f"{home.found.name}.{target.name}"
+        return bool(module.found.places) and name.startswith(f"{module.found.name}.")
+
+    def _may_give(self, home: LoadedModule, name: str) -> bool:
+        """Whether a module may have a name, also that of a loaded module in it."""
+        facts = home.facts
+        known = facts is None or name in facts.bound or bool(facts.stars) or "__getattr__" in facts.bound
+        return known or self._modules.get(f"{home.found.name}.{name}") is not None
 
     def _submodules(self, package: LoadedModule, via: str | None) -> None:
         """Follow all modules in a package, for code that lists them."""
@@ -374,17 +434,15 @@ class ProgramWalk:
         reached.given.extend(each for each in given(module, part) if each not in reached.given)
         self._reads |= set(part.reads)
         self._pending.append((module, key, part.refs))
+        for kind in {MODULES, SUBCLASSES} & {part.looks, *part.reads}:
+            self._asking.setdefault(kind, key)
+        module.reads_itself |= OWN_TEXT in part.reads
         if part.looks:
-            self._all(module, key)
-        if part.looks == MODULES and not self._looked_up:
-            self._looked_up.append(key)
-
-    def _reads_annotations(self) -> bool:
-        """Whether some library may read the annotations of functions that it gets."""
-        if not self._libraries.isdisjoint(_READING):
-            return True
-        tops = {name for name in self._libraries if name and ":" not in name}
-        return not tops <= _NOT_READING | sys.stdlib_module_names
+            self._value(module, key, by_text=True)
+        for target in part.tried:
+            home = self._import(module, target, key)
+            if home is not None and (target.name is None or self._may_give(home, target.name)):
+                reached.given.append(f"has {target}")
 
     @staticmethod
     def _counts(each: ReachedPart) -> bool:
@@ -401,6 +459,8 @@ class ProgramWalk:
             texts.append(f"docs {part.docs}")
         if "signatures" in self._reads and part.signature:
             texts.append(f"annotations {part.signature}")
+        if part.kind == "module" and each.module.texts and each.module.facts is not None:
+            texts.append(f"text {each.module.facts.text}")
         digest = part.digest if len(texts) == 1 else digest_of(texts)
         start, end = (None, None) if part.kind == "module" else (part.start, part.end)
         return Entry(digest, each.module.shown, part.line, end, start, self._via(key))

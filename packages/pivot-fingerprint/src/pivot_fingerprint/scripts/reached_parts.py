@@ -16,7 +16,15 @@ MAIN: Final = "__main__"
 
 
 class LoadedModule:
-    """A module that a program loads."""
+    """A module that a program loads.
+
+    Attributes:
+        whole: Everything in it counts.
+        is_value: Code may take any name from it.
+        by_text: Code may take any name from it by a text, also of the modules that it imports.
+        texts: Its text counts, with comments.
+        reads_itself: Its code reads the file that it is in.
+    """
 
     def __init__(self, found: FoundModule, facts: ModuleFacts | None, shown: str, *, is_main: bool) -> None:
         self.found = found
@@ -25,6 +33,10 @@ class LoadedModule:
         self.name = found.name.removesuffix(f".{MAIN}") if is_main else found.name
         self.is_main = is_main
         self.whole = False
+        self.is_value = False
+        self.by_text = False
+        self.texts = False
+        self.reads_itself = False
         self.identity = shown or found.name
 
     def gives(self, name: str) -> bool:

@@ -38,7 +38,7 @@ class Parsed:
 
     def __init__(self, content: bytes | str) -> None:
         self.tree = _parse(content)
-        self.walrus = _may_hold(":=", content)
+        self.walrus = may_hold(":=", content)
         self._lambda_lines = _lines_with("lambda", content)
         self.bindings: dict[str, list[ast.stmt]] = {}
         self.stars: list[ast.ImportFrom] = []
@@ -154,7 +154,7 @@ def whole_form(parsed: Parsed) -> Form:
     return joined([piece(body, walrus=parsed.walrus), given])
 
 
-def _may_hold(text: str, content: bytes | str) -> bool:
+def may_hold(text: str, content: bytes | str) -> bool:
     """Whether a source may contain some ASCII text."""
     return text in content if isinstance(content, str) else text.encode() in content or _declares_encoding(content)
 
@@ -166,7 +166,7 @@ def _declares_encoding(content: bytes | str) -> bool:
 
 def _lines_with(text: str, content: bytes | str) -> list[int] | None:
     """The numbers of the lines with some ASCII text; None if it may be in any line."""
-    if not _may_hold(text, content):
+    if not may_hold(text, content):
         return []
     if _declares_encoding(content):
         return None

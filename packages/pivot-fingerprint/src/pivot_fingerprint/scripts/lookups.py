@@ -1,0 +1,151 @@
+"""Uses of names that no name in the text shows: lookups by text, imports into classes and into the module's names."""
+
+import ast
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
+
+from pivot_fingerprint.syntax.form import Ref
+from pivot_fingerprint.syntax.node_fields import children
+from pivot_fingerprint.syntax.parsed import may_hold, walk
+from pivot_fingerprint.syntax.scopes import Import, imports
+
+NAMES, MODULES = "names", "modules"
+"""What code may look up by a text: names of its own module, or also those of other modules."""
+SUBCLASSES: Final = "subclasses"
+"""What code reads that asks a class for its subclasses."""
+OWN_TEXT: Final = "own text"
+"""What code reads that reads the file of its own module."""
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_NAMESPACES = frozenset({"locals", "vars", "dir"})
+_LOOKING = frozenset({"globals", "eval", "exec"})
+_SUBCLASSES: Final = "__subclasses__"
+_READERS: Final = frozenset({"open", "copy", "copy2", "copyfile", "read_text", "read_bytes", "run_path", "getline"})
+
+
+class Lookups:
+    """Finds lookups in the statements of one module."""
+
+    def __init__(self, tree: ast.Module, content: bytes) -> None:
+        self._sys = {"sys"}
+        self._modules: set[str] = set()
+        self._may_ask = may_hold(_SUBCLASSES, content)
+        self._may_read = may_hold("__file__", content)
+        for node in walk(tree):
+            for name, target in imports(node) if isinstance(node, ast.Import | ast.ImportFrom) else ():
+                if target == Import(0, "sys", None):
+                    self._sys.add(name)
+                elif target == Import(0, "sys", "modules"):
+                    self._modules.add(name)
+
+    def looks(self, node: ast.AST) -> str:
+        """`NAMES` if code may look up any name of its module by a text, `MODULES` if also those of other modules."""
+        found = ""
+        harmless = {id(each) for each in walk(node) for each in _harmless(each)}
+        for each in walk(node):
+            if isinstance(each, ast.Call) and isinstance(each.func, ast.Name):
+                name = each.func.id
+                bare = name in _NAMESPACES and not each.args and not each.keywords
+                if name in _LOOKING or (bare and not _is_in_function(node, each)):
+                    found = found or NAMES
+            elif isinstance(each, ast.Subscript) and self._is_modules(each.value):
+                if isinstance(each.slice, ast.Name) and each.slice.id == "__name__":
+                    found = found or NAMES
+                    harmless.add(id(each.value))
+            elif self._is_modules(each) and id(each) not in harmless:
+                return MODULES
+        return found
+
+    def reads(self, nodes: Sequence[ast.AST]) -> Iterator[str]:
+        """`SUBCLASSES` if code may ask for them, and `OWN_TEXT` if it reads or copies the file that it is in."""
+        if self._may_ask and any(map(_asks, _every(nodes))):
+            yield SUBCLASSES
+        if self._may_read and any(isinstance(each, ast.Call) and _reads_file(each) for each in _every(nodes)):
+            yield OWN_TEXT
+
+    def _is_modules(self, node: ast.AST) -> bool:
+        """Whether an expression is `sys.modules`."""
+        if isinstance(node, ast.Name):
+            return node.id in self._modules and isinstance(node.ctx, ast.Load)
+        return (
+            isinstance(node, ast.Attribute)
+            and node.attr == "modules"
+            and isinstance(node.value, ast.Name)
+            and node.value.id in self._sys
+        )
+
+
+def _harmless(node: ast.AST) -> list[ast.expr]:
+    """The operands of a test of what is in a collection."""
+    return node.comparators if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn) else []
+
+
+def _is_in_function(top: ast.AST, node: ast.AST) -> bool:
+    """Whether code in a statement is that of a function, whose names are its own."""
+    return any(isinstance(each, _FUNCTIONS) and any(one is node for one in walk(each)) for each in walk(top))
+
+
+def _every(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    return (each for node in nodes for each in walk(node))
+
+
+def _asks(node: ast.AST) -> bool:
+    by_name = isinstance(node, ast.Attribute) and node.attr == _SUBCLASSES
+    return by_name or (isinstance(node, ast.Constant) and node.value == _SUBCLASSES)
+
+
+def class_imports(nodes: Iterable[ast.AST]) -> Iterator[Ref]:
+    """The imports that the bodies of classes bind, whose names other code takes from the classes."""
+    for node in _outer(nodes, lambda each: isinstance(each, ast.ClassDef)):
+        for each in _outer(children(node), lambda each: isinstance(each, ast.Import | ast.ImportFrom)):
+            for _, target in imports(each):  # type: ignore[arg-type]
+                yield Ref(target, (), each.lineno)  # type: ignore[attr-defined]
+
+
+def _outer(nodes: Iterable[ast.AST], wanted: Callable[[ast.AST], bool]) -> Iterator[ast.AST]:
+    """The nodes of a kind in some nodes, also in each other; not those in functions."""
+    stack = list(nodes)
+    while stack:
+        node = stack.pop()
+        if wanted(node):
+            yield node
+        stack += [] if isinstance(node, _FUNCTIONS) else children(node)
+
+
+def global_imports(tree: ast.Module) -> Iterator[tuple[str, Import]]:
+    """The names of the module that functions bind by imports."""
+    for function in walk(tree):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            inside = list(walk(function))
+            names = {name for each in inside if isinstance(each, ast.Global) for name in each.names}
+            for each in inside if names else ():
+                if isinstance(each, ast.Import | ast.ImportFrom):
+                    yield from ((name, target) for name, target in imports(each) if name in names)
+
+
+def tried_imports(nodes: Sequence[ast.AST]) -> Iterator[Import]:
+    """The imports whose failure statements handle."""
+    for each in _every(nodes):
+        for inner in _every(each.body) if isinstance(each, ast.Try) else ():
+            if isinstance(inner, ast.Import):
+                yield from (Import(0, alias.name, None) for alias in inner.names)
+            elif isinstance(inner, ast.ImportFrom):
+                yield from (target for _, target in imports(inner) if target.name != "*")
+
+
+def _reads_file(call: ast.Call) -> bool:
+    func = call.func
+    name = func.attr if isinstance(func, ast.Attribute) else func.id if isinstance(func, ast.Name) else ""
+    subjects = [*call.args[:1], *([func.value] if isinstance(func, ast.Attribute) else [])]
+    return name in _READERS and any(map(_is_own_file, subjects))
+
+
+def _is_own_file(node: ast.expr) -> bool:
+    """Whether an expression is `__file__`, or `Path(__file__)` and the like."""
+    while isinstance(node, ast.Call):
+        func = node.func
+        inner = node.args[0] if len(node.args) == 1 else func.value if isinstance(func, ast.Attribute) else None
+        if inner is None:
+            return False
+        node = inner
+    return isinstance(node, ast.Name) and node.id == "__file__"
