@@ -1,4 +1,4 @@
-"""What libraries read of the code that they get: annotations, docstrings, and the texts of modules."""
+"""Functions and modules that read more of other code than runs: annotations, docstrings, the texts of modules."""
 
 import sys
 from collections.abc import Collection, Mapping
@@ -30,7 +30,7 @@ READ: Final[Mapping[str, tuple[str, ...]]] = {
     "pydoc": ("docs", TEXTS),
     "doctest": ("docs", TEXTS),
 }
-"""What these modules, and functions by module and name, read of any code when they are used."""
+"""By module, or by module and name: the parts of any code that it reads when it is used."""
 
 
 def may_read_annotations(libraries: Collection[str]) -> bool:

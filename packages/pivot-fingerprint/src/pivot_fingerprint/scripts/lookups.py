@@ -10,11 +10,11 @@ from pivot_fingerprint.syntax.parsed import may_hold, walk
 from pivot_fingerprint.syntax.scopes import Import, imports
 
 NAMES, MODULES = "names", "modules"
-"""What code may look up by a text: names of its own module, or also those of other modules."""
+"""Names that code may look up by a text: those of its own module, or also those of other modules."""
 SUBCLASSES: Final = "subclasses"
-"""What code reads that asks a class for its subclasses."""
+"""Read by code that asks a class for its subclasses."""
 OWN_TEXT: Final = "own text"
-"""What code reads that reads the file of its own module."""
+"""Read by code that opens or copies the file that it is in."""
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _NAMESPACES = frozenset({"locals", "vars", "dir"})
