@@ -20,6 +20,8 @@ def failure(code: str) -> BaseException:
         ("from pivot.pipeline import Pipeline", "write from pivot import Pipeline"),
         ("from pivot.decorators import no_fingerprint", "write from pivot import no_fingerprint"),
         ("from pivot import stage", "pipeline.register(FUNCTION)"),
+        ("from pivot import directory", "pivot.DirectoryOut(PATH, LOADER)"),
+        ("pivot.incremental", "pivot.IncrementalOut(PATH, LOADER)"),
         ("pivot.stage", "pipeline.register(FUNCTION)"),
         ("from pivot.compose import Pipeline, stage", "pipeline.register(FUNCTION)"),
         ("from pivot.loaders import MatplotlibFigure", "write loaders.Figure()"),

@@ -1,7 +1,9 @@
 """Tracked data of Pivot 0.1 to 0.5 are taken over, and nothing of that time is lost."""
 
 import json
+import os
 import pathlib
+import subprocess
 
 import pytest
 import xxhash
@@ -86,6 +88,48 @@ def test_data_are_taken_over_and_the_rest_is_listed(project: Project) -> None:
     assert again["locks"] == [{"file": ".pivot/stages/train.lock", "stage": "train", "outs": 2, "current_outs": 1}]
 
 
+def test_projects_of_the_last_earlier_version_are_known(project: Project) -> None:
+    project.write(".pivot/.gitignore", "/cache/\n/state.lmdb/\n")
+    project.write("images/one.png", "1")
+    os.symlink("one.png", project.root / "images/other.png")
+    record = pvt("images", b"", manifest({"one.png": b"1"}) + "empty_dirs:\n- none\n")
+    project.write("images.pvt", record)
+    project.write("gone.pvt", record.replace("path: images", "path: gone"))
+    keep(project, b"1")
+    digits = xxhash.xxh64(b"1").hexdigest()
+    project.write(
+        ".pivot/stages/demo/make.lock",
+        f"schema_version: 2\ncode_manifest: {{'self:make': '{DIGITS}'}}\nparams: {{}}\ndeps: []\n"
+        f"outs:\n- {{key: null, hash: '{digits}', path: images/one.png}}\n- {{key: b, hash: '{digits}'}}\n",
+    )
+
+    done = project.pivot("import-pivot")
+    assert "tracked  images  the data are as recorded" in done.stdout
+    assert "tracked  gone  restored from the earlier cache" in done.stdout
+    assert "demo/make: 1 of 2 outs are here as recorded (.pivot/stages/demo/make.lock)" in done.stdout
+    assert (project.root / "gone/none").is_dir()
+    assert project.read(".pivot/.gitignore") == "/cache/\n/state.lmdb/\n/state.db/\n"
+    assert project.pivot("init").stdout.startswith("Already")
+
+
+def test_what_a_killed_restoration_leaves_is_removed(project: Project) -> None:
+    project.write("gone.csv.pvt", pvt("gone.csv", b"b\n"))
+    keep(project, b"b\n")
+    project.write(".pivot-killed.tmp/data", "b")
+    project.pivot("import-pivot")
+    assert not (project.root / ".pivot-killed.tmp").exists()
+
+
+def test_data_in_git_are_left_with_the_way_out(project: Project) -> None:
+    project.write("a.csv", "a\n")
+    project.write("a.csv.pvt", pvt("a.csv", b"a\n"))
+    subprocess.run(["git", "init", "-q"], cwd=project.root, check=True)
+    subprocess.run(["git", "add", "."], cwd=project.root, check=True)
+    refused = project.pivot("import-pivot", code=1)
+    assert "left  a.csv.pvt  a.csv is tracked by git" in refused.stdout
+    assert "hint: git rm -r --cached a.csv ends that; the file itself stays; then repeat the command" in refused.stderr
+
+
 def test_a_damaged_object_of_that_time_is_not_taken(project: Project) -> None:
     project.write("gone.csv.pvt", pvt("gone.csv", b"b\n"))
     keep(project, b"b\n")
@@ -119,8 +163,9 @@ def test_hostile_records_are_refused(text: str) -> None:
         parse_pvt(text, "a.pvt")
 
 
-def test_digits_alone_are_a_digest() -> None:
-    assert parse_pvt("path: a\nhash: 1234567890123456\nsize: 1\n", "a.pvt").data.files == {"": "1234567890123456"}
+@pytest.mark.parametrize("digits", ["1234567890123456", "4071e82215530417"])
+def test_digests_that_look_like_numbers_are_read(digits: str) -> None:
+    assert parse_pvt(f"path: a\nhash: {digits}\nsize: 1\n", "a.pvt").data.files == {"": digits}
 
 
 @pytest.mark.parametrize("text", ["{}", "outs: []", "code_manifest: {}\nouts: 1", "code_manifest: {}\nouts: [1]"])

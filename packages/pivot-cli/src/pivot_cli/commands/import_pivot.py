@@ -26,7 +26,7 @@ _LEFT: Final = {
         "put them there and repeat the command, or delete {file}",
     ),
     Outcome.UNREADABLE: ("{problem}", "'pivot track' the data again"),
-    Outcome.REFUSED: ("{problem}", "repeat the command after that"),
+    Outcome.REFUSED: ("{problem}", "{hint}"),
 }
 
 
@@ -74,7 +74,9 @@ def _print_data(each: EarlierData, verb: str) -> None:
     if each.kept:
         console.line(f"{verb}  {data}  {_TRACKED[each.outcome]}")
     else:
-        problem, hint = (text.format(data=data, file=each.file, problem=each.problem) for text in _LEFT[each.outcome])
+        words = {"data": data, "file": each.file, "problem": each.problem}
+        words["hint"] = f"{each.hint}; then repeat the command" if each.hint else "repeat the command after that"
+        problem, hint = (text.format(**words) for text in _LEFT[each.outcome])
         console.line(f"left  {each.file}  {problem}")
         console.hint(hint)
     if each.source is not None:

@@ -6,16 +6,27 @@ Both were YAML. Digests are 64 bits of XXH64, as 16 hexadecimal digits; that of 
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import xxhash
 
 from pivot_core.values import Value
 from pivot_runtime.definitions import yaml_document
+from pivot_runtime.definitions.yaml_document import LargeReader
 from pivot_runtime.errors import YamlError
 
 _DIGEST = re.compile(r"[0-9a-f]{16}")
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+
+
+class _DigestReader(LargeReader):
+    """A reader to which numbers are words: ``4071e82215530417`` is a digest, and was written without quotes."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {  # type: ignore[misc] # a base class known only at run time
+        first: [(tag, words) for tag, words in known if tag not in _NUMBERS]
+        for first, known in LargeReader.yaml_implicit_resolvers.items()
+    }
 
 
 class EarlierFormatError(ValueError):
@@ -31,11 +42,13 @@ class EarlierArtifact(Value):
         files: The digest of each file by its path in the directory; that of a file by ``""``. None of an artifact that
             was never hashed.
         executable: The files that are executable.
+        empty: The directories in it that contain nothing.
     """
 
     path: str
     files: Mapping[str, str] | None
     executable: frozenset[str] = frozenset()
+    empty: tuple[str, ...] = ()
 
     @property
     def is_directory(self) -> bool:
@@ -81,7 +94,7 @@ def parse_pvt(text: str, name: str) -> EarlierPvt:
 
 
 def parse_lock(text: str, name: str) -> tuple[EarlierArtifact, ...]:
-    """The outs in a lock file.
+    """The outs in a lock file; the path of one that had none of its own is ``""``.
 
     Raises:
         EarlierFormatError: The text has another layout, or is too large.
@@ -90,12 +103,12 @@ def parse_lock(text: str, name: str) -> tuple[EarlierArtifact, ...]:
     outs = record.get("outs")
     if not isinstance(record.get("code_manifest"), dict) or not isinstance(outs, list):
         raise EarlierFormatError(f"{name} is not a lock file of an earlier Pivot")
-    return tuple(_artifact(out, name) for out in outs)
+    return tuple(_artifact({"path": "", **out} if isinstance(out, dict) else out, name) for out in outs)
 
 
 def _mapping(text: str, name: str) -> dict[str, Any]:
     try:
-        record = yaml_document.parse(text, name).data
+        record = yaml_document.parse(text, name, every_key=True, reading=_DigestReader).data
     except YamlError as error:
         raise EarlierFormatError(str(error)) from None
     if not isinstance(record, dict):
@@ -113,7 +126,11 @@ def _artifact(record: Any, name: str) -> EarlierArtifact:
     if not isinstance(manifest, list) or not all(isinstance(each, dict) for each in manifest):
         raise EarlierFormatError(f"the manifest in {name} is no list of files")
     files = {_member(each.get("relpath"), name): _checked(each.get("hash"), name) for each in manifest}
-    return EarlierArtifact(path, files, frozenset(each["relpath"] for each in manifest if each.get("isexec") is True))
+    executable = frozenset(each["relpath"] for each in manifest if each.get("isexec") is True)
+    empty = record.get("empty_dirs")
+    return EarlierArtifact(
+        path, files, executable, tuple(_member(each, name) for each in empty) if isinstance(empty, list) else ()
+    )
 
 
 def _member(path: Any, name: str) -> str:
@@ -123,8 +140,6 @@ def _member(path: Any, name: str) -> str:
 
 
 def _checked(found: Any, name: str) -> str:
-    # Digits alone are a number for YAML, unless they are quoted.
-    text = f"{found:016d}" if isinstance(found, int) and not isinstance(found, bool) else found
-    if not isinstance(text, str) or not _DIGEST.fullmatch(text):
+    if not isinstance(found, str) or not _DIGEST.fullmatch(found):
         raise EarlierFormatError(f"{found!r} in {name} is not a digest")
-    return text
+    return found

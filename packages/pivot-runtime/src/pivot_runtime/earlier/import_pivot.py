@@ -10,14 +10,14 @@ import os
 import pathlib
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 
 import attrs
 
 from pivot_cache.errors import LockFileError, as_cache_errors
+from pivot_cache.files import atomic
 from pivot_cache.formats import pvt
-from pivot_cache.layout import lock_name, stage_addresses
+from pivot_cache.layout import LOCK_SUFFIX
 from pivot_core.errors import PathError
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.values import Value
@@ -28,7 +28,7 @@ from pivot_runtime.earlier import earlier_files
 from pivot_runtime.earlier.earlier_files import EarlierArtifact
 from pivot_runtime.errors import TargetError
 from pivot_runtime.history.events import Reporter, no_report
-from pivot_runtime.project.project import Project
+from pivot_runtime.project.project import Project, complete_gitignore
 
 _CHUNK = 1 << 20
 
@@ -52,12 +52,14 @@ class EarlierData(Value):
         file: Its path.
         outcome: Its end.
         problem: The reason why it cannot be read or tracked; else empty.
+        hint: The hint for that, if there is one; else empty.
         source: The repository, revision and path that its data were imported from.
     """
 
     file: str
     outcome: Outcome
     problem: str = ""
+    hint: str = ""
     source: tuple[str, str, str] | None = None
 
     @property
@@ -77,7 +79,7 @@ class EarlierLock(Value):
 
     Attributes:
         file: Its path.
-        stage: The name of the stage.
+        stage: The name of the stage, after that of its pipeline if the version had such names.
         outs: How many outs it records.
         current: How many of these are in the workspace with the recorded content.
     """
@@ -105,15 +107,18 @@ def import_pivot(context: CommandContext, *, dry_run: bool = False, report: Repo
     project = context.project
     found = [_take_over(project, file, dry_run=dry_run) for file in sorted(_earlier_pvt_files(project))]
     if not dry_run:
+        with as_cache_errors("write", project.layout.gitignore_file):
+            complete_gitignore(project.layout)
         refused = _track(context, [each.data for each in found if each.kept], report)
-        found = [
-            attrs.evolve(each, outcome=Outcome.REFUSED, problem=refused[each.data]) if each.data in refused else each
-            for each in found
-        ]
+        found = [_refused(each, refused[each.data]) if each.data in refused else each for each in found]
     return EarlierProject(tuple(found), tuple(_locks(project)))
 
 
-def _track(context: CommandContext, data: list[str], report: Reporter) -> dict[str, str]:
+def _refused(data: EarlierData, error: TargetError) -> EarlierData:
+    return attrs.evolve(data, outcome=Outcome.REFUSED, problem=str(error), hint=error.hint or "")
+
+
+def _track(context: CommandContext, data: list[str], report: Reporter) -> dict[str, TargetError]:
     """Track data; returns the reasons why some cannot be tracked."""
     # The list of this command says more than the notice does.
     notices = Notices(lambda notice: None if notice.hint == records.EARLIER_HINT else context.notices.add(notice))
@@ -127,7 +132,7 @@ def _track(context: CommandContext, data: list[str], report: Reporter) -> dict[s
             try:
                 track(quiet, [name], report=report)
             except TargetError as error:
-                refused[path] = str(error)
+                refused[path] = error
     return refused
 
 
@@ -166,7 +171,7 @@ def _take_over(project: Project, file: pathlib.Path, *, dry_run: bool) -> Earlie
 
 
 def _is_current(record: EarlierArtifact, data: pathlib.Path) -> bool:
-    """Whether a file or directory has exactly the recorded content."""
+    """Whether a file or directory has exactly the recorded content; links in a directory were not recorded."""
     if record.files is None or record.is_directory != data.is_dir():
         return False
     if not record.is_directory:
@@ -174,8 +179,11 @@ def _is_current(record: EarlierArtifact, data: pathlib.Path) -> bool:
     here = {
         os.path.relpath(os.path.join(directory, name), data) for directory, _, names in os.walk(data) for name in names
     }
-    return here == record.files.keys() and all(
-        _digest_of(data / member) == digest for member, digest in record.files.items()
+    others = here - record.files.keys()
+    return (
+        record.files.keys() <= here
+        and all((data / each).is_symlink() for each in others)
+        and all(_digest_of(data / member) == digest for member, digest in record.files.items())
     )
 
 
@@ -201,10 +209,12 @@ def _restore(project: Project, record: EarlierArtifact, data: pathlib.Path, *, d
         return False
     if dry_run:
         return True
-    with as_cache_errors("write", data), tempfile.TemporaryDirectory(dir=data.parent, prefix=".pivot-") as place:
-        made = pathlib.Path(place) / "data"
+    with as_cache_errors("write", data), atomic.staging(data.parent) as place:
+        made = place / "data"
         if record.is_directory:
             made.mkdir()
+        for member in record.empty:
+            (made / member).mkdir(parents=True, exist_ok=True)
         for member, source in objects.items():
             target = made / member if member else made
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -218,12 +228,14 @@ def _restore(project: Project, record: EarlierArtifact, data: pathlib.Path, *, d
 
 
 def _locks(project: Project) -> Iterator[EarlierLock]:
-    for stage in stage_addresses(project.layout.stages_dir):
-        name = lock_name(stage)
+    stages = project.layout.stages_dir
+    for file in sorted(stages.rglob(f"*{LOCK_SUFFIX}")):  # the last versions had a directory for each pipeline
+        name = file.relative_to(project.root).as_posix()
         try:
-            outs = earlier_files.parse_lock((project.root / name).read_text(encoding="utf-8"), name)
+            outs = earlier_files.parse_lock(file.read_text(encoding="utf-8"), name)
         except (ValueError, OSError):
             continue
+        stage = file.relative_to(stages).as_posix().removesuffix(LOCK_SUFFIX)
         yield EarlierLock(name, stage, len(outs), sum(_is_out_current(project, out) for out in outs))
 
 

@@ -15,6 +15,8 @@ _OF_PIVOT: Final[Mapping[str, str]] = {
     "stage": f"{_REGISTER}, whose annotations name the files: Annotated[TYPE, pivot.Dep(PATH, LOADER)]",
     "metric": "-> Annotated[dict, pivot.Metric(PATH)], as the return type of the stage",
     "plot": "-> Annotated[TYPE, pivot.Plot(PATH, LOADER)], as the return type of the stage",
+    "directory": "-> Annotated[dict, pivot.DirectoryOut(PATH, LOADER)], as the return type of the stage",
+    "incremental": "pivot.IncrementalOut(PATH, LOADER), in the annotations of a parameter and of the return type",
     "compose": _REGISTER,
     "registry": _REGISTER,
     "REGISTRY": _REGISTER,

@@ -23,6 +23,10 @@ _GITIGNORE = b"""\
 /state.db/
 """
 
+_EARLIER_STATE = b"/state.lmdb/"
+"""A line by which Pivot 0.1 to 0.5 kept its own database out of git."""
+_STATE = b"/state.db/\n"
+
 _PIVOTIGNORE = b"""\
 # Files that Pivot does not watch, in the syntax of .gitignore.
 # The content of declared deps and outs is never filtered by these patterns.
@@ -195,7 +199,7 @@ class Initialized(Value):
 
 
 def init(directory: pathlib.Path) -> Initialized:
-    """Make ``directory`` the root of a project; existing files stay as they are.
+    """Make ``directory`` the root of a project; existing files stay as they are, but for `complete_gitignore`.
 
     Raises:
         LinkError: A symbolic link is in the place of one of Pivot's own files.
@@ -213,12 +217,28 @@ def init(directory: pathlib.Path) -> Initialized:
             if not file.exists():
                 write_bytes(file, content, durable=True)
                 created.append(str(file.relative_to(directory)))
+        if complete_gitignore(layout):
+            created.append(str(layout.gitignore_file.relative_to(directory)))
     except OSError as error:
         raise PivotError(
             f"cannot create a project in {directory}: {error.strerror}: {error.filename}",
             hint="check what is there, and that you may write to the directory",
         ) from None
     return Initialized(tuple(created), _outer(directory), tuple(_inner(directory)) if created else ())
+
+
+def complete_gitignore(layout: Layout) -> bool:
+    """Let the ``.gitignore`` of an earlier Pivot keep today's database out of git, too; return whether it did not.
+
+    Raises:
+        OSError: The file cannot be read or written.
+    """
+    text = layout.gitignore_file.read_bytes() if layout.gitignore_file.exists() else b""
+    lines = text.splitlines()
+    if _EARLIER_STATE not in lines or _STATE.strip() in lines:
+        return False
+    write_bytes(layout.gitignore_file, text.removesuffix(b"\n") + b"\n" + _STATE, durable=True, keep_mode=True)
+    return True
 
 
 def _outer(directory: pathlib.Path) -> pathlib.Path | None:
