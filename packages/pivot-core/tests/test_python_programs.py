@@ -4,7 +4,8 @@
 
 import pytest
 
-from pivot_core.commands.python_programs import python_programs
+from pivot_core.commands.other_programs import entered_only, other_programs
+from pivot_core.commands.python_programs import python_programs, started_programs
 from pivot_core.commands.shell_text import simple_commands
 
 PROGRAMS = {
@@ -84,6 +85,8 @@ PROGRAMS = {
     "torchrun --nproc_per_node 2 train.py x.py": "script train.py",
     "python -m torch.distributed.run -m pkg.t": "module pkg.t",
     "python -m cProfile -o out.prof t.py; coverage run; coverage run -m": "script t.py",
+    "pdm run train; uv run poe -C sub --executor=x -e uv fast; task --list; poe -q; poe -C; bin/poe x": "task train runs in pdm + task fast in sub runs in poe + task x runs in poe + script bin/poe",
+    "pixi run $X; rye run a.py; hatch run a:b; poetry run x; poe $X": "script a.py runs in rye + task b runs in hatch",
     "./train.py; ../lib/run": "script ./train.py + script ../lib/run",
     "source .venv/bin/activate && python k.py && python3.12 j.py": "script k.py by .venv/bin/python + script j.py",
     "cd $X; . .venv/bin/activate; source other; python k.py": "script k.py somewhere",
@@ -129,3 +132,28 @@ def test_shells_in_shells_are_read_to_some_depth() -> None:
 
     assert [each.words[0].text for each in simple_commands(text)].count("eval") > 1
     assert simple_commands("eval " * 12 + "python a.py")[-1].words[0].text == "eval"
+
+
+OTHERS = {
+    "python a.py > x; mkdir -p out; source .venv/bin/activate": "",
+    "cat a | python a.py; ./run.sh; cat b": "cat ./run.sh",
+    "$CMD; python -m pytest; .venv/bin/python3 -m pip": "$CMD | python -m pytest | python3 -m pip",
+}
+ENTERED = {
+    "cd src && python a.py src/x": "src",
+    "cd src && python a.py; cat src ../src": "",
+    "PYTHONPATH=lib:src/:$X python a.py; mkdir -p out/x; cd $X; mkdir y": "lib out/x src",
+    "uv run --directory sub a.py; python a.py sub2 --in=data": "sub",
+}
+
+
+@pytest.mark.parametrize("text", OTHERS)
+def test_programs_that_are_not_followed(text: str) -> None:
+    started = started_programs(text)
+    followed = [call for each in started for call in each.calls if call.kind == "script" and call.name == "a.py"]
+    assert other_programs(started, followed) == OTHERS[text].split(" | " if "|" in OTHERS[text] else None)
+
+
+@pytest.mark.parametrize("text", ENTERED)
+def test_directories_that_a_text_only_enters(text: str) -> None:
+    assert sorted(entered_only(started_programs(text))) == ENTERED[text].split()

@@ -61,6 +61,49 @@ def test_programs_of_each_kind(root: pathlib.Path) -> None:
     assert code.sources.keys() == {str(root / name) for name in ("a.py", "lib.py")}
 
 
+TASKS = """
+[tool.pdm.scripts]
+_.env_file = ".env"
+train = {cmd = "python b.py", working_dir = "sub"}
+all = {composite = ["train", "call"]}
+call = {call = "lib:f()"}
+loop = {shell = "cat x; pdm run loop; loop"}
+
+[tool.poe.tasks.deep]
+cmd = "python inner_user.py"
+env = {PYTHONPATH = "../more"}
+cwd = "sub"
+
+[tool.hatch.envs.dev.scripts]
+train = "python {root}/a.py"
+"""
+
+
+def test_tasks_of_the_project_count_with_their_declarations(root: pathlib.Path) -> None:
+    (root / "pyproject.toml").write_text(TASKS)
+    (root / "sub/inner_user.py").write_text("import inner\ninner.g()\n")
+    assert keys(root, "pdm run train") == "effects:b func:inner:g task:train"
+    assert keys(root, "cd sub && uv run poe deep", "") == "effects:inner_user module:inner:* task:deep"
+    assert keys(root, "pdm run all") == "effects:b func:inner:g func:lib:f task:all task:call task:train"
+    assert keys(root, "hatch run dev:train; hatch run none; cd $X; pdm run train") == "effects:a func:lib:f task:train"
+    code = found(root, "pdm run loop; cd sub && make")
+    assert code.others == ("make", "cat")
+    assert code.entered == {"sub"}
+    entry = code.manifest["task:loop"]
+    assert (entry.file, entry.line, entry.via) == ("pyproject.toml", 7, "command")
+    before = entry.digest
+    (root / "pixi.toml").write_text('[tasks]\nrun = "python a.py"\n')
+    (root / "pyproject.toml").write_text(TASKS.replace("cat x", "cat y"))
+    assert found(root, "pdm run loop").manifest["task:loop"].digest != before
+    assert found(root, "pixi run run").manifest["task:run"].file == "pixi.toml"
+    (root / "env/bin").mkdir(parents=True)
+    (root / "env/pyvenv.cfg").touch()
+    (root / "env/bin/poe").write_text("#!/usr/bin/python3\n")
+    (root / "env/bin/poe2").write_text("#!/usr/bin/python3\n")
+    assert found(root, "env/bin/poe deep; env/bin/poe2 deep").others == ("env/bin/poe2",)
+    assert found(root, "python -m json.tool; python -m tool; python a.py").others == ("python -m json.tool",)
+
+
 def test_where_modules_are_searched_for(root: pathlib.Path) -> None:
     own, other = "effects:b func:inner:g", "effects:b module:inner:*"
     assert keys(root, "python sub/b.py") == own  # in the `src` of the project

@@ -117,6 +117,7 @@ STARTS = {
     "failing": f"{PYTHON} fails.py || true",
     "killed": f"{PYTHON} killed.py || true",
     "pool": f"{PYTHON} pool.py",
+    "tests": f"PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 {PYTHON} -m pytest -c /dev/null -p no:cacheprovider test_tool.py::test",
     "isolated": f"""{PYTHON} -E -c "__import__('to' + 'ol').work()\"""",
 }
 
@@ -143,9 +144,11 @@ def test_whatever_starts_a_program_it_is_observed(project: Project) -> None:
         "    process = multiprocessing.get_context('spawn').Process(target=tool.work)\n"
         "    process.start()\n    process.join()\n",
     )
+    project.write("test_tool.py", "import tool\n\n\ndef test():\n    assert tool.work()\n")
     stages = "".join(f"  {name}:\n    cmd: |\n      {cmd.replace('\n', '\n      ')}\n" for name, cmd in STARTS.items())
     project.write("pivot.yaml", f"pipeline: p\nstages:\n{stages}")
-    project.pivot("repro")
+    done = project.pivot("repro")
+    assert "test_tool.py" not in done.stderr  # it is code
 
     tracked = {**dict.fromkeys(STARTS, "func:tool:work"), "executed": "module:tool:*", "isolated": ""}
     for name, key in tracked.items():

@@ -31,6 +31,9 @@ stages:
   console:
     cmd: ./uv run --no-sync show > console.txt
     outs: [console.txt]
+  task:
+    cmd: ./pdm run count
+    outs: [task.txt]
   other:
     cmd: cat src/unrelated.py > other.txt
     outs: [other.txt]
@@ -60,8 +63,12 @@ if __name__ == "__main__":
     "src/tools/__init__.py": "",
     "src/tools/report.py": "import shared\nprint(shared.title())\n",
     "lib/shared.py": "def title():\n    return 'Report'\n",
-    "pyproject.toml": "[project]\nname = 'shown'\n\n[project.scripts]\nshow = 'shown.cli:app.main'\n",
+    "pyproject.toml": "[project]\nname = 'shown'\n\n[project.scripts]\nshow = 'shown.cli:app.main'\n"
+    "[tool.pdm.scripts]\ncount = 'python src/count.py > task.txt'\n",
+    "src/count.py": "print(1)\n",
     "src/shown/cli.py": "class app:\n    @staticmethod\n    def main():\n        print('shown')\n",
+    # Stands for PDM, which runs what the project declares.
+    "pdm": f"#!/bin/sh\n{sys.executable} src/count.py > task.txt\n",
     # Stands for uv, which runs what the project declares.
     "uv": f"#!/bin/sh\nPYTHONPATH=src exec {sys.executable} -c 'from shown.cli import app; app.main()'\n",
 }
@@ -72,7 +79,8 @@ def programs(empty: Project) -> Project:
     empty.pivot("init")
     for name, text in FILES.items():
         empty.write(name, text)
-    os.chmod(empty.root / "uv", 0o755)
+    for name in ("uv", "pdm"):
+        os.chmod(empty.root / name, 0o755)
     empty.write("pivot.yaml", DECLARED.replace("$PYTHON", sys.executable))
     empty.pivot("repro")
     return empty
@@ -108,6 +116,8 @@ def test_an_edit_runs_the_stages_whose_programs_reach_it(programs: Project) -> N
         ("src/tools/__init__.py", "", "print('now')\n", "report"),
         ("lib/shared.py", "'Report'", "'Text'", "report"),
         ("src/shown/cli.py", "'shown'", "'told'", "console"),
+        ("src/count.py", "1", "2", "task"),
+        ("pyproject.toml", "'python src/count.py", "'python -u src/count.py", "task"),
         ("src/unrelated.py", "X = 1", "X = 1  # bytes", "other"),
     ]:
         before = programs.read(name)
@@ -141,7 +151,7 @@ def test_an_edit_runs_the_stages_whose_programs_reach_it(programs: Project) -> N
     assert stale(programs) == []
     programs.pivot("repro", "--no-commit")
     assert "file:src/train.py" in programs.lock("models.train")["code"]  # these record nothing
-    assert "5 stages cached" in programs.pivot("repro").stdout
+    assert "6 stages cached" in programs.pivot("repro").stdout
     assert "func:helpers:normalize" in programs.lock("models.train")["code"]
     assert "file:src/train.py" not in programs.lock("models.train")["code"]
     programs.replace("src/helpers.py", "x - RATE", "x + RATE")

@@ -76,6 +76,13 @@ _PROGRAM_OPTIONS: Final[Mapping[str, Literal["script", "module"]]] = {
     **dict.fromkeys(("-s", "--script", "--gui-script"), "script"),
 }
 """The options of `uv run` that name the program."""
+_TASK_RUNNERS: Final = frozenset({"pdm", "pixi", "rye", "hatch"})
+"""Those among them that run the tasks which a project declares."""
+_TASK_PROGRAMS: Final[Mapping[str, frozenset[str]]] = {
+    "poe": frozenset({"-C", "--directory", "-e", "--executor", "-X", "--executor-opt"}),
+    "task": frozenset(),
+}
+"""Programs that run such tasks and nothing else, with their options that have a value."""
 _DIRECTORY_OPTIONS: Final = ("--directory", "--cwd")
 _NO_PROGRAM: Final = frozenset({"-V", "--version", "-h", "--help", "--help-all", "--help-env", "--help-xoptions"})
 
@@ -84,8 +91,8 @@ class ProgramCall(NamedTuple):
     """A start of a Python program.
 
     Attributes:
-        kind: A script or a module by name, a text, or a command that may be a console script.
-        name: The path of the script, the name of the module, the text, or the name of the command.
+        kind: A script or a module by name, a text, a command that may be a console script, or a task of the project.
+        name: The path of the script, the name of the module, the text, or the name of the command or task.
         word: The word of the text that names it.
         directory: Its working directory, relative to that of the text; None if the text does not say it.
         python_path: The value of `PYTHONPATH` that the text sets, still with variables; None if it sets none.
@@ -93,10 +100,10 @@ class ProgramCall(NamedTuple):
         beside: Whether the directory of the script, or the working directory, is searched for modules.
         environment: Whether the environment counts: ``PYTHONPATH``.
         known: Whether the text says which program it is.
-        runner: The program that chooses the interpreter, such as ``uv``; ``""`` for none.
+        runner: The program that chooses the interpreter or runs the task, such as ``uv``; ``""`` for none.
     """
 
-    kind: Literal["script", "module", "text", "command"]
+    kind: Literal["script", "module", "text", "command", "task"]
     name: str
     word: str
     directory: str | None
@@ -108,19 +115,40 @@ class ProgramCall(NamedTuple):
     runner: str = ""
 
 
+class StartedProgram(NamedTuple):
+    """A simple command, and the Python programs that it starts.
+
+    Attributes:
+        command: The command.
+        calls: The starts of Python programs, and of those that may be.
+    """
+
+    command: SimpleCommand
+    calls: tuple[ProgramCall, ...]
+
+
 def python_programs(text: str) -> list[ProgramCall]:
     """The Python programs that a text starts, in order, each once."""
-    found: dict[ProgramCall, None] = {}
+    return list(dict.fromkeys(call for each in started_programs(text) for call in each.calls))
+
+
+def started_programs(text: str) -> list[StartedProgram]:
+    """The simple commands of a text, in order, with the Python programs that they start."""
+    found = []
     activated = ""
     for each in simple_commands(text):
         name = each.words[0].text
         if name in ("source", ".") and len(each.words) > 1 and each.words[1].text.endswith("/bin/activate"):
             activated = joined(each.directory, f"{each.words[1].text.removesuffix('activate')}python") or ""
             continue
-        for call in _of_command(each, each.words):
-            plain = call.interpreter in ("", "python", "python3")
-            found[call._replace(interpreter=activated) if activated and plain else call] = None
-    return list(found)
+        calls = [
+            call._replace(interpreter=activated)
+            if activated and call.interpreter in ("", "python", "python3")
+            else call
+            for call in _of_command(each, each.words)
+        ]
+        found.append(StartedProgram(each, tuple(calls)))
+    return found
 
 
 def _of_command(command: SimpleCommand, words: Sequence[Word]) -> Iterator[ProgramCall]:
@@ -135,13 +163,19 @@ def _of_command(command: SimpleCommand, words: Sequence[Word]) -> Iterator[Progr
         yield from _of_wrapper(command, words[1:])
     elif name in _LAUNCHERS:
         yield from _launched(command, "", words[1:])
+    elif name in _TASK_PROGRAMS:
+        yield from _of_task_program(command, name, words[1:])
+        if "/" in first:  # which may be a script of the project
+            yield _call(command, "script", words[0])
     elif words[0].known and (first.endswith(".py") or "/" in first):
         yield _call(command, "script", words[0])
     elif words[0].known and re.fullmatch(r"[A-Za-z_][\w.-]*", first):
         yield _call(command, "command", words[0])
 
 
-def _call(command: SimpleCommand, kind: Literal["script", "module", "text", "command"], word: Word) -> ProgramCall:
+def _call(
+    command: SimpleCommand, kind: Literal["script", "module", "text", "command", "task"], word: Word
+) -> ProgramCall:
     path = command.variables.get("PYTHONPATH")
     return ProgramCall(kind, word.text, word.text, command.directory, path, known=word.known)
 
@@ -234,9 +268,25 @@ def _of_runner(command: SimpleCommand, runner: str, words: Sequence[Word]) -> It
             del rest[:1]
     if rest and runner == "hatch":  # `hatch run ENVIRONMENT:COMMAND`
         rest[0] = rest[0]._replace(text=rest[0].text.partition(":")[2] or rest[0].text)
-    if rest:
-        started = _of_interpreter(command, "", rest) if rest[0].text == "-" else _of_command(command, rest)
-        yield from (call._replace(runner=runner) for call in started)
+    if not rest:
+        return
+    started = list(_of_interpreter(command, "", rest) if rest[0].text == "-" else _of_command(command, rest))
+    if runner in _TASK_RUNNERS and rest[0].known and all(call.kind == "command" for call in started):
+        started = [_call(command, "task", rest[0])]
+    yield from (call._replace(runner=call.runner or runner) for call in started)
+
+
+def _of_task_program(command: SimpleCommand, runner: str, words: Sequence[Word]) -> Iterator[ProgramCall]:
+    """The task that a program for tasks runs with these arguments."""
+    rest = list(words)
+    while rest and rest[0].text.startswith("-"):
+        option, _, value = rest.pop(0).text.partition("=")
+        if option in _TASK_PROGRAMS[runner] and not value:
+            value = rest.pop(0).text if rest else ""
+        if option in ("-C", *_DIRECTORY_OPTIONS):
+            command = command._replace(directory=joined(command.directory, value))
+    if rest and rest[0].known:
+        yield _call(command, "task", rest[0])._replace(runner=runner)
 
 
 def _launched(command: SimpleCommand, interpreter: str, words: Sequence[Word]) -> Iterator[ProgramCall]:

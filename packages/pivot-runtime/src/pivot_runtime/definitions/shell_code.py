@@ -9,7 +9,7 @@ import json
 import os
 import pathlib
 import stat
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -31,6 +31,9 @@ from pivot_fingerprint import Entry, Manifest, Unresolved
 if TYPE_CHECKING:
     from pivot_runtime.programs.program_code import ProgramFinder
 
+_READS: Final = "and what they read beyond its deps and the files that it names"
+_MOST: Final = 5
+"""The maximum number of other programs that are named."""
 _LARGEST: Final = 1 << 24
 """The maximum number of bytes in a file of code."""
 
@@ -121,15 +124,15 @@ def shell_inputs(  # noqa: PLR0913  # as for `all_shell_inputs`
     text = fill_in(command.text, stage.deps, stage.outs)
     at = stage.location.below(root)
     entries = {KEY: Entry(digest_bytes(text.encode()), at.file, at.line)} | place_entries(stage, base, root)
-    unresolved = [
-        _open(at, "the programs that it calls, and what they read beyond its deps and the files that it names")
-    ]
+    unresolved: list[Unresolved] = []
     paths = [*(literal(each) for dep in stage.deps.values() for each in dep.paths)]
     paths += [each for out in stage.outs.values() for each in out.paths]
     paths += [file for file in stage.file_params if not file.endswith(".py")]  # which may be the program itself
     declared = [_resolved(each, base, root) for each in paths]
     filled = filled_steps(stage, command, params)
     code = programs.code_of(filled, base, declared=declared, written=written, via=KEY)
+    if code.others:
+        unresolved.append(_open(at, f"the programs that it calls ({_listed(code.others)}), {_READS}"))
     sources = dict(code.sources)
     entries |= code.manifest
     unresolved += code.manifest.unresolved
@@ -145,7 +148,8 @@ def shell_inputs(  # noqa: PLR0913  # as for `all_shell_inputs`
             superseded[f"file:{path}"] = sources.get(file, ""), code.main.get(path, "")
             continue
         if os.path.isdir(file):
-            if not any(is_within(each, path) for each in declared):
+            entered = os.path.normpath(word) in code.entered
+            if not entered and not any(is_within(each, path) for each in declared):
                 unresolved.append(
                     _open(at, f"the directory {str(path)!r}, which it names: declare what it reads there")
                 )
@@ -177,6 +181,10 @@ def place_entries(stage: Stage, base: str, root: str) -> dict[str, Entry]:
     """An entry for the directory of a stage, ``base``, if it declares one: what it does there may depend on it."""
     at = stage.location.below(root)
     return {} if stage.wdir == "." else {"wdir": Entry(digest_bytes(base.encode()), at.file, at.line)}
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join([*names[:_MOST], *(["…"] if len(names) > _MOST else [])])
 
 
 class _TooLargeError(Exception):

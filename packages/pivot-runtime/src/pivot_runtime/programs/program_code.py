@@ -2,22 +2,24 @@
 
 import os
 import re
-import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from pivot_core.code import PROGRAMS
-from pivot_core.commands.python_programs import ProgramCall, python_programs
+from pivot_core.commands.other_programs import entered_only, other_programs
+from pivot_core.commands.python_programs import ProgramCall, StartedProgram, started_programs
+from pivot_core.commands.shell_text import SimpleCommand, Word
+from pivot_core.commands.tasks import Task
 from pivot_core.errors import PathError
 from pivot_core.files.digest import digest_bytes
 from pivot_core.files.paths import ArtifactPath, is_within
 from pivot_fingerprint import Entry, Manifest, Memo, Program, ScriptFingerprinter, default_is_user_code
 from pivot_runtime.programs.interpreters import Interpreters, python_path
+from pivot_runtime.programs.project_files import DeclaredTask, ProjectFiles, text_of
 
 _VERSION: Final = b"1"
 _SHEBANG: Final = re.compile(rb"#![^\n]*\b(?:python|pypy|uv run)")
-_ENTRY_POINT: Final = re.compile(r"\s*(?P<module>[\w.]+)\s*:\s*(?P<object>[\w.]+)")
 _HEAD: Final = 256
 
 
@@ -54,6 +56,8 @@ class ProgramCode(NamedTuple):
         main: The key of the entry of each script's body, by its path.
         open: Descriptions of the programs that could not be followed.
         sources: The digest of each file that was read, by absolute path.
+        others: The other programs that it starts, as its text names them.
+        entered: The directories that its text only enters, or names as places of modules.
     """
 
     manifest: Manifest
@@ -61,6 +65,8 @@ class ProgramCode(NamedTuple):
     main: Mapping[str, str] = {}
     open: tuple[str, ...] = ()
     sources: Mapping[str, str] = {}
+    others: tuple[str, ...] = ()
+    entered: frozenset[str] = frozenset()
 
 
 class _Reads:
@@ -109,7 +115,7 @@ class ProgramFinder:
         self._reads = _Reads(recorder)
         self._memo = memo
         self._interpreters = Interpreters(self._root, environment, self._reads)
-        self._projects: dict[str, Mapping[str, str]] = {}
+        self._files = ProjectFiles(self._reads)
         self._paths: dict[str, str] = {}
         self._fingerprinters: dict[frozenset[str], ScriptFingerprinter] = {}
         self._manifests: dict[tuple[tuple[Program, ...], frozenset[str]], tuple[Manifest, frozenset[str]]] = {}
@@ -127,41 +133,59 @@ class ProgramFinder:
                 may be another one by then.
             via: The key of the entry that the programs belong to.
         """
-        calls = [call for text in texts for call in python_programs(text)]
-        if not calls:
-            return ProgramCode(Manifest({}))
+        started = [each for text in texts for each in started_programs(text)]
+        if not any(each.calls for each in started):
+            return ProgramCode(Manifest({}), others=tuple(other_programs(started, ())), entered=entered_only(started))
         with self._reads.paused():
-            return self._code_of(calls, base, declared, written, via)
+            return self._code_of(started, base, declared, written, via)
 
     def _code_of(
-        self, calls: Iterable[ProgramCall], base: str, declared: Collection[str], written: Collection[str], via: str
+        self,
+        started: list[StartedProgram],
+        base: str,
+        declared: Collection[str],
+        written: Collection[str],
+        via: str,
     ) -> ProgramCode:
-        programs: list[Program] = []
+        entries: dict[str, Entry] = {}
+        levels = list(self._levels(started, os.path.normpath(os.path.join(self._root, base)), entries, via))
+        tasks = frozenset(entries)
+        programs: dict[Program, ProgramCall] = {}
         scripts: dict[ArtifactPath, str] = {}
         left_open: list[str] = []
-        for call in calls:
+        for call, directory in dict.fromkeys(
+            (call, level[1]) for level in levels for each in level[0] for call in each.calls
+        ):
+            if call.kind == "task" and f"task:{call.name}" in tasks:
+                continue
             if call.directory is None or (not call.known and call.kind in ("script", "module")):
-                if call.kind != "command" and (call.interpreter or call.runner):
+                if call.kind not in ("command", "task") and (call.interpreter or call.runner):
                     left_open.append(f"the Python program {call.word!r}, since its text does not say which one it is")
                 continue
-            directory = os.path.normpath(os.path.join(self._root, base, call.directory))
-            found = self._program(call, directory, via)
+            found = self._program(call, os.path.normpath(os.path.join(directory, call.directory)), via)
             if found is None or (found.file is not None and self._written(declared, written, {found.file})):
                 continue
-            programs.append(found)
+            programs[found] = call
             if found.file is not None:
                 scripts[ArtifactPath(os.path.relpath(found.file, self._root))] = found.file
-        if not programs:
-            return ProgramCode(Manifest({}), open=tuple(left_open))
+        entered = entered_only(started)
+        if not programs and not entries:
+            others = other_programs(started, ())
+            return ProgramCode(Manifest({}), open=tuple(left_open), others=tuple(others), entered=entered)
         manifest, files = self._fingerprint(tuple(programs), frozenset())
         if made := self._written(declared, written, files):
             manifest, files = self._fingerprint(tuple(programs), made)
+        followed = {call for program, call in programs.items() if self._is_project_code(program, files)}
+        followed |= {
+            call for level, _ in levels for each in level for call in each.calls if f"task:{call.name}" in tasks
+        }
+        names = dict.fromkeys(name for level, _ in levels for name in other_programs(level, followed))
         counted = {
             key: entry
             for key, entry in manifest.items()
             if not any(is_within(entry.file or "", each) for each in declared)
         }
-        entries = {key: _with_via(entry, counted, via) for key, entry in counted.items()}
+        entries |= {key: _with_via(entry, counted, via) for key, entry in counted.items()}
         main = {entry.file or "": key for key, entry in entries.items() if key.startswith("effects:")}
         return ProgramCode(
             Manifest({**entries, PROGRAMS: Entry(digest_bytes(_VERSION), via=via)}, manifest.unresolved),
@@ -173,7 +197,46 @@ class ProgramFinder:
                 for file in sorted(files & self._reads.files.keys())
                 if not self._is_within(file, declared)
             },
+            tuple(name for name in names if f"task:{name}" not in tasks),
+            entered,
         )
+
+    def _is_project_code(self, program: Program, files: Iterable[str]) -> bool:
+        """Whether a program is one of the project, and not of an environment there, by the files that were found."""
+        if program.file is not None:
+            above = self._interpreters.above(os.path.dirname(program.file))
+            return not any(os.path.exists(os.path.join(place, "pyvenv.cfg")) for place in above)
+        path = (program.module or "").replace(".", "/")
+        return not path or any(file.endswith((f"/{path}.py", f"/{path}/__main__.py")) for file in files)
+
+    def _levels(
+        self,
+        started: list[StartedProgram],
+        directory: str,
+        entries: dict[str, Entry],
+        via: str,
+        runner: str = "",
+    ) -> Iterator[tuple[list[StartedProgram], str]]:
+        """The commands of a text in a directory, and those of each task that they run; adds the tasks' entries."""
+        yield started, directory
+        for command, calls in started:
+            names = [(call.runner if call.kind == "task" else runner, call.name, call.directory) for call in calls]
+            for owner, name, place in names or [(runner, command.words[0].text, command.directory)]:
+                key = f"task:{name}"
+                found = self._task(owner, name, directory, place) if owner and key not in entries else None
+                if found is None:
+                    continue
+                entries[key] = Entry(found.digest, os.path.relpath(found.file, self._root), found.line, via=via)
+                for task in found.tasks:
+                    inner = os.path.normpath(os.path.join(found.directory, task.directory))
+                    yield from self._levels(_started_by(task, found.directory, owner), inner, entries, key, owner)
+
+    def _task(self, runner: str, name: str, base: str, directory: str | None) -> DeclaredTask | None:
+        if directory is None:
+            return None
+        places = self._interpreters.above(os.path.normpath(os.path.join(base, directory)))
+        found = (self._files.task(runner, name, place) for place in places)
+        return next((each for each in found if each is not None), None)
 
     def _fingerprint(self, programs: tuple[Program, ...], written: frozenset[str]) -> tuple[Manifest, frozenset[str]]:
         """The manifest of programs, and the files that they consist of; computed once, since stages share programs."""
@@ -220,7 +283,7 @@ class ProgramFinder:
         """The program of a call that is followed; None for one that is not the project's."""
         places = python_path(call, directory, self._environment)
         late = self._interpreters.late_path(call, directory)
-        if call.kind == "command":
+        if call.kind in ("command", "task"):
             text = self._console_script(call.name, directory)
             return None if text is None else Program(tuple(places), directory, text=text, via=via, late_path=late)
         here = [directory, *places] if call.beside else places
@@ -260,35 +323,29 @@ class ProgramFinder:
 
     def _console_script(self, name: str, directory: str) -> str | None:
         """The text of a program that the project declares by this name."""
-        for place in self._interpreters.above(directory):
-            target = self._declared_scripts(place).get(name)
-            match = _ENTRY_POINT.match(target) if target is not None else None
-            if match is not None:
-                first = match["object"].partition(".")[0]
-                return f"from {match['module']} import {first}\n{match['object']}()\n"
-        return None
+        found = (self._files.console_script(name, place) for place in self._interpreters.above(directory))
+        return next((text for text in found if text is not None), None)
 
-    def _declared_scripts(self, place: str) -> Mapping[str, str]:
-        if place not in self._projects:
-            self._projects[place] = dict(self._read_scripts(os.path.join(place, "pyproject.toml")))
-        return self._projects[place]
 
-    def _read_scripts(self, file: str) -> Iterator[tuple[str, str]]:
-        self._reads.probed(file)
-        try:
-            with open(file, "rb") as content:
-                text = content.read()
-            found: Any = tomllib.loads(text.decode())
-        except (OSError, ValueError):
-            return
-        self._reads.read(file, text)
-        tool = found.get("tool", {})
-        project, poetry = found.get("project", {}), tool.get("poetry", {}) if isinstance(tool, dict) else {}
-        for table in (project, poetry):
-            for kind in ("scripts", "gui-scripts"):
-                scripts = table.get(kind, {}) if isinstance(table, dict) else {}
-                if isinstance(scripts, dict):
-                    yield from ((name, target) for name, target in scripts.items() if isinstance(target, str))
+def _started_by(task: Task, place: str, runner: str) -> list[StartedProgram]:
+    """The commands of a task that a project declares in the directory ``place``."""
+    texts = [text.replace("{root}", place) for text in task.texts]
+    found = [
+        each._replace(calls=tuple(_by_task(call, task, runner) for call in each.calls))
+        for text in texts
+        for each in started_programs(text)
+    ]
+    for target in task.functions:
+        text = text_of(target)
+        if text is not None:
+            call = ProgramCall("text", text, target, "", runner=runner)
+            found.append(StartedProgram(SimpleCommand((Word(target),), {}, ""), (_by_task(call, task, runner),)))
+    return found
+
+
+def _by_task(call: ProgramCall, task: Task, runner: str) -> ProgramCall:
+    path = task.python_path if call.python_path is None else call.python_path
+    return call._replace(runner=call.runner or runner, python_path=path)
 
 
 def _with_via(entry: Entry, kept: Mapping[str, Entry], via: str) -> Entry:
