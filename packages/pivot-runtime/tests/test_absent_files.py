@@ -10,7 +10,7 @@ from pivot_runtime.executors.base import Failure
 
 @pytest.fixture
 def root(tmp_path: pathlib.Path) -> pathlib.Path:
-    for name in ("sub/table.csv", "shared.csv", "sub/helper.py", "package/__init__.py"):
+    for name in ("sub/table.csv", "shared.csv", "sub/helper.py", "package/__init__.py", "bare/a.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     return tmp_path
@@ -23,6 +23,9 @@ def root(tmp_path: pathlib.Path) -> pathlib.Path:
         ("FileNotFoundError: [Errno 2] No such file or directory: '../shared.csv'", "shared.csv"),
         ("ModuleNotFoundError: No module named 'helper'", "sub/helper.py"),
         ("ModuleNotFoundError: No module named 'package'", "package/__init__.py"),
+        ("ModuleNotFoundError: No module named 'bare'", "bare"),
+        ("python: can't open file '/there/sub/helper.py': [Errno 2] No such file or directory", "sub/helper.py"),
+        ("python: can't open file 'bare/a.py': [Errno 2] No such file or directory", "bare/a.py"),
     ],
 )
 def test_what_exists_here_is_named(root: pathlib.Path, error: str, path: str) -> None:
@@ -54,6 +57,7 @@ MODULE = "Traceback (most recent call last):\nModuleNotFoundError: No module nam
         "FileNotFoundError: [Errno 2] No such file or directory: '/etc/passwd'",
         "ModuleNotFoundError: No module named 'pandas'",
         "ValueError: 'table.csv'",
+        "python: can't open file '/there/none.py': [Errno 2] No such file or directory",
     ],
 )
 def test_other_failures_get_no_hint(root: pathlib.Path, error: str) -> None:

@@ -226,14 +226,28 @@ def test_bytes_go_through_s3(s3: Elsewhere) -> None:
     assert s3.project.read("parts/2.txt") == "loudloud"
 
 
+PROGRAM = """
+
+program = pivot.command(f"{sys.executable} program.py > program.txt", outs=["program.txt"])
+pipeline.register(program, name="program")
+"""
+
+
 def test_an_edit_runs_what_depends_on_it(remote: Elsewhere) -> None:
-    chain(remote).repro()
+    chain(remote).project.write("pipeline.py", CHAIN.replace("import os", "import os\nimport sys") + PROGRAM)
+    remote.project.write("program.py", "import importlib\n\nimportlib.import_module('plug' + 'in').run()\n")
+    remote.project.write("plugin.py", "def run():\n    print(5)\n")
+    assert "plugin.py exists here, and was not sent" in remote.repro("program", code=1)
+    remote.pivot("config", "set", "worker.include", "plugin.py")
+    remote.repro()
     remote.project.replace("pipeline.py", 'text + "2"', 'text + "zwei"')
+    remote.project.replace("plugin.py", "5", "6")  # which only the run has shown
 
     said = remote.repro("--fetch-outs")
 
-    assert "1 cached, 3 ran" in said or "3 ran, 1 cached" in said
+    assert "1 cached, 4 ran" in said or "4 ran, 1 cached" in said
     assert remote.project.read("fourth.txt") == "01zwei34"
+    assert remote.project.read("program.txt") == "6\n"
 
 
 def test_a_failure_elsewhere_reads_as_one_here(remote: Elsewhere) -> None:

@@ -10,6 +10,8 @@ from pivot_runtime.executors.base import Failure
 
 _FILE: Final = re.compile(r"No such file or directory: '([^'\n]+)'|: ([^\s:']+): No such file or directory")
 """As Python says it, or a program of the shell."""
+_SCRIPT: Final = re.compile(r"can't open file '([^'\n]+)': \[Errno 2\]")
+"""As Python says it of its script, which may be in the copy of the project there."""
 _MODULE: Final = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 
 
@@ -29,11 +31,18 @@ def hint(
     found = _FILE.search(text)
     if found is not None and (path := _below(root, [base, ""], found[1] or found[2])) is not None:
         return f"{path} exists here; workers have only declared files: declare it as a dep, or add it to worker.include"
+    script = _SCRIPT.search(text)
+    if script is not None:
+        names = pathlib.PurePath(script[1]).parts
+        tails = ("/".join(names[start:]) for start in range(names[0] == "/", len(names)))
+        path = next((inside for tail in tails if (inside := _below(root, [base, ""], tail)) is not None), None)
+        if path is not None:
+            return f"{path} exists here, and was not sent, since no load reads it: add it to worker.include"
     module = _MODULE.search(text)
     if module is not None:
         name = module[1].replace(".", "/")
         places = [base, "", *(os.path.dirname(script) for script in scripts)]
-        for path in (f"{name}.py", f"{name}/__init__.py"):
+        for path in (f"{name}.py", f"{name}/__init__.py", name):
             if (inside := _below(root, places, path)) is not None:
                 return f"{inside} exists here, and was not sent, since no load reads it: add it to worker.include"
     return None
