@@ -52,6 +52,15 @@ def slow() -> Annotated[str, pivot.Out("slow.txt", Text())]:
 """
 
 
+PROGRAM = """
+
+import sys
+
+program = pivot.command(f"{sys.executable} program.py > program.txt", outs=["program.txt"])
+pipeline.register(program, name="program", resources={"fast": 1})
+"""
+
+
 @pytest.fixture(scope="module")
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     with slurm_node(tmp_path_factory.mktemp("slurm")) as env:
@@ -77,8 +86,12 @@ def test_stages_run_as_jobs_which_end_with_the_run(tmp_path: pathlib.Path, slurm
     project.replace(
         "pipeline.py", "register\ndef shout", 'register(resources={"memory": "1 GiB", "fast": 1})\ndef shout'
     )
+    project.write("pipeline.py", project.read("pipeline.py") + PROGRAM)
+    project.write("program.py", "import importlib\n\nimportlib.import_module('plug' + 'in').run()\n")
+    project.write("plugin.py", "def run():\n    print(5)\n")
     project.write("data/in.txt", "loud")
     project.pivot("init")
+    project.pivot("config", "set", "worker.include", "plugin.py")
 
     said = project.pivot("repro", "--executor", "dask+cluster:slurm", "--fetch-outs", env=slurm)
 
@@ -86,6 +99,9 @@ def test_stages_run_as_jobs_which_end_with_the_run(tmp_path: pathlib.Path, slurm
     assert project.read("upper.txt") == "LOUD"
     assert set(project.states().values()) == {"cached"}
     assert list((project.root / "jobs").iterdir())
+    assert "func:plugin:run" in project.lock("p.program")["observed"]
+    project.replace("plugin.py", "5", "6")
+    assert project.states()["program"] == "stale"
     wait_for_no_job(slurm)
 
 
