@@ -23,6 +23,13 @@ def frame_at(depth: int) -> "Any":
         return None
 
 
+def reader_name(frame: "Any") -> object:
+    """The name of the module that opens a file, also by `Path.read_bytes()`."""
+    while frame is not None and frame.f_globals.get("__name__") in ("pathlib", "pathlib._local", "pathlib._abc"):
+        frame = frame.f_back
+    return None if frame is None else frame.f_globals.get("__name__")
+
+
 def nested_codes(code: "Any") -> "list[Any]":
     """A code object with those of all functions and classes in it."""
     found = [code]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         module_name,
         namespace_of,
         nested_codes,
+        reader_name,
         starts_python,
         stem,
         system_places,
@@ -52,7 +53,6 @@ _READERS = (
     *("_frozen_importlib_external", "importlib._bootstrap_external", "linecache", "pkgutil", "runpy", "tokenize"),
     *("zipimport", "inspect", "_pytest.assertion.rewrite", "_pyrepl.main"),
 )
-_FILE_MODULES = ("pathlib", "pathlib._local", "pathlib._abc")
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _TOOLS = (5, 4, 3)
 _STARTED = "a Python program was started: what ran in it was not observed"
@@ -359,10 +359,7 @@ class ProgramObserver:
             if relative is not None:
                 self._version(relative, text)
             return
-        reader = frame
-        while reader is not None and reader.f_globals.get("__name__") in _FILE_MODULES:
-            reader = reader.f_back  # `Path.read_bytes()` of a reader
-        if reader is not None and reader.f_globals.get("__name__") in _READERS and text.endswith(_CODE_FILES):
+        if reader_name(frame) in _READERS and text.endswith(_CODE_FILES):
             return
         self._opened_before.add((text, wrote))
         self._used(text, wrote)
