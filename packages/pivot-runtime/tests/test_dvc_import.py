@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pivot_cache.formats.data_source import UrlSource, UrlState
+from pivot_cache.formats.data_source import RepositorySource, UrlSource, UrlState
 from pivot_core.errors import PivotError
 from pivot_runtime.definitions import yaml_document
 from pivot_runtime.dvc_import import data_files, dvc_config, dvc_lock, stage_files
@@ -126,7 +126,7 @@ def test_everything_without_a_counterpart_is_listed_with_its_line_and_left_out()
     lines = {int(where.partition(":")[2]) for where in places(found.leftovers)}
     assert lines == {5, 6, 10, 11, 13, 14, 15, 18, 19, 21, 23, 29, 30, 32, 33, 35, 36}
     assert {each.where for each in found.leftovers if not each.needs_work} == {
-        f"dvc.yaml:{line}" for line in (10, 18, 19, 23, 33)
+        f"dvc.yaml:{line}" for line in (10, 18, 19, 23, 30, 33)
     }
 
 
@@ -152,6 +152,62 @@ def test_plots_keep_the_options_that_pivot_draws() -> None:
         {"many.csv": {"x": "a", "y": "b"}},
     ]
     assert places(found.leftovers) == ["dvc.yaml:7", "dvc.yaml:8", "dvc.yaml:9"]
+
+
+def test_plots_of_several_files_are_one_for_each() -> None:
+    text = """\
+    stages:
+      fit:
+        cmd: fit
+        outs: [a.csv, b.json, c.csv, d/]
+    plots:
+    - One:   # with a template
+        x: {a.csv: step}
+        y: {a.csv: [acc, loss]}
+        template: my_own
+    # both
+    - Two:
+        x: step
+        y: {c.csv: acc, b.json: acc}
+        title: Both
+    - Mixed:
+        x: {a.csv: step}
+        y: {b.json: acc}
+    - d
+    """
+    found = translated(text, directories=("d",))
+    expected = """\
+    pipeline: demo
+    stages:
+      fit:
+        cmd: fit
+        outs: [a.csv, b.json, c.csv, d/]
+    plots:
+    - One:
+        x: step
+        y:
+          a.csv:
+          - acc
+          - loss
+    # both
+    - Two (c.csv):
+        x: step
+        y:
+          c.csv: acc
+        title: Both
+    - Two (b.json):
+        x: step
+        y:
+          b.json: acc
+        title: Both
+    """
+    assert found.text == textwrap.dedent(expected)
+    assert [(each.where, each.needs_work) for each in found.leftovers] == [
+        ("dvc.yaml:9", True),
+        ("dvc.yaml:11", False),
+        ("dvc.yaml:15", True),
+        ("dvc.yaml:18", True),
+    ]
 
 
 def test_outs_that_nobody_knows_are_directories_without_a_suffix() -> None:
@@ -347,10 +403,34 @@ def test_data_are_read_with_their_sources() -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "repo"),
+    [
+        ("https://u:p@x.org/data.git", "https://x.org/data.git"),
+        ("git@x.org:data.git", "git@x.org:data.git"),
+        ("../other", "other"),
+        ("../../out/side", "../out/side"),
+        ("/srv/data", "/srv/data"),
+    ],
+)
+def test_data_of_repositories_are_read_with_the_commit(url: str, repo: str) -> None:
+    commit = "abcdef6789" * 4
+    text = f"deps:\n- path: raw/a\n  repo:\n    url: {url}\n    rev: v1\n    rev_lock: {commit}\n"
+    found, leftovers = data_files.parse(f"{text}outs:\n- {{md5: {MD5}, path: a}}\n", "sub/a.dvc")
+    assert found[0].source == RepositorySource(repo, "raw/a", commit, "v1")
+    assert {(each.where, each.needs_work, "u:p" in each.problem) for each in leftovers} == {
+        ("sub/a.dvc:2", False, False)
+    }
+
+
+@pytest.mark.parametrize(
     ("text", "paths", "lines"),
     [
         (f"outs:\n- {{md5: {MD5}, path: a, desc: d}}\nwdir: ..\n", ["a"], [2]),
-        (f"deps:\n- path: x\n  repo: {{url: git@x.org:r}}\nouts:\n- {{md5: {MD5}, path: a}}\n", ["sub/a"], [2]),
+        (
+            f"deps:\n- path: x\n  repo: {{url: git@x.org:r, rev_lock: main}}\nouts:\n- {{md5: {MD5}, path: a}}\n",
+            ["sub/a"],
+            [2],
+        ),
         (f"outs:\n- {{md5: {MD5}, path: ../../a}}\n", [], [2]),
         ("outs:\n- {path: a, cloud: {}}\n", [], [2]),
         ("outs:\n- {md5: zz, path: a}\n- nonsense\n", [], [2, 3]),

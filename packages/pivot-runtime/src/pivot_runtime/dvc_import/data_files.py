@@ -1,12 +1,13 @@
 """Reads a ``.dvc`` file, which stands for data that no stage writes; pure."""
 
 import posixpath
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import attrs
 
-from pivot_cache.formats.data_source import DataSource, UrlSource, UrlState
+from pivot_cache.formats.data_source import DataSource, RepositorySource, UrlSource, UrlState
 from pivot_core.errors import PathError
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.values import Value
@@ -16,6 +17,7 @@ from pivot_runtime.dvc_import.leftovers import Leftover
 from pivot_runtime.external import urls
 
 _SCHEMES: Final = ("http://", "https://", "s3://", "gs://", "az://")
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _FACTS: Final = {"desc": "its description", "meta": "its 'meta'", "labels": "its labels", "type": "its type"}
 
 
@@ -106,10 +108,7 @@ def _source(data: Mapping[str, Any], document: yaml_document.Document) -> tuple[
     where = document.where(("deps", 0))
     dep = deps[0] if isinstance(deps, list) and isinstance(deps[0], dict) else {}
     if "repo" in dep:
-        repo = dep["repo"] if isinstance(dep["repo"], dict) else {}
-        problem = f"{dep.get('path')} of {repo.get('url')} is carried as data without a source, as that is DVC's"
-        remedy = "once that repository uses Pivot, 'pivot import' follows it"
-        return None, [Leftover(where, problem, remedy)]
+        return _repository(dep, where, posixpath.dirname(document.name))
     url = dep.get("path")
     if isinstance(url, str) and url.startswith("azure://"):
         url = f"az://{url.removeprefix('azure://')}"
@@ -125,3 +124,24 @@ def _source(data: Mapping[str, Any], document: yaml_document.Document) -> tuple[
         for part in public.left_out
     ]
     return UrlSource(public.url, UrlState(size=size if isinstance(size, int) else None)), leftovers
+
+
+def _repository(dep: Mapping[str, Any], where: str, base: str) -> tuple[DataSource | None, list[Leftover]]:
+    """The source in another repository, which may still be one of DVC's."""
+    repo = dep["repo"] if isinstance(dep["repo"], dict) else {}
+    url, path, commit, rev = repo.get("url"), dep.get("path"), repo.get("rev_lock"), repo.get("rev")
+    if not (isinstance(url, str) and isinstance(path, str) and _COMMIT.fullmatch(str(commit))):
+        problem = f"{path} of {url} is carried as data without a source, as its commit is not recorded"
+        return None, [Leftover(where, problem, "'pivot import' it again, once that repository uses Pivot")]
+    leftovers = []
+    if "://" in url:
+        public = urls.public(url)
+        url = public.url
+        leftovers += [
+            Leftover(where, f"{part} in the URL of the repository are not carried") for part in public.left_out
+        ]
+    elif ":" not in url.partition("/")[0]:
+        url = posixpath.normpath(posixpath.join(base, url))
+    problem = f"'pivot update' follows {path} of {url} once that repository uses Pivot"
+    leftovers.append(Leftover(where, problem))
+    return RepositorySource(url, path, str(commit), rev if isinstance(rev, str) else None), leftovers

@@ -341,35 +341,79 @@ class _Translation:
         if not isinstance(items, list):
             self._drop((key,))
             return
+        kept: list[Any] = []
         for at, item in enumerate(items):
-            files = sorted(_charted(item))
-            others = [file for file in files if not self._is_file_out(file)]
-            if len(files) > 1:
-                problem, remedy = "a plot of several files has no counterpart", "draw each file by itself"
-            elif self._is_charted(files[0]):
-                if isinstance(item, str):
-                    self._drop((key, at))
-                    continue
-                problem, remedy = f"another way to draw {files[0]}: Pivot draws a file once", ""
-            elif others:
-                problem = f"{others[0]}, in the {key!r} of the file, is no out of its stages"
-                remedy = "declare it as an out of the stage that writes it, with 'cache: false' if it is in git"
-                around = self._directory_around(others[0])
-                if around:
-                    remedy = f"declare it as an out, and other files of {around} that matter, in place of {around}"
-            else:
-                self._charted.append(pattern_of(files[0]))
-                continue
-            self._leave((key, at), problem, remedy)
-            self._drop((key, at))
-        self._swept(self._data, (key,))
+            found = [each for each in self._drawn(item, (key, at)) if self._chart(each, (key, at))]
+            kept += found
+            if found != [item]:
+                if found:
+                    self._edits.replace((key, at), found)
+                else:
+                    self._edits.remove((key, at))
+        if kept:
+            self._data[key] = kept
+        else:
+            self._drop((key,))
+
+    def _drawn(self, item: Any, path: Path) -> list[Any]:
+        """An item as Pivot draws it: one for each file, and without a template that it does not have."""
+        if not isinstance(item, dict) or len(item) != 1 or not isinstance(next(iter(item.values())), dict):
+            return [item]
+        name, options = next(iter(item.items()))
+        template = options.get("template")
+        if template is not None and str(template) not in _TEMPLATES:
+            self._leave((*path, name, "template"), *_template_leftover(template, name))
+            options = {key: value for key, value in options.items() if key != "template"}
+        files = sorted(_charted({name: options}))
+        x, y = options.get("x"), options.get("y")
+        if files == [name] or (len(files) == 1 and not isinstance(x, dict)):
+            return [{name: options}]
+        x = x if isinstance(x, dict) else dict.fromkeys(files, x)
+        y = y if isinstance(y, dict) else dict.fromkeys(files, y)
+        if not x.keys() >= y.keys():
+            self._leave(path, "a plot with the columns of several files has no counterpart", "write them into one file")
+            return []
+        rest = {key: value for key, value in options.items() if key not in ("x", "y")}
+        if len(y) > 1:
+            self._leave(path, f"Pivot draws the files of {name!r} each by itself", "")
+        return [
+            {
+                f"{name} ({file})" if len(y) > 1 else name: {
+                    **({"x": x[file]} if x[file] is not None else {}),
+                    "y": {file: y[file]},
+                    **rest,
+                }
+            }
+            for file in y
+        ]
+
+    def _chart(self, item: Any, path: Path) -> bool:
+        """Return whether a metric or a plot is one that Pivot can show; leave it otherwise."""
+        key = path[0]
+        file = min(_charted(item))
+        if self._is_charted(file):
+            if not isinstance(item, str):
+                self._leave(path, f"another way to draw {file}: Pivot draws a file once", "")
+            return False
+        if self._is_file_out(file):
+            self._charted.append(pattern_of(file))
+            return True
+        remedy = "declare it as an out of the stage that writes it, with 'cache: false' if it is in git"
+        problem = f"{file}, in the {key!r} of the file, is no out of its stages"
+        around = self._directory_around(file)
+        if around:
+            remedy = f"declare it as an out, and other files of {around} that matter, in place of {around}"
+        if around == posixpath.normpath(file):
+            problem = f"{file}, in the {key!r} of the file, is a directory, of which Pivot shows no files"
+        self._leave(path, problem, remedy)
+        return False
 
     def _is_charted(self, file: str) -> bool:
         return any(pattern.fullmatch(posixpath.normpath(file)) for pattern in self._charted)
 
     def _directory_around(self, file: str) -> str:
         """Return the out that is a directory with this file in it; "" if there is none."""
-        around = posixpath.dirname(posixpath.normpath(file))
+        around = posixpath.normpath(file)
         while around:
             if any(pattern.fullmatch(around) and directory for pattern, directory in self._outs.values()):
                 return around
@@ -393,7 +437,7 @@ def _flag_leftover(flag: str, value: Any, name: str, known: Container[str]) -> t
         case "remote":
             problem, remedy = f"a remote of its own for {name} has no counterpart", f"pivot push -r {value} {name}"
         case "template" if str(value) not in _TEMPLATES:
-            problem, remedy = f"the template {value!r} of {name} has no counterpart", "see 'kind' of a plot"
+            problem, remedy = _template_leftover(value, name)
         case "header":
             problem = f"{name} has no header, so its columns have no names" if value is False else ""
             remedy = "write their names into its first line"
@@ -402,6 +446,10 @@ def _flag_leftover(flag: str, value: Any, name: str, known: Container[str]) -> t
         case _:
             return None
     return problem, remedy
+
+
+def _template_leftover(template: Any, name: str) -> tuple[str, str]:
+    return f"the template {str(template)!r} of {name} has no counterpart", "see 'kind' of a plot"
 
 
 _GONE: Final[Any] = object()

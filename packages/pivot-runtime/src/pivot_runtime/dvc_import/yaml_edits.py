@@ -76,6 +76,17 @@ class YamlEdits:
         """Remove a key with its value, or an item of a list."""
         self._removed.add(path)
 
+    def replace(self, path: Path, items: Sequence[Any]) -> None:
+        """Put other items in the place of an item of a list."""
+        lines = self._lines_of(path)
+        if lines is None:
+            self._fits = False
+            return
+        start, end, margin = lines
+        indent = " " * margin.index("-")
+        text = "".join(f"{indent}{line}\n" for line in written(items).splitlines())
+        self._edits.append((start, end, text))
+
     def give_up(self) -> None:
         """Write all data again, since a change cannot be made in the text."""
         self._fits = False
@@ -150,19 +161,25 @@ class YamlEdits:
         self._edits.append((node.start_mark.index, node.end_mark.index, _word(word, node.style)))
 
     def _cut(self, path: Path) -> None:
+        lines = self._lines_of(path)
+        if lines is None:
+            self._fits = False
+        else:
+            self._edits.append((*lines[:2], ""))
+
+    def _lines_of(self, path: Path) -> tuple[int, int, str] | None:
+        """The begin and the end of the lines of a key or item, and their margin; None if they have more than it."""
         found = self._nodes.get(path)
         if found is None or found[2].flow_style:
-            self._fits = False
-            return
+            return None
         key, value, _ = found
         begin = (value if key is None else key).start_mark
         start = self._text.rfind("\n", 0, begin.index) + 1
         end = self._text.find("\n", max(_end(value), begin.index) - 1) + 1 or len(self._text)
         margin = self._text[start : begin.index]
         if margin.strip(" -") or (key is not None and "-" in margin):  # more is in the line, or an item begins there
-            self._fits = False
-        else:
-            self._edits.append((start, end, ""))
+            return None
+        return start, end, margin
 
 
 def _end(node: Any) -> int:
