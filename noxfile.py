@@ -41,6 +41,7 @@ OF_DOCS = (
     "tests/test_ci_examples.py",
     "tests/test_site.py",
     "tests/test_json_outputs.py",
+    "tests/test_exit_codes.py",
     "tests/test_newcomer.py",
 )
 """The tests of what the documentation and the examples show."""

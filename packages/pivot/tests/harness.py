@@ -219,10 +219,9 @@ class Project:
         return subprocess.Popen(
             [PIVOT, *arguments],
             cwd=self.root / cwd,
-            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
-            **{"env": environment(), "stderr": subprocess.PIPE, **options},
+            **{"env": environment(), "stdin": subprocess.DEVNULL, "stderr": subprocess.PIPE, **options},
         )
 
     def pivot(
