@@ -136,7 +136,7 @@ def test_every_row_is_true(project: Any, tmp_path: pathlib.Path) -> None:
         for row in re.findall(r"^\| (`pivot .*?) \|", PAGE, re.MULTILINE)
         for name in re.findall(r"pivot ([a-z -]+)", row)
     }
-    assert "no log of a stage called 'bad' is here" in project.pivot("logs", "bad", code=2).stderr
+    assert "no stage called 'bad' has a log here" in project.pivot("logs", "bad", code=2).stderr
     assert sorted(name for name in rows if not any(f": {name}" in f"{line} " for line in tried)) == OTHERS
 
 

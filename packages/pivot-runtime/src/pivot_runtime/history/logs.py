@@ -173,8 +173,8 @@ def resolve_name(layout: Layout, name: str, running: Iterable[str] = ()) -> str:
         found = {name}
     if not found:
         names = sorted({part for address in known for part in (address, address.partition(".")[2])})
-        hint = suggest(name, names) or "a stage has a log once it has run"
-        raise TargetError(f"no stage called {name!r} has run here", hint=hint)
+        hint = suggest(name, names) or "a stage has a log once it has printed something"
+        raise TargetError(f"no stage called {name!r} has a log here", hint=hint)
     if len(found) > 1:
         raise TargetError(f"{name!r} is the name of several stages", hint=f"one of {', '.join(sorted(found))}")
     (address,) = found
