@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import tempfile
 
 import attrs
 import pytest
@@ -144,6 +145,18 @@ def test_a_module_that_was_not_imported_at_first(project: Sources, edits: CodeEd
 
     project.write("more.py", "def shared(x):\n    return (x\n")
     assert edited(edits) == {"one", "two", "three"}
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="the machine has no such directory")
+def test_a_file_in_memory_that_a_load_reads_counts() -> None:
+    """Those of devices, which are in the same directory, do not."""
+    reads = "open('/dev/null').close()\nLIMIT = pathlib.Path(__file__).with_name('limit.txt').read_text()\n"
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as place:
+        trace = Sources(pathlib.Path(place), {"pipeline.py": reads, "limit.txt": "1"}).load().trace
+        assert trace is not None
+        about = {fact.subject for fact in trace.facts}
+    assert f"{place}/limit.txt" in about
+    assert "/dev/null" not in about
 
 
 DECLARED = """\

@@ -40,6 +40,8 @@ _UNSEEN: Final[Mapping[str, str]] = {
 """By audit event, the reason why a load cannot be kept: the same result at the next import cannot be checked."""
 
 _PSEUDO: Final = ("/proc/", "/sys/", "/dev/")
+_IN_MEMORY: Final = "/dev/shm/"  # noqa: S108 - nothing is written there
+"""The directory of devices that has ordinary files, of projects too."""
 _FILES_READ_BY_START: Final = ("pyvenv.cfg",)
 _IMPORT_SYSTEM: Final = frozenset({"_frozen_importlib_external", "importlib._bootstrap_external"})
 
@@ -281,7 +283,8 @@ class LoadRecorder:
         return Fact(kind, name, environment_digest(kind, name, self._environment, self._salt))
 
     def _counts(self, full: str) -> bool:
-        return not full.startswith(_PSEUDO) and "/__pycache__" not in full and not self.is_installed(full)
+        pseudo = full.startswith(_PSEUDO) and not full.startswith(_IN_MEMORY)
+        return not pseudo and "/__pycache__" not in full and not self.is_installed(full)
 
     def is_installed(self, full: str) -> bool:
         """Whether a path is in a directory of Python, of installed packages or of Pivot."""
