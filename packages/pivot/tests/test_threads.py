@@ -40,9 +40,11 @@ def second(text: Annotated[str, pivot.Dep("first.txt", Text())]) -> Annotated[st
 def third() -> Annotated[str, pivot.Out("third.txt", Text())]:
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        threading.Thread(target=time.sleep, args=(0.05,)).start()
+        forked = threading.Event()
+        threading.Thread(target=forked.wait).start()
         if os.fork() == 0:
             os._exit(0)
+        forked.set()
         os.wait()
     return told("")
 """
