@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Iterator
 from unittest import mock
 
@@ -26,6 +27,24 @@ os.environ["XDG_CONFIG_HOME"] = os.devnull
 os.environ["MPLCONFIGDIR"] = os.path.expanduser("~/.cache/matplotlib")  # else each process looks at all fonts
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would compile Pivot again
 sys.dont_write_bytecode = False  # and each run the tests
+
+
+def in_memory() -> str | None:
+    """A directory on a file system in memory which has room, and from which programs may be started."""
+    place, room = "/dev/shm", 4 << 30
+    try:
+        found = os.statvfs(place)
+    except OSError:
+        return None
+    usable = os.access(place, os.W_OK) and not found.f_flag & getattr(os, "ST_NOEXEC", 0)
+    return place if usable and found.f_bavail * found.f_frsize >= room else None
+
+
+# The tests create hundreds of thousands of small files, for which a disk needs as much time as all else together. Where
+# TMPDIR is given, it counts: by it, the session `alone` has its files on a disk.
+if "TMPDIR" not in os.environ and (memory := in_memory()) is not None:
+    os.environ["TMPDIR"] = memory
+    tempfile.tempdir = None  # pytest may have asked for it
 # A shell's background jobs ignore the one, what runs under `nohup` the other; and so would all that is started here.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)

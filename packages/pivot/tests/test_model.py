@@ -71,6 +71,8 @@ WISHES = (*FAILING, "dep", "code", "read", "forbidden", "host", "command")
 """Possible actions of a stage while it runs: fail, change what it depends on, read what it does not declare, kill."""
 
 CONFIG = "strict_io.ignore: wishes/, runs/\n"
+ON_DISK = "/var/tmp"
+"""Its files stay on a disk where those of other tests are in memory."""
 
 
 @attrs.frozen
@@ -94,7 +96,7 @@ class CachedEqualsFresh(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        root = pathlib.Path(tempfile.mkdtemp(prefix="pivot-model-")).resolve()
+        root = pathlib.Path(tempfile.mkdtemp(prefix="pivot-model-", dir=ON_DISK)).resolve()
         init(root)
         for name in ("runs", "wishes"):
             (root / name).mkdir()
