@@ -102,7 +102,7 @@ def test_pages_are_in_the_cache_of_the_user() -> None:
         (["cache", "gc"], 0, "## `pivot cache gc`\n"),
         (["troubleshooting", "hangs"], 0, "### Nothing happens: a command or a stage seems to hang\n"),
         (["hangs"], 0, "### Nothing happens: a command or a stage seems to hang\n"),
-        (["cache", "freeing"], 0, "## Freeing space\n"),
+        (["cache freeing"], 0, "## Freeing space\n"),
         (["Trusts"], 0, "trust                           Trust: what is checked when\ncluster#trust  "),
         (["reflink"], 0, "cache#contents                      Contents\n"),
         (["stage"], 0, " more\n"),

@@ -62,7 +62,7 @@ def command(words: tuple[str, ...], *, as_text: bool) -> int:
     if typed not in topics.topics() and (part := [each for each in pages if each.part == typed]):
         console.data(_listed(part))
         return 0
-    found = _named(typed) or _searched(list(words))
+    found = _named(typed) or _searched(typed.split())
     if isinstance(found, list):
         console.data(_sections(found))
         return 0
