@@ -22,6 +22,8 @@ _INSERT: Final = "INSERT OR IGNORE INTO forms VALUES (?, ?)"
 _SELECT: Final = "SELECT text FROM forms WHERE digest = ?"
 _LONGEST: Final = 1 << 16
 """The longest text in characters; longer texts are generated code or data, of which nobody reads a diff."""
+_WHOLE: Final = ":*"
+"""The suffix of the key of a whole module."""
 _NOTHING: Final[Mapping[str, CodeEntry]] = {}
 _PERIOD_S: Final = 1.0
 """So often, at most, texts are stored: a run of small stages ends hundreds of them meanwhile."""
@@ -123,9 +125,9 @@ class SourceTexts:
             content = read_regular(self._root / entry.location.file)
         except OSError:
             return None
-        if as_seen and recheck(content, key) != entry.digest:
-            return None  # edited just now
-        text = source_lines(content, key)
+        if len(content) > _LONGEST or (as_seen and recheck(content, key) != entry.digest):
+            return None  # it would be parsed again in each run, or it was edited just now
+        text = content.decode("utf-8", "replace") if key.endswith(_WHOLE) else source_lines(content, key)
         return text if text and len(text) <= _LONGEST else None
 
     def _source_of(self, stage: LoadedStage, key: str) -> str | None:
