@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from pivot_cache.errors import ArtifactError
 from pivot_cache.layout import Layout
 from pivot_core.files.paths import ArtifactPath
 from pivot_runtime.artifacts.stash import OutStash
@@ -70,3 +71,23 @@ def test_nothing_is_prepared_for_a_run_that_writes_elsewhere(root: pathlib.Path)
     assert aside.give_back("p.s", [absent, OUT]) == []
     assert (root / "d/in/old").read_text() == "old"
     assert not (root / "new").exists()
+
+
+def test_paths_that_could_not_be_freed_stay(root: pathlib.Path) -> None:
+    """No run has begun, so whatever is there is no leftover of one."""
+    layout, first, last = Layout(root), ArtifactPath("a.txt"), ArtifactPath("z.txt")
+    (root / first).write_text("first")
+    (root / last).write_text("last")
+    (layout.stash_dir / "p.s").mkdir(parents=True)
+    (layout.stash_dir / "p.s/d").write_text("")
+    (layout.stash_dir / "p.s/z.txt").write_text("the beginning of a copy")
+    aside = OutStash(layout)
+    with pytest.raises(ArtifactError, match="d: cannot be written"):
+        aside.take("p.s", [first, OUT, last])
+    assert not (root / first).exists()
+
+    (layout.stash_dir / "p.s/d").unlink()
+    assert aside.give_back("p.s", [first, OUT, last]) == []
+    assert [(root / each).read_text() for each in (first, "d/in/old", last)] == ["first", "old", "last"]
+    assert OutStash(layout).give_back("p.s", [first]) == []
+    assert (root / first).exists()

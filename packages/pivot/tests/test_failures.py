@@ -360,6 +360,11 @@ def test_a_file_that_is_in_the_way_is_kept(make: Callable[[str], Project]) -> No
     kept = done.stderr.partition("is kept as ")[2].splitlines()[0]
     assert (project.root / kept).read_text() == "precious"
 
+    shutil.rmtree(project.root / ".pivot/state.db/stash", ignore_errors=True)
+    project.write(".pivot/state.db/stash", "")
+    assert "a.txt: cannot be written" in project.pivot("repro", "--force", code=1).stderr
+    assert project.read("a.txt") == "new", "the stage has not begun, so nothing is undone"
+
 
 def test_executable_outs_stay_executable(make: Callable[[str], Project]) -> None:
     project = make(

@@ -94,6 +94,7 @@ class OutStash:
         self._prefix = os.path.join(layout.root, "")
         self._unfinished = UnfinishedStages(layout.unfinished_dir)
         self._lasting: set[str] = set()
+        self._freed: dict[str, set[ArtifactPath]] = {}
 
     def waiting(self, address: str, path: ArtifactPath) -> pathlib.Path:
         """The path of a stashed out, if it was taken."""
@@ -119,8 +120,11 @@ class OutStash:
             ArtifactError: An obstacle cannot be moved.
             CacheError: A file cannot be written.
         """
+        freed = self._freed[address] = set()
         if elsewhere:
-            paths = [path for path in paths if os.path.lexists(f"{self._prefix}{path}")]
+            paths = list(paths)
+            freed.update(path for path in paths if not os.path.lexists(f"{self._prefix}{path}"))
+            paths = [path for path in paths if path not in freed]
         if lasting:
             self._lasting.add(address)
         begun = False
@@ -138,6 +142,7 @@ class OutStash:
                     os.makedirs(directory, exist_ok=True)
                 if os.path.lexists(file):
                     self._take(address, path)
+                freed.add(path)
             except OSError as error:
                 problem = f"cannot be written: {error.strerror}: {error.filename}"
                 raise ArtifactError(pathlib.Path(file), problem, hint=_way(error)) from None
@@ -161,14 +166,23 @@ class OutStash:
         return ""
 
     def give_back(self, address: str, paths: Iterable[ArtifactPath]) -> list[ArtifactPath]:
-        """Undo `take`, replacing anything that the stage has left; return the outs that could not be put back."""
+        """Undo `take`, replacing anything that the stage has left; return the outs that could not be put back.
+
+        Paths that `take` did not come to, since another could not be freed or the run was interrupted, stay as they are.
+        """
         lost = []
         before = False
+        freed = self._freed.pop(address, set())
         for path in paths:
             waiting, file = self.waiting(address, path), self._root / path
+            if path not in freed and not (os.path.lexists(waiting) or self._displaced(address, path)):
+                continue
             before = before or os.path.lexists(waiting)
             try:
-                _remove(file)
+                if path in freed:
+                    _remove(file)
+                elif os.path.lexists(file) and not file.is_dir():
+                    continue  # a copy of it was interrupted, before the file itself was removed
                 if os.path.lexists(waiting):
                     _move(waiting, file)
                 elif displaced := self._displaced(address, path):
