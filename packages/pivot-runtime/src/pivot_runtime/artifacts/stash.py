@@ -168,7 +168,7 @@ class OutStash:
     def give_back(self, address: str, paths: Iterable[ArtifactPath]) -> list[ArtifactPath]:
         """Undo `take`, replacing anything that the stage has left; return the outs that could not be put back.
 
-        Paths that `take` did not come to, since another could not be freed or the run was interrupted, stay as they are.
+        Paths that `take` did not come to, as when another could not be freed, stay as they are.
         """
         lost = []
         before = False
