@@ -54,6 +54,7 @@ CONTINUES = re.compile(r"^<!-- docs: continues (?P<page>\S+) -->$", re.MULTILINE
 TITLE = re.compile(r'title="(?P<title>[^"]+)"')
 
 SHELLS = {"bash", "sh", "shell"}
+LEAVES = re.compile(r"^(?:\$ )?cd |&& cd |\bsed -i |\bsed .*\\n")
 SLOW_IMPORTS = re.compile(r"^note: (?:still importing \S+, for |importing \S+ [(…]|imported \S+ in ).*\n", re.MULTILINE)
 """Lines that only a busy machine has, since the imports of pages are short."""
 
@@ -280,6 +281,23 @@ def test_a_page_runs_after_those_that_it_continues() -> None:
     }
 
     assert series(texts) == [["docs/c.md", "docs/b.md", "docs/a.md"], ["docs/d.md"]]
+
+
+def test_a_reader_stays_where_he_is_and_edits_on_any_system() -> None:
+    """Tests run each block in the directory of the project; readers type all of them in one shell."""
+    found = [
+        f"{block.where}: {line}"
+        for page in PAGES
+        if page.startswith("docs/")
+        for block in blocks(page, (ROOT / page).read_text())
+        if block.language in SHELLS | {"console"}
+        for line in block.text.splitlines()
+        if LEAVES.search(line)
+    ]
+
+    assert found == [], (
+        "write pivot -C DIR or git -C DIR, and sed -i.bak, which needs a suffix on macOS, without a newline"
+    )
 
 
 def test_blocks_that_are_not_run_say_why() -> None:
