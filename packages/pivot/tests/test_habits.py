@@ -36,6 +36,7 @@ def test_options_of_the_group_after_the_command(empty: Project, given: list[str]
     [
         (["exp", "show"], "Did you mean repro --compare, results or apply?"),
         (["gc"], "Did you mean cache gc?"),
+        (["explain"], "Did you mean status --explain?"),
         (["metric"], "Did you mean metrics?"),
         (["cache", "add"], ""),
     ],

@@ -135,12 +135,18 @@ _MEANT: Final = {
     "add": "track",
     "exp": "repro --compare, results or apply",
     "experiments": "repro --compare, results or apply",
+    "explain": "status --explain",
     "gc": "cache gc",
+    "log": "logs or history",
     "ls": "list",
     "man": "docs",
     "move": "mv",
     "remove": "untrack, forget or clean",
+    "rm": "untrack, forget or clean",
     "stage": "list",
+    "version": "--version",
+    "watch": "repro --watch",
+    "why": "status --explain",
 }
 """The commands for those of similar tools, where the names are not alike."""
 
