@@ -73,7 +73,7 @@ def collect(  # noqa: PLR0913  # each is optional
     progress: Progress = no_progress,
     doubt: Doubt = refuse,
     since_ns: int | None = None,
-    at_once: bool = False,
+    at_once: Callable[[], bool] = bool,
 ) -> GcResult:
     """Move unneeded objects to the trash, and delete those whose grace period is over.
 
@@ -84,7 +84,8 @@ def collect(  # noqa: PLR0913  # each is optional
         progress: Called for every object.
         doubt: As for `pivot_cache.maintenance.gc_plan.mark`.
         since_ns: Objects that changed at this time or later are skipped; by default the file system's current time.
-        at_once: Delete what was moved, without a grace period. No other process may write to the store meanwhile.
+        at_once: Called after the move: whether to delete what was moved, without a grace period. That requires that no
+            other process has written to the store meanwhile.
 
     Raises:
         CacheError: Something cannot be read, moved or deleted, or a listing is damaged.
@@ -104,7 +105,7 @@ def collect(  # noqa: PLR0913  # each is optional
         returned |= back
     with as_cache_errors("tidy", batch.directory):
         batch.remove_empty()
-    if at_once and (removed or runs):
+    if (removed or runs) and at_once():
         count, size = _delete([batch], progress)
         return GcResult(planned, None, removed, runs, returned, (deleted[0] + count, deleted[1] + size))
     return GcResult(planned, batch if removed or runs else None, removed, runs, returned, deleted)

@@ -1,9 +1,11 @@
 """`pivot cache gc`: moves objects that no branch and no project needs to the trash."""
 
 import contextlib
+import functools
+import os
 import pathlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import attrs
 
@@ -67,9 +69,9 @@ class GcReport(Value):
         projects: The other projects whose needs were respected.
         gone: Former users of the cache that no longer exist.
         skipped: Unreadable files that were skipped.
-        at_once: Whether the collection deletes what it moves to the trash: the options say so, and nobody else may use
-            the cache meanwhile.
-        in_use: The other projects that may, so that it does not although the options say so.
+        at_once: Whether the collection deletes what it moves to the trash: the options say so, and no process may be
+            using it meanwhile.
+        in_use: The projects of which one may, so that it does not although the options say so.
     """
 
     planned: GcPlan
@@ -101,11 +103,10 @@ def gc(
     options = options or GcOptions()
     with open_stores(context) as stores:
         heeded, gone = _users(stores.layout, options)
-        in_use = _in_use(stores.layout, options)
-        at_once = options.trash_ns == 0 and not in_use
         skipped: dict[str, None] = {}
         doubt = _doubt(skipped, skip=options.skip_damaged)
         places = [context.project.root, *heeded]
+        in_use = functools.partial(_in_use, stores.layout, places, options)
         own = identity.known(stores.layout) if options.only_this_project else None
         cache = Cache(stores.store, stores.runs, Results(stores.layout.results_dir), own)
         rules = _rules(stores, options)
@@ -116,14 +117,22 @@ def gc(
             return gc_roots.gather(places, doubt) | kept.pinned(stores.layout, trash_ns, doubt)
 
         done = None
+        without_grace = options.trash_ns == 0
         if dry_run:
+            found = in_use()
             planned = prepare(cache, gather(), rules, doubt=doubt)
         else:
             with _guards(stores.layout, places, report):
+                found = in_use()  # what has begun before the move, and what has begun since
+
+                def at_once() -> bool:
+                    return without_grace and not found and not in_use()
+
                 done = collect(cache, gather, rules, progress=progress, doubt=doubt, at_once=at_once)
             planned = done.plan
             kept.tidy(stores, stores.settings.trash_days * _DAY_NS)
-        return GcReport(planned, done, tuple(heeded), tuple(gone), tuple(skipped), at_once, in_use)
+        at_all = without_grace and not found
+        return GcReport(planned, done, tuple(heeded), tuple(gone), tuple(skipped), at_all, found)
 
 
 def undo(context: CommandContext, *, report: Reporter = no_report) -> GcResult | None:
@@ -167,11 +176,21 @@ def _users(layout: Layout, options: GcOptions) -> tuple[list[pathlib.Path], list
     return [user.root for user in heeded], gone
 
 
-def _in_use(layout: Layout, options: GcOptions) -> tuple[pathlib.Path, ...]:
-    """The other projects that prevent a deletion at once, since the collection does not hold their guards."""
-    if options.trash_ns != 0 or not options.only_this_project:
+def _in_use(layout: Layout, places: Iterable[pathlib.Path], options: GcOptions) -> tuple[pathlib.Path, ...]:
+    """The projects that prevent a deletion at once: processes may store there that their guards do not keep away."""
+    if options.trash_ns != 0:
         return ()
-    return tuple(user.root for user in cache_users.others(layout) if not user.gone)
+    others = cache_users.others(layout) if options.only_this_project else []
+    return (*(user.root for user in others if not user.gone), *filter(_has_runs_elsewhere, places))
+
+
+def _has_runs_elsewhere(place: pathlib.Path) -> bool:
+    """Whether stages of a project may be running in copies of it: for a sweep, or on a cluster."""
+    layout = Layout(place)
+    with contextlib.suppress(OSError):
+        if os.listdir(layout.sweeps_dir):
+            return True
+    return layout.sent_runs_file.exists()
 
 
 def _doubt(skipped: dict[str, None], *, skip: bool) -> Callable[[CacheError], None]:
