@@ -23,6 +23,8 @@ MODULES_OF_OURS = {
 DOOR = "pivot_fingerprint.disk"
 OF_A_RUN = (
     "pivot_fingerprint.runtime.start_file",
+    "pivot_fingerprint.runtime.program_names",
+    "pivot_fingerprint.runtime.program_observer",
     "pivot_fingerprint.runtime.program_hook",
     "pivot_fingerprint.runtime.recorder",
     "pivot_fingerprint.programs",

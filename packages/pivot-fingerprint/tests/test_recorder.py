@@ -1,5 +1,6 @@
 """The recorder alone, called like by the interpreter, since coverage tools cannot trace its callbacks."""
 
+import ast
 import importlib
 import importlib.machinery
 import json
@@ -15,11 +16,17 @@ import pytest
 import pivot_fingerprint
 from pivot_fingerprint import Observer, programs
 from pivot_fingerprint.programs import starts_python
-from pivot_fingerprint.runtime import monitoring_tool, program_hook, start_file
+from pivot_fingerprint.runtime import monitoring_tool, program_hook
 from pivot_fingerprint.runtime import recorder as recording
 from pivot_fingerprint.runtime.observed import Ran
 from pivot_fingerprint.runtime.recorder import Recorder, start_in_child
-from pivot_fingerprint.runtime.start_file import StartArguments, add_start_file
+from pivot_fingerprint.runtime.start_file import (
+    ProgramRun,
+    StartArguments,
+    add_start_file,
+    end_start_file,
+    remove_start_files,
+)
 from pivot_fingerprint.user_code import cached, default_is_user_code
 
 DISABLE = sys.monitoring.DISABLE
@@ -231,13 +238,15 @@ def test_a_python_program_gets_a_start_file(tmp_path: Path, given: dict[object, 
     started = frame("subprocess", args=["python"], env=given)
     recorder._before_subprocess_start(started)
 
-    (place,) = (tmp_path / "spool").iterdir()
+    (place,) = (tmp_path / "spool/starts").glob("[0-9]*")
     env = started.f_locals["env"]
     path = os.fsdecode(env[b"PYTHONPATH"] if given and b"PYTHONPATH" in given else env["PYTHONPATH"])
     before = os.environ.get("PYTHONPATH") if given is None else "/a" if given else None
     assert path.split(os.pathsep) == [os.fspath(place), *([before] if before else [])]
     assert [len(recorder.reasons), len(recorder.observed().incomplete)] == [0, 1]
-    (place / "begun").touch()
+    assert (place / "sitecustomize.py").exists()
+    for mark in (tmp_path / "spool").glob("boot-*"):
+        mark.unlink()
     assert recorder.observed().incomplete == ()
 
 
@@ -291,7 +300,8 @@ def test_a_spool_that_is_missing_or_no_directory_is_empty(tmp_path: Path) -> Non
     recorder = recorder_of(tmp_path, spool="spool")
     assert recorder.observed().ran == ()
     (tmp_path / "spool").touch()
-    assert start_file.add_start_file(["python"], {}, start_file.StartArguments("", f"{tmp_path}/spool", None)) is None
+    assert add_start_file(["python"], {}, StartArguments("", f"{tmp_path}/spool", ProgramRun())) is None
+    assert add_start_file(["python"], {}, StartArguments("", f"{tmp_path}/a:b", ProgramRun())) is None
 
 
 def test_programs_are_asked_about_once_and_only_where_something_observes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -302,14 +312,25 @@ def test_programs_are_asked_about_once_and_only_where_something_observes(monkeyp
     assert recording._path_for_program([sys.executable], None) is None
 
 
-def test_a_companion_starts_in_each_child(tmp_path: Path) -> None:
+def test_start_files_are_where_the_caller_wants_them_and_can_be_removed(tmp_path: Path) -> None:
+    home = tmp_path / "programs/stage"
     observer = Observer(root=tmp_path, spool=tmp_path / "spool")
-    observer.add_companion(start_file.Companion("tool", "begin", (), "/place"))
+    observer.set_program_run(ProgramRun(("/declared",), ("NAME",), files=True, place=str(home)))
     path = observer._recorder.path_for_program([sys.executable, "x.py"], None)
 
     assert path is not None
-    text = (Path(path.partition(os.pathsep)[0]) / "sitecustomize.py").read_text()
-    assert "COMPANION = ('tool', 'begin', (), '/place')\n" in text
+    place = Path(path.partition(os.pathsep)[0])
+    assert place.parent == home
+    run = ast.literal_eval((place / "run").read_text())
+    assert (run["declared"], run["assigned"], run["files"]) == (["/declared"], ["NAME"], True)
+    assert run["observer"] == str(tmp_path / "programs/observer.py")
+    end_start_file(str(place))
+    assert not (place / "run").exists()
+    end_start_file(str(place))
+    (place / "__pycache__").mkdir()
+    remove_start_files(str(home))
+    remove_start_files(str(home))
+    assert [each.name for each in (tmp_path / "programs").iterdir()] == ["observer.py"]
 
 
 def test_the_environment_of_programs_is_that_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -341,7 +362,7 @@ def test_programs_that_are_started_without_subprocess(tmp_path: Path, monkeypatc
     ]:
         program_hook._on_event(event, args)
         given = programs.inherited_environment()["PYTHONPATH"]
-        assert given.startswith(f"{tmp_path}/spool/boot-"), event
+        assert given.startswith(f"{tmp_path}/spool/starts/"), event
         assert given.endswith(":/before")
         assert os.environ["PYTHONPATH"] == "/before"
         program_hook._on_event("open", ())
@@ -359,7 +380,7 @@ def test_programs_that_are_started_without_subprocess(tmp_path: Path, monkeypatc
         assert "PYTHONPATH" not in programs.inherited_environment()
     assert recorder.reasons == set()
 
-    arranged = {"PYTHONPATH": f"{recorder.spool}/boot-1"}
+    arranged = {"PYTHONPATH": f"{recorder.spool}/starts/1"}
     program_hook._on_event("os.posix_spawn", (sys.executable, ["python"], arranged))
     assert recorder.reasons == set()
     program_hook._on_event("os.posix_spawn", (sys.executable, ["python"], {}))
@@ -382,7 +403,11 @@ def test_a_companion_starts_with_the_recorder(tmp_path: Path, monkeypatch: pytes
     spool = os.fspath(tmp_path / "spool")
 
     assert start_in_child(
-        os.fspath(tmp_path), spool, None, ("pivot_fingerprint.runtime.recorder", "begin", (1, "two"), "/place")
+        os.fspath(tmp_path),
+        spool,
+        None,
+        ("pivot_fingerprint.runtime.recorder", "begin", (1, "two")),
+        ((), (), True, f"{tmp_path}/home"),
     )
     running = recording._active[-1]
     running.stop()
@@ -390,7 +415,8 @@ def test_a_companion_starts_with_the_recorder(tmp_path: Path, monkeypatch: pytes
     started = frame("subprocess", args=["python"], env={})
     running._before_subprocess_start(started)
     place = Path(started.f_locals["env"]["PYTHONPATH"])
-    assert "'pivot_fingerprint': '/place'" in (place / "sitecustomize.py").read_text()
+    assert place.parent == tmp_path / "home"
+    assert place.name.startswith(f"{os.getpid()}-")  # other processes of the observer have files there too
 
 
 def test_launchers_stay_enabled(tmp_path: Path) -> None:
@@ -469,11 +495,3 @@ def test_no_file_of_the_package_is_a_users_at_any_depth() -> None:
     assert not is_user(os.path.join(place, "module.py"))
     assert not is_user(os.path.join(place, "room", "module.py"))
     assert is_user(f"{place}_plugin/module.py")
-
-
-def test_a_program_finds_the_package_from_its_top(tmp_path: Path) -> None:
-    place = add_start_file(["python"], {}, StartArguments(str(tmp_path), str(tmp_path), None))
-    text = Path(str(place), "sitecustomize.py").read_text()
-    packages = {"pivot_fingerprint": pivot_fingerprint.__path__[0]}
-
-    assert f"PACKAGES = {packages!r}\n" in text

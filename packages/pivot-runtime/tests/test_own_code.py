@@ -85,10 +85,8 @@ def test_our_own_frames_of_a_crash_are_not_shown() -> None:
     assert list(filter(Frames().is_users, crash)) == crash[:3]
 
 
-def test_modules_started_in_other_interpreters_are_found_from_the_top_of_the_package(tmp_path: pathlib.Path) -> None:
+def test_modules_started_in_other_interpreters_are_found(tmp_path: pathlib.Path) -> None:
     also = StageTracer(TraceOptions(), root=str(tmp_path), declared=(), spool=str(tmp_path / "spool")).companion
 
-    assert also.package == "pivot_runtime"
-    assert [also.place] == list(pivot_runtime.__path__)
     __import__(also.module)
     assert callable(getattr(sys.modules[also.module], also.function))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pivot_fingerprint.observation import ProgramRun
 from pivot_runtime.programs.start_files import ProgramTracer, changed
 
 STATE = r"""
@@ -92,9 +93,8 @@ OTHERS = interpreters()
 
 def run(python: str | pathlib.Path, root: pathlib.Path, program: str, **variables: str) -> list[tuple[str, str, int]]:
     """The output and the exit code of a program, alone and observed."""
-    tracer = ProgramTracer(
-        str(root), "p.s", str(root / ".pivot/spool"), {"declared": (), "assigned": (), "files": True}
-    )
+    place = str(root / ".pivot/state.db/programs/p.s")
+    tracer = ProgramTracer(str(root), str(root / ".pivot/spool"), ProgramRun(files=True, place=place))
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COV"))} | variables
     observed = tracer.bash("python", environ, str(root)).environ
     done = [
@@ -187,8 +187,8 @@ def test_code_of_environments_and_declared_files_is_not_the_projects(
         f"exec(compile('def f(): pass\\nf()', {str(outside / 'f.py')!r}, 'exec'))\n"
         "exec(compile('def f(): pass\\nf()', 'nowhere.py', 'exec'))\n"
     )
-    run = {"declared": (str(declared),), "assigned": (), "files": False}
-    tracer = ProgramTracer(str(tmp_path), "p.s", str(tmp_path / ".pivot/spool"), run)
+    run = ProgramRun((str(declared),), place=str(tmp_path / ".pivot/state.db/programs/p.s"))
+    tracer = ProgramTracer(str(tmp_path), str(tmp_path / ".pivot/spool"), run)
     start = tracer.bash("python x", os.environ, str(tmp_path))
     subprocess.run([sys.executable, "x"], env=start.environ, cwd=tmp_path, check=True)
 

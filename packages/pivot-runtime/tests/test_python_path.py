@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from pivot_fingerprint.observation import ProgramRun
 from pivot_runtime.programs import python_path
 from pivot_runtime.programs.start_files import ProgramTracer
 from pivot_runtime.tracing.tracer import StageTracer
@@ -16,6 +17,11 @@ from pivot_runtime.tracing.usage import TraceOptions
 SEEN = 'import os, sys; print(os.environ.get("PYTHONPATH"), len(sys.path), sys.path[1:4])'
 UNOBSERVED = "a Python program was started: what ran in it was not observed"
 BASH = ("bash", "--noprofile", "--norc", "-e", "-c")
+
+
+def tracer_in(root: pathlib.Path) -> ProgramTracer:
+    run = ProgramRun(files=True, place=str(root / ".pivot/state.db/programs/p.s"))
+    return ProgramTracer(str(root), str(root / "spool"), run)
 
 
 SAME = [
@@ -42,7 +48,7 @@ def test_a_program_sees_the_same(text: str, before: str | None, tmp_path: pathli
     root = tmp_path / "with space"
     (root / "a").mkdir(parents=True)
     (root / "x.py").write_text(SEEN)
-    tracer = ProgramTracer(str(root), "p.s", str(root / "spool"), {"declared": (), "assigned": (), "files": True})
+    tracer = tracer_in(root)
     environ = {"PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}", "HOME": "/nowhere"}
     environ |= {} if before is None else {"PYTHONPATH": before}
     start = tracer.bash(text, environ, str(root))
@@ -79,9 +85,7 @@ def test_scripts_and_makefiles_that_look_at_it_do_not_get_it(tmp_path: pathlib.P
     (tmp_path / "run.sh").write_text(": ${PYTHONPATH:=src}\nexport PYTHONPATH\npython x.py\n")
     (tmp_path / "Makefile").write_text("export PYTHONPATH ?= src\nall:\n\tpython x.py\n")
     (tmp_path / "good.sh").write_text('export PYTHONPATH="src:$PYTHONPATH"\npython x.py\n')
-    tracer = ProgramTracer(
-        str(tmp_path), "p.s", str(tmp_path / "spool"), {"declared": (), "assigned": (), "files": True}
-    )
+    tracer = tracer_in(tmp_path)
 
     for text in ("bash run.sh; python x.py", "make all && python x.py"):
         assert tracer.bash(text, {}, str(tmp_path)) == (text, {})
@@ -90,7 +94,7 @@ def test_scripts_and_makefiles_that_look_at_it_do_not_get_it(tmp_path: pathlib.P
     with stage:
         stage.programs.bash("make all", {}, str(tmp_path))
     assert stage.used.read == ()
-    colon = ProgramTracer(str(tmp_path / "a:b"), "p.s", "", {"declared": (), "assigned": (), "files": True})
+    colon = tracer_in(tmp_path / "a:b")
     assert colon.bash("python x.py", {}, str(tmp_path)) == ("python x.py", {})
     assert colon.close() == ("the path of the project has a colon: what ran in Python programs was not observed",)
     assert tracer.close() == (
@@ -115,13 +119,14 @@ def test_scripts_that_were_not_seen_to_run_are_named(tmp_path: pathlib.Path) -> 
     for name in (*names, "env/pyvenv.cfg"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    spool, run = tmp_path / "spool", {"declared": (str(tmp_path / "made.py"),), "assigned": (), "files": True}
-    tracer = ProgramTracer(str(tmp_path), "p.s", str(spool), run)
+    place = str(tmp_path / ".pivot/state.db/programs/p.s")
+    spool, run = tmp_path / "spool", ProgramRun((str(tmp_path / "made.py"),), files=True, place=place)
+    tracer = ProgramTracer(str(tmp_path), str(spool), run)
     tracer.bash("; ".join(f"python {name}" for name in (*names, "/usr/bin/d.py", "$E.py")), {}, str(tmp_path))
     (spool / "1.unsure").write_text(json.dumps(["é.py", "é", "<module>", 1, ""]) + '\n"a reason"\n')
     assert tracer.close() == ("no run of the Python program 'b.py' was observed",)
 
     for text, told in (("cat b.py", ()), ("cd x; python b.py", (UNOBSERVED,)), ("python -E b.py", (UNOBSERVED,))):
-        other = ProgramTracer(str(tmp_path), "p.s", str(tmp_path / "none"), run)
+        other = ProgramTracer(str(tmp_path), str(tmp_path / "none"), run)
         other.bash(text, {}, str(tmp_path))
         assert other.close() == told

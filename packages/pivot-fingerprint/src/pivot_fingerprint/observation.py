@@ -9,7 +9,14 @@ from pivot_fingerprint.manifest import Entry
 from pivot_fingerprint.runtime.live_code import LiveCode
 from pivot_fingerprint.runtime.observed import Observed, Ran
 from pivot_fingerprint.runtime.recorder import Recorder, UserFiles
-from pivot_fingerprint.runtime.start_file import Companion
+from pivot_fingerprint.runtime.start_file import (
+    Companion,
+    ProgramRun,
+    StartArguments,
+    end_start_file,
+    remove_start_files,
+    write_start_file,
+)
 from pivot_fingerprint.runtime.uncovered import ObservedEntry, UncoveredCode
 from pivot_fingerprint.sources.memo import Memo
 from pivot_fingerprint.sources.source_digest import digest, lines, parsed
@@ -23,12 +30,17 @@ __all__ = [
     "Observed",
     "ObservedEntry",
     "Observer",
+    "ProgramRun",
     "Ran",
+    "StartArguments",
     "UserFiles",
+    "end_start_file",
     "recheck",
+    "remove_start_files",
     "source_digest",
     "source_lines",
     "uncovered",
+    "write_start_file",
 ]
 
 type Path = str | os.PathLike[str]
@@ -71,8 +83,12 @@ class Observer:
         self._recorder.prepare()
 
     def add_companion(self, companion: Companion) -> None:
-        """Start another function as well in each child that is not forked."""
+        """Start another function as well in each new interpreter of `multiprocessing`."""
         self._recorder.companion = companion
+
+    def set_program_run(self, run: ProgramRun) -> None:
+        """Choose how the Python programs that this process and its children start are observed."""
+        self._recorder.programs = run
 
     def pass_over_programs(self) -> None:
         """Neither observe nor name the programs that this process starts: the caller does."""

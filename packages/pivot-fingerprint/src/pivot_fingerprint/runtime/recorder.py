@@ -15,7 +15,7 @@ from pivot_fingerprint import programs
 from pivot_fingerprint.disk import real_path
 from pivot_fingerprint.runtime import monitoring_tool, program_hook, start_file
 from pivot_fingerprint.runtime.observed import MODULE, Observed, Ran, ran_from_json
-from pivot_fingerprint.runtime.start_file import Companion, StartArguments
+from pivot_fingerprint.runtime.start_file import Companion, ProgramRun, StartArguments
 from pivot_fingerprint.user_code import Predicate, cached, default_is_user_code
 
 _DISABLE = sys.monitoring.DISABLE
@@ -68,6 +68,7 @@ class Recorder:
         self.root = self.files.root
         self.spool = os.path.abspath(spool) if spool is not None else None
         self.companion: Companion | None = None
+        self.programs = ProgramRun()
         self.passes_over = False
         self.predicate = is_user_code
         self.trusted = trusted
@@ -227,7 +228,7 @@ class Recorder:
         names = self._children()
         if not names:
             return Observed.of(ran, reasons)
-        if any(start_file.not_started(self.spool or "", names)):
+        if any(start_file.not_started(names)):
             reasons.add(_STARTED)
         for name in names:
             if not name.endswith((_LINES, _UNSURE)):
@@ -266,7 +267,9 @@ class Recorder:
         ):
             self.add_reason(_SPAWNED)
         else:
-            config[_CONFIG_KEY] = _ChildStart(self.root, self.spool, _pickled(self.predicate), self.companion)
+            config[_CONFIG_KEY] = _ChildStart(
+                self.root, self.spool, _pickled(self.predicate), self.companion, self.programs
+            )
 
     def _before_subprocess_start(self, frame: FrameType) -> None:
         """Handle a program that `subprocess` is about to start."""
@@ -293,12 +296,18 @@ class Recorder:
             return None
         if env is None:
             return self._path_for(words, programs.inherited_environment())
-        if not isinstance(env, Mapping) or self.spool is None or not start_file.has_start_file(env, self.spool):
+        start = self._start
+        if not isinstance(env, Mapping) or start is None or not start_file.has_start_file(env, start):
             self.add_reason(_STARTED)
         return None
 
+    @property
+    def _start(self) -> StartArguments | None:
+        prefix = f"{os.getpid()}-" if self.file else ""
+        return None if self.spool is None else StartArguments(self.root, self.spool, self.programs, prefix)
+
     def _path_for(self, words: list[str], env: Mapping[Any, Any]) -> str | None:
-        start = None if self.spool is None else StartArguments(self.root, self.spool, self.companion)
+        start = self._start
         path = None if start is None else start_file.add_start_file(words, env, start)
         if path is None:
             self.add_reason(_STARTED)
@@ -321,15 +330,21 @@ _known_modules: list[tuple[tuple[str, int], frozenset[str]]] = []
 class _ChildStart:
     """Sent to a new interpreter inside a process object, where unpickling it starts a recorder."""
 
-    def __init__(self, root: str, spool: str, predicate: bytes | None, companion: Companion | None) -> None:
-        self._args = (root, spool, predicate, companion and tuple(companion))
+    def __init__(
+        self, root: str, spool: str, predicate: bytes | None, companion: Companion | None, programs: ProgramRun
+    ) -> None:
+        self._args = (root, spool, predicate, companion and tuple(companion), tuple(programs))
 
     def __reduce__(self) -> tuple[object, ...]:
         return (start_in_child, self._args)
 
 
 def start_in_child(
-    root: str, spool: str, predicate: bytes | None, companion: tuple[str, str, tuple[object, ...], str] | None = None
+    root: str,
+    spool: str,
+    predicate: bytes | None,
+    companion: tuple[str, str, tuple[object, ...]] | None = None,
+    programs: tuple[Any, ...] = (),
 ) -> bool:
     """Observe a process that was started by another one, until it ends; returns whether that is possible."""
     is_user_code = default_is_user_code
@@ -340,6 +355,7 @@ def start_in_child(
     companion_in_child = None if companion is None else Companion(*companion)
     recorder = Recorder(root, is_user_code, spool, trusted=predicate is not None)
     recorder.companion = companion_in_child
+    recorder.programs = ProgramRun(*programs)
     recorder.enter_child()
     recorder.files.find(os.path.join(root, MODULE))  # imports by the predicate must not call the predicate again
     recorder.start()

@@ -99,6 +99,7 @@ class InProcessExecutor(Immediate):
             self._watching, root=str(self._root), address=address, declared=files, spool=spool, assigned=assigned
         )
         watched.add_companion(witness.companion)
+        watched.set_program_run(witness.program_run)
         if isinstance(stage.func, Command):
             watched.pass_over_programs()
         try:

@@ -2,12 +2,13 @@
 
 import contextlib
 import os
+import pathlib
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Final, Self
 
-import pivot_runtime
-from pivot_fingerprint.observation import Companion
+from pivot_cache.layout import Layout
+from pivot_fingerprint.observation import Companion, ProgramRun, remove_start_files
 from pivot_runtime.programs.start_files import ProgramTracer
 from pivot_runtime.tracing import strace
 from pivot_runtime.tracing.audit import SOURCES, FileAudit
@@ -17,14 +18,14 @@ from pivot_runtime.tracing.strace import Strace
 from pivot_runtime.tracing.usage import TraceOptions, UsedFiles
 
 _IN_CHILDREN: Final = "pivot_runtime.tracing.subprocesses"
-_PLACE: Final = os.path.abspath(pivot_runtime.__path__[0])
 
 
 class StageTracer:
     """A context manager around one stage run, in the stage's own process.
 
     Attributes:
-        companion: The tracer to start in each Python interpreter that the stage starts.
+        companion: The tracer to start in each Python interpreter of `multiprocessing`.
+        program_run: The observation of the Python programs that the stage starts.
     """
 
     def __init__(
@@ -55,18 +56,20 @@ class StageTracer:
         self._variables = VariableReads(assigned, self._spool)
         self._passed = PassedVariables(assigned, self._spool, self._variables.note)
         self._directory = ""
-        arguments = (root, declared, spool, files, assigned, code_directories().own)
-        self.companion = Companion(_IN_CHILDREN, "begin", arguments, _PLACE)
+        own = code_directories().own
+        arguments = (root, declared, spool, files, assigned, own)
+        self.companion = Companion(_IN_CHILDREN, "begin", arguments)
         self._programs: ProgramTracer | None = None
-        self._of_programs = root, address, {"declared": declared, "assigned": assigned, "files": files}
+        self._root, self._address = root, address
+        place = os.fspath(Layout(pathlib.Path(root)).programs_dir / address)
+        self.program_run = ProgramRun(declared, assigned, files, place, own)
         self._unseen: tuple[str, ...] = ()
 
     @property
     def programs(self) -> ProgramTracer:
         """The tracer of the programs of a shell stage."""
         if self._programs is None:
-            root, address, run = self._of_programs
-            self._programs = ProgramTracer(root, address, self._spool.directory, run)
+            self._programs = ProgramTracer(self._root, self._spool.directory, self.program_run)
         return self._programs
 
     def __enter__(self) -> Self:
@@ -86,6 +89,8 @@ class StageTracer:
     ) -> None:
         if self._programs is not None:
             self._unseen = self._programs.close()
+        elif self._address:
+            remove_start_files(self.program_run.place)
         if self._audit is not None:
             if self._strace is not None:
                 self._strace.stop()

@@ -133,6 +133,7 @@ def run(
     """
     status = 1
     observers.code.add_companion(observers.usage.companion)
+    observers.code.set_program_run(observers.usage.program_run)
     if isinstance(stage.func, Command):
         observers.code.pass_over_programs()
     process, result_file = os.getpid(), os.fstat(result)[1:3]  # its inode and device

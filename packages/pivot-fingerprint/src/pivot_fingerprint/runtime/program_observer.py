@@ -11,15 +11,19 @@ TYPE_CHECKING = False  # without an import of `typing`
 if TYPE_CHECKING:
     from typing import Any
 
-    from pivot_runtime.programs.program_names import (
+    from pivot_fingerprint.runtime.program_names import (
         BOOT,
         command_words,
         frame_at,
+        has_place,
         ignores_start_file,
+        importing_module,
         json_text,
+        kernel_places,
         module_name,
         namespace_of,
         nested_codes,
+        passed_variables,
         reader_name,
         starts_python,
         stem,
@@ -71,6 +75,7 @@ class ProgramObserver:
         self._place = place
         self._declared = frozenset(run["declared"])
         self._assigned = frozenset(run["assigned"])
+        self._passed_over = (*run["passed_over"], *kernel_places())
         self._library = os.path.dirname(_realpath(os.__file__)) + "/"
         self._environment = sys.prefix + "/"
         self._ran: set[tuple[object, ...]] = set()
@@ -231,7 +236,7 @@ class ProgramObserver:
         if relative is None or (name != _MODULE and (not code.co_flags & _OPTIMIZED or name.startswith(_SCOPES))):
             return disable
         module = module_name(frame.f_globals, code.co_filename)
-        importing = "" if name == _MODULE else self._importing(frame)
+        importing = "" if name == _MODULE else importing_module(frame)
         place = (relative, module, code.co_qualname, code.co_firstlineno)
         if importing:
             times = self._calls[place] = self._calls.get(place, 0) + 1
@@ -240,15 +245,6 @@ class ProgramObserver:
                 return None
         self._add(*place)
         return disable
-
-    def _importing(self, frame: "Any") -> str:
-        """The innermost module whose import alone called this; empty if there is none."""
-        while frame is not None:
-            caller = frame.f_back
-            if caller is not None and caller.f_globals is BOOT and frame.f_code.co_name == _MODULE:
-                return str(frame.f_globals.get("__name__", ""))
-            frame = caller
-        return ""
 
     def _executed(self, code: "Any" = None, *_rest: object) -> None:
         """A code object is executed, or becomes a function."""
@@ -403,6 +399,7 @@ class ProgramObserver:
 
     def _popen(self, _executable: object, args: "Any", _cwd: object, env: "Any") -> None:
         words = command_words(args)
+        self._passed(words, env)
         if not starts_python(words):
             return
         if ignores_start_file(words):
@@ -417,6 +414,7 @@ class ProgramObserver:
             self._unless_observed(env)
 
     def _system(self, command: "Any") -> None:
+        self._passed(command_words(command), None)
         if starts_python([_fsdecode(command)]) and self._current_python_path() != self._python_path:
             self._reason(_STARTED)
 
@@ -424,22 +422,23 @@ class ProgramObserver:
         words = command_words(args)
         if not isinstance(path, int) and not _exists(path):
             return  # one of the places in PATH that lack the program
+        self._passed(words, env)
         if starts_python([*command_words(path), *words[1:]]):
             if ignores_start_file(words):
                 self._reason(_STARTED)
             elif env is not None or self._current_python_path() != self._python_path:
                 self._unless_observed(env)
 
+    def _passed(self, words: "list[str]", env: "Any") -> None:
+        for kind, text in passed_variables(self._assigned, words, env):
+            self._note(kind, text)
+
     def _unless_observed(self, env: "Any") -> None:
-        items = list(dict(env).items()) if env is not None else []
-        for name, value in items:
-            if _fsdecode(name) == "PYTHONPATH" and self._place in _fsdecode(value):
-                return
-        self._reason(_STARTED)
+        if not has_place(env, self._place):
+            self._reason(_STARTED)
 
     def _current_python_path(self) -> object:
-        data = _environment._data
-        return data.get(b"PYTHONPATH")
+        return _environment._data.get(b"PYTHONPATH")
 
     # Variables
 
@@ -488,6 +487,8 @@ class ProgramObserver:
                 if assigned:
                     return not file.endswith(("/subprocess.py", "/loky/backend/fork_exec.py"))
                 library = os.path.dirname(os.__file__) + "/"
+                if file.startswith(self._passed_over):
+                    return False
                 standard = file.startswith((library, "<frozen ")) and not any("/" + each in file for each in _INSTALLED)
                 return not standard
             frame = frame.f_back

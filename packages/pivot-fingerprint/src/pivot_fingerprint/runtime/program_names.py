@@ -47,6 +47,16 @@ def namespace_of(frame: "Any", filename: str) -> "dict[str, Any]":
     return {"__name__": stem(filename)} if known is None else dict(known)
 
 
+def importing_module(frame: "Any") -> str:
+    """The innermost module whose import alone called this; empty if there is none."""
+    while frame is not None:
+        caller = frame.f_back
+        if caller is not None and caller.f_globals is BOOT and frame.f_code.co_name == "<module>":
+            return str(frame.f_globals.get("__name__", ""))
+        frame = caller
+    return ""
+
+
 def module_name(namespace: "dict[str, Any]", filename: str) -> str:
     """The name that manifests use for the module of some globals."""
     name = namespace.get("__name__")
@@ -86,6 +96,26 @@ def ignores_start_file(words: "list[str]") -> bool:
     return any(word[:1] == "-" and word[1:].isalpha() and any(flag in word for flag in "EIS") for word in words)
 
 
+def kernel_places() -> "list[str]":
+    """The directories with the libraries of the kernel of a notebook, if this is one: they read many variables."""
+    if "ipykernel_launcher" not in getattr(sys, "orig_argv", ()):
+        return []
+    return [each + "/" for each in sys.path if each.endswith(("/site-packages", "/dist-packages"))]
+
+
+def passed_variables(assigned: "Any", words: "list[str]", env: "Any") -> "list[tuple[str, str]]":
+    """Of some variables, those that a command names, and those that a program other than Python gets."""
+    found = []
+    for name in sorted(assigned):
+        if env is not None and name not in env and name.encode() not in env:
+            continue
+        if any(word == name or "$" + name in word or "${" + name in word for word in words):
+            found.append(("v", name))
+        elif not starts_python(words):
+            found.append(("u", (words[0].split(" ")[0] if words else "a program") + "\0" + name))
+    return found
+
+
 def with_place(env: "dict[Any, Any]", place: str) -> "dict[Any, Any]":
     """An environment of a program with the start file in it, which is changed."""
     text = any(isinstance(name, str) for name in env)
@@ -94,6 +124,12 @@ def with_place(env: "dict[Any, Any]", place: str) -> "dict[Any, Any]":
     value = place + "/" + os.pathsep + _fsdecode(before) if before else place + "/"
     env[name] = value if text else os.fsencode(value)
     return env
+
+
+def has_place(env: "Any", place: str) -> bool:
+    """Whether an environment of a program has the start file in it."""
+    items = list(dict(env).items()) if env is not None else []
+    return any(_fsdecode(name) == "PYTHONPATH" and place in _fsdecode(value) for name, value in items)
 
 
 def json_text(text: str) -> str:
