@@ -4,7 +4,7 @@ import ast
 import builtins
 import copy
 import functools
-import io
+import re
 import sys
 from collections.abc import Iterator
 
@@ -60,7 +60,7 @@ def lines(source: Parsed, name: str, text: str) -> str:
         found = [_bare(node) for node in source.tree.body]
     else:
         found = effects(source) if name == "<effects>" else statements(source, name)
-    every = io.StringIO(text, newline=None).readlines()
+    every = re.findall(r".*\n|.+", text.replace("\r\n", "\n").replace("\r", "\n"))  # as Python counts lines
     whole = {id(node) for node in ast.walk(source.tree)}
     return "".join(
         "".join(every[_first_line(node) - 1 : node.end_lineno]) if id(node) in whole else f"{ast.unparse(node)}\n"
