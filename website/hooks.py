@@ -31,6 +31,8 @@ LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?(?=\))")
 DIRECTIVE = re.compile(r"^ *<!-- docs: [^>]*? -->\n", re.MULTILINE)
 NOTEBOOK = re.compile(r"^( *```python) notebook$", re.MULTILINE)
 CONSOLE = re.compile(r'<div class="language-console highlight">(.*?)</div>', re.DOTALL)
+SHORT = re.compile(r"<code>(?=[^<]*-)([^<]{1,24})</code>")
+"""Code in a sentence that a browser would break behind a hyphen, as the name of an option."""
 LANGUAGES = {".py": "python", ".yml": "yaml", ".yaml": "yaml", ".json": "json", ".toml": "toml", ".csv": "text"}
 
 
@@ -121,8 +123,11 @@ def relative(target: str, uri: str) -> str:
 
 
 def on_page_content(content: str, *, page: Page, **_: object) -> str:
-    """Let the copy button of a console copy its commands only, and tables of many facts use two lines for each row."""
-    content = CONSOLE.sub(commands, content)
+    """Let the copy button of a console copy its commands only, and tables of many facts use two lines for each row.
+
+    Short code stays on one line.
+    """
+    content = SHORT.sub(r'<code class="short">\1</code>', CONSOLE.sub(commands, content))
     return content.replace("<table>", '<table class="facts">') if page.file.src_uri in FACTS else content
 
 
