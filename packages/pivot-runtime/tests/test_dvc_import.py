@@ -316,10 +316,13 @@ BAD = """\
   outside:
     cmd: echo
     wdir: ../..
+  long:
+    cmd: echo
+    deps: [NAME/x.py]
 plots:
 - v.txt
 - x.txt
-"""
+""".replace("NAME", "n" * 300)
 
 
 def test_files_are_loadable_without_a_part_of_their_stages(tmp_path: pathlib.Path) -> None:
@@ -339,6 +342,7 @@ def test_files_are_loadable_without_a_part_of_their_stages(tmp_path: pathlib.Pat
         "dvc.yaml:20 " + lost.format("mapping", "'cmd' of 'mapping' must be a string or a list, not a mapping"),
         "dvc.yaml " + lost.format("unknown", "${unknown} is not known"),
         "dvc.yaml " + lost.format("outside", "wdir: '../..' is outside the project"),
+        "dvc.yaml " + lost.format("long", f"no file can have the name {'n' * 255}…"),
         "dvc.yaml 'v.txt' is no out of a command or notebook of this file",
         "sub/dvc.yaml it is not carried: 'vars' must be a mapping or a list, not 1",
         *(added.format(name) for name in ("second", "third", "each")),

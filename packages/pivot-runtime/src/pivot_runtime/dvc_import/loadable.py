@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import os
 import posixpath
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -26,6 +27,8 @@ from pivot_runtime.loading.loaded import Loaded, LoadedStage, refuse_same_names
 
 _CHARTS: Final = ("metrics", "plots")
 _MOST_NAMES: Final = 3
+_LONGEST_NAME: Final = 255
+"""The bytes of the longest name of a file."""
 _PLACE: Final = re.compile(r"^(?:\S*pivot\.yaml(?::\d+)?: )+| \(\S*pivot\.yaml:\d+\)")
 
 
@@ -122,7 +125,7 @@ def _code_deps(root: Path, path: str, draft: PipelineDraft) -> Iterator[_CodeDep
             if isinstance(dep, str) and dep.endswith(".py") and "${" not in f"{base}{dep}":
                 with contextlib.suppress(PathError):
                     file = ArtifactPath.resolve(dep, base=base)
-                    if (root / file).is_file():
+                    if os.path.isfile(root / file) and os.access(root / file, os.R_OK):
                         yield _CodeDep(name, (*at, "deps", number), file)
 
 
@@ -316,11 +319,17 @@ class _DraftedFile:
         file.write_bytes(text.encode())
         self.loaded = ()
         try:
-            self.loaded = shell_only.load(file, self._top, (), {}).stages
+            loaded = shell_only.load(file, self._top, (), {}).stages
         except ImportRequiredError:
             return None
         except PivotError as error:
             return error
+        for stage in loaded:
+            spec = stage.spec
+            for path in (*spec.deps, *(out.path for out in spec.outs)):
+                if any(len(part.encode()) > _LONGEST_NAME for part in path.split("/")):
+                    return StageError(spec.name, spec.location, f"no file can have the name {path[:_LONGEST_NAME]}…")
+        self.loaded = loaded
         return None
 
 
