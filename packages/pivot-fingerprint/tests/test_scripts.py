@@ -37,7 +37,7 @@ REACHED = {
     "a star of submodules": ("from p import *\nprint(a.X)\n# file: p/__init__.py\n__all__ = ['a', 'b']\nfrom . import a\n# file: p/a.py\nX = 1\nprint()\n# file: p/b.py\nprint()\n", "const:p:__all__ const:p.a:X effects:p.a effects:p.b"),
     "a function of the name of its module": ("import p\np.f()\n# file: p/__init__.py\nfrom .f import f\n# file: p/f.py\ndef f():\n    pass\ndef g():\n    pass\n", "func:p.f:f"),
     "a star that imports": ("from p import *\n# file: p/__init__.py\n__all__ = ['a', 'b']\nb = 1\n# file: p/a.py\nprint()\n", "const:p:__all__ effects:p.a"),
-    "a star over a name": ("f = X = 1\ntry:\n    from m import *\nexcept ImportError:\n    Y = 1\nX = X + 1\nprint(f, X, Y)\n# file: m.py\ndef f():\n    pass\nX = Y = Z = 1\n__all__ = ['f', 'X', 'Y']\n", "const:m:X const:m:Y const:m:__all__ const:run:X const:run:f func:m:f"),
+    "a star over a name": ("f = X = 1\ntry:\n    from m import *\nexcept ImportError:\n    Y = 1\nX = X + 1\nprint(f, X, Y)\n# file: m.py\ndef f():\n    pass\nX = Y = Z = 1\n__all__ = ['f', 'X', 'Y']\n", "const:m:X const:m:Y const:m:__all__ const:run:X const:run:Y const:run:f func:m:f"),
     "a star of a library": ("from os.path import *\nprint(join('a'))\n", ""),
     "a star through a star": ("import m\nm.join('a')\n# file: m.py\nfrom os.path import *\n", "module:m:*"),
     "a package's body": ("import p.q.r\n# file: p/__init__.py\nprint()\n# file: p/q/r.py\nprint()\n", "effects:p effects:p.q.r"),

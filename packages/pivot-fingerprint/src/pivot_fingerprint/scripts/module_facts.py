@@ -10,6 +10,7 @@ from xxhash import xxh3_128_hexdigest
 from pivot_fingerprint.scripts.defining import Defining, is_main
 from pivot_fingerprint.scripts.lookups import Lookups, class_imports, global_imports, tried_imports
 from pivot_fingerprint.scripts.path_changes import PathChange, path_changes
+from pivot_fingerprint.scripts.statement_order import StatementOrder
 from pivot_fingerprint.sources.memo import Memo, decode_line, memo_key, pack, unpack
 from pivot_fingerprint.syntax.canonical import canonical, is_silent
 from pivot_fingerprint.syntax.form import Form, Ref, merged
@@ -19,6 +20,7 @@ from pivot_fingerprint.syntax.statement_acts import imported, is_type_checking
 
 _KIND = "script 3"
 """Of these results in a memo: raise the number with every change of their content or format."""
+_HEAD = 9  # statements among which imports from `__future__` are
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -39,6 +41,7 @@ class Part(NamedTuple):
         reads: As in `Form`, also `SUBCLASSES` and `OWN_TEXT`.
         looks: `NAMES` if it may look up any name of its module by a text, `MODULES` if also those of other modules.
         tried: The imports whose failure it handles.
+        later: The imports that follow it, if it may depend on their effects.
     """
 
     kind: str
@@ -54,6 +57,7 @@ class Part(NamedTuple):
     reads: tuple[str, ...]
     looks: str
     tried: tuple[Import, ...]
+    later: tuple[Import, ...]
 
 
 class ModuleFacts(NamedTuple):
@@ -74,6 +78,10 @@ class ModuleFacts(NamedTuple):
         paths: Its changes of `sys.path`.
         docs: Its docstring.
         text: The digest of its bytes.
+        late_imports: The imports that follow statements with effects, and the number of these.
+        orders: The order of the statements that bind a name, where it has several.
+        places: The numbers of the statements that bind each name; empty without star imports.
+        star_places: Those of the star imports.
         bound: All names that it binds other than by star imports.
     """
 
@@ -92,11 +100,16 @@ class ModuleFacts(NamedTuple):
     text: str
     bound: frozenset[str]
     subclasses: dict[str, tuple[tuple[str, tuple[str, ...]], ...]]
+    late_imports: tuple[tuple[Import, int], ...]
+    orders: dict[str, str]
+    places: dict[str, tuple[int, ...]]
+    star_places: tuple[int, ...]
 
     def to_lines(self) -> Iterator[object]:
         """The facts as plain data, one item a line."""
         yield [list(self.reached), self.imports, self.main_imports, self.targets, self.stars, self.exported]
         yield [self.paths, self.docs, self.text, sorted(self.bound), self.subclasses]
+        yield [self.late_imports, self.orders, self.places, self.star_places]
         yield [self.effects, self.main, self.whole]
         yield self.names
 
@@ -105,9 +118,10 @@ class ModuleFacts(NamedTuple):
         """The facts from such lines."""
         reached, imports, main_imports, targets, stars, exported = decode_line(lines[0])
         paths, docs, text, bound, subclasses = decode_line(lines[1])
-        effects, main, whole = decode_line(lines[2])
+        late_imports, orders, places, star_places = decode_line(lines[2])
+        effects, main, whole = decode_line(lines[3])
         return cls(
-            {name: _part(raw) for name, raw in decode_line(lines[3]).items()},
+            {name: _part(raw) for name, raw in decode_line(lines[4]).items()},
             None if effects is None else _part(effects),
             None if main is None else _part(main),
             _part(whole),
@@ -122,6 +136,10 @@ class ModuleFacts(NamedTuple):
             text,
             frozenset(bound),
             {name: tuple((root, tuple(attrs)) for root, attrs in bases) for name, bases in subclasses.items()},
+            tuple((Import(*raw), number) for raw, number in late_imports),
+            orders,
+            {name: tuple(several) for name, several in places.items()},
+            tuple(star_places),
         )
 
 
@@ -152,13 +170,14 @@ def _facts(parsed: Parsed, content: bytes) -> ModuleFacts:
             values.setdefault(name, []).append(node)
         if given is None and node not in main and not isinstance(node, (*_DEFINITIONS, ast.Import, ast.ImportFrom)):
             effects.append(node)
-    names = {name: _part_of(parsed, lookups, "const", nodes) for name, nodes in values.items()}
+    order = StatementOrder(parsed, effects)
+    names = {name: _part_of(parsed, lookups, "const", nodes, order=order) for name, nodes in values.items()}
     tops: dict[str, list[ast.stmt]] = {}
     for top in parsed.tops:
         tops.setdefault(top.name, []).append(top)
     for name, several in tops.items():
         kind = "class" if isinstance(several[-1], ast.ClassDef) else "func"
-        names[name] = _part_of(parsed, lookups, kind, [*values.get(name, ()), *several])
+        names[name] = _part_of(parsed, lookups, kind, [*values.get(name, ()), *several], order=order)
     handed_on = {top.name for top in parsed.tops if not defining.definition(top)}
     alone = [several[0] for several in tops.values() if len(several) == 1]
     based = {top.name: defining.imported_bases(top) for top in alone if isinstance(top, ast.ClassDef)}
@@ -167,9 +186,9 @@ def _facts(parsed: Parsed, content: bytes) -> ModuleFacts:
     handed = exported[0] if exported is not None else None
     return ModuleFacts(
         names=names,
-        effects=_part_of(parsed, lookups, "effects", effects, bare=True) if effects else None,
-        main=_part_of(parsed, lookups, "effects", main, bare=True) if main else None,
-        whole=_part_of(parsed, lookups, "module", body),
+        effects=_part_of(parsed, lookups, "effects", effects, order=order) if effects else None,
+        main=_part_of(parsed, lookups, "effects", main, order=order, is_main=True) if main else None,
+        whole=_part_of(parsed, lookups, "module", body, order=order),
         reached=tuple(sorted(handed_on - subclasses.keys())),
         imports=_imports(parsed.tree, [node for node in body if node not in main]),
         main_imports=_imports(ast.Module(body=[each for node in main for each in _block(node)]), main),
@@ -181,6 +200,10 @@ def _facts(parsed: Parsed, content: bytes) -> ModuleFacts:
         text=xxh3_128_hexdigest(content),
         bound=(frozenset(parsed.bindings) | dict(global_imports(parsed.tree)).keys()) - {"*"},
         subclasses=subclasses,
+        late_imports=tuple(order.late_imports()),
+        orders=order.orders,
+        places=order.places,
+        star_places=order.stars,
     )
 
 
@@ -192,8 +215,17 @@ def _block(node: ast.stmt) -> list[ast.stmt]:
     return node.body if isinstance(node, ast.If) else []
 
 
-def _part_of(parsed: Parsed, lookups: Lookups, kind: str, nodes: Sequence[ast.stmt], *, bare: bool = False) -> Part:
-    """The part of some statements; ``bare``: without the definitions in their blocks, which count by themselves."""
+def _part_of(
+    parsed: Parsed,
+    lookups: Lookups,
+    kind: str,
+    nodes: Sequence[ast.stmt],
+    *,
+    order: StatementOrder,
+    is_main: bool = False,
+) -> Part:
+    """The part of some statements; effects are without the definitions in their blocks, which count by themselves."""
+    bare = kind == "effects"
     shown = [_without_definitions(node) for node in nodes] if bare else nodes
     form = canonical(shown, walrus=parsed.walrus)
     docs = ast.get_docstring(parsed.tree, clean=False) or "" if kind == "module" else ""
@@ -204,20 +236,32 @@ def _part_of(parsed: Parsed, lookups: Lookups, kind: str, nodes: Sequence[ast.st
         line=last.lineno if last is not None and not bare else nodes[0].lineno if nodes else 1,
         start=min((_first(node) for node in nodes), default=1),
         end=max((node.end_lineno or node.lineno for node in nodes), default=1),
-        digest=form.digest.hex(),
+        digest=_digest_of(form.digest, list(order.texts(kind, nodes, is_main=is_main))),
         docs=xxh3_128_hexdigest(form.docs + docs.encode("utf-8", "surrogatepass")),
-        signature=_digest(annotations),
+        signature=_digest(annotations, parsed.tree),
         refs=merged([*form.refs, *class_imports(nodes)]),
         annotated=tuple(ref for each in annotations for ref in each.refs),
         issues=tuple(dict.fromkeys((issue.line, issue.reason) for issue in form.issues)),
         reads=tuple(sorted({*form.reads, *lookups.reads(nodes)})),
         looks=max(map(lookups.looks, nodes), key=len, default=""),
         tried=tuple(dict.fromkeys(tried_imports(nodes))),
+        later=tuple(dict.fromkeys(each for node in nodes for each in order.later_imports(node))),
     )
 
 
-def _digest(annotations: Sequence[Form]) -> str:
-    return xxh3_128_hexdigest(b"".join(form.digest for form in annotations)) if annotations else ""
+def _digest_of(digest: bytes, texts: Sequence[str]) -> str:
+    return (
+        xxh3_128_hexdigest("\0".join([digest.hex(), *texts]).encode("utf-8", "surrogatepass"))
+        if texts
+        else digest.hex()
+    )
+
+
+def _digest(annotations: Sequence[Form], tree: ast.Module) -> str:
+    """The digest of annotations, which are texts after an import from `__future__`."""
+    postponed = any(each.module == "__future__" for each in tree.body[:_HEAD] if isinstance(each, ast.ImportFrom))
+    digests = [b"texts"] * postponed + [form.digest for form in annotations]
+    return xxh3_128_hexdigest(b"".join(digests)) if annotations else ""
 
 
 def _first(node: ast.stmt) -> int:
@@ -260,7 +304,7 @@ def _targets(parsed: Parsed) -> dict[str, tuple[Import, ...]]:
 
 
 def _part(raw: Any) -> Part:
-    kind, line, start, end, digest, docs, signature, refs, annotated, issues, reads, looks, tried = raw
+    kind, line, start, end, digest, docs, signature, refs, annotated, issues, reads, looks, tried, later = raw
     return Part(
         kind,
         line,
@@ -275,6 +319,7 @@ def _part(raw: Any) -> Part:
         tuple(reads),
         looks,
         tuple(Import(*each) for each in tried),
+        tuple(Import(*each) for each in later),
     )
 
 

@@ -1,23 +1,30 @@
 """The walk from a program to the code of the project that it reaches."""
 
 import os
+import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from pivot_fingerprint.disk import Disk, Listener, real_path
 from pivot_fingerprint.manifest import Entry, Unresolved
 from pivot_fingerprint.scripts.library_readers import READ, TEXTS, may_read_annotations
 from pivot_fingerprint.scripts.lookups import MODULES, OWN_TEXT, SUBCLASSES
-from pivot_fingerprint.scripts.module_facts import ModuleFacts, Part, facts_of
+from pivot_fingerprint.scripts.module_facts import ModuleFacts, Part
 from pivot_fingerprint.scripts.module_search import FoundModule, ModuleSearch
-from pivot_fingerprint.scripts.reached_parts import MAIN, LoadedModule, ReachedPart, digest_of, given, joined
-from pivot_fingerprint.sources.memo import Memo
-from pivot_fingerprint.sources.modules import import_base
+from pivot_fingerprint.scripts.reached_parts import (
+    MAIN,
+    LoadedModule,
+    ReachedPart,
+    digest_of,
+    given,
+    joined,
+    order_of,
+    without_code,
+)
+from pivot_fingerprint.scripts.script_files import ScriptFiles
 from pivot_fingerprint.syntax.canonical import READING
 from pivot_fingerprint.syntax.form import Ref
 from pivot_fingerprint.syntax.scopes import Import
-from pivot_fingerprint.user_code import Predicate, cached, default_is_user_code
 
 __pivot_module__ = "pivot_fingerprint"
 
@@ -48,51 +55,6 @@ class Program(NamedTuple):
     text: str | None = None
     via: str | None = None
     late_path: tuple[str, ...] = ()
-
-
-class ScriptFiles:
-    """The source files of the programs of one fingerprint, each read once."""
-
-    def __init__(
-        self,
-        root: str | os.PathLike[str],
-        *,
-        is_user_code: Callable[[str], bool] | None = None,
-        memo: Memo | None = None,
-        listener: Listener | None = None,
-    ) -> None:
-        self.root = real_path(os.fspath(root))
-        self.disk = Disk(listener)
-        self._memo = memo
-        self.is_user_code: Predicate = cached(is_user_code or default_is_user_code)
-        self.used: set[str] = set()
-        self._facts: dict[str, ModuleFacts | None] = {}
-        self._shown: dict[str, str] = {}
-
-    def facts(self, file: str) -> ModuleFacts | None:
-        """The facts about a source file; None if it cannot be read, or is not Python."""
-        self.used.add(file)
-        if file not in self._facts:
-            content = self.disk.read(file, keep=True)
-            self._facts[file] = None if content is None else facts_of(content, self._memo)
-        return self._facts[file]
-
-    def facts_of_text(self, text: str) -> ModuleFacts | None:
-        """The facts about the text of a program."""
-        return facts_of(text.encode("utf-8", "surrogateescape"), self._memo)
-
-    def shown(self, file: str, module: str) -> str:
-        """The path of a file in entries."""
-        if file not in self._shown:
-            self._shown[file] = self._relative(file, module)
-        return self._shown[file]
-
-    def _relative(self, file: str, module: str) -> str:
-        real = real_path(file)
-        if real.startswith(os.path.join(self.root, "")):
-            return os.path.relpath(real, self.root).replace(os.sep, "/")
-        base = import_base(file, module)
-        return os.path.relpath(file, base).replace(os.sep, "/") if base else os.path.basename(file)
 
 
 class ProgramWalk:
@@ -342,26 +304,25 @@ class ProgramWalk:
         for target in facts.targets.get(name, ()):
             self._target(module, target, attrs, via)
         known = name in facts.bound
-        for star in facts.stars if not known or not name.startswith("__") else ():  # which may bind it again
-            known = self._from_star(module, star, name, attrs, via) or known
-        if not known:
+        every = facts.stars if not known or not name.startswith("__") else ()  # which may bind it again
+        stars = [star for star in every if self._from_star(module, star, name, attrs, via)]
+        if order := order_of(facts, name, stars):
+            self._note(module, name, order, via)
+        if not known and not stars:
             self._used.discard(use)
-        return known
+        return known or bool(stars)
 
     def _re_export(self, home: LoadedModule, name: str, via: str | None) -> None:
         """Add the import by which a module has a name of a library that another module takes from it."""
         targets = home.facts.targets.get(name, ()) if home.facts is not None else ()
-        if home.facts is not None and any(self._load(home.absolute(target), via) is None for target in targets):
-            part = home.facts.whole._replace(
-                kind="const",
-                digest=digest_of(map(str, targets)),
-                docs="",
-                signature="",
-                refs=(),
-                annotated=(),
-                issues=(),
-            )
-            self._add(self._key("const", home, name), home, part._replace(reads=(), looks=""), via)
+        if any(self._load(home.absolute(target), via) is None for target in targets):
+            self._note(home, name, " ".join(map(str, targets)), via)
+
+    def _note(self, module: LoadedModule, name: str, text: str, via: str | None) -> None:
+        """Add a text to the entry of a name, or to one of its own if only imports bind the name."""
+        if module.facts is not None:
+            part = module.facts.names.get(name) or without_code(module.facts)
+            self._add(self._key(part.kind, module, name), module, part, via, text)
 
     def _from_star(
         self, module: LoadedModule, star: Import, name: str, attrs: tuple[str, ...], via: str | None
@@ -426,12 +387,13 @@ class ProgramWalk:
         reached = self._parts[key] = ReachedPart(module, part, via, [])
         return reached
 
-    def _add(self, key: str, module: LoadedModule, part: Part, via: str | None) -> None:
-        """Add a part, with all that it uses."""
+    def _add(self, key: str, module: LoadedModule, part: Part, via: str | None, text: str = "") -> None:
+        """Add a part, with all that it uses, and a further text that it depends on."""
         reached = self._parts.get(key)
         if reached is None:
             reached = self._reach(key, module, part, via)
-        reached.given.extend(each for each in given(module, part) if each not in reached.given)
+        texts = [*given(module, part), *([text] if text else [])]
+        reached.given.extend(each for each in texts if each not in reached.given)
         self._reads |= set(part.reads)
         self._pending.append((module, key, part.refs))
         for kind in {MODULES, SUBCLASSES} & {part.looks, *part.reads}:
@@ -454,7 +416,7 @@ class ProgramWalk:
 
     def _entry(self, key: str, each: ReachedPart) -> Entry:
         part = each.part
-        texts = [part.digest, *sorted(each.given)]
+        texts = [part.digest, *sorted(each.given), *sorted(self._order_of_imports(each))]
         if "docs" in self._reads:
             texts.append(f"docs {part.docs}")
         if "signatures" in self._reads and part.signature:
@@ -464,6 +426,17 @@ class ProgramWalk:
         digest = part.digest if len(texts) == 1 else digest_of(texts)
         start, end = (None, None) if part.kind == "module" else (part.start, part.end)
         return Entry(digest, each.module.shown, part.line, end, start, self._via(key))
+
+    def _order_of_imports(self, each: ReachedPart) -> Iterator[str]:
+        """The imports that may have effects, and that a part follows or precedes although it usually does not."""
+        module, part = each.module, each.part
+        for target in part.later:
+            if self._modules.get(module.absolute(target)) is not None:
+                yield f"before {target}"
+        for target, number in module.facts.late_imports if part.kind == "effects" and module.facts is not None else ():
+            home = self._modules.get(module.absolute(target))
+            if home is not None or target.module.partition(".")[0] not in sys.stdlib_module_names:
+                yield f"{target} after {number}"
 
     def _via(self, key: str) -> str | None:
         """The nearest entry that leads to this one; to a whole module, that which led to the first part of it."""

@@ -97,3 +97,18 @@ def given(module: LoadedModule, part: Part) -> Iterator[str]:
 def digest_of(texts: Iterable[str]) -> str:
     """32 hex digits over some texts."""
     return xxh3_128_hexdigest("\0".join(texts).encode("utf-8", "surrogatepass"))
+
+
+def order_of(facts: ModuleFacts, name: str, stars: Sequence[Import]) -> str:
+    """The order of the statements that bind a name, and of the star imports that may; empty if there is only one."""
+    if not stars or (len(stars) == 1 and name not in facts.bound):
+        return facts.orders.get(name, "")
+    places = dict(zip(facts.stars, facts.star_places, strict=True))
+    every = [(place, "") for place in facts.places.get(name, ())] + [(places[star], str(star)) for star in stars]
+    return " ".join([facts.orders.get(name, ""), *(f"*{text}" for _, text in sorted(every))])
+
+
+def without_code(facts: ModuleFacts) -> Part:
+    """A part for what is known of a name that only imports bind."""
+    empty = facts.whole._replace(kind="const", digest="", docs="", signature="", looks="", refs=(), annotated=())
+    return empty._replace(issues=(), reads=(), tried=(), later=())

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from pivot_fingerprint.disk import Listener, real_path
 from pivot_fingerprint.manifest import Entry, Manifest, Unresolved
-from pivot_fingerprint.scripts.program_walk import Program, ProgramWalk, ScriptFiles
+from pivot_fingerprint.scripts.program_walk import Program, ProgramWalk
 from pivot_fingerprint.scripts.reached_parts import digest_of
+from pivot_fingerprint.scripts.script_files import ScriptFiles
 from pivot_fingerprint.sources.memo import Memo
 
 __pivot_module__ = "pivot_fingerprint"
