@@ -14,7 +14,9 @@ type Write = Callable[[str], Path]
 M = "# file: m.py\nA = 1\nB = 2\n"
 P = "# file: p/__init__.py\nfrom .a import f, A\nfrom . import b\n# file: p/a.py\nA = 1\ndef f():\n    pass\n# file: p/b.py\nB = 2\n"
 ANY = "import p\nprint(getattr(p, input()))\n"
-BASES = "# file: m.py\nclass Base:\n    pass\n# file: n.py\nfrom m import Base\nclass Sub(Base):\n    A = 1\n"
+BASES = (
+    "# file: m.py\nLIMIT = 3\nclass Base:\n    pass\n# file: n.py\nfrom m import Base\nclass Sub(Base):\n    A = 1\n"
+)
 
 COUNTS = {
     "an import of a module in a class": ("class Z:\n    import m as k\nprint(Z.k.A)\n" + M, "A = 1"),
@@ -51,7 +53,7 @@ COUNTS = {
 }  # fmt: skip
 COUNTS_NOT = {
     "a source that unused code reads": ("import inspect, m\ndef unused():\n    return inspect.getsource(m)\nprint(m.f())\n# file: m.py\ndef f():\n    pass  # ?\n", "# ?"),
-    "a path beside the text": ("from pathlib import Path\nprint(open(Path(__file__).parent / 'x'), (input)(__file__), open(x[0]))  # ?\n", "# ?"),
+    "a path beside the text": ("from pathlib import Path\nprint(open(Path(__file__).parent / 'x'), (input)(__file__), open(x[0]), open(f()))  # ?\n", "# ?"),
     "a copy that another module makes": ("import m  # ?\n# file: m.py\nimport shutil\nshutil.copy(__file__, 'x')\n", "# ?"),
     "variables of a function": ("import m\ndef f(a):\n    return '{a}'.format(**locals())\nprint(f(1))\n" + M, "A = 1"),
     "a module that a module as a value imports": ("import u\nprint(getattr(u, input())())\n# file: u.py\nimport m\ndef f():\n    return m.B\n" + M, "A = 1"),

@@ -307,7 +307,7 @@ class ProgramWalk:
         every = facts.stars if not known or not name.startswith("__") else ()  # which may bind it again
         stars = [star for star in every if self._from_star(module, star, name, attrs, via)]
         if order := order_of(facts, name, stars):
-            self._note(module, name, order, via)
+            self._note(module, facts, name, order, via)
         if not known and not stars:
             self._used.discard(use)
         return known or bool(stars)
@@ -315,14 +315,13 @@ class ProgramWalk:
     def _re_export(self, home: LoadedModule, name: str, via: str | None) -> None:
         """Add the import by which a module has a name of a library that another module takes from it."""
         targets = home.facts.targets.get(name, ()) if home.facts is not None else ()
-        if any(self._load(home.absolute(target), via) is None for target in targets):
-            self._note(home, name, " ".join(map(str, targets)), via)
+        if home.facts is not None and any(self._load(home.absolute(target), via) is None for target in targets):
+            self._note(home, home.facts, name, " ".join(map(str, targets)), via)
 
-    def _note(self, module: LoadedModule, name: str, text: str, via: str | None) -> None:
+    def _note(self, module: LoadedModule, facts: ModuleFacts, name: str, text: str, via: str | None) -> None:
         """Add a text to the entry of a name, or to one of its own if only imports bind the name."""
-        if module.facts is not None:
-            part = module.facts.names.get(name) or without_code(module.facts)
-            self._add(self._key(part.kind, module, name), module, part, via, text)
+        part = facts.names.get(name) or without_code(facts)
+        self._add(self._key(part.kind, module, name), module, part, via, text)
 
     def _from_star(
         self, module: LoadedModule, star: Import, name: str, attrs: tuple[str, ...], via: str | None
