@@ -37,6 +37,9 @@ MOVES = {
     "an import and an effect": "<<print(1)\n|import m\n>>",
     "an import of a name and an effect": "import m\n<<m.X = 5\n|from m import X\n>>print(X)",
     "an import of a library and an effect": "import os\n<<os.environ['THREADS'] = '1'\n|import numpy\n>>",
+    "a value and a name that it needs": "<<A = 1\n|B = [A]\n>>print(B)",
+    "a statement and a name that it looks for": "<<X = 1\n|try:\n    print(X)\nexcept NameError:\n    pass\n>>",
+    "a decorator and its function": "<<def d(f):\n    return f\n|@d\ndef g(x=lambda: 1):\n    return d\n>>g()",
 }  # fmt: skip
 MERE_MOVES = {
     "imports": "<<import m\n|import n\n>>print(m.X, n.X)",
@@ -45,6 +48,7 @@ MERE_MOVES = {
     "a plain value and an effect": "<<LIMIT = (1, 'a', -2)\n|print(1)\n>>print(LIMIT)",
     "a definition and an effect": "<<def f(x=1):\n    return m.X\n|print(1)\n>>import m\nprint(f())",
     "a class and an effect": "<<@dataclass\nclass C(Base):\n    x: list[int] = 1\n|print(1)\n>>print(C())",
+    "a definition and a name that it needs later": "<<X = 1\n|if True:\n    def f(y=lambda: X):\n        return X\n>>print(f())",
     "definitions": "def f():\n    return X\n<<X = 1\n|class C:\n    x = 1\n>>print(f(), C)",
     "a computed value and an import of a library": "import os\n<<Q = os.getenv('Q')\n|import json\n>>print(Q)",
     "names that nothing reads in between": "_ = 1\n<<A = 2\n|_ = 3\n>>print(A)",

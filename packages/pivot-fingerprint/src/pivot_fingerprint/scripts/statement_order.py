@@ -34,9 +34,11 @@ class StatementOrder:
         self._imports = [(self.place(node), node) for node in parsed.tree.body if isinstance(node, _IMPORTS)]
         self._effects = among = {self.place(node) for node in effects}
         self._several: dict[str, list[int]] = {}
+        self._first: dict[str, int] = {}
         self.orders: dict[str, str] = {}
         for name, statements in parsed.bindings.items():
             places = sorted({self.place(node) for node in statements})
+            self._first[name] = places[0]
             if len(places) > 1 and name != "*":
                 self._several[name] = [place for place in places if place not in among]
                 kinds = [_kind(node, name, among=self.place(node) in among) for node in statements]
@@ -72,13 +74,14 @@ class StatementOrder:
 
     def _texts(self, node: ast.stmt, kind: str, *, is_main: bool) -> Iterator[str]:
         acting = bisect_left(self._acting, self.place(node))
+        names = {each.id for each in _at_once(node) if isinstance(each, ast.Name)}
+        yield from (f"early {name}" for name in sorted(names) if self._first.get(name, -1) > self.place(node))
         if kind == "effects":
             yield from self._among(node, self._several)
             if is_main and acting < len(self._acting):
                 yield f"before {len(self._acting) - acting}"
             return
         computes = _computes(node)
-        names = {each.id for each in _evaluated(node) if isinstance(each, ast.Name)}
         yield from self._among(node, self._several if computes else self._several.keys() & names)
         if computes and acting:
             yield f"after {acting}"
@@ -119,13 +122,28 @@ def _computes(node: ast.stmt) -> bool:
     return any(isinstance(each, _COMPUTED) for each in _evaluated(node))
 
 
+def _at_once(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a statement that are evaluated where it is, and not when a function is called."""
+    stack = [node]
+    while stack:
+        each = stack.pop()
+        yield each
+        stack += (
+            [*_defaults(each), *getattr(each, "decorator_list", ())] if isinstance(each, _FUNCTIONS) else children(each)
+        )
+
+
+def _defaults(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> list[ast.expr]:
+    return [each for each in (*node.args.defaults, *node.args.kw_defaults) if each is not None]
+
+
 def _evaluated(node: ast.AST) -> Iterator[ast.AST]:
     """The expressions that are evaluated where a statement is, without decorators, bases and annotations."""
     if isinstance(node, ast.ClassDef):
         for each in node.body:
             yield from _evaluated(each)
     elif isinstance(node, _FUNCTIONS):
-        for default in (*node.args.defaults, *node.args.kw_defaults):
-            yield from walk(default) if default is not None else ()
+        for default in _defaults(node):
+            yield from walk(default)
     elif isinstance(node, ast.Assign | ast.AnnAssign):
         yield from walk(node.value) if node.value is not None else ()
