@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
-from pivot_core.commands.shell_text import SimpleCommand, Word, joined, simple_commands
+from pivot_core.commands.shell_text import SHELLS, SimpleCommand, Word, commands_within, joined, simple_commands
 
 _PYTHON: Final = re.compile(r"(?:python|pypy)[\d.]*[a-z]{0,3}(?:\.exe)?")
 _SHORT: Final = re.compile(r"-(?!-)[bBdEhiIOPqsSuvVxtR]*(?P<last>[cmWX]?)(?P<rest>.*)", re.DOTALL)
@@ -13,6 +13,7 @@ _WRAPPERS: Final = frozenset(
         *("env", "nohup", "nice", "time", "exec", "command", "builtin", "stdbuf", "timeout", "sudo", "xargs", "setsid"),
         *("ionice", "taskset", "numactl", "mpirun", "mpiexec", "srun", "flock", "chrt", "unbuffer", "strace", "perf"),
         *("caffeinate", "torchx", "catchsegv", "xvfb-run", "parallel", "py-spy", "memray", "fil-profile", "hyperfine"),
+        *("valgrind", "gdb", "ltrace", "doas", "chronic"),
     }
 )
 """Programs that start another one, whose name is among their arguments."""
@@ -87,6 +88,15 @@ _DIRECTORY_OPTIONS: Final = ("--directory", "--cwd")
 _NO_PROGRAM: Final = frozenset({"-V", "--version", "-h", "--help", "--help-all", "--help-env", "--help-xoptions"})
 
 
+_STARTING: Final = frozenset({*_RUNNERS, *_WRAPPERS, *_LAUNCHERS, *SHELLS})
+"""Programs in whose arguments another one may be."""
+_FINDING: Final = ("-exec", "-execdir", "-ok", "-okdir")
+_ENV_OPTION: Final = re.compile(
+    r"(?:(?P<text>-[a-zA-Z]*S|--split-string(?:=|$))|-[a-zA-Z]*C|--chdir(?:=|$))(?P<value>.*)", re.DOTALL
+)
+"""The options of `env` for a text with more words, and for the working directory."""
+
+
 class ProgramCall(NamedTuple):
     """A start of a Python program.
 
@@ -159,8 +169,13 @@ def _of_command(command: SimpleCommand, words: Sequence[Word]) -> Iterator[Progr
         yield from _of_interpreter(command, first, words[1:])
     elif name in _RUNNERS:
         yield from _of_runner(command, name, words[1:])
+    elif name in SHELLS and len(words) < len(command.words):  # otherwise its text has been read
+        yield from (call for each in commands_within(command, words) for call in _of_command(each, each.words))
+    elif name == "find":
+        starts = [at for at, word in enumerate(words) if word.text in _FINDING]
+        yield from _of_command(command, words[starts[0] + 1 :]) if starts and words[starts[0] + 1 :] else ()
     elif name in _WRAPPERS:
-        yield from _of_wrapper(command, words[1:])
+        yield from _of_wrapper(command, name, words[1:])
     elif name in _LAUNCHERS:
         yield from _launched(command, "", words[1:])
     elif name in _TASK_PROGRAMS:
@@ -180,16 +195,25 @@ def _call(
     return ProgramCall(kind, word.text, word.text, command.directory, path, known=word.known)
 
 
-def _of_wrapper(command: SimpleCommand, words: Sequence[Word]) -> Iterator[ProgramCall]:
+def _of_wrapper(command: SimpleCommand, wrapper: str, words: Sequence[Word]) -> Iterator[ProgramCall]:
     """The program among the arguments of another one: the first word that looks like one."""
     variables = dict(command.variables)
-    for at, word in enumerate(words):
+    rest = [*words]
+    while rest:
+        word = rest[0]
         name = word.text.rpartition("/")[2]
         if word.text.startswith("PYTHONPATH="):
             variables["PYTHONPATH"] = word.text.partition("=")[2]
-        if word.text.endswith(".py") or name in {*_RUNNERS, *_WRAPPERS, *_LAUNCHERS} or _PYTHON.fullmatch(name):
-            yield from _of_command(command._replace(variables=variables), words[at:])
+        if wrapper == "env" and (match := _ENV_OPTION.fullmatch(word.text)) is not None:
+            given = match["value"] or (rest.pop(1).text if len(rest) > 1 else "")
+            if match["text"]:
+                rest[1:1] = [Word(each, known="$" not in each) for each in given.split()]
+            else:
+                command = command._replace(directory=joined(command.directory, given))
+        elif word.text.endswith(".py") or name in _STARTING or _PYTHON.fullmatch(name):
+            yield from _of_command(command._replace(variables=variables), rest)
             return
+        del rest[0]
 
 
 class _Options(NamedTuple):

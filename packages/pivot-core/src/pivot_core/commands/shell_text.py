@@ -1,8 +1,7 @@
 """The simple commands in a text for bash, with their words, variables and directories, as far as the text says them."""
 
-import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 _OPERATORS: Final = ("&&", "||", ";;", "|&", ";", "|", "&", "(", ")")
@@ -14,6 +13,9 @@ _KEYWORDS: Final = frozenset(
     {"!", "if", "then", "elif", "else", "fi", "while", "until", "do", "done", "{", "}", "time"}
 )
 _DEEPEST: Final = 8
+SHELLS: Final = frozenset({"bash", "sh", "zsh", "dash", "ksh"})
+"""Programs that run texts such as these."""
+_WITH_VALUE: Final = frozenset({"--rcfile", "--init-file"})
 
 
 class Word(NamedTuple):
@@ -51,6 +53,12 @@ class SimpleCommand(NamedTuple):
 def simple_commands(text: str) -> list[SimpleCommand]:
     """The simple commands in a text, in order, also those in its substitutions and in texts for other shells."""
     return list(_Reader(text, {}, "", _DEEPEST).read())
+
+
+def commands_within(command: SimpleCommand, words: Sequence[Word]) -> list[SimpleCommand]:
+    """The simple commands in the text that a command gives to a shell, whose words these are."""
+    text = _inner_text(words, None)
+    return [] if text is None else list(_Reader(text, command.variables, command.directory, _DEEPEST).read())
 
 
 def joined(directory: str | None, path: str) -> str | None:
@@ -139,7 +147,12 @@ class _Reader:
     def _command(self, words: list[Word], stdin: str | None, stdin_file: Word | None) -> Iterator[SimpleCommand]:
         """The command of some words, and what it does to this shell."""
         while words and words[0].text in _KEYWORDS and not words[0].quoted:
-            words = words[1:]
+            keyword, *words = words
+            if words and (keyword.text, words[0].text) == ("time", "-p"):
+                words = words[1:]
+        if len(words) > 1 and words[0].text == "function":
+            words = [each for each in words[2:] if each.text != "{"]
+        words = [part for word in words for part in _split(word)]
         own: dict[str, str | None] = {}
         while words and (match := _ASSIGNMENT.fullmatch(words[0].text)) is not None:
             self._assign(own, match, words[0])
@@ -149,7 +162,7 @@ class _Reader:
         elif not self._changes_shell(words):
             variables = self._variables | own
             yield SimpleCommand(tuple(words), variables, self._directory, stdin, stdin_file)
-            text = _inner_text(words)
+            text = _inner_text(words, stdin)
             if text is not None and self._depth:
                 yield from _Reader(text, variables, self._directory, self._depth - 1).read()
 
@@ -165,6 +178,8 @@ class _Reader:
             targets = [each for each in words[1:] if not each.text.startswith("-")]
             known = bool(targets) and targets[0].known and not targets[0].text.startswith("~")
             self._directory = joined(self._directory, targets[0].text) if known else None
+        elif name == "unset":
+            self._variables |= {each.text: "" for each in words[1:]}
         elif name == "popd":
             self._directory = None
         else:
@@ -174,6 +189,8 @@ class _Reader:
     def _assign(self, into: dict[str, str | None], match: re.Match[str], word: Word) -> None:
         name, more, value = match.groups()
         before = into.get(name, self._variables.get(name)) if more else ""
+        if before is None and name == "PYTHONPATH":
+            before = "$PYTHONPATH"
         into[name] = f"{before}{value}" if word.known and before is not None else None
         if not word.known and name == "PYTHONPATH":  # its variables are known to the caller
             into[name] = value
@@ -327,15 +344,30 @@ def _closing(text: str, at: int) -> int:
     return at
 
 
-def _inner_text(words: Iterable[Word]) -> str | None:
-    """The text that a command gives to another shell: of ``bash -c TEXT`` or ``eval TEXT``."""
+def _split(word: Word) -> list[Word]:
+    """The words that a word becomes when the value of a variable in it has spaces."""
+    if word.quoted or not word.known or _ASSIGNMENT.fullmatch(word.text) is not None:
+        return [word]
+    return [Word(text) for text in word.text.split()]
+
+
+def _inner_text(words: Sequence[Word], stdin: str | None) -> str | None:
+    """The text that a command gives to another shell: of ``bash -c TEXT``, ``bash <<< TEXT`` or ``eval TEXT``."""
     name, *rest = [each.text for each in words]
     if name == "eval":
         return " ".join(rest)
-    if name.rpartition("/")[2] in ("bash", "sh", "zsh", "dash"):
-        for option, text in itertools.pairwise(rest):
-            if option.startswith("-") and option.endswith("c"):
-                return text
-            if not option.startswith(("-", "+")):
-                return None
-    return None
+    if name.rpartition("/")[2] not in SHELLS:
+        return None
+    has_text = reads_input = False
+    while rest and rest[0][:1] in ("-", "+"):
+        option = rest.pop(0)
+        letters = "" if option.startswith("--") else option[1:]
+        has_text |= "c" in letters and option[0] == "-"
+        reads_input |= "s" in letters
+        if option in _WITH_VALUE or {"o", "O"} & set(letters):
+            del rest[:1]
+        if option == "--":
+            break
+    if has_text:
+        return rest[0] if rest else None
+    return stdin if reads_input or not rest else None
