@@ -50,6 +50,9 @@ COUNTS = {
     "a function that a value calls": ("import m, n\nprint(m.L)\n# file: m.py\nL = []\n# file: n.py\nimport m\nZ = sorted([1], key=m.L.append)\n", "[1"),
     "a decorator that has the name of an accessor": ("import m, n\n# file: m.py\nd = make()\n# file: n.py\nfrom m import d\n@d.setter\ndef zz(): pass\n", "zz"),
     "a class that notes its items": ("import m, n\n# file: m.py\nclass D:\n    def __class_getitem__(cls, key):\n        print(key)\n# file: n.py\nfrom m import D\nclass E(D[1]): pass\n", "[1"),
+    "a value of the script in a module": ("import m\nY = 1\nm.f()\n# file: m.py\ndef f():\n    import __main__\n    print(__main__.Y)\n", "Y = 1"),
+    "a subclass in the script": ("from m import Base\nclass Sub(Base):\n    Y = 1\nprint(Base.__subclasses__())\n" + BASES, "Y = 1"),
+    "a text that is no Python of this version": ("try:\n    import m\nexcept SyntaxError:\n    pass\n# file: m.py\nprint 1\n", "1"),
 }  # fmt: skip
 COUNTS_NOT = {
     "a source that unused code reads": ("import inspect, m\ndef unused():\n    return inspect.getsource(m)\nprint(m.f())\n# file: m.py\ndef f():\n    pass  # ?\n", "# ?"),
@@ -60,6 +63,7 @@ COUNTS_NOT = {
     "an unused subclass": ("import m, n\nprint(m.Base())\n" + BASES, "A = 1"),
     "a key that is a builtin": ("import m\n# file: m.py\nZ = sorted([1], key=len, reverse=True)\nY = max([2], key=lambda x: x)\n", "[1"),
     "an accessor": ("import m\n# file: m.py\nclass D:\n    @property\n    def x(self): pass\n    @x.setter\n    def x(self, y): pass  # ?\n    z = 1\n", "z = 1"),
+    "a script whose modules a program looks up": ("import m\nprint(m.f())\ndef unused():\n    pass  # ?\n    return 1\n# file: m.py\nimport sys\ndef f():\n    return sys.modules[input()]\n", "return 1"),
     "a library that is not there": ("try:\n    import m\nexcept ImportError:\n    pass\nprint()\n# file: other.py\nA = 1\n", "A = 1"),
 }  # fmt: skip
 

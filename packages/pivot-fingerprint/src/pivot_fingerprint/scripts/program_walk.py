@@ -18,6 +18,7 @@ from pivot_fingerprint.scripts.reached_parts import (
     digest_of,
     given,
     joined,
+    opaque,
     order_of,
     without_code,
 )
@@ -81,6 +82,7 @@ class ProgramWalk:
             self._load(name, self._program.via)
         main = self._main()
         if main is not None:
+            self._modules[MAIN] = main
             self._execute(main, self._program.via)
         self._follow()
         if "signatures" in self._reads or may_read_annotations(self._libraries):
@@ -91,7 +93,7 @@ class ProgramWalk:
                     done.add(key)
                     self._pending.append((self._parts[key].module, key, self._parts[key].part.annotated))
                 self._follow()
-        self._count_texts([*self._loaded(), *([main] if main is not None else [])])
+        self._count_texts(self._loaded())
         for key, (module, part, _, _) in self._parts.items():
             if not module.whole or part.kind == "module":
                 for line, reason in part.issues:
@@ -113,7 +115,7 @@ class ProgramWalk:
         """Follow the loaded modules and classes that code reaches without naming them."""
         for each in modules:
             above = self._modules.get(each.name.rpartition(".")[0])
-            if MODULES in self._asking:
+            if MODULES in self._asking and not each.is_main:
                 self._all(each, self._asking[MODULES])
             elif above is not None and above.is_value:
                 self._value(each, self._key("module", above, "*"))
@@ -180,6 +182,7 @@ class ProgramWalk:
         if facts is None:
             if module.found.file is not None:
                 self._open(module.shown, 1, "it is not Python source", via)
+                self._opaque(module, module.found.file, via)
             return
         main = facts.main if module.is_main else None
         parts = [each for each in (facts.effects, main) if each is not None]
@@ -197,6 +200,13 @@ class ProgramWalk:
             self._star(module, star, via_body)
         for name in (*facts.reached, *(each for each in facts.subclasses if not self._is_mere(module, each))):
             self._name(module, name, (), via_body)
+
+    def _opaque(self, module: LoadedModule, file: str, via: str | None) -> None:
+        """Count a module by its bytes: another version of Python may understand them."""
+        content = self._files.disk.read(file, keep=True)
+        if content is not None and not module.whole:
+            module.whole = True
+            self._reach(self._key("module", module, "*"), module, opaque(content), via)
 
     def _is_mere(self, module: LoadedModule, name: str) -> bool:
         """Whether a class is only a value of its name: its bases know nothing of it."""

@@ -112,3 +112,9 @@ def without_code(facts: ModuleFacts) -> Part:
     """A part for what is known of a name that only imports bind."""
     empty = facts.whole._replace(kind="const", digest="", docs="", signature="", looks="", refs=(), annotated=())
     return empty._replace(issues=(), reads=(), tried=(), later=())
+
+
+def opaque(content: bytes) -> Part:
+    """A part for a whole module that cannot be parsed."""
+    end = content.count(b"\n") + 1
+    return Part("module", 1, 1, end, xxh3_128_hexdigest(content), "", "", (), (), (), (), "", (), ())
