@@ -40,9 +40,11 @@ MOVES = {
     "a value and a name that it needs": "<<A = 1\n|B = [A]\n>>print(B)",
     "a statement and a name that it looks for": "<<X = 1\n|try:\n    print(X)\nexcept NameError:\n    pass\n>>",
     "a decorator and its function": "<<def d(f):\n    return f\n|@d\ndef g(x=lambda: 1):\n    return d\n>>g()",
+    "two imports of a name in a module as a whole": "import a\nprint(vars(a))\n# file: a.py\n<<import m as k\n|import n as k\n>>k",
 }  # fmt: skip
 MERE_MOVES = {
     "imports": "<<import m\n|import n\n>>print(m.X, n.X)",
+    "imports of a module as a whole": "import a\nprint(vars(a))\n# file: a.py\n<<import m\n|import n\n>>print(m, n)",
     "imports beside a fallback": "<<try:\n    import fast\nexcept ImportError:\n    fast = None\n|import m\n>>print(m.X, fast)",
     "imports of the standard library and an effect": "<<import json\n|print(1)\n>>",
     "a plain value and an effect": "<<LIMIT = (1, 'a', -2)\n|print(1)\n>>print(LIMIT)",

@@ -18,7 +18,7 @@ from pivot_fingerprint.syntax.parsed import Parsed, first_line, literal_binding,
 from pivot_fingerprint.syntax.scopes import Import, imports, literal_import
 from pivot_fingerprint.syntax.statement_acts import imported, is_type_checking
 
-_KIND = "script 4"
+_KIND = "script 5"
 """Of these results in a memo: raise the number with every change of their content or format."""
 _HEAD = 9  # statements among which imports from `__future__` are
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -188,7 +188,7 @@ def _facts(parsed: Parsed, content: bytes) -> ModuleFacts:
         names=names,
         effects=_part_of(parsed, lookups, "effects", effects, order=order) if effects else None,
         main=_part_of(parsed, lookups, "effects", main, order=order, is_main=True) if main else None,
-        whole=_part_of(parsed, lookups, "module", body, order=order),
+        whole=_part_of(parsed, lookups, "module", _with_sorted_imports(body), order=order),
         reached=tuple(sorted(handed_on - subclasses.keys())),
         imports=_imports(parsed.tree, [node for node in body if node not in main]),
         main_imports=_imports(ast.Module(body=[each for node in main for each in _block(node)]), main),
@@ -247,6 +247,19 @@ def _part_of(
         tried=tuple(dict.fromkeys(tried_imports(nodes))),
         later=tuple(dict.fromkeys(each for node in nodes for each in order.later_imports(node))),
     )
+
+
+def _with_sorted_imports(body: Iterable[ast.stmt]) -> list[ast.stmt]:
+    """Statements with imports that follow each other in an order of their own, since theirs makes no difference."""
+    found: list[ast.stmt] = []
+    group: list[ast.stmt] = []
+    for node in body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            group.append(node)
+        else:
+            found += [*sorted(group, key=ast.dump), node]
+            group = []
+    return [*found, *sorted(group, key=ast.dump)]
 
 
 def _digest_of(digest: bytes, texts: Sequence[str]) -> str:

@@ -68,8 +68,11 @@ class StatementOrder:
                     yield from _targets(each)
 
     def texts(self, kind: str, nodes: Sequence[ast.stmt], *, is_main: bool = False) -> Iterator[str]:
-        """What the places of the statements of a part add to their texts; of a module as a whole, that is nothing."""
-        for number, node in enumerate(nodes) if kind != "module" else ():
+        """Notes about the places of the statements of a part."""
+        if kind == "module":  # whose statements are in order, except for imports
+            yield from (f"{name} {order}" for name, order in sorted(self.orders.items()))
+            return
+        for number, node in enumerate(nodes):
             yield from (f"{number} {text}" for text in self._texts(node, kind, is_main=is_main))
 
     def _texts(self, node: ast.stmt, kind: str, *, is_main: bool) -> Iterator[str]:
