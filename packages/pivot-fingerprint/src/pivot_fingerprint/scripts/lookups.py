@@ -1,11 +1,11 @@
 """Uses of names that no name in the text shows: lookups by text, imports into classes and into the module's names."""
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from pivot_fingerprint.syntax.form import Ref
-from pivot_fingerprint.syntax.node_fields import children
+from pivot_fingerprint.syntax.node_fields import blocks
 from pivot_fingerprint.syntax.parsed import may_hold, walk
 from pivot_fingerprint.syntax.scopes import Import, imports
 
@@ -31,7 +31,8 @@ class Lookups:
         self._modules: set[str] = set()
         self._may_ask = may_hold(_SUBCLASSES, content)
         self._may_read = may_hold("__file__", content)
-        for node in walk(tree):
+        self._may_look = any(may_hold(name, content) for name in (*_NAMESPACES, *_LOOKING, "modules"))
+        for node in _statements([tree]) if may_hold("sys", content) else ():
             for name, target in imports(node) if isinstance(node, ast.Import | ast.ImportFrom) else ():
                 if target == Import(0, "sys", None):
                     self._sys.add(name)
@@ -41,6 +42,8 @@ class Lookups:
     def looks(self, node: ast.AST) -> str:
         """`NAMES` if code may look up any name of its module by a text, `MODULES` if also those of other modules."""
         found = ""
+        if not self._may_look:
+            return found
         harmless = {id(each) for each in walk(node) for each in _harmless(each)}
         for each in walk(node):
             if isinstance(each, ast.Call) and isinstance(each.func, ast.Name):
@@ -94,39 +97,40 @@ def _asks(node: ast.AST) -> bool:
     return by_name or (isinstance(node, ast.Constant) and node.value == _SUBCLASSES)
 
 
-def class_imports(nodes: Iterable[ast.AST]) -> Iterator[Ref]:
-    """The imports that the bodies of classes bind, whose names other code takes from the classes."""
-    for node in _outer(nodes, lambda each: isinstance(each, ast.ClassDef)):
-        for each in _outer(children(node), lambda each: isinstance(each, ast.Import | ast.ImportFrom)):
-            for _, target in imports(each):  # type: ignore[arg-type]
-                yield Ref(target, (), each.lineno)  # type: ignore[attr-defined]
-
-
-def _outer(nodes: Iterable[ast.AST], wanted: Callable[[ast.AST], bool]) -> Iterator[ast.AST]:
-    """The nodes of a kind in some nodes, also in each other; not those in functions."""
+def _statements(nodes: Iterable[ast.AST], *, functions: bool = True) -> Iterator[ast.AST]:
+    """Nodes with all statements in them, in no order."""
     stack = list(nodes)
     while stack:
         node = stack.pop()
-        if wanted(node):
-            yield node
-        stack += [] if isinstance(node, _FUNCTIONS) else children(node)
+        yield node
+        if functions or not isinstance(node, _FUNCTIONS):
+            stack += blocks(node)
 
 
-def global_imports(tree: ast.Module) -> Iterator[tuple[str, Import]]:
+def class_imports(nodes: Iterable[ast.AST]) -> Iterator[Ref]:
+    """The imports that the bodies of classes bind, whose names other code takes from the classes."""
+    for node in _statements(nodes, functions=False):
+        if isinstance(node, ast.ClassDef):
+            for each in _statements(node.body, functions=False):
+                if isinstance(each, ast.Import | ast.ImportFrom):
+                    yield from (Ref(target, (), each.lineno) for _, target in imports(each))
+
+
+def global_imports(tree: ast.Module, content: bytes) -> Iterator[tuple[str, Import]]:
     """The names of the module that functions bind by imports."""
-    for function in walk(tree):
+    for function in _statements([tree]) if may_hold("global", content) else ():
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            inside = list(walk(function))
+            inside = list(_statements([function]))
             names = {name for each in inside if isinstance(each, ast.Global) for name in each.names}
             for each in inside if names else ():
                 if isinstance(each, ast.Import | ast.ImportFrom):
                     yield from ((name, target) for name, target in imports(each) if name in names)
 
 
-def tried_imports(nodes: Sequence[ast.AST]) -> Iterator[Import]:
+def tried_imports(nodes: Iterable[ast.AST]) -> Iterator[Import]:
     """The imports whose failure statements handle."""
-    for each in _every(nodes):
-        for inner in _every(each.body) if isinstance(each, ast.Try) else ():
+    for each in _statements(nodes):
+        for inner in _statements(each.body) if isinstance(each, ast.Try) else ():
             if isinstance(inner, ast.Import):
                 yield from (Import(0, alias.name, None) for alias in inner.names)
             elif isinstance(inner, ast.ImportFrom):

@@ -182,6 +182,7 @@ def _facts(parsed: Parsed, content: bytes) -> ModuleFacts:
     alone = [several[0] for several in tops.values() if len(several) == 1]
     based = {top.name: defining.imported_bases(top) for top in alone if isinstance(top, ast.ClassDef)}
     subclasses = {name: tuple(bases) for name, bases in based.items() if bases}
+    added = list(global_imports(parsed.tree, content))
     exported = literal_binding(parsed.bindings.get("__all__", ()))
     handed = exported[0] if exported is not None else None
     return ModuleFacts(
@@ -192,13 +193,13 @@ def _facts(parsed: Parsed, content: bytes) -> ModuleFacts:
         reached=tuple(sorted(handed_on - subclasses.keys())),
         imports=_imports(parsed.tree, [node for node in body if node not in main]),
         main_imports=_imports(ast.Module(body=[each for node in main for each in _block(node)]), main),
-        targets=_targets(parsed),
+        targets=_targets(parsed, added),
         stars=tuple(Import(star.level, star.module or "", None) for star in parsed.stars),
         exported=tuple(map(str, handed)) if isinstance(handed, list | tuple) else None,
         paths=tuple(path_changes(parsed.tree)),
         docs=ast.get_docstring(parsed.tree, clean=False) or "",
         text=xxh3_128_hexdigest(content),
-        bound=(frozenset(parsed.bindings) | dict(global_imports(parsed.tree)).keys()) - {"*"},
+        bound=(frozenset(parsed.bindings) | {name for name, _ in added}) - {"*"},
         subclasses=subclasses,
         late_imports=tuple(order.late_imports()),
         orders=order.orders,
@@ -305,13 +306,13 @@ def _imports(tree: ast.Module, nodes: Iterable[ast.stmt]) -> tuple[Import, ...]:
     return tuple(found)
 
 
-def _targets(parsed: Parsed) -> dict[str, tuple[Import, ...]]:
+def _targets(parsed: Parsed, added: Iterable[tuple[str, Import]]) -> dict[str, tuple[Import, ...]]:
     found: dict[str, dict[Import, None]] = {}
     for name, statements in parsed.bindings.items():
         for node in statements:
             given = imports(node) if isinstance(node, ast.Import | ast.ImportFrom) and name != "*" else ()
             found.setdefault(name, {}).update({target: None for bound, target in given if bound == name})
-    for name, target in global_imports(parsed.tree):
+    for name, target in added:
         found.setdefault(name, {})[target] = None
     return {name: tuple(targets) for name, targets in found.items() if targets}
 
