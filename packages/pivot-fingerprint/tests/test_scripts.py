@@ -352,3 +352,12 @@ def test_a_memo_changes_nothing(write: Write) -> None:
         assert manifests[0] == manifests[1] == manifests[2]
         memo.update(dict.fromkeys(memo, b"damaged"))
         assert programs(root, found, memo=memo) == manifests[0]
+
+
+def test_modules_from_elsewhere_of_which_nothing_counts_are_known_to_be_searched(write: Write) -> None:
+    root = write("# file: run.py\nimport m, n\n# file: lib/m.py\nX = 1\n# file: n.py\nX = 1\n")
+
+    manifest = script(root, search="lib")
+    assert keys(manifest) == ["effects:m"]
+    (root / "lib/m.py").write_text("X = 2\n")
+    assert script(root, search="lib") == manifest

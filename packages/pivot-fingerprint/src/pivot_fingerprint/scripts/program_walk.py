@@ -98,7 +98,14 @@ class ProgramWalk:
             if not module.whole or part.kind == "module":
                 for line, reason in part.issues:
                     self._open(module.shown or None, line, reason, key)
-        return {key: self._entry(key, each) for key, each in self._parts.items() if self._counts(each)}
+        found = {key: self._entry(key, each) for key, each in self._parts.items() if self._counts(each)}
+        return found | dict(self._mere({each.module.base for each in self._parts.values() if self._counts(each)}))
+
+    def _mere(self, bases: set[str | None]) -> Iterator[tuple[str, Entry]]:
+        """Entries without code for modules from other directories, so that these are known to be searched."""
+        for module in self._loaded():
+            if module.shown and module.facts is not None and module.base not in bases:
+                yield self._key("effects", module, ""), Entry(digest_of(()), module.shown, 1, via=self._program.via)
 
     def _follow(self) -> None:
         while self._pending:

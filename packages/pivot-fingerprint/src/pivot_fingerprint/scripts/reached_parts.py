@@ -8,6 +8,7 @@ from xxhash import xxh3_128_hexdigest
 
 from pivot_fingerprint.scripts.module_facts import ModuleFacts, Part
 from pivot_fingerprint.scripts.module_search import FoundModule
+from pivot_fingerprint.sources.modules import import_base
 from pivot_fingerprint.syntax.scopes import Import
 
 __pivot_module__ = "pivot_fingerprint"
@@ -38,6 +39,11 @@ class LoadedModule:
         self.texts = False
         self.reads_itself = False
         self.identity = shown or found.name
+
+    @property
+    def base(self) -> str | None:
+        """The directory from which it is imported."""
+        return import_base(self.found.file, self.found.name) if self.found.file is not None else None
 
     def gives(self, name: str) -> bool:
         """Whether the text binds a name other than by importing a module of the package itself."""
