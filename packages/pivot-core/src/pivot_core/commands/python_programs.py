@@ -13,7 +13,7 @@ _WRAPPERS: Final = frozenset(
         *("env", "nohup", "nice", "time", "exec", "command", "builtin", "stdbuf", "timeout", "sudo", "xargs", "setsid"),
         *("ionice", "taskset", "numactl", "mpirun", "mpiexec", "srun", "flock", "chrt", "unbuffer", "strace", "perf"),
         *("caffeinate", "torchx", "catchsegv", "xvfb-run", "parallel", "py-spy", "memray", "fil-profile", "hyperfine"),
-        *("valgrind", "gdb", "ltrace", "doas", "chronic"),
+        *("valgrind", "gdb", "ltrace", "doas", "chronic", "find"),
     }
 )
 """Programs that start another one, whose name is among their arguments."""
@@ -171,9 +171,6 @@ def _of_command(command: SimpleCommand, words: Sequence[Word]) -> Iterator[Progr
         yield from _of_runner(command, name, words[1:])
     elif name in SHELLS and len(words) < len(command.words):  # otherwise its text has been read
         yield from (call for each in commands_within(command, words) for call in _of_command(each, each.words))
-    elif name == "find":
-        starts = [at for at, word in enumerate(words) if word.text in _FINDING]
-        yield from _of_command(command, words[starts[0] + 1 :]) if starts and words[starts[0] + 1 :] else ()
     elif name in _WRAPPERS:
         yield from _of_wrapper(command, name, words[1:])
     elif name in _LAUNCHERS:
@@ -199,6 +196,8 @@ def _of_wrapper(command: SimpleCommand, wrapper: str, words: Sequence[Word]) -> 
     """The program among the arguments of another one: the first word that looks like one."""
     variables = dict(command.variables)
     rest = [*words]
+    if wrapper == "find":
+        rest = rest[next((at for at, word in enumerate(rest) if word.text in _FINDING), len(rest)) :]
     while rest:
         word = rest[0]
         name = word.text.rpartition("/")[2]
