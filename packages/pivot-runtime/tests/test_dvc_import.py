@@ -1,7 +1,10 @@
 """The pure parts of `pivot import-dvc`: translations of DVC's files, and edits that keep comments."""
 
+import hashlib
 import pathlib
 import textwrap
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 
 from pivot_cache.formats.data_source import RepositorySource, UrlSource, UrlState
 from pivot_core.errors import PivotError
+from pivot_core.pivot_yaml.variables import NoFiles
 from pivot_runtime.definitions import yaml_document
 from pivot_runtime.dvc_import import data_files, dvc_config, dvc_lock, stage_files
 from pivot_runtime.dvc_import.dvc_config import ConfigFile
@@ -218,6 +222,36 @@ def test_outs_that_nobody_knows_are_directories_without_a_suffix() -> None:
     assert found.assumed == ("dvc.yaml:4 data/clean", "dvc.yaml:4 ${item.dir}")
 
 
+class Variables(NoFiles):
+    def default(self) -> Mapping[str, Any]:
+        return {"best": "best.yaml", "runs": "runs"}
+
+
+def test_references_are_resolved_to_know_whether_an_out_is_a_directory() -> None:
+    text = """\
+    stages:
+      a: {cmd: x, outs: ['${best}', '${runs}', '${runs}.txt']}
+      b: {foreach: [c, d], do: {cmd: x, wdir: '${item}', outs: ['${item}', {'${runs}/': {cache: false}}]}}
+      c: {cmd: x, outs: ['${best}', '${none}', 5, [], {}]}
+      log: {cmd: x, metrics: [m.json, board, {'${runs}': {cache: false}}]}
+    """
+    asked = set()
+
+    def is_directory(stage: str, wdir: str, out: str) -> bool | None:
+        asked.add((stage, wdir, out))
+        return True if out == "board" or (stage == "log" and out == "runs") else None
+
+    found = stage_files.translate(textwrap.dedent(text), "dvc.yaml", "demo", is_directory, Variables())
+    stages = yaml_document.parse(found.text, "").data["stages"]
+    assert stages["a"]["outs"] == ["${best}", "${runs}/", "${runs}.txt"]
+    assert {("b", "c", "c"), ("b", "d", "d"), ("b", "d", "runs")} <= asked
+    assert stages["c"]["outs"] == ["${best}/", "${none}/"]  # nothing is known of a stage with mistakes
+    assert stages["log"] == {"cmd": "x", "metrics": ["m.json"], "outs": ["board/", {"${runs}/": {"cache": False}}]}
+    assert "board is a directory, which is carried as an out and no metric" in [
+        each.problem for each in found.leftovers
+    ]
+
+
 def test_a_path_with_references_stands_for_others() -> None:
     pattern = stage_files.pattern_of("models/${item.name}-${key}.txt/")
     assert pattern.fullmatch("models/cnn-small.txt")
@@ -393,6 +427,19 @@ def test_a_record_may_be_larger_than_what_people_write(monkeypatch: pytest.Monke
     with pytest.raises(YamlError):
         yaml_document.parse(text, "")
     assert dvc_lock.parse(text, "dvc.lock").runs["a"].cmd == "x" * 60
+
+
+def test_directories_of_remotes_that_keep_versions_are_known_by_their_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_document.NodeReader, "most_nodes", 20)
+    files = [{"md5": MD5, "relpath": name, "cloud": {"gcp": {"version_id": "1"}}} for name in ("b.txt", "a/b.txt")]
+    entry = {"path": "x", "hash": "md5", "files": files}
+    (data,), leftovers = data_files.parse(written({"outs": [entry]}), "x.dvc")
+    assert not leftovers
+    listing = f'[{{"md5": "{MD5}", "relpath": "a/b.txt"}}, {{"md5": "{MD5}", "relpath": "b.txt"}}]'
+    assert data.md5.digest == f"{hashlib.md5(listing.encode(), usedforsecurity=False).hexdigest()}.dir"
+    assert data.md5.files == {"a/b.txt": Md5(MD5), "b.txt": Md5(MD5)}
+    for bad in ({"relpath": "../a", "md5": MD5}, {"relpath": 5, "md5": MD5}, {"relpath": "a"}, 5):
+        assert dvc_lock.md5_of({**entry, "files": [*files, bad]}) is None
 
 
 def test_data_are_read_with_their_sources() -> None:

@@ -119,6 +119,9 @@ def test_what_is_missing_here_comes_from_the_cache_of_dvc_and_repeating_complete
 
     done = imported(empty)
     assert stale(done) == {"upper": "parts is neither here nor in DVC's cache"}
+    dvc.object("a\nb\n").rename(empty.root / "word")
+    assert stale(imported(empty, code=1)) == {"upper": "in.txt is neither here nor in DVC's cache"}
+    (empty.root / "word").rename(dvc.object("a\nb\n"))
     (empty.root / "kept").rename(dvc.object("3\n"))
     dvc.object("A\nB\n").chmod(0o644)
     dvc.object("A\nB\n").write_text("damaged")
@@ -147,12 +150,22 @@ def test_what_is_missing_here_comes_from_the_cache_of_dvc_and_repeating_complete
         ("in.txt", "changed\n", "in.txt is not as DVC recorded it"),
         ("parts/1.txt", "changed\n", "parts is not as DVC recorded it"),
         ("dvc.yaml", "stages: {upper: {cmd: echo, deps: [in.txt], outs: [parts]}}", "its command has changed"),
+        (
+            "dvc.lock",
+            "stages: {upper: {cmd: echo 1000}}",
+            "1_000 is a text for Pivot, and a number for DVC: write 1000",
+        ),
         ("dvc.lock", "schema: '2.0'", "DVC has recorded no run of it"),
     ],
 )
 def test_a_run_that_does_not_hold_is_not_recorded(empty: Project, name: str, text: str, reason: str) -> None:
     DvcProject(empty)
     empty.write(name, text)
+    if name == "in.txt":
+        empty.replace("dvc.yaml", "- parts ", "- parts: {cache: false} ")
+    if "1000" in text:
+        empty.write("params.yaml", "n: 1_000\n")
+        empty.write("dvc.yaml", "stages: {upper: {cmd: 'echo ${n}', outs: [parts]}}")
     found = stale(imported(empty))
     assert found["upper"].startswith(reason)
     status = empty.json("status", "--json")
@@ -230,14 +243,14 @@ def test_shared_caches_of_dvc_are_read_where_they_are(empty: Project) -> None:
     assert dvc.root == empty.root
 
 
-def test_projects_in_thirteen_shapes_are_cached_after_the_import_and_only_edits_make_stages_stale(
+def test_projects_in_many_shapes_are_cached_after_the_import_and_only_edits_make_stages_stale(
     empty: Project,
 ) -> None:
     shutil.copytree(SHAPES, empty.root, dirs_exist_ok=True)
     done = imported(empty, code=1)
 
     assert done["stages"]["stale"] == []
-    assert len(done["stages"]["cached"]) == 31
+    assert len(done["stages"]["cached"]) == 35
     assert {each["where"] for each in done["leftovers"] if "remedy" in each} == {
         *("dvclive/dvc.yaml:11", "dvclive/dvc.yaml:13"),
         *("flags/dvc.yaml:33", "flags/dvc.yaml:34"),
@@ -250,7 +263,7 @@ def test_projects_in_thirteen_shapes_are_cached_after_the_import_and_only_edits_
     assert set(states.values()) == {"cached"}
     assert {"train@cnn_data0_0-1", "count@en_US-UTF-8", "score@1", "index"} <= states.keys()
     done_again = empty.pivot("repro", "--all").stdout
-    assert "Done: 2 ran, 1 frozen, 28 cached" in done_again
+    assert "Done: 2 ran, 1 frozen, 32 cached" in done_again
     assert (empty.read("arguments/result.txt"), empty.read("flags/length.txt")) == (
         "--lr 0.5 --name a b --deep.layers 2 --verbose --cols x 3 --out result.txt\n",
         "1\n",

@@ -109,12 +109,12 @@ def _read(
     except UnicodeDecodeError:
         raise YamlError(f"{name}: this is not UTF-8") from None
     variables = {each.parts: _value(each) for each in overrides if each.variable}
-    files = _VariablesFiles(file, root)
+    files = ProjectVariables(file, root)
     said = read_declarations(document, variables, files)
     return said, document, {os.fspath(file): digest_bytes(content), **files.sources}
 
 
-class _VariablesFiles:
+class ProjectVariables:
     """The files from which a ``pivot.yaml`` takes variables.
 
     Attributes:

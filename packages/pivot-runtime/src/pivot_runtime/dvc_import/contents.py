@@ -23,7 +23,7 @@ from pivot_cache.state.scan import Scan, scan
 from pivot_cache.state.stat_cache import StatCache
 from pivot_core.lock import Artifact
 from pivot_runtime.artifacts.stores import Stores
-from pivot_runtime.dvc_import.dvc_lock import DIRECTORY, Md5
+from pivot_runtime.dvc_import.dvc_lock import DIRECTORY, Md5, listing_md5
 
 _PLACES: Final = ("files/md5", "")
 """Where a cache or a remote of DVC has its objects, relative to its directory: since 3.0, and before."""
@@ -73,7 +73,7 @@ class Contents:
 
     def is_known(self, md5: Md5) -> bool:
         """Return whether there is an object of this name, be it intact or not."""
-        return any(True for _ in self._objects(md5))
+        return all(any(True for _ in self._objects(each)) for each in (md5.files.values() or [md5]))
 
     def matches(self, path: str, md5: Md5) -> Artifact | None:
         """Return the content of the workspace, if it has this MD5.
@@ -174,9 +174,9 @@ class Contents:
         counted = {name: file for name, file in by_name.items() if not self._is_ignored(f"{path}/{name}")}
         for name in by_name.keys() - counted.keys():
             self.ignored[path] = min(name, self.ignored.get(path, name))
-        digest = _listing_md5({name: file.md5 for name, file in counted.items()})
+        digest = listing_md5({name: file.md5 for name, file in counted.items()})
         if digest != md5.digest and md5.text:
-            digest = _listing_md5({name: md5_files.text_md5(f"{top}/{name}") for name in counted})
+            digest = listing_md5({name: md5_files.text_md5(f"{top}/{name}") for name in counted})
         whole = Tree({name: file.artifact for name, file in by_name.items()}, tuple(found.empty))
         self._directories[path] = digest, whole.artifact()
         if digest != md5.digest:
@@ -253,7 +253,9 @@ class Contents:
         """Return the files of a directory by their relative paths, as far as DVC's cache knows them."""
         return self._listing(md5) or {}
 
-    def _listing(self, md5: Md5) -> dict[str, Md5] | None:
+    def _listing(self, md5: Md5) -> Mapping[str, Md5] | None:
+        if md5.files:
+            return md5.files
         for path in self._objects(md5):
             with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 data = safe_read.read_regular(path)
@@ -278,10 +280,3 @@ def _digest(text: Any) -> str:
     if not isinstance(text, str) or len(text) != 32 or not text.isalnum():  # noqa: PLR2004  # hexadecimal digits
         raise ValueError(text)
     return text
-
-
-def _listing_md5(files: Mapping[str, str]) -> str:
-    """The MD5 of a directory, from those of its files."""
-    entries = [{"md5": digest, "relpath": name} for name, digest in sorted(files.items())]
-    text = json.dumps(entries, sort_keys=True).encode()
-    return f"{hashlib.md5(text, usedforsecurity=False).hexdigest()}{DIRECTORY}"

@@ -48,7 +48,7 @@ def parse(text: str, name: str) -> tuple[list[DvcData], list[Leftover]]:
     Raises:
         YamlError: The text is not YAML that Pivot reads; the error names the line.
     """
-    document = yaml_document.parse(text, name)
+    document = yaml_document.parse(text, name, reading=yaml_document.LargeReader)
     data = document.data
     if not isinstance(data, dict):
         return [], [Leftover(name, "it is not a .dvc file", "")]

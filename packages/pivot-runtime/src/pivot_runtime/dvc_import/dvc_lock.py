@@ -1,11 +1,14 @@
 """Reads a ``dvc.lock`` and the entries of data in it: the last run of each stage, by MD5; pure."""
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
 
+from pivot_cache.formats import tree
 from pivot_core.values import Value
 from pivot_runtime.definitions import yaml_document
 from pivot_runtime.dvc_import.leftovers import Leftover
@@ -23,11 +26,14 @@ class Md5(Value):
         digest: The MD5 in hexadecimal digits; that of a directory ends with `DIRECTORY`.
         text: It is that of DVC before 3.0, which reads CR LF as LF in texts.
         executable: Whether the file is marked as executable.
+        files: The files of a directory by their relative paths, if the entry lists them; the remotes of such data keep
+            versions of files under their own names.
     """
 
     digest: str
     text: bool = False
     executable: bool = False
+    files: Mapping[str, "Md5"] = attrs.field(factory=dict)
 
     @property
     def directory(self) -> bool:
@@ -108,7 +114,27 @@ def _contents(entries: Any) -> dict[str, Md5 | None]:
 def md5_of(entry: Mapping[str, Any]) -> Md5 | None:
     """The MD5 in an entry for some data; None if it has none that is valid."""
     digest = entry.get("md5")
-    if not isinstance(digest, str) or not _MD5.fullmatch(digest):
-        return None
     text = entry.get("hash", "md5-dos2unix") != "md5"
-    return Md5(digest, text, executable=entry.get("isexec") is True)
+    if isinstance(digest, str) and _MD5.fullmatch(digest):
+        return Md5(digest, text, executable=entry.get("isexec") is True)
+    files = _files(entry.get("files"), text=text)
+    return Md5(listing_md5({name: each.digest for name, each in files.items()}), text, files=files) if files else None
+
+
+def _files(listed: Any, *, text: bool) -> dict[str, Md5]:
+    found = {}
+    for each in listed if isinstance(listed, list) else ():
+        digest, name = (each.get("md5"), each.get("relpath")) if isinstance(each, dict) else (None, None)
+        if not isinstance(digest, str) or not _MD5.fullmatch(digest):
+            return {}
+        if not isinstance(name, str) or tree.path_problem(name):
+            return {}
+        found[name] = Md5(digest, text, executable=each.get("isexec") is True)
+    return found
+
+
+def listing_md5(files: Mapping[str, str]) -> str:
+    """The MD5 of a directory, from those of its files by their relative paths."""
+    entries = [{"md5": digest, "relpath": name} for name, digest in sorted(files.items())]
+    text = json.dumps(entries, sort_keys=True).encode()
+    return f"{hashlib.md5(text, usedforsecurity=False).hexdigest()}{DIRECTORY}"

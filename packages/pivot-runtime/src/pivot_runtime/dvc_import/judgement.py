@@ -1,6 +1,7 @@
 """Decides whether a run that a ``dvc.lock`` records still holds: command, deps, parameters and outs are the same."""
 
 import posixpath
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from pivot_runtime.dvc_import.dvc_lock import DvcRun, Md5
 from pivot_runtime.loading.loaded import LoadedStage
 
 _COMMAND = "command"
+_SEPARATED = re.compile(r"\b[0-9]+(?:_[0-9]+)+\b")
+"""A number with separators, which is a text for Pivot."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -142,7 +145,7 @@ def keep_old_outs(stage: ImportedStage, contents: Contents) -> None:
         ArtifactError: Something cannot be read.
         CacheError: The store cannot be written.
     """
-    declared = {str(out.path) for out in stage.loaded.spec.outs if out.cache}
+    declared = {str(out.path) for out in stage.loaded.spec.outs}
     for run in stage.runs[:1]:
         for path, md5 in _placed(run.outs, stage.loaded.spec.base).items():
             if md5 is not None and path in declared and contents.is_there(path):
@@ -165,8 +168,9 @@ def _differing_declaration(
 ) -> str:
     """The first declaration that its run did not have; like DVC, this ignores those that only the run had."""
     spec = stage.loaded.spec
-    if command_text(run.cmd).strip() != stage.loaded.texts.get(_COMMAND, "").strip():
-        return "its command has changed since DVC ran it"
+    before, now = command_text(run.cmd).strip(), stage.loaded.texts.get(_COMMAND, "").strip()
+    if before != now:
+        return _separated(before, now) or "its command has changed since DVC ran it"
     for path in stage.deps:
         if str(path) not in deps and str(path) not in stage.params_files:
             return f"{path} was no dep when DVC ran it"
@@ -177,6 +181,14 @@ def _differing_declaration(
         if md5 is not None and md5.directory is not out.directory:
             return f"{out.path} is declared as a {'directory' if out.directory else 'file'}, and DVC recorded the other"
     return ""
+
+
+def _separated(before: str, now: str) -> str:
+    """The reason if two texts differ only in the separators of numbers; else ""."""
+    found = _SEPARATED.search(now)
+    if found is None or before != _SEPARATED.sub(lambda each: each[0].replace("_", ""), now):
+        return ""
+    return f"{found[0]} is a text for Pivot, and a number for DVC: write {found[0].replace('_', '')}"
 
 
 def _changed_dep(stage: ImportedStage, deps: Mapping[str, Md5 | None], known: KnownContent) -> str:
@@ -197,8 +209,10 @@ def _changed_param(stage: ImportedStage, run: DvcRun, now: Mapping[str, Mapping[
     for path, keys in spec.file_params.items():
         old, new = before.get(str(path), {}), now.get(str(path), {})
         for key in keys or sorted(old.keys() | new.keys()):
-            if key not in old or key not in new or canonical_json(old[key]) != canonical_json(new[key]):
+            if key not in old or key not in new:
                 return f"{path}:{key} is not as DVC recorded it"
+            if canonical_json(old[key]) != canonical_json(new[key]):
+                return _separated(str(old[key]), str(new[key])) or f"{path}:{key} is not as DVC recorded it"
     return ""
 
 

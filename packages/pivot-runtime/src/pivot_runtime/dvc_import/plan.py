@@ -13,6 +13,7 @@ from pivot_cache.formats import pvt
 from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE
 from pivot_core.errors import PivotError
 from pivot_core.values import Value
+from pivot_runtime.definitions.pipeline_file import ProjectVariables
 from pivot_runtime.dvc_import import data_files, dvc_config, dvc_lock, stage_files
 from pivot_runtime.dvc_import.data_files import DvcData
 from pivot_runtime.dvc_import.dvc_config import TranslatedConfig
@@ -163,7 +164,8 @@ def _stages(
     lock = locks.get(posixpath.join(base, LOCK), DvcLock({}))
     kinds = _Kinds(files.root / base, lock.runs)
     try:
-        found = stage_files.translate(files.stages[name], name, pipeline, kinds.is_directory)
+        variables = ProjectVariables(files.root / name, files.root)
+        found = stage_files.translate(files.stages[name], name, pipeline, kinds.is_directory, variables)
     except YamlError as error:
         problem = str(error).removeprefix(f"{name}:").strip()
         leftovers.append(Leftover(name, f"it is not carried: {problem}", error.hint or "repair it, and repeat"))
@@ -189,9 +191,11 @@ class _Kinds:
             return any(recorded)
         if "${" in wdir:
             return None
-        glob = stage_files.REFERENCE.sub("*", posixpath.join(wdir, out))
+        path = posixpath.join(wdir, out)
         try:
-            there = [self._home / out] if glob == out else list(self._home.glob(glob))
+            there = (
+                [self._home / path] if "${" not in out else list(self._home.glob(stage_files.REFERENCE.sub("*", path)))
+            )
         except (ValueError, NotImplementedError):
             return None
         there = [each for each in there if each.exists()]

@@ -13,6 +13,9 @@ from typing import Any, Final
 
 import attrs
 
+from pivot_core.errors import PivotError
+from pivot_core.pivot_yaml.expand import Expansion
+from pivot_core.pivot_yaml.variables import NoFiles, VariablesFiles
 from pivot_core.values import Value
 from pivot_runtime.definitions import yaml_document
 from pivot_runtime.dvc_import.leftovers import Leftover
@@ -57,7 +60,7 @@ _ELSEWHERE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _MOST_LETTERS: Final = 100
 
 type Kind = Callable[[str, str, str], bool | None]
-"""Whether an out of a stage, in a ``wdir``, is a directory; None if nobody knows. Both may have references."""
+"""Whether an out of a stage, in a ``wdir``, is a directory; None if nobody knows."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -79,7 +82,9 @@ class TranslatedStages(Value):
     places: Mapping[str, str] = attrs.field(factory=dict)
 
 
-def translate(text: str, name: str, pipeline: str, is_directory: Kind) -> TranslatedStages:
+def translate(
+    text: str, name: str, pipeline: str, is_directory: Kind, variables: VariablesFiles | None = None
+) -> TranslatedStages:
     """Translate a file.
 
     Args:
@@ -87,6 +92,7 @@ def translate(text: str, name: str, pipeline: str, is_directory: Kind) -> Transl
         name: Its path, for the places of leftovers.
         pipeline: The name of the pipeline.
         is_directory: Tells files from directories, which DVC does not declare.
+        variables: The files with variables.
 
     Raises:
         YamlError: The text is not YAML that Pivot reads; the error names the line.
@@ -94,7 +100,35 @@ def translate(text: str, name: str, pipeline: str, is_directory: Kind) -> Transl
     with contextlib.suppress(yaml_document.TextError):  # `parse` reports it with its place
         text = quoted_keys(text)
     document = yaml_document.parse(text, name)
-    return _Translation(document, YamlEdits(text), pipeline, is_directory).result()
+    bodies = _bodies(document.data, variables or NoFiles())
+    return _Translation(document, YamlEdits(text), pipeline, is_directory, bodies).result()
+
+
+def _bodies(data: Any, variables: VariablesFiles) -> Mapping[str, list[Mapping[str, Any]]]:
+    """By stage, the outs of each variant without references, as far as these can be resolved."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    with contextlib.suppress(PivotError, AttributeError, KeyError, TypeError, ValueError):  # `_Translation` reports it
+        stages = {name: _only_outs(stage) for name, stage in data["stages"].items()}
+        parts = [stages, *({name: stage} for name, stage in stages.items())]
+        for part in parts:
+            with contextlib.suppress(PivotError, AttributeError, KeyError, TypeError, ValueError):
+                whole = {"vars": data.get("vars"), "stages": part}
+                for stage in Expansion(whole, variables, {}, str).stages:
+                    found.setdefault(stage.group, []).append(stage.data)
+                if part is stages:
+                    break
+    return found
+
+
+def _only_outs(stage: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "do" in stage:
+        return {"foreach": stage["foreach"], "do": _only_outs(stage["do"])}
+    return {key: value for key, value in stage.items() if key in ("vars", "wdir", "matrix", *_OUT_KEYS)}
+
+
+def _plain(path: str) -> str:
+    """A path without references that could not be resolved."""
+    return REFERENCE.sub("x", path)
 
 
 def pattern_of(path: str) -> re.Pattern[str]:
@@ -112,11 +146,19 @@ def valid_name(name: str, other: str = "stage") -> str:
 class _Translation:
     """The translation of one file."""
 
-    def __init__(self, document: yaml_document.Document, edits: YamlEdits, pipeline: str, is_directory: Kind) -> None:
+    def __init__(
+        self,
+        document: yaml_document.Document,
+        edits: YamlEdits,
+        pipeline: str,
+        is_directory: Kind,
+        bodies: Mapping[str, list[Mapping[str, Any]]],
+    ) -> None:
         self._document = document
         self._edits = edits
         self._pipeline = pipeline
         self._is_directory = is_directory
+        self._bodies = bodies
         self._data: Any = copy.deepcopy(document.data)
         self._leftovers: list[Leftover] = []
         self._names: dict[str, str] = {}
@@ -311,14 +353,22 @@ class _Translation:
         """End the path of a directory with a slash."""
         bare = name.rstrip("/")
         stage, wdir = home
-        found = self._is_directory(stage, wdir, bare)
+        places = list(self._places(stage, key, path[-1])) or [(wdir, bare)]
+        kinds = {self._is_directory(stage, where, out) for where, out in places}
+        found = True if True in kinds else False if False in kinds else None
         if found is None and key == "outs":
-            last = posixpath.basename(REFERENCE.sub("x", bare))
-            found = name.endswith("/") or "." not in last
+            found = name.endswith("/") or not any("." in posixpath.basename(_plain(out)) for _, out in places)
             if found and not name.endswith("/"):
                 self._assumed.append(f"{self._document.where(path)} {name}")
         where = posixpath.normpath(posixpath.join(wdir, bare))
         self._outs[where] = pattern_of(where), bool(found)
+        if key == "metrics" and found:
+            self._leave(path, f"{name} is a directory, which is carried as an out and no metric", "")
+            outs = self._at(path[:-2]).setdefault("outs", [])
+            outs.append(f"{bare}/" if isinstance(item, str) else {f"{bare}/": item[name]})
+            self._drop(path)
+            self._edits.give_up()
+            return
         if key != "outs":
             self._charted.append(pattern_of(where))
         if name.endswith("/") or not found:
@@ -330,6 +380,13 @@ class _Translation:
         else:
             held[path[-1]] = {f"{name}/": item[name]}
             self._edits.rename((*path, name), f"{name}/")
+
+    def _places(self, stage: str, key: str, at: str | int) -> Iterator[tuple[str, str]]:
+        """The ``wdir`` and the path of an out in each variant of a stage, if they can be resolved."""
+        for body in self._bodies.get(stage, ()):
+            item = body[key][at]
+            name = next(iter(item), "") if isinstance(item, dict) else item
+            yield str(body.get("wdir", ".")), str(name).rstrip("/")
 
     # Charts of the whole file
 
