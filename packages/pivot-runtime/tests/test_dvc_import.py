@@ -442,6 +442,48 @@ def test_directories_of_remotes_that_keep_versions_are_known_by_their_files(monk
         assert dvc_lock.md5_of({**entry, "files": [*files, bad]}) is None
 
 
+def test_stages_in_files_of_their_own_become_those_of_one_file() -> None:
+    train = f"""\
+    md5: {MD5}
+    cmd: python train.py ${{HOME}}
+    wdir: ..
+    locked: true
+    deps:
+    - {{md5: {MD5}, path: 'a/${{x}}'}}
+    outs:
+    - {{md5: {MD5}, path: model, cache: true, metric: false, persist: true}}
+    - {{md5: {MD5}, path: m.json, cache: false, metric: {{type: json}}}}
+    """
+    texts = {
+        "s/train.dvc": textwrap.dedent(train),
+        "s/Dvcfile": "cmd: [a, b]\nalways_changed: true\n",
+        "s/data.dvc": f"outs:\n- {{md5: {MD5}, path: data}}\n",
+        "t/other.dvc": "cmd: x\n",
+        "bad.dvc": "cmd: [",
+        "worse.dvc": "cmd: x\nouts: [5]\n",
+        "list.dvc": "[]",
+    }
+    found = data_files.single_stages(texts, {"t/dvc.yaml"})
+    assert found.files == {"s/train.dvc", "s/Dvcfile"}
+    assert yaml_document.parse(found.stages["s/*.dvc"], "").data == {
+        "stages": {
+            "train": {
+                "cmd": "python train.py \\${HOME}",
+                "wdir": "..",
+                "frozen": True,
+                "deps": ["a/\\${x}"],
+                "outs": [{"model": {"persist": True}}],
+                "metrics": [{"m.json": {"cache": False}}],
+            },
+            "Dvcfile": {"cmd": ["a", "b"], "always_changed": True},
+        }
+    }
+    runs = dvc_lock.parse(found.locks["s/dvc.lock"], "").runs
+    assert runs["train"].cmd == "python train.py ${HOME}"
+    assert runs["train"].deps == {"a/${x}": Md5(MD5, text=True)}
+    assert data_files.parse("deps: [{path: a}]\n", "Dvcfile") == ([], [])
+
+
 def test_data_are_read_with_their_sources() -> None:
     url = f"outs:\n- {{md5: {MD5}, path: a.csv, hash: md5}}\nfrozen: true\n"
     url += "deps:\n- path: https://u:p@x.org/a?token=t\n  size: 3\n"

@@ -187,6 +187,26 @@ def test_a_project_of_dvc_2_with_windows_lines_is_read(empty: Project) -> None:
     assert (empty.root / "parts/1.txt").read_bytes() == b"A\r\nB\r\n"
 
 
+def test_stages_of_dvc_0_are_carried_from_their_files(empty: Project) -> None:
+    dvc = DvcProject(empty, layout="", kind="md5-dos2unix")
+    for name in ("dvc.yaml", "dvc.lock"):
+        (empty.root / name).unlink()
+    empty.write(
+        "upper.dvc",
+        f"cmd: mkdir -p parts/2 && tr a-z A-Z < in.txt > parts/1.txt && echo ${{HOME:+3}} > parts/2/3.txt\n"
+        f"deps:\n- {{md5: {md5('a\nb\n')}, path: in.txt}}\n"
+        f"outs:\n- {{md5: {md5(dvc.listing)}.dir, path: parts, cache: true, metric: false}}\n",
+    )
+    empty.write("Dvcfile", "deps:\n- {md5: null, path: parts}\n")
+    done = imported(empty)
+    assert done["stages"] == {"cached": ["upper"], "stale": []}
+    assert {"path": "pivot.yaml", "from": "*.dvc"} in done["files"]
+    assert empty.states() == {"upper": "cached"}
+    empty.write("in.txt", "c\n")
+    empty.pivot("repro")
+    assert (empty.read("parts/1.txt"), empty.read("parts/2/3.txt")) == ("C\n", "3\n")
+
+
 @pytest.mark.parametrize("link", [os.symlink, os.link])
 def test_files_that_dvc_has_linked_stay_and_objects_are_copies(empty: Project, link: Any) -> None:
     dvc = DvcProject(empty)

@@ -1,8 +1,9 @@
-"""Reads a ``.dvc`` file, which stands for data that no stage writes; pure."""
+"""Reads a ``.dvc`` file, which stands for data that no stage writes, or, before DVC 1.0, for a stage; pure."""
 
+import contextlib
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, Final
 
 import attrs
@@ -14,10 +15,14 @@ from pivot_core.values import Value
 from pivot_runtime.definitions import yaml_document
 from pivot_runtime.dvc_import.dvc_lock import Md5, md5_of
 from pivot_runtime.dvc_import.leftovers import Leftover
+from pivot_runtime.dvc_import.yaml_edits import written
+from pivot_runtime.errors import YamlError
 from pivot_runtime.external import urls
 
 _SCHEMES: Final = ("http://", "https://", "s3://", "gs://", "az://")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+SINGLE: Final = "*.dvc"
+"""In the place of the name of a ``dvc.yaml`` with the stages of files of their own."""
 _FACTS: Final = {"desc": "its description", "meta": "its 'meta'", "labels": "its labels", "type": "its type"}
 
 
@@ -53,8 +58,10 @@ def parse(text: str, name: str) -> tuple[list[DvcData], list[Leftover]]:
     if not isinstance(data, dict):
         return [], [Leftover(name, "it is not a .dvc file", "")]
     if data.get("cmd"):
-        problem = "a stage in a .dvc file, as DVC wrote them before 1.0, is not carried"
-        return [], [Leftover(name, problem, "declare the stage in a pivot.yaml")]
+        problem = "a stage in a .dvc file, beside a dvc.yaml, is not carried"
+        return [], [Leftover(name, problem, "declare the stage in the dvc.yaml, and repeat the command")]
+    if not data.get("outs"):  # the last file of a pipeline before DVC 1.0, which only has deps
+        return [], []
     found: list[DvcData] = []
     leftovers: list[Leftover] = []
     source, lost = _source(data, document)
@@ -67,6 +74,76 @@ def parse(text: str, name: str) -> tuple[list[DvcData], list[Leftover]]:
         leftovers += _unused(entry if isinstance(entry, dict) else {}, document, ("outs", at))
     leftovers += _unused(data, document, ())
     return found, leftovers
+
+
+@attrs.frozen(eq=False, repr=False)
+class SingleStages(Value):
+    """Stages with a file each, in the form that all of a directory have since DVC 1.0.
+
+    Attributes:
+        stages: The text of a ``dvc.yaml`` for each directory; its name is `SINGLE`.
+        locks: The text of a ``dvc.lock`` for each.
+        files: The files with a stage.
+    """
+
+    stages: Mapping[str, str]
+    locks: Mapping[str, str]
+    files: frozenset[str]
+
+
+def single_stages(texts: Mapping[str, str], taken: Container[str]) -> SingleStages:
+    """The stages in ``.dvc`` files.
+
+    Args:
+        texts: The text of each file, by its path.
+        taken: Each ``dvc.yaml``; stages in ``.dvc`` files beside one are not found.
+    """
+    stages: dict[str, dict[str, Any]] = {}
+    runs: dict[str, dict[str, Any]] = {}
+    files = set()
+    for name, text in texts.items():
+        base, file = posixpath.split(name)
+        if posixpath.join(base, "dvc.yaml") in taken:
+            continue
+        with contextlib.suppress(YamlError, AttributeError, KeyError, TypeError):  # `parse` lists it
+            data = yaml_document.parse(text, name, reading=yaml_document.LargeReader).data
+            stage = _single_stage(data) if data.get("cmd") else None
+            if stage is not None:
+                named = file.removesuffix(".dvc")
+                stages.setdefault(base, {})[named] = stage
+                runs.setdefault(base, {})[named] = {key: data[key] for key in ("cmd", "deps", "outs") if key in data}
+                files.add(name)
+    return SingleStages(
+        {posixpath.join(base, SINGLE): written({"stages": found}) for base, found in stages.items()},
+        {posixpath.join(base, "dvc.lock"): written({"schema": "2.0", "stages": found}) for base, found in runs.items()},
+        frozenset(files),
+    )
+
+
+def _single_stage(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A stage of a ``dvc.yaml``, in which ``${`` would begin a reference."""
+    steps = data["cmd"] if isinstance(data["cmd"], list) else [data["cmd"]]
+    plain = [_plain(step) for step in steps]
+    stage: dict[str, Any] = {"cmd": plain if isinstance(data["cmd"], list) else plain[0]}
+    if data.get("wdir", ".") != ".":
+        stage["wdir"] = _plain(data["wdir"])
+    stage |= {key: True for key in ("frozen", "always_changed") if data.get(key)}
+    if data.get("locked"):
+        stage["frozen"] = True
+    stage |= {key: data[key] for key in ("desc", "meta") if key in data}
+    for entry in data.get("deps") or ():
+        stage.setdefault("deps", []).append(_plain(entry["path"]))
+    for entry in data.get("outs") or ():
+        flags: dict[str, Any] = {"cache": False} if entry.get("cache") is False else {}
+        flags |= {"persist": True} if entry.get("persist") else {}
+        key = "metrics" if entry.get("metric") else "plots" if entry.get("plot") else "outs"
+        path = _plain(entry["path"])
+        stage.setdefault(key, []).append({path: flags} if flags else path)
+    return stage
+
+
+def _plain(text: str) -> str:
+    return text.replace("${", "\\${")
 
 
 def _unused(data: Mapping[str, Any], document: yaml_document.Document, path: yaml_document.Path) -> Iterator[Leftover]:

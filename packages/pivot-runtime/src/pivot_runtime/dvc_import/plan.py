@@ -69,6 +69,7 @@ def make_plan(files: DvcFiles, *, force: bool = False, keep: bool = False, scrip
     Raises:
         TakenError: There are other pipeline files, and neither is wanted.
     """
+    files = _with_single_stages(files)
     leftovers = list(files.leftovers)
     config = dvc_config.translate(files.config, os.fspath(files.dvc_dir))
     locks = {name: _lock(name, text, leftovers) for name, text in files.locks.items()}
@@ -104,6 +105,16 @@ def make_plan(files: DvcFiles, *, force: bool = False, keep: bool = False, scrip
         ignore=_ignore(files),
         leftovers=tuple(leftovers),
         kept=tuple(kept),
+    )
+
+
+def _with_single_stages(files: DvcFiles) -> DvcFiles:
+    single = data_files.single_stages(files.data, files.stages)
+    return attrs.evolve(
+        files,
+        stages={**files.stages, **single.stages},
+        locks={**files.locks, **single.locks},
+        data={name: text for name, text in files.data.items() if name not in single.files},
     )
 
 

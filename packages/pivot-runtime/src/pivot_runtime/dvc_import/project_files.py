@@ -18,6 +18,8 @@ DVC: Final = ".dvc"
 """The directory of DVC's own files, and the suffix of a file for data."""
 STAGES: Final = "dvc.yaml"
 LOCK: Final = "dvc.lock"
+OLD_STAGE: Final = "Dvcfile"
+"""A file like ``x.dvc`` with the last stage, before DVC 1.0."""
 IGNORE: Final = ".dvcignore"
 _SKIPPED: Final = frozenset({".git", ".hg", ".svn", DVC, ".pivot", "__pycache__", "node_modules", ".venv"})
 
@@ -115,7 +117,8 @@ class _Reader:
                 if name not in _SKIPPED and f"{name}{DVC}" not in held and not self.is_ignored(f"{prefix}{name}/")
             )
             for name in sorted(names):
-                kind = {STAGES: self.stages, LOCK: self.locks}.get(name, self.data if name.endswith(DVC) else None)
+                is_data = name.endswith(DVC) or name == OLD_STAGE
+                kind = {STAGES: self.stages, LOCK: self.locks}.get(name, self.data if is_data else None)
                 path = f"{prefix}{name}"
                 if kind is not None and not self.is_ignored(path) and name != DVC:
                     kind[path] = self._text(path)
