@@ -246,6 +246,21 @@ def test_files_of_the_user_are_not_replaced_unless_that_is_wanted(empty: Project
     assert empty.json("status", "--json")["tracked_files"][0]["status"] == "other"
 
 
+def test_a_pipeline_file_of_another_program_is_listed(empty: Project) -> None:
+    DvcProject(empty)
+    empty.write("serving/pipeline.py", "import other\n")
+    empty.write("own/pipeline.py", "import pivot\n")
+    (leftover,) = imported(empty, code=1)["leftovers"]
+    assert (leftover["where"], leftover["remedy"]) == (
+        "serving/pipeline.py",
+        "rename it, or write serving/ into .pivotignore",
+    )
+    empty.write("pipeline.py", "import other\n")
+    refused = empty.pivot("import-dvc", code=2).stderr
+    assert "pipeline.py is where pivot.yaml would be" in refused
+    assert "hint: rename it, also where commands" in refused
+
+
 def test_where_there_is_no_dvc_project_and_inside_another_project(empty: Project) -> None:
     assert "there is no DVC project" in empty.pivot("import-dvc", code=2).stderr
     empty.pivot("init")

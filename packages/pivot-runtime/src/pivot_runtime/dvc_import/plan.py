@@ -21,7 +21,7 @@ from pivot_runtime.dvc_import.dvc_lock import DvcLock, DvcRun
 from pivot_runtime.dvc_import.judgement import ImportedStage
 from pivot_runtime.dvc_import.leftovers import Leftover
 from pivot_runtime.dvc_import.loadable import LoadableFiles, PipelineDraft, loadable
-from pivot_runtime.dvc_import.project_files import LOCK, DvcFiles
+from pivot_runtime.dvc_import.project_files import LOCK, DvcFiles, is_of_others
 from pivot_runtime.dvc_import.stage_files import TranslatedStages, valid_name
 from pivot_runtime.errors import YamlError
 from pivot_runtime.loading.loaded import LoadedStage
@@ -137,6 +137,8 @@ def _refuse_beside(root: Path, paths: Iterable[str]) -> None:
         beside = root / posixpath.dirname(path) / PIPELINE_FILE
         if beside.exists():
             hint = "move its stages into a pivot.yaml, or into a directory of their own"
+            if is_of_others(beside):
+                hint = "rename it, also where commands and other modules name it"
             raise TakenError(f"{beside} is where {path} would be: a directory has only one of the two", hint=hint)
 
 

@@ -8,6 +8,7 @@ from typing import Final
 import attrs
 
 from pivot_cache.files import safe_read
+from pivot_core.discovery import PIPELINE_FILE
 from pivot_core.errors import PivotError
 from pivot_core.values import Value
 from pivot_runtime.dvc_import.dvc_config import ConfigFile
@@ -120,6 +121,8 @@ class _Reader:
                 is_data = name.endswith(DVC) or name == OLD_STAGE
                 kind = {STAGES: self.stages, LOCK: self.locks}.get(name, self.data if is_data else None)
                 path = f"{prefix}{name}"
+                if name == PIPELINE_FILE and STAGES not in held and is_of_others(self._root / path):
+                    self.leftovers.append(_other_pipeline(path, prefix))
                 if kind is not None and not self.is_ignored(path) and name != DVC:
                     kind[path] = self._text(path)
 
@@ -141,6 +144,19 @@ class _Reader:
             problem = getattr(error, "strerror", None) or "it is not UTF-8"
             self.leftovers.append(Leftover(path, f"it cannot be read: {problem}", "repair it, and repeat the command"))
             return ""
+
+
+def is_of_others(file: Path) -> bool:
+    """Whether a ``pipeline.py`` exists that does not name Pivot, and so belongs to another program."""
+    try:
+        return b"pivot" not in safe_read.read_regular(file)
+    except OSError:
+        return False
+
+
+def _other_pipeline(path: str, prefix: str) -> Leftover:
+    remedy = f"rename it, or write {prefix} into .pivotignore" if prefix else "rename it"
+    return Leftover(path, "it has the name of Pivot's pipeline files, so that Pivot would import it", remedy)
 
 
 def _below(prefix: str, text: str) -> list[str]:
