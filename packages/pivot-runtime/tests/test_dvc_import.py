@@ -19,6 +19,7 @@ from pivot_runtime.dvc_import.dvc_config import ConfigFile
 from pivot_runtime.dvc_import.dvc_lock import Md5
 from pivot_runtime.dvc_import.leftovers import Leftover
 from pivot_runtime.dvc_import.loadable import PipelineDraft, largest, loadable
+from pivot_runtime.dvc_import.plan import outs_of_variants
 from pivot_runtime.dvc_import.yaml_edits import YamlEdits, quoted_keys, written
 from pivot_runtime.errors import YamlError
 
@@ -241,7 +242,9 @@ def test_references_are_resolved_to_know_whether_an_out_is_a_directory() -> None
         asked.add((stage, wdir, out))
         return True if out == "board" or (stage == "log" and out == "runs") else None
 
-    found = stage_files.translate(textwrap.dedent(text), "dvc.yaml", "demo", is_directory, Variables())
+    found = stage_files.translate(
+        textwrap.dedent(text), "dvc.yaml", "demo", is_directory, lambda data: outs_of_variants(data, Variables())
+    )
     stages = yaml_document.parse(found.text, "").data["stages"]
     assert stages["a"]["outs"] == ["${best}", "${runs}/", "${runs}.txt"]
     assert {("b", "c", "c"), ("b", "d", "d"), ("b", "d", "runs")} <= asked

@@ -1,17 +1,20 @@
 """Plans the import of a DVC project: the files to write, and the stages and data in them; changes nothing."""
 
+import contextlib
 import os
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
 from pivot_cache.formats import pvt
 from pivot_core.discovery import DECLARED_FILE, PIPELINE_FILE
 from pivot_core.errors import PivotError
+from pivot_core.pivot_yaml.expand import Expansion
+from pivot_core.pivot_yaml.variables import VariablesFiles
 from pivot_core.values import Value
 from pivot_runtime.definitions.pipeline_file import ProjectVariables
 from pivot_runtime.dvc_import import data_files, dvc_config, dvc_lock, stage_files
@@ -178,13 +181,41 @@ def _stages(
     kinds = _Kinds(files.root / base, lock.runs)
     try:
         variables = ProjectVariables(files.root / name, files.root)
-        found = stage_files.translate(files.stages[name], name, pipeline, kinds.is_directory, variables)
+        found = stage_files.translate(
+            files.stages[name],
+            name,
+            pipeline,
+            kinds.is_directory,
+            lambda data: outs_of_variants(data, variables),
+        )
     except YamlError as error:
         problem = str(error).removeprefix(f"{name}:").strip()
         leftovers.append(Leftover(name, f"it is not carried: {problem}", error.hint or "repair it, and repeat"))
         return None
     leftovers += found.leftovers
     return found
+
+
+def outs_of_variants(data: Any, variables: VariablesFiles) -> stage_files.Outs:
+    """The outs of each variant of each stage of a ``dvc.yaml`` without references, as far as these can be resolved."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    with contextlib.suppress(PivotError, AttributeError, KeyError, TypeError, ValueError):  # the translation lists it
+        stages = {name: _only_outs(stage) for name, stage in data["stages"].items()}
+        parts = [stages, *({name: stage} for name, stage in stages.items())]
+        for part in parts:
+            with contextlib.suppress(PivotError, AttributeError, KeyError, TypeError, ValueError):
+                whole = {"vars": data.get("vars"), "stages": part}
+                for stage in Expansion(whole, variables, {}, str).stages:
+                    found.setdefault(stage.group, []).append(stage.data)
+                if part is stages:
+                    break
+    return found
+
+
+def _only_outs(stage: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "do" in stage:
+        return {"foreach": stage["foreach"], "do": _only_outs(stage["do"])}
+    return {key: value for key, value in stage.items() if key in ("vars", "wdir", "matrix", *stage_files.OUT_KEYS)}
 
 
 class _Kinds:

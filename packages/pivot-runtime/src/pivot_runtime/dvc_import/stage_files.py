@@ -13,9 +13,6 @@ from typing import Any, Final
 
 import attrs
 
-from pivot_core.errors import PivotError
-from pivot_core.pivot_yaml.expand import Expansion
-from pivot_core.pivot_yaml.variables import NoFiles, VariablesFiles
 from pivot_core.values import Value
 from pivot_runtime.definitions import yaml_document
 from pivot_runtime.dvc_import.leftovers import Leftover
@@ -53,12 +50,14 @@ _TEMPLATES: Final = frozenset(
         "bar_horizontal_sorted",
     }
 )
-_OUT_KEYS: Final = ("outs", "metrics", "plots")
+OUT_KEYS: Final = ("outs", "metrics", "plots")
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_=,+-]+")
 REFERENCE: Final = re.compile(r"\\?\$\{[^}]*\}")
 _ELSEWHERE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _MOST_LETTERS: Final = 100
 
+type Outs = Mapping[str, list[Mapping[str, Any]]]
+"""The outs of each variant of each stage of a file without references, as far as these can be resolved."""
 type Kind = Callable[[str, str, str], bool | None]
 """Whether an out of a stage, in a ``wdir``, is a directory; None if nobody knows."""
 
@@ -83,7 +82,7 @@ class TranslatedStages(Value):
 
 
 def translate(
-    text: str, name: str, pipeline: str, is_directory: Kind, variables: VariablesFiles | None = None
+    text: str, name: str, pipeline: str, is_directory: Kind, outs_of: Callable[[Any], Outs] = lambda _: {}
 ) -> TranslatedStages:
     """Translate a file.
 
@@ -92,7 +91,7 @@ def translate(
         name: Its path, for the places of leftovers.
         pipeline: The name of the pipeline.
         is_directory: Tells files from directories, which DVC does not declare.
-        variables: The files with variables.
+        outs_of: Resolves the references in paths of outs.
 
     Raises:
         YamlError: The text is not YAML that Pivot reads; the error names the line.
@@ -100,35 +99,7 @@ def translate(
     with contextlib.suppress(yaml_document.TextError):  # `parse` reports it with its place
         text = quoted_keys(text)
     document = yaml_document.parse(text, name)
-    bodies = _bodies(document.data, variables or NoFiles())
-    return _Translation(document, YamlEdits(text), pipeline, is_directory, bodies).result()
-
-
-def _bodies(data: Any, variables: VariablesFiles) -> Mapping[str, list[Mapping[str, Any]]]:
-    """By stage, the outs of each variant without references, as far as these can be resolved."""
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    with contextlib.suppress(PivotError, AttributeError, KeyError, TypeError, ValueError):  # `_Translation` reports it
-        stages = {name: _only_outs(stage) for name, stage in data["stages"].items()}
-        parts = [stages, *({name: stage} for name, stage in stages.items())]
-        for part in parts:
-            with contextlib.suppress(PivotError, AttributeError, KeyError, TypeError, ValueError):
-                whole = {"vars": data.get("vars"), "stages": part}
-                for stage in Expansion(whole, variables, {}, str).stages:
-                    found.setdefault(stage.group, []).append(stage.data)
-                if part is stages:
-                    break
-    return found
-
-
-def _only_outs(stage: Mapping[str, Any]) -> Mapping[str, Any]:
-    if "do" in stage:
-        return {"foreach": stage["foreach"], "do": _only_outs(stage["do"])}
-    return {key: value for key, value in stage.items() if key in ("vars", "wdir", "matrix", *_OUT_KEYS)}
-
-
-def _plain(path: str) -> str:
-    """A path without references that could not be resolved."""
-    return REFERENCE.sub("x", path)
+    return _Translation(document, YamlEdits(text), pipeline, is_directory, outs_of(document.data)).result()
 
 
 def pattern_of(path: str) -> re.Pattern[str]:
@@ -147,12 +118,7 @@ class _Translation:
     """The translation of one file."""
 
     def __init__(
-        self,
-        document: yaml_document.Document,
-        edits: YamlEdits,
-        pipeline: str,
-        is_directory: Kind,
-        bodies: Mapping[str, list[Mapping[str, Any]]],
+        self, document: yaml_document.Document, edits: YamlEdits, pipeline: str, is_directory: Kind, bodies: Outs
     ) -> None:
         self._document = document
         self._edits = edits
@@ -242,7 +208,7 @@ class _Translation:
         for key in [key for key, value in body.items() if value is None]:
             self._drop((*inner, key))
         self._paths(name, body, inner)
-        if not any(body.get(key) for key in ("deps", "params", "always_changed", *_OUT_KEYS)):
+        if not any(body.get(key) for key in ("deps", "params", "always_changed", *OUT_KEYS)):
             body["always_changed"] = True
             self._edits.insert((*inner, "cmd"), "always_changed: true")
         self._rename(name, path)
@@ -274,7 +240,7 @@ class _Translation:
     def _paths(self, stage: str, body: dict[str, Any], path: Path) -> None:
         wdir = body.get("wdir", ".")
         self._deps(body, (*path, "deps"))
-        for key in _OUT_KEYS:
+        for key in OUT_KEYS:
             items = body.get(key)
             if key not in body:
                 continue
@@ -357,7 +323,9 @@ class _Translation:
         kinds = {self._is_directory(stage, where, out) for where, out in places}
         found = True if True in kinds else False if False in kinds else None
         if found is None and key == "outs":
-            found = name.endswith("/") or not any("." in posixpath.basename(_plain(out)) for _, out in places)
+            found = name.endswith("/") or not any(
+                "." in posixpath.basename(REFERENCE.sub("x", out)) for _, out in places
+            )
             if found and not name.endswith("/"):
                 self._assumed.append(f"{self._document.where(path)} {name}")
         where = posixpath.normpath(posixpath.join(wdir, bare))
