@@ -104,6 +104,7 @@ def test_lines_are_those_of_the_file_as_far_as_they_count_as_a_whole() -> None:
     assert source_lines(b"import a\nrun()\ndef f(): pass\n", "effects:any") == "import a\nrun()\n"
     assert source_lines(b"import a\ndef f(): return 1\n", "module:any") == "import a\ndef f():\n"
     assert source_lines(b"import a\n# why\nrun()\n", "module:any:*") == "import a\nrun()\n"
+    assert source_lines(f"class A:\n    def f(self): pass\n    x = {'1 + ' * 2000}1\n".encode(), "module:any") is None
     assert line_of("", "f") is None
     assert line_of("def (", "f") is None
 
