@@ -145,7 +145,7 @@ def recheck(text: bytes | str, key: str) -> str | None:
 
 
 def source_lines(text: bytes, key: str) -> str | None:
-    """The code that `recheck` looks at, as a user wrote it, for a diff; None without such code, or if it is too deep."""
+    """The code that `recheck` looks at, as a user wrote it, for a diff; None without it, or if it is too deep."""
     source, name = parsed(text), _name(key).partition(".")[0]
     if source is None or digest(source, name) is None:
         return None
