@@ -156,17 +156,22 @@ def test_what_is_missing_here_comes_from_the_cache_of_dvc_and_repeating_complete
             "1_000 is a text for Pivot, and a number for DVC: write 1000",
         ),
         ("dvc.lock", "schema: '2.0'", "DVC has recorded no run of it"),
+        ("s3://b/x", "", "s3://b/x is outside the project, where only DVC knows"),
     ],
 )
 def test_a_run_that_does_not_hold_is_not_recorded(empty: Project, name: str, text: str, reason: str) -> None:
     DvcProject(empty)
-    empty.write(name, text)
+    if name.startswith("s3:"):
+        empty.replace("dvc.yaml", "[in.txt]", f"[in.txt, '{name}']")
+        empty.replace("dvc.lock", "deps:\n", f"deps:\n    - {{path: '{name}', etag: a}}\n")
+    else:
+        empty.write(name, text)
     if name == "in.txt":
         empty.replace("dvc.yaml", "- parts ", "- parts: {cache: false} ")
     if "1000" in text:
         empty.write("params.yaml", "n: 1_000\n")
         empty.write("dvc.yaml", "stages: {upper: {cmd: 'echo ${n}', outs: [parts]}}")
-    found = stale(imported(empty))
+    found = stale(imported(empty, code=int(name.startswith("s3:"))))
     assert found["upper"].startswith(reason)
     status = empty.json("status", "--json")
     assert {each["name"]: each["status"] for each in status["stages"]} == {"upper": "stale"}

@@ -15,6 +15,7 @@ from pivot_runtime.dvc_import.leftovers import Leftover
 
 DIRECTORY: Final = ".dir"
 """The end of the MD5 of a directory."""
+_ELSEWHERE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://|[/~]")
 _MD5: Final = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
 
 
@@ -109,6 +110,11 @@ def _contents(entries: Any) -> dict[str, Md5 | None]:
             raise TypeError(path)
         found[path] = md5_of(entry)
     return found
+
+
+def is_elsewhere(path: str) -> bool:
+    """Whether a dep or an out is outside the project."""
+    return _ELSEWHERE.match(path) is not None
 
 
 def md5_of(entry: Mapping[str, Any]) -> Md5 | None:

@@ -12,7 +12,7 @@ from pivot_core.files.paths import ArtifactPath, parents
 from pivot_core.lock import Artifact
 from pivot_core.values import Value
 from pivot_runtime.dvc_import.contents import Contents
-from pivot_runtime.dvc_import.dvc_lock import DvcRun, Md5
+from pivot_runtime.dvc_import.dvc_lock import DvcRun, Md5, is_elsewhere
 from pivot_runtime.loading.loaded import LoadedStage
 
 _COMMAND = "command"
@@ -121,6 +121,7 @@ def judge(
         problem = (
             _differing_declaration(stage, run, deps, outs)
             or _changed_dep(stage, deps, known)
+            or _uncompared_dep(run)
             or _changed_param(stage, run, params(stage.loaded))
         )
         missing: tuple[str, ...] = ()
@@ -201,6 +202,11 @@ def _changed_dep(stage: ImportedStage, deps: Mapping[str, Md5 | None], known: Kn
         if not known.has(path, md5):
             return known.difference(path)
     return ""
+
+
+def _uncompared_dep(run: DvcRun) -> str:
+    found = next(filter(is_elsewhere, run.deps), "")
+    return f"{found} is outside the project, where only DVC knows whether it has changed" if found else ""
 
 
 def _changed_param(stage: ImportedStage, run: DvcRun, now: Mapping[str, Mapping[str, Any]]) -> str:

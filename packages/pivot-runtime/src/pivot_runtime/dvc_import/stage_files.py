@@ -15,6 +15,7 @@ import attrs
 
 from pivot_core.values import Value
 from pivot_runtime.definitions import yaml_document
+from pivot_runtime.dvc_import.dvc_lock import is_elsewhere
 from pivot_runtime.dvc_import.leftovers import Leftover
 from pivot_runtime.dvc_import.yaml_edits import Path, YamlEdits, quoted_keys
 
@@ -53,7 +54,6 @@ _TEMPLATES: Final = frozenset(
 OUT_KEYS: Final = ("outs", "metrics", "plots")
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_=,+-]+")
 REFERENCE: Final = re.compile(r"\\?\$\{[^}]*\}")
-_ELSEWHERE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _MOST_LETTERS: Final = 100
 
 type Outs = Mapping[str, list[Mapping[str, Any]]]
@@ -262,7 +262,7 @@ class _Translation:
 
     def _elsewhere(self, name: str, path: Path, *, dep: bool) -> bool:
         """Drop a path outside the project; return whether it was."""
-        if not (_ELSEWHERE.match(name) or name.startswith(("/", "~"))):
+        if not is_elsewhere(name):
             return False
         if dep:
             remedy = "bring the data in with 'pivot import-url' or 'pivot track --out', and declare their path here"
