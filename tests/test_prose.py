@@ -101,11 +101,15 @@ def page_prose(text: str) -> Iterator[tuple[int, str]]:
             yield line, re.sub(r"^ *(?:[-*]|\d+\.) ", "", " ".join(part.split()))
 
 
-def comments(source: str) -> Iterator[tuple[int, str]]:
+def tokens(source: str) -> list[tokenize.TokenInfo]:
+    return list(tokenize.generate_tokens(io.StringIO(source).readline))
+
+
+def comments(found: Iterable[tokenize.TokenInfo]) -> Iterator[tuple[int, str]]:
     """The comments of a module; those on lines that follow each other are one."""
     block: list[str] = []
     start = last = 0
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+    for token in found:
         if token.type != tokenize.COMMENT:
             continue
         if token.start[0] != last + 1 and block:
@@ -125,8 +129,26 @@ def docstring_prose(text: str) -> Iterator[str]:
         yield re.sub(r"^\w+: ", "", " ".join(paragraph.split()))
 
 
-def strings(nodes: Iterable[ast.AST], *, only_docstrings: bool) -> Iterator[tuple[int, str]]:
-    """The docstrings of a module, of its attributes too, and all other strings of it if they are wanted."""
+def docstrings(found: Iterable[tokenize.TokenInfo]) -> Iterator[tuple[int, str]]:
+    """The docstrings of a module, of its attributes too: lines that are strings and nothing else.
+
+    To parse the module for them would take several times as long.
+    """
+    line: list[tokenize.TokenInfo] = []
+    for token in found:
+        if token.type == tokenize.NEWLINE:
+            if [each.type for each in line] == [tokenize.STRING]:
+                text = ast.literal_eval(line[0].string)
+                if isinstance(text, str):
+                    for paragraph in docstring_prose(text):
+                        yield line[0].start[0], paragraph
+            line = []
+        elif token.type not in (tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT):
+            line.append(token)
+
+
+def strings(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
+    """The docstrings of a module, of its attributes too, and all other strings of it."""
     nodes = [node for node in nodes if isinstance(node, ast.Expr | ast.Constant | ast.JoinedStr)]
     documents = {
         node.value
@@ -138,8 +160,6 @@ def strings(nodes: Iterable[ast.AST], *, only_docstrings: bool) -> Iterator[tupl
         if node in documents and isinstance(node, ast.Constant):
             for paragraph in docstring_prose(str(node.value)):
                 yield node.lineno, paragraph
-        elif only_docstrings:
-            continue
         elif isinstance(node, ast.JoinedStr):
             parts = [str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values]
             yield node.lineno, " ".join("".join(parts).split())
@@ -151,8 +171,9 @@ def prose(path: pathlib.Path) -> Iterator[tuple[int, str]]:
     """What a person reads in a file, with its line."""
     text = path.read_text()
     if path.suffix == ".py":
-        nodes = ast.walk(ast.parse(text)) if path in TESTS else sources()[path].nodes
-        for line, said in (*comments(text), *strings(nodes, only_docstrings=path in TESTS)):
+        found = tokens(text)
+        others = docstrings(found) if path in TESTS else strings(sources()[path].nodes)
+        for line, said in (*comments(found), *others):
             if " " in said:
                 yield line, re.sub(r"`[^`]+`", "`code`", said)
     elif path.suffix == ".md":
@@ -170,9 +191,12 @@ def findings(text: str, phrases: Iterable[str] = PHRASES) -> Iterator[str]:
 
 
 def candidates(texts: Iterable[str]) -> list[str]:
-    """The phrases that may be in some of the texts: one search in all is much faster than one in each."""
+    """The phrases that may be in some of the texts: one search in all is much faster than one in each.
+
+    So is one for a phrase that begins with a letter, which may be within a word here.
+    """
     joined = "\n".join(texts)
-    return [phrase for phrase in PHRASES if re.search(phrase, joined, re.MULTILINE)]
+    return [phrase for phrase in PHRASES if re.search(phrase.removeprefix(r"\b"), joined, re.MULTILINE)]
 
 
 @functools.cache
@@ -247,8 +271,8 @@ text = f"one {text} two" "three"
     )
 
     nodes = list(ast.walk(ast.parse(source)))
-    assert [text for _, text in comments(source)] == ["One comment.", "noqa"]
-    assert [text for _, text in strings(nodes, only_docstrings=True)] == ["A module.", "Its name."]
-    assert [text for _, text in strings(nodes, only_docstrings=False)][2:] == ["one … twothree"]
+    assert [text for _, text in comments(tokens(source))] == ["One comment.", "noqa"]
+    assert [text for _, text in docstrings(tokens(source))] == ["A module.", "Its name."]
+    assert [text for _, text in strings(nodes)] == ["A module.", "Its name.", "one … twothree"]
     found = [text for _, text in page_prose(page) if text.strip("-")]
     assert found == ["A line and one.", "one `code`", "two", "a", "b", "c", "d"]
