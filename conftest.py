@@ -40,7 +40,7 @@ def in_memory() -> str | None:
     return place if usable and found.f_bavail * found.f_frsize >= room else None
 
 
-# The tests create hundreds of thousands of small files, for which a disk needs as much time as all else together. Where
+# The tests create hundreds of thousands of small files: those that create most take half as long again on a disk. Where
 # TMPDIR is given, it counts: by it, the session `alone` has its files on a disk.
 if "TMPDIR" not in os.environ and (memory := in_memory()) is not None:
     os.environ["TMPDIR"] = memory
