@@ -820,7 +820,7 @@ def test_answers_from_before_the_end_of_a_cluster_count(inline: Elsewhere) -> No
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120  # of a busy machine
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)
