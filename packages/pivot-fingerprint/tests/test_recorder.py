@@ -21,6 +21,7 @@ from pivot_fingerprint.runtime import recorder as recording
 from pivot_fingerprint.runtime.observed import Ran
 from pivot_fingerprint.runtime.recorder import Recorder, start_in_child
 from pivot_fingerprint.runtime.start_file import (
+    Companion,
     ProgramRun,
     StartArguments,
     add_start_file,
@@ -187,7 +188,10 @@ def frame(name: str, **variables: object) -> Any:
 
 def test_a_recorder_is_sent_with_the_process_object(tmp_path: Path) -> None:
     importlib.import_module("multiprocessing.spawn")
-    recorder, process = recorder_of(tmp_path, spool="spool"), Process()
+    observer, process = Observer(root=tmp_path, spool=tmp_path / "spool"), Process()
+    observer.add_companion(Companion("tool", "begin", (1,)))
+    observer.set_program_run(ProgramRun(("/a",), place="/home"))
+    recorder = observer._recorder
     for home in ("mine", "multiprocessing.popen_fork"):
         recorder._before_multiprocessing_start(frame(home, process_obj=process))
     assert process._config == {}
@@ -197,6 +201,7 @@ def test_a_recorder_is_sent_with_the_process_object(tmp_path: Path) -> None:
     function, arguments = starter.__reduce__()
     assert function is start_in_child
     assert arguments[:2] == (os.fspath(tmp_path.resolve()), os.fspath(tmp_path / "spool"))
+    assert arguments[3:] == (("tool", "begin", (1,)), (("/a",), (), False, "/home", ()))
     assert recorder.reasons == set()
 
 
