@@ -148,6 +148,7 @@ def test_an_edit_runs_the_stages_whose_programs_reach_it(programs: Project) -> N
     programs.pivot("repro")
     downgrade(programs, "models.train", "src/train.py")
     downgrade(programs, "models.report")
+    downgrade(programs, "models.task", "pdm")
     assert stale(programs) == []
     programs.pivot("repro", "--no-commit")
     assert "file:src/train.py" in programs.lock("models.train")["code"]  # these record nothing

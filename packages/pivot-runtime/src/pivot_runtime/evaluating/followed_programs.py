@@ -14,7 +14,7 @@ from pivot_core.lock import CodeEntry, StageLock
 from pivot_core.stages.command import KEY
 from pivot_runtime.loading.loaded import LoadedStage
 
-_KINDS: Final = frozenset({"func", "class", "const", "effects", "module", PROGRAMS})
+_KINDS: Final = frozenset({"func", "class", "const", "effects", "module", "task", PROGRAMS})
 
 
 def with_followed_programs(lock: StageLock, stage: LoadedStage) -> StageLock:
