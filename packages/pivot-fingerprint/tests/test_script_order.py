@@ -41,6 +41,8 @@ MOVES = {
     "a statement and a name that it looks for": "<<X = 1\n|try:\n    print(X)\nexcept NameError:\n    pass\n>>",
     "a decorator and its function": "<<def d(f):\n    return f\n|@d\ndef g(x=lambda: 1):\n    return d\n>>g()",
     "two imports of a name in a module as a whole": "import a\nprint(vars(a))\n# file: a.py\n<<import m as k\n|import n as k\n>>k",
+    "a value and a call that gives its name another": "K = 1\n<<L = [K]\n|K = make()\n>>print(L)",
+    "a value and a conditional one of its name": "X = 1\n<<Y = X\n|if input():\n    X = 4\n>>print(Y)",
 }  # fmt: skip
 MERE_MOVES = {
     "imports": "<<import m\n|import n\n>>print(m.X, n.X)",

@@ -18,7 +18,7 @@ from pivot_fingerprint.syntax.parsed import Parsed, first_line, literal_binding,
 from pivot_fingerprint.syntax.scopes import Import, imports, literal_import
 from pivot_fingerprint.syntax.statement_acts import imported, is_type_checking
 
-_KIND = "script 5"
+_KIND = "script 6"
 """Of these results in a memo: raise the number with every change of their content or format."""
 _HEAD = 9  # statements among which imports from `__future__` are
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)

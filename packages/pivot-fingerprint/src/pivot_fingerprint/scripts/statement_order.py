@@ -7,7 +7,7 @@ none.
 
 import ast
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pivot_fingerprint.syntax.node_fields import children
 from pivot_fingerprint.syntax.parsed import Parsed, walk
@@ -34,13 +34,15 @@ class StatementOrder:
         self._imports = [(self.place(node), node) for node in parsed.tree.body if isinstance(node, _IMPORTS)]
         self._effects = among = {self.place(node) for node in effects}
         self._several: dict[str, list[int]] = {}
+        self._free: dict[str, list[int]] = {}
         self._first: dict[str, int] = {}
         self.orders: dict[str, str] = {}
         for name, statements in parsed.bindings.items():
             places = sorted({self.place(node) for node in statements})
             self._first[name] = places[0]
             if len(places) > 1 and name != "*":
-                self._several[name] = [place for place in places if place not in among]
+                self._several[name] = places
+                self._free[name] = [place for place in places if place not in among]
                 kinds = [_kind(node, name, among=self.place(node) in among) for node in statements]
                 if len(set(kinds)) > 1:
                     self.orders[name] = " ".join(kinds)
@@ -80,19 +82,19 @@ class StatementOrder:
         names = {each.id for each in _at_once(node) if isinstance(each, ast.Name)}
         yield from (f"early {name}" for name in sorted(names) if self._first.get(name, -1) > self.place(node))
         if kind == "effects":
-            yield from self._among(node, self._several)
+            yield from self._among(node, self._free, self._free)  # the order of effects is in their own texts
             if is_main and acting < len(self._acting):
                 yield f"before {len(self._acting) - acting}"
             return
         computes = _computes(node)
-        yield from self._among(node, self._several if computes else self._several.keys() & names)
+        yield from self._among(node, self._several, self._several if computes else self._several.keys() & names)
         if computes and acting:
             yield f"after {acting}"
 
-    def _among(self, node: ast.stmt, names: Iterable[str]) -> Iterator[str]:
+    def _among(self, node: ast.stmt, bound: Mapping[str, Sequence[int]], names: Iterable[str]) -> Iterator[str]:
         own = self.place(node)
         for name in sorted(names):
-            places = [place for place in self._several[name] if place != own]
+            places = [place for place in bound[name] if place != own]
             if (number := bisect_left(places, own)) != len(places):
                 yield f"{name} {number}"
 
