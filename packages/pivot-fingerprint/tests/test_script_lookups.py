@@ -23,6 +23,8 @@ COUNTS = {
     "an import of a name in a block of a class": ("class Z:\n    if 1:\n        from m import A\nprint(Z.A)\n" + M, "A = 1"),
     "an import into the module": ("def g():\n    global m\n    import m\ng()\nprint(m.A)\n" + M, "A = 1"),
     "an import of a name into the module": ("def g():\n    global A\n    from m import A\ng()\nprint(A)\n" + M, "A = 1"),
+    "an import into the module for its effect": ("def g():\n    global m, p\n    import m\n    import p.q as k\n    from p import q\ng()\n# file: m.py\nprint(1)\n# file: p/q.py\nprint(2)\n", "1"),
+    "an import of a module in a package into the module": ("def g():\n    global p\n    import p.q\ng()\n# file: p/q.py\nprint(2)\n", "2"),
     "the table of modules by another name of sys": ("import m, sys as s\nprint(s.modules[input()].A)\n" + M, "A = 1"),
     "the table of modules by its name": ("import m\nfrom sys import modules as t\nprint(t[input()].A)\n" + M, "A = 1"),
     "a text that names a module": ("import m\nprint(eval(input()))\n" + M, "A = 1"),

@@ -39,6 +39,8 @@ REACHED = {
     "a star that imports": ("from p import *\n# file: p/__init__.py\n__all__ = ['a', 'b']\nb = 1\n# file: p/a.py\nprint()\n", "const:p:__all__ effects:p.a"),
     "a star over a name": ("f = X = 1\ntry:\n    from m import *\nexcept ImportError:\n    Y = 1\nX = X + 1\nprint(f, X, Y)\n# file: m.py\ndef f():\n    pass\nX = Y = Z = 1\n__all__ = ['f', 'X', 'Y']\n", "const:m:X const:m:Y const:m:__all__ const:run:X const:run:Y const:run:f func:m:f"),
     "a star of a library": ("from os.path import *\nprint(join('a'))\n", ""),
+    "a star over an import that both have": ("import os\nfrom m import *\nprint(os.sep)\n# file: m.py\nimport os\n", ""),
+    "a star over another import": ("import posixpath as os\nfrom m import *\nprint(os.sep)\n# file: m.py\nimport os\n", "const:m:os const:run:os"),
     "a star through a star": ("import m\nm.join('a')\n# file: m.py\nfrom os.path import *\n", "module:m:*"),
     "a package's body": ("import p.q.r\n# file: p/__init__.py\nprint()\n# file: p/q/r.py\nprint()\n", "effects:p effects:p.q.r"),
     "submodules that are listed": ("import p\nprint(p.__path__)\n# file: p/__init__.py\n# file: p/a.py\nX = 1\n# file: p/q/b.py\nX = 1\n# file: p/no-name.py\n# file: p/c.so\n# file: p/data\n", "module:p.a:* module:p.q.b:*"),

@@ -24,13 +24,18 @@ _READERS: Final = frozenset({"open", "copy", "copy2", "copyfile", "read_text", "
 
 
 class Lookups:
-    """Finds lookups in the statements of one module."""
+    """Finds lookups in the statements of one module.
+
+    Attributes:
+        may_bind: A function of it may bind names of the module.
+    """
 
     def __init__(self, tree: ast.Module, content: bytes) -> None:
         self._sys = {"sys"}
         self._modules: set[str] = set()
         self._may_ask = may_hold(_SUBCLASSES, content)
         self._may_read = may_hold("__file__", content)
+        self.may_bind = may_hold("global", content)
         self._may_look = any(may_hold(name, content) for name in (*_NAMESPACES, *_LOOKING, "modules"))
         for node in _statements([tree]) if may_hold("sys", content) else ():
             for name, target in imports(node) if isinstance(node, ast.Import | ast.ImportFrom) else ():
@@ -116,15 +121,28 @@ def class_imports(nodes: Iterable[ast.AST]) -> Iterator[Ref]:
                     yield from (Ref(target, (), each.lineno) for _, target in imports(each))
 
 
-def global_imports(tree: ast.Module, content: bytes) -> Iterator[tuple[str, Import]]:
-    """The names of the module that functions bind by imports."""
-    for function in _statements([tree]) if may_hold("global", content) else ():
+def _global_imports(nodes: Iterable[ast.AST]) -> Iterator[tuple[set[str], ast.Import | ast.ImportFrom]]:
+    """The imports in functions, with the names that these bind in the module."""
+    for function in _statements(nodes):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             inside = list(_statements([function]))
             names = {name for each in inside if isinstance(each, ast.Global) for name in each.names}
-            for each in inside if names else ():
-                if isinstance(each, ast.Import | ast.ImportFrom):
-                    yield from ((name, target) for name, target in imports(each) if name in names)
+            yield from ((names, each) for each in inside if names and isinstance(each, ast.Import | ast.ImportFrom))
+
+
+def global_imports(tree: ast.Module) -> Iterator[tuple[str, Import]]:
+    """The names of the module that functions bind by imports."""
+    for names, node in _global_imports([tree]):
+        yield from ((name, target) for name, target in imports(node) if name in names)
+
+
+def loading_refs(nodes: Iterable[ast.AST]) -> Iterator[Ref]:
+    """Those imports as they are noted for names that nothing uses: they load their modules."""
+    for _, node in _global_imports(nodes):
+        for _, target in imports(node) if isinstance(node, ast.ImportFrom) else ():
+            yield Ref(target, (), 0, weak=True)
+        for alias in node.names if isinstance(node, ast.Import) else ():
+            yield Ref(Import(0, alias.name, None), (), 0, weak=True)
 
 
 def tried_imports(nodes: Iterable[ast.AST]) -> Iterator[Import]:

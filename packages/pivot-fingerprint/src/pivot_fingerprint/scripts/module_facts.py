@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from xxhash import xxh3_128_hexdigest
 
 from pivot_fingerprint.scripts.defining import Defining, is_main
-from pivot_fingerprint.scripts.lookups import Lookups, class_imports, global_imports, tried_imports
+from pivot_fingerprint.scripts.lookups import Lookups, class_imports, global_imports, loading_refs, tried_imports
 from pivot_fingerprint.scripts.path_changes import PathChange, path_changes
 from pivot_fingerprint.scripts.statement_order import StatementOrder
 from pivot_fingerprint.sources.memo import Memo, decode_line, memo_key, pack, unpack
@@ -18,7 +18,7 @@ from pivot_fingerprint.syntax.parsed import Parsed, first_line, literal_binding,
 from pivot_fingerprint.syntax.scopes import Import, imports, literal_import
 from pivot_fingerprint.syntax.statement_acts import imported, is_type_checking
 
-_KIND = "script 6"
+_KIND = "script 7"
 """Of these results in a memo: raise the number with every change of their content or format."""
 _HEAD = 9  # statements among which imports from `__future__` are
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -182,7 +182,7 @@ def _facts(parsed: Parsed, content: bytes) -> ModuleFacts:
     alone = [several[0] for several in tops.values() if len(several) == 1]
     based = {top.name: defining.imported_bases(top) for top in alone if isinstance(top, ast.ClassDef)}
     subclasses = {name: tuple(bases) for name, bases in based.items() if bases}
-    added = list(global_imports(parsed.tree, content))
+    added = list(global_imports(parsed.tree)) if lookups.may_bind else []
     exported = literal_binding(parsed.bindings.get("__all__", ()))
     handed = exported[0] if exported is not None else None
     return ModuleFacts(
@@ -240,7 +240,7 @@ def _part_of(
         digest=_digest_of(form.digest, list(order.texts(kind, nodes, is_main=is_main))),
         docs=xxh3_128_hexdigest(form.docs + docs.encode("utf-8", "surrogatepass")),
         signature=_digest(annotations, parsed.tree),
-        refs=merged([*form.refs, *class_imports(nodes)]),
+        refs=merged([*form.refs, *class_imports(nodes), *(loading_refs(nodes) if lookups.may_bind else ())]),
         annotated=tuple(ref for each in annotations for ref in each.refs),
         issues=tuple(dict.fromkeys((issue.line, issue.reason) for issue in form.issues)),
         reads=tuple(sorted({*form.reads, *lookups.reads(nodes)})),

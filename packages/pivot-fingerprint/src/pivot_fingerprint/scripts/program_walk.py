@@ -323,7 +323,8 @@ class ProgramWalk:
         known = name in facts.bound
         every = facts.stars if not known or not name.startswith("__") else ()  # which may bind it again
         stars = [star for star in every if self._from_star(module, star, name, attrs, via)]
-        if order := order_of(facts, name, stars):
+        others = [star for star in stars if not self._imports_the_same(module, star, name)]
+        if order := order_of(facts, name, others):
             self._note(module, facts, name, order, via)
         if not known and not stars:
             self._used.discard(use)
@@ -346,8 +347,19 @@ class ProgramWalk:
         home = self._load(module.absolute(star), via)
         if home is None or not self._name(home, name, attrs, via):
             return False
-        self._re_export(home, name, via)
+        if not self._imports_the_same(module, star, name):
+            self._re_export(home, name, via)
         return True
+
+    def _imports_the_same(self, module: LoadedModule, star: Import, name: str) -> bool:
+        """Whether a module and that of a star import have a name by the same import, such as `import os`."""
+        own, theirs = (
+            each.facts.targets.get(name, ())
+            if each is not None and each.facts is not None and name not in each.facts.names
+            else ()
+            for each in (module, self._modules.get(module.absolute(star)))
+        )
+        return own == theirs != () and all(target.level == 0 for target in own)
 
     def _all(self, module: LoadedModule, via: str | None) -> None:
         """Follow everything in a module, for code that may use any of it."""
