@@ -23,8 +23,12 @@ UNRELEASED = "<!-- towncrier release notes start -->"
 BOOST = {"docs/decisions/": 0.5, "packages/": 0.5, "CHANGELOG.md": 0.2, "CONTRIBUTING.md": 0.5}
 """What is for few readers comes later in the results of a search."""
 
-FACTS = ("reference/configuration.md",)
-"""Pages whose tables have several short columns, and a last one with sentences."""
+FACTS = {
+    "reference/configuration.md": "facts",
+    "reference/events.md": "facts",
+    "reference/json-schemas.md": "facts in-columns",
+}
+"""Pages whose tables have several short columns and a last one with sentences, and the class of these tables."""
 
 FENCED = re.compile(r"^ *(`{3,})[^`\n]*\n.*?^ *\1`*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?(?=\))")
@@ -128,7 +132,8 @@ def on_page_content(content: str, *, page: Page, **_: object) -> str:
     Short code stays on one line.
     """
     content = SHORT.sub(r'<code class="short">\1</code>', CONSOLE.sub(commands, content))
-    return content.replace("<table>", '<table class="facts">') if page.file.src_uri in FACTS else content
+    kind = FACTS.get(page.file.src_uri)
+    return content.replace("<table>", f'<table class="{kind}">') if kind else content
 
 
 def commands(console: re.Match[str]) -> str:
