@@ -20,8 +20,14 @@ ALWAYS = (
 """Pages outside `docs/` that the site has even if no page links to them."""
 UNRELEASED = "<!-- towncrier release notes start -->"
 
-BOOST = {"docs/decisions/": 0.5, "packages/": 0.5, "CHANGELOG.md": 0.2, "CONTRIBUTING.md": 0.5}
-"""What is for few readers comes later in the results of a search."""
+BOOST = {
+    "docs/concepts/": 2,
+    "docs/guides/decisions.md": 2,
+    "docs/troubleshooting.md": 2,
+    **dict.fromkeys(("docs/architecture.md", "docs/decisions/", "packages/", "CONTRIBUTING.md"), 0.5),
+    "CHANGELOG.md": 0.2,
+}
+"""Explanations come first in the results of a search, and what is for few readers comes last."""
 
 FACTS = {
     "reference/configuration.md": "facts",
