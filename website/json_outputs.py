@@ -206,6 +206,17 @@ EXPLAINED: dict[str, Schema] = {
             ("out", "path", "outs"),
         )
     },
+    "variable_changes": maybe(
+        rows(
+            "variables of a `pivot.yaml` that differ from those of the last run, if these are known here",
+            fields(
+                name=text("its name, with the keys of an item in it"),
+                old=text("its value at the last run, as JSON", null=True),
+                new=text("the current one", null=True),
+                place=text("the file of the current value, and the line if it is known"),
+            ),
+        )
+    ),
     "upstream_always": maybe(texts("stages above it that always run")),
     "upstream_stale": maybe(texts("stages above it that would run, or cannot")),
     "unresolved": maybe(UNRESOLVED),

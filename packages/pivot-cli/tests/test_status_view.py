@@ -182,6 +182,7 @@ def test_json_has_the_documented_fields() -> None:
         "code_changes": [],
         "library_changes": [],
         "param_changes": [],
+        "variable_changes": [],
         "env_changes": [],
         "dep_changes": [],
         "out_changes": [],

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pivot_core.errors import DefinitionError
 from pivot_core.pivot_yaml.arguments import command_text
 from pivot_core.pivot_yaml.declare import Declaration, DeclarationError, Declarations, read_declarations
+from pivot_core.pivot_yaml.variables import NoFiles
 from pivot_core.stages.command import fill_in
 from pivot_core.stages.interpolation import Path
 
@@ -45,6 +46,9 @@ class Files:
         self.reads.append("params.yaml")
         found: Mapping[str, Any] = self._files.get("params", {})
         return found
+
+    def where(self, path: str | None, keys: Path) -> str:
+        return f"{path or 'params'}:{len(keys)}"
 
 
 def read(
@@ -284,6 +288,7 @@ def test_errors_name_their_line(stages: dict[str, Any], variables: Any, told: st
 
 def test_without_files_there_is_none() -> None:
     assert commands({"s": {"cmd": "x"}}, vars=[{"a": {"b": 1}}]) == {"s": "x"}
+    assert NoFiles().where(None, ()) == ""
     with pytest.raises(DeclarationError, match=r"pivot.yaml:2: there is no file 'a.json'"):
         read({}, vars=["a.json"])
 
@@ -322,3 +327,56 @@ def test_arguments_are_the_words_of_the_values(options: dict[str, Any]) -> None:
     for name, value in options.items():
         expected += [f"--{name}", *(value if isinstance(value, list) else [value])]
     assert shlex.split(command_text(options) or "") == expected
+
+
+def test_a_stage_has_the_variables_that_it_uses_with_their_places() -> None:
+    files = Files(a_json={"sets": {"x": {"n": 1, "unused": 2}}, "deep": {"er": [1, {"est": 2}]}}, params={"rate": 0.1})
+    stages = {
+        "each": {
+            "foreach": "${sets}",
+            "do": {
+                "cmd": "${item.n} ${key} ${out} ${params.p} $${no}",
+                "params": {"p": "${rate}"},
+                "desc": "a ${rate}",
+            },
+        },
+        "several": {
+            "vars": [{"own": "${rate}"}],
+            "cmd": ["${own} ${model.size} ${item.rate}", "${key} ${deep.er[1].est} ${deep.er[-1]} ${params.z}"],
+            "matrix": {"model": [{"size": 5, "name": "m"}], "rate": "${deep.er}"},
+            "wdir": "${given}",
+        },
+        "inline": {
+            "foreach": [{"a": 1}, {"a": 2}],
+            "do": {"cmd": "x", "outs": ["o${item.a}"], "deps": ["${item.a}.x"]},
+        },
+        "plain": {"cmd": "x"},
+        "long": {"cmd": "${long} ${many} ${rate}"},
+    }
+    variables = [
+        "a.json",
+        {"base": "b", "model": {"f": 1}, "out": "${base}/${model.f}", "given": "no", "long": "x" * 500},
+        {"many": {f"n{number}": number for number in range(80)}},
+    ]
+    found = {each.name: each for each in read(stages, files, {("given",): "w"}, vars=variables).stages}
+    assert found["each@x"].variables == {
+        "item.n": ("1", "a.json:3"),
+        "out": ('"b/1"', "pivot.yaml:3"),
+        "base": ('"b"', "pivot.yaml:3"),
+        "model.f": ("1", "pivot.yaml:4"),
+    }
+    names = [name for name in found if name.startswith("several")]
+    assert found[names[0]].variables == {
+        "own": ("1", "pivot.yaml:5"),
+        "model.size": ("5", "pivot.yaml:6"),
+        "item.rate": ("1", "a.json:3"),
+        "deep.er.1.est": ("2", "a.json:4"),
+        "deep.er.-1.est": ("2", "a.json:4"),
+        "given": ('"w"', "--var given"),
+        "rate": ("1", "a.json:3"),
+    }
+    assert found["inline@1"].variables == {"item.a": ("2", "pivot.yaml:5")}
+    assert found["plain"].variables == {}
+    assert len(found["long"].variables) == 50
+    assert read({"s": {"cmd": "x ${rate}"}}, files).stages[0].variables == {"rate": ("0.1", "params:1")}
+    assert len(found["long"].variables["long"][0]) < 250

@@ -2,10 +2,12 @@
 
 import pathlib
 
+import attrs
 import pytest
 
 from pivot_core.decide import FactChange, Reason
-from pivot_core.lock import CodeEntry
+from pivot_core.files.paths import ArtifactPath
+from pivot_core.lock import CodeEntry, Inputs, StageLock
 from pivot_core.spec import Location, StageSpec
 from pivot_fingerprint import source_digest
 from pivot_runtime.evaluating.source_texts import SourceTexts
@@ -65,6 +67,31 @@ def test_texts_are_stored_once_a_second(root: pathlib.Path) -> None:
     clock.now = 1.0
     texts.remember(G)
     assert stored(root).keys() == {"1" * 32, "2" * 32}
+
+
+def test_variables_are_those_of_the_run_that_a_lock_records(root: pathlib.Path) -> None:
+    texts = SourceTexts(root / "texts.sqlite", root)
+
+    def at(value: str, digest: str, **more: tuple[str, str]) -> LoadedStage:
+        spec = StageSpec("s", "p", "", Location(FILE, 1), file_params={ArtifactPath("a.json"): ("k",)})
+        variables = {"x": (value, f"{FILE}:{value}"), **more}
+        return LoadedStage(attrs.evolve(spec, variables=variables), {"command": CodeEntry(digest)}, params={"n": 1})
+
+    def lock(digest: str) -> StageLock:
+        inputs = Inputs(1, {"command": CodeEntry(digest)}, {"n": 1, "a.json:k": digest})
+        return StageLock(inputs, {})
+
+    texts.remember(at("1", "a", gone=("0", "")))
+    texts.remember(at("2", "b"))
+    texts.close()
+    now = at("2", "b", new=("3", "f"))
+    (gone, new, x) = texts.changed_variables(now, lock("a"))
+    assert (gone.name, gone.old, gone.new, gone.place) == ("gone", "0", None, "")
+    assert (new.name, new.old, new.new, new.place) == ("new", None, "3", "f")
+    assert (x.name, x.old, x.new, x.place) == ("x", "1", "2", f"{FILE}:2")
+    assert [each.name for each in texts.changed_variables(now, lock("b"))] == ["new"]
+    assert texts.changed_variables(now, lock("c")) == texts.changed_variables(now, None) == ()
+    assert texts.changed_variables(F, lock("a")) == ()
 
 
 def test_a_source_is_read_once(root: pathlib.Path) -> None:

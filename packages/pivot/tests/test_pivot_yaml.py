@@ -307,7 +307,19 @@ def test_an_edit_of_a_file_with_variables_runs_exactly_what_it_changes(empty: Pr
     ):
         project.replace(file, old, new)
         assert stale() == changed
+    told = project.pivot("status", "--explain", "fit@0", "copy").stdout
+    for name, old, new, file in (
+        ("args.depth", "3", "4", "fits/cnn.yaml:1"),
+        ("lr", "0.1", "0.2", "params.yaml:1"),
+        ("rows", '"rows.csv"', '"more.csv"', "conf/data.toml"),
+    ):
+        assert f"    var:{name}\n      Old: {old}\n      New: {new}\n      File: {file}\n" in told
+    assert told.count("    var:") == 4  # and the path that refers to rows
     project.pivot("repro")
+    given = project.json("status", "--explain", "--json", "--var", "rows=rows.csv")["stages"]
+    assert given[0]["variable_changes"][1:] == [
+        {"name": "rows", "old": '"more.csv"', "new": '"rows.csv"', "place": "--var rows"}
+    ]
     given = project.states("--var", "rows=rows.csv", "--var", "args.depth=5")
     assert given == {"copy": "stale", "fit@0": "stale", "fit@1": "cached"}
     assert "did you mean args?" in project.pivot("status", "--var", "arg=1", code=2).stderr

@@ -41,6 +41,7 @@ class Registration(Value):
         outs: Other paths by key.
         options: All others, as the user gave them.
         places: The location of each parameter's value; by default ``location``.
+        variables: As in `StageSpec`.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Registration(Value):
     outs: Mapping[str, Any] | None = None
     options: PlainOptions = attrs.field(factory=PlainOptions)
     places: Mapping[str, str] = attrs.field(factory=dict)
+    variables: Mapping[str, tuple[str, str]] = attrs.field(factory=dict)
 
 
 class Pipeline:
@@ -242,6 +244,7 @@ class Pipeline:
             wdir=checked.directory(name, location, options.get("wdir", ".")),
             file_params=checked.file_params(name, location, options.get("file_params", ())),
             meta=checked.meta(name, location, options.get("meta")),
+            variables=given.variables,
         )
 
     def specs(self, *, base: str, root: str) -> tuple[StageSpec, ...]:

@@ -138,6 +138,8 @@ class StageSpec(Value):
         file_params: By values file, the keys whose values are parameters, or none for all of it. The files are deps
             whose content as a whole is no reason to run it, unless it declares them as such, too.
         meta: Any data for the reader, which count as nothing.
+        variables: By name, the canonical text and the place of the values of a ``pivot.yaml``'s variables from which it
+            is made; they are neither compared nor recorded.
     """
 
     name: str
@@ -162,6 +164,7 @@ class StageSpec(Value):
     executor: str = ""
     file_params: Mapping[ArtifactPath, tuple[str, ...]] = attrs.field(factory=dict)
     meta: Mapping[str, Any] = attrs.field(factory=dict)
+    variables: Mapping[str, tuple[str, str]] = attrs.field(factory=dict, eq=False)
 
     @property
     def address(self) -> str:

@@ -134,6 +134,7 @@ def _print_plan(context: "CommandContext", targets: Sequence[str], options: RunO
         with_upstream=True,
         force=options.force,
         stats=in_full,
+        variables=in_full,
         remote="all" if options.pull else "none",
         executor=options.effective_executor,
     )

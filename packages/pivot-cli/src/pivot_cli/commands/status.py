@@ -67,6 +67,7 @@ def command(  # noqa: PLR0913  # one parameter per option
                 all_pipelines=all_pipelines,
                 quiet=quiet,
                 diff=diff or (as_json and explain),
+                variables=explain,
                 tracked=not (quiet or stages_only or stages),
                 stats=explain,
                 remote="all" if remote else "none",

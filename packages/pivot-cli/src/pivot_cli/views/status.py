@@ -156,6 +156,7 @@ def _explained(stage: StageStatus, found: Status, *, why_not: bool, verbose: boo
             yield from _changed(change, names[change], stage, diff=diff)
             if change.key in stage.differences and change.reason in (Reason.OUT_MISSING, Reason.OUT_MODIFIED):
                 yield f"      {phrases.describe_difference(stage.differences[change.key], change.key)}"
+        yield from _changed_variables(stage)
     if why_not and stage.cached:
         yield ""
         yield "  Compared, and equal:"
@@ -175,6 +176,16 @@ def _not_declared(stage: StageStatus, *, verbose: bool) -> Iterator[str]:
         yield ""
         yield "  Not tracked:"
         yield from untracked.explanation_lines(lost, verbose=verbose)
+
+
+def _changed_variables(stage: StageStatus) -> Iterator[str]:
+    """Return the variables of a ``pivot.yaml`` that differ from those of the last run."""
+    for each in stage.variables:
+        yield f"    var:{each.name}"
+        yield f"      Old: {phrases.value(Reason.PARAM, each.old)}"
+        yield f"      New: {phrases.value(Reason.PARAM, each.new)}"
+        if each.place:
+            yield f"      File: {each.place}"
 
 
 def _compared(stage: StageStatus) -> Iterator[str]:
@@ -383,6 +394,9 @@ def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any
                 _change(change, "name") for change in decision.changes if change.reason is Reason.LIBRARY
             ],
             "param_changes": [_change(change, "key") for change in decision.changes if change.reason is Reason.PARAM],
+            "variable_changes": [
+                {"name": each.name, "old": each.old, "new": each.new, "place": each.place} for each in stage.variables
+            ],
             "env_changes": [_change(change, "name") for change in decision.changes if change.reason is Reason.ENV],
             "dep_changes": [
                 _change(change, "path")

@@ -63,6 +63,7 @@ class Declaration(Value):
         params: By name.
         places: The location of each parameter.
         options: The other options.
+        variables: By name, the text and the place of the values of variables that it uses.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Declaration(Value):
     params: Mapping[str, Any] | None = None
     places: Mapping[str, str] = attrs.field(factory=dict)
     options: PlainOptions = attrs.field(factory=PlainOptions)
+    variables: Mapping[str, tuple[str, str]] = attrs.field(factory=dict)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -164,6 +166,7 @@ def _stage(text: YamlSource, plain: PlainStage) -> Declaration:
         params=params,
         places={key: f"{text.name}:{text.line((*path, 'params', key))}" for key in params or ()},
         options=cast("PlainOptions", {key: filled[key] for key in PlainOptions.__annotations__ if key in filled}),
+        variables=plain.variables,
     )
 
 

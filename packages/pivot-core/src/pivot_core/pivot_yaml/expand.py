@@ -6,13 +6,13 @@ from typing import Any, Final
 
 import attrs
 
-from pivot_core.pivot_yaml import schema, validate
+from pivot_core.pivot_yaml import schema, uses, validate
 from pivot_core.pivot_yaml.arguments import command_text
 from pivot_core.pivot_yaml.matrix import Combination, MatrixError, combinations, each_of
 from pivot_core.pivot_yaml.measure import Measure
 from pivot_core.pivot_yaml.validate import ValidationError
 from pivot_core.pivot_yaml.variables import LATER, Given, Variables, VariableScope, VariablesFiles, refuse_taken
-from pivot_core.stages.interpolation import NOTHING, Left, Path, interpolate, text_of
+from pivot_core.stages.interpolation import NOTHING, Left, Path, interpolate, parts_of, references, text_of
 from pivot_core.values import Value
 
 _VALUES_OF_A_STAGE: Final = 20
@@ -29,12 +29,14 @@ class PlainStage(Value):
         group: The name that it has in the file.
         path: The path of its declaration, for errors.
         data: The declared keys and values.
+        variables: By name, the text and the place of the values that its references stand for.
     """
 
     name: str
     group: str
     path: Path
     data: Mapping[str, Any]
+    variables: Mapping[str, tuple[str, str]]
 
 
 class Expansion:
@@ -61,6 +63,8 @@ class Expansion:
         """
         self._measure = Measure()
         self._variables = Variables(files, given, self._measure, where)
+        self._where = where
+        self._named: dict[Path, tuple[tuple[str, bool], ...]] = {}
         self._root = data.get("root", ".")
         self._scope = self._variables.extended(VariableScope(), data.get("vars"), ("vars",), self._root)
         self.stages = tuple(each for name, raw in data["stages"].items() for each in self._stages(name, raw))
@@ -87,15 +91,17 @@ class Expansion:
                     hint="make the values of 'foreach' a dimension of the matrix",
                 )
             for cell in self._each(raw["foreach"], (*path, "foreach")):
-                data = self._filled(raw["do"], (*path, "do"), above=cell.values)
-                yield PlainStage(f"{name}@{cell.variant}", name, (*path, "do"), data)
+                at = _Cell(cell.values, {}, cell.at, {"item": raw["foreach"]}, {"item": (*path, "foreach")})
+                yield self._stage(f"{name}@{cell.variant}", name, (*path, "do"), raw["do"], at)
         elif "matrix" in raw:
             body = {key: value for key, value in raw.items() if key != "matrix"}
+            homes = {dimension: (*path, "matrix", dimension) for dimension in raw["matrix"]}
             for cell in self._combinations(raw["matrix"], (*path, "matrix")):
-                data = self._filled(body, path, above=cell.values, below={"item": cell.values, "key": cell.key})
-                yield PlainStage(f"{name}@{cell.variant}", name, path, data)
+                below = {"item": cell.values, "key": cell.key}
+                at = _Cell(cell.values, below, cell.at, raw["matrix"], homes)
+                yield self._stage(f"{name}@{cell.variant}", name, path, body, at)
         else:
-            yield PlainStage(name, name, path, self._filled(raw, path))
+            yield self._stage(name, name, path, raw, _NO_CELL)
 
     def _each(self, raw: Any, path: Path) -> list[Combination]:
         values = self._value(raw, path)
@@ -122,18 +128,16 @@ class Expansion:
         self._measure.take(value, path)
         return value
 
-    def _filled(
-        self, raw: Mapping[str, Any], path: Path, *, above: Mapping[str, Any] = {}, below: Mapping[str, Any] = {}
-    ) -> dict[str, Any]:
+    def _stage(self, name: str, group: str, path: Path, raw: Mapping[str, Any], cell: "_Cell") -> PlainStage:
         self._measure.take([None] * (_VALUES_OF_A_STAGE - 1), path)
-        known = self._variables.lookup(self._scope, above, below)
+        scope, above, below = self._scope, cell.above, cell.below
+        known = self._variables.lookup(scope, above, below)
         if "vars" in raw:
             wdir = interpolate(raw.get("wdir", "."), known, (*path, "wdir"))
             directory = posixpath.join(self._root, wdir if isinstance(wdir, str) else ".")
-            scope = self._variables.extended(
-                self._scope, raw["vars"], (*path, "vars"), directory, above=above, below=below
-            )
+            scope = self._variables.extended(scope, raw["vars"], (*path, "vars"), directory, above=above, below=below)
             known = self._variables.lookup(scope, above, below)
+        left = Left(_left_in_commands(raw, known), LATER)
         filled = {}
         for key, value in raw.items():
             if key != "vars":
@@ -142,12 +146,51 @@ class Expansion:
                     value,
                     known,
                     (*path, key),
-                    left=Left(_left_in_commands(raw, known), LATER) if command else NOTHING,
+                    left=left if command else NOTHING,
                     write=command_text if command else text_of,
                     keys=not (key in _WITHOUT_KEYS and isinstance(value, Mapping)),
                 )
                 self._measure.take(filled[key], (*path, key))
-        return filled
+        if path not in self._named:
+            self._named[path] = uses.named(raw)
+        variables = uses.used(
+            self._named[path],
+            known,
+            left,
+            lambda keys: self._place(scope, cell, keys),
+            lambda name: (each for origin in scope.origins.get(name, ()) for each in origin.names),
+        )
+        return PlainStage(name, group, path, filled, variables)
+
+    def _place(self, scope: VariableScope, cell: "_Cell", keys: tuple[str, ...]) -> str:
+        """The ``file:line`` of a variable, or of an item of the value for which the stage was created."""
+        if keys[0] not in cell.above and keys[0] not in scope.values and keys[0] in cell.below:
+            keys = keys[1:]  # ${item.dimension} of a matrix
+        elif keys[0] not in cell.above:
+            return self._variables.place(scope, keys)
+        if not keys or keys[0] not in cell.at:  # ${key}
+            return ""
+        raw, at = cell.raw[keys[0]], cell.at[keys[0]]
+        if isinstance(raw, str):
+            return self._variables.place(self._scope, (*parts_of(next(references(raw))), str(at), *keys[1:]))
+        return self._where((*cell.homes[keys[0]], at, *keys[1:]))
+
+
+@attrs.frozen(eq=False, repr=False)
+class _Cell(Value):
+    """The values for which a stage is created: those above its variables, and those below.
+
+    Where they are: by dimension, the key or position of its value, what is declared, and its path.
+    """
+
+    above: Mapping[str, Any]
+    below: Mapping[str, Any]
+    at: Mapping[str, str | int]
+    raw: Mapping[str, Any]
+    homes: Mapping[str, Path]
+
+
+_NO_CELL: Final = _Cell({}, {}, {}, {}, {})
 
 
 def _left_in_commands(raw: Mapping[str, Any], known: Mapping[str, Any]) -> Callable[[str], bool]:

@@ -38,17 +38,20 @@ class Combination(Value):
         variant: The name of the variant.
         key: The names of its values as they are written, joined by ``-``.
         values: The value for each dimension.
+        at: The key or the position of each of these values among those of its dimension.
     """
 
     variant: str
     key: str
     values: Mapping[str, Any]
+    at: Mapping[str, str | int]
 
 
 @attrs.frozen(eq=False, repr=False)
 class _Named(Value):
-    """One value of a dimension, with its name as written and as part of the name of a stage."""
+    """One value of a dimension: its key or position, its name as written, and that as part of the name of a stage."""
 
+    at: str | int
     written: str
     name: str
     value: Any
@@ -84,6 +87,7 @@ def combinations(matrix: Mapping[str, Sequence[Any] | Mapping[str, Any]]) -> lis
             "_".join(each.name for each in cell),
             "-".join(each.written for each in cell),
             dict(zip(matrix, (each.value for each in cell), strict=True)),
+            dict(zip(matrix, (each.at for each in cell), strict=True)),
         )
         for cell in itertools.product(*named)
     ]
@@ -113,17 +117,22 @@ def each_of(values: Sequence[Any] | Mapping[str, Any]) -> list[Combination]:
     if not mapping and any(isinstance(value, list | Mapping) for value in values):
         values = {str(at): value for at, value in enumerate(values)}
     return [
-        Combination(each.name, each.written, {"item": each.value, **({"key": each.written} if mapping else {})})
-        for each in _named("'foreach'", values, None, "foreach")
+        Combination(
+            each.name,
+            each.written,
+            {"item": each.value, **({"key": each.written} if mapping else {})},
+            {"item": each.at if mapping else number},
+        )
+        for number, each in enumerate(_named("'foreach'", values, None, "foreach"))
     ]
 
 
 def _named(whose: str, values: Sequence[Any] | Mapping[str, Any], dimension: str | None, label: str) -> list[_Named]:
     if isinstance(values, Mapping):
-        written = [(str(name), value) for name, value in values.items()]
+        written: list[tuple[str | int, str, Any]] = [(name, str(name), value) for name, value in values.items()]
     else:
-        written = [(_written(value, at, label), value) for at, value in enumerate(values)]
-    found = [_Named(name, _NOT_IN_NAMES.sub("-", name), value) for name, value in written]
+        written = [(at, _written(value, at, label), value) for at, value in enumerate(values)]
+    found = [_Named(at, name, _NOT_IN_NAMES.sub("-", name), value) for at, name, value in written]
     if not all(each.name for each in found):
         raise MatrixError(
             f"a value of {whose} has no name that a stage could have",

@@ -10,7 +10,7 @@ import attrs
 from pivot_core.errors import DefinitionError, list_names, suggest
 from pivot_core.pivot_yaml.measure import Measure
 from pivot_core.pivot_yaml.validate import ValidationError, subject
-from pivot_core.stages.interpolation import InterpolationError, Path, has_references, interpolate
+from pivot_core.stages.interpolation import InterpolationError, Path, has_references, interpolate, path_in, references
 from pivot_core.values import Value
 
 LATER: Final = ("params", "deps", "outs")
@@ -38,6 +38,13 @@ class VariablesFiles(Protocol):
         """The values in the ``params.yaml`` beside the ``pivot.yaml``; none without one."""
         ...
 
+    def where(self, path: str | None, keys: Path) -> str:
+        """The ``file:line`` of a value in a file that was read, or of the nearest one around it; None is the default.
+
+        Without a line if it is not known.
+        """
+        ...
+
 
 class NoFiles:
     """There are no files."""
@@ -54,6 +61,25 @@ class NoFiles:
         """Return no values."""
         return {}
 
+    def where(self, path: str | None, keys: Path) -> str:  # noqa: ARG002  # there are none
+        """Return nothing."""
+        return ""
+
+
+@attrs.frozen(eq=False, repr=False)
+class Origin(Value):
+    """One of the places that define a variable.
+
+    Attributes:
+        value: The value there.
+        where: The ``file:line`` of an item in it, by the path that leads there.
+        names: The variables to which it refers.
+    """
+
+    value: Any
+    where: Callable[[Path], str]
+    names: tuple[str, ...] = ()
+
 
 @attrs.frozen(eq=False, repr=False)
 class VariableScope(Value):
@@ -64,12 +90,14 @@ class VariableScope(Value):
         places: By name, what defines it.
         loaded: The files that were read, with the names that were taken from them; None for all.
         replaced: The keys of the other values that were used.
+        origins: By name, where its value, or parts of it, come from.
     """
 
     values: Mapping[str, Any] = _NONE
     places: Mapping[str, str] = attrs.field(factory=dict)
     loaded: Mapping[str, frozenset[str] | None] = attrs.field(factory=dict)
     replaced: frozenset[tuple[str, ...]] = frozenset()
+    origins: Mapping[str, tuple[Origin, ...]] = attrs.field(factory=dict)
 
 
 class Variables:
@@ -103,6 +131,18 @@ class Variables:
         """The values for references: first ``above``, then the variables, then ``below``, then ``params.yaml``."""
         maps: list[Any] = [above, scope.values, below, self._default]
         return _Lookup(*maps)
+
+    def place(self, scope: VariableScope, keys: tuple[str, ...]) -> str:
+        """The ``file:line`` of a variable, or of an item in it; ``--var`` if the value comes from there."""
+        for given in self._given:
+            both = min(len(given), len(keys))
+            if given[:both] == keys[:both]:
+                return f"--var {'.'.join(given)}"
+        for origin in scope.origins.get(keys[0], ()):
+            path = path_in(origin.value, keys[1:])
+            if path is not None:
+                return origin.where(path)
+        return self._default.where(keys)
 
     def check_given(self) -> None:
         """Check that every other value for a variable that exists has been used.
@@ -175,7 +215,9 @@ class Variables:
                     raise InterpolationError(str(error), error.path, hint=hint) from None
                 raise
             self._measure.take(filled, (*path, name))
-            added.add(name, filled, self._where((*path, name)), (*path, name))
+            named = tuple(references(value))
+            origin = Origin(filled, lambda keys, name=name: self._where((*path, name, *keys)), named)  # type: ignore[misc]
+            added.add(name, origin, self._where((*path, name)), (*path, name))
 
     def _add_file(self, added: "_Added", item: Any, directory: str, path: Path) -> None:
         if not isinstance(item, str):
@@ -193,7 +235,8 @@ class Variables:
         values = self._with_given(added, {key: values[key] for key in keys} if keys else values)
         self._measure.count(len(values), path)
         for key, value in values.items():
-            added.add(key, value, name, path)
+            origin = Origin(value, lambda keys, key=key: self._files.where(file, (key, *keys)))  # type: ignore[misc]
+            added.add(key, origin, name, path)
 
     def _content(self, file: str, path: Path) -> Mapping[str, Any]:
         if file not in self._contents:
@@ -224,18 +267,21 @@ class _Added:
         self.values: dict[str, Any] = {}
         self.replaced = set(scope.replaced)
         self._places: dict[str, str] = {}
+        self._origins: dict[str, tuple[Origin, ...]] = {}
         self._loaded = dict(scope.loaded)
 
     def scope(self) -> VariableScope:
         """The whole scope so far."""
-        values, places = (
+        before = self._scope
+        values, places, origins = (
             cast("Mapping[str, Any]", ChainMap(*cast("list[dict[str, Any]]", each)))
-            for each in ((self.values, self._scope.values), (self._places, self._scope.places))
+            for each in ((self.values, before.values), (self._places, before.places), (self._origins, before.origins))
         )
-        return VariableScope(values, places, self._loaded, frozenset(self.replaced))
+        return VariableScope(values, places, self._loaded, frozenset(self.replaced), origins)
 
-    def add(self, name: str, value: Any, place: str, path: Path) -> None:
+    def add(self, name: str, origin: Origin, place: str, path: Path) -> None:
         """Add a variable, or the items of a mapping to a variable."""
+        value = origin.value
         if name in self._above:
             raise ValidationError(
                 f"{name!r} is the stage's own: no variable may have this name", path, hint="rename it"
@@ -247,6 +293,7 @@ class _Added:
             place = f"{before} and {place}"
         self.values[name] = value
         self._places[name] = place
+        self._origins[name] = (*self._origins.get(name, self._scope.origins.get(name, ())), origin)
 
     def has_loaded(self, file: str, keys: list[str], name: str, path: Path) -> bool:
         """Whether a whole file has been read before; notes that it is read now, wholly or these keys of it."""
@@ -296,6 +343,10 @@ class _Default:
         value = self._all()[name]
         self.used |= {name}
         return value
+
+    def where(self, keys: tuple[str, ...]) -> str:
+        """The ``file:line`` of a value in it."""
+        return self._files.where(None, path_in(self._all(), keys) or ())
 
     def __contains__(self, name: object) -> bool:
         return name in self._all()

@@ -1,7 +1,7 @@
 """``${name}`` in declared data: substituted by named values, with their type if it is the whole value; pure."""
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -118,6 +118,44 @@ def interpolate(  # how values are written, and what is left
     return fill(value, path)
 
 
+def references(value: Any) -> Iterator[str]:
+    """The references in texts and keys of a value, as they are written between the braces."""
+    if isinstance(value, str):
+        yield from (match[2].strip() for match in _REFERENCE.finditer(value) if match[1] is None)
+    elif isinstance(value, Mapping):
+        yield from (name for each in value.items() for part in each for name in references(part))
+    elif isinstance(value, list):
+        yield from (name for each in value for name in references(each))
+
+
+def parts_of(reference: str) -> tuple[str, ...]:
+    """The name in a reference, and the keys after it."""
+    return tuple(part.strip() for part in reference.replace("[", ".").replace("]", "").split("."))
+
+
+def path_in(value: Any, keys: Sequence[str]) -> Path | None:
+    """The keys and positions that lead to an item of a value; None if it has no such item."""
+    path: list[str | int] = []
+    for key in keys:
+        if isinstance(value, list) and _POSITION.fullmatch(key) and -len(value) <= int(key) < len(value):
+            path.append(int(key) % len(value))
+        elif isinstance(value, Mapping) and key in value:
+            path.append(key)
+        else:
+            return None
+        value = value[path[-1]]
+    return tuple(path)
+
+
+def find(reference: str, scope: Mapping[str, Any]) -> Any:
+    """The value of a reference, which is given without its braces.
+
+    Raises:
+        InterpolationError: There is none.
+    """
+    return _value(reference, scope, ())
+
+
 def substitute(text: str, value_of: Callable[[str, str], str], first: Collection[str], *, unescape: bool = True) -> str:
     """Replace the references that were `Left`: ``${first.rest}`` becomes ``value_of(first, rest)``.
 
@@ -214,7 +252,7 @@ def _value(reference: str, scope: Mapping[str, Any], path: Path) -> Any:
             f"${{{reference}}} is not a name", path, hint="write ${name} or ${name.item}; $${ stands for a literal ${"
         )
     known: Any = scope
-    parts = [part.strip() for part in name.replace("[", ".").replace("]", "").split(".")]
+    parts = parts_of(name)
     for at, part in enumerate(parts):
         if isinstance(known, list) and _POSITION.fullmatch(part) and -len(known) <= int(part) < len(known):
             known = known[int(part)]
@@ -225,7 +263,7 @@ def _value(reference: str, scope: Mapping[str, Any], path: Path) -> Any:
     return known
 
 
-def _unknown(name: str, parts: list[str], at: int, known: Any, path: Path) -> InterpolationError:
+def _unknown(name: str, parts: tuple[str, ...], at: int, known: Any, path: Path) -> InterpolationError:
     names = list(known) if isinstance(known, Mapping) else []
     close = suggest(parts[at], names, format_name=lambda each: f"${{{'.'.join([*parts[:at], each])}}}")
     escape = "$${ stands for a literal ${"

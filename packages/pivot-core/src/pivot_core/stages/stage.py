@@ -63,6 +63,7 @@ class Stage:
         executor: As in `StageSpec`.
         file_params: As in `StageSpec`, with paths as declared.
         meta: As in `StageSpec`.
+        variables: As in `StageSpec`.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Stage:
     executor: str = ""
     file_params: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
     meta: Mapping[str, Any] = attrs.field(factory=dict)
+    variables: Mapping[str, tuple[str, str]] = attrs.field(factory=dict)
 
     def with_params(
         self,
@@ -179,6 +181,7 @@ class Stage:
             executor=LOCAL if any(out.incremental and not out.cache for out in outs.values()) else self.executor,
             file_params=file_params,
             meta=self.meta,
+            variables=self.variables,
         )
 
     def _marked(self) -> Iterable[str]:

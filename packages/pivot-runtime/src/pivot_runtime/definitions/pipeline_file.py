@@ -123,6 +123,7 @@ class ProjectVariables:
 
     def __init__(self, file: pathlib.Path, root: pathlib.Path) -> None:
         self.sources: dict[str, str] = {}
+        self._documents: dict[str, Document] = {}
         self._directory = os.fspath(file.parent)
         self._root = os.fspath(root)
 
@@ -132,7 +133,7 @@ class ProjectVariables:
         Raises:
             PivotError: There is none, or no mapping in it.
         """
-        file = os.path.normpath(os.path.join(self._directory, path))
+        file = self._file(path)
         name = below(file, self._root)
         if name is None:
             raise DefinitionError(f"{path!r} is outside the project", hint="copy the file into the project")
@@ -150,7 +151,7 @@ class ProjectVariables:
         Raises:
             PivotError: It cannot be read, or there is no mapping in it.
         """
-        file = os.path.join(self._directory, PARAMS_FILE)
+        file = self._file(PARAMS_FILE)
         name = os.path.relpath(file, self._root)
         try:
             return self._values(safe_read.read_regular(file), file, name)
@@ -160,14 +161,22 @@ class ProjectVariables:
         except OSError as error:
             raise EngineError(f"{name} cannot be read: {error.strerror}") from None
 
+    def where(self, path: str | None, keys: tuple[str | int, ...]) -> str:
+        """Return the ``file:line`` of a value in a file that was read; None is ``params.yaml``."""
+        document = self._documents[self._file(path or PARAMS_FILE)]
+        return document.where(keys) if document.lines else document.name
+
+    def _file(self, path: str) -> str:
+        return os.path.normpath(os.path.join(self._directory, path))
+
     def _values(self, content: bytes, file: str, name: str) -> Mapping[str, Any]:
         from pivot_runtime.definitions import values_file  # lazy
 
         self.sources[file] = digest_bytes(content)
-        found = values_file.parse(content, name)
-        if not isinstance(found, dict):
+        document = self._documents[file] = values_file.document(content, name)
+        if not isinstance(document.data, dict):
             raise YamlError(f"{name}:1: this must be a mapping", hint="write 'name: value' for each value")
-        return found
+        return document.data
 
 
 def _similar(file: str, path: str) -> str | None:
@@ -196,6 +205,7 @@ def _add(pipeline: Pipeline, stage: "Declaration", file: pathlib.Path) -> None:
         params=stage.params,
         options=stage.options,
         places=stage.places,
+        variables=stage.variables,
     )
     if stage.python is not None:
         given = attrs.evolve(given, func=_function(stage, location), deps=stage.deps, outs=stage.outs)

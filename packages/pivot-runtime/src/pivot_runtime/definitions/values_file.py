@@ -20,7 +20,12 @@ _PLAIN: Final = (str, int, float, bool, type(None))
 
 
 def parse(content: bytes, name: str) -> Any:
-    """The value in a file, as JSON-like data; an empty mapping for an empty file.
+    """The value in a file, as in `document`."""
+    return document(content, name).data
+
+
+def document(content: bytes, name: str) -> yaml_document.Document:
+    """The value in a file, as JSON-like data; an empty mapping for an empty file. Only of YAML, the lines are known.
 
     The suffix of its name decides how it is read: ``.json``, ``.toml``, ``.py`` (see `_assigned`), all others as YAML.
 
@@ -32,12 +37,12 @@ def parse(content: bytes, name: str) -> Any:
     except UnicodeDecodeError:
         raise YamlError(f"{name}: this is not UTF-8") from None
     if not text.strip():
-        return {}
+        return yaml_document.Document(name, {}, {})
     suffix = name[name.rfind(".") :].lower()
     reader = {".json": _json, ".toml": _toml, ".py": _python}.get(suffix)
     if reader is None:
-        found = yaml_document.parse(text, name, every_key=True).data
-        return {} if found is None else found
+        read = yaml_document.parse(text, name, every_key=True)
+        return yaml_document.Document(name, {}, {}) if read.data is None else read
     if len(text) > yaml_document.MOST_CHARACTERS:
         raise YamlError(
             f"{name}: this contains more than {yaml_document.MOST_CHARACTERS:,} characters", hint=yaml_document.SMALLER
@@ -47,7 +52,7 @@ def parse(content: bytes, name: str) -> Any:
     except (RecursionError, MemoryError):
         raise _too_deep(name) from None
     _check(found, name)
-    return found
+    return yaml_document.Document(name, found, {})
 
 
 def _json(text: str, name: str) -> Any:

@@ -1,17 +1,26 @@
 """Source texts of fingerprint entries, by digest, from which an explanation shows an edit as a diff.
 
+Likewise, the variables of a ``pivot.yaml`` that a stage used, by a digest of what its lock file records.
+
 They are derived data in one SQLite file: if it is missing, damaged or locked, explanations lack the diffs.
 """
 
+import json
 import pathlib
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
 
 from pivot_cache.files.safe_read import read_regular
 from pivot_cache.state.derived_db import DerivedDatabase
 from pivot_core.decide import FactChange, Reason
-from pivot_core.lock import CodeEntry
+from pivot_core.files.digest import canonical_json, digest_lines
+from pivot_core.lock import CodeEntry, StageLock
+from pivot_core.params import file_keys
+from pivot_core.spec import StageSpec
+from pivot_core.values import Value
 from pivot_runtime.loading.loaded import LoadedStage
 
 if TYPE_CHECKING:
@@ -19,6 +28,7 @@ if TYPE_CHECKING:
 
 _CREATE: Final = "CREATE TABLE forms (digest TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID"
 _INSERT: Final = "INSERT OR IGNORE INTO forms VALUES (?, ?)"
+_REPLACE: Final = "INSERT OR REPLACE INTO forms VALUES (?, ?)"
 _SELECT: Final = "SELECT text FROM forms WHERE digest = ?"
 _LONGEST: Final = 1 << 16
 """The longest text in characters; longer texts are generated code or data, of which nobody reads a diff."""
@@ -27,6 +37,23 @@ _WHOLE: Final = ":*"
 _NOTHING: Final[Mapping[str, CodeEntry]] = {}
 _PERIOD_S: Final = 1.0
 """So often, at most, texts are stored: a run of small stages ends hundreds of them meanwhile."""
+
+
+@attrs.frozen(eq=False, repr=False)
+class VariableChange(Value):
+    """A variable of a ``pivot.yaml`` with another value than at a stage's last run.
+
+    Attributes:
+        name: Its name, with the keys of an item in it.
+        old: Its value as JSON; None if the last run did not use it.
+        new: The current one; None if the stage no longer uses it.
+        place: The file, and the line if it is known, of the current one.
+    """
+
+    name: str
+    old: str | None
+    new: str | None
+    place: str
 
 
 class SourceTexts:
@@ -39,11 +66,14 @@ class SourceTexts:
         self._clock = clock
         self._known: set[str] = set()
         self._new: dict[str, str] = {}
+        self._variables: dict[str, str] = {}
         self._since: float | None = None
         self._lines: dict[str, list[str]] = {}
 
     def remember(self, stage: LoadedStage, observed: Mapping[str, CodeEntry] = _NOTHING) -> None:
         """Note the current texts of a stage's entries, and store those of the last second together. Never fails.
+
+        The variables that it uses are noted as well.
 
         Args:
             stage: The stage.
@@ -61,6 +91,9 @@ class SourceTexts:
                     self._new[entry.digest] = text
         if unplaced:
             self._remember_unplaced(unplaced, observed)
+        if stage.spec.variables:
+            values = {name: value for name, (value, _) in stage.spec.variables.items()}
+            self._variables[_run_digest(stage.spec, stage.code, stage.params)] = json.dumps(values)
         if self._since is None:
             self._since = self._clock()
         elif self._clock() - self._since >= _PERIOD_S:
@@ -78,9 +111,12 @@ class SourceTexts:
     def close(self) -> None:
         """Store the texts that are not yet stored. Never fails."""
         new, self._new = self._new, {}
+        variables, self._variables = self._variables, {}
         self._since = self._clock()
         if new:
             self._database.write(lambda database: database.executemany(_INSERT, new.items()))
+        if variables:
+            self._database.write(lambda database: database.executemany(_REPLACE, variables.items()))
 
     def recall(self, digests: Iterable[str]) -> Mapping[str, str]:
         """Return the known texts, by digest."""
@@ -130,6 +166,21 @@ class SourceTexts:
         text = content.decode("utf-8", "replace") if key.endswith(_WHOLE) else source_lines(content, key)
         return text if text and len(text) <= _LONGEST else None
 
+    def changed_variables(self, stage: LoadedStage, lock: StageLock | None) -> tuple[VariableChange, ...]:
+        """Return the variables of a stage whose values differ from those of its last run, if these are known."""
+        if lock is None or not stage.spec.variables:
+            return ()
+        digest = _run_digest(stage.spec, lock.inputs.code, lock.inputs.params)
+        known = self.recall([digest]).get(digest)
+        if known is None:
+            return ()
+        before, now = json.loads(known), stage.spec.variables
+        return tuple(
+            VariableChange(name, before.get(name), *now.get(name, (None, "")))
+            for name in sorted({*before, *now})
+            if before.get(name) != now.get(name, (None, ""))[0]
+        )
+
     def _source_of(self, stage: LoadedStage, key: str) -> str | None:
         """The current source lines of an entry; None if they are unknown or too long."""
         if key in stage.texts:
@@ -155,6 +206,14 @@ def _is_unplaced(stage: LoadedStage, key: str) -> bool:
         and key not in stage.texts
         and key not in stage.spans
     )
+
+
+def _run_digest(spec: StageSpec, code: Mapping[str, CodeEntry], params: Mapping[str, Any]) -> str:
+    """A digest of the facts in a lock file that a stage has without looking at other files."""
+    elsewhere = {name for path, keys in spec.file_params.items() for name in file_keys.labels(path, keys)}
+    own = {name: value for name, value in params.items() if name not in elsewhere}
+    entries = (f"{key} {entry.digest}" for key, entry in sorted(code.items()))
+    return digest_lines(["variables", spec.address, canonical_json(own), *entries])
 
 
 def _select(database: "sqlite3.Connection", digests: Iterable[str]) -> dict[str, str]:

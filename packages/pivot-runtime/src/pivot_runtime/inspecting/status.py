@@ -24,6 +24,7 @@ from pivot_runtime.history.stage_stats import project_stats, valid_stats
 from pivot_runtime.loading.assembly import LoadOptions, load_pipelines
 
 if TYPE_CHECKING:
+    from pivot_runtime.evaluating.source_texts import VariableChange
     from pivot_runtime.external.update import SourceCheck
     from pivot_runtime.sharing.remote_view import Availability, RemoteView, SyncState
 
@@ -42,6 +43,7 @@ class StageStatus(Value):
         stats: The statistics from earlier runs, by the names in `pivot_runtime.history.stage_stats`.
         absent: If the remote was asked, the outs missing from the workspace, and where they are available.
         differences: For each directory out that differs from the last run's, the differing files.
+        variables: The variables of its ``pivot.yaml`` that differ from those of the last run, as far as known.
     """
 
     name: str
@@ -50,6 +52,7 @@ class StageStatus(Value):
     stats: Mapping[str, Any] = attrs.field(factory=dict)
     absent: "Mapping[ArtifactPath, Availability]" = attrs.field(factory=dict)
     differences: Mapping[str, TreeDifference] = attrs.field(factory=dict)
+    variables: "tuple[VariableChange, ...]" = ()
 
     @property
     def cached(self) -> bool:
@@ -112,6 +115,7 @@ class StatusOptions(Value):
         force: Whether to evaluate as a forced run would.
         quiet: Whether to drop the output of the user's code during its import.
         diff: Whether to determine the edited lines.
+        variables: Whether to determine the changed variables of a ``pivot.yaml``.
         tracked: Whether to add the tracked data.
         stats: Whether to add the statistics of each stage from earlier runs.
         remote: With ``pull``, evaluate as `repro --pull` would: artifacts on the default remote count as present. With
@@ -125,6 +129,7 @@ class StatusOptions(Value):
     force: bool = False
     quiet: bool = False
     diff: bool = False
+    variables: bool = False
     tracked: bool = False
     stats: bool = False
     remote: RemoteUse = "none"
@@ -176,6 +181,7 @@ def status(context: CommandContext, targets: Iterable[str] = (), options: Status
                     names[address],
                     evaluation,
                     diffs=_diffs(session, evaluation) if options.diff else {},
+                    variables=_variables(session, evaluation) if options.variables else (),
                     stats=valid_stats(evaluation.lock, stats.get(address, {})) if options.stats else {},
                     absent={}
                     if sync_state is None
@@ -205,6 +211,12 @@ def _outs_of_cached(evaluations: Mapping[str, Evaluation], wanted: Collection[st
 def _diffs(session: Session, evaluation: Evaluation) -> dict[str, str]:
     observed = {} if evaluation.lock is None else evaluation.lock.inputs.observed
     return session.source_texts.diffs(evaluation.stage, evaluation.decision.changes, observed)
+
+
+def _variables(session: Session, evaluation: Evaluation) -> "tuple[VariableChange, ...]":
+    if not evaluation.decision.changes:
+        return ()
+    return session.source_texts.changed_variables(evaluation.stage, evaluation.lock)
 
 
 def _tracked(session: Session) -> tuple[TrackedFile, ...]:
