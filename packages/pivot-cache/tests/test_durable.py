@@ -137,6 +137,16 @@ def test_objects_that_are_kept_are_on_the_disk_and_need_no_look_after_a_start(tm
     for path in objects:
         assert {flush_of(path), flush_of(path.parent)} <= set(done)
 
+    done.clear()
+    store.persist(artifact)
+    assert done == []  # they are there already
+    (data / "b").write_bytes(b"other")
+    with StatCache(tmp_path / "statcache") as files:
+        store.persist(edited := ingest(data, store, files))
+    new = [store.path_of(digest) for digest in (edited.digest, digest_bytes(b"other"))]
+    assert {flush_of(path) for path in new} <= set(done)
+    assert not {flush_of(path) for path in objects} & set(done)
+
     later = ObjectStore(tmp_path / "store", boot_id="next", boot_time_ns=objects[0].stat().st_ctime_ns + 3600 * 10**9)
     done.clear()
     assert later.has_all(artifact)

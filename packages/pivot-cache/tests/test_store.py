@@ -14,10 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import xxhash
 
 from pivot_cache import ArtifactError, CacheError, CorruptObjectError, MissingObjectError, ObjectStore, StatCache
+from pivot_cache.errors import TreeError
 from pivot_cache.files.signatures import mtime_of_boot
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects.store import VERIFIED_NS
@@ -187,6 +189,23 @@ def test_an_object_that_may_wait_is_written_when_it_is_used(
     assert list(store.digests()) == [DIGEST]
     assert store.path_of(DIGEST).read_bytes() == CONTENT
     assert [path.name for path in store.directory.iterdir()] == [DIGEST[:2]]
+
+
+def test_a_listing_that_was_read_before_must_still_be_there_and_intact(store: ObjectStore, source: Path) -> None:
+    file = store.put(source)
+    trees = [Tree({name: file}) for name in ("a", "b")]
+    artifacts = [store.put_tree(tree) for tree in trees]
+    assert [store.tree(artifact) for artifact in artifacts] == trees
+    first, second = (store.path_of(artifact.digest) for artifact in artifacts)
+    first.unlink()
+    with pytest.raises(MissingObjectError):
+        store.tree(artifacts[0])
+    second.chmod(0o644)
+    second.write_bytes(second.read_bytes().replace(b"b", b"c"))
+    with pytest.raises(CorruptObjectError):
+        store.tree(artifacts[1])
+    with pytest.raises(TreeError, match="all files together have"):
+        store.tree(attrs.evolve(store.put_tree(trees[0]), size=1))
 
 
 def test_an_object_that_waits_is_kept_when_it_cannot_be_written(store: ObjectStore, source: Path) -> None:

@@ -100,7 +100,7 @@ def _below(directory: str) -> Iterator[tuple[str, bool]]:
 
 def _at_once(names: list[str]) -> bool:
     """Flush the file systems of these files; return False if the system cannot."""
-    places = {os.path.realpath(os.path.dirname(name)) for name in names}
+    places = {os.path.realpath(place) for place in {os.path.dirname(name) for name in names}}
     for place in {os.stat(place).st_dev: place for place in places}.values():
         opened = os.open(place, _LOOK)
         try:

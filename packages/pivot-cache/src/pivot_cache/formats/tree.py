@@ -50,6 +50,7 @@ class Tree(Value):
 
     files: Mapping[str, Artifact] = attrs.field(converter=_sorted)
     empty: tuple[str, ...] = attrs.field(default=(), converter=_sorted_names)
+    _artifact: Artifact | None = attrs.field(default=None, init=False, eq=False, repr=False)
 
     def dumps(self) -> bytes:
         """The canonical text."""
@@ -60,14 +61,22 @@ class Tree(Value):
             for path, file in self.files.items()
         )
         empty = ",\n".join(map(_quoted, self.empty))
-        return (
+        text = (
             f'{{"algorithm":"{ALGORITHM}","empty":[{empty}],"files":{{\n{entries}\n}},"format":{FORMAT}}}\n'
         ).encode("ascii")
+        if self._artifact is None:
+            self._keep(text)
+        return text
 
     def artifact(self) -> Artifact:
         """The directory as one artifact, whose digest is that of the text."""
+        return self._artifact or self._keep(self.dumps())
+
+    def _keep(self, text: bytes) -> Artifact:
         size = sum(file.size for file in self.files.values())
-        return Artifact(digest_bytes(self.dumps()), size, tree=True)
+        found = self._artifact or Artifact(digest_bytes(text), size, tree=True)
+        object.__setattr__(self, "_artifact", found)
+        return found
 
     def at(self, path: str) -> Artifact | None:
         """The file at a relative path, or a directory in it as one artifact; None if the path does not exist."""
@@ -227,14 +236,21 @@ class TreeDifference(Value):
 
 def compare(listed: Tree, found: Tree) -> TreeDifference:
     """Compare the found files with a listing."""
-    both = listed.files.keys() & found.files.keys()
-    here = {*found.files, *found.directories()}
-    known = {*listed.files, *listed.directories()}
     return TreeDifference(
-        changed=tuple(sorted(name for name in both if listed.files[name] != found.files[name])),
-        added=tuple(sorted([*(found.files.keys() - both), *(f"{name}/" for name in found.empty if name not in known)])),
-        absent=tuple(
-            sorted([*(listed.files.keys() - both), *(f"{name}/" for name in listed.empty if name not in here)])
-        ),
+        changed=tuple(name for name, file in listed.files.items() if _differs(file, found.files.get(name))),
+        added=absent(found, listed),
+        absent=absent(listed, found),
         listed=len(listed.files),
     )
+
+
+def absent(listed: Tree, found: Tree) -> tuple[str, ...]:
+    """The entries of a listing that are missing among the found files, sorted; an empty directory ends with ``/``."""
+    here = {*found.files, *found.directories()} if listed.empty else ()
+    names = [*(listed.files.keys() - found.files.keys()), *(f"{name}/" for name in listed.empty if name not in here)]
+    return tuple(sorted(names))
+
+
+def _differs(listed: Artifact, found: Artifact | None) -> bool:
+    """Whether a file that is there is another one; equal digests are equal sizes."""
+    return found is not None and (listed.digest != found.digest or listed.executable != found.executable)

@@ -12,7 +12,7 @@ from pivot_cache.files.atomic import sweep_once
 from pivot_cache.files.threads import map_parallel
 from pivot_cache.formats.tree import Tree
 from pivot_cache.objects.store import ObjectStore
-from pivot_cache.state.scan import of_file, scan
+from pivot_cache.state.scan import Scan, of_file, scan
 from pivot_cache.state.stat_cache import StatCache
 from pivot_core.lock import Artifact
 
@@ -33,6 +33,7 @@ def ingest(  # noqa: PLR0913 - where, how much at once, and when
     progress: Callable[[int], None] | None = None,
     sha256_file: Path | None = None,
     later: bool = False,
+    found: Scan | None = None,
 ) -> Artifact:
     """Store the file or directory at an absolute path, and record it in the stat cache.
 
@@ -48,6 +49,7 @@ def ingest(  # noqa: PLR0913 - where, how much at once, and when
         sha256_file: The record of the SHA-256 of objects, from which it is added to the artifact. The store computes it
             for new files.
         later: Whether the bytes of a small file may wait for `ObjectStore.write_pending`.
+        found: The scan of the directory, if the caller has just made it.
 
     Returns:
         The artifact, which describes exactly the stored bytes, even if files change meanwhile.
@@ -61,7 +63,7 @@ def ingest(  # noqa: PLR0913 - where, how much at once, and when
     try:
         status = os.stat(name)
         if stat.S_ISDIR(status.st_mode):
-            tree = _directory(Path(path), store, files, jobs, progress)
+            tree = _directory(Path(path), found or scan(Path(path)), store, files, jobs, progress)
             return tree.artifact() if sha256_file is None else _sha256_index(sha256_file).of_tree(tree, store)
         artifact = _file(name, status, store, files, later=later and sha256_file is None)
         if progress is not None:
@@ -84,10 +86,14 @@ def _file(path: str, status: os.stat_result, store: ObjectStore, files: StatCach
     return artifact
 
 
-def _directory(
-    path: Path, store: ObjectStore, files: StatCache, jobs: int | None, progress: Callable[[int], None] | None
+def _directory(  # as above
+    path: Path,
+    found: Scan,
+    store: ObjectStore,
+    files: StatCache,
+    jobs: int | None,
+    progress: Callable[[int], None] | None,
 ) -> Tree:
-    found = scan(path)
     if sum(status.st_size + _PER_FILE for _, status in found.files) >= _WORTH_WAITING:
         files.settle(found.settles_at())
     began = files.now()
@@ -111,6 +117,6 @@ def _directory(
             stored = map_parallel(keep, lacking, lambda file: file[1].st_size, jobs)
         kept.update((name, artifact) for (name, _), artifact in zip(lacking, stored, strict=True))
     tree = Tree(kept, tuple(found.empty))
-    store.put_bytes(tree.dumps())
+    store.put_tree(tree)
     files.learn(path, found, tree, began)
     return tree

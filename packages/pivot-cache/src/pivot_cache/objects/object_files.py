@@ -232,6 +232,8 @@ class ObjectFiles:
     def persist(self, digests: Collection[str]) -> None:
         """Flush objects and their names to the disk, and set the mtime that marks them as verified.
 
+        Those that have it are on the disk already.
+
         Raises:
             MissingObjectError: An object is missing.
             CacheError: The flush failed.
@@ -242,9 +244,11 @@ class ObjectFiles:
         for digest in digests:
             path = self.path(digest)
             try:
-                paths[path] = os.lstat(path)
+                status = os.lstat(path)
             except FileNotFoundError:
                 raise MissingObjectError(digest) from None
+            if status.st_mtime_ns != VERIFIED_NS:
+                paths[path] = status
         durable.flush_files(paths)
         for path, status in paths.items():
             if status.st_mtime_ns == self.unflushed_mtime_ns:

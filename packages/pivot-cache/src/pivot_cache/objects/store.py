@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from pivot_cache.state.run_cache import RunCache
 
 __all__ = ["VERIFIED_NS", "CheckoutMode", "ObjectStore"]
+
+
+_MOST_KEPT: Final = 200_000
+"""So many files, at most, have the listings that a store keeps in memory; a larger one is kept alone."""
 
 
 class ObjectStore:
@@ -74,6 +78,7 @@ class ObjectStore:
         self.directory = directory
         self.quarantine_dir = directory.parent / "quarantine" if quarantine is None else quarantine
         self._trash = directory.parent / "trash"
+        self._trees: dict[str, Tree] = {}
         self._objects = ObjectFiles(
             directory, self.quarantine_dir, self._rescue, boot_id=boot_id, boot_time_ns=boot_time_ns, files=files
         )
@@ -272,6 +277,30 @@ class ObjectStore:
             TreeError: The bytes are not a listing, or not that of this artifact.
         """
         digest = artifact if isinstance(artifact, str) else artifact.digest
+        known = self._trees.get(digest)
+        tree = known if known is not None and self.verified(digest) else self._keep(self._read_tree(digest))
+        if isinstance(artifact, Artifact) and artifact.size != (size := tree.artifact().size):
+            raise TreeError(f"object {digest}", f"all files together have {size} bytes, not {artifact.size}")
+        return tree
+
+    def put_tree(self, tree: Tree) -> Artifact:
+        """Store the listing of a directory, whose files are stored.
+
+        Raises:
+            CacheError: The store cannot be written.
+        """
+        self.put_bytes(tree.dumps())
+        return self._keep(tree).artifact()
+
+    def _keep(self, tree: Tree) -> Tree:
+        """Keep a listing in memory for the same command, instead of older ones if they are large together."""
+        self._trees[tree.artifact().digest] = tree
+        kept = list(self._trees)
+        while len(kept) > 1 and sum(len(each.files) for each in self._trees.values()) > _MOST_KEPT:
+            del self._trees[kept.pop(0)]
+        return tree
+
+    def _read_tree(self, digest: str) -> Tree:
         path = self.path_of(digest)
         if not (path.exists() or self._objects.restore_from_trash(digest)):
             raise MissingObjectError(digest)
@@ -279,15 +308,12 @@ class ObjectStore:
             with open_artifact(path) as (descriptor, status), open(descriptor, "rb", closefd=False) as file:
                 data = file.read()
         except FileNotFoundError:
-            return self.tree(artifact)  # it was just collected: try again, from the trash
+            return self._read_tree(digest)  # it was just collected: try again, from the trash
         except ArtifactError:
             raise CorruptObjectError(digest, quarantined=self.quarantine(digest, path.lstat())) from None
         if digest_bytes(data) != digest:
             raise CorruptObjectError(digest, quarantined=self.quarantine(digest, status))
-        tree = Tree.loads(data, f"object {digest}")
-        if isinstance(artifact, Artifact) and artifact.size != (size := tree.artifact().size):
-            raise TreeError(f"object {digest}", f"all files together have {size} bytes, not {artifact.size}")
-        return tree
+        return Tree.loads(data, f"object {digest}")
 
     def restore(
         self,

@@ -27,10 +27,13 @@ class Scan(Value):
 
     files: list[tuple[str, os.stat_result]]
     empty: list[str]
+    _signature: str = attrs.field(default="", init=False, eq=False, repr=False)
 
     def signature(self) -> str:
         """A text that changes when any file, name, mode or empty directory changes."""
-        return signatures.tree_signature(self.files, self.empty)
+        if not self._signature:
+            object.__setattr__(self, "_signature", signatures.tree_signature(self.files, self.empty))
+        return self._signature
 
     def settles_at(self) -> int:
         """The time after which any change gives the directory another signature."""

@@ -260,7 +260,7 @@ class StatCache:
             return row
 
     def _holds(self, row: Row, stamp: str) -> bool:
-        return row[0] in (stamp, self._until_restart(stamp))
+        return row[0] == stamp or row[0] == self._until_restart(stamp)
 
     def _until_restart(self, stamp: str) -> str:
         return f"{stamp} {boot_id() if self._boot_id is None else self._boot_id}"

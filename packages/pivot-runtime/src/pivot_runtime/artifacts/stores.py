@@ -19,6 +19,7 @@ from pivot_runtime.context import CommandContext
 
 if TYPE_CHECKING:
     from pivot_cache.state.run_cache import RunCache
+    from pivot_cache.state.scan import Scan
     from pivot_runtime.artifacts.object_links import ObjectLinks
 
 
@@ -51,25 +52,26 @@ class Stores(Value):
         """Return the current artifact at ``path``, or None."""
         return self.files.artifact(self.layout.artifact_path(path))
 
-    def ingest(self, file: pathlib.Path | str, *, later: bool = False) -> Artifact:
+    def ingest(self, file: pathlib.Path | str, *, later: bool = False, found: "Scan | None" = None) -> Artifact:
         """Store a file or a directory, and its digest in the stat cache.
 
-        With ``later``, the bytes of a small file may wait for `ObjectStore.write_pending`.
+        With ``later``, the bytes of a small file may wait for `ObjectStore.write_pending`. A caller that has just
+        scanned the directory gives what it ``found``.
 
         Raises:
             ArtifactError: There is nothing readable.
         """
         from pivot_cache.objects.ingest import ingest  # lazy
 
-        return ingest(file, self.store, self.files, sha256_file=self.sha256_file, later=later)
+        return ingest(file, self.store, self.files, sha256_file=self.sha256_file, later=later, found=found)
 
-    def keep(self, file: pathlib.Path | str) -> Artifact:
+    def keep(self, file: pathlib.Path | str, found: "Scan | None" = None) -> Artifact:
         """Store a file or a directory that exists nowhere else: flush its bytes to the disk before returning.
 
         Raises:
             ArtifactError: There is nothing readable.
         """
-        artifact = self.ingest(file)
+        artifact = self.ingest(file, found=found)
         self.store.persist(artifact)
         return artifact
 

@@ -284,7 +284,7 @@ def _take_in(data: pathlib.Path, stores: Stores) -> Artifact:
     """
     before = _marked(data)
     stores.files.settle(before.settles_at())
-    artifact = stores.keep(data)
+    artifact = stores.keep(data, before if data.is_dir() else None)
     if _marked(data).signature() != before.signature():
         raise ArtifactError(
             data,
@@ -332,8 +332,8 @@ def _refuse_unfetched(path: ArtifactPath, before: Record | None, project: Projec
             return
         problem = f"the recorded listing of {path} is not in the cache, so the missing files are unknown"
         raise TargetError(problem, hint=hint) from None
-    gone = tree.compare(listed, stores.files.tree(project.layout.artifact(path))).absent
-    files = {name: listed.files[name] for name in gone if name in listed.files}
+    here = {name for name, _ in scan(project.layout.artifact(path)).files}
+    files = {name: file for name, file in listed.files.items() if name not in here}
     lost = [f"{path}/{name}" for name, file in files.items() if not stores.store.verified(file.digest)]
     if lost:
         names = list_names(lost, _MOST)
@@ -349,6 +349,6 @@ def _dropped(before: Record | None, artifact: Artifact, stores: Stores) -> tuple
     if before is None or not (before.artifact.tree and artifact.tree) or before.artifact == artifact:
         return ()
     try:
-        return tree.compare(stores.store.tree(before.artifact), stores.store.tree(artifact)).absent
+        return tree.absent(stores.store.tree(before.artifact), stores.store.tree(artifact))
     except CacheError:
         return ()
