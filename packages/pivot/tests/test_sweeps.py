@@ -298,6 +298,7 @@ def test_what_a_sweep_refuses(prepared: Prepared) -> None:
     for arguments, problem in (
         (("--compare",), "--compare goes with -p"),
         (("--compare", "-p", "train.rate=1,2", "--watch"), "--compare and --watch exclude each other"),
+        (("--compare", "-p", "train.rate=1,2", "--var", "x=1"), "--compare and --var exclude each other"),
         (("--compare", "-p", "train.rat=1,2"), "no stage has the parameter 'train.rat'"),
         (("--compare", "-p", "train.rate=1,fast"), "parameter rate must be float, not 'fast'"),
         (("--compare", "-p", "train.rate=1,2", "nothing"), "nothing"),

@@ -191,7 +191,7 @@ def refuse_unknown_names(
                     f"it runs after {name!r}, but there is no such stage",
                     hint=next((f"{file} cannot be loaded: {error}" for file, error in (unread or {}).items()), None)
                     or suggest(name, known)
-                    or f"known stages: {list_names(known)}",
+                    or f"known stages: {list_names(known) or 'none'}",
                 )
 
 

@@ -92,11 +92,14 @@ def command(  # noqa: PLR0913  # one parameter per option
 
 
 def _refuse(overrides: Sequence[str], run_options: RunOptions, *, watch: bool, pull: bool) -> None:
+    from pivot_core.params.overrides import VARIABLE  # lazy
+
     if not overrides:
         raise click.UsageError("--compare goes with -p STAGE.NAME=VALUE,VALUE")
     excluded = {"--watch": watch, "--pull": pull, "--in-process": run_options.in_process}
     excluded |= {"--show-output": run_options.show_output, "--no-commit": run_options.no_commit}
     excluded["--ignore-errors"] = run_options.ignore_errors
+    excluded["--var"] = any(text.startswith(VARIABLE) for text in overrides)
     for name, given in excluded.items():
         if given:
             raise click.UsageError(f"--compare and {name} exclude each other")
