@@ -44,6 +44,9 @@ def test_other_declarations_are_refused(given: Any) -> None:
         Pipeline("p").register(command("true"), name="s", file_params=given)
 
 
+ITEMS = "'model.layers' is a list with 2 items, which are numbered from 0"
+
+
 def test_values_are_selected_by_name() -> None:
     keys = ("rate", "model.layers.0", "model.layers.1.size", "off")
 
@@ -55,8 +58,8 @@ def test_values_are_selected_by_name() -> None:
     assert missing == {
         "c/p.yaml:rat": "it has no such key; did you mean rate?",
         "c/p.yaml:model.layer": "it has no such key; did you mean model.layers?",
-        "c/p.yaml:model.layers.7": "it has no such key",
-        "c/p.yaml:model.layers.x": "it has no such key",
+        "c/p.yaml:model.layers.7": f"it has no such key; {ITEMS}",
+        "c/p.yaml:model.layers.x": f"it has no such key; {ITEMS}",
         "c/p.yaml:rate.x": "it has no such key",
     }
     assert file_keys.labels("p", ("a", "b")) == ["p:a", "p:b"]

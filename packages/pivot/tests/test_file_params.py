@@ -1,6 +1,7 @@
 """Parameters that stages read from files themselves: which edits count, and where the values come from."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -104,6 +105,11 @@ def test_missing_keys_and_files_block_the_stage(tuned: Project) -> None:
     assert "missing conf.toml" in tuned.pivot("repro", code=1).stderr
     (tuned.root / "conf.toml").mkdir()
     assert "conf.toml is a directory" in tuned.pivot("repro", code=1).stderr
+    (tuned.root / "conf.toml").rmdir()
+    os.mkfifo(tuned.root / "conf.toml")
+    shown = tuned.pivot("params", "show").stdout  # which waits for no writer
+    assert "params.yaml:rate" in shown
+    assert "conf.toml" not in shown
 
 
 def test_an_edit_while_the_stage_runs_leaves_it_stale(tuned: Project) -> None:

@@ -1,6 +1,7 @@
 """Stages declared in a ``pivot.yaml``, through the executable: all that a ``pipeline.py`` can, and shell commands."""
 
 import json
+import os
 
 import pytest
 from harness import Project
@@ -323,6 +324,9 @@ def test_an_edit_of_a_file_with_variables_runs_exactly_what_it_changes(empty: Pr
     given = project.states("--var", "rows=rows.csv", "--var", "args.depth=5")
     assert given == {"copy": "stale", "fit@0": "stale", "fit@1": "cached"}
     assert "did you mean args?" in project.pivot("status", "--var", "arg=1", code=2).stderr
+    (project.root / "conf/data.toml").unlink()
+    os.mkfifo(project.root / "conf/data.toml")
+    assert "'conf/data.toml' cannot be read: it is not a file" in project.pivot("status", code=2).stderr
 
 
 IN_WORDS_OF_DVC = """\

@@ -42,7 +42,7 @@ __all__ = ["VERIFIED_NS", "CheckoutMode", "ObjectStore"]
 
 
 _MOST_KEPT: Final = 200_000
-"""So many files, at most, have the listings that a store keeps in memory; a larger one is kept alone."""
+"""The maximum number of files in the listings that a store keeps in memory; a larger listing is kept alone."""
 
 
 class ObjectStore:

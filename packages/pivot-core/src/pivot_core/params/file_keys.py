@@ -90,5 +90,8 @@ def _value(data: Any, key: str) -> tuple[Any, str]:
         else:
             names = data if isinstance(data, Mapping) else ()
             close = suggest(part, names, format_name=lambda name: ".".join([*parts[:at], name]))  # noqa: B023  # at once
+            if isinstance(data, list):
+                owner = repr(".".join(parts[:at])) if at else "it"
+                close = f"{owner} is a list with {len(data)} items, which are numbered from 0"
             return None, f"it has no such key; {close}" if close else "it has no such key"
     return data, ""

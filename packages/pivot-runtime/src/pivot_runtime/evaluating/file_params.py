@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 
+from pivot_cache.files import safe_read
 from pivot_core.errors import PivotError
 from pivot_core.files.digest import canonical_json, digest_bytes
 from pivot_core.files.paths import ArtifactPath
@@ -65,7 +66,7 @@ class ValuesFiles:
         places = (self._stores.layout.artifact(path), self._stores.store.path_of(artifact.digest))
         for place in places:
             with contextlib.suppress(OSError):
-                content = place.read_bytes()
+                content = safe_read.read_regular(place)
                 if digest_bytes(content) == artifact.digest:
                     return content
         raise PivotError(f"the content of {path}, which has parameters, is not in the cache", hint="run 'pivot pull'")
@@ -76,7 +77,7 @@ def in_workspace(context: CommandContext, spec: StageSpec) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for path, keys in spec.file_params.items():
         with contextlib.suppress(OSError, PivotError):
-            content = context.project.layout.artifact(path).read_bytes()
+            content = safe_read.read_regular(context.project.layout.artifact(path))
             values |= file_keys.select(values_file.parse(content, path), path, keys)[0]
     return values
 

@@ -131,12 +131,17 @@ def of_path(kind: str, path: str, asked: Iterable[str] = ()) -> str:
 def content(path: str) -> str:
     """Return the digest of a file; `ABSENT` if it is not a readable regular file."""
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=_open_at_once) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 return ABSENT
             return digest_bytes(file.read())
     except (OSError, ValueError):
         return ABSENT
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file; a named pipe that has taken its place is not waited for."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def probe(path: str) -> str:
