@@ -222,7 +222,7 @@ SCENARIOS: dict[str, str] = {
         cache-gc-undo 0: cache gc --undo
         cache-gc 0: cache gc --keep-since 0s --max-size 1GB
         cache-gc 0: cache gc --keep-since 0s --grace 0s
-        cache-gc-undo 0: cache gc --undo
+        pivot cache gc --undo || true
         cache-gc-undo 1: cache gc --undo
         remote-gc 0: remote gc --dry-run --grace 0s --force
         remote-gc 0: remote gc --yes --grace 0s --force
@@ -292,6 +292,8 @@ RARE = (
     "pull checkout.failed.[]",
     "remote-gc failed.[]",
     "status stages.[].library_changes.[]",
+    "status stages.[].not_here.[]",
+    "status stages.[].variable_changes.[]",
     "verify missing_tracked",
     "verify unread",
     "warm-status libraries.[]",
