@@ -208,6 +208,22 @@ def test_a_listing_that_was_read_before_must_still_be_there_and_intact(store: Ob
         store.tree(attrs.evolve(store.put_tree(trees[0]), size=1))
 
 
+def test_threads_read_more_listings_than_are_kept(
+    store: ObjectStore, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pivot_cache.objects.store._MOST_KEPT", 2)
+    file = store.put(source)
+    trees = [Tree({name: file}) for name in "abcdef"]
+    artifacts = [store.put_tree(tree) for tree in trees]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            assert list(threads.map(store.tree, artifacts * 150)) == trees * 150
+    finally:
+        sys.setswitchinterval(interval)
+
+
 def test_an_object_that_waits_is_kept_when_it_cannot_be_written(store: ObjectStore, source: Path) -> None:
     store.directory.parent.write_bytes(b"in the way")
     store.put(source, later=True)

@@ -5,6 +5,7 @@ import pathlib
 import re
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -236,10 +237,10 @@ class Writer:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, write: object) -> None:
         real = Stores.ingest
 
-        def ingest(stores: Stores, file: pathlib.Path) -> object:
-            found = real(stores, file)
+        def ingest(stores: Stores, file: pathlib.Path, **options: Any) -> object:
+            artifact = real(stores, file, **options)
             write()  # type: ignore[operator]
-            return found
+            return artifact
 
         monkeypatch.setattr(Stores, "ingest", ingest)
 

@@ -295,9 +295,13 @@ class ObjectStore:
     def _keep(self, tree: Tree) -> Tree:
         """Keep a listing in memory for the same command, instead of older ones if they are large together."""
         self._trees[tree.artifact().digest] = tree
-        kept = list(self._trees)
-        while len(kept) > 1 and sum(len(each.files) for each in self._trees.values()) > _MOST_KEPT:
-            del self._trees[kept.pop(0)]
+        kept = list(self._trees.items())  # at once, since other threads keep listings, too
+        files = sum(len(each.files) for _, each in kept)
+        for digest, each in kept[:-1]:
+            if files <= _MOST_KEPT:
+                break
+            files -= len(each.files)
+            self._trees.pop(digest, None)
         return tree
 
     def _read_tree(self, digest: str) -> Tree:
