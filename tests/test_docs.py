@@ -283,7 +283,7 @@ def test_a_page_runs_after_those_that_it_continues() -> None:
     assert series(texts) == [["docs/c.md", "docs/b.md", "docs/a.md"], ["docs/d.md"]]
 
 
-def test_a_reader_stays_where_he_is_and_edits_on_any_system() -> None:
+def test_readers_stay_where_they_are_and_edit_on_any_system() -> None:
     """Tests run each block in the directory of the project; readers type all of them in one shell."""
     found = [
         f"{block.where}: {line}"

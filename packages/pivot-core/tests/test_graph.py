@@ -271,7 +271,7 @@ def test_a_dep_inside_a_file_is_refused() -> None:
         StageError, match=r"reads 'model/weights', but 'model', which 'writer' \(pipeline\.py:2\)"
     ) as refused:
         refuse_contradictions(Graph.build([stage("writer", outs=["model"], line=2), reader]))
-    assert refused.value.hint == "if it is a directory, declare it with a / at its end: pivot.Out('model/', ...)"
+    assert refused.value.hint == "if it is a directory, declare it with a / at its end: 'model/'"
 
 
 def test_a_stage_is_shown_by_its_name_where_no_other_pipeline_has_it() -> None:

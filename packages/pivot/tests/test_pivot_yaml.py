@@ -316,7 +316,8 @@ def test_an_edit_of_a_file_with_variables_runs_exactly_what_it_changes(empty: Pr
     ):
         assert f"    var:{name}\n      Old: {old}\n      New: {new}\n      File: {file}\n" in told
     assert told.count("    var:") == 4  # and the path that refers to rows
-    project.pivot("repro")
+    ran = project.pivot("repro", "--explain").stderr
+    assert "\n  var:lr  0.1 -> 0.2  params.yaml:1\n" in ran
     given = project.json("status", "--explain", "--json", "--var", "rows=rows.csv")["stages"]
     assert given[0]["variable_changes"][1:] == [
         {"name": "rows", "old": '"more.csv"', "new": '"rows.csv"', "place": "--var rows"}

@@ -70,7 +70,8 @@ def test_plots_of_revisions(project: Project, tmp_path: pathlib.Path) -> None:
 
     for _ in range(2):  # a page may be written again, and nothing else
         assert project.pivot("plots", "diff", "HEAD", "-o", "plots.html").stdout == "plots.html\n"
-    assert "is not a page of Pivot" in project.pivot("plots", "diff", "-o", "rate.json", code=2).stderr
+    said = project.pivot("plots", "diff", "-o", "./rate.json", code=2).stderr
+    assert said.startswith("error: ./rate.json is not a page of Pivot\n")
     assert project.read("rate.json") == "2"
 
 

@@ -109,7 +109,7 @@ def test_what_is_selected(team: Team) -> None:
         "Would fetch from 'origin': 2 to transfer, 0 skipped, 0 failed\n"
         "would restore  clean.json\nWould restore 1 file(s)\n"
         "error: summary.json: not restored, since its current content exists nowhere else\n"
-        "hint: --force overwrites them, and saves their current content in the cache\n"
+        "hint: --force overwrites it, and saves its current content in the cache\n"
     )
     assert "Would restore 2 file(s)" in team.pivot("pull", "-n", "-f", project=mate)
     (mate.root / "summary.json").unlink()

@@ -161,7 +161,9 @@ def test_files_in_git_are_not_tracked(project: Project) -> None:
 
     done = project.pivot("track", "data/of today.txt", code=2)
     assert "hint: git rm -r --cached 'data/of today.txt' ends that; the file itself stays\n" in done.stderr
-    assert "git rm -r --cached data/in.txt ends that" in project.pivot("track", "data/in.txt", code=2).stderr
+    said = project.pivot("track", "data/in.txt", code=2).stderr
+    assert "git rm -r --cached data/in.txt ends that" in said
+    assert "docs: pivot docs troubleshooting#track\n" in said
     git(project, "rm", "-r", "--cached", "-q", "data")
     project.pivot("track", "data/in.txt")
     listed = subprocess.run(

@@ -61,6 +61,7 @@ TOPICS: Final[Mapping[str, str]] = {
     "NestedError": "troubleshooting#nested",
     "NoRemoteError": "troubleshooting#no-remote",
     "NotAcceptedError": "cli#pivot-commit",
+    "NotTrackableError": "troubleshooting#track",
     "OccupiedError": "troubleshooting#in-the-way",
     "OutUnavailableError": "troubleshooting#object-missing",
     "RepositoryError": "troubleshooting#import-data",

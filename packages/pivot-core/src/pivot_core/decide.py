@@ -70,6 +70,23 @@ class FactChange(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
+class VariableChange(Value):
+    """A variable of a ``pivot.yaml`` with another value than at a stage's last run.
+
+    Attributes:
+        name: Its name, with the keys of an item in it.
+        old: Its value as JSON; None if the last run did not use it.
+        new: The current one; None if the stage no longer uses it.
+        place: The file, and the line if it is known, of the current one.
+    """
+
+    name: str
+    old: str | None
+    new: str | None
+    place: str
+
+
+@attrs.frozen(eq=False, repr=False)
 class Decision(Value):
     """The verdict on a stage, with its reasons.
 

@@ -45,7 +45,7 @@ class Graph(Value):
             if spec.address in stages:
                 raise GraphError(
                     f"two stages have the address {spec.address!r}: {_cite(stages[spec.address])} and {_cite(spec)}",
-                    hint="rename one of the two pipelines: pivot.Pipeline(...)",
+                    hint="rename one of the two pipelines: pivot.Pipeline(...), or 'pipeline' in a pivot.yaml",
                 )
             stages[spec.address] = spec
         producers, tree = _producers(stages)
@@ -157,7 +157,7 @@ def refuse_inside_files(graph: Graph) -> None:
                     spec.name,
                     spec.location,
                     f"it reads {str(dep)!r}, but {str(around)!r}, which {_cite(writer)} writes, is declared as a file",
-                    hint=f"if it is a directory, declare it with a / at its end: pivot.Out({declared!r}, ...)",
+                    hint=f"if it is a directory, declare it with a / at its end: {declared!r}",
                 )
 
 

@@ -202,7 +202,7 @@ class Pipeline:
                 name or _describe(func),
                 location,
                 f"{name!r} cannot be the name of a stage",
-                hint=f"pipeline.register(func, name=...): {_NAME_HINT}",
+                hint=f"give it another name, in a pipeline.py by register(..., name=...): {_NAME_HINT}",
             )
         known = self._stages.get(name)
         if known is not None:
@@ -210,7 +210,7 @@ class Pipeline:
                 name,
                 location,
                 f"pipeline {self.name!r} already has a stage of that name, from {known.location}",
-                hint="give one of them another name or variant: pipeline.register(func, name=..., variant=...)",
+                hint="give one of them another name, in a pipeline.py by register(..., name=...) or variant=...",
             )
         try:
             signature = func.signature() if isinstance(func, Command) else read_signature(name, func)
@@ -231,7 +231,7 @@ class Pipeline:
             env=checked.variables(name, location, options.get("env", ())),
             mutex=checked.groups(name, location, options.get("mutex", ())),
             resources=checked.needs(name, location, options.get("resources")),
-            timeout=checked.duration(name, location, "timeout", options.get("timeout"), "timeout=600"),
+            timeout=checked.duration(name, location, "timeout", options.get("timeout"), "10m"),
             retries=checked.retries(name, location, options.get("retries", 0)),
             always=checked.flag(name, location, "always", options.get("always", False)),
             frozen=checked.flag(name, location, "frozen", options.get("frozen", False)),
@@ -285,7 +285,7 @@ def _directory(declared: str, base: str, root: str) -> str:
 
 
 def _ttl(stage: str, location: Location, given: Registration) -> float | None:
-    ttl = checked.duration(stage, location, "ttl", given.options.get("ttl"), 'ttl="1d"')
+    ttl = checked.duration(stage, location, "ttl", given.options.get("ttl"), "1d")
     if ttl is not None and given.options.get("always"):
         raise StageError(
             stage, location, "it has both always and ttl", hint="remove ttl: a stage that always runs has no old result"

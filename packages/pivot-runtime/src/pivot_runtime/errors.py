@@ -131,6 +131,10 @@ class TargetError(EngineError):
     """A target on the command line is unknown or ambiguous."""
 
 
+class NotTrackableError(TargetError):
+    """Data that a target names cannot be tracked."""
+
+
 class TraceError(EngineError):
     """The requested way of tracing the files that a stage opens is not available."""
 

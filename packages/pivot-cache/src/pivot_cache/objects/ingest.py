@@ -86,7 +86,7 @@ def _file(path: str, status: os.stat_result, store: ObjectStore, files: StatCach
     return artifact
 
 
-def _directory(  # as above
+def _directory(
     path: Path,
     found: Scan,
     store: ObjectStore,

@@ -6,6 +6,7 @@ import click
 
 from pivot_cli import options, signals
 from pivot_cli.context import command_context
+from pivot_cli.reporting.checkout import overwriting
 from pivot_cli.reporting.run_lines import RunLines
 from pivot_cli.sweeps import results as views
 from pivot_cli.terminal import console
@@ -38,7 +39,7 @@ def command(result_id: str, *, force: bool, dry_run: bool) -> int:
     for line in files.checkout_errors(done.checkout, context.project, ()):
         console.error(line)
     if done.checkout.modified:
-        console.hint("nothing was changed: --force overwrites them, and saves their current content in the cache")
+        console.hint(f"nothing was changed: {overwriting(done.checkout)}")
     for name, reason in done.by_hand.items():
         console.warning(f"{name} must be set by hand: {reason}")
     for address in done.left_out:

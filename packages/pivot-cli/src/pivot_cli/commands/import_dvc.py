@@ -29,9 +29,7 @@ Examples:
 @click.option("--keep", is_flag=True, help="Keep other pivot.yaml files as they are, and import the rest.")
 @click.option("--script-deps", is_flag=True, help="Keep Python scripts among the deps: all edits count, even comments.")
 @options.as_json
-def command(  # one for each option
-    directory: str | None, *, dry_run: bool, force: bool, keep: bool, script_deps: bool, as_json: bool
-) -> int:
+def command(directory: str | None, *, dry_run: bool, force: bool, keep: bool, script_deps: bool, as_json: bool) -> int:
     """Take a DVC project over: stages, data, cache, settings and results.
 
     The command writes a pivot.yaml for each dvc.yaml and a .pvt file for each .dvc file, copies what they need from

@@ -38,8 +38,9 @@ def deliver(text: str, options: PageOptions | None, project: Project, name: str)
         console.data(text)
         return
     file = project.layout.page_file(name) if options.path is None else project.cwd / options.path
-    _write(file, text)
-    console.line(str(file) if options.path is None else options.path)
+    shown = str(file) if options.path is None else options.path
+    _write(file, text, shown)
+    console.line(shown)
     if options.open:
         import webbrowser  # lazy
 
@@ -47,16 +48,15 @@ def deliver(text: str, options: PageOptions | None, project: Project, name: str)
             console.note(f"no browser was found to open {file.as_uri()}")
 
 
-def _write(file: pathlib.Path, text: str) -> None:
+def _write(file: pathlib.Path, text: str, shown: str) -> None:
     try:
         if file.exists() and not _is_page(file):
-            raise PageNotWrittenError(f"{file} is not a page of Pivot", hint="give -o a new name, or remove the file")
+            raise PageNotWrittenError(f"{shown} is not a page of Pivot", hint="give -o a new name, or remove the file")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")
     except OSError as error:
-        raise PageNotWrittenError(
-            f"{file} cannot be written: {error.strerror or error}", hint="give -o another file"
-        ) from None
+        problem = f"{shown} cannot be written: {error.strerror or error}"
+        raise PageNotWrittenError(problem, hint="give -o another file") from None
 
 
 def _is_page(file: pathlib.Path) -> bool:

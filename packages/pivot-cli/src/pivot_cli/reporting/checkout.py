@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from pivot_runtime.artifacts.checkout import CheckoutReport
 
 
+def overwriting(done: "CheckoutReport") -> str:
+    """Say how the user's files that a checkout left as they were are overwritten."""
+    several = sum(len(names) or 1 for names in done.modified.values()) > 1
+    which, whose = ("them", "their") if several else ("it", "its")
+    return f"--force overwrites {which}, and saves {whose} current content in the cache"
+
+
 def report_problems(
     context: CommandContext, targets: Sequence[str], done: "CheckoutReport", reported: Collection[str] = ()
 ) -> int:
@@ -28,7 +35,7 @@ def report_problems(
     for line in files.checkout_errors(done, context.project, reported):
         console.error(line)
     if done.modified:
-        console.hint("--force overwrites them, and saves their current content in the cache")
+        console.hint(overwriting(done))
     again = ", 'pivot repro' computes it again" if done.computed else ""
     if set(done.missing) - set(reported):
         console.hint(f"'pivot pull' fetches what a remote has{again}")

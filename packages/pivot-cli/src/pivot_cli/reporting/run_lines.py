@@ -7,7 +7,7 @@ from pivot_cli.error_topics import GENERAL, topic_of_failure
 from pivot_cli.reporting.notices import note_outs_elsewhere, warn_of_broken
 from pivot_cli.terminal import console, formats, imports
 from pivot_cli.views import phrases
-from pivot_core.decide import Decision
+from pivot_core.decide import Decision, Reason
 from pivot_core.errors import list_names
 from pivot_core.files.patterns import is_pattern
 from pivot_runtime.artifacts.obstacles import ways_out
@@ -113,6 +113,10 @@ class RunLines:
     def _stage_started(self, event: events.StageStarted) -> None:
         if self._explain:
             self._explanation(event.address, event.decision)
+            for each in event.variables:
+                old, new = (phrases.value(Reason.PARAM, side) for side in (each.old, each.new))
+                at = f"  {each.place}" if each.place else ""
+                console.text(formats.one_line(f"  var:{each.name}  {old} -> {new}{at}"))
 
     def _executor_connected(self, event: events.ExecutorConnected) -> None:
         capacity = f"{formats.counted(event.workers, 'worker')}, {formats.counted(event.threads, 'thread')}"

@@ -179,7 +179,7 @@ def _not_declared(stage: StageStatus, *, verbose: bool) -> Iterator[str]:
 
 
 def _changed_variables(stage: StageStatus) -> Iterator[str]:
-    """Return the variables of a ``pivot.yaml`` that differ from those of the last run."""
+    """Yield a block for each variable of a ``pivot.yaml`` that differs from the last run's."""
     for each in stage.variables:
         yield f"    var:{each.name}"
         yield f"      Old: {phrases.value(Reason.PARAM, each.old)}"

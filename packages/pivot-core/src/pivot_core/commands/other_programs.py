@@ -8,24 +8,9 @@ from pivot_core.commands.python_programs import ProgramCall, StartedProgram
 
 _READS_NOTHING: Final = frozenset(
     {
-        *(
-            ":",
-            "[",
-            "[[",
-            "alias",
-            "break",
-            "chmod",
-            "continue",
-            "echo",
-            "exit",
-            "false",
-            "hash",
-            "kill",
-            "let",
-            "mkdir",
-        ),
-        *("popd", "printf", "pwd", "read", "return", "rm", "rmdir", "set", "shift", "shopt", "sleep", "sync", "test"),
-        *("touch", "trap", "true", "type", "ulimit", "umask", "unalias", "unset", "wait"),
+        *(":", "[", "[[", "alias", "break", "chmod", "continue", "echo", "exit", "false", "hash", "kill", "let"),
+        *("mkdir", "popd", "printf", "pwd", "read", "return", "rm", "rmdir", "set", "shift", "shopt", "sleep"),
+        *("sync", "test", "touch", "trap", "true", "type", "ulimit", "umask", "unalias", "unset", "wait"),
     }
 )
 """Commands whose result does not depend on the content of any file."""

@@ -17,7 +17,7 @@ def seconds_of(what: str, value: object, example: str) -> float:
     Args:
         what: The name of the option, for errors.
         value: A number of seconds, or a text.
-        example: An example in the user's words, as in ``ttl="1d"``.
+        example: A usual value, such as ``1d``.
 
     Raises:
         DefinitionError: It is not a duration above 0.
@@ -26,7 +26,7 @@ def seconds_of(what: str, value: object, example: str) -> float:
     if found is None or not 0 < found < math.inf:
         raise DefinitionError(
             f"{what} must be a duration above 0, not {value!r}",
-            hint=f"write a number of seconds, or a number with one of the units s, m, h, d and w: {example}",
+            hint=f"write a number of seconds, or a number with one of the units s, m, h, d and w, such as {example}",
         )
     return found
 

@@ -56,7 +56,7 @@ def resolve_params(
         if name in classes.fields(cls):
             raise ParamError(
                 f"stage {stage!r}: parameter {name!r} of {cls.__name__} has no value and no default",
-                hint=f"give it one: in params.yaml, by register(..., params=...), or with -p {stage}.{name}=VALUE",
+                hint=f"give it one: in params.yaml, by 'params' of the stage, or with -p {stage}.{name}=VALUE",
             ) from None
         raise ParamError(f"stage {stage!r}: {cls.__name__} refuses its values: {error.wanted}") from None
 

@@ -24,7 +24,7 @@ from pivot_runtime.artifacts.records import Record, Records
 from pivot_runtime.artifacts.stores import Stores, open_stores
 from pivot_runtime.artifacts.trackable import WORKED_FROM, importable, trackable
 from pivot_runtime.context import CommandContext
-from pivot_runtime.errors import OccupiedError, TargetError
+from pivot_runtime.errors import NotTrackableError, OccupiedError, TargetError
 from pivot_runtime.git import gitignore
 from pivot_runtime.history import events
 from pivot_runtime.history.events import Reporter, no_report
@@ -151,7 +151,8 @@ def track(
     the user has probably not removed them, so they are dropped from the record only with ``force``.
 
     Raises:
-        TargetError: A path cannot be tracked; the error states why.
+        TargetError: A path does not exist.
+        NotTrackableError: It cannot be tracked; the error states why.
         CacheError: A file cannot be read or written.
     """
     project = context.project
@@ -225,7 +226,9 @@ def _refuse_cache(project: Project, path: ArtifactPath, stores: Stores) -> None:
     """Refuse data that contain the cache, which would then be stored in itself."""
     data, cache = project.layout.artifact(path), stores.layout.cache_dir
     if cache.is_relative_to(data) or data.is_relative_to(cache):
-        raise TargetError(f"{path} cannot be tracked: the cache is {cache}", hint="set cache.dir to another directory")
+        raise NotTrackableError(
+            f"{path} cannot be tracked: the cache is {cache}", hint="set cache.dir to another directory"
+        )
 
 
 def _refuse_foreign(project: Project, path: ArtifactPath) -> None:
@@ -235,13 +238,13 @@ def _refuse_foreign(project: Project, path: ArtifactPath) -> None:
         return
     hint = f"rename one of them, or track the directory around; 'git checkout' {file.name} if it was Pivot's"
     if file.is_dir():
-        raise TargetError(f"{path} cannot be tracked: {file.name} beside it is a directory", hint=hint)
+        raise NotTrackableError(f"{path} cannot be tracked: {file.name} beside it is a directory", hint=hint)
     try:
         pvt.read(file)
     except pvt.EarlierFileError:
         return
     except pvt.ForeignFileError:
-        raise TargetError(f"{path} cannot be tracked: {file.name} beside it is not Pivot's", hint=hint) from None
+        raise NotTrackableError(f"{path} cannot be tracked: {file.name} beside it is not Pivot's", hint=hint) from None
     except pvt.NewerFileError:
         raise
     except LockFileError:
@@ -259,7 +262,7 @@ def refuse_in_git(paths: list[ArtifactPath], project: Project) -> None:
     """Refuse data that git tracks.
 
     Raises:
-        TargetError: Git tracks one of the paths.
+        NotTrackableError: Git tracks one of the paths.
     """
     from pivot_runtime.git import calls  # lazy
 
@@ -270,7 +273,7 @@ def refuse_in_git(paths: list[ArtifactPath], project: Project) -> None:
     names = [os.fsdecode(name) for name in listed.stdout.split(b"\0") if name]
     for path in paths:
         if any(is_within(name, path) for name in names):
-            raise TargetError(
+            raise NotTrackableError(
                 f"{path} is tracked by git",
                 hint=f"git rm -r --cached {shlex.quote(project.from_cwd(path))} ends that; the file itself stays",
             )

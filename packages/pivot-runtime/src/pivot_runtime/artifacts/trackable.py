@@ -14,7 +14,7 @@ from pivot_runtime.artifacts import records
 from pivot_runtime.artifacts.records import ContradictionError, Records
 from pivot_runtime.context import CommandContext
 from pivot_runtime.definitions.params_file import PARAMS_FILE
-from pivot_runtime.errors import TargetError
+from pivot_runtime.errors import NotTrackableError, TargetError
 from pivot_runtime.project import name_case
 from pivot_runtime.project.ignore import ignored
 from pivot_runtime.project.project import Project
@@ -41,7 +41,8 @@ def trackable(name: str, context: CommandContext, known: Records) -> ArtifactPat
     """The path that a name given to the command means.
 
     Raises:
-        TargetError: The path cannot be tracked; the error states why.
+        TargetError: It does not exist.
+        NotTrackableError: It cannot be tracked; the error states why.
         ContradictionError: An existing record of it must be corrected first.
     """
     project = context.project
@@ -70,7 +71,7 @@ def importable(name: str, context: CommandContext, known: Records) -> ArtifactPa
     """The path, at which nothing need be, that a name given for imported data means.
 
     Raises:
-        TargetError: Data cannot be tracked there; the error states why.
+        NotTrackableError: Data cannot be tracked there; the error states why.
         ContradictionError: An existing record of it must be corrected first.
     """
     project = context.project
@@ -89,9 +90,9 @@ def _path(name: str, project: Project) -> ArtifactPath:
     try:
         path = project.path(name)
     except PathError as error:
-        raise TargetError(str(error), hint=error.hint or "name your own data files or directories") from None
+        raise NotTrackableError(str(error), hint=error.hint or "name your own data files or directories") from None
     if not path:
-        raise TargetError("the whole project cannot be tracked", hint="name the data files or directories in it")
+        raise NotTrackableError("the whole project cannot be tracked", hint="name the data files or directories in it")
     return ArtifactPath(path)
 
 
@@ -101,24 +102,26 @@ def _refuse_name(path: ArtifactPath, project: Project) -> None:
     if last.endswith(pvt.SUFFIX):
         stem = path.removesuffix(pvt.SUFFIX)
         hint = f"name {stem}" if last != pvt.SUFFIX else "rename it"
-        raise TargetError(f"{path} is the name of a file that represents data", hint=hint)
+        raise NotTrackableError(f"{path} is the name of a file that represents data", hint=hint)
     if any(ord(sign) < ord(" ") or sign == "\x7f" for sign in path):
-        raise TargetError(
+        raise NotTrackableError(
             f"{str(path)!r} contains a control character, which no line of a .gitignore can represent",
             hint="rename it",
         )
     if len(os.fsencode(last)) > _LONGEST_NAME - len(pvt.SUFFIX):
-        raise TargetError(f"the name {last!r} is too long to append {pvt.SUFFIX}", hint="shorten it")
+        raise NotTrackableError(f"the name {last!r} is too long to append {pvt.SUFFIX}", hint="shorten it")
     state = next((part for part in above if part.casefold() in RESERVED_DIRS), None)
     if state is not None:
-        raise TargetError(f"{path} is in {state}/, into which nothing is restored", hint="move the data elsewhere")
+        raise NotTrackableError(
+            f"{path} is in {state}/, into which nothing is restored", hint="move the data elsewhere"
+        )
     beside = project.root.joinpath(*above)
     params = last == PARAMS_FILE and (beside == project.root or pipeline_in(beside) is not None)
     if last.casefold() in WORKED_FROM or params:
         whom = (
             "git works" if last.casefold().startswith(".git") or last in (".lfsconfig", ".mailmap") else "Pivot works"
         )
-        raise TargetError(f"{path} is a file that {whom} from, not data", hint="leave it to git")
+        raise NotTrackableError(f"{path} is a file that {whom} from, not data", hint="leave it to git")
 
 
 def _refuse_casing(path: ArtifactPath, project: Project) -> None:
@@ -132,7 +135,7 @@ def _refuse_casing(path: ArtifactPath, project: Project) -> None:
         if part not in names:
             alike = [name for name in names if name_case.clashes([ArtifactPath(name), ArtifactPath(part)])]
             relative = os.path.relpath(at / (alike[0] if alike else part), project.cwd)
-            raise TargetError(f"{path} has another name here", hint=f"name it as it is listed: {relative}")
+            raise NotTrackableError(f"{path} has another name here", hint=f"name it as it is listed: {relative}")
         at = at / part
 
 
@@ -149,7 +152,7 @@ def _refuse_place(path: ArtifactPath, project: Project) -> None:
         way = f"track {project.from_cwd(around)} as a whole"
         if not inside.startswith(".."):
             way = f"name its real path: {project.from_cwd(inside)}"
-    raise TargetError(
+    raise NotTrackableError(
         f"{path} cannot be tracked: {around} {why}, and no search finds a {pvt.SUFFIX} file in it", hint=way
     )
 
@@ -163,7 +166,7 @@ def _refuse_overlap(path: ArtifactPath, known: Records) -> None:
             continue
         if touches(path, other.path):
             what = "is tracked" if other.tracked else f"is an out of {other.address}"
-            raise TargetError(
+            raise NotTrackableError(
                 f"{path} cannot be tracked: {other.path} {what}",
                 hint="a path may be recorded only once: 'pivot untrack' the other one first, or leave this one out"
                 if other.address is None
@@ -180,18 +183,18 @@ def _refuse_link(path: ArtifactPath, project: Project) -> None:
         return
     real, root = os.path.realpath(file), os.path.realpath(project.root)
     if not os.path.exists(real):
-        raise TargetError(f"{path} is a symbolic link that leads nowhere", hint="create its target")
+        raise NotTrackableError(f"{path} is a symbolic link that leads nowhere", hint="create its target")
     if is_within(root, real.rstrip("/")):
-        raise TargetError(
+        raise NotTrackableError(
             f"{path} is a symbolic link to {real}, which contains the project", hint="name the data themselves"
         )
     if is_within(real, root):
-        raise TargetError(
+        raise NotTrackableError(
             f"{path} is a symbolic link to another place in the project",
             hint=f"track its target: {project.from_cwd(os.path.relpath(real, root))}",
         )
     if not RESERVED_DIRS.isdisjoint(part.casefold() for part in real.split("/")):
-        raise TargetError(f"{path} leads to {real}, which is not data", hint="name the data themselves")
+        raise NotTrackableError(f"{path} leads to {real}, which is not data", hint="name the data themselves")
 
 
 def _refuse_sources(path: ArtifactPath, context: CommandContext) -> None:
@@ -201,7 +204,7 @@ def _refuse_sources(path: ArtifactPath, context: CommandContext) -> None:
     code = next((source for source in sorted(sources) if is_within(source, path)), None)
     if code is not None:
         what = "is code" if code == path else f"contains code: {code},"
-        raise TargetError(
+        raise NotTrackableError(
             f"{path} {what} of {sources[code]}",
             hint="leave code to git" if code == path else "track the data in it one by one, and leave the code to git",
         )
@@ -211,7 +214,7 @@ def _refuse_sources(path: ArtifactPath, context: CommandContext) -> None:
         hint = f"move {relative} away, or track the rest of it one by one"
         if os.path.basename(ours) in (PIPELINE_FILE, DECLARED_FILE):
             hint += f"; if it is data, add its directory to {project.layout.ignore_file.name}"
-        raise TargetError(f"{path} cannot be tracked: {relative} in it is not data", hint=hint)
+        raise NotTrackableError(f"{path} cannot be tracked: {relative} in it is not data", hint=hint)
 
 
 def _worked_from(directory: pathlib.Path, project: Project) -> Iterator[str]:

@@ -143,7 +143,7 @@ def axes(options: PlotOptions, rows: Sequence[Row], name: str) -> Axes:
         x = options.x or (texts[0] if texts and kind == "bar" else "")
         y = options.y or tuple(numbers)
     if not y and rows:
-        raise ContentError(f"{name} has no column of numbers", hint="name the columns: pivot.Plot(..., x=..., y=...)")
+        raise ContentError(f"{name} has no column of numbers", hint="name the columns: 'x' and 'y' of the plot")
     return Axes(kind, x, y, options.group)
 
 

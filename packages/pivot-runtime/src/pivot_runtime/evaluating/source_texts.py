@@ -11,16 +11,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
 from pivot_cache.files.safe_read import read_regular
 from pivot_cache.state.derived_db import DerivedDatabase
-from pivot_core.decide import FactChange, Reason
+from pivot_core.decide import FactChange, Reason, VariableChange
 from pivot_core.files.digest import canonical_json, digest_lines
 from pivot_core.lock import CodeEntry, StageLock
 from pivot_core.params import file_keys
 from pivot_core.spec import StageSpec
-from pivot_core.values import Value
 from pivot_runtime.loading.loaded import LoadedStage
 
 if TYPE_CHECKING:
@@ -37,23 +34,6 @@ _WHOLE: Final = ":*"
 _NOTHING: Final[Mapping[str, CodeEntry]] = {}
 _PERIOD_S: Final = 1.0
 """So often, at most, texts are stored: a run of small stages ends hundreds of them meanwhile."""
-
-
-@attrs.frozen(eq=False, repr=False)
-class VariableChange(Value):
-    """A variable of a ``pivot.yaml`` with another value than at a stage's last run.
-
-    Attributes:
-        name: Its name, with the keys of an item in it.
-        old: Its value as JSON; None if the last run did not use it.
-        new: The current one; None if the stage no longer uses it.
-        place: The file, and the line if it is known, of the current one.
-    """
-
-    name: str
-    old: str | None
-    new: str | None
-    place: str
 
 
 class SourceTexts:

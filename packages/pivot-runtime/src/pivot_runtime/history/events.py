@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-from pivot_core.decide import Decision
+from pivot_core.decide import Decision, VariableChange
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.values import Value
 from pivot_runtime.errors import BrokenPipeline
@@ -104,11 +104,15 @@ class ExecutorConnected(Value):
 
 @attrs.frozen(eq=False, repr=False)
 class StageStarted(Value):
-    """A stage has been given to a process, or, if it is ``sent``, to a cluster, which may still be busy."""
+    """A stage has been given to a process, or, if it is ``sent``, to a cluster, which may still be busy.
+
+    Its ``variables`` are those of a ``pivot.yaml`` that have changed since its last run, as far as known.
+    """
 
     address: str
     decision: Decision
     sent: bool = False
+    variables: tuple[VariableChange, ...] = ()
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 
 from pivot_cache.formats.tree import TreeDifference
-from pivot_core.decide import Reason, Verdict
+from pivot_core.decide import Reason, VariableChange, Verdict
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph
 from pivot_core.spec import LOCAL
@@ -24,7 +24,6 @@ from pivot_runtime.history.stage_stats import project_stats, valid_stats
 from pivot_runtime.loading.assembly import LoadOptions, load_pipelines
 
 if TYPE_CHECKING:
-    from pivot_runtime.evaluating.source_texts import VariableChange
     from pivot_runtime.external.update import SourceCheck
     from pivot_runtime.sharing.remote_view import Availability, RemoteView, SyncState
 

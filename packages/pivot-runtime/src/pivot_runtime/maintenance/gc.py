@@ -131,8 +131,7 @@ def gc(
                 done = collect(cache, gather, rules, progress=progress, doubt=doubt, at_once=at_once)
             planned = done.plan
             kept.tidy(stores, stores.settings.trash_days * _DAY_NS)
-        at_all = without_grace and not found
-        return GcReport(planned, done, tuple(heeded), tuple(gone), tuple(skipped), at_all, found)
+        return GcReport(planned, done, tuple(heeded), tuple(gone), tuple(skipped), without_grace and not found, found)
 
 
 def undo(context: CommandContext, *, report: Reporter = no_report) -> GcResult | None:

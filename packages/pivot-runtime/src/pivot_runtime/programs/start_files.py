@@ -82,8 +82,7 @@ class ProgramTracer:
 
     def close(self) -> tuple[str, ...]:
         """Let programs that outlive the stage observe nothing; returns why programs were not observed, in words."""
-        with contextlib.suppress(OSError):
-            end_start_file(self.place)
+        end_start_file(self.place)
         if self._expects:
             files = self._observed_files()
             self._unseen |= {_UNOBSERVED} if files is None else set()
