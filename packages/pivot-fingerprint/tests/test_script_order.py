@@ -91,3 +91,16 @@ def test_a_new_import_at_the_usual_place_does_not_count(write: Write) -> None:
 
     roots = [write(project.replace("{}", each)) for each in ("import m\n", "import json\nimport m\nimport numpy\n")]
     assert len({fingerprint_script(root / "run.py", root=root).digest for root in roots}) == 1
+
+
+def test_names_may_be_imported_together_or_apart(write: Write) -> None:
+    project = "# file: run.py\nimport a\nprint(vars(a))\n# file: a.py\n{}\n" + REST
+
+    pieces = (
+        "import os, m\nfrom n import Y, X",
+        "import m\nfrom n import X\nimport os\nfrom n import Y",
+        "import os, m",
+    )
+    roots = [write(project.replace("{}", each)) for each in pieces]
+    found = [fingerprint_script(root / "run.py", root=root).digest for root in roots]
+    assert found[0] == found[1] != found[2]

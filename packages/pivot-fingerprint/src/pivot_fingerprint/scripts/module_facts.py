@@ -18,7 +18,7 @@ from pivot_fingerprint.syntax.parsed import Parsed, first_line, literal_binding,
 from pivot_fingerprint.syntax.scopes import Import, imports, literal_import
 from pivot_fingerprint.syntax.statement_acts import imported, is_type_checking
 
-_KIND = "script 7"
+_KIND = "script 8"
 """Of these results in a memo: raise the number with every change of their content or format."""
 _HEAD = 9  # statements among which imports from `__future__` are
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -251,16 +251,27 @@ def _part_of(
 
 
 def _with_sorted_imports(body: Iterable[ast.stmt]) -> list[ast.stmt]:
-    """Statements with imports that follow each other in an order of their own, since theirs makes no difference."""
+    """Statements with imports that follow each other in an order of their own, one for each name.
+
+    Neither their order makes a difference, nor how many of them are in one statement.
+    """
     found: list[ast.stmt] = []
-    group: list[ast.stmt] = []
+    group: dict[str, ast.stmt] = {}
     for node in body:
         if isinstance(node, ast.Import | ast.ImportFrom):
-            group.append(node)
+            group |= {ast.dump(each): each for each in _single_imports(node)}
         else:
-            found += [*sorted(group, key=ast.dump), node]
-            group = []
-    return [*found, *sorted(group, key=ast.dump)]
+            found += [*(each for _, each in sorted(group.items())), node]
+            group = {}
+    return [*found, *(each for _, each in sorted(group.items()))]
+
+
+def _single_imports(node: ast.Import | ast.ImportFrom) -> Iterator[ast.stmt]:
+    for alias in node.names:
+        single = (
+            ast.Import([alias]) if isinstance(node, ast.Import) else ast.ImportFrom(node.module, [alias], node.level)
+        )
+        yield ast.copy_location(single, node)
 
 
 def _digest_of(digest: bytes, texts: Sequence[str]) -> str:
