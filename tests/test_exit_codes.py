@@ -11,6 +11,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -166,6 +167,7 @@ def test_interrupts_and_another_command_at_work(project: Any) -> None:
         run = stack.enter_context(project.start("repro", "waits"))
         while not (project.root / "began").exists():
             assert run.poll() is None
+            time.sleep(0.01)
         follow = stack.enter_context(project.start("logs", "waits", "--follow"))
         assert follow.stdout.readline() == "began\n"
         project.pivot("repro", "--no-wait", code=3)
@@ -178,6 +180,7 @@ def test_interrupts_and_another_command_at_work(project: Any) -> None:
         with project.start("repro", "waits") as run:
             while not (project.root / "began").exists():
                 assert run.poll() is None
+                time.sleep(0.01)
             run.send_signal(number)
             assert run.wait(60) == code
 

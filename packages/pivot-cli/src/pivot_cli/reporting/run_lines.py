@@ -113,7 +113,7 @@ class RunLines:
     def _stage_started(self, event: events.StageStarted) -> None:
         if self._explain:
             self._explanation(event.address, event.decision)
-            for each in event.variables:
+            for each in event.changed_variables:
                 old, new = (phrases.value(Reason.PARAM, side) for side in (each.old, each.new))
                 at = f"  {each.place}" if each.place else ""
                 console.text(formats.one_line(f"  var:{each.name}  {old} -> {new}{at}"))

@@ -106,13 +106,13 @@ class ExecutorConnected(Value):
 class StageStarted(Value):
     """A stage has been given to a process, or, if it is ``sent``, to a cluster, which may still be busy.
 
-    Its ``variables`` are those of a ``pivot.yaml`` that have changed since its last run, as far as known.
+    Its ``changed_variables`` are those of a ``pivot.yaml`` with other values than at its last run, as far as known.
     """
 
     address: str
     decision: Decision
     sent: bool = False
-    variables: tuple[VariableChange, ...] = ()
+    changed_variables: tuple[VariableChange, ...] = ()
 
 
 @attrs.frozen(eq=False, repr=False)

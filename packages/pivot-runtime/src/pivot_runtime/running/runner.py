@@ -279,8 +279,8 @@ class Runner:
         return observe(self._session.stages[address], self._graph, self._view, lock=lock, schema=self._session.schema)
 
     def _start(self, address: str, lock: StageLock | None, observation: Observation, decision: Decision) -> None:
-        variables = self._session.source_texts.changed_variables(self._session.stages[address], lock)
-        self._report(events.StageStarted(address, decision, sent=self._is_sent(address), variables=variables))
+        changed = self._session.source_texts.changed_variables(self._session.stages[address], lock)
+        self._report(events.StageStarted(address, decision, sent=self._is_sent(address), changed_variables=changed))
         self._outs.save_user_files(observation.outs, lock)
         retries = 0 if self._options.in_process else self._graph.stages[address].retries
         self._running[address] = StageRun(lock, observation, decision, retries)  # from here on, put its outs back
