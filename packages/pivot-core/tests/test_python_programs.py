@@ -4,7 +4,7 @@
 
 import pytest
 
-from pivot_core.commands.other_programs import entered_only, other_programs
+from pivot_core.commands.other_programs import entered_only, given_files, other_programs
 from pivot_core.commands.python_programs import python_programs, started_programs
 from pivot_core.commands.shell_text import simple_commands
 
@@ -157,3 +157,13 @@ def test_programs_that_are_not_followed(text: str) -> None:
 @pytest.mark.parametrize("text", ENTERED)
 def test_directories_that_a_text_only_enters(text: str) -> None:
     assert sorted(entered_only(started_programs(text))) == ENTERED[text].split()
+
+
+def test_files_that_programs_get_as_arguments() -> None:
+    text = "python a.py && [ -f a.py ] && chmod +x a.py && time ./a.py; python < a.py; eval python a.py"
+    assert not given_files(started_programs(text))
+    text = "python a.py a.py; wc < d.py; cd src; cp --to=b.py a.py $X; python b.py; cd $Y; cat c.py"
+    found = given_files(started_programs(text))
+    assert {"a.py", "d.py", "src/a.py", "src/b.py"} == {each for each in found if each.endswith(".py")} - {
+        "src/--to=b.py"
+    }

@@ -54,6 +54,8 @@ def test_programs_of_each_kind(root: pathlib.Path) -> None:
     assert keys(root, "cd sub && uv run show") == "func:lib:f"
     assert keys(root, "python -c 'import lib; lib.f()'") == "func:lib:f"
     assert keys(root, f"python /etc/hosts; python ../x.py; {sys.executable} -V; cat a.py") == ""
+    assert found(root, "python a.py && wc -c ../a.py", "").scripts == ("a.py",)
+    assert found(root, "cd sub; python ../a.py b.py; cat ../a.py; python b.py").scripts == ()
     code = found(root, "python a.py && python $X && cd $Y && python b.py && python -c x")
     assert code.scripts == ("a.py",)
     assert code.main == {"a.py": "effects:a"}

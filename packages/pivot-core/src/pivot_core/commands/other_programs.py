@@ -1,4 +1,7 @@
-"""The programs in a text for bash that are not followed as Python programs, and the directories that it only enters."""
+"""The programs in a text for bash that are not followed as Python programs, the files that they may read, and more.
+
+The rest: the directories that the text only enters.
+"""
 
 import posixpath
 from collections.abc import Collection, Iterable
@@ -50,6 +53,21 @@ def entered_only(started: Iterable[StartedProgram]) -> frozenset[str]:
         else:
             named |= words
     return frozenset(posixpath.normpath(each) for each in (entered - named) | chosen if each)
+
+
+def given_files(started: Iterable[StartedProgram]) -> frozenset[str]:
+    """The paths that commands get as arguments, other than as the Python programs that they start."""
+    found: set[str | None] = set()
+    for command, calls in started:
+        first, left = command.words[0].text, [word.text for word in command.words[1:] if word.known]
+        for program in {call.word for call in calls} - {first}:
+            if program in left:
+                left.remove(program)
+        if command.stdin_file is not None and command.stdin_file.text not in {call.word for call in calls}:
+            left.append(command.stdin_file.text)
+        if first != "eval" and posixpath.basename(first) not in _READS_NOTHING:
+            found |= {_in(command.directory, part) for text in left for part in (text, *text.split("="))}
+    return frozenset(each for each in found if each)
 
 
 def _in(directory: str | None, path: str) -> str | None:

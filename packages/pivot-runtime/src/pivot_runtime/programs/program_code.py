@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Final, NamedTuple, Protocol
 
 from pivot_core.code import PROGRAMS
-from pivot_core.commands.other_programs import entered_only, other_programs
+from pivot_core.commands.other_programs import entered_only, given_files, other_programs
 from pivot_core.commands.python_programs import ProgramCall, StartedProgram, started_programs
 from pivot_core.commands.shell_text import SimpleCommand, Word
 from pivot_core.commands.tasks import Task
@@ -52,7 +52,7 @@ class ProgramCode(NamedTuple):
 
     Attributes:
         manifest: Its entries; with `PROGRAMS` if there is a program.
-        scripts: The paths of the scripts, which its words name.
+        scripts: The paths of the scripts, which its words name, other than those that other programs get, too.
         main: The key of the entry of each script's body, by its path.
         open: Descriptions of the programs that could not be followed.
         sources: The digest of each file that was read, by absolute path.
@@ -152,6 +152,7 @@ class ProgramFinder:
         tasks = frozenset(entries)
         programs: dict[Program, ProgramCall] = {}
         scripts: dict[ArtifactPath, str] = {}
+        read = {os.path.normpath(os.path.join(self._root, base, each)) for each in given_files(started)}
         left_open: list[str] = []
         for call, directory in dict.fromkeys(
             (call, level[1]) for level in levels for each in level[0] for call in each.calls
@@ -166,7 +167,7 @@ class ProgramFinder:
             if found is None or (found.file is not None and self._written(declared, written, {found.file})):
                 continue
             programs[found] = call
-            if found.file is not None:
+            if found.file is not None and found.file not in read:
                 scripts[ArtifactPath(os.path.relpath(found.file, self._root))] = found.file
         entered = entered_only(started)
         if not programs and not entries:
