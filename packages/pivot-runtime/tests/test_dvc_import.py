@@ -518,6 +518,14 @@ def test_data_of_repositories_are_read_with_the_commit(url: str, repo: str) -> N
     }
 
 
+@pytest.mark.parametrize("dep", ["path: hdfs://u:p@x.org/a", "{path: x, repo: {url: 'https://u:p@x.org/r'}}"])
+def test_sources_that_are_not_carried_are_listed_without_secrets(dep: str) -> None:
+    _, leftovers = data_files.parse(f"deps:\n- {dep}\nouts:\n- {{md5: {MD5}, path: a}}\n", "a.dvc")
+    assert [(each.where, "u:p" in each.problem, "x.org" in each.problem) for each in leftovers] == [
+        ("a.dvc:2", False, True)
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "paths", "lines"),
     [

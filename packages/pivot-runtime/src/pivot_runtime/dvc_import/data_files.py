@@ -190,7 +190,7 @@ def _source(data: Mapping[str, Any], document: yaml_document.Document) -> tuple[
     if isinstance(url, str) and url.startswith("azure://"):
         url = f"az://{url.removeprefix('azure://')}"
     if not isinstance(url, str) or not url.startswith(_SCHEMES):
-        problem = f"{url} is carried as data without a source"
+        problem = f"{urls.public(str(url)).url} is carried as data without a source"
         return None, [Leftover(where, problem, "repeat the import with a URL that 'pivot import-url' follows")]
     size = dep.get("size")
     public = urls.public(url)
@@ -208,7 +208,8 @@ def _repository(dep: Mapping[str, Any], where: str, base: str) -> tuple[DataSour
     repo = dep["repo"] if isinstance(dep["repo"], dict) else {}
     url, path, commit, rev = repo.get("url"), dep.get("path"), repo.get("rev_lock"), repo.get("rev")
     if not (isinstance(url, str) and isinstance(path, str) and _COMMIT.fullmatch(str(commit))):
-        problem = f"{path} of {url} is carried as data without a source, as its commit is not recorded"
+        shown = urls.public(str(url)).url
+        problem = f"{path} of {shown} is carried as data without a source, as its commit is not recorded"
         return None, [Leftover(where, problem, "'pivot import' it again, once that repository uses Pivot")]
     leftovers = []
     if "://" in url:
