@@ -13,10 +13,14 @@ from pivot_cache.formats import pvt
 from pivot_cache.layout import Layout
 from pivot_core.files.digest import digest_bytes
 from pivot_core.lock import Artifact
+from pivot_runtime.artifacts.stores import open_stores
+from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import GitError
 from pivot_runtime.git.refs import Repository
-from pivot_runtime.maintenance import gc_roots
+from pivot_runtime.maintenance import gc, gc_roots
+from pivot_runtime.maintenance.gc import GcOptions
 from pivot_runtime.project import cache_users, identity
+from pivot_runtime.project import project as projects
 
 _WHO = ("-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "init.defaultBranch=main")
 
@@ -378,6 +382,33 @@ def test_projects_that_share_a_cache_know_of_each_other(tmp_path: pathlib.Path) 
     assert not user.gone  # it may be a disk that is not mounted
     second.root.rmdir()
     assert user.gone
+
+
+def test_nothing_is_deleted_at_once_if_another_project_comes_to_the_cache(tmp_path: pathlib.Path) -> None:
+    """The trash keeps what it may take for stored."""
+    root = tmp_path / "first"
+    root.mkdir()
+    projects.init(root)
+    Layout(root).config_file.write_text("cache.dir: ../shared\n")
+    context = CommandContext.find(root, {})
+    second = shared(tmp_path / "second")
+    second.state_dir.mkdir(parents=True)
+    with open_stores(context) as stores:
+        garbage = stores.store.put_bytes(b"garbage")
+        changed_ns = stores.store.path_of(garbage).stat().st_ctime_ns
+    clock = tmp_path / "clock"
+    clock.touch()
+    while clock.stat().st_ctime_ns <= changed_ns:  # a collection skips what is as new as itself
+        clock.touch()
+
+    def progress(*_: object) -> None:
+        cache_users.register(second)
+
+    options = GcOptions(all_projects=True, trash_ns=0, keep_since_ns=0)
+    done = gc.gc(context, options, progress=progress).done
+    assert done is not None
+    assert done.removed.keys() == {garbage}
+    assert done.batch is not None
 
 
 def in_place(layout: Layout, *, root: pathlib.Path, host: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import functools
 import os
 import pathlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import attrs
 
@@ -175,12 +175,12 @@ def _users(layout: Layout, options: GcOptions) -> tuple[list[pathlib.Path], list
     return [user.root for user in heeded], gone
 
 
-def _in_use(layout: Layout, places: Iterable[pathlib.Path], options: GcOptions) -> tuple[pathlib.Path, ...]:
+def _in_use(layout: Layout, places: Collection[pathlib.Path], options: GcOptions) -> tuple[pathlib.Path, ...]:
     """The projects that prevent a deletion at once: processes may store there that their guards do not keep away."""
     if options.trash_ns != 0:
         return ()
-    others = cache_users.others(layout) if options.only_this_project else []
-    return (*(user.root for user in others if not user.gone), *filter(_has_runs_elsewhere, places))
+    others = (user.root for user in cache_users.others(layout) if not user.gone and user.root not in places)
+    return (*others, *filter(_has_runs_elsewhere, places))
 
 
 def _has_runs_elsewhere(place: pathlib.Path) -> bool:
