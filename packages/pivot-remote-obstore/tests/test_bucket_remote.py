@@ -223,7 +223,8 @@ def test_an_object_that_always_fails_ends_a_transfer_after_the_others(
     assert outcome.failed.keys() == {failing}
     assert isinstance(outcome.stopped, RemoteUnreachableError)
     assert len(outcome.transferred) == 199
-    assert sum(failing[2:] in said for said in gcs.requests) == 2 + 3  # in batches, and alone
+    # Twice in batches and three times alone; fewer if it is the last of a slow run: all attempts are of a batch then.
+    assert sum(failing[2:] in said for said in gcs.requests) in {3, 4, 5}
 
 
 @pytest.mark.parametrize(
