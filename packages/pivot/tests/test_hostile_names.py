@@ -138,6 +138,54 @@ def test_a_socket_that_is_in_the_way_is_named(empty: Project) -> None:
     project.pivot("repro", "--force")
 
 
+LONG_NAMES = {"name": "n" * 256, "path": "/".join(["d" * 200] * 21)}
+
+
+@pytest.mark.parametrize("long", LONG_NAMES.values(), ids=LONG_NAMES)
+def test_a_path_that_no_file_can_have_stops_only_its_stage(empty: Project, long: str) -> None:
+    project = empty
+    project.pivot("init")
+    stages = {
+        "good": {"cmd": "echo 1 > good", "outs": ["good"]},
+        "dep": {"cmd": "echo 1 > a", "deps": [long], "outs": ["a"]},
+        "some": {"cmd": "echo 1 > b", "deps": [f"{long}/*.csv"], "outs": ["b"]},
+        "out": {"cmd": "echo 1 > c", "outs": ["c", f"{long}x/c"]},
+        "metric": {"cmd": "echo 1 > d", "outs": ["d"], "metrics": [long + ".json"]},
+        "keys": {"cmd": "echo 1 > e", "params": [{f"{'n' * 256}.yaml": ["a"]}], "outs": ["e"]},
+        "next": {"cmd": "echo 1 > f", "deps": ["c"], "outs": ["f"]},
+    }
+    project.write("pivot.yaml", json.dumps({"pipeline": "d", "stages": stages}))
+    project.pivot("remote", "add", "drive", f"file://{project.root}-remote")
+    os.mkdir(f"{project.root}-remote")
+
+    told = project.pivot("repro", "--keep-going", code=1).stderr
+    assert f"stage 'dep' cannot run: {long} cannot be read: it has a longer path than a file can have" in told
+    assert f"stage 'some' cannot run: {long}/*.csv matches no file" in told
+    assert f"stage 'out' cannot run: {long}x/c cannot be written: it has a longer path than a file can have" in told
+    assert "hint: shorten it, or declare another path" in told
+    stale = dict.fromkeys(("dep", "some", "out", "metric", "keys", "next"), "stale")
+    assert project.states() == {"good": "cached"} | stale
+    for code, *words in (
+        (0, "status", "--explain"),
+        (0, "repro", "good"),
+        (1, "repro", "dep"),
+        (0, "repro", "--dry-run"),
+        (1, "verify"),
+        (0, "verify", "good"),
+        (0, "push"),
+        (0, "list"),
+        (0, "metrics", "show"),
+        (0, "params", "show"),
+        (0, "doctor"),
+        (2, "track", long),
+        (2, "status", long),
+        (2, "checkout", long),
+        (1, "check-ignore", long),
+        (2, "commit"),
+    ):
+        assert "check the permissions" not in project.pivot(*words, code=code).stderr, words
+
+
 def bind(file: pathlib.Path) -> None:
     """Put a socket at a path, however long that is."""
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,12 @@ _KINDS = {"socket": stat.S_ISSOCK, "pipe": stat.S_ISFIFO, "file": stat.S_ISREG, 
 SCARCE = frozenset({errno.EMFILE, errno.ENFILE})
 """The numbers of the errors that report too many open files."""
 
+TOO_LONG = "has a longer path than a file can have"
+"""The problem of a path that no file can have."""
+
+SHORTEN = "shorten it, or declare another path"
+"""The hint for this problem."""
+
 RAISE = "raise the limit on open files, as with 'ulimit -n 1024'"
 """The hint for these errors."""
 

@@ -68,7 +68,7 @@ def pipeline_in(directory: pathlib.Path) -> pathlib.Path | None:
     Raises:
         DiscoveryError: The directory has both files.
     """
-    found = [file for name in (PIPELINE_FILE, DECLARED_FILE) if (file := directory / name).is_file()]
+    found = [file for name in (PIPELINE_FILE, DECLARED_FILE) if os.path.isfile(file := directory / name)]
     if len(found) > 1:
         raise DiscoveryError(
             f"{directory} has both a {PIPELINE_FILE} and a {DECLARED_FILE}", hint="keep one of the two"

@@ -11,6 +11,7 @@ A directory has its own row in addition to those of its files: one signature of 
 valid, one walk and one row suffice.
 """
 
+import errno
 import os
 import stat
 import threading
@@ -20,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pivot_cache.errors import ArtifactError, cache_error
+from pivot_cache.errors import SHORTEN, TOO_LONG, ArtifactError, cache_error
 from pivot_cache.files.hashing import as_artifact_errors, check_regular, hash_descriptor, open_artifact
 from pivot_cache.files.signatures import boot_id, settles_at, stat_signature
 from pivot_cache.formats.tree import Tree
@@ -90,7 +91,10 @@ class StatCache:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            problem, path = f"cannot be read: {error.strerror or error}", Path(path)
+            path = Path(path)
+            if error.errno == errno.ENAMETOOLONG:
+                raise ArtifactError(path, TOO_LONG, hint=SHORTEN) from error
+            problem = f"cannot be read: {error.strerror or error}"
             raise ArtifactError(path, problem, hint=cache_error("read", path, error).hint) from error
         try:
             if stat.S_ISDIR(status.st_mode):

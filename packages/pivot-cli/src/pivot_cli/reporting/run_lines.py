@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from pivot_cache.errors import SHORTEN, TOO_LONG
 from pivot_cli.error_topics import GENERAL, topic_of_failure
 from pivot_cli.reporting.notices import note_outs_elsewhere, warn_of_broken
 from pivot_cli.terminal import console, formats, imports
@@ -234,7 +235,9 @@ class RunLines:
                 how = "is tracked, but not completely here"
                 way = "'pivot checkout' restores it from the cache, 'pivot pull' fetches it from a remote"
             elif path in event.unreadable:
-                how, way = f"cannot be read: {event.unreadable[path]}", "repair it, or declare another path"
+                problem = event.unreadable[path]
+                way = SHORTEN if problem.endswith(TOO_LONG) else "repair it, or declare another path"
+                how = f"cannot be read: {problem}"
             elif is_pattern(path):
                 how, way = "matches no file", "put a file there that matches, or correct the pattern"
             console.error(f"stage {self._name(event.address)!r} cannot run: {path} {how}")
@@ -243,7 +246,8 @@ class RunLines:
         elif event.taken:
             path, obstacle = min(event.taken.items())
             self._line("BLOCKED", event.address, None, f"output path is taken: {list_names(sorted(event.taken))}")
-            console.error(f"stage {self._name(event.address)!r} cannot run: {path} is in its way: {obstacle}")
+            how = "cannot be written" if obstacle.endswith(TOO_LONG) else "is in its way"
+            console.error(f"stage {self._name(event.address)!r} cannot run: {path} {how}: {obstacle}")
             console.hint(ways_out(path, obstacle))
             console.docs(f"{GENERAL}#in-the-way")
         else:

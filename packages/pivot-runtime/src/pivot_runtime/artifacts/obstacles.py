@@ -10,7 +10,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pivot_cache.errors import CacheError
+from pivot_cache.errors import SHORTEN, TOO_LONG, CacheError
 from pivot_cache.formats import pvt
 from pivot_core.files.paths import ArtifactPath, parents
 from pivot_core.lock import Artifact, StageLock
@@ -119,6 +119,8 @@ def ways_out(path: str, obstacle: str) -> str:
     """A hint how to remove an obstacle."""
     if "tracked" in obstacle:
         return "'pivot untrack' the data, or let the stage write to another path"
+    if obstacle.endswith(TOO_LONG):
+        return SHORTEN
     import shlex  # lazy
 
     there = obstacle.removesuffix(_ABOVE) if obstacle.endswith(_ABOVE) else path

@@ -57,7 +57,7 @@ def unignored(root: pathlib.Path, paths: Sequence[str]) -> list[str]:
 
 def _is_beyond(root: pathlib.Path, path: str) -> bool:
     between = [root / each for each in parent_names(path)]
-    return any(each.is_symlink() or (each / ".git").exists() for each in between)
+    return any(os.path.islink(each) or os.path.exists(each / ".git") for each in between)
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -47,7 +47,7 @@ def check_ignore(context: CommandContext, paths: Iterable[str], *, with_git: boo
     done = []
     for given in paths:
         path = _inside(context, given)
-        rule = find(f"{path}/" if (project.root / path).is_dir() else path)
+        rule = find(f"{path}/" if os.path.isdir(project.root / path) else path)
         if rule is None or not rule[2]:  # what is in an ignored directory cannot be included
             around = (find(f"{each}/") for each in parent_names(path))
             rule = next((each for each in around if each is not None and each[2]), rule)
