@@ -169,6 +169,34 @@ def test_metrics_of_commands_are_what_the_commands_write(empty: Project) -> None
     assert empty.lock("p.copy")["outs"]["m.json"]["kind"] == "metric"
 
 
+def test_stages_that_no_pipeline_has_any_more_do_not_count(empty: Project) -> None:
+    project = empty
+    project.pivot("init")
+    template = """
+pipeline: d
+vars: [{sizes: [SIZES]}]
+stages:
+  fit:
+    foreach: ${sizes}
+    do:
+      cmd: echo '{"a":1}' > m${item}.json; echo '[{"x":1}]' > p${item}.json
+      params: {size: "${item}"}
+      metrics: ["m${item}.json"]
+      plots: ["p${item}.json"]
+"""
+    project.write("pivot.yaml", template.replace("SIZES", "1, 2"))
+    project.pivot("repro")
+    project.write("pivot.yaml", template.replace("SIZES", "1"))
+    for _ in range(2):  # before and after the next run
+        assert [each["path"] for each in project.json("metrics", "show", "--json")["metrics"]] == ["m1.json"]
+        assert [each["path"] for each in project.json("plots", "show", "--json")["plots"]] == ["p1.json"]
+        assert [each["stage"] for each in project.json("params", "show", "--json")["params"]] == ["fit@1"]
+        project.pivot("repro")
+
+    project.write("pivot.yaml", "stages: [")  # nothing is known of today
+    assert len(project.json("metrics", "show", "--json")["metrics"]) == 2
+
+
 def test_verify_adds_metrics_to_the_step_summary(project: Project) -> None:
     summary = project.root / "summary.md"
     variables = {"GITHUB_STEP_SUMMARY": str(summary)}

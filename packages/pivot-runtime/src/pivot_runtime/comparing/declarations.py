@@ -6,6 +6,7 @@ import attrs
 
 from pivot_core.decide import Verdict
 from pivot_core.errors import PivotError
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph
 from pivot_core.spec import StageSpec
 from pivot_core.values import Value
@@ -84,6 +85,18 @@ def for_kinds(context: CommandContext, recorded: Iterable[Record]) -> KnownStage
     if known.complete or all(each.address in known.stages for each in old):
         return known
     return loaded(context)
+
+
+def of_today(
+    side: Revision, chosen: Mapping[ArtifactPath, Record], known: KnownStages
+) -> Mapping[ArtifactPath, Record]:
+    """The outs of a revision; of the workspace, without those of stages that no pipeline has any more.
+
+    Their lock files stay until `pivot forget` removes them. Where not all stages are known, all count.
+    """
+    if not (side.is_workspace and known.complete):
+        return chosen
+    return {path: each for path, each in chosen.items() if each.address in known.stages}
 
 
 def stale(context: CommandContext, known: KnownStages, addresses: Iterable[str]) -> dict[str, bool | None]:

@@ -1,5 +1,6 @@
 """`pivot metrics`: the values in the metrics of several revisions."""
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -67,7 +68,8 @@ def metrics(
         kinds = {record.path: kind for record in every if (kind := known.kind(record))}
         chosen = select(found, named, context.project)
         wanted = [
-            {path: each for path, each in side.items() if (kinds.get(path) or each.kind) == METRIC} for side in chosen
+            {path: each for path, each in side.items() if (kinds.get(path) or each.kind) == METRIC}
+            for side in map(declarations.of_today, found, chosen, itertools.repeat(known))
         ]
         if options.pull:
             revisions.pull((each for side in wanted for each in side.values()), options.progress)

@@ -1,5 +1,6 @@
 """`pivot plots`: the rows and images of plots at several revisions, and the columns to draw."""
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -113,7 +114,7 @@ def plots(
         chosen = select(found, named, context.project)
         wanted = [
             {path: each for path, each in side.items() if path in declared or known.kind(each) == PLOT}
-            for side in chosen
+            for side in map(declarations.of_today, found, chosen, itertools.repeat(known))
         ]
         if options.pull:
             revisions.pull((each for side in wanted for each in side.values()), options.progress)
