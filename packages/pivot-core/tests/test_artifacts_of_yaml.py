@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pivot_core.errors import DefinitionError
 from pivot_core.pipeline import Pipeline
 from pivot_core.pivot_yaml.declare import Declaration, DeclarationError, read_declarations
-from pivot_core.spec import OutSpec, StageError
-from pivot_core.stages.annotations import Dep, DirectoryOut, Metric, Out, Plot
+from pivot_core.spec import METRIC, PLOT, OutSpec, PartView, PlotOptions, StageError
+from pivot_core.stages.annotations import Dep, DirectoryOut, Metric, Out, Plot, ViewedDirectory
 from pivot_core.stages.command import command
 from pivot_core.stages.interpolation import Path
 
@@ -102,6 +102,7 @@ def test_metrics_and_plots_are_outs_in_the_cache_unless_they_say_otherwise() -> 
                 {"r.csv": {"x": "count", "y": "name", "x_label": "C", "template": "bar_horizontal"}},
                 {"path": "s.csv", "kind": "scatter", "group": "g"},
                 "many/",
+                {"path": "more", "directory": True, "x": "a"},
             ],
         }
     )
@@ -114,7 +115,8 @@ def test_metrics_and_plots_are_outs_in_the_cache_unless_they_say_otherwise() -> 
             Plot("q.csv", cache=False, kind="line", **axes),
             Plot("r.csv", kind="bar", y="count", x="name", y_label="C"),
             Plot("s.csv", kind="scatter", group="g"),
-            DirectoryOut("many/"),
+            ViewedDirectory("many/", parts=(PartView("", PLOT, PlotOptions()),)),
+            ViewedDirectory("more", parts=(PartView("", PLOT, PlotOptions(x="a")),)),
         ]
     )
     assert stage({"always_changed": True, "meta": {"a": 1}}).options == {"always": True, "meta": {"a": 1}}
@@ -162,7 +164,7 @@ def test_lists_beside_the_stages_make_outs_metrics_and_plots() -> None:
         ({"outs": [{"a": {"push": False}}]}, "pivot.yaml:6: an out cannot have 'push' here", "pivot push -r"),
         ({"outs": ["a"], "plots": ["a"]}, "pivot.yaml:4: 'a' of 'plots' is an out of the stage already", "remove one"),
         ({"metrics": ["m/"]}, "pivot.yaml:4: an out cannot be both a metric and a directory", "remove"),
-        ({"plots": [{"p/": {"x": "a"}}]}, "pivot.yaml:5: Plot('p/'): a plot is a file", "remove the /"),
+        ({"plots": [{"p/": {"kind": "pie"}}]}, "pivot.yaml:5: Plot('plots', kind='pie'): there is no", "one of line"),
         ({"plots": [{"p": {"header": False}}]}, "pivot.yaml:6: a plot needs the names of its columns", "first line"),
         ({"plots": [{"p": {"template": "simpel"}}]}, "pivot.yaml:6: there is no template 'simpel' here", "mean simple"),
         ({"plots": [{"p": {"template": "zzz"}}]}, "pivot.yaml:6: there is no template 'zzz' here", "linear, simple"),
@@ -185,15 +187,51 @@ def test_errors_name_their_line(facts: dict[str, Any], told: str, hint: str | No
         ({"plots": ["x.csv"]}, "pivot.yaml:3: 'x.csv' is no out of a command or notebook"),
         ({"plots": {"L": {"y": {"a.csv": "b", "c.csv": "d"}}}}, "pivot.yaml:2: the plot 'L' has columns of several"),
         ({"plots": ["a.csv", {"L": {"y": {"a.csv": "b"}}}]}, "pivot.yaml:3: 'a.csv' is a metric or another plot"),
-        ({"plots": ["d"]}, "pivot.yaml:3: Plot('d/'): a plot is a file"),
+        ({"metrics": ["d"]}, "pivot.yaml:2: Metric('d/'): a metric is a file"),
+        (
+            {"plots": ["a.csv/b.csv"]},
+            "pivot.yaml:3: 'a.csv/b.csv' is no out of a command or notebook of this file, nor",
+        ),
+        ({"metrics": ["d/m.json"], "plots": ["./d/m.json"]}, "pivot.yaml:3: './d/m.json' is a metric or another"),
+        ({"plots": ["d", {"d/x": {"kind": "pie"}}]}, "pivot.yaml:3: Plot('x', kind='pie'): there is no such kind"),
+        ({"plots": ["e"]}, "pivot.yaml:3: 'e/' is a plot already"),
         ({"metrics": ["p.csv"]}, "pivot.yaml:2: 'p.csv' is a plot already"),
         ({"artifacts": {}}, "pivot.yaml:1: the key 'artifacts' is not known"),
     ],
 )
 def test_lists_beside_the_stages_name_outs(top: dict[str, Any], told: str) -> None:
     with pytest.raises(DeclarationError) as caught:
-        stage({"outs": ["a.csv", {"d": {"directory": True}}, {"path": ["p", "q"]}], "plots": ["p.csv"]}, **top)
+        stage({"outs": ["a.csv", {"d": {"directory": True}}, {"path": ["p", "q"]}], "plots": ["p.csv", "e/"]}, **top)
     assert told in str(caught.value)
+
+
+def test_lists_beside_the_stages_name_files_in_directories() -> None:
+    facts = {"wdir": "sub", "outs": [{"d/": {"desc": "D", "cache": False}}], "plots": ["e/"]}
+    (found,) = read_declarations(
+        Text(
+            {
+                "pipeline": "p",
+                "stages": {"s": {"cmd": "x", **facts}},
+                "metrics": ["sub/d/m.json"],
+                "plots": ["sub/d", {"sub/d/a": {"x": "step"}}, {"L": {"y": {"sub/d/b.csv": "v"}}}, "sub/e/c.csv"],
+            }
+        )
+    ).stages
+    parts = (
+        PartView("m.json", METRIC),
+        PartView("", PLOT, PlotOptions()),
+        PartView("a", PLOT, PlotOptions(x="step")),
+        PartView("b.csv", PLOT, PlotOptions(y=("v",), title="L")),
+    )
+    more = (PartView("", PLOT, PlotOptions()), PartView("c.csv", PLOT, PlotOptions()))
+    assert shown(found.outs.values()) == shown(
+        [ViewedDirectory("d/", cache=False, desc="D", parts=parts), ViewedDirectory("e/", parts=more)]
+    )
+    pipeline = Pipeline("p")
+    pipeline.register(command("x", outs=list(found.outs.values())), name="s")
+    (spec,) = pipeline.specs(base="", root="/p")
+    assert [out.inside for out in spec.outs] == [parts, more]
+    assert spec.outs[0] == OutSpec(spec.outs[0].path, cache=False, directory=True)
 
 
 @pytest.mark.parametrize("key", ["metrics", "plots"])

@@ -179,6 +179,12 @@ def test_plots_of_several_files_are_one_for_each() -> None:
         x: {a.csv: step}
         y: {b.json: acc}
     - d
+    - Inside:
+        y: {d/e.csv: acc}
+    - nowhere/e.csv
+    metrics:
+    - d/m.json
+    - d
     """
     found = translated(text, directories=("d",))
     expected = """\
@@ -205,14 +211,33 @@ def test_plots_of_several_files_are_one_for_each() -> None:
         y:
           b.json: acc
         title: Both
+    - d
+    - Inside:
+        y: {d/e.csv: acc}
+    metrics:
+    - d/m.json
     """
     assert found.text == textwrap.dedent(expected)
     assert [(each.where, each.needs_work) for each in found.leftovers] == [
+        ("dvc.yaml:24", True),
         ("dvc.yaml:9", True),
         ("dvc.yaml:11", False),
         ("dvc.yaml:15", True),
-        ("dvc.yaml:18", True),
+        ("dvc.yaml:21", True),
     ]
+
+
+def test_directories_of_plots_keep_their_options() -> None:
+    text = "stages:\n  a:\n    cmd: x\n    plots:\n    - charts:\n        x: step\n        header: true\n    - more.d\n"
+    known = translated(text + "plots:\n- charts/a.csv: {y: b}\n- charts\n", directories=("charts",))
+    assert yaml_document.parse(known.text, "").data == {
+        "pipeline": "demo",
+        "stages": {"a": {"cmd": "x", "plots": [{"charts/": {"x": "step"}}, "more.d"]}},
+        "plots": [{"charts/a.csv": {"y": "b"}}],
+    }
+    unknown = stage_files.translate(text, "dvc.yaml", "demo", lambda *_: None)
+    assert "- charts/:\n" in unknown.text
+    assert unknown.assumed == ("dvc.yaml:5 charts",)
 
 
 def test_outs_that_nobody_knows_are_directories_without_a_suffix() -> None:
@@ -380,7 +405,7 @@ def test_files_are_loadable_without_a_part_of_their_stages(tmp_path: pathlib.Pat
         "dvc.yaml " + lost.format("unknown", "${unknown} is not known"),
         "dvc.yaml " + lost.format("outside", "wdir: '../..' is outside the project"),
         "dvc.yaml " + lost.format("long", f"no file can have the name {'n' * 255}…"),
-        "dvc.yaml 'v.txt' is no out of a command or notebook of this file",
+        "dvc.yaml 'v.txt' is no out of a command or notebook of this file, nor in one",
         "sub/dvc.yaml it is not carried: 'vars' must be a mapping or a list, not 1",
         *(added.format(name) for name in ("second", "third", "each")),
         "dvc.yaml " + lost.format("twice", "two stages write 'x.txt': 'first' and 'twice'"),

@@ -292,7 +292,6 @@ def test_projects_in_many_shapes_are_cached_after_the_import_and_only_edits_make
     assert done["stages"]["stale"] == []
     assert len(done["stages"]["cached"]) == 35
     assert {each["where"] for each in done["leftovers"] if "remedy" in each} == {
-        *("dvclive/dvc.yaml:11", "dvclive/dvc.yaml:13"),
         *("flags/dvc.yaml:33", "flags/dvc.yaml:34"),
         "get_started/dvc.yaml:43",
         *("plots/dvc.yaml:20", "plots/dvc.yaml:21", "plots/dvc.yaml:31"),
@@ -308,7 +307,10 @@ def test_projects_in_many_shapes_are_cached_after_the_import_and_only_edits_make
         "--lr 0.5 --name a b --deep.layers 2 --verbose --cols x 3 --out result.txt\n",
         "1\n",
     )
-    assert empty.json("metrics", "show", "--json")["metrics"] != {}
+    metrics = {each["path"]: each["values"]["workspace"] for each in empty.json("metrics", "show", "--json")["metrics"]}
+    assert metrics["dvclive/dvclive/metrics.json"] == {"acc": 1}
+    plots = {each["path"]: each for each in empty.json("plots", "show", "--json")["plots"]}
+    assert plots["dvclive/dvclive/plots/metrics/acc.tsv"]["spec"]["encoding"]["x"]["title"] == "step"
 
     empty.replace("get_started/params.yaml", "ngrams: 2", "ngrams: 3  # more")
     empty.replace("foreach_mapping/models.yaml", "rate: 1\n", "rate: 2\n")

@@ -3,6 +3,7 @@
 import json
 import pathlib
 import re
+import shutil
 from collections.abc import Callable
 
 import pytest
@@ -176,3 +177,73 @@ def test_plots_of_pivot_yaml_and_what_is_missing(empty: Project) -> None:
     (project.root / "figure.svg").unlink()
     done = project.pivot("plots", "show", code=None)
     assert done.returncode == 0 or "figure.svg" in done.stderr
+
+
+LIVE = """\
+pipeline: p
+stages:
+  train:
+    cmd: >-
+      mkdir -p live/plots/more; cp score.json live/metrics.json; cp score.json live/plots/other.json;
+      printf 'step,loss\\n0,1\\n' > live/plots/loss.csv; printf 'a,b\\n1,2\\n' > live/plots/more/b.csv;
+      printf '<svg/>' > live/plots/more/c.svg; touch live/plots/log.txt
+    deps: [score.json]
+    outs:
+    - live/:
+        cache: false
+metrics: [live/metrics.json]
+plots:
+- live/plots: {title: Live}
+- live/plots/more/b.csv: {x: a}
+"""
+
+
+def test_metrics_and_plots_inside_directories(empty: Project, tmp_path: pathlib.Path) -> None:
+    """Of the workspace and of revisions, in the cache or in git, and as no reason to run."""
+    project = empty
+    git(project, "init", "-q")
+    project.pivot("init")
+    project.write("score.json", '{"auc": 0.5}')
+    project.write("pivot.yaml", LIVE.partition("metrics:")[0])
+    project.pivot("repro")
+    project.write("pivot.yaml", LIVE)
+    assert project.states() == {"train": "cached"}
+    commit(project)
+    project.write("pivot.yaml", LIVE.replace("false", "true"))
+    project.write("score.json", '{"auc": 0.7}')
+    project.pivot("repro")
+    git(project, "rm", "-rq", "--cached", "live")
+
+    def diff() -> list[tuple[object, object]]:
+        (found,) = project.json("metrics", "diff", "--json")["metrics"]
+        assert (found["path"], found["stage"]) == ("live/metrics.json", "p.train")
+        return [(each["old"], each["new"]) for each in found["values"]]
+
+    def drawn(*arguments: str) -> dict[str, str | None]:
+        found = project.json("plots", "show", "--json", *arguments)["plots"]
+        return {each["path"]: (each["spec"] or {}).get("title") for each in found}
+
+    plots = {
+        "live/plots/loss.csv": "Live",
+        "live/plots/more/b.csv": "live/plots/more/b.csv",
+        "live/plots/more/c.svg": None,
+    }
+    assert (diff(), drawn(), drawn("HEAD")) == ([(0.5, 0.7)], plots, plots)
+    assert drawn("-t", "live/plots/more").keys() == plots.keys() - {"live/plots/loss.csv"}
+    assert "live/metrics.json" in project.pivot("metrics", "show", "-t", "train").stdout
+    assert "0.7" in project.pivot("results").stdout
+    assert "Live" in project.pivot("report", "-o", "-").stdout
+    project.write("live/metrics.json", '{"auc": 0.9}')
+    assert "live/metrics.json is not what the last run wrote" in project.pivot("metrics", "show").stderr
+
+    project.pivot("remote", "add", "r", tmp_path.as_uri(), "--default")
+    project.pivot("push")
+    for name in ("live", ".pivot/cache"):
+        shutil.rmtree(project.root / name)
+    done = project.pivot("metrics", "diff", code=1)
+    assert "workspace: the cache does not have the recorded content of live" in done.stderr
+    assert "live" in project.pivot("plots", "show", code=1).stderr
+    project.pivot("metrics", "diff", "--pull")
+    assert diff() == [(0.5, 0.7)]
+    project.write("pivot.yaml", LIVE.replace("pipeline: p", "pipeline: p\nvars: {x: 1}") + "# edited\n")
+    assert drawn("--pull") == plots

@@ -71,6 +71,31 @@ class PlotOptions(Value):
 
 
 @attrs.frozen(eq=False, repr=False)
+class PartView(Value):
+    """The use that people make of files in an out that is a directory; no run depends on it.
+
+    Attributes:
+        path: A file or a directory in it; ``""`` is all of it.
+        kind: `METRIC`, for one file, or `PLOT`.
+        plot: How a `PLOT` is drawn.
+    """
+
+    path: str
+    kind: str
+    plot: PlotOptions | None = None
+
+    def to_plain(self) -> list[Any]:
+        """The use as data for JSON."""
+        return [self.path, self.kind, None if self.plot is None else self.plot.to_plain()]
+
+    @classmethod
+    def from_plain(cls, plain: list[Any]) -> Self:
+        """The use of such data."""
+        path, kind, plot = plain
+        return cls(path, kind, None if plot is None else PlotOptions.from_plain(plot))
+
+
+@attrs.frozen(eq=False, repr=False)
 class OutSpec(Value):
     """The declaration of an out; every field except its kind, its plot and ``temp`` is part of the inputs key.
 
@@ -84,6 +109,7 @@ class OutSpec(Value):
         temp: Whether it is removed from the workspace once every stage that reads it is up to date. It is not compared.
         desc: Its meaning, for the reader.
         meta: Any further data for the reader. Neither this nor ``desc`` is compared or recorded.
+        inside: The metrics and plots in a directory; they are neither compared nor recorded.
     """
 
     path: ArtifactPath
@@ -95,6 +121,7 @@ class OutSpec(Value):
     temp: bool = attrs.field(default=False, eq=False)
     desc: str = attrs.field(default="", eq=False)
     meta: Mapping[str, Any] = attrs.field(factory=dict, eq=False)
+    inside: tuple[PartView, ...] = attrs.field(default=(), eq=False)
 
     def facts(self) -> dict[str, bool]:
         """Everything that is compared, except the path; rarely set flags are omitted if false."""

@@ -6,8 +6,8 @@ from typing import Any, Final, NamedTuple
 from pivot_core.errors import DefinitionError
 from pivot_core.pivot_yaml import charts
 from pivot_core.pivot_yaml.validate import ValidationError
-from pivot_core.spec import METRIC, PLOT
-from pivot_core.stages.annotations import Dep, DirectoryOut, Metric, Out, Plot
+from pivot_core.spec import METRIC, PLOT, PartView
+from pivot_core.stages.annotations import Dep, DirectoryOut, Metric, Out, Plot, ViewedDirectory
 from pivot_core.stages.interpolation import Path
 
 _FLAGS: Final = ("cache", "persist", "temp", "desc")
@@ -151,13 +151,23 @@ def _out(facts: Mapping[str, Any], at: Path, role: str = "") -> Out:
                 other = "a directory" if directory else "a plot"
                 raise ValidationError(f"an out cannot be both a metric and {other}", at, hint="remove 'metric'")
             return Metric(path, **({"cache": True, **flags} if role else flags))
-        if options is not False and not (role and directory and not options):
-            path = path if not directory else f"{paths[0].rstrip('/')}/"  # which a plot refuses
+        if options is not False and directory:
+            return ViewedDirectory(path, **flags, parts=(part("", PLOT, options),))
+        if options is not False:
             return Plot(path, **flags, **options)
         kind = DirectoryOut if directory else Out
         return kind(path, **flags)
     except DefinitionError as error:
         raise ValidationError(str(error), at, hint=error.hint) from None
+
+
+def part(path: str, kind: str, options: Mapping[str, Any]) -> PartView:
+    """A metric in a directory, or plots there that are drawn alike.
+
+    Raises:
+        DefinitionError: Plots cannot be drawn so.
+    """
+    return PartView(path, kind, Plot(path or "plots", **options).options if kind == PLOT else None)
 
 
 def _flags(facts: Mapping[str, Any], at: Path) -> dict[str, Any]:

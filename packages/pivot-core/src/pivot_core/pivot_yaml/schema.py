@@ -170,7 +170,7 @@ _STAGE: Final[dict[str, Any]] = {
             **_or_reference(_paths_and(_FLAGS)),
         },
         "plots": {
-            "description": "Outs that are plots: paths, or flags and options of a chart by path.",
+            "description": "Outs that are plots, also directories: paths, or flags and options of a chart by path.",
             **_or_reference(_paths_and({**_FLAGS, **_PLOT})),
         },
         "params": {
@@ -299,11 +299,11 @@ SCHEMA: Final[dict[str, Any]] = {
         "metrics": {
             "type": "array",
             "items": _PATH,
-            "description": "Outs of the stages that are metrics, relative to the directory of this file.",
+            "description": "Outs that are metrics, or files in outs, relative to the directory of this file.",
         },
         "plots": {
-            "description": "Outs of the stages that are plots, relative to the directory of this file: paths, options "
-            "of a chart by path, or by a name with the columns by path.",
+            "description": "Outs that are plots, or files and directories in outs, relative to the "
+            "directory of this file: paths, options of a chart by path, or by a name with the columns by path.",
             "anyOf": [{"type": "array", "items": {"anyOf": [_PATH, _DRAWN_BY_NAME]}}, _DRAWN_BY_NAME],
         },
     },

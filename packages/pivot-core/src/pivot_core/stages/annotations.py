@@ -11,7 +11,7 @@ from pivot_core.conversion.plain import plain_mapping
 from pivot_core.errors import DefinitionError, suggest
 from pivot_core.files.patterns import is_pattern
 from pivot_core.loaders import JSON, PathOnly, Reader, Writer
-from pivot_core.spec import METRIC, PLOT, PlotOptions
+from pivot_core.spec import METRIC, PLOT, PartView, PlotOptions
 from pivot_core.values import LATER, Value
 
 __pivot_module__ = "pivot"
@@ -193,6 +193,11 @@ class Out(_Several):
         """How it is drawn, if it is a plot."""
         return None
 
+    @property
+    def inside(self) -> tuple[PartView, ...]:
+        """The metrics and plots in it, if it is a directory with some."""
+        return ()
+
 
 @attrs.frozen(eq=False, repr=False)
 class Metric(Out):
@@ -277,6 +282,18 @@ class DirectoryOut(Out):
     def directory(self) -> bool:
         """Always true."""
         return True
+
+
+@attrs.frozen(eq=False, repr=False)
+class ViewedDirectory(DirectoryOut):
+    """A directory of a ``pivot.yaml`` with files that are metrics or plots."""
+
+    parts: tuple[PartView, ...] = attrs.field(default=(), kw_only=True, eq=False)
+
+    @property
+    def inside(self) -> tuple[PartView, ...]:
+        """The metrics and plots in it."""
+        return self.parts
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -157,6 +157,7 @@ class Stage:
                     temp=out.temp,
                     desc=out.desc,
                     meta=out.meta or {},
+                    inside=out.inside,
                 )
         return StageSpec(
             name=self.name,

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from pivot_core.decide import Verdict
+from pivot_core.discovery import DECLARED_FILE
 from pivot_core.errors import PivotError
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph
@@ -27,10 +28,12 @@ class KnownStages(Value):
     Attributes:
         assembly: The stages; None if none is known.
         complete: Whether these are all stages of the project.
+        in_yaml: Whether the others include stages of a ``pivot.yaml``.
     """
 
     assembly: Assembly | None
     complete: bool
+    in_yaml: bool = False
 
     @property
     def stages(self) -> Mapping[str, LoadedStage]:
@@ -53,7 +56,7 @@ def without_import(context: CommandContext) -> KnownStages:
         assembly, closed = readable_and_closed(context)
     except PivotError:
         return KnownStages(None, complete=False)
-    return KnownStages(assembly, complete=not closed)
+    return KnownStages(assembly, complete=not closed, in_yaml=any(file.name == DECLARED_FILE for file in closed))
 
 
 def loaded(context: CommandContext) -> KnownStages:
@@ -79,10 +82,15 @@ def for_kinds(context: CommandContext, recorded: Iterable[Record]) -> KnownStage
     """The known stages with the kinds of some outs.
 
     Locks name the kinds, except those of runs before kinds were recorded; then only outs for git are worth an import.
+    They do not name those of files in directories, which only a ``pivot.yaml`` declares.
     """
     known = without_import(context)
-    old = (each for each in recorded if not (each.kind or each.cache or each.tracked))
-    if known.complete or all(each.address in known.stages for each in old):
+    unsaid = (
+        each
+        for each in recorded
+        if not (each.kind or each.cache or each.tracked) or (known.in_yaml and each.artifact.tree and not each.tracked)
+    )
+    if known.complete or all(each.address in known.stages for each in unsaid):
         return known
     return loaded(context)
 

@@ -12,7 +12,7 @@ from pivot_core.progress import no_progress
 from pivot_core.spec import METRIC
 from pivot_core.values import Value
 from pivot_runtime.artifacts.records import Record
-from pivot_runtime.comparing import declarations
+from pivot_runtime.comparing import declarations, parts
 from pivot_runtime.comparing.comparison import ComparedValues, Comparison
 from pivot_runtime.comparing.revisions import Revision, Revisions
 from pivot_runtime.comparing.values import aligned, flatten, parse
@@ -65,6 +65,8 @@ def metrics(
         found = revisions.read_all(sides)
         every = [record for side in found for record in side.records.by_path.values()]
         known = declarations.for_kinds(context, every) if may_import else declarations.without_import(context)
+        whole = parts.expanded(revisions, found, known, pull=options.pull)
+        found = list(whole.sides)
         kinds = {record.path: kind for record in every if (kind := known.kind(record))}
         chosen = select(found, named, context.project)
         wanted = [
@@ -90,7 +92,7 @@ def metrics(
         tuple(side.name for side in found),
         tuple(attrs.evolve(each, stale=stale.get(each.stage, False)) for each in subjects),
         tuple(side.name for side in found if not side.locks),
-        tuple(reading.problems),
+        (*whole.problems, *reading.problems),
         stage_names=declarations.graph(found, known).short_names(),
     )
 

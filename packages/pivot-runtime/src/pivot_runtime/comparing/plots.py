@@ -10,7 +10,7 @@ from pivot_core.files.paths import ArtifactPath
 from pivot_core.spec import PLOT, PlotOptions
 from pivot_core.values import Value
 from pivot_runtime.artifacts.records import Record
-from pivot_runtime.comparing import declarations, series
+from pivot_runtime.comparing import declarations, parts, series
 from pivot_runtime.comparing.declarations import KnownStages
 from pivot_runtime.comparing.metrics import PullOptions, select
 from pivot_runtime.comparing.revisions import Revision, Revisions
@@ -53,6 +53,7 @@ class PlotSubject(Value):
         stale: Whether the next run would run the stage; None if that is not known. It is False without the workspace.
         problems: The reason for each part that cannot be drawn, with a hint or None.
         path: The path of the file, relative to the root.
+        may_be_plot: Whether its content can be drawn, with some columns, as far as it is known.
     """
 
     name: str
@@ -64,6 +65,7 @@ class PlotSubject(Value):
     stale: bool | None = False
     problems: tuple[tuple[str, str | None], ...] = ()
     path: str = ""
+    may_be_plot: bool = True
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -74,16 +76,18 @@ class PlotComparison(Value):
         sides: The names of the revisions.
         plots: By path.
         empty: The names of the revisions that record no run at all.
+        unknown: The reasons for which plots in directories are unknown, each with a hint or None.
     """
 
     sides: tuple[str, ...]
     plots: tuple[PlotSubject, ...]
     empty: tuple[str, ...] = ()
+    unknown: tuple[tuple[str, str | None], ...] = ()
 
     @property
     def problems(self) -> tuple[tuple[str, str | None], ...]:
-        """The reasons of all plots for parts that cannot be drawn."""
-        return tuple(problem for plot in self.plots for problem in plot.problems)
+        """The reasons for parts that cannot be drawn."""
+        return (*self.unknown, *(problem for plot in self.plots for problem in plot.problems))
 
 
 def plots(
@@ -111,6 +115,8 @@ def plots(
     declared = _declared(known)
     with Revisions.opened(context) as revisions:
         found = revisions.read_all(sides)
+        whole = parts.expanded(revisions, found, known, pull=options.pull)
+        found = list(whole.sides)
         chosen = select(found, named, context.project)
         wanted = [
             {path: each for path, each in side.items() if path in declared or known.kind(each) == PLOT}
@@ -124,9 +130,11 @@ def plots(
         for path in sorted({path for side in wanted for path in side}):
             records = [side.get(path) for side in wanted]
             address = next(record.address or "" for record in reversed(records) if record is not None)
-            subject = _subject(
-                context, revisions, path, list(zip(found, records, strict=True)), declared.get(path, PlotOptions())
-            )
+            part = whole.plots.get(path)
+            chart = part.options if part is not None else declared.get(path, PlotOptions())
+            subject = _subject(context, revisions, path, list(zip(found, records, strict=True)), chart)
+            if part is not None and not part.named and not subject.may_be_plot:
+                continue
             subjects.append(attrs.evolve(subject, stage=names.get(address, address)))
             addresses[subject.name] = address
     stale = declarations.stale(context, known, set(addresses.values())) if None in sides else {}
@@ -134,6 +142,7 @@ def plots(
         tuple(side.name for side in found),
         tuple(attrs.evolve(each, stale=stale.get(addresses[each.name], False)) for each in subjects),
         tuple(side.name for side in found if not side.locks),
+        whole.problems,
     )
 
 
@@ -157,9 +166,11 @@ def _subject(
     media = series.IMAGES.get(series.suffix(path), "")
     found: list[PlotSide] = []
     problems: dict[str, str | None] = {}
+    may_be_plot = True
     for revision, record in sides:
         if record is None:
             continue
+        content = None
         try:
             content = revisions.content(revision, record, MOST_BYTES)
             rows = None if media else series.parse_rows(content.data, name)
@@ -167,10 +178,22 @@ def _subject(
             found.append(PlotSide(revision.name, rows, image, content.edited and revision.is_workspace))
         except ContentError as error:
             problems[f"{revision.name}: {error}"] = error.hint
+            may_be_plot &= content is None
     axes = None
     if not media and found:
         try:
             axes = series.axes(options, [row for side in found for row in side.rows or ()], name)
         except ContentError as error:
             problems[str(error)] = error.hint
-    return PlotSubject(name, "", options, media, axes, tuple(found), problems=tuple(problems.items()), path=path)
+            may_be_plot &= bool(options.x or options.y or options.group)
+    return PlotSubject(
+        name,
+        "",
+        options,
+        media,
+        axes,
+        tuple(found),
+        problems=tuple(problems.items()),
+        path=path,
+        may_be_plot=may_be_plot,
+    )

@@ -213,6 +213,25 @@ class Revisions:
         except (MissingObjectError, CorruptObjectError):
             raise self._not_cached(record) from None
 
+    def tree(self, revision: Revision, record: Record) -> Tree:
+        """The contents of a directory at a revision: as recorded, or, without the listing, as the files there are.
+
+        Raises:
+            ContentError: They are unknown.
+        """
+        try:
+            return self.listing(record)
+        except ContentError:
+            if revision.commit is None and self.workspace_path(record.path).is_dir():
+                return self.workspace_tree(record.path)
+            if revision.commit is None or record.cache:
+                raise
+            data = {
+                name: self._reader.read(revision.commit, f"{record.path}/{name}") or b""
+                for name in self._reader.below(revision.commit, record.path)
+            }
+            return Tree({name: Artifact(digest_bytes(each), len(each)) for name, each in data.items()})
+
     def look(self, path: ArtifactPath) -> Artifact | None:
         """The artifact in the workspace at a path; None if nothing is there."""
         return self._stores.look(path)
@@ -231,6 +250,15 @@ class Revisions:
             stopped = RemoteClient(self._stores).fetch(lacking, progress).stopped
             if stopped is not None:
                 raise stopped
+
+    def pull_listings(self, wanted: Iterable[Record]) -> None:
+        """Fetch the listings of directories that the cache lacks, and none of their files, as `pull`."""
+        store = self._stores.store
+        lacking = [each.artifact for each in wanted if each.cache and not store.exists(each.artifact.digest)]
+        if lacking:
+            from pivot_runtime.sharing.remote_client import RemoteClient  # lazy
+
+            RemoteClient(self._stores).fetch_listings(lacking)
 
     @property
     def _reader(self) -> CommitReader:

@@ -52,6 +52,11 @@ def suffix(name: str) -> str:
     return name[at:].lower() if at >= 0 else ""
 
 
+def may_be_drawn(name: str) -> bool:
+    """Whether a file is a series or an image, by the suffix of its name."""
+    return suffix(name) in _known()
+
+
 def parse_rows(data: bytes, name: str) -> tuple[Row, ...]:
     """The rows in CSV, TSV, JSON or JSONL, by the suffix of the name.
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import attrs
 
+from pivot_core.files.paths import parent_names
 from pivot_core.values import Value
 from pivot_runtime.definitions import yaml_document
 from pivot_runtime.dvc_import.dvc_lock import is_elsewhere
@@ -322,7 +323,7 @@ class _Translation:
         places = list(self._places(stage, key, path[-1])) or [(wdir, bare)]
         kinds = {self._is_directory(stage, where, out) for where, out in places}
         found = True if True in kinds else False if False in kinds else None
-        if found is None and key == "outs":
+        if found is None and key != "metrics":
             found = name.endswith("/") or not any(
                 "." in posixpath.basename(REFERENCE.sub("x", out)) for _, out in places
             )
@@ -420,34 +421,30 @@ class _Translation:
             if not isinstance(item, str):
                 self._leave(path, f"another way to draw {file}: Pivot draws a file once", "")
             return False
-        if self._is_file_out(file):
+        around = self._out_around(file)
+        itself = around == posixpath.normpath(file)
+        if around and not (itself and key == "metrics" and self._outs[around][1]):
             self._charted.append(pattern_of(file))
             return True
-        remedy = "declare it as an out of the stage that writes it, with 'cache: false' if it is in git"
         problem = f"{file}, in the {key!r} of the file, is no out of its stages"
-        around = self._directory_around(file)
+        remedy = "declare it as an out of the stage that writes it, with 'cache: false' if it is in git"
         if around:
-            remedy = f"declare it as an out, and other files of {around} that matter, in place of {around}"
-        if around == posixpath.normpath(file):
-            problem = f"{file}, in the {key!r} of the file, is a directory, of which Pivot shows no files"
+            problem = f"{file}, in the {key!r} of the file, is a directory"
+            remedy = "name the files in it that have metrics"
         self._leave(path, problem, remedy)
         return False
 
     def _is_charted(self, file: str) -> bool:
         return any(pattern.fullmatch(posixpath.normpath(file)) for pattern in self._charted)
 
-    def _directory_around(self, file: str) -> str:
-        """Return the out that is a directory with this file in it; "" if there is none."""
-        around = posixpath.normpath(file)
-        while around:
-            if any(pattern.fullmatch(around) and directory for pattern, directory in self._outs.values()):
-                return around
-            around = posixpath.dirname(around)
-        return ""
-
-    def _is_file_out(self, file: str) -> bool:
+    def _out_around(self, file: str) -> str:
+        """Return the out that a path is, or the directory that it is in; "" if there is none."""
         path = posixpath.normpath(file)
-        return any(pattern.fullmatch(path) and not directory for pattern, directory in self._outs.values())
+        for around in (path, *parent_names(path)):
+            for name, (pattern, directory) in self._outs.items():
+                if pattern.fullmatch(around) and (directory or around == path):
+                    return name
+        return ""
 
 
 def _flag_leftover(flag: str, value: Any, name: str, known: Container[str]) -> tuple[str, str] | None:

@@ -92,6 +92,22 @@ class CommitReader:
             return []
         return sorted(name for name, (mode, _) in self._tree(found[1]).items() if mode not in (TREE, LINK, MODULE))
 
+    def below(self, commit: str, path: str) -> list[str]:
+        """The files in a directory of such a commit and in those below it, relative to it; none if there is none.
+
+        Raises:
+            GitError: Git failed.
+        """
+        found = self._find(commit, path)
+        return [] if found is None or found[0] != TREE else sorted(self._below(found[1], ""))
+
+    def _below(self, oid: str, prefix: str) -> Iterator[str]:
+        for name, (mode, inner) in self._tree(oid).items():
+            if mode == TREE:
+                yield from self._below(inner, f"{prefix}{name}/")
+            elif mode not in (LINK, MODULE):
+                yield f"{prefix}{name}"
+
     def _find(self, commit: str, path: str) -> _Entry | None:
         at: _Entry | None = (TREE, self._roots[commit])
         for name in (*self._prefix, *path.split("/")):

@@ -13,7 +13,7 @@ from pivot_core.files.paths import ArtifactPath
 from pivot_core.files.patterns import PathPattern
 from pivot_core.params import overrides as param_overrides
 from pivot_core.params.overrides import Override, OverrideTarget, ParamError
-from pivot_core.spec import Location, OutSpec, OutValue, PlotOptions, StageError, StageSpec
+from pivot_core.spec import Location, OutSpec, OutValue, PartView, PlotOptions, StageError, StageSpec
 from pivot_core.values import Value
 from pivot_runtime.freshness.load_trace import LoadTrace
 
@@ -304,9 +304,10 @@ def _dep(path: str, patterns: list[str]) -> ArtifactPath:
 
 def _out_to_plain(out: OutSpec) -> list[Any]:
     facts = {**out.facts(), "temp": True} if out.temp else out.facts()
-    if out.desc or out.meta:
+    if out.desc or out.meta or out.inside:
         plot = None if out.plot is None else out.plot.to_plain()
-        return [out.path, facts, out.kind, plot, {"desc": out.desc, "meta": dict(out.meta)}]
+        inside = [view.to_plain() for view in out.inside]
+        return [out.path, facts, out.kind, plot, {"desc": out.desc, "meta": dict(out.meta), "inside": inside}]
     if out.plot is not None:
         return [out.path, facts, out.kind, out.plot.to_plain()]
     return [out.path, facts, out.kind] if out.kind else [out.path, facts]
@@ -319,6 +320,7 @@ def _out(
     plot: Mapping[str, Any] | None = None,
     notes: Mapping[str, Any] | None = None,
 ) -> OutSpec:
+    notes = notes or {}
     return OutSpec(
         ArtifactPath(path),
         cache=facts["cache"],
@@ -327,7 +329,9 @@ def _out(
         kind=kind,
         plot=None if plot is None else PlotOptions.from_plain(plot),
         temp=facts.get("temp", False),
-        **(notes or {}),
+        desc=notes.get("desc", ""),
+        meta=notes.get("meta", {}),
+        inside=tuple(map(PartView.from_plain, notes.get("inside", ()))),
     )
 
 

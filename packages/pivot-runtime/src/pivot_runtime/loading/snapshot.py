@@ -26,7 +26,7 @@ from pivot_runtime.project.project import Project
 if TYPE_CHECKING:
     from pivot_runtime.loading.varying_values import Known
 
-_FORMAT: Final = 16
+_FORMAT: Final = 17
 _MOST: Final = 500
 """The most snapshots; with more, the older half is deleted."""
 

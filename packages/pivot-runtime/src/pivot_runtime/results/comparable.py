@@ -14,5 +14,7 @@ def is_worthwhile(specs: Iterable[StageSpec], params: Iterable[Mapping[str, Any]
 
 
 def metric_paths(specs: Iterable[StageSpec]) -> frozenset[ArtifactPath]:
-    """The metrics that stages declare."""
-    return frozenset(out.path for spec in specs for out in spec.outs if out.kind == METRIC)
+    """The metrics that stages declare, also those in directories."""
+    outs = [out for spec in specs for out in spec.outs]
+    inside = (ArtifactPath(f"{out.path}/{view.path}") for out in outs for view in out.inside if view.kind == METRIC)
+    return frozenset((*(out.path for out in outs if out.kind == METRIC), *inside))

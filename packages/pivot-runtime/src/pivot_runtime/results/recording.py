@@ -3,7 +3,7 @@
 import contextlib
 import pathlib
 import time
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 import attrs
@@ -28,7 +28,7 @@ _VARYING = frozenset({"param", "env", "dep", "observed"})
 
 
 def result_of(
-    stores: Stores, locks: Mapping[str, StageLock], metric_files: Container[ArtifactPath], *, seconds: float = 0.0
+    stores: Stores, locks: Mapping[str, StageLock], metric_files: Collection[ArtifactPath], *, seconds: float = 0.0
 ) -> Result:
     """The result of stages with these locks, as of now; nothing is stored.
 
@@ -38,7 +38,7 @@ def result_of(
 
 
 def record(
-    stores: Stores, locks: Mapping[str, StageLock], metric_files: Container[ArtifactPath], *, seconds: float = 0.0
+    stores: Stores, locks: Mapping[str, StageLock], metric_files: Collection[ArtifactPath], *, seconds: float = 0.0
 ) -> tuple[str, Result]:
     """Store the result of stages with these locks, and what restoring it needs; returns its ID and the result.
 
@@ -56,7 +56,7 @@ def record(
 
 
 def record_run(
-    stores: Stores, addresses: Iterable[str], metric_files: Container[ArtifactPath], *, seconds: float
+    stores: Stores, addresses: Iterable[str], metric_files: Collection[ArtifactPath], *, seconds: float
 ) -> None:
     """Store the result of stages whose lock files are those of a run that has ended, as `record`.
 
@@ -157,18 +157,23 @@ def _recorded(
 def _result(
     stores: Stores,
     stages: Mapping[str, RecordedStage],
-    metric_files: Container[ArtifactPath],
+    metric_files: Collection[ArtifactPath],
     seconds: float,
     last: Result | None = None,
 ) -> Result:
     """The result of these stages; metrics that are as in the last result are taken from there."""
     metrics = {}
+    by_directory: dict[str, list[ArtifactPath]] = {}
+    for path in metric_files:
+        for around in parent_names(path):
+            by_directory.setdefault(around, []).append(path)
     for address, stage in stages.items():
         before = last.stages.get(address) if last is not None else None
-        for path, artifact in stage.outs.items():
-            if path not in metric_files or artifact.tree or artifact.size > MOST_BYTES:
+        for path, artifact, out in _metrics_of(stores, stage.outs, metric_files, by_directory):
+            if artifact.size > MOST_BYTES:
                 continue
-            if last is not None and before is not None and path in last.metrics and before.outs.get(path) == artifact:
+            same = before is not None and before.outs.get(out) == stage.outs[out]
+            if last is not None and same and path in last.metrics:
                 metrics[path] = last.metrics[path]
                 continue
             from pivot_runtime.comparing.values import parse  # lazy
@@ -176,6 +181,24 @@ def _result(
             with contextlib.suppress(ContentError):
                 metrics[path] = parse(_content(stores, path, artifact), path)
     return Result(stages, metrics, round(time.time(), 3), round(seconds, 3), project_name(stores.layout))
+
+
+def _metrics_of(
+    stores: Stores,
+    outs: Mapping[ArtifactPath, Artifact],
+    metric_files: Collection[ArtifactPath],
+    by_directory: Mapping[str, Sequence[ArtifactPath]],
+) -> Iterator[tuple[ArtifactPath, Artifact, ArtifactPath]]:
+    """The metrics of a stage, each with the out that it is or that it is in."""
+    for out, artifact in outs.items():
+        if not artifact.tree:
+            if out in metric_files:
+                yield out, artifact, out
+            continue
+        inside = by_directory.get(out, ())
+        with contextlib.suppress(CacheError):
+            files = stores.store.tree(artifact).files if inside else {}
+            yield from ((path, files[name], out) for path in inside if (name := path[len(out) + 1 :]) in files)
 
 
 def _put(
