@@ -9,12 +9,11 @@ import hmac
 import http.server
 import itertools
 import os
+import re
 import shutil
-import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,28 +69,20 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BucketSettings
     found = os.environ.get("AZURITE") or shutil.which("azurite-blob")
     if found is None:
         pytest.skip("Azurite is not installed: npm install azurite, and set AZURITE to its azurite-blob")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     flags = ("--inMemoryPersistence", "--silent", "--skipApiVersionCheck", "--disableTelemetry")
-    address = ("--blobHost", "127.0.0.1", "--blobPort", str(port))
-    process = subprocess.Popen(
-        [found, *flags, *address], stdout=subprocess.DEVNULL, cwd=tmp_path_factory.mktemp("azurite")
-    )
-    try:
-        end = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
-            except ConnectionRefusedError:
-                assert process.poll() is None
-                assert time.monotonic() < end
-                time.sleep(0.05)
-        yield BucketSettings(endpoint=f"http://127.0.0.1:{port}/{ACCOUNT}", account=ACCOUNT)
-    finally:
-        process.kill()
-        process.wait()
+    address = ("--blobHost", "127.0.0.1", "--blobPort", "0")
+    place = tmp_path_factory.mktemp("azurite")
+    with subprocess.Popen([found, *flags, *address], stdout=subprocess.PIPE, text=True, cwd=place) as process:
+        try:
+            assert process.stdout is not None
+            said = ""
+            while (listens := re.search(r"listens on (http://\S+)", said)) is None:
+                line = process.stdout.readline()
+                assert line, said
+                said += line
+            yield BucketSettings(endpoint=f"{listens[1]}/{ACCOUNT}", account=ACCOUNT)
+        finally:
+            process.kill()
 
 
 @pytest.fixture

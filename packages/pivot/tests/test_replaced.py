@@ -31,7 +31,7 @@ def second(x: Annotated[str, pivot.Dep("first.txt", Text())]) -> Annotated[str, 
     return x
 
 
-@pipeline.register(timeout=1)
+@pipeline.register(timeout=60)
 def third() -> None:
     if os.path.exists("sleep"):
         select.select([], [], [], 100)
@@ -88,6 +88,7 @@ def test_replacements_by_a_module_affect_only_itself(make: Make, start: str) -> 
     project.replace("pipeline.py", "raise ValueError('of the stage')", "return x")
 
     project.write("sleep", "")
+    project.replace("pipeline.py", "timeout=60", "timeout=1")
     done = project.pivot("repro", "--force", code=1)
     assert "stage 'third' failed: it ran longer than its timeout" in done.stderr, "the clock is Pivot's own"
 

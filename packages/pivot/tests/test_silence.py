@@ -99,10 +99,13 @@ def test_a_slow_library_is_named_in_plain_output(make: Callable[[str], Project])
     assert re.search(r"^note: imported pipeline.py in [\d.]+ s \((.*, )?slow_library [\d.]+ s\)$", err, re.MULTILINE)
 
     lines = [json.loads(line) for line in out.splitlines()]
-    slow = [line for line in lines if line["event"] == "import_slow"][-1]
+    # On a busy machine, the host may have said nothing yet at an earlier event, or nothing more at a later one.
+    slow = next(
+        line for line in lines if line["event"] == "import_slow" and line["libraries"].get("slow_library", 0) > 0
+    )
     assert slow["file"] == "pipeline.py"
     assert slow["where"].startswith("pipeline.py:")
-    assert 0 < slow["libraries"]["slow_library"] <= slow["at"]
+    assert slow["libraries"]["slow_library"] <= slow["at"]
     (imported,) = [line for line in lines if line["event"] == "pipeline_imported"]
     assert imported["file"] == "pipeline.py"
     assert imported["seconds"] >= imported["libraries"]["slow_library"] >= 1.1
