@@ -287,7 +287,9 @@ def test_a_path_with_references_stands_for_others() -> None:
 
 
 def test_a_file_without_stages_makes_no_pipeline() -> None:
-    assert translated("metrics: [a.json]\n").text == ""
+    (leftover,) = translated("metrics: [a.json]\n").leftovers
+    assert leftover.remedy == "name them in the pivot.yaml of the stage that writes them"
+    assert [each.remedy for each in translated("vars: [a.json]\n").leftovers] == [""]
     assert translated("").text == ""
 
 

@@ -382,6 +382,26 @@ def test_parts_that_cannot_be_loaded_are_left_out_and_the_project_loads(empty: P
     assert imported(empty, code=1)["files"] == []
 
 
+def test_directories_with_a_repository_or_a_dvc_project_in_them(empty: Project) -> None:
+    """DVC ignores the file ``.git`` of a submodule; a project of its own cannot be one inside this one."""
+    DvcProject(empty)
+    listing = md5(json.dumps([{"md5": md5("1\n"), "relpath": "a.txt"}]))
+    empty.replace("dvc.yaml", "[in.txt]", "[in.txt, lib]")
+    empty.replace("dvc.lock", "    deps:\n", f"    deps:\n    - {{path: lib, hash: md5, md5: {listing}.dir}}\n")
+    empty.write("lib/a.txt", "1\n")
+    empty.write("lib/.git", "gitdir: ../.git/modules/lib\n")
+    empty.write("lib/b/.hg/store", "")
+    empty.write("own/.dvc/config", "")
+    empty.write("own/dvc.yaml", "stages: {a: {cmd: x}}\n")
+    done = imported(empty, code=1)
+    assert done["stages"]["cached"] == ["upper"]
+    remedies = {each["where"]: each["remedy"] for each in done["leftovers"]}
+    assert remedies == {
+        "own": "import a clone of it that is outside: of two Pivot projects, only the outer one counts",
+        "lib": "declare the files in it that matter: 'lib/**/*.py'",
+    }
+
+
 def test_files_that_dvc_ignores_in_a_directory_are_listed_and_init_names_the_way(empty: Project) -> None:
     DvcProject(empty)
     empty.write(".dvcignore", "*.tmp\n")

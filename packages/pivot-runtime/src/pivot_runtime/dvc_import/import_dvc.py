@@ -35,7 +35,7 @@ from pivot_runtime.dvc_import.data_files import DvcData
 from pivot_runtime.dvc_import.judgement import Judged, KnownContent, judge, keep_old_outs
 from pivot_runtime.dvc_import.leftovers import Leftover
 from pivot_runtime.dvc_import.plan import ImportPlan, TakenError, make_plan, pvt_path
-from pivot_runtime.dvc_import.project_files import DvcFiles, NoDvcProjectError, find_root, read_files
+from pivot_runtime.dvc_import.project_files import DvcFiles, NoDvcProjectError, find_root, is_never_read, read_files
 from pivot_runtime.errors import EngineError
 from pivot_runtime.evaluating.evaluate import observe
 from pivot_runtime.evaluating.session import Session, SessionView, open_session
@@ -230,6 +230,8 @@ class _Work:
         for path, name in sorted(self._contents.ignored.items()):
             problem = f"DVC ignores files in it, such as {name}, and Pivot does not"
             remedy = f"remove them, or, if it is a dep, declare the files that matter: '{path}/**/*.py'"
+            if is_never_read(name):
+                remedy = f"declare the files in it that matter: '{path}/**/*.py'"
             self._leftovers.append(Leftover(path, problem, remedy))
 
     def _list_missing(self, missing: Sequence[tuple[str, str]]) -> None:

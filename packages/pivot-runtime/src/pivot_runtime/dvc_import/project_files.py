@@ -22,6 +22,8 @@ LOCK: Final = "dvc.lock"
 OLD_STAGE: Final = "Dvcfile"
 """A file like ``x.dvc`` with the last stage, before DVC 1.0."""
 IGNORE: Final = ".dvcignore"
+_NEVER: Final = frozenset({".git", ".hg", DVC})
+"""The names that DVC ignores everywhere."""
 _SKIPPED: Final = frozenset({".git", ".hg", ".svn", DVC, ".pivot", "__pycache__", "node_modules", ".venv"})
 
 
@@ -97,7 +99,7 @@ class _Reader:
         self.data: dict[str, str] = {}
         self.ignore: list[str] = []
         self.leftovers: list[Leftover] = []
-        self.is_ignored: Callable[[str], bool] = lambda _: False
+        self.is_ignored: Callable[[str], bool] = is_never_read
 
     def walk(self) -> None:
         for around, directories, names in os.walk(self._root):
@@ -105,12 +107,13 @@ class _Reader:
             prefix = "" if base == "." else f"{base}/"
             if prefix and DVC in directories:
                 problem = "it is a DVC project of its own, which is not carried with this one"
-                self.leftovers.append(Leftover(base, problem, f"pivot import-dvc {base}"))
+                remedy = "import a clone of it that is outside: of two Pivot projects, only the outer one counts"
+                self.leftovers.append(Leftover(base, problem, remedy))
                 directories.clear()
                 continue
             if IGNORE in names:
                 self.ignore += self._patterns(prefix)
-                self.is_ignored = ignored(self._root / DVC / IGNORE, tuple(self.ignore))
+                self.is_ignored = _with_those_never_read(ignored(self._root / DVC / IGNORE, tuple(self.ignore)))
             held = set(names)
             directories[:] = sorted(
                 name
@@ -144,6 +147,15 @@ class _Reader:
             problem = getattr(error, "strerror", None) or "it is not UTF-8"
             self.leftovers.append(Leftover(path, f"it cannot be read: {problem}", "repair it, and repeat the command"))
             return ""
+
+
+def is_never_read(path: str) -> bool:
+    """Whether DVC ignores a path in all projects: it is a repository, or in one."""
+    return not _NEVER.isdisjoint(path.split("/"))
+
+
+def _with_those_never_read(others: Callable[[str], bool]) -> Callable[[str], bool]:
+    return lambda path: is_never_read(path) or others(path)
 
 
 def is_of_others(file: Path) -> bool:

@@ -137,7 +137,9 @@ class _Translation:
         data = self._data
         if not isinstance(data, dict) or not isinstance(data.get("stages"), dict) or not data["stages"]:
             if isinstance(data, dict) and data:
-                self._leave((), "it has no stages", "")
+                charts = [key for key in ("metrics", "plots") if data.get(key)]
+                problem = f"it has no stages, but {' and '.join(charts)}" if charts else "it has no stages"
+                self._leave((), problem, "name them in the pivot.yaml of the stage that writes them" if charts else "")
             return TranslatedStages("", {}, tuple(self._leftovers))
         for key in list(data):
             if key not in ("stages", "vars", "metrics", "plots"):
