@@ -169,6 +169,26 @@ def test_completion_scripts(project: Project) -> None:
         assert "_PIVOT_COMPLETE" in project.inside("completion", shell)
 
 
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
+def test_zsh_lists_stages_beside_files_before_a_letter_is_typed(project: Project) -> None:
+    project.pivot("list")
+    stubs = "compdef() { : }\n_path_files() { print files }\ncompadd() { print $completions }"
+    ask = "words=(pivot repro ''); CURRENT=3; _pivot_completion"
+    path = os.pathsep.join([str(PIVOT.parent), os.environ["PATH"]])
+    done = subprocess.run(
+        ["zsh", "-fc", f"{stubs}\n{project.pivot('completion', 'zsh').stdout}\n{ask}"],
+        cwd=project.root,
+        env={"PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    files, stages = done.stdout.splitlines()
+    assert files == "files"
+    assert {"a", "b", "train@large", "train@small"} <= set(stages.split())
+
+
 ORDERED = """\
 pipeline: p
 stages:

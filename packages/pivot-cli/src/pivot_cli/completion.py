@@ -80,13 +80,15 @@ def setting_candidates(_: click.Context, __: click.Parameter, typed: str) -> "li
 def target_candidates(typed: str) -> "list[CompletionItem]":
     """Return a request for the shell's files, and the known stages whose name begins with the typed text.
 
-    The request comes first, since bash forgets what came before it.
+    The request comes first, since bash forgets what came before it. The script of zsh loses an empty word, and with it
+    the order of all words after it.
     """
     from click.shell_completion import CompletionItem  # lazy
 
     lead = "+" if typed.startswith("+") else ""
     stages = [CompletionItem(lead + name) for name in _stages() if name.startswith(typed.removeprefix("+"))]
-    return [CompletionItem(typed, type="file"), *stages]
+    in_zsh = os.environ.get(VARIABLE, "").startswith("zsh")
+    return [CompletionItem(typed or "_" * in_zsh, type="file"), *stages]
 
 
 def remote_candidates(typed: str) -> "list[CompletionItem]":
