@@ -1,7 +1,8 @@
 """The pages of the documentation do what they say: their code blocks are run.
 
 All blocks of a page run in order, in one project, which is empty at first, or is as the page left it that this one
-continues (`<!-- docs: continues dependencies.md -->`, alone in a line):
+continues (`<!-- docs: continues dependencies.md -->`, alone in a line). With `<!-- docs: bucket my-bucket -->`, the
+commands of a page find an S3 server that has this bucket:
 
 - `python`: executed; the blocks of a page share their names.
 - `python notebook`: executed as cells of one notebook, by a kernel in the project's directory.
@@ -50,6 +51,7 @@ PAGES = sorted(
 
 FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^`\n]+)\n(?P<body>.*?)^(?P=indent)``` *$", re.MULTILINE | re.DOTALL)
 DIRECTIVE = re.compile(r"<!-- docs: (?P<words>[^>]*?) -->\s*\Z")
+BUCKET = re.compile(r"^<!-- docs: bucket (?P<name>\S+) -->$", re.MULTILINE)
 CONTINUES = re.compile(r"^<!-- docs: continues (?P<page>\S+) -->$", re.MULTILINE)
 TITLE = re.compile(r'title="(?P<title>[^"]+)"')
 
@@ -139,7 +141,30 @@ class Run:
         self.project = project
         self.module = types.ModuleType(name)
         self.resources = contextlib.ExitStack()
+        self._variables: dict[str, str] = {}
         self._notebook: NotebookClient | None = None
+
+    def serve(self, bucket: str) -> None:
+        """Let commands find an empty bucket of this name, until the end of the page."""
+        from moto.s3.models import s3_backends  # few pages need it
+        from moto.server import ThreadedMotoServer
+
+        server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+        server.start()
+        self.resources.callback(server.stop)
+        backend = s3_backends["123456789012"]["aws"]
+        backend.reset()  # all servers of a process have the same buckets
+        self.resources.callback(backend.reset)
+        backend.create_bucket(bucket, "us-east-1")
+        host, port = server.get_host_and_port()
+        self._variables |= {
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_REGION": "us-east-1",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
 
     def step(self, block: Block) -> None:
         """Do what a block says.
@@ -217,18 +242,22 @@ class Run:
             for name, value in os.environ.items()
             if not name.startswith(("PIVOT_", "PYTEST_", "GIT_", "XDG_"))
         }
-        return kept | {
-            "PATH": os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]]),
-            "HOME": str(self.project.parent),
-            "COLUMNS": "100",
-            "JUPYTER_PLATFORM_DIRS": "1",
-            "NO_COLOR": "1",
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_AUTHOR_NAME": "Reader",
-            "GIT_AUTHOR_EMAIL": "reader@example.org",
-            "GIT_COMMITTER_NAME": "Reader",
-            "GIT_COMMITTER_EMAIL": "reader@example.org",
-        }
+        return (
+            kept
+            | self._variables
+            | {
+                "PATH": os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]]),
+                "HOME": str(self.project.parent),
+                "COLUMNS": "100",
+                "JUPYTER_PLATFORM_DIRS": "1",
+                "NO_COLOR": "1",
+                "GIT_CONFIG_NOSYSTEM": "1",
+                "GIT_AUTHOR_NAME": "Reader",
+                "GIT_AUTHOR_EMAIL": "reader@example.org",
+                "GIT_COMMITTER_NAME": "Reader",
+                "GIT_COMMITTER_EMAIL": "reader@example.org",
+            }
+        )
 
 
 def series(texts: dict[str, str]) -> list[list[str]]:
@@ -257,6 +286,8 @@ def run(page: str, text: str, project: pathlib.Path) -> None:
     doing = Run(project, name)
     try:
         with contextlib.chdir(project), doing.resources:
+            if bucket := BUCKET.search(text):
+                doing.serve(bucket["name"])
             for block in blocks(page, text):
                 doing.step(block)
     finally:
