@@ -116,6 +116,12 @@ def test_the_copy_button_of_a_console_copies_its_commands(site: dict[str, str]) 
     assert 'data-copy="cat summary.json"' in site["quick-start.html"]
 
 
+def test_recipes_of_make_begin_with_a_tab(site: dict[str, str]) -> None:
+    shown = re.sub(r"<[^>]+>", "", site["coming-from/make.html"])
+
+    assert "total.txt: $(PARTS)\n\tcat $^ " in shown
+
+
 WIDE = (
     "index",
     "quick-start",

@@ -41,6 +41,9 @@ LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?(?=\))")
 DIRECTIVE = re.compile(r"^ *<!-- docs: [^>]*? -->\n", re.MULTILINE)
 NOTEBOOK = re.compile(r"^( *```python) notebook$", re.MULTILINE)
 CONSOLE = re.compile(r'<div class="language-console highlight">(.*?)</div>', re.DOTALL)
+RECIPES = re.compile(r'<div class="language-make highlight">.*?</div>', re.DOTALL)
+INDENT = re.compile(r'^(<span class="w">)? {4}', re.MULTILINE)
+"""A tab, as Markdown hands it on."""
 SHORT = re.compile(r"<code>(?=[^<]*-)([^<]{1,24})</code>")
 """Code in a sentence that a browser would break behind a hyphen, as the name of an option."""
 LANGUAGES = {".py": "python", ".yml": "yaml", ".yaml": "yaml", ".json": "json", ".toml": "toml", ".csv": "text"}
@@ -135,8 +138,9 @@ def relative(target: str, uri: str) -> str:
 def on_page_content(content: str, *, page: Page, **_: object) -> str:
     """Let the copy button of a console copy its commands only, and tables of many facts use two lines for each row.
 
-    Short code stays on one line.
+    Short code stays on one line. Recipes of Make begin with the tab without which Make rejects them.
     """
+    content = RECIPES.sub(lambda block: INDENT.sub(lambda found: f"{found[1] or ''}\t", block[0]), content)
     content = SHORT.sub(r'<code class="short">\1</code>', CONSOLE.sub(commands, content))
     kind = FACTS.get(page.file.src_uri)
     return content.replace("<table>", f'<table class="{kind}">') if kind else content
