@@ -47,7 +47,7 @@ NO_PACKAGES = {
     "pivot-verify": "a hook of pre-commit, and an action",
     "pivot-yaml": "a page",
 }
-OTHERS = {"ipykernel", "nbclient", "pandas", "pre-commit", "pyarrow"}
+OTHERS = {"bokeh", "ipykernel", "nbclient", "pandas", "pre-commit", "pyarrow"}
 """Packages of others that pages tell readers to install by name."""
 
 COMMAND = re.compile(
