@@ -111,6 +111,21 @@ def test_a_notebook_is_a_stage(project: Project) -> None:
     assert (project.read("out.json"), project.read("done.ipynb")) == ("30", executed)
 
 
+def test_outputs_that_arrive_late_are_not_lost(project: Project) -> None:
+    """On a busy machine, a kernel may send them long after the cell has ended."""
+    late = (
+        "import sys, time\n"
+        "sys.stdout.flush_timeout = sys.stderr.flush_timeout = 0.0\n"
+        "get_ipython().kernel.iopub_thread.schedule(lambda: time.sleep(4.5))\n"
+        "'late'"
+    )
+    write(project, code(late), code("open('out.json', 'w').write('1')"))
+    project.pivot("repro")
+
+    (output,) = json.loads(project.read("done.ipynb"))["cells"][1]["outputs"]
+    assert output["data"] == {"text/plain": ["'late'"]}
+
+
 def test_a_pivot_yaml_declares_one_and_errors_name_the_way(project: Project) -> None:
     (project.root / "pipeline.py").unlink()
     project.write(

@@ -7,6 +7,8 @@ from typing import Any, Final
 from pivot_runtime.definitions.notebook_code import SKIPPED, language_of
 
 _LONGEST_SOCKET: Final = 90
+_OUTPUT_SECONDS: Final = 60
+"""For outputs that arrive after the end of their cell; later ones are lost, and what is recorded lacks them."""
 
 
 def client_of(node: Any, place: pathlib.Path) -> Any:
@@ -53,4 +55,11 @@ def client_of(node: Any, place: pathlib.Path) -> Any:
                 stream.flush()
             return super().process_message(msg, cell, cell_index)
 
-    return _Client(node, timeout=None, record_timing=False, shutdown_kernel="immediate", skip_cells_with_tag=SKIPPED)
+    return _Client(
+        node,
+        timeout=None,
+        iopub_timeout=_OUTPUT_SECONDS,
+        record_timing=False,
+        shutdown_kernel="immediate",
+        skip_cells_with_tag=SKIPPED,
+    )
