@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-DEADLINE = 120
+DEADLINE = 600
 KEPT = ("repro", "status")
 """Commands whose answers are kept."""
 _WITH_S3 = b"run s3"

@@ -45,7 +45,7 @@ def stage() -> Annotated[str, pivot.Out("out.txt", pivot.loaders.Text())]:
     return "x"
 """
 PIPELINE = HEAD.replace("NAME", "p") + STAGE
-DEADLINE = 30.0
+DEADLINE = 60.0
 
 
 class WarmProject:
