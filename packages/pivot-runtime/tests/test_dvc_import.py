@@ -275,9 +275,10 @@ def test_references_are_resolved_to_know_whether_an_out_is_a_directory() -> None
     assert {("b", "c", "c"), ("b", "d", "d"), ("b", "d", "runs")} <= asked
     assert stages["c"]["outs"] == ["${best}/", "${none}/"]  # nothing is known of a stage with mistakes
     assert stages["log"] == {"cmd": "x", "metrics": ["m.json"], "outs": ["board/", {"${runs}/": {"cache": False}}]}
-    assert "board is a directory, which is carried as an out and no metric" in [
-        each.problem for each in found.leftovers
-    ]
+    remedies = {each.problem: each.remedy for each in found.leftovers}
+    assert remedies["board is a directory, which is carried as an out and no metric"] == (
+        "name the files in it that have metrics in a list 'metrics' beside the stages"
+    )
 
 
 def test_a_path_with_references_stands_for_others() -> None:

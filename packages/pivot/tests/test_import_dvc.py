@@ -295,6 +295,7 @@ def test_projects_in_many_shapes_are_cached_after_the_import_and_only_edits_make
         *("flags/dvc.yaml:33", "flags/dvc.yaml:34"),
         "get_started/dvc.yaml:43",
         *("plots/dvc.yaml:20", "plots/dvc.yaml:21", "plots/dvc.yaml:31"),
+        "resolved_paths/dvc.yaml:27",
         *(".dvc/config:6", ".dvc/config:7"),
     }
     empty.pivot("checkout")

@@ -56,6 +56,7 @@ OUT_KEYS: Final = ("outs", "metrics", "plots")
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_=,+-]+")
 REFERENCE: Final = re.compile(r"\\?\$\{[^}]*\}")
 _MOST_LETTERS: Final = 100
+_FILES_WITH_METRICS: Final = "name the files in it that have metrics"
 
 type Outs = Mapping[str, list[Mapping[str, Any]]]
 """The outs of each variant of each stage of a file without references, as far as these can be resolved."""
@@ -334,7 +335,8 @@ class _Translation:
         where = posixpath.normpath(posixpath.join(wdir, bare))
         self._outs[where] = pattern_of(where), bool(found)
         if key == "metrics" and found:
-            self._leave(path, f"{name} is a directory, which is carried as an out and no metric", "")
+            problem = f"{name} is a directory, which is carried as an out and no metric"
+            self._leave(path, problem, f"{_FILES_WITH_METRICS} in a list 'metrics' beside the stages")
             outs = self._at(path[:-2]).setdefault("outs", [])
             outs.append(f"{bare}/" if isinstance(item, str) else {f"{bare}/": item[name]})
             self._drop(path)
@@ -432,7 +434,7 @@ class _Translation:
         remedy = "declare it as an out of the stage that writes it, with 'cache: false' if it is in git"
         if around:
             problem = f"{file}, in the {key!r} of the file, is a directory"
-            remedy = "name the files in it that have metrics"
+            remedy = _FILES_WITH_METRICS
         self._leave(path, problem, remedy)
         return False
 
