@@ -129,6 +129,7 @@ def deep(session: nox.Session) -> None:
     """The properties and random events, many more of them than all sessions have time for."""
     kinds = ("", "_LIBRARY", "_MODEL", "_SNAPSHOT")
     env = {f"TEST{kind}_EXAMPLES": "300" for kind in kinds} | {"TEST_CHAOS_SEEDS": "30", "TEST_POWER_CUTS": "300"}
+    env["TEST_CORPUS"] = "all"
     with_properties = [
         path.relative_to(ROOT).as_posix()
         for package in TESTED
