@@ -9,7 +9,7 @@ import pytest
 from pivot_core.errors import DefinitionError
 from pivot_core.loaders import JSON, Text
 from pivot_core.pipeline import Pipeline
-from pivot_core.spec import OutSpec, PlotOptions
+from pivot_core.spec import OutSpec, PartView, PlotOptions
 from pivot_core.stages.annotations import Dep, DirectoryOut, IncrementalOut, Metric, Out, PlaceholderDep, Plot
 
 ANY: Any = Text  # the class, where an instance belongs
@@ -136,6 +136,13 @@ def test_options_that_no_plot_has(options: Any, problem: str, hint: str | None) 
     assert (str(caught.value), caught.value.hint) == (problem, hint)
 
 
+@pytest.mark.parametrize("kind", [Metric, Plot])
+def test_a_metric_or_plot_is_no_directory(kind: type[Metric | Plot]) -> None:
+    with pytest.raises(DefinitionError, match="is a file") as caught:
+        kind("a/")
+    assert caught.value.hint == "remove the / at its end"
+
+
 def test_the_options_of_a_plot_as_plain_data() -> None:
     options = Plot("a", y=["b", "c"], kind="bar", title="T", group="g").options
 
@@ -143,6 +150,8 @@ def test_the_options_of_a_plot_as_plain_data() -> None:
     assert PlotOptions.from_plain(options.to_plain()) == options
     assert PlotOptions.from_plain({}) == Plot("a").options == PlotOptions()
     assert Out("a").options is None
+    for view in (PartView("", "plot", options), PartView("m.json", "metric")):
+        assert PartView.from_plain(view.to_plain()) == view
 
 
 def test_what_persists_is_incremental() -> None:

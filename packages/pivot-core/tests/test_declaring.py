@@ -166,9 +166,9 @@ def test_a_command_keeps_what_is_filled_later() -> None:
             "remove 'metric'",
         ),
         (
-            {"fit": {"cmd": "x", "outs": [{"path": "x", "directory": True, "plot": True}]}},
-            "pivot.yaml:4: Plot('x/'): a plot is a file",
-            "remove the /",
+            {"fit": {"cmd": "x", "outs": [{"path": "x", "directory": True, "plot": {"kind": "lin"}}]}},
+            "pivot.yaml:4: Plot('plots', kind='lin'): there is no such kind",
+            "did you mean line?",
         ),
         ({"fit": {"cmd": "x", "outs": ["x", {"path": "x"}]}}, "pivot.yaml:4: 'outs' names 'x' twice", "remove one"),
         ({"fit": {"cmd": "x", "matrix": {"a": []}}}, "pivot.yaml:4: 'a' of 'matrix' must not be empty", None),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import CodeEntry, UnresolvedCode
-from pivot_core.spec import Location, OutSpec, PlotOptions, StageSpec
+from pivot_core.spec import Location, OutSpec, PartView, PlotOptions, StageSpec
 from pivot_runtime.loading.loaded import Loaded, LoadedStage, from_plain, stage_to_plain, to_plain
 
 TEXT = st.text("ab.é\n\"\\'\udcff", max_size=5)
@@ -68,10 +68,15 @@ def test_paths_come_back_as_paths(loaded: Loaded) -> None:
 
 def test_what_an_out_shows_comes_back() -> None:
     out = OutSpec(ArtifactPath("scores.csv"), kind="plot", plot=PlotOptions("bar", y=("a",)))
-    stage = LoadedStage(StageSpec("s", "p", "", Location("p.py", 1), outs=(out,)), {})
+    inside = PartView("m.json", "metric"), PartView("", "plot", PlotOptions(x="step"))
+    directory = OutSpec(ArtifactPath("live"), directory=True, inside=inside)
+    stage = LoadedStage(StageSpec("s", "p", "", Location("p.py", 1), outs=(out, directory)), {})
     (found,) = from_plain(json.loads(json.dumps(to_plain(Loaded(1, (stage,), {}))))).stages
 
-    assert [(each.kind, each.plot) for each in found.spec.outs] == [("plot", out.plot)]
+    assert [(each.kind, each.plot, each.inside) for each in found.spec.outs] == [
+        ("plot", out.plot, ()),
+        ("", None, inside),
+    ]
 
 
 def test_a_plain_stage_has_plain_data() -> None:
