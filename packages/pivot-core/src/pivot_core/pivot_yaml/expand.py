@@ -65,6 +65,7 @@ class Expansion:
         self._variables = Variables(files, given, self._measure, where)
         self._where = where
         self._named: dict[Path, tuple[tuple[str, bool], ...]] = {}
+        self._uses: dict[str, uses.VariableUse] = {}
         self._root = data.get("root", ".")
         self._scope = self._variables.extended(VariableScope(), data.get("vars"), ("vars",), self._root)
         self.stages = tuple(each for name, raw in data["stages"].items() for each in self._stages(name, raw))
@@ -153,14 +154,20 @@ class Expansion:
                 self._measure.take(filled[key], (*path, key))
         if path not in self._named:
             self._named[path] = uses.named(raw)
-        variables = uses.used(
-            self._named[path],
-            known,
-            left,
-            lambda keys: self._place(scope, cell, keys),
-            lambda name: (each for origin in scope.origins.get(name, ()) for each in origin.names),
-        )
+        variables = uses.used(self._named[path], left, lambda name: self._use(name, known, scope, cell))
         return PlainStage(name, group, path, filled, variables)
+
+    def _use(self, name: str, known: Mapping[str, Any], scope: VariableScope, cell: "_Cell") -> uses.VariableUse:
+        """The use of a variable by a stage, found once if it is the same for all stages."""
+        first = parts_of(name)[0]
+        common = scope is self._scope and first in scope.values and first not in cell.above
+        found = self._uses.get(name) if common else None
+        if found is None:
+            behind = (each for origin in scope.origins.get(first, ()) for each in origin.names)
+            found = uses.use(name, known, lambda keys: self._place(scope, cell, keys), behind)
+            if common:
+                self._uses[name] = found
+        return found
 
     def _place(self, scope: VariableScope, cell: "_Cell", keys: tuple[str, ...]) -> str:
         """The ``file:line`` of a variable, or of an item of the value for which the stage was created."""

@@ -1,10 +1,14 @@
 """Which variables a stage uses, with their values and places, so that an edit of one can be named; pure."""
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
+import attrs
+
 from pivot_core.files.digest import canonical_json, digest_bytes
 from pivot_core.stages.interpolation import Left, find, parts_of, references
+from pivot_core.values import Value
 
 _MOST: Final = 50
 _LONGEST: Final = 200
@@ -25,35 +29,53 @@ def named(raw: Mapping[str, Any]) -> tuple[tuple[str, bool], ...]:
     return tuple(found)
 
 
+@attrs.frozen(eq=False, repr=False)
+class VariableUse(Value):
+    """The values that a reference stands for.
+
+    Attributes:
+        values: The name, the canonical text and the place of each, at most as many as a stage keeps.
+        behind: The references in the definition of the variable.
+    """
+
+    values: tuple[tuple[str, str, str], ...]
+    behind: tuple[str, ...] = ()
+
+
+def use(name: str, known: Mapping[str, Any], place: Callable[[Keys], str], behind: Iterable[str]) -> VariableUse:
+    """The use of a variable; of a mapping, each item counts.
+
+    Args:
+        name: The reference.
+        known: The values.
+        place: The ``file:line`` of a value; ``""`` for what is none, such as the name of a variant.
+        behind: The references in the definition of the variable.
+    """
+    located = ((keys, value, place(keys)) for keys, value in _leaves(parts_of(name), find(name, known)))
+    values = ((".".join(keys), _text(value), where) for keys, value, where in located if where)
+    return VariableUse(tuple(itertools.islice(values, _MOST)), tuple(behind))
+
+
 def used(
-    names: Iterable[tuple[str, bool]],
-    known: Mapping[str, Any],
-    left: Left,
-    place: Callable[[Keys], str],
-    behind: Callable[[str], Iterable[str]],
+    names: Iterable[tuple[str, bool]], left: Left, use_of: Callable[[str], VariableUse]
 ) -> dict[str, tuple[str, str]]:
-    """The canonical text and the place of each value, by its name; a mapping counts by its items.
+    """The canonical text and the place of each value, by its name.
 
     Args:
         names: The references, from `named`.
-        known: The values.
         left: The references in commands that mean something else.
-        place: The ``file:line`` of a value; ``""`` for what is none, such as the name of a variant.
-        behind: The references in the definition of a variable.
+        use_of: The use of a variable.
     """
     found: dict[str, tuple[str, str]] = {}
-    todo = dict.fromkeys(name for name, in_command in names if not (in_command and left.holds(name)))
+    todo = list(dict.fromkeys(name for name, in_command in names if not (in_command and left.holds(name))))
     seen = set(todo)
-    while todo:
-        name = next(iter(todo))
-        del todo[name]
-        more = dict.fromkeys(each for each in behind(parts_of(name)[0]) if each not in seen)
-        todo |= more
-        seen |= more.keys()
-        for keys, value in _leaves(parts_of(name), find(name, known)):
-            where = place(keys) if len(found) < _MOST else ""
-            if where:
-                found.setdefault(".".join(keys), (_text(value), where))
+    for name in todo:
+        use = use_of(name)
+        todo += (each for each in dict.fromkeys(use.behind) if each not in seen)
+        seen.update(use.behind)
+        for key, text, where in use.values:
+            if len(found) < _MOST:
+                found.setdefault(key, (text, where))
     return found
 
 

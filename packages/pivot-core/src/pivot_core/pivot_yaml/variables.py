@@ -274,7 +274,7 @@ class _Added:
         """The whole scope so far."""
         before = self._scope
         values, places, origins = (
-            cast("Mapping[str, Any]", ChainMap(*cast("list[dict[str, Any]]", each)))
+            cast("Mapping[str, Any]", ChainMap(*cast("list[dict[str, Any]]", each)) if each[1] else each[0])
             for each in ((self.values, before.values), (self._places, before.places), (self._origins, before.origins))
         )
         return VariableScope(values, places, self._loaded, frozenset(self.replaced), origins)
@@ -322,6 +322,18 @@ class _Added:
 
 class _Lookup(ChainMap[str, Any]):
     """Several mappings as one; the names of the first come first."""
+
+    def __getitem__(self, name: str) -> Any:
+        for each in self.maps:
+            if name in each:
+                return each[name]
+        raise KeyError(name)
+
+    def __contains__(self, name: object) -> bool:
+        for each in self.maps:  # noqa: SIM110  # a generator takes longer than the few mappings
+            if name in each:
+                return True
+        return False
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys(name for each in self.maps for name in each))

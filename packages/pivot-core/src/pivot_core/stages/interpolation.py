@@ -1,5 +1,6 @@
 """``${name}`` in declared data: substituted by named values, with their type if it is the whole value; pure."""
 
+import functools
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -128,6 +129,13 @@ def references(value: Any) -> Iterator[str]:
         yield from (name for each in value for name in references(each))
 
 
+@functools.lru_cache(maxsize=4096)
+def _parts_of_name(reference: str) -> tuple[str, ...]:
+    """As `parts_of`; empty if it is not a name. Variants repeat the references of one declaration."""
+    name = reference.strip()
+    return parts_of(name) if _NAME.fullmatch(name) else ()
+
+
 def parts_of(reference: str) -> tuple[str, ...]:
     """The name in a reference, and the keys after it."""
     return tuple(part.strip() for part in reference.replace("[", ".").replace("]", "").split("."))
@@ -246,20 +254,19 @@ def _sub(references: re.Pattern[str], text: str, one: Callable[[re.Match[str]], 
 
 
 def _value(reference: str, scope: Mapping[str, Any], path: Path) -> Any:
-    name = reference.strip()
-    if not _NAME.fullmatch(name):
+    parts = _parts_of_name(reference)
+    if not parts:
         raise InterpolationError(
             f"${{{reference}}} is not a name", path, hint="write ${name} or ${name.item}; $${ stands for a literal ${"
         )
     known: Any = scope
-    parts = parts_of(name)
     for at, part in enumerate(parts):
         if isinstance(known, list) and _POSITION.fullmatch(part) and -len(known) <= int(part) < len(known):
             known = known[int(part)]
         elif isinstance(known, Mapping) and part in known:
             known = known[part]
         else:
-            raise _unknown(name, parts, at, known, path)
+            raise _unknown(reference.strip(), parts, at, known, path)
     return known
 
 
