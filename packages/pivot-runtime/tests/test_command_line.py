@@ -45,6 +45,19 @@ def test_a_call_has_the_parameters_that_are_no_secrets() -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["--var", "db.password=x=y"], "--var 'db.password=***'"),
+        (["--var=api_key=x"], "'--var=api_key=***'"),
+        (["--var", "monkey=x"], "--var monkey=x"),
+        (["token=x"], "token=x"),
+    ],
+)
+def test_variables_are_masked_by_their_names(words: list[str], shown: str) -> None:
+    assert masked(["repro", *words], [], []) == f"pivot repro {shown}"
+
+
+@pytest.mark.parametrize(
     ("word", "shown"),
     [
         ("url=https://me:secret@host/x?year=1", "url=https://***@host/x?year=1"),

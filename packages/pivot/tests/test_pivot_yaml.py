@@ -367,6 +367,32 @@ plots:
 """
 
 
+def test_secret_variables_are_neither_shown_nor_kept_beside_the_others(empty: Project) -> None:
+    project = empty
+    project.pivot("init")
+    text = """
+pipeline: d
+vars:
+- db: {host: HOST, api_key: KEY, url: "https://me:KEY@e.org"}
+stages:
+  a:
+    cmd: echo ${db.host} ${db.url} > ${db.api_key}
+    outs: ["${db.api_key}"]
+"""
+    project.write("pivot.yaml", text.replace("HOST", "one").replace("KEY", "hunter2"))
+    project.pivot("repro")
+    project.write("pivot.yaml", text.replace("HOST", "two"))
+
+    (stage,) = project.json("status", "--explain", "--json", "--var", "db.api_key=hunter2")["stages"]
+    named = [(each["name"], each["old"], each["new"]) for each in stage["variable_changes"]]
+    assert named == [("db.host", '"one"', '"two"')]
+    told = project.pivot("repro", "--explain", "--var", "db.api_key=hunter4").stderr
+    assert "var:db.host" in told
+    assert "var:db.api_key" not in told
+    assert "var:db.url" not in told
+    assert "--var 'db.api_key=***'" in project.pivot("show", "--json").stdout
+
+
 def test_words_of_dvc_mean_what_they_mean_there(empty: Project) -> None:
     project = empty
     project.pivot("init")

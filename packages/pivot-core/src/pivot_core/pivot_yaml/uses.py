@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import attrs
 
+from pivot_core.conversion.masking import public
 from pivot_core.files.digest import canonical_json, digest_bytes
 from pivot_core.stages.interpolation import Left, find, parts_of, references
 from pivot_core.values import Value
@@ -43,7 +44,7 @@ class VariableUse(Value):
 
 
 def use(name: str, known: Mapping[str, Any], place: Callable[[Keys], str], behind: Iterable[str]) -> VariableUse:
-    """The use of a variable; of a mapping, each item counts.
+    """The use of a variable; of a mapping, each item counts. Values that may be secrets are left out.
 
     Args:
         name: The reference.
@@ -52,7 +53,7 @@ def use(name: str, known: Mapping[str, Any], place: Callable[[Keys], str], behin
         behind: The references in the definition of the variable.
     """
     located = ((keys, value, place(keys)) for keys, value in _leaves(parts_of(name), find(name, known)))
-    values = ((".".join(keys), _text(value), where) for keys, value, where in located if where)
+    values = ((".".join(keys), _text(public(value, ".".join(keys))), where) for keys, value, where in located if where)
     return VariableUse(tuple(itertools.islice(values, _MOST)), tuple(behind))
 
 

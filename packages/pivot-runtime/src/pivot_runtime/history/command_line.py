@@ -1,19 +1,17 @@
 """The command line of a run as it is recorded: complete, except for values of parameters that are secret; pure."""
 
+import itertools
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from pivot_core.conversion import plain
+from pivot_core.conversion.masking import MASK, is_secret_name, masked_urls
 from pivot_core.params.overrides import Override, ParamError
 
-MASK: Final = "***"
-"""The text in the place of a value that may be secret."""
-
-_LOGIN: Final = re.compile(r"(?<=://)[^/\s@]+@")
-_SECRET: Final = re.compile(r"(?i)([?&][^=&#\s]*(?:auth|credential|key|passw|pwd|secret|sig|token)[^=&#\s]*=)[^&#\s]+")
-"""A user with a password in a URL, and a parameter of one that may be a secret."""
+_OPTION: Final = "--var"
+_VARIABLE: Final = re.compile(r"(?:--var=)?([^=]*)=")
 
 type StageParams = tuple[str, str, Mapping[str, Any]]
 """The pipeline, the name and the parameters of a stage, with digests in the place of secrets."""
@@ -29,7 +27,8 @@ def masked(words: Sequence[str], overrides: Iterable[str], stages: Iterable[Stag
     """
     known = list(stages)
     hidden = {text: f"{text.partition('=')[0]}={MASK}" for text in overrides if not _is_public(text, known)}
-    return f"pivot {shlex.join(_shown(word, hidden) for word in words)}".rstrip()
+    shown = (_shown(_variable(word, before), hidden) for before, word in itertools.pairwise(("", *words)))
+    return f"pivot {shlex.join(shown)}".rstrip()
 
 
 def masked_call(call: str, overrides: Iterable[str], stages: Iterable[StageParams]) -> str:
@@ -48,6 +47,14 @@ def shown_values(overrides: Iterable[str], stages: Iterable[StageParams]) -> str
     return ", ".join(text if _is_public(text, known) else f"{text.partition('=')[0]}={MASK}" for text in overrides)
 
 
+def _variable(word: str, before: str) -> str:
+    """Return a word after ``--var`` without the value of a variable whose name says that it is a secret."""
+    found = _VARIABLE.match(word)
+    if found is None or not (before == _OPTION or word.startswith(f"{_OPTION}=")) or not is_secret_name(found[1]):
+        return word
+    return f"{found[0]}{MASK}"
+
+
 def _shown(word: str, hidden: Mapping[str, str]) -> str:
     """Return a word with a masked value; it is the last part of words such as ``-pSTAGE.NAME=VALUE``.
 
@@ -56,7 +63,7 @@ def _shown(word: str, hidden: Mapping[str, str]) -> str:
     for text, shown in hidden.items():
         if word.endswith(text):
             return word.removesuffix(text) + shown
-    return _SECRET.sub(rf"\1{MASK}", _LOGIN.sub(f"{MASK}@", word))
+    return masked_urls(word)
 
 
 def _is_public(text: str, stages: Iterable[StageParams]) -> bool:
