@@ -59,7 +59,7 @@ def test_data_are_taken_over_and_the_rest_is_listed(project: Project) -> None:
     )
     before = project.snapshot()
 
-    noticed = project.pivot("status", code=2).stderr
+    noticed = project.pivot("status").stderr
     assert "edited.csv.pvt and 4 more: written by an earlier Pivot, skipped" in noticed
     assert "hint: 'pivot import-pivot' takes such files over" in noticed
 
@@ -118,6 +118,31 @@ def test_what_a_killed_restoration_leaves_is_removed(project: Project) -> None:
     project.write(".pivot-killed.tmp/data", "b")
     project.pivot("import-pivot")
     assert not (project.root / ".pivot-killed.tmp").exists()
+
+
+@pytest.mark.parametrize("content", [None, "edited\n"])
+def test_what_a_killed_restoration_leaves_is_removed_if_nothing_is_restored(
+    project: Project, content: str | None
+) -> None:
+    project.write("d/gone.csv.pvt", pvt("gone.csv", b"b\n"))
+    project.write("d/.pivot-killed.tmp/data", "b")
+    if content is not None:
+        project.write("d/gone.csv", content)
+    project.pivot("import-pivot", "--dry-run", code=1)
+    assert (project.root / "d/.pivot-killed.tmp").exists()
+    project.pivot("import-pivot", code=1)
+    assert not (project.root / "d/.pivot-killed.tmp").exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["-a"]])
+def test_the_status_of_data_that_are_nowhere(project: Project, arguments: list[str]) -> None:
+    project.write("lost.csv.pvt", pvt("lost.csv", b"lost\n"))
+    done = project.pivot("status", *arguments)
+    assert done.stdout == "No stages are registered.\n"
+    assert "lost.csv.pvt: written by an earlier Pivot, skipped" in done.stderr
+    assert "hint: 'pivot import-pivot' takes such files over" in done.stderr
+    project.pivot("status", "--quiet", *arguments, code=1)
+    project.pivot("verify", *arguments, code=2)
 
 
 def test_data_in_git_are_left_with_the_way_out(project: Project) -> None:

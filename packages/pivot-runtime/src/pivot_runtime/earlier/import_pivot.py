@@ -105,7 +105,11 @@ def import_pivot(context: CommandContext, *, dry_run: bool = False, report: Repo
         CacheError: A file cannot be read or written; what was taken over before stays.
     """
     project = context.project
-    found = [_take_over(project, file, dry_run=dry_run) for file in sorted(_earlier_pvt_files(project))]
+    files = sorted(_earlier_pvt_files(project))
+    if not dry_run:
+        for directory in {file.parent for file in files}:
+            atomic.sweep_once(directory)  # a killed command may have begun to restore data that are not restored now
+    found = [_take_over(project, file, dry_run=dry_run) for file in files]
     if not dry_run:
         with as_cache_errors("write", project.layout.gitignore_file):
             complete_gitignore(project.layout)
