@@ -227,6 +227,13 @@ def read_tracked(context: CommandContext) -> list[Record]:
     return sorted((record for record, _ in _tracked(context, {})), key=lambda record: record.path)
 
 
+def has_tracked(context: CommandContext) -> bool:
+    """Whether there are tracked data, even if `read_tracked` skips all of them."""
+    damaged: dict[ArtifactPath, CacheError] = {}
+    earlier: list[str] = []
+    return any(True for _ in _tracked(context, damaged, earlier=earlier)) or bool(damaged or earlier)
+
+
 def code_files(context: CommandContext) -> dict[str, str]:
     """The source files that lock files name, each with the address of a stage that depends on it.
 
@@ -271,11 +278,14 @@ def _spec(address: str, lock: StageLock) -> StageSpec:
 
 
 def _tracked(
-    context: CommandContext, damaged: dict[ArtifactPath, CacheError], mending: Container[str] = ()
+    context: CommandContext,
+    damaged: dict[ArtifactPath, CacheError],
+    mending: Container[str] = (),
+    earlier: list[str] | None = None,
 ) -> Iterator[tuple[Record, str]]:
     project = context.project
     foreign: dict[str, str] = {}
-    earlier: list[str] = []
+    earlier = [] if earlier is None else earlier
     for file in find_pvt_files(project.root, context.read_set.look, foreign):
         context.read_set.look(file)
         name = str(file.relative_to(project.root))

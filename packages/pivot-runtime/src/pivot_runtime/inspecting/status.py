@@ -77,6 +77,7 @@ class Status(Value):
         sources: The states of the sources of imported data, if they were asked.
         left: The number of outs of cached stages that are not in the workspace, but where a cluster has left them.
         left_on: The name of the remote that has them; "" for the cache.
+        skipped: Whether there are only tracked data, and all of them were skipped with a notice.
         uncommitted: The names of the listed stages whose outs come from a run with ``--no-commit``.
         will_be_restored: Paths that are missing because a run was killed, and that the next run restores first.
     """
@@ -92,12 +93,13 @@ class Status(Value):
     sources: "tuple[SourceCheck, ...]" = ()
     left: int = 0
     left_on: str = ""
+    skipped: bool = False
 
     @property
     def cached(self) -> bool:
         """Whether nothing must be done for any stage; without stages, for any tracked data."""
         if not self.stages:
-            return all(each.state is TrackedState.CLEAN for each in self.tracked)
+            return not self.skipped and all(each.state is TrackedState.CLEAN for each in self.tracked)
         return all(stage.cached for stage in self.stages)
 
 
@@ -153,7 +155,7 @@ def status(context: CommandContext, targets: Iterable[str] = (), options: Status
     load_options = LoadOptions(
         all_pipelines=options.all_pipelines,
         quiet=options.quiet,
-        may_be_empty=lambda: records.read_tracked(context),
+        may_be_empty=lambda: records.has_tracked(context),
         while_loading=functools.partial(lock_files.read_ahead, context),
     )
     with load_pipelines(context, load_options) as assembly:
@@ -191,6 +193,7 @@ def status(context: CommandContext, targets: Iterable[str] = (), options: Status
             ),
             names=dict(names),
             tracked=tracked,
+            skipped=not (assembly.files or tracked),
             broken=assembly.broken,
             load_traces=assembly.load_traces,
             sync_state=sync_state,
