@@ -247,3 +247,27 @@ def test_metrics_and_plots_inside_directories(empty: Project, tmp_path: pathlib.
     assert diff() == [(0.5, 0.7)]
     project.write("pivot.yaml", LIVE.replace("pipeline: p", "pipeline: p\nvars: {x: 1}") + "# edited\n")
     assert drawn("--pull") == plots
+
+
+def test_metrics_inside_directories_of_a_file_with_functions_are_known_after_its_edit(empty: Project) -> None:
+    project = empty
+    project.pivot("init")
+    project.write("score.json", '{"auc": 0.5}')
+    project.write("steps.py", STEPS)
+    function = "  f:\n    python: steps:f\n    outs: {return: f.json}\n"
+    project.write("pivot.yaml", LIVE.replace("metrics:", f"{function}metrics:").replace("false", "true"))
+    project.pivot("repro")
+    project.replace("steps.py", "1", "2")
+    assert "live/metrics.json" in project.pivot("metrics", "show").stdout
+
+
+STEPS = """\
+from typing import Annotated
+
+import pivot
+from pivot.loaders import JSON
+
+
+def f() -> Annotated[int, pivot.Out("f.json", JSON())]:
+    return 1
+"""
