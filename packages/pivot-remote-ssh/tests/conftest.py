@@ -146,7 +146,7 @@ def openssh(keys: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[in
         Path("/run/sshd").mkdir(exist_ok=True)  # where Debian's server wants it
     log = directory / "log"
     process = subprocess.Popen([program, "-D", "-f", str(config), "-E", str(log)])
-    for _ in range(200):
+    for _ in range(1200):  # a busy machine needs more than a few seconds
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             break
         if process.poll() is not None:
