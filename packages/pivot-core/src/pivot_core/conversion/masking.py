@@ -1,5 +1,6 @@
 """Which values may be secrets by their names, and the text in their place; pure."""
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -24,6 +25,7 @@ _SECRET: Final = re.compile(r"(?i)([?&][^=&#\s]*(?:auth|credential|key|passw|pwd
 """A user with a password in a URL, and a parameter of one that may be a secret."""
 
 
+@functools.lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
     """Whether a part of a name, as in ``api_key``, ``dbPassword`` or ``token.value``, is a word for secrets."""
     return any(part.lower() in _WORDS for part in _PARTS.findall(name))

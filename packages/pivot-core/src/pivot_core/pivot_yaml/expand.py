@@ -65,7 +65,7 @@ class Expansion:
         self._variables = Variables(files, given, self._measure, where)
         self._where = where
         self._named: dict[Path, tuple[tuple[str, bool], ...]] = {}
-        self._uses: dict[str, uses.VariableUse] = {}
+        self._uses: dict[tuple[str, tuple[Path, str | int]], uses.VariableUse] = {}
         self._root = data.get("root", ".")
         self._scope = self._variables.extended(VariableScope(), data.get("vars"), ("vars",), self._root)
         self.stages = tuple(each for name, raw in data["stages"].items() for each in self._stages(name, raw))
@@ -158,15 +158,21 @@ class Expansion:
         return PlainStage(name, group, path, filled, variables)
 
     def _use(self, name: str, known: Mapping[str, Any], scope: VariableScope, cell: "_Cell") -> uses.VariableUse:
-        """The use of a variable by a stage, found once if it is the same for all stages."""
-        first = parts_of(name)[0]
-        common = scope is self._scope and first in scope.values and first not in cell.above
-        found = self._uses.get(name) if common else None
+        """The use of a variable by a stage, found once for all stages for which it is the same."""
+        first, *rest = parts_of(name)
+        of: tuple[Path, str | int] | None = None
+        if first in cell.above or first not in scope.values:
+            dimension = first if first in cell.at else "".join(rest[:1])
+            if dimension in cell.at and (first in cell.above or first in cell.below):
+                of = (cell.homes[dimension], cell.at[dimension])
+        elif scope is self._scope:
+            of = ((), "")
+        found = None if of is None else self._uses.get((name, of))
         if found is None:
             behind = (each for origin in scope.origins.get(first, ()) for each in origin.names)
             found = uses.use(name, known, lambda keys: self._place(scope, cell, keys), behind)
-            if common:
-                self._uses[name] = found
+            if of is not None:
+                self._uses[name, of] = found
         return found
 
     def _place(self, scope: VariableScope, cell: "_Cell", keys: tuple[str, ...]) -> str:
