@@ -155,6 +155,7 @@ def test_a_path_that_no_file_can_have_stops_only_its_stage(empty: Project, long:
         "next": {"cmd": "echo 1 > f", "deps": ["c"], "outs": ["f"]},
     }
     project.write("pivot.yaml", json.dumps({"pipeline": "d", "stages": stages}))
+    project.write("good.txt", "1")
     project.pivot("remote", "add", "drive", f"file://{project.root}-remote")
     os.mkdir(f"{project.root}-remote")
 
@@ -182,8 +183,10 @@ def test_a_path_that_no_file_can_have_stops_only_its_stage(empty: Project, long:
         (2, "checkout", long),
         (1, "check-ignore", long),
         (2, "commit"),
+        (0, "track", "good.txt"),
     ):
         assert "check the permissions" not in project.pivot(*words, code=code).stderr, words
+    assert "hint: shorten it" in project.pivot("mv", "good.txt", long, code=None).stderr
 
 
 def bind(file: pathlib.Path) -> None:

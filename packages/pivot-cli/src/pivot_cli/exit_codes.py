@@ -87,7 +87,7 @@ def _refused(error: OSError) -> int:
         console.hint(f"nothing is lost: {RAISE}, and repeat the command")
         console.docs(topic_of(error))
         return 3
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and isinstance(error.filename, str):
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG) and isinstance(error.filename, str):
         _reported(cache_error("use", pathlib.Path(error.filename), error))
         return 3
     where = f": {error.filename}" if error.filename else ""

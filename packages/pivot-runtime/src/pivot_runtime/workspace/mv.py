@@ -112,7 +112,7 @@ def _destination(new: str, record: Record, known: Records, context: CommandConte
     """The new path; nothing is there, except for the data if an earlier command was killed."""
     project, name = context.project, record.path.rpartition("/")[2]
     directory, unfinished = project.cwd / new, _unfinished(new, record, known, project)
-    into = directory.is_dir() and not directory.is_symlink() and unfinished is None
+    into = os.path.isdir(directory) and not os.path.islink(directory) and unfinished is None
     if into or new.endswith("/"):
         new = os.path.join(new, name)
         unfinished = _unfinished(new, record, known, project)
