@@ -261,6 +261,25 @@ def test_metrics_inside_directories_of_a_file_with_functions_are_known_after_its
     assert "live/metrics.json" in project.pivot("metrics", "show").stdout
 
 
+def test_an_out_that_was_a_file_before_it_was_a_directory_has_no_metrics_in_it(empty: Project) -> None:
+    project = empty
+    git(project, "init", "-q")
+    project.pivot("init")
+    project.write("pivot.yaml", "pipeline: p\nstages:\n  train: {cmd: echo x > live, outs: [live]}\n")
+    project.pivot("repro")
+    commit(project)
+    (project.root / "live").unlink()
+    project.write("score.json", '{"auc": 0.5}')
+    project.write("pivot.yaml", LIVE.replace("false", "true"))
+
+    assert project.json("metrics", "show", "--json")["metrics"] == []
+    assert project.json("plots", "show", "--json")["plots"] == []
+    project.pivot("repro")
+    (found,) = project.json("metrics", "diff", "--pull", "--json")["metrics"]
+    assert [(each.get("old"), each["new"]) for each in found["values"]] == [(None, 0.5)]
+    assert project.json("plots", "diff", "--json")["plots"]
+
+
 STEPS = """\
 from typing import Annotated
 

@@ -61,7 +61,12 @@ def expanded(
     declared = {out.path: out for stage in known.stages.values() for out in stage.spec.outs if out.inside}
     if not declared:
         return ExpandedRevisions(tuple(sides), {})
-    held = [(side, record) for side in sides for path, record in side.records.by_path.items() if path in declared]
+    held = [
+        (side, record)
+        for side in sides
+        for path, record in side.records.by_path.items()
+        if path in declared and record.artifact.tree  # else it was a file then
+    ]
     if pull:
         revisions.pull_listings(record for _, record in held)
     problems: dict[str, str | None] = {}
