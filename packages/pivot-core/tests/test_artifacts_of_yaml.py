@@ -196,6 +196,7 @@ def test_errors_name_their_line(facts: dict[str, Any], told: str, hint: str | No
         ({"plots": ["d", {"d/x": {"kind": "pie"}}]}, "pivot.yaml:3: Plot('x', kind='pie'): there is no such kind"),
         ({"plots": ["e"]}, "pivot.yaml:3: 'e/' is a plot already"),
         ({"metrics": ["p.csv"]}, "pivot.yaml:2: 'p.csv' is a plot already"),
+        ({"metrics": ["d/m.json", "./d/m.json"]}, "pivot.yaml:2: 'd/m.json' is a metric already"),
         ({"artifacts": {}}, "pivot.yaml:1: the key 'artifacts' is not known"),
     ],
 )

@@ -65,10 +65,10 @@ def _view(
 
 def _with_part(out: Out, kind: type[Metric | Plot], path: str, options: Mapping[str, Any], at: Path) -> Out:
     """A directory with one more metric or plot in it."""
-    if any(each.path == path for each in out.inside):
-        raise ValidationError(
-            f"{path or out.paths[0]!r} is a plot already", at, hint="remove it in one of the two places"
-        )
+    before = next((each.kind for each in out.inside if each.path == path), None)
+    if before is not None:
+        whole = posixpath.join(out.paths[0], path)
+        raise ValidationError(f"{whole!r} is a {before} already", at, hint="remove it in one of the two places")
     try:
         parts = (*out.inside, artifacts.part(path, kind.role, options))
     except DefinitionError as error:
