@@ -50,6 +50,9 @@ def test_a_call_has_the_parameters_that_are_no_secrets() -> None:
         (["--var", "db.password=x=y"], "--var 'db.password=***'"),
         (["--var=api_key=x"], "'--var=api_key=***'"),
         (["--var", "monkey=x"], "--var monkey=x"),
+        (["--var", "db={user: joe, password: x}"], "--var 'db=***'"),
+        (["--var=db=[{'api_key': x}]"], "'--var=db=***'"),
+        (["--var", "db={user: joe, monkey: x}"], "--var 'db={user: joe, monkey: x}'"),
         (["token=x"], "token=x"),
     ],
 )

@@ -12,6 +12,8 @@ from pivot_core.params.overrides import Override, ParamError
 
 _OPTION: Final = "--var"
 _VARIABLE: Final = re.compile(r"(?:--var=)?([^=]*)=")
+_ITEM: Final = re.compile(r"""([\w.-]+)["']?\s*:""")
+"""The name of an item in the text of a mapping."""
 
 type StageParams = tuple[str, str, Mapping[str, Any]]
 """The pipeline, the name and the parameters of a stage, with digests in the place of secrets."""
@@ -48,11 +50,12 @@ def shown_values(overrides: Iterable[str], stages: Iterable[StageParams]) -> str
 
 
 def _variable(word: str, before: str) -> str:
-    """Return a word after ``--var`` without the value of a variable whose name says that it is a secret."""
+    """Return a word after ``--var`` without the value, if its name or that of an item says that it is a secret."""
     found = _VARIABLE.match(word)
-    if found is None or not (before == _OPTION or word.startswith(f"{_OPTION}=")) or not is_secret_name(found[1]):
+    if found is None or not (before == _OPTION or word.startswith(f"{_OPTION}=")):
         return word
-    return f"{found[0]}{MASK}"
+    names = (found[1], *_ITEM.findall(word, found.end()))
+    return f"{found[0]}{MASK}" if any(map(is_secret_name, names)) else word
 
 
 def _shown(word: str, hidden: Mapping[str, str]) -> str:
