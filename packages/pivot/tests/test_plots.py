@@ -249,6 +249,31 @@ def test_metrics_and_plots_inside_directories(empty: Project, tmp_path: pathlib.
     assert drawn("--pull") == plots
 
 
+def test_a_directory_whose_contents_are_unknown_matters_only_to_those_who_ask_for_it(empty: Project) -> None:
+    """And results have the metrics in a directory that is for git."""
+    project = empty
+    git(project, "init", "-q")
+    project.pivot("init")
+    other = "  other:\n    cmd: echo [0.7] > x/m.yaml\n    outs: [{x/: {cache: false}}]\nmetrics: [x/m.yaml, "
+    project.write("pivot.yaml", LIVE.replace("false", "true").replace("metrics: [", other))
+    project.write("score.json", '{"auc": 0.5}')
+    project.pivot("repro")
+    assert "0.7" in project.pivot("results").stdout
+    commit(project)
+    digest = re.search(r'"live": .*"digest":"(..)(\w+)"', project.read(".pivot/stages/p.train.lock"))
+    assert digest is not None
+    (project.root / ".pivot/cache/files" / digest[1] / digest[2]).unlink()
+
+    done = project.pivot("metrics", "show", "HEAD", "-t", "x")
+    assert ("0.7" in done.stdout, done.stderr) == (True, "")
+    assert "the cache" not in project.pivot("plots", "show", "HEAD", "-t", "other").stderr
+    for command, inside in (("metrics", "live/metrics.json"), ("plots", "live/plots")):
+        for target in ("live", inside):
+            done = project.pivot(command, "show", "HEAD", "-t", target, code=1)
+            assert "HEAD: the cache does not have the recorded content of live\nhint: --pull" in done.stderr
+    assert "nothing recorded is named" in project.pivot("metrics", "show", "HEAD", "-t", "x/n.json", code=2).stderr
+
+
 def test_metrics_inside_directories_of_a_file_with_functions_are_known_after_its_edit(empty: Project) -> None:
     project = empty
     project.pivot("init")

@@ -1,11 +1,12 @@
 """`pivot metrics`: the values in the metrics of several revisions."""
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
 
+from pivot_cache.formats.tree import Tree
 from pivot_cache.remotes.transfer import TransferCounts
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.progress import no_progress
@@ -68,7 +69,7 @@ def metrics(
         whole = parts.expanded(revisions, found, known, pull=options.pull)
         found = list(whole.sides)
         kinds = {record.path: kind for record in every if (kind := known.kind(record))}
-        chosen = select(found, named, context.project)
+        chosen = select(found, named, context.project, whole.lacking)
         wanted = [
             {path: each for path, each in side.items() if (kinds.get(path) or each.kind) == METRIC}
             for side in map(declarations.of_today, found, chosen, itertools.repeat(known))
@@ -92,26 +93,36 @@ def metrics(
         tuple(side.name for side in found),
         tuple(attrs.evolve(each, stale=stale.get(each.stage, False)) for each in subjects),
         tuple(side.name for side in found if not side.locks),
-        (*whole.problems, *reading.problems),
+        (*whole.problems(chosen), *reading.problems),
         stage_names=declarations.graph(found, known).short_names(),
     )
 
 
-def select(sides: Sequence[Revision], targets: Sequence[str], project: Project) -> list[Mapping[ArtifactPath, Record]]:
+def select(
+    sides: Sequence[Revision], targets: Sequence[str], project: Project, lacking: Container[ArtifactPath]
+) -> list[Mapping[ArtifactPath, Record]]:
     """The recorded outs of each revision that targets select; all without targets.
+
+    A target in a directory whose contents are ``lacking`` selects the directory.
 
     Raises:
         TargetError: A target selects nothing at any revision.
     """
     if not targets:
         return [side.records.by_path for side in sides]
+
+    def contents(directory: Record) -> Tree | None:
+        """Return what is in a directory and no out of a revision already; None for all of it."""
+        return None if directory.path in lacking else Tree({})
+
     found: list[dict[ArtifactPath, Record]] = [{} for _ in sides]
     for target in targets:
         error: TargetError | None = None
         known = False
         for side, chosen in zip(sides, found, strict=True):
             try:
-                chosen.update({record.path: record for record in side.records.select([target], project)})
+                selected = side.records.select([target], project, contents)
+                chosen.update({record.path: record for record in selected})
                 known = True
             except TargetError as problem:
                 error = problem

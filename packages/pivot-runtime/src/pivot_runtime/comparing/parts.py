@@ -1,6 +1,6 @@
 """The metrics and plots in recorded directories, as records of their own."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 import attrs
 
@@ -36,12 +36,17 @@ class ExpandedRevisions(Value):
     Attributes:
         sides: The revisions.
         plots: The plots in directories, by path.
-        problems: The reason for each part that is unknown, with a hint or None.
+        lacking: The directories whose contents are unknown, each with the reasons, of which each has a hint or None.
     """
 
     sides: tuple[Revision, ...]
     plots: Mapping[ArtifactPath, PartPlot]
-    problems: tuple[tuple[str, str | None], ...] = ()
+    lacking: Mapping[ArtifactPath, Mapping[str, str | None]] = attrs.field(factory=dict)
+
+    def problems(self, chosen: Sequence[Container[ArtifactPath]]) -> tuple[tuple[str, str | None], ...]:
+        """The reasons for which parts are unknown, of the directories among the chosen outs of any revision."""
+        asked = (found for path, found in self.lacking.items() if any(path in side for side in chosen))
+        return tuple(problem for found in asked for problem in found.items())
 
 
 def expanded(
@@ -69,21 +74,19 @@ def expanded(
     ]
     if pull:
         revisions.pull_listings(record for _, record in held)
-    problems: dict[str, str | None] = {}
+    lacking: dict[ArtifactPath, dict[str, str | None]] = {}
     plots: dict[ArtifactPath, PartPlot] = {}
     found: dict[int, dict[ArtifactPath, Record]] = {}
     for side, record in held:
         try:
             tree = revisions.tree(side, record)
         except ContentError as error:
-            problems[f"{side.name}: {error}"] = error.hint
+            lacking.setdefault(record.path, {})[f"{side.name}: {error}"] = error.hint
             continue
         for part, plot in _parts(declared[record.path], record, tree):
             found.setdefault(id(side), {})[part.path] = part
             plots |= {} if plot is None else {part.path: plot}
-    return ExpandedRevisions(
-        tuple(_with_parts(side, found.get(id(side), {})) for side in sides), plots, tuple(problems.items())
-    )
+    return ExpandedRevisions(tuple(_with_parts(side, found.get(id(side), {})) for side in sides), plots, lacking)
 
 
 def _with_parts(side: Revision, parts: Mapping[ArtifactPath, Record]) -> Revision:

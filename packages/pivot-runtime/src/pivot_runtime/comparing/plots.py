@@ -117,7 +117,7 @@ def plots(
         found = revisions.read_all(sides)
         whole = parts.expanded(revisions, found, known, pull=options.pull)
         found = list(whole.sides)
-        chosen = select(found, named, context.project)
+        chosen = select(found, named, context.project, whole.lacking)
         wanted = [
             {path: each for path, each in side.items() if path in declared or known.kind(each) == PLOT}
             for side in map(declarations.of_today, found, chosen, itertools.repeat(known))
@@ -142,7 +142,7 @@ def plots(
         tuple(side.name for side in found),
         tuple(attrs.evolve(each, stale=stale.get(addresses[each.name], False)) for each in subjects),
         tuple(side.name for side in found if not side.locks),
-        whole.problems,
+        whole.problems(chosen),
     )
 
 

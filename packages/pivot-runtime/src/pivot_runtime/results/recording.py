@@ -197,8 +197,20 @@ def _metrics_of(
             continue
         inside = by_directory.get(out, ())
         with contextlib.suppress(CacheError):
-            files = stores.store.tree(artifact).files if inside else {}
+            files = _files(stores, out, artifact) if inside else {}
             yield from ((path, files[name], out) for path in inside if (name := path[len(out) + 1 :]) in files)
+
+
+def _files(stores: Stores, directory: ArtifactPath, recorded: Artifact) -> Mapping[str, Artifact]:
+    """The files in a directory; where the cache lacks the listing, those of the workspace if nothing has changed.
+
+    Raises:
+        CacheError: They are unknown.
+    """
+    if stores.store.exists(recorded.digest):
+        return stores.store.tree(recorded).files
+    found = stores.files.tree(stores.layout.artifact(directory))
+    return found.files if found.artifact() == recorded else {}
 
 
 def _put(
