@@ -46,3 +46,4 @@ def test_parts_of_values_are_hidden(value: Any, shown: Any) -> None:
 
 def test_urls_in_texts_are_masked() -> None:
     assert masked_urls("at s3://b/x?X-Amz-Signature=s&a=1") == "at s3://b/x?X-Amz-Signature=***&a=1"
+    assert masked_urls("a://me:p@w@e.org/@b c://u@f.org") == "a://***@e.org/@b c://***@f.org"

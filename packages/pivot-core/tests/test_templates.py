@@ -380,3 +380,20 @@ def test_a_stage_has_the_variables_that_it_uses_with_their_places() -> None:
     assert len(found["long"].variables) == 50
     assert read({"s": {"cmd": "x ${rate}"}}, files).stages[0].variables == {"rate": ("0.1", "params:1")}
     assert len(found["long"].variables["long"][0]) < 250
+
+
+def test_items_of_what_may_be_a_secret_are_not_noted() -> None:
+    stages: dict[str, Any] = {
+        "list": {"foreach": "${passwords}", "do": {"cmd": "${item}"}},
+        "mapping": {"foreach": {"token": "S", "other": "O"}, "do": {"cmd": "${item}"}},
+        "matrix": {"matrix": {"a": ["${db.password}", "O"], "b": "${passwords}"}, "cmd": "${a} ${item.b}"},
+    }
+    variables = {"db": {"password": "S"}, "passwords": ["S"]}
+    noted = {each.name: dict(each.variables) for each in read(stages, vars=variables).stages}
+    assert noted == {
+        "list@S": {},
+        "mapping@token": {},
+        "mapping@other": {"item": ('"O"', "pivot.yaml:4")},
+        "matrix@S_S": {},
+        "matrix@O_S": {"a": ('"O"', "pivot.yaml:5")},
+    }

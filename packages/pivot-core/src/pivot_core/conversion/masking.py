@@ -20,7 +20,7 @@ _WORDS: Final = frozenset(
         *("passwords", "pwd", "secret", "secrets", "signature", "token"),
     }
 )
-_LOGIN: Final = re.compile(r"(?<=://)[^/\s@]+@")
+_LOGIN: Final = re.compile(r"(?<=://)[^/\s]+@")
 _SECRET: Final = re.compile(r"(?i)([?&][^=&#\s]*(?:auth|credential|key|passw|pwd|secret|sig|token)[^=&#\s]*=)[^&#\s]+")
 """A user with a password in a URL, and a parameter of one that may be a secret."""
 

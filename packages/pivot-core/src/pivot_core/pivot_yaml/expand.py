@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import attrs
 
+from pivot_core.conversion import masking
 from pivot_core.pivot_yaml import schema, uses, validate
 from pivot_core.pivot_yaml.arguments import command_text
 from pivot_core.pivot_yaml.matrix import Combination, MatrixError, combinations, each_of
@@ -176,7 +177,10 @@ class Expansion:
         return found
 
     def _place(self, scope: VariableScope, cell: "_Cell", keys: tuple[str, ...]) -> str:
-        """The ``file:line`` of a variable, or of an item of the value for which the stage was created."""
+        """The ``file:line`` of a variable, or of an item of the value for which the stage was created.
+
+        ``""`` for what is neither, and if the value comes from what may be a secret by its name.
+        """
         if keys[0] not in cell.above and keys[0] not in scope.values and keys[0] in cell.below:
             keys = keys[1:]  # ${item.dimension} of a matrix
         elif keys[0] not in cell.above:
@@ -184,8 +188,11 @@ class Expansion:
         if not keys or keys[0] not in cell.at:  # ${key}
             return ""
         raw, at = cell.raw[keys[0]], cell.at[keys[0]]
+        known_as = [str(at), *references(raw if isinstance(raw, str) else raw[at])]
+        if any(map(masking.is_secret_name, known_as)):
+            return ""
         if isinstance(raw, str):
-            return self._variables.place(self._scope, (*parts_of(next(references(raw))), str(at), *keys[1:]))
+            return self._variables.place(self._scope, (*parts_of(known_as[1]), str(at), *keys[1:]))
         return self._where((*cell.homes[keys[0]], at, *keys[1:]))
 
 
