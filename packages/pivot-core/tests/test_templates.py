@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pivot_core.errors import DefinitionError
 from pivot_core.pivot_yaml.arguments import command_text
 from pivot_core.pivot_yaml.declare import Declaration, DeclarationError, Declarations, read_declarations
-from pivot_core.pivot_yaml.variables import NoFiles
+from pivot_core.pivot_yaml.measure import Measure
+from pivot_core.pivot_yaml.variables import NoFiles, Variables, VariableScope
 from pivot_core.stages.command import fill_in
 from pivot_core.stages.interpolation import Path
 
@@ -397,3 +398,13 @@ def test_items_of_what_may_be_a_secret_are_not_noted() -> None:
         "matrix@S_S": {},
         "matrix@O_S": {"a": ('"O"', "pivot.yaml:5")},
     }
+
+
+def test_all_variables_are_one_mapping() -> None:
+    variables = Variables(Files(params={"d": 4}), {}, Measure(), str)
+    known = variables.lookup(VariableScope({"a": 1, "b": 2}), {"a": 0}, {"b": 3, "c": 3})
+
+    assert dict(known) == {"a": 0, "b": 2, "c": 3, "d": 4}
+    assert (known.get("d"), known.get("e")) == (4, None)
+    with pytest.raises(KeyError, match="e"):
+        known["e"]
