@@ -1,6 +1,7 @@
 """`pivot plots` through the executable: series and images of the workspace and of revisions, on a page or as JSON."""
 
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -303,6 +304,22 @@ def test_an_out_that_was_a_file_before_it_was_a_directory_has_no_metrics_in_it(e
     (found,) = project.json("metrics", "diff", "--pull", "--json")["metrics"]
     assert [(each.get("old"), each["new"]) for each in found["values"]] == [(None, 0.5)]
     assert project.json("plots", "diff", "--json")["plots"]
+
+
+def test_a_directory_for_git_that_is_missing_or_cannot_be_read_says_so(empty: Project) -> None:
+    project = empty
+    project.pivot("init")
+    project.write("score.json", '{"auc": 0.5}')
+    project.write("pivot.yaml", LIVE)
+    project.pivot("repro")
+    shutil.rmtree(project.root / "live")
+    told = project.pivot("metrics", "show", code=1).stderr
+    assert "workspace: live is missing\nhint: 'pivot repro' writes it" in told
+    (project.root / "live").mkdir()
+    os.mkfifo(project.root / "live/pipe")
+    done = project.pivot("metrics", "show", code=1)
+    assert "No metrics can be read" in done.stdout
+    assert "live/pipe: is a named pipe" in done.stderr
 
 
 STEPS = """\

@@ -15,7 +15,14 @@ from typing import Final, Self
 
 import attrs
 
-from pivot_cache.errors import CacheError, CorruptObjectError, LockFileError, MissingObjectError, NewerFormatError
+from pivot_cache.errors import (
+    ArtifactError,
+    CacheError,
+    CorruptObjectError,
+    LockFileError,
+    MissingObjectError,
+    NewerFormatError,
+)
 from pivot_cache.files import safe_read
 from pivot_cache.formats import lock_file, pvt
 from pivot_cache.formats.tree import Tree
@@ -167,7 +174,7 @@ class Revisions:
                 with open(self.object_file(record), "rb") as file:
                     return Content(file.read())
             if revision.is_workspace:
-                raise ContentError(f"{self._shown(record)} is missing", hint="'pivot repro' writes it")
+                raise self._missing(record)
             raise ContentError(
                 f"git does not have {self._shown(record)} at {revision.name}",
                 hint="add it to git: the cache does not store it",
@@ -223,9 +230,14 @@ class Revisions:
             return self.listing(record)
         except ContentError:
             if revision.commit is None and self.workspace_path(record.path).is_dir():
-                return self.workspace_tree(record.path)
-            if revision.commit is None or record.cache:
+                try:
+                    return self.workspace_tree(record.path)
+                except ArtifactError as error:
+                    raise ContentError(str(error), hint=error.hint) from None
+            if record.cache:
                 raise
+            if revision.commit is None:
+                raise self._missing(record) from None
             data = {
                 name: self._reader.read(revision.commit, f"{record.path}/{name}") or b""
                 for name in self._reader.below(revision.commit, record.path)
@@ -313,6 +325,9 @@ class Revisions:
     def _check_size(self, record: Record, size: int, most: int) -> None:
         if size > most:
             raise ContentError(f"{self._shown(record)} is too large: it has {size} bytes, and at most {most} are read")
+
+    def _missing(self, record: Record) -> ContentError:
+        return ContentError(f"{self._shown(record)} is missing", hint="'pivot repro' writes it")
 
     def _not_cached(self, record: Record) -> CacheError | ContentError:
         return ContentError(
