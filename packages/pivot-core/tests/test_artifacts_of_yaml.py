@@ -206,6 +206,13 @@ def test_lists_beside_the_stages_name_outs(top: dict[str, Any], told: str) -> No
     assert told in str(caught.value)
 
 
+@pytest.mark.parametrize("path", ["d", "d/"])
+def test_a_directory_among_the_metrics_is_no_file_whose_name_is_wrong(path: str) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        stage({"outs": ["d/"]}, metrics=[path])
+    assert caught.value.hint == "name the files in it that have metrics"
+
+
 def test_lists_beside_the_stages_name_files_in_directories() -> None:
     facts = {"wdir": "sub", "outs": [{"d/": {"desc": "D", "cache": False}}], "plots": ["e/"]}
     (found,) = read_declarations(

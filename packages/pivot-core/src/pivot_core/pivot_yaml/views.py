@@ -113,4 +113,5 @@ def _as(kind: type[Metric | Plot], out: Out, options: Mapping[str, Any], at: Pat
     try:
         return kind(path, cache=out.cache, persist=out.persist, temp=out.temp, desc=out.desc, meta=out.meta, **options)
     except DefinitionError as error:
-        raise ValidationError(str(error), at, hint=error.hint) from None
+        hint = "name the files in it that have metrics" if out.directory else error.hint
+        raise ValidationError(str(error), at, hint=hint) from None
