@@ -138,6 +138,7 @@ def test_errors_name_their_line(text: str, message: str) -> None:
         ('a: "x\nb: 1\n', 1, "close the quotes"),
         ('a: "\\d"', 1, "or use single quotes"),
         ("a: [x\nb: 1", 1, "close the bracket"),
+        ("a: 1\nb: [log-${item}/, x]", 2, "between brackets, put a text with ${...} in quotes"),
         ("a: 1\nfoo:bar\nc: 2", 2, "write 'key: value'"),
         ("a: 1\n---\nb: 2", 2, "keep one document"),
         ("a: \x07", 1, "remove it"),

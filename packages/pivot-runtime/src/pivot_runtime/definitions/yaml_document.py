@@ -184,6 +184,8 @@ def _hint(problem: str, line: str) -> str:
     if problem.startswith("mapping values"):
         colons = len(re.findall(r":(?=\s|$)", line))
         return f"a text that contains ': ' must be quoted: {_QUOTE}" if colons > 1 else _INDENT
+    if problem.startswith("while parsing a flow") and "${" in line:
+        return "between brackets, put a text with ${...} in quotes"
     return next(hint for words, hint in _HINTS if words in problem)
 
 
