@@ -150,21 +150,18 @@ def test_stages_are_completed_again_after_their_index_was_damaged(project: Proje
     assert "train@small" in completions(project, "pivot repro tr")
 
 
+def printed(project: Project, *command: str) -> list[str]:
+    """Return the words that a shell prints in the project, with `pivot` on its path."""
+    path = os.pathsep.join([str(PIVOT.parent), os.environ["PATH"]])
+    done = subprocess.run(command, cwd=project.root, env={"PATH": path}, capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
 def test_completion_scripts(project: Project) -> None:
     project.pivot("list")
     script = project.pivot("completion", "bash").stdout
     ask = "compopt() { :; }; COMP_WORDS=(pivot repro tr); COMP_CWORD=2; _pivot_completion pivot; echo ${COMPREPLY[*]}"
-    path = os.pathsep.join([str(PIVOT.parent), os.environ["PATH"]])
-    done = subprocess.run(
-        ["bash", "-c", f"{script}\n{ask}"],
-        cwd=project.root,
-        env={"PATH": path},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert done.stdout.split() == ["train@large", "train@small"]
+    assert printed(project, "bash", "-c", f"{script}\n{ask}") == ["train@large", "train@small"]
     for shell in ("zsh", "fish"):
         assert "_PIVOT_COMPLETE" in project.inside("completion", shell)
 
@@ -174,19 +171,10 @@ def test_zsh_lists_stages_beside_files_before_a_letter_is_typed(project: Project
     project.pivot("list")
     stubs = "compdef() { : }\n_path_files() { print files }\ncompadd() { print $completions }"
     ask = "words=(pivot repro ''); CURRENT=3; _pivot_completion"
-    path = os.pathsep.join([str(PIVOT.parent), os.environ["PATH"]])
-    done = subprocess.run(
-        ["zsh", "-fc", f"{stubs}\n{project.pivot('completion', 'zsh').stdout}\n{ask}"],
-        cwd=project.root,
-        env={"PATH": path},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    files, *stages = printed(project, "zsh", "-fc", f"{stubs}\n{project.pivot('completion', 'zsh').stdout}\n{ask}")
 
-    files, stages = done.stdout.splitlines()
     assert files == "files"
-    assert {"a", "b", "train@large", "train@small"} <= set(stages.split())
+    assert {"a", "b", "train@large", "train@small"} <= set(stages)
 
 
 ORDERED = """\
