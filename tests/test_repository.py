@@ -31,7 +31,7 @@ SPECS: dict[str, dict[str, Any]] = {
 }
 
 DOTTED = re.compile(
-    r"(?<![\w./-])pivot_(?:cache|cli|core|dask|fingerprint|loaders|remote_obstore|remote_s3|remote_ssh|runtime)(?:\.[A-Za-z_]\w*)+"
+    r"(?<![\w./-])pivot_(?:cache|cli|core|dask|fingerprint|loaders|mcp|remote_obstore|remote_s3|remote_ssh|runtime|ui)(?:\.[A-Za-z_]\w*)+"
 )
 each_package = pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
 

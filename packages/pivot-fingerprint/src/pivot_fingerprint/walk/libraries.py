@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _OWN = frozenset(
     {
         *("pivot", "pivot_cache", "pivot_cli", "pivot_core", "pivot_dask", "pivot_fingerprint", "pivot_loaders"),
-        *("pivot_remote_obstore", "pivot_remote_s3", "pivot_remote_ssh", "pivot_runtime"),
+        *("pivot_mcp", "pivot_remote_obstore", "pivot_remote_s3", "pivot_remote_ssh", "pivot_runtime", "pivot_ui"),
     }
 )
 _UNKNOWN = "unknown"

@@ -26,7 +26,7 @@ ABSENT = ""
 
 _OWN = (
     *("pivot", "pivot_cache", "pivot_cli", "pivot_core", "pivot_dask", "pivot_fingerprint", "pivot_loaders"),
-    *("pivot_remote_obstore", "pivot_remote_s3", "pivot_remote_ssh", "pivot_runtime"),
+    *("pivot_mcp", "pivot_remote_obstore", "pivot_remote_s3", "pivot_remote_ssh", "pivot_runtime", "pivot_ui"),
 )
 _WORD = 0xFFFFFFFF
 _INSTALLED = frozenset({"site-packages", "dist-packages"})

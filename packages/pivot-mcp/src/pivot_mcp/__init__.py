@@ -1,0 +1,1 @@
+"""A server of the Model Context Protocol, which `pivot mcp` starts. It changes nothing unless that was allowed."""

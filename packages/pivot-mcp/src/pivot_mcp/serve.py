@@ -1,0 +1,1 @@
+"""`pivot mcp`: answers requests until its input ends."""

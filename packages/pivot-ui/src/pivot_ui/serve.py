@@ -1,0 +1,1 @@
+"""`pivot ui`: serves the page until it is interrupted."""
