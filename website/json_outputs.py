@@ -180,7 +180,10 @@ RERUN = nullable(
 UNRESOLVED = rows("code that cannot be followed", fields(reason=text("why"), file=FILE, line=LINE))
 CODE: dict[str, Schema] = {"key": text("kind, module and name"), "digest": DIGEST, "file": FILE, "line": LINE}
 EXPLAINED: dict[str, Schema] = {
-    "will_run": maybe(flag("whether `repro` would run it; this and all below only with `--explain`")),
+    "file": maybe(text("where it is defined; this and all below only with `--explain`", null=True)),
+    "line": maybe(LINE),
+    "summary": maybe(text("its state in a few words, as for a line in an editor: `stale: helper normalize changed`")),
+    "will_run": maybe(flag("whether `repro` would run it")),
     "action": maybe(either("what `repro` would do", "up_to_date", "restore", "run", "blocked", "frozen")),
     "reasons": maybe(texts("all reasons, the most important first")),
     "code_changes": maybe(

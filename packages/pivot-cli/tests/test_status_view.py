@@ -22,7 +22,8 @@ NEW = "a1b2c3d4" + "0" * 24
 def evaluated(
     name: str, decision: Decision, *, upstream: tuple[str, ...] = (), unresolved: tuple[UnresolvedCode, ...] = ()
 ) -> StageStatus:
-    spec = StageSpec(name, "p", "", Location("pipeline.py", 1))
+    frozen = decision.verdict is Verdict.FROZEN
+    spec = StageSpec(name, "p", "", Location("pipeline.py", 1), frozen=frozen)
     observation = Observation(Inputs(schema=1), {}, upstream=upstream, unresolved=unresolved)
     return StageStatus(name, Evaluation(LoadedStage(spec, {}), None, observation, decision))
 
@@ -176,6 +177,9 @@ def test_json_has_the_documented_fields() -> None:
         "address": "p.prepare",
         "status": "cached",
         "reason": "",
+        "file": "pipeline.py",
+        "line": 1,
+        "summary": "cached",
         "will_run": False,
         "action": "up_to_date",
         "reasons": [],
@@ -205,6 +209,83 @@ def test_json_has_the_documented_fields() -> None:
             "diff": None,
         }
     ]
+
+
+def change(reason: Reason, key: str, old: str | None = OLD, new: str | None = NEW) -> FactChange:
+    return FactChange(reason, key, old, new)
+
+
+@pytest.mark.parametrize(
+    ("changes", "summary"),
+    [
+        ((code("func:src.utils:normalize"),), "stale: helper normalize changed"),
+        ((code("func:p:train"),), "stale: train changed"),
+        ((code("func:src.utils:normalize"), code("func:p:train")), "stale: helper normalize changed and 1 more"),
+        ((code("func:src.utils:old", new=None),), "stale: old removed"),
+        ((code("module:src.utils:*", old=None),), "stale: src.utils added"),
+        ((change(Reason.PARAM, "rate", "0.1", "0.2"),), "stale: rate 0.1 → 0.2"),
+        ((change(Reason.PARAM, "names", "[]", f'["{"n" * 99}"]'),), "stale: names changed"),
+        ((change(Reason.PARAM, "key", '{"$secret":"a1"}', '{"$secret":"b2"}'),), "stale: key changed"),
+        ((change(Reason.LIBRARY, "pandas", "2.2", "2.3"),), "stale: pandas 2.2 → 2.3"),
+        ((change(Reason.ENV, "TOKEN"),), "stale: variable TOKEN changed"),
+        ((change(Reason.DEP, "a.csv"), change(Reason.DEP, "b.csv")), "stale: a.csv and 1 more changed"),
+        ((change(Reason.OUT_MODIFIED, "out.csv"),), "stale: out.csv modified"),
+        ((change(Reason.DEP_MISSING, "data.csv", None, None),), "stale: data.csv missing"),
+        ((change(Reason.UPSTREAM_BLOCKED, "p.prepare", None, None),), "stale: prepare cannot run"),
+    ],
+)
+def test_the_state_of_a_stage_in_a_few_words(changes: tuple[FactChange, ...], summary: str) -> None:
+    """They fit beside the code, and show no secret."""
+    entries = {key: CodeEntry(NEW) for key in ("func:p:train", "func:src.utils:normalize")}
+    spec = StageSpec("train", "p", "", Location("pipeline.py", 1))
+    loaded = LoadedStage(spec, entries, via={"func:src.utils:normalize": "func:p:train"})
+    evaluation = Evaluation(
+        loaded, None, Observation(Inputs(schema=1), {}), Decision(Verdict.RUN, (changes[0].reason,), changes)
+    )
+
+    both = found(CACHED, StageStatus("train", evaluation))
+
+    assert status.status_json(both, explain=True, stages_only=True)["stages"][1]["summary"] == summary
+
+
+@pytest.mark.parametrize(
+    ("decision", "upstream", "summary"),
+    [
+        (Decision(Verdict.RUN, (Reason.NEVER_RUN,)), (), "stale: never run"),
+        (Decision(Verdict.RUN, (Reason.UPSTREAM,)), ("p.prepare",), "stale: prepare will run"),
+        (Decision(Verdict.RUN, (Reason.UPSTREAM,)), ("p.prepare", "p.train"), "stale: prepare and 1 more will run"),
+        (Decision(Verdict.FROZEN, (Reason.FROZEN,)), (), "frozen"),
+        (Decision(Verdict.FROZEN, (Reason.FROZEN, Reason.CODE), (code("func:m:f"),)), (), "frozen: f changed"),
+        (Decision(Verdict.RUN, (Reason.ALWAYS,)), (), "always runs"),
+        (Decision(Verdict.UP_TO_DATE), (), "cached"),
+    ],
+)
+def test_a_reason_without_a_changed_fact_in_a_few_words(
+    decision: Decision, upstream: tuple[str, ...], summary: str
+) -> None:
+    both = found(CACHED, evaluated("train", decision, upstream=upstream))
+
+    assert status.status_json(both, explain=True, stages_only=True)["stages"][1]["summary"] == summary
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_each_reason_has_a_few_words(reason: Reason) -> None:
+    old = "0" if reason is Reason.EXPIRED else None
+    stage = evaluated("train", Decision(Verdict.RUN, (reason,), (FactChange(reason, "thing", old, None),)))
+    (told,) = status.status_json(found(stage), explain=True, stages_only=True)["stages"]
+
+    assert told["summary"]
+
+
+@pytest.mark.parametrize(
+    ("location", "place"), [(Location("<string>", 3), (None, None)), (Location("a", 0), ("a", None))]
+)
+def test_a_stage_whose_place_is_not_known(location: Location, place: tuple[str | None, int | None]) -> None:
+    spec = StageSpec("train", "p", "", location)
+    evaluation = Evaluation(LoadedStage(spec, {}), None, Observation(Inputs(schema=1), {}), Decision(Verdict.RUN))
+    (told,) = status.status_json(found(StageStatus("train", evaluation)), explain=True, stages_only=True)["stages"]
+
+    assert (told["file"], told["line"]) == place
 
 
 def test_without_explain_json_is_short() -> None:

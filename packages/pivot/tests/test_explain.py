@@ -64,6 +64,25 @@ def entry(project: Project, stage: str, key: str) -> str:
     return digest[:8]
 
 
+def test_editors_learn_where_each_stage_is_and_why_it_is_stale(make: Callable[[str], Project]) -> None:
+    project = project_of(make)
+    project.replace("src/utils.py", 'r["value"] / SCALE', 'r["value"] * SCALE')
+    project.write(
+        "other/pivot.yaml",
+        "pipeline: other\nstages:\n  # first\n  copy:\n    cmd: cp a b\n    deps: [a]\n    outs: [b]\n",
+    )
+
+    done = project.pivot("status", "--json", "--explain", "--all")
+
+    stages = {stage["address"]: stage for stage in json.loads(done.stdout)["stages"]}
+    lines = PIPELINE.splitlines()
+    assert {address: (stage["file"], stage["line"], stage["summary"]) for address, stage in stages.items()} == {
+        "demo.prepare": ("pipeline.py", lines.index("def prepare(") + 1, "cached"),
+        "demo.train": ("pipeline.py", lines.index("def train(") + 1, "stale: helper normalize changed"),
+        "other.copy": ("other/pivot.yaml", 4, "stale: other/a missing"),
+    }
+
+
 def test_the_layout_of_the_home_page(make: Callable[[str], Project]) -> None:
     project = project_of(make)
     old = entry(project, "train", "func:src.utils:normalize")

@@ -3,8 +3,8 @@
 import datetime as dt
 import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -119,6 +119,62 @@ def main_reason(decision: Decision, names: Mapping[str, str], upstream: Iterable
             if change.reason is reason and reason not in (Reason.NEVER_RUN, Reason.FORCED, Reason.SCHEMA)
         ]
     return f"{reason.value}: {list_names(subjects)}" if subjects else reason.value
+
+
+_SUMMARIES: Mapping[Reason, str] = {
+    Reason.FORCED: "forced",
+    Reason.NEVER_RUN: "never run",
+    Reason.SCHEMA: "fingerprint schema changed",
+    Reason.ENV: "variable {} changed",
+    Reason.DEP: "{} changed",
+    Reason.OUT_SPEC: "declaration of {} changed",
+    Reason.EXPIRED: "result expired",
+    Reason.OUT_MISSING: "{} missing",
+    Reason.OUT_MODIFIED: "{} modified",
+    Reason.OUT_LOST: "{} not in the cache",
+    Reason.UPSTREAM: "{} will run",
+    Reason.ALWAYS: "always runs",
+    Reason.DEP_MISSING: "{} missing",
+    Reason.OUT_TAKEN: "path {} is taken",
+    Reason.UPSTREAM_BLOCKED: "{} cannot run",
+}
+_LONGEST_SIDE: Final = 16
+"""A value of a summary; a longer one is only said to have changed."""
+
+
+def summary(
+    decision: Decision, names: Mapping[str, str], upstream: Iterable[str], followed: Container[str] = ()
+) -> str:
+    """Return the most important reason in a few words: ``helper normalize changed``; empty without a reason.
+
+    Args:
+        decision: The decision.
+        names: The displayed name of every stage, by address.
+        upstream: The addresses of the stages that will run first.
+        followed: The keys of code that other code of the stage leads to.
+    """
+    reason = next((each for each in decision.reasons if each is not Reason.FROZEN), None)
+    if reason is None:
+        return ""
+    changes = [change for change in decision.changes if change.reason is reason]
+    if reason is Reason.CODE:
+        return list_names([_code_summary(change, followed) for change in changes], 1)
+    if reason in (Reason.PARAM, Reason.LIBRARY):
+        return list_names([_sides(change) for change in changes], 1)
+    subjects = list(upstream) if reason is Reason.UPSTREAM else [change.key for change in changes]
+    return _SUMMARIES[reason].format(list_names([names.get(each, each) for each in subjects], 1))
+
+
+def _code_summary(change: FactChange, followed: Container[str]) -> str:
+    kind = "helper " if change.key.startswith("func:") and change.key in followed else ""
+    verb = "added" if change.old is None else "removed" if change.new is None else "changed"
+    return f"{kind}{bare_name(change.key)} {verb}"
+
+
+def _sides(change: FactChange) -> str:
+    old, new = value(change.reason, change.old), value(change.reason, change.new)
+    short = max(len(old), len(new)) <= _LONGEST_SIDE and old != new
+    return f"{change.key} {old} → {new}" if short else f"{change.key} changed"
 
 
 def describe_difference(found: "TreeDifference", directory: str) -> str:

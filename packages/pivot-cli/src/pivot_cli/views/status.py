@@ -382,6 +382,8 @@ def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any
         plain["not_here"] = [{"path": path, "where": place.value} for path, place in sorted(stage.absent.items())]
     if explain:
         plain |= {
+            **_definition(evaluation.stage.spec.location),
+            "summary": _summary(stage, found),
             "will_run": decision.verdict is Verdict.RUN,
             "action": decision.verdict.value,
             "reasons": [reason.value for reason in decision.reasons],
@@ -421,6 +423,17 @@ def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any
     return plain
 
 
+def _summary(stage: StageStatus, found: Status) -> str:
+    """Return the state of a stage, and why it is not simply cached, in a few words."""
+    evaluation = stage.evaluation
+    upstream = evaluation.observation.upstream
+    word = _word(stage)
+    if word in ("cached", "always"):
+        return "cached" if word == "cached" else "always runs"
+    why = phrases.summary(evaluation.decision, found.names, upstream, evaluation.stage.via)
+    return f"{word}: {why}" if why else word
+
+
 def _via(change: FactChange, stage: StageStatus) -> tuple[str, ...]:
     loaded = stage.evaluation.stage
     return loaded.path(change.key) if change.key in loaded.code else ()
@@ -456,6 +469,12 @@ def _place(location: Location | None) -> dict[str, Any]:
         "file": None if location is None else location.file,
         "line": None if location is None else location.line,
     }
+
+
+def _definition(location: Location) -> dict[str, Any]:
+    """Return where a stage is defined; a function that was made at run time has no file."""
+    known = not location.file.startswith("<")
+    return {"file": location.file if known else None, "line": location.line or None if known else None}
 
 
 def _change(change: FactChange, subject: str) -> dict[str, Any]:
