@@ -1,0 +1,49 @@
+// The project, its graph and its status, which every view shows a part of.
+import { Store, type Problem } from "../store.ts";
+import { ask } from "./client.ts";
+import { newestRun, version } from "./live.ts";
+import type { Graph, Project, StageStatus, State, Status } from "./types.ts";
+
+export const project = new Store<Project | null>(null);
+export const graph = new Store<Graph | null>(null);
+export const status = new Store<Status | null>(null);
+export const problem = new Store<Problem | null>(null);
+
+/** The state of each stage, with that of a run that works now. */
+export type LiveState = State | "running" | "failed" | "unknown";
+
+export const liveStates = new Store<ReadonlyMap<string, LiveState>>(new Map());
+
+/** Ask for everything, and again whenever it has changed. */
+export function keepUp(): void {
+  ask<Project>("project").then((value) => project.set(value), (said: Problem) => problem.set(said));
+  const read = (): void => {
+    const failed = (said: Problem): void => problem.set(said);
+    Promise.all([ask<Graph>("graph"), ask<Status>("status")]).then(([newGraph, newStatus]) => {
+      graph.set(newGraph);
+      status.set(newStatus);
+      problem.set(newStatus.problem);
+      derive();
+    }, failed);
+  };
+  version.subscribe(read);
+  newestRun.subscribe(derive);
+  read();
+}
+
+function derive(): void {
+  const states = new Map<string, LiveState>(graph.value?.stages.map((stage) => [stage.address, "unknown"]));
+  for (const stage of status.value?.stages ?? []) states.set(stage.address, stage.state);
+  const run = newestRun.value;
+  for (const stage of run?.stages ?? []) {
+    if (!states.has(stage.address)) continue;
+    if (run?.state === "running") {
+      if (stage.state === "running" || stage.state === "failed") states.set(stage.address, stage.state);
+      else if (["ran", "restored", "cached"].includes(stage.state)) states.set(stage.address, "cached");
+    } else if (stage.state === "failed" && states.get(stage.address) === "stale") states.set(stage.address, "failed");
+  }
+  liveStates.set(states);
+}
+
+export const statusOf = (address: string): StageStatus | undefined =>
+  status.value?.stages.find((stage) => stage.address === address);

