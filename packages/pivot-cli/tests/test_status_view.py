@@ -11,6 +11,7 @@ from pivot_core.files.paths import ArtifactPath
 from pivot_core.lock import Artifact, CodeEntry, Inputs, LibraryUse, Observation, UnresolvedCode
 from pivot_core.spec import Location, OutSpec, StageSpec
 from pivot_runtime.evaluating.evaluate import Evaluation
+from pivot_runtime.evaluating.source_texts import SourceEdit
 from pivot_runtime.inspecting.status import StageStatus, Status
 from pivot_runtime.loading.loaded import LoadedStage
 from pivot_runtime.running.run_result import RunResult
@@ -317,14 +318,15 @@ def test_how_a_change_is_reached_and_what_was_edited() -> None:
         Observation(Inputs(schema=1), {}),
         Decision(Verdict.RUN, (Reason.CODE,), (change,)),
     )
-    stage = StageStatus("train", evaluation, {change.key: "-old\n+new\n"})
+    stage = StageStatus("train", evaluation, {change.key: SourceEdit("old\n", "new\n")})
 
     assert status.explanations(found(stage)).endswith(
-        "      File: src/utils.py:15\n      Via: train -> fit -> normalize\n      Diff:\n        -old\n        +new\n"
+        "      File: src/utils.py:15\n      Via: train -> fit -> normalize\n      Diff:\n"
+        "        --- last run\n        +++ now\n        @@ -1 +1 @@\n        -old\n        +new\n"
     )
     (told,) = status.status_json(found(stage), explain=True, stages_only=True)["stages"][0]["code_changes"]
     assert told["via"] == ["func:p:train", "func:p:fit", "func:src.utils:normalize"]
-    assert told["diff"] == "-old\n+new\n"
+    assert told["diff"] == "--- last run\n+++ now\n@@ -1 +1 @@\n-old\n+new\n"
 
 
 def test_why_a_stage_is_cached_lists_what_was_compared() -> None:
@@ -353,6 +355,21 @@ Stage: train
     dep:in.csv  5995c853
     out:out.csv  a1b2c3d4
 """
+    )
+
+
+def test_what_was_compared_hides_secrets_and_lists_outs_that_are_not_there() -> None:
+    inputs = Inputs(
+        schema=1, params={"key": {"$secret": "0" * 32}, "rate": 0.1}, env={"TOKEN": NEW, "UNSET": ""}, deps={}
+    )
+    spec = StageSpec("train", "p", "", Location("pipeline.py", 1))
+    observation = Observation(inputs, {ArtifactPath("out.csv"): None})
+    evaluation = Evaluation(LoadedStage(spec, {}), None, observation, Decision(Verdict.UP_TO_DATE))
+
+    text = status.explanations(found(StageStatus("train", evaluation)), why_not=True)
+    assert text.partition("equal:\n")[2] == (
+        "    param:key  (secret)\n    param:rate  0.1\n    env:TOKEN  (secret)\n    env:UNSET  (not set)\n"
+        "    out:out.csv  \n"
     )
 
 

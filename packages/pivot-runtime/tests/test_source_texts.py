@@ -127,7 +127,31 @@ def test_code_whose_lines_are_unknown_is_found_in_its_file(root: pathlib.Path) -
     assert SourceTexts(root / "texts.sqlite", root).recall(["2" * 32]) == {}
     (root / FILE).write_text(TEXT.replace("return 1", "return 3"))
     changes = [FactChange(Reason.CODE, key, each.digest, "new") for key, each in {**seen, **stage.code}.items()]
-    found = SourceTexts(root / "texts.sqlite", root).diffs(stage, changes, seen)
+    edits = SourceTexts(root / "texts.sqlite", root).edits(stage, changes, seen)
+    found = {key: diff for key, edit in edits.items() if (diff := edit.diff()) is not None}
     assert found.keys() == {"func:m:f", "module:m:*"}
     assert all("-    return 1\n+    return 3\n" in each for each in found.values())
     assert "def g" in found["module:m:*"]
+
+
+def test_an_edit_has_both_texts_as_far_as_they_are_known(root: pathlib.Path) -> None:
+    texts = SourceTexts(root / "texts.sqlite", root)
+    texts.remember(F)
+    texts.close()
+    (root / FILE).write_text(TEXT.replace("return 1", "return 3"))
+    known = FactChange(Reason.CODE, "func:f", "1" * 32, "3" * 32)
+    forgotten = FactChange(Reason.CODE, "func:g", "9" * 32, "2" * 32)
+    added = FactChange(Reason.CODE, "func:g", None, "2" * 32)
+    gone = FactChange(Reason.CODE, "func:h", "1" * 32, None)
+    no_code = FactChange(Reason.PARAM, "rate", "1", "2")
+
+    def edits(stage: LoadedStage, *changes: FactChange) -> dict[str, tuple[str | None, str | None, bool]]:
+        found = SourceTexts(root / "texts.sqlite", root).edits(stage, changes)
+        return {key: (each.before, each.now, each.diff() is not None) for key, each in found.items()}
+
+    f, g = "def f():\n    return 1\n", "def g():\n    return 2\n"
+    assert edits(F, known, gone, no_code) == {
+        "func:f": (f, f.replace("1", "3"), True),
+        "func:h": (f, None, True),
+    }
+    assert edits(G, forgotten) == edits(G, added) == {"func:g": (None, g, False)}

@@ -77,6 +77,19 @@ def value(reason: Reason, text: str | None) -> str:
     return text if reason in (Reason.LIBRARY, Reason.OUT_SPEC, Reason.SCHEMA) else text[:_DIGITS]
 
 
+def fact(kind: str, text: str) -> str:
+    """Return the value of a compared fact: eight digits of a digest, or the value itself without secrets."""
+    match kind:
+        case "param":
+            return param(text)
+        case "env":
+            return value(Reason.ENV, text)
+        case "library":
+            return text
+        case _:
+            return text[:_DIGITS]
+
+
 def moment(seconds: float) -> str:
     """Return a time since the epoch as a date and a time of day."""
     return dt.datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")

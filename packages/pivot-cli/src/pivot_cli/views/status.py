@@ -189,21 +189,11 @@ def _changed_variables(stage: StageStatus) -> Iterator[str]:
 
 
 def _compared(stage: StageStatus) -> Iterator[str]:
-    observation = stage.evaluation.observation
-    for line in observation.inputs.lines():
-        at = f"  {line.location}" if line.location is not None else ""
-        if line.kind in ("code", "observed"):
-            seen = "" if line.kind == "code" else "  seen when it ran"
-            yield f"    {line.key}  {line.value[:8]}{at}{seen}"
-        elif line.kind == "dep":
-            yield f"    dep:{line.key}  {line.value[:8]}"
-        elif line.kind == "env":
-            yield f"    env:{line.key}  {phrases.value(Reason.ENV, line.value)}"
-        elif line.kind != "out":
-            value = phrases.param(line.value) if line.kind == "param" else line.value
-            yield f"    {line.kind}:{line.key}  {value}"
-    for path, artifact in sorted(observation.outs.items()):
-        yield f"    out:{path}  {artifact.digest[:8] if artifact is not None else ''}"
+    for fact in stage.compared():
+        kind = "" if fact.kind in ("code", "observed") else f"{fact.kind}:"
+        at = f"  {fact.location}" if fact.location is not None else ""
+        seen = "  seen when it ran" if fact.kind == "observed" else ""
+        yield f"    {kind}{fact.key}  {phrases.fact(fact.kind, fact.value)}{at}{seen}"
 
 
 def _changed(change: FactChange, key: str, stage: StageStatus, *, diff: bool) -> Iterator[str]:
@@ -308,7 +298,7 @@ def status_json(found: Status, *, explain: bool, stages_only: bool) -> dict[str,
     If the remote was asked, add ``remote`` and the location of everything that is missing here.
     """
     plain: dict[str, Any] = {
-        "stages": [_stage(stage, found, explain=explain) for stage in found.stages],
+        "stages": [stage_json(stage, found, explain=explain) for stage in found.stages],
         "tracked_files": [_tracked(each, found) for each in found.tracked],
         "suggestions": [] if stages_only else list(_suggestions(found)),
     }
@@ -365,7 +355,8 @@ def _suggestions(found: Status) -> Iterator[str]:
             yield f"Clear {path} for {stage.name}: {obstacle}; {ways_out(path, obstacle)}"
 
 
-def _stage(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any]:
+def stage_json(stage: StageStatus, found: Status, *, explain: bool) -> dict[str, Any]:
+    """Return a stage as in `status_json`."""
     evaluation = stage.evaluation
     decision = evaluation.decision
     plain: dict[str, Any] = {

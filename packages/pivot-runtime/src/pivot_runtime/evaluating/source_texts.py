@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
+
 from pivot_cache.files.safe_read import read_regular
 from pivot_cache.state.derived_db import DerivedDatabase
 from pivot_core.decide import FactChange, Reason, VariableChange
@@ -18,6 +20,7 @@ from pivot_core.files.digest import canonical_json, digest_lines
 from pivot_core.lock import CodeEntry, StageLock
 from pivot_core.params import file_keys
 from pivot_core.spec import StageSpec
+from pivot_core.values import Value
 from pivot_runtime.loading.loaded import LoadedStage
 
 if TYPE_CHECKING:
@@ -34,6 +37,27 @@ _WHOLE: Final = ":*"
 _NOTHING: Final[Mapping[str, CodeEntry]] = {}
 _PERIOD_S: Final = 1.0
 """So often, at most, texts are stored: a run of small stages ends hundreds of them meanwhile."""
+
+
+@attrs.frozen(eq=False, repr=False)
+class SourceEdit(Value):
+    """The text of an entry whose meaning has changed.
+
+    Attributes:
+        before: Its text at the last run; None if it is not known here, or if there was no such entry.
+        now: The current text; None if there is no such entry any more, or if it is too long.
+    """
+
+    before: str | None
+    now: str | None
+
+    def diff(self) -> str | None:
+        """Return a unified diff, which is empty if the texts are the same; None if the earlier text is not known."""
+        if self.before is None:
+            return None
+        import difflib  # lazy
+
+        return "".join(difflib.unified_diff(_lines(self.before), _lines(self.now or ""), "last run", "now"))
 
 
 class SourceTexts:
@@ -104,32 +128,27 @@ class SourceTexts:
         self._database.read(lambda database: found.update(_select(database, digests)))
         return found
 
-    def diffs(
+    def edits(
         self, stage: LoadedStage, changes: Iterable[FactChange], observed: Mapping[str, CodeEntry] = _NOTHING
-    ) -> dict[str, str]:
-        """Return a unified diff of each changed entry whose earlier text is known, by key.
+    ) -> "dict[str, SourceEdit]":
+        """Return the text of each changed entry at the last run and now, by key.
 
-        It is empty if the text of an entry is the same, as when what it means was edited elsewhere.
+        The two are the same if what it means was edited elsewhere.
 
         Args:
             stage: The stage.
             changes: The changes of its facts.
             observed: The entries that its last run was observed to use besides.
         """
-        edited = {each.key: each.old for each in changes if each.reason is Reason.CODE and each.old is not None}
-        old = self.recall(edited.values())
-        found = {}
-        for key, digest in edited.items():
-            if digest in old:
-                import difflib  # lazy
+        edited = {each.key: each.old or "" for each in changes if each.reason is Reason.CODE}
+        old = self.recall(filter(None, edited.values()))
+        return {key: SourceEdit(old.get(digest), self._current(stage, key, observed)) for key, digest in edited.items()}
 
-                now = self._source_of(stage, key)
-                entry = observed.get(key) or (stage.code[key] if _is_unplaced(stage, key) else None)
-                if now is None and entry is not None:
-                    now = self._found(key, entry)
-                now = now or ""
-                found[key] = "".join(difflib.unified_diff(_lines(old[digest]), _lines(now), "last run", "now"))
-        return found
+    def _current(self, stage: LoadedStage, key: str, observed: Mapping[str, CodeEntry]) -> str | None:
+        """The current text of an entry; None if it is gone, unknown or too long."""
+        now = self._source_of(stage, key)
+        entry = observed.get(key) or (stage.code[key] if _is_unplaced(stage, key) else None)
+        return self._found(key, entry) if now is None and entry is not None else now
 
     def _found(self, key: str, entry: CodeEntry, *, as_seen: bool = False) -> str | None:
         """The current lines of an entry, found in its file; None if they are too long, or not those that were seen."""

@@ -10,6 +10,7 @@ from pivot_cache.formats.tree import TreeDifference
 from pivot_core.decide import Reason, VariableChange, Verdict
 from pivot_core.files.paths import ArtifactPath
 from pivot_core.graph import Graph
+from pivot_core.lock import InputLine
 from pivot_core.spec import LOCAL
 from pivot_core.values import Value
 from pivot_runtime.artifacts import lock_files, records
@@ -24,6 +25,7 @@ from pivot_runtime.history.stage_stats import project_stats, valid_stats
 from pivot_runtime.loading.assembly import LoadOptions, load_pipelines
 
 if TYPE_CHECKING:
+    from pivot_runtime.evaluating.source_texts import SourceEdit
     from pivot_runtime.external.update import SourceCheck
     from pivot_runtime.sharing.remote_view import Availability, RemoteView, SyncState
 
@@ -37,8 +39,7 @@ class StageStatus(Value):
     Attributes:
         name: The displayed name.
         evaluation: Its last run, its current state and the decision.
-        diffs: The diff of each edited source by key, as far as known; empty if it is the same, as when what it means
-            was edited elsewhere.
+        edits: The text of each changed source by key, before and now, if they were asked for.
         stats: The statistics from earlier runs, by the names in `pivot_runtime.history.stage_stats`.
         absent: If the remote was asked, the outs missing from the workspace, and where they are available.
         differences: For each directory out that differs from the last run's, the differing files.
@@ -47,11 +48,17 @@ class StageStatus(Value):
 
     name: str
     evaluation: Evaluation
-    diffs: Mapping[str, str] = attrs.field(factory=dict)
+    edits: "Mapping[str, SourceEdit]" = attrs.field(factory=dict)
     stats: Mapping[str, Any] = attrs.field(factory=dict)
     absent: "Mapping[ArtifactPath, Availability]" = attrs.field(factory=dict)
     differences: Mapping[str, TreeDifference] = attrs.field(factory=dict)
     variables: "tuple[VariableChange, ...]" = ()
+
+    @functools.cached_property
+    def diffs(self) -> Mapping[str, str]:
+        """The diff of each edited source by key, as far as known; empty if it is the same."""
+        found = {key: edit.diff() for key, edit in self.edits.items()}
+        return {key: diff for key, diff in found.items() if diff is not None}
 
     @property
     def cached(self) -> bool:
@@ -60,6 +67,15 @@ class StageStatus(Value):
         others = tuple(reason for reason in decision.reasons if reason is not Reason.FROZEN)
         elsewhere = bool(self.absent) and others == (Reason.OUT_MISSING,)
         return decision.holds or (decision.verdict is Verdict.RESTORE and elsewhere)
+
+    def compared(self) -> list[InputLine]:
+        """Return the facts that are compared with the last run; those of outs are their contents, ``""`` for none."""
+        observation = self.evaluation.observation
+        outs = sorted(observation.outs.items())
+        return [
+            *(line for line in observation.inputs.lines() if line.kind != "out"),
+            *(InputLine("out", path, "" if artifact is None else artifact.digest) for path, artifact in outs),
+        ]
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -115,7 +131,7 @@ class StatusOptions(Value):
         with_upstream: Whether to list also everything upstream of the targets.
         force: Whether to evaluate as a forced run would.
         quiet: Whether to drop the output of the user's code during its import.
-        diff: Whether to determine the edited lines.
+        diff: Whether to find the texts of edited sources.
         variables: Whether to determine the changed variables of a ``pivot.yaml``.
         tracked: Whether to add the tracked data.
         stats: Whether to add the statistics of each stage from earlier runs.
@@ -181,7 +197,7 @@ def status(context: CommandContext, targets: Iterable[str] = (), options: Status
                 StageStatus(
                     names[address],
                     evaluation,
-                    diffs=_diffs(session, evaluation) if options.diff else {},
+                    edits=_edits(session, evaluation) if options.diff else {},
                     variables=_variables(session, evaluation) if options.variables else (),
                     stats=valid_stats(evaluation.lock, stats.get(address, {})) if options.stats else {},
                     absent={}
@@ -210,9 +226,9 @@ def _outs_of_cached(evaluations: Mapping[str, Evaluation], wanted: Collection[st
     return (out.path for each in held for out in each.stage.spec.outs if not out.temp)
 
 
-def _diffs(session: Session, evaluation: Evaluation) -> dict[str, str]:
+def _edits(session: Session, evaluation: Evaluation) -> "dict[str, SourceEdit]":
     observed = {} if evaluation.lock is None else evaluation.lock.inputs.observed
-    return session.source_texts.diffs(evaluation.stage, evaluation.decision.changes, observed)
+    return session.source_texts.edits(evaluation.stage, evaluation.decision.changes, observed)
 
 
 def _variables(session: Session, evaluation: Evaluation) -> "tuple[VariableChange, ...]":
