@@ -160,26 +160,28 @@ def packages() -> str:
     cache = Box(215, 292, 235, 56, ("pivot-cache", "objects, lock files, transfers"))
     prints = Box(40, 292, 155, 144, ("pivot-fingerprint", "a function →", "the code that it uses"))
     core = Box(215, 380, 235, 56, ("pivot-core", "stages, graph, decisions"))
+    apps = Box(520, 116, 200, 56, ("pivot-ui · pivot-mcp", "a page · tools for programs"))
     dask = Box(520, 204, 200, 56, ("pivot-dask", "stages on a cluster"))
     remotes = Box(520, 280, 200, 80, ("pivot-remote-…", "s3: Amazon and its like", "ssh · obstore: all others"))
     loaders = Box(520, 380, 200, 56, ("pivot-loaders", "formats of data libraries"))
     return drawing(
         "What the packages are",
         "pivot imports pivot-cli, which imports pivot-runtime, which imports pivot-cache and pivot-fingerprint; "
-        "pivot-cache imports pivot-core. Plug-ins: pivot-dask for pivot-runtime, the remotes for pivot-cache, and "
-        "pivot-loaders, which imports pivot-core.",
+        "pivot-cache imports pivot-core. Plug-ins: pivot-ui and pivot-mcp for pivot-cli, pivot-dask for pivot-runtime, "
+        "the remotes for pivot-cache, and pivot-loaders, which imports pivot-core.",
         (760, 464),
         [
-            *(top, cli, runtime, cache, prints, core, dask, remotes, loaders),
+            *(top, cli, runtime, cache, prints, core, apps, dask, remotes, loaders),
             arrow(top.bottom, cli.top),
             arrow(cli.bottom, runtime.top),
             arrow((332.5, 260), cache.top),
             arrow((117.5, 260), prints.top),
             arrow(cache.bottom, core.top),
+            arrow(apps.left, cli.right),
             arrow(dask.left, runtime.right),
             arrow(remotes.left, cache.right),
             arrow(loaders.left, core.right),
-            text(620, 186, "plug-ins", "s c h"),
+            text(620, 98, "plug-ins", "s c h"),
         ],
     )
 
