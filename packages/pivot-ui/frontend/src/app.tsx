@@ -4,6 +4,7 @@ import { useEffect } from "preact/hooks";
 import { command, connected, newestRun } from "./api/live.ts";
 import { graph, liveStates, problem, project } from "./api/shared.ts";
 import { counted } from "./parts/formats.ts";
+import { isPlain } from "./parts/keys.ts";
 import { Empty, ProblemNote } from "./parts/messages.tsx";
 import { RunControls } from "./parts/run_controls.tsx";
 import { Badge } from "./parts/signs.tsx";
@@ -31,7 +32,7 @@ export function App(): JSX.Element {
   const wrong = useStore(problem);
   useEffect(() => {
     const take = (event: KeyboardEvent): void => {
-      if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+      if (!isPlain(event)) return;
       const view = VIEWS.find(([, , key]) => key === event.key);
       if (view) go(place(view[0]));
     };
@@ -51,9 +52,6 @@ export function App(): JSX.Element {
     </>
   );
 }
-
-export const isTyping = (target: EventTarget | null): boolean =>
-  target instanceof HTMLElement && (target.isContentEditable || ["INPUT", "SELECT", "TEXTAREA"].includes(target.tagName));
 
 function Header({ here }: { here: Route }): JSX.Element {
   const shown = useStore(project);

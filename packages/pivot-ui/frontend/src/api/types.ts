@@ -217,4 +217,8 @@ export interface Preview {
   spec?: Record<string, unknown>;
   entries?: { name: string; kind: string; size: number | null }[];
   head?: string;
+  notes?: string[];
+  /** Where an artifact that is absent can be found, and what brings it. */
+  where?: "cache" | "remote" | "nowhere";
+  command?: string | null;
 }
