@@ -150,7 +150,7 @@ export interface RunStage {
   address: string;
   combination: string | null;
   state: string;
-  began: number;
+  began: number | null;
   seconds: number | null;
   reasons: string[];
   changes: { reason: string; key: string }[];
@@ -167,10 +167,19 @@ export interface Run {
   command: string;
   state: string;
   problem: string;
-  seconds: number;
+  seconds: number | null;
   counts: Record<string, number>;
   stages: RunStage[];
-  phases?: { kind: string; subject: string; began: number; seconds: number }[];
+  phases?: Phase[];
+}
+
+/** Time that the command itself took. */
+export interface Phase {
+  phase: string;
+  of: string;
+  began: number;
+  seconds: number | null;
+  libraries: Record<string, number>;
 }
 
 export interface Command {
