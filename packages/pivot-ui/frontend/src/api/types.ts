@@ -231,3 +231,63 @@ export interface Preview {
   where?: "cache" | "remote" | "nowhere";
   command?: string | null;
 }
+
+export interface Revisions {
+  workspace: boolean;
+  branches: string[];
+  tags: string[];
+  commits: { commit: string; short: string; subject: string; time: string }[];
+}
+
+/** A value on two sides; a key is absent where there is none. */
+export interface ValueChange {
+  name: string;
+  old?: unknown;
+  new?: unknown;
+  changed: boolean;
+  change?: unknown;
+}
+
+export interface OutChange {
+  path: string;
+  stage: string;
+  left: { digest: string; size: number | null } | null;
+  right: { digest: string; size: number | null } | null;
+  same: boolean;
+}
+
+export interface Plot {
+  path: string;
+  stage: string;
+  stale: boolean | null;
+  spec: Record<string, unknown> | null;
+  images: Record<string, string | null> | null;
+  problems: string[];
+}
+
+export interface Plots {
+  revisions: string[];
+  plots: Plot[];
+}
+
+export interface Comparison {
+  left: string;
+  right: string;
+  params: { stage: string; values: ValueChange[] }[];
+  metrics: { path: string; stage: string; values: ValueChange[] }[];
+  outs: OutChange[];
+  plots: Plots;
+  problems: { error: string; hint: string | null }[];
+}
+
+/** A row of a sweep's table. */
+export interface Result {
+  id: string | null;
+  recorded: string | null;
+  seconds: number | null;
+  current: boolean;
+  stale: string[];
+  params: Record<string, unknown>;
+  metrics: Record<string, unknown>;
+  stages: string[];
+}
