@@ -1,4 +1,4 @@
-"""Revisions: the outs and parameters that lock files of a commit or of the workspace record, and the bytes of outs.
+"""Revisions: the outs and parameters that lock files of a commit, a run or the workspace record, and the bytes of outs.
 
 Bytes of outs that are cached come from the object store, those of others from git, and those of the workspace from its
 files; nothing is checked out. Bytes from the store are always those that the lock names. Others may have been edited
@@ -28,6 +28,7 @@ from pivot_cache.formats import lock_file, pvt
 from pivot_cache.formats.tree import Tree
 from pivot_cache.layout import LOCK_SUFFIX, STAGES, lock_name
 from pivot_cache.remotes.transfer import TransferCounts
+from pivot_cache.state.results import Results
 from pivot_core.errors import PivotError
 from pivot_core.files.digest import digest_bytes
 from pivot_core.files.paths import STATE_DIR, ArtifactPath, parents
@@ -40,6 +41,7 @@ from pivot_runtime.artifacts.stores import Stores, open_stores
 from pivot_runtime.context import CommandContext, Notice
 from pivot_runtime.errors import ContentError, RevisionError
 from pivot_runtime.git.commits import CommitReader
+from pivot_runtime.history import recorded_runs
 
 WORKSPACE: Final = "workspace"
 """The name under which the workspace is displayed."""
@@ -49,19 +51,21 @@ MOST_BYTES: Final = 1 << 26
 
 @attrs.frozen(eq=False, repr=False)
 class Revision(Value):
-    """The locks of a commit or of the workspace, and the outs in them.
+    """The locks of a commit, a run or the workspace, and the outs in them.
 
     Attributes:
         name: The name by which the user called it, or `WORKSPACE`.
-        commit: The id of the commit; None for the workspace.
+        commit: The id of the commit; None for the workspace, and ``""`` for a run.
         locks: The locks by address.
         records: The outs in them; tracked data are found by `Revisions.find`.
+        results: For a run, what has those of its outs that the cache does not store; else None.
     """
 
     name: str
     commit: str | None
     locks: Mapping[str, StageLock]
     records: Records
+    results: Results | None = None
 
     @property
     def is_workspace(self) -> bool:
@@ -105,19 +109,25 @@ class Revisions:
             yield cls(context, stores, stack)
 
     def read(self, name: str | None) -> Revision:
-        """The locks of a revision; None is the workspace.
+        """The locks of a revision: a commit, a run with a recorded result (``run:12``), or for None the workspace.
 
         Damaged lock files are skipped with a notice.
 
         Raises:
             GitSetupError: The project is not in a git repository.
-            RevisionError: There is no such commit.
+            RevisionError: There is no such commit, or no result of the run.
+            HistoryError: There is no such run.
             NewerFormatError: A lock file requires a newer Pivot.
             GitError: Git failed.
         """
         if name is None:
             locks = records.read_locks(self._context)
             return Revision(WORKSPACE, None, locks, records.of_locks(self._context, locks))
+        number = recorded_runs.number_of(name)
+        if number is not None:
+            results = Results(self._stores.layout.results_dir)
+            locks = dict(self._locks_of_run(name, number, results))
+            return Revision(name, "", locks, records.of_locks(self._context, locks), results)
         commit = self._reader.commit(name)
         locks = dict(self._locks(name, commit))
         return Revision(name, commit, locks, records.of_locks(self._context, locks))
@@ -175,6 +185,8 @@ class Revisions:
                     return Content(file.read())
             if revision.is_workspace:
                 raise self._missing(record)
+            if revision.results is not None:
+                raise self._not_kept(revision, record)
             raise ContentError(
                 f"git does not have {self._shown(record)} at {revision.name}",
                 hint="add it to git: the cache does not store it",
@@ -238,6 +250,8 @@ class Revisions:
                 raise
             if revision.commit is None:
                 raise self._missing(record) from None
+            if revision.results is not None:
+                raise self._not_kept(revision, record) from None
             data = {
                 name: self._reader.read(revision.commit, f"{record.path}/{name}") or b""
                 for name in self._reader.below(revision.commit, record.path)
@@ -280,20 +294,30 @@ class Revisions:
 
     def _locks(self, name: str, commit: str) -> Iterator[tuple[str, StageLock]]:
         for file in self._reader.names(commit, f"{STATE_DIR}/{STAGES}"):
-            if not file.endswith(LOCK_SUFFIX):
-                continue
-            address = file.removesuffix(LOCK_SUFFIX)
-            data = self._reader.read(commit, lock_name(address))
-            try:
+            if file.endswith(LOCK_SUFFIX):
+                address = file.removesuffix(LOCK_SUFFIX)
+                data = self._reader.read(commit, lock_name(address))
                 if data:
-                    yield address, lock_file.parse(data, f"{lock_name(address)} at {name}")
-            except NewerFormatError:
-                raise
-            except LockFileError as error:
-                text = f"{lock_name(address)} at {name} is damaged, so its stage is left out: {error.problem}"
-                self._context.notices.add(Notice(text))
+                    yield from self._parsed(name, address, data)
+
+    def _locks_of_run(self, name: str, number: int, results: Results) -> Iterator[tuple[str, StageLock]]:
+        result = recorded_runs.read_result(self._context.project, self._stores.layout, number)
+        for address, stage in result.stages.items():
+            yield from self._parsed(name, address, results.text(stage.lock) or b"")
+
+    def _parsed(self, name: str, address: str, data: bytes) -> Iterator[tuple[str, StageLock]]:
+        """A lock file of a revision; none if it is damaged, which is reported."""
+        try:
+            yield address, lock_file.parse(data, f"{lock_name(address)} at {name}")
+        except NewerFormatError:
+            raise
+        except LockFileError as error:
+            text = f"{lock_name(address)} at {name} is damaged, so its stage is left out: {error.problem}"
+            self._context.notices.add(Notice(text))
 
     def _tracked(self, revision: Revision, path: ArtifactPath) -> Record | None:
+        if revision.results is not None:
+            return None
         name = f"{path}{pvt.SUFFIX}"
         try:
             if revision.commit is None:
@@ -311,6 +335,8 @@ class Revisions:
             raise ContentError(f"{self._shown(record)} is a directory")
         if revision.commit is not None:
             self._check_size(record, artifact.size, most)
+            if revision.results is not None:
+                return None if record.cache else revision.results.text(artifact.digest)
             return None if record.cache else self._reader.read(revision.commit, record.path)
         file = self._stores.layout.artifact(record.path)
         try:
@@ -328,6 +354,12 @@ class Revisions:
 
     def _missing(self, record: Record) -> ContentError:
         return ContentError(f"{self._shown(record)} is missing", hint="'pivot repro' writes it")
+
+    def _not_kept(self, revision: Revision, record: Record) -> ContentError:
+        return ContentError(
+            f"{self._shown(record)} of {revision.name} was not kept",
+            hint="the cache keeps what is declared to be cached, and results small files besides",
+        )
 
     def _not_cached(self, record: Record) -> CacheError | ContentError:
         return ContentError(
