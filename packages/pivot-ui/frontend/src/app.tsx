@@ -22,7 +22,7 @@ import { StageView } from "./views/stage/stage_view.tsx";
 const VIEWS: [name: string, title: string, key: string][] = [
   ["graph", "Graph", "g"],
   ["runs", "Runs", "r"],
-  ["results", "Results", "e"],
+  ["results", "Results", "s"],
   ["plots", "Plots", "p"],
   ["compare", "Compare", "c"],
 ];
@@ -124,21 +124,9 @@ function Theme(): JSX.Element {
 function View({ here }: { here: Route }): JSX.Element {
   switch (here.view) {
     case "graph":
-      return <GraphView />;
     case "stage":
-      return (
-        <div class="split">
-          <GraphView />
-          <StageView address={here.parts[0] ?? ""} tab={here.parts[1] ?? "why"} />
-        </div>
-      );
     case "artifact":
-      return (
-        <div class="split">
-          <GraphView />
-          <ArtifactView path={here.query["path"] ?? ""} />
-        </div>
-      );
+      return <GraphWithPanel here={here} />;
     case "runs":
       return <RunsView />;
     case "compare":
@@ -154,4 +142,15 @@ function View({ here }: { here: Route }): JSX.Element {
         </Empty>
       );
   }
+}
+
+/** The graph stays as it is when a panel opens beside it. */
+function GraphWithPanel({ here }: { here: Route }): JSX.Element {
+  return (
+    <div class={here.view === "graph" ? "whole" : "split"}>
+      <GraphView />
+      {here.view === "stage" ? <StageView address={here.parts[0] ?? ""} tab={here.parts[1] ?? "why"} /> : null}
+      {here.view === "artifact" ? <ArtifactView path={here.query["path"] ?? ""} /> : null}
+    </div>
+  );
 }

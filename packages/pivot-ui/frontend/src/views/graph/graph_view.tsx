@@ -1,6 +1,201 @@
+// The graph of the project, live.
 import type { JSX } from "preact";
-import { Empty } from "../../parts/messages.tsx";
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { graph, liveStates } from "../../api/shared.ts";
+import { Empty, ProblemNote } from "../../parts/messages.tsx";
+import { route } from "../../routes.ts";
+import { useStore } from "../../store.ts";
+import { along, inStates, saidOf } from "./filter.ts";
+import { artifactsShown, chosenStates, collapsedNow, cursor, focus, folded, listShown, seat, selectedBy, sideways, wanted } from "./graph_state.ts";
+import { Help, useKeys } from "./keys.tsx";
+import { layoutOf } from "./layout_client.ts";
+import { partOf, structureOf, type Structure } from "./model.ts";
+import { StageTree } from "./stage_tree.tsx";
+import { Surface, type Camera, type Drawn } from "./drawing/surface.tsx";
+import { Toolbar, Zoom } from "./toolbar.tsx";
+import { anchored, around, fit, reveal, zoomAt, type Viewport } from "./drawing/viewport.ts";
 
 export function GraphView(): JSX.Element {
-  return <Empty>Graph</Empty>;
+  const shown = useStore(graph);
+  if (!shown)
+    return (
+      <div class="loading" aria-busy="true">
+        Loading…
+      </div>
+    );
+  if (!shown.stages.length)
+    return (
+      <>
+        <BrokenNotes />
+        <Empty>
+          No stage is defined here yet. Write one in <code>pipeline.py</code>, or with <code>pivot import</code>.
+        </Empty>
+      </>
+    );
+  return <FullGraph />;
+}
+
+function FullGraph(): JSX.Element {
+  const structure = useStructure();
+  const drawn = useDrawn(structure);
+  const states = useStore(liveStates);
+  const chosen = useStore(chosenStates);
+  const selected = useSelected(structure);
+  const at = useStore(cursor);
+  const list = useStore(listShown);
+  const [width, setWidth] = useState(innerWidth);
+  const [help, setHelp] = useState(false);
+  const camera = useRef<Camera>(null);
+  const searchBox = useRef<HTMLInputElement>(null);
+  const frame = useRef<HTMLDivElement>(null);
+  const listIsShown = list ?? width > 760;
+  const origin = at !== null && drawn?.structure.byId.has(at) ? at : null;
+  const related = useMemo(() => (drawn && origin !== null ? along(drawn.structure, origin, "both") : null), [drawn, origin]);
+  useEffect(() => {
+    const observer = new ResizeObserver(() => setWidth(frame.current?.clientWidth ?? innerWidth));
+    if (frame.current) observer.observe(frame.current);
+    return () => observer.disconnect();
+  }, []);
+  const act = (name: "fit" | "in" | "out" | "help"): void => {
+    if (name === "help") return setHelp((is) => !is);
+    if (!drawn || !camera.current) return undefined;
+    const window = camera.current.window();
+    const view = seat.view ?? fitted(drawn, camera.current);
+    return camera.current.look(name === "fit" ? fitted(drawn, camera.current) : zoomAt(view, window.width / 2, window.height / 2, name === "in" ? 1.25 : 0.8));
+  };
+  useKeys({ drawn, camera, searchBox, act, help, closeHelp: () => setHelp(false), listIsShown });
+  useView(drawn, camera, selected);
+  const ready = useCallback((value: Camera) => void (camera.current = value), []);
+  return (
+    <div class="graph" ref={frame}>
+      <Toolbar searchBox={searchBox} structure={structure} listIsShown={listIsShown} act={act} />
+      <BrokenNotes />
+      <div class="graph-body">
+        {listIsShown ? <StageTree /> : null}
+        {drawn ? (
+          <Surface drawn={drawn} states={states} chosen={chosen} selected={selected} cursor={origin} related={related} onReady={ready} />
+        ) : (
+          <div class="loading" aria-busy="true">
+            Drawing…
+          </div>
+        )}
+        <Zoom act={act} />
+        {help ? <Help close={() => setHelp(false)} /> : null}
+      </div>
+      <Announcements />
+    </div>
+  );
+}
+
+/** What is drawn now; it changes with the graph and the choices of the user, and not with states. */
+function useStructure(): Structure {
+  const shown = useStore(graph);
+  const folds = useStore(folded);
+  const artifacts = useStore(artifactsShown);
+  const focused = useStore(focus);
+  return useMemo(() => {
+    const whole = structureOf(shown ?? { stages: [], artifacts: [], broken: [] }, collapsedNow(), artifacts);
+    const id = focused && (whole.shownBy.get(focused.id) ?? focused.id);
+    return focused && id && whole.byId.has(id) ? partOf(whole, along(whole, id, focused.direction)) : whole;
+  }, [shown, folds, artifacts, focused]);
+}
+
+/** The newest structure that has been laid out. */
+function useDrawn(structure: Structure): Drawn | null {
+  const across = useStore(sideways);
+  const [drawn, setDrawn] = useState<Drawn | null>(null);
+  useEffect(() => {
+    let current = true;
+    const nodes = structure.nodes.map(({ id, width, height }) => ({ id, width, height }));
+    const edges = structure.edges.map(({ from, to }) => ({ from, to }));
+    void layoutOf({ nodes, edges, sideways: across }).then((layout) => current && setDrawn({ structure, layout }));
+    return () => {
+      current = false;
+    };
+  }, [structure, across]);
+  return drawn;
+}
+
+/** The node that the open panel is about. */
+function useSelected(structure: Structure): string | null {
+  const here = useStore(route);
+  const item = selectedBy(here);
+  useEffect(() => {
+    if (item !== null) wanted.set({ id: item });
+    if (here.view === "graph" && here.query["state"]) chosenStates.set(new Set([here.query["state"]]));
+  }, [item, here]);
+  return item === null ? null : (structure.shownBy.get(item) ?? null);
+}
+
+/** Keeps the view where it is when the layout changes, and moves it to what is wanted. */
+function useView(drawn: Drawn | null, camera: { current: Camera | null }, selected: string | null): void {
+  const before = useRef<Drawn | null>(null);
+  const want = useStore(wanted);
+  useEffect(() => {
+    if (selected !== null) cursor.set(selected);
+  }, [selected]);
+  useEffect(() => {
+    if (!drawn || !camera.current) return;
+    const old = before.current;
+    before.current = drawn;
+    if (old === drawn) return;
+    if (seat.view === null || (old !== null && old.layout !== drawn.layout && !keptNode(old, drawn))) camera.current.look(fitted(drawn, camera.current));
+    else if (old !== null && old.layout !== drawn.layout) camera.current.look(following(seat.view, old, drawn));
+  }, [drawn]);
+  useEffect(() => {
+    const place = drawn && want ? drawn.layout.places.get(drawn.structure.shownBy.get(want.id) ?? want.id) : undefined;
+    if (!place || !camera.current || !want) return;
+    wanted.set(null);
+    const frame = camera.current;
+    frame.look(reveal(seat.view ?? fitted(drawn as Drawn, frame), place, frame.window()));
+  }, [drawn, want]);
+}
+
+/** The node that stays where it is on the screen: the one that the user is at, or one that both layouts have. */
+function keptNode(old: Drawn, drawn: Drawn): string | null {
+  const has = (id: string | null): boolean => id !== null && old.layout.places.has(id) && drawn.layout.places.has(id);
+  if (has(cursor.value)) return cursor.value;
+  return drawn.structure.nodes.find((node) => has(node.id))?.id ?? null;
+}
+
+function following(view: Viewport, old: Drawn, drawn: Drawn): Viewport {
+  const id = keptNode(old, drawn);
+  const [from, to] = [old.layout.places.get(id ?? ""), drawn.layout.places.get(id ?? "")];
+  return from && to ? anchored(view, from, to) : view;
+}
+
+/** All of the graph, or the part with the chosen states. */
+function fitted(drawn: Drawn, camera: Camera): Viewport {
+  const [chosen, states] = [chosenStates.value, liveStates.value];
+  const some = drawn.structure.nodes.filter((node) => chosen.size && inStates(node, chosen, states));
+  const boxes = (some.length ? some : drawn.structure.nodes).map((node) => drawn.layout.places.get(node.id)).filter((box) => box !== undefined);
+  return fit(around(boxes) ?? { x: 0, y: 0, width: 1, height: 1 }, camera.window());
+}
+
+function BrokenNotes(): JSX.Element {
+  const shown = useStore(graph);
+  return (
+    <>
+      {shown?.broken.map(({ file, error, hint }) => (
+        <ProblemNote key={file} problem={{ error: `${file}: ${error}`, hint }} />
+      ))}
+    </>
+  );
+}
+
+/** Says what changes, to those who do not see it. */
+function Announcements(): JSX.Element {
+  const states = useStore(liveStates);
+  const before = useRef(states);
+  const [said, say] = useState("");
+  useEffect(() => {
+    const text = saidOf(before.current, states);
+    before.current = states;
+    if (text) say(text);
+  }, [states]);
+  return (
+    <p class="unseen" role="status" aria-live="polite">
+      {said}
+    </p>
+  );
 }

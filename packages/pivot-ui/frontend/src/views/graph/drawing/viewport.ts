@@ -1,0 +1,78 @@
+// Which part of the graph is seen: a point (x, y) of the graph is drawn at (x * scale + left, y * scale + top).
+import type { Box } from "../edge_routes.ts";
+
+export interface Viewport {
+  left: number;
+  top: number;
+  scale: number;
+}
+
+export interface Size {
+  width: number;
+  height: number;
+}
+
+export const SMALLEST = 0.02;
+export const LARGEST = 2.5;
+const MARGIN = 28;
+
+const bounded = (scale: number, least = SMALLEST, most = LARGEST): number => Math.min(most, Math.max(least, scale));
+
+/** Everything in the middle of the window, as large as it fits, and never larger than life. */
+export function fit(box: Box, window: Size, most = 1.1): Viewport {
+  const room = { width: Math.max(40, window.width - 2 * MARGIN), height: Math.max(40, window.height - 2 * MARGIN) };
+  const scale = bounded(Math.min(room.width / Math.max(1, box.width), room.height / Math.max(1, box.height)), SMALLEST, most);
+  return {
+    scale,
+    left: (window.width - box.width * scale) / 2 - box.x * scale,
+    top: (window.height - box.height * scale) / 2 - box.y * scale,
+  };
+}
+
+/** Nearer or farther, while the point of the graph below this point of the window stays there. */
+export function zoomAt(view: Viewport, x: number, y: number, factor: number): Viewport {
+  const scale = bounded(view.scale * factor);
+  const ratio = scale / view.scale;
+  return { scale, left: x - (x - view.left) * ratio, top: y - (y - view.top) * ratio };
+}
+
+export const pan = (view: Viewport, dx: number, dy: number): Viewport => ({ ...view, left: view.left + dx, top: view.top + dy });
+
+/** The part of the graph in the window, with so many pixels around it. */
+export function seen(view: Viewport, window: Size, margin = 0): Box {
+  return {
+    x: (-view.left - margin) / view.scale,
+    y: (-view.top - margin) / view.scale,
+    width: (window.width + 2 * margin) / view.scale,
+    height: (window.height + 2 * margin) / view.scale,
+  };
+}
+
+export const overlaps = (one: Box, other: Box): boolean =>
+  one.x < other.x + other.width && other.x < one.x + one.width && one.y < other.y + other.height && other.y < one.y + one.height;
+
+export const contains = (outer: Box, inner: Box): boolean =>
+  outer.x <= inner.x && outer.y <= inner.y && outer.x + outer.width >= inner.x + inner.width && outer.y + outer.height >= inner.y + inner.height;
+
+/** The box around all of these. */
+export function around(boxes: Iterable<Box>): Box | null {
+  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const box of boxes) {
+    [left, top] = [Math.min(left, box.x), Math.min(top, box.y)];
+    [right, bottom] = [Math.max(right, box.x + box.width), Math.max(bottom, box.y + box.height)];
+  }
+  return left === Infinity ? null : { x: left, y: top, width: right - left, height: bottom - top };
+}
+
+/** The least that makes a box visible: nothing if it is, else a pan, at a scale at which names can be read. */
+export function reveal(view: Viewport, box: Box, window: Size, readable = 0.6): Viewport {
+  const room = seen(view, window, -MARGIN);
+  if (view.scale >= readable && contains(room, box)) return view;
+  const scale = Math.max(view.scale, readable);
+  return { scale, left: window.width / 2 - (box.x + box.width / 2) * scale, top: window.height / 2 - (box.y + box.height / 2) * scale };
+}
+
+/** The viewport after a layout has moved a node that shall stay where it is. */
+export function anchored(view: Viewport, before: Box, after: Box): Viewport {
+  return pan(view, (before.x - after.x) * view.scale, (before.y - after.y) * view.scale);
+}
