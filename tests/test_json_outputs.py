@@ -127,9 +127,15 @@ SCENARIOS: dict[str, str] = {
         verify 0: verify
         verify 1: verify --rerun
         status 0: status --explain
+        sed -i 's/^def last/def final/; s/rate \* 1/rate * 2/' pipeline.py && git diff > ../there.diff
+        git checkout -q pipeline.py
+        status 0: status --with-diff ../there.diff
         pivot repro -q -p train.rate=1.5
         sed -i 's/rate \* 1/1 * rate/' pipeline.py && rm last.txt && echo 4 > data.csv
         status 0: status --explain --diff -p train.rate=2
+        git diff -R pipeline.py data.csv > ../back.diff && git diff -R pipeline.py > ../part.diff
+        status 0: status -p train.rate=1.5 --with-diff ../back.diff
+        status 0: status --with-diff ../part.diff
         verify 1: verify
         show 0: show
         history 0: history

@@ -419,6 +419,17 @@ OUTPUTS: Mapping[str, tuple[str, Schema]] = {
                 ),
             ),
             suggestions=texts("sentences for people"),
+            edit=maybe(
+                fields(
+                    "with `--with-diff`: the status above is that after the edit; the names of stages",
+                    files=texts("the edited files, relative to the root of the project"),
+                    became_stale=texts("cached now, and stale after the edit"),
+                    still_stale=texts("stale now and after the edit"),
+                    became_cached=texts("stale now, and cached after the edit"),
+                    added=texts("new"),
+                    removed=texts("no longer there"),
+                )
+            ),
             sources=maybe(SOURCES | {"description": "with `--sources`: imported data"}),
             remote=maybe(
                 fields(

@@ -35,9 +35,10 @@ LEFT_OUT = {
     "repro -p train.rate=1,2 --compare",
     "results --remove 3f2a91c0",
     *("config set --global run.jobs 4", "init --example", "init --git"),
-    *("logs --follow", "remote gc --dry-run", "remote gc --grace 90d", "repro --watch", "verify --allow-missing"),
+    *("logs --follow", "remote gc --dry-run", "remote gc --grace 90d", "repro --watch", "status --with-diff -"),
+    "verify --allow-missing",
 }
-"""Examples that may not end by themselves, or need a remote, parameters or results."""
+"""Examples that may not end by themselves, or need a remote, parameters, results or a diff."""
 CODES = {"cache gc --undo": 1, "logs --back 1 -n 20 summarize": 1, "verify --static --format github": 3}
 """Exit codes where there is nothing to bring back or to print, or no import of this copy of the project."""
 

@@ -2,7 +2,8 @@
 
 import contextlib
 import json
-from typing import Final
+import sys
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
@@ -12,8 +13,12 @@ from pivot_cli.reporting import notices
 from pivot_cli.terminal import console
 from pivot_cli.terminal.progress import HashProgress
 from pivot_cli.views.status import explanations, status_json, status_text, tracked_states
+from pivot_core.errors import PivotError
 from pivot_runtime.inspecting.status import Status, StatusOptions, status
 from pivot_runtime.project.project import Project
+
+if TYPE_CHECKING:
+    from pivot_runtime.context import CommandContext
 
 _EXAMPLES: Final = """\b
 Examples:
@@ -21,6 +26,7 @@ Examples:
   pivot status --diff summarize  Show the edited source lines of one stage.
   pivot status --all --json      Show all pipelines of the project, as JSON.
   pivot status --quiet           Only exit: with 0 if everything is cached.
+  pivot status --with-diff -     Show what a diff would make stale.
 """
 
 
@@ -37,6 +43,11 @@ Examples:
 @click.option("--stages-only", is_flag=True, help="Leave out tracked files.")
 @click.option("--remote", is_flag=True, help="Ask the remote: outs that it has count as available.")
 @click.option("--sources", is_flag=True, help="Ask the sources of imported data whether they have changed.")
+@click.option(
+    "--with-diff",
+    metavar="FILE",
+    help="Show the status after a diff in FILE ('-' for standard input), which is not applied.",
+)
 def command(  # noqa: PLR0913  # one parameter per option
     stages: tuple[str, ...],
     *,
@@ -51,6 +62,7 @@ def command(  # noqa: PLR0913  # one parameter per option
     stages_only: bool,
     remote: bool,
     sources: bool,
+    with_diff: str | None,
 ) -> int:
     """Show which stages are cached, which are stale, and why.
 
@@ -59,6 +71,11 @@ def command(  # noqa: PLR0913  # one parameter per option
     """
     explain = explain or diff or why_not or verbose
     context = command_context(overrides, quiet=quiet)
+    if with_diff is not None:
+        if remote or sources:
+            raise click.UsageError("--with-diff cannot be combined with --remote or --sources")
+        shown = _Shown(explain=explain, diff=diff, why_not=why_not, verbose=verbose, as_json=as_json, quiet=quiet)
+        return _show_edit(context, with_diff, stages, all_pipelines=all_pipelines, shown=shown)
     with HashProgress(), notices.note_stalls() if remote and not quiet else contextlib.nullcontext():
         found = status(
             context,
@@ -98,6 +115,55 @@ def command(  # noqa: PLR0913  # one parameter per option
     if found.cached and not (explain or found.broken or remote or sources):
         keep_answer(context, found)
     return 0
+
+
+class _Shown(NamedTuple):
+    """How a status is shown."""
+
+    explain: bool
+    diff: bool
+    why_not: bool
+    verbose: bool
+    as_json: bool
+    quiet: bool
+
+
+_LARGEST_DIFF: Final = 1 << 26
+
+
+def _show_edit(
+    context: "CommandContext", file: str, stages: tuple[str, ...], *, all_pipelines: bool, shown: _Shown
+) -> int:
+    """Show what a diff would make stale; return the exit code."""
+    from pivot_cli.views.edit_preview import edit_json, edit_lines, edit_text  # lazy
+    from pivot_runtime.inspecting.edit_preview import Edit, EditOptions, preview_edit  # lazy
+
+    edit = Edit.of_diff(context.project, _read_diff(file))
+    with HashProgress():
+        found = preview_edit(context, edit, stages, EditOptions(all_pipelines=all_pipelines, quiet=shown.quiet))
+    if shown.quiet:
+        return 0 if found.status.cached else 1
+    if shown.as_json:
+        console.data(json.dumps(edit_json(found, explain=shown.explain), indent=2))
+    elif shown.explain:
+        why_not, verbose, diff = shown.why_not, shown.verbose, shown.diff
+        console.data(explanations(found.status, why_not=why_not, verbose=verbose, diff=diff))
+        for line in edit_lines(found):
+            console.line(line)
+    else:
+        console.data(edit_text(found))
+    return 0
+
+
+def _read_diff(file: str) -> bytes:
+    try:
+        with contextlib.nullcontext(sys.stdin.buffer) if file == "-" else open(file, "rb") as source:
+            found = source.read(_LARGEST_DIFF + 1)
+    except OSError as error:
+        raise PivotError(f"the diff {file} cannot be read: {error.strerror}") from None
+    if len(found) > _LARGEST_DIFF:
+        raise PivotError(f"the diff is larger than {_LARGEST_DIFF >> 20} MB", hint="leave generated files out of it")
+    return found
 
 
 def _say_tracked(found: Status, project: Project) -> None:

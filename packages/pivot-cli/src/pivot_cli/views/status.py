@@ -39,8 +39,7 @@ def status_text(found: Status) -> str:
     """Return one line per stage: its name, ``cached`` or ``stale``, and the most important reason."""
     if not found.stages:
         return "No stages are registered.\n"
-    width = max(len(stage.name) for stage in found.stages)
-    lines = [f"{stage.name:<{width}}  {_word(stage):<6}  {_detail(stage, found)}".rstrip() for stage in found.stages]
+    lines = stage_lines(found)
     stale = sum(not stage.cached for stage in found.stages)
     blocked = sum(stage.evaluation.decision.verdict is Verdict.BLOCKED for stage in found.stages)
     total = formats.counted(len(found.stages), "stage")
@@ -62,6 +61,12 @@ def status_text(found: Status) -> str:
         parts = [f"{count} {what}" for what, count in counts.items() if count]
         lines.append(f"{where.remote!r}: {', '.join(parts) or 'nothing is recorded'}")
     return formats.one_per_line(lines)
+
+
+def stage_lines(found: Status) -> list[str]:
+    """Return one line per stage: its name, ``cached`` or ``stale``, and the most important reason."""
+    width = max((len(stage.name) for stage in found.stages), default=0)
+    return [f"{stage.name:<{width}}  {_word(stage):<6}  {_detail(stage, found)}".rstrip() for stage in found.stages]
 
 
 def _word(stage: StageStatus) -> str:

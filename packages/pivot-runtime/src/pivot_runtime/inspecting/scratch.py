@@ -4,7 +4,7 @@ import contextlib
 import os
 import pathlib
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from pivot_cache.errors import CorruptObjectError, MissingObjectError
 from pivot_cache.layout import Layout
@@ -16,6 +16,10 @@ from pivot_runtime.loading.loaded import Loaded
 from pivot_runtime.project.ignore import ignored
 
 _LEFT_OUT = frozenset({STATE_DIR, ".git", "__pycache__", "node_modules", "site-packages"})
+
+
+def _is_python(name: str) -> bool:
+    return name.endswith(".py")
 
 
 class InputGoneError(Exception):
@@ -53,9 +57,14 @@ class Scratch:
             else:
                 shutil.copy2(self._project / path, target)
 
-    def copy_sources(self, loaded: Iterable[Loaded]) -> None:
-        """Copy the sources of the pipelines: all Python files of the project, and the files that their loads read."""
-        files = {self._project / name for name in _python_files(self._project)}
+    def copy_sources(self, loaded: Iterable[Loaded], is_source: Callable[[str], bool] = _is_python) -> None:
+        """Copy the sources of the pipelines: files of the project, and those that their loads read.
+
+        Args:
+            loaded: The pipelines.
+            is_source: Selects files by their names.
+        """
+        files = {self._project / name for name in _source_files(self._project, is_source)}
         for each in loaded:
             files |= {pathlib.Path(file) for file in each.sources}
             facts = each.trace.facts if each.trace is not None else ()
@@ -119,7 +128,7 @@ def _alive(name: str) -> bool:
     return True
 
 
-def _python_files(root: pathlib.Path) -> Iterator[str]:
+def _source_files(root: pathlib.Path, is_source: Callable[[str], bool]) -> Iterator[str]:
     """Paths relative to the root, without virtual environments and files that ``.pivotignore`` names."""
     left_out = ignored(root / ".pivotignore")
     todo = [""]
@@ -135,5 +144,5 @@ def _python_files(root: pathlib.Path) -> Iterator[str]:
             elif entry.name == "pyvenv.cfg" and below:
                 todo = [each for each in todo if not each.startswith(below)]
                 break
-            elif entry.name.endswith(".py") and not left_out(name):
+            elif is_source(entry.name) and not left_out(name):
                 yield name
