@@ -34,7 +34,7 @@ export interface DataTableProps<Row> {
 }
 
 const ROW = 33;
-const MANY = 200;
+const MANY = 100;
 
 export function DataTable<Row>(props: DataTableProps<Row>): JSX.Element {
   const { columns, rows, sort } = props;

@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import type { OutChange } from "../../api/types.ts";
 import { size } from "../../parts/formats.ts";
 import { place } from "../../routes.ts";
+import { Preview } from "../preview/preview.tsx";
 import { outBecame } from "./differences.ts";
 import { BecameMark } from "./value_tables.tsx";
 
@@ -73,8 +74,10 @@ function Side({ side }: { side: OutChange["left"] }): JSX.Element {
 function BothSides({ out, sides, left, right }: { out: OutChange; sides: OutTableProps["sides"]; left: string; right: string }): JSX.Element {
   const one = (title: string, side: string, there: boolean): JSX.Element => (
     <section aria-label={`${out.path}, ${title}`}>
-      <h4>{title}</h4>
-      <p class="faint">{there ? <a href={place("artifact", [], { path: out.path, side })}>Show {out.path}</a> : "It is not there."}</p>
+      <h4>
+        {title}: {out.path}
+      </h4>
+      <OneSide path={out.path} side={side} there={there} />
     </section>
   );
   return (
@@ -82,5 +85,18 @@ function BothSides({ out, sides, left, right }: { out: OutChange; sides: OutTabl
       {one(left, sides.left, out.left !== null)}
       {one(right, sides.right, out.right !== null)}
     </div>
+  );
+}
+
+function OneSide({ path, side, there }: { path: string; side: string; there: boolean }): JSX.Element {
+  if (!there) return <p class="faint">It is not there.</p>;
+  if (side.startsWith("run:")) return <p class="faint">What a run wrote is shown where it is that of the workspace or of a revision.</p>;
+  return (
+    <>
+      <Preview path={path} side={side} />
+      <p>
+        <a href={place("artifact", [], { path, side })}>Show more of {path}</a>
+      </p>
+    </>
   );
 }

@@ -1,0 +1,145 @@
+// Draws parallel coordinates: dragging along an axis chooses a part of it, a click on it all of it again.
+import type { JSX } from "preact";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { type ResultRow, type Wishes, wishText } from "./columns.ts";
+import { type Axis, axisMarks, colourAt, nearestRow, partsOf, pathOf, placeOn } from "./parallel.ts";
+
+interface ParallelProps {
+  axes: readonly Axis[];
+  rows: readonly ResultRow[];
+  wanted: ReadonlySet<number>;
+  wishes: Wishes;
+  colour: Axis | null;
+  lit: number | null;
+  onWish: (axis: Axis, from: number | null, to: number) => void;
+  onLight: (row: number | null) => void;
+  onOpen: (row: number) => void;
+}
+
+const [TOP, HIGH, BOTTOM] = [42, 230, 16];
+const SIDE = 70;
+
+export function Parallel(props: ParallelProps): JSX.Element {
+  const { axes, rows, lit } = props;
+  const [box, width] = useRoom(axes.length);
+  const x = (index: number): number => SIDE + (axes.length < 2 ? 0.5 : index / (axes.length - 1)) * (width - 2 * SIDE);
+  const row = lit === null ? null : (rows[lit] ?? null);
+  const find = (event: PointerEvent): ResultRow | null => {
+    const place = (event.currentTarget as Element).getBoundingClientRect();
+    const at = { x: ((event.clientX - place.left - SIDE) / Math.max(1, width - 2 * SIDE)) * (axes.length - 1), y: (event.clientY - place.top - TOP) / HIGH };
+    const seen = rows.filter((each) => props.wanted.has(each.index));
+    return at.y < -0.05 || at.y > 1.05 ? null : nearestRow(axes, seen, at, 0.04);
+  };
+  return (
+    <div class="parallel" ref={box}>
+      <svg
+        width={width}
+        height={TOP + HIGH + BOTTOM}
+        role="img"
+        aria-label={`${props.wanted.size} of ${rows.length} results as lines through ${axes.map((axis) => axis.title).join(", ")}`}
+        onPointerMove={(event) => event.buttons === 0 && props.onLight(find(event)?.index ?? null)}
+        onPointerLeave={() => props.onLight(null)}
+        onClick={() => row && props.onOpen(row.index)}
+      >
+        <Lines {...props} width={width} x={x} />
+        {row ? <path class="line lit" d={pathOf(axes, row, x, y)} stroke={colourOf(props.colour, row)} /> : null}
+        {axes.map((axis, index) => (
+          <AxisDrawn key={axis.key} axis={axis} x={x(index)} wishes={props.wishes} onWish={props.onWish} room={(width - 2 * SIDE) / Math.max(1, axes.length - 1)} />
+        ))}
+      </svg>
+    </div>
+  );
+}
+
+const y = (place: number): number => TOP + place * HIGH;
+
+function colourOf(axis: Axis | null, row: ResultRow): string {
+  if (axis === null) return "var(--accent)";
+  const place = placeOn(axis, row.cells.get(axis.key));
+  return colourAt(place === null ? null : 1 - place);
+}
+
+/** The lines, those that are not wanted below the others. */
+function Lines({ axes, rows, wanted, colour, width, x }: ParallelProps & { width: number; x: (index: number) => number }): JSX.Element {
+  return useMemo(() => {
+    const line = (row: ResultRow, kind: string): JSX.Element => (
+      <path key={row.index} class={kind} d={pathOf(axes, row, x, y)} stroke={kind === "line" ? colourOf(colour, row) : undefined} />
+    );
+    return (
+      <g class={rows.length > 150 ? "many" : undefined}>
+        {rows.filter((row) => !wanted.has(row.index)).map((row) => line(row, "line out"))}
+        {rows.filter((row) => wanted.has(row.index)).map((row) => line(row, "line"))}
+      </g>
+    );
+  }, [axes, rows, wanted, colour, width]);
+}
+
+interface AxisProps {
+  axis: Axis;
+  x: number;
+  room: number;
+  wishes: Wishes;
+  onWish: ParallelProps["onWish"];
+}
+
+function AxisDrawn({ axis, x, room, wishes, onWish }: AxisProps): JSX.Element {
+  const [drag, setDrag] = useState<[number, number] | null>(null);
+  const wish = wishes.get(axis.key);
+  const parts = drag ? [{ from: Math.min(...drag), to: Math.max(...drag) }] : wish ? partsOf(axis, wish) : [];
+  const begin = (event: PointerEvent): void => {
+    if (event.button !== 0) return;
+    event.preventDefault();
+    const top = ((event.currentTarget as Element).closest("svg") as Element).getBoundingClientRect().top;
+    const at = (said: PointerEvent): number => Math.max(0, Math.min(1, (said.clientY - top - TOP) / HIGH));
+    const start = at(event);
+    let now: [number, number] | null = null;
+    const move = (said: PointerEvent): void => {
+      now = Math.abs(at(said) - start) > 0.02 ? [start, at(said)] : null;
+      setDrag(now);
+    };
+    const end = (): void => {
+      removeEventListener("pointermove", move);
+      setDrag(null);
+      if (now) onWish(axis, ...now);
+      else onWish(axis, null, 0);
+    };
+    addEventListener("pointermove", move);
+    addEventListener("pointerup", end, { once: true });
+  };
+  const letters = Math.max(4, Math.floor(Math.min(room, 150) / 7.8));
+  const cut = (text: string): string => (text.length > letters ? `${text.slice(0, letters - 1)}…` : text);
+  return (
+    <g class="axis">
+      <text class="title" x={x} y={16}>
+        <title>{wish ? wishText(axis.title, wish) : axis.title}</title>
+        {cut(axis.title)}
+      </text>
+      <line x1={x} x2={x} y1={TOP} y2={TOP + HIGH} />
+      {axisMarks(axis).map(({ place, text }) => (
+        <text key={text} class="mark" x={x + 6} y={y(place) + 4}>
+          {cut(text)}
+        </text>
+      ))}
+      {parts.map(({ from, to }) => (
+        <rect key={from} class="brush" x={x - 7} width={14} y={y(from)} height={Math.max(3, (to - from) * HIGH)} rx={3} />
+      ))}
+      <rect class="handle" x={x - 12} width={24} y={TOP - 8} height={HIGH + 16} onPointerDown={begin} onClick={(event) => event.stopPropagation()}>
+        <title>{`${axis.title}: drag to choose a part, click for all`}</title>
+      </rect>
+    </g>
+  );
+}
+
+/** The width of the drawing: that of its place, and room for each axis. */
+function useRoom(count: number): [box: { current: HTMLDivElement | null }, width: number] {
+  const box = useRef<HTMLDivElement>(null);
+  const [width, setWidth] = useState(900);
+  useEffect(() => {
+    const element = box.current;
+    if (!element) return undefined;
+    const seen = new ResizeObserver(() => setWidth(element.clientWidth));
+    seen.observe(element);
+    return () => seen.disconnect();
+  }, []);
+  return [box, Math.max(width, 2 * SIDE + (count - 1) * 64)];
+}
