@@ -160,16 +160,24 @@ class Revisions:
             CacheError: A ``.pvt`` file is damaged.
             ContentError: The path is in a recorded directory whose listing is not in the cache.
         """
+        record = self.around(revision, path)
+        if record is None or record.path == path:
+            return record
+        if not record.artifact.tree:
+            return None
+        file = self.listing(record).files.get(path.removeprefix(f"{record.path}/"))
+        return None if file is None else attrs.evolve(record, path=path, artifact=file)
+
+    def around(self, revision: Revision, path: ArtifactPath) -> Record | None:
+        """The out or the tracked data at a path of the project or around it, the nearest; None if none is recorded.
+
+        Raises:
+            CacheError: A ``.pvt`` file is damaged.
+        """
         for at in (path, *parents(path)):
             record = revision.records.by_path.get(at) or self._tracked(revision, at)
-            if record is None or at == path:
-                if record is not None:
-                    return record
-                continue
-            if not record.artifact.tree:
-                return None
-            file = self.listing(record).files.get(path.removeprefix(f"{at}/"))
-            return None if file is None else attrs.evolve(record, path=path, artifact=file)
+            if record is not None:
+                return record
         return None
 
     def content(self, revision: Revision, record: Record, most: int = MOST_BYTES) -> Content:

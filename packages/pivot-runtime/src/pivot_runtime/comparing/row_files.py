@@ -14,14 +14,17 @@ from pivot_runtime.errors import ContentError, MissingLibraryError
 _INTEGER: Final = re.compile(r"[-+]?\d{1,400}", re.ASCII)
 _NUMBER: Final = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:inf|nan)", re.ASCII | re.IGNORECASE)
 _BOOLEANS: Final = {"true": True, "false": False}
-_LINES: Final = (".jsonl", ".ndjson")
-_SEPARATORS: Final = {".csv": ",", ".tsv": "\t"}
-_PARQUET: Final = (".parquet", ".pq")
+LINES: Final = (".jsonl", ".ndjson")
+"""The suffixes of files with one JSON value in each line."""
+SEPARATORS: Final = {".csv": ",", ".tsv": "\t"}
+"""The separator of cells, by the suffix of the file."""
+PARQUET: Final = (".parquet", ".pq")
+"""The suffixes of parquet files."""
 
 
 def is_table(suffix: str) -> bool:
     """Whether files with this suffix are tables."""
-    return suffix in (*_SEPARATORS, *_LINES, *_PARQUET)
+    return suffix in (*SEPARATORS, *LINES, *PARQUET)
 
 
 def rows_of(file: pathlib.Path, suffix: str) -> Rows:
@@ -30,11 +33,11 @@ def rows_of(file: pathlib.Path, suffix: str) -> Rows:
     Raises:
         MissingLibraryError: The format needs a library that is not installed.
     """
-    if suffix in _PARQUET:
+    if suffix in PARQUET:
         return _parquet(file)
-    if suffix in _LINES:
+    if suffix in LINES:
         return lambda: _json_lines(file)
-    return lambda: _separated(file, _SEPARATORS[suffix])
+    return lambda: _separated(file, SEPARATORS[suffix])
 
 
 def rows_in(value: list[Any]) -> Rows:
@@ -48,20 +51,20 @@ def _separated(file: pathlib.Path, separator: str) -> Iterator[Row]:
     try:
         with file.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.reader(stream, delimiter=separator, strict=True)
-            names = _unique(next(reader, []))
+            names = unique_names(next(reader, []))
             for cells in reader:
                 if not cells:
                     continue
                 if len(cells) != len(names):
                     raise ContentError(f"line {reader.line_num} has {len(cells)} cells, not {len(names)}")
-                yield dict(zip(names, map(_cell, cells), strict=True))
+                yield dict(zip(names, map(cell_value, cells), strict=True))
     except UnicodeDecodeError:
         raise ContentError("it is not UTF-8") from None
     except csv.Error as error:
         raise ContentError(f"it is not CSV: {error}") from None
 
 
-def _unique(names: list[str]) -> list[str]:
+def unique_names(names: list[str]) -> list[str]:
     """Column names, with numbers after those that occur several times."""
     found: dict[str, int] = {}
     unique = []
@@ -71,7 +74,8 @@ def _unique(names: list[str]) -> list[str]:
     return unique
 
 
-def _cell(text: str) -> Any:
+def cell_value(text: str) -> Any:
+    """The value that the text of a cell means: a number, True or False, None if it is empty; else the text itself."""
     if not text:
         return None
     if _INTEGER.fullmatch(text):
