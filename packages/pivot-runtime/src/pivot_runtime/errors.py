@@ -131,6 +131,10 @@ class TargetError(EngineError):
     """A target on the command line is unknown or ambiguous."""
 
 
+class UnknownArtifactError(TargetError):
+    """No stage and no tracked data name a file or directory."""
+
+
 class NotTrackableError(TargetError):
     """Data that a target names cannot be tracked."""
 
