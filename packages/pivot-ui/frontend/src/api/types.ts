@@ -140,7 +140,16 @@ export interface StageDetail {
     cache: boolean;
   }[];
   params: Record<string, string>;
-  history: { run: number; began: string; state: string; seconds: number | null; cpu: number | null; memory: number | null }[];
+  history: {
+    run: number;
+    began: string;
+    state: string;
+    seconds: number | null;
+    cpu: number | null;
+    memory: number | null;
+    combination?: string | null;
+    problem?: string;
+  }[];
   undeclared: string[];
   variables_read: string[];
 }
@@ -227,8 +236,9 @@ export interface Preview {
   entries?: { name: string; kind: string; size: number | null }[];
   head?: string;
   notes?: string[];
+  bound?: number;
   /** Where an artifact that is absent can be found, and what brings it. */
-  where?: "cache" | "remote" | "nowhere";
+  where?: "cache" | "remote" | "nowhere" | "outside";
   command?: string | null;
 }
 

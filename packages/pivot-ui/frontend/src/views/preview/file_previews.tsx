@@ -25,11 +25,11 @@ export function BinaryPreview({ head }: { head: string }): JSX.Element {
   );
 }
 
-const PLACES = { cache: "It is in the cache.", remote: "It is on the remote.", nowhere: "It is neither here nor in the cache." };
+const PLACES = { cache: "It is in the cache.", remote: "It is not in the cache; the remote may have it.", nowhere: "It is neither here nor in the cache.", outside: "A symbolic link leads out of the project." };
 
 /** What is somewhere else, or too large. */
 export function Elsewhere({ shown }: { shown: Preview }): JSX.Element | null {
-  if (shown.kind === "too_large") return shown.problem ? null : <p class="empty">It is too large to be shown{shown.size ? `: ${size(shown.size)}` : ""}.</p>;
+  if (shown.kind === "too_large") return shown.problem ? null : <p class="empty">It is too large to be shown{shown.bound ? `: at most ${size(shown.bound)} are read` : ""}.</p>;
   const where = shown.where ? PLACES[shown.where] : "";
   if (!where && !shown.command) return shown.problem ? null : <p class="empty">It is not here.</p>;
   return (

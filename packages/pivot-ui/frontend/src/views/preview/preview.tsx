@@ -1,6 +1,7 @@
 // What is in an artifact, as far as it can be shown: a part of a table or a directory, a tree, a text, an image.
 import type { JSX } from "preact";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { exported } from "../../api/client.ts";
 import { version } from "../../api/live.ts";
 import type { Preview as Answer } from "../../api/types.ts";
 import { Chart } from "../../parts/chart.tsx";
@@ -32,21 +33,57 @@ export function Preview({ onEnter, ...place }: PreviewPlace & { onEnter?: (insid
 
 function PreviewPart({ place, onEnter }: { place: PreviewPlace; onEnter: ((inside: string) => void) | undefined }): JSX.Element {
   const [offset, setOffset] = useState(0);
+  const [form, setForm] = useState<Form>("");
   const side = place.side === "workspace" ? undefined : place.side;
   const window = offset ? { offset, limit: ROWS } : {};
-  const answer = useAnswer<Answer>("preview", { path: place.path, side, inside: place.inside, ...window }, useStore(version));
+  const answer = useAnswer<Answer>("preview", { path: place.path, side, inside: place.inside, form: form || undefined, ...window }, useStore(version));
   const before = useRef<Answer | null>(null); // stays until the next page is here
   useEffect(() => {
     if (answer.value) before.current = answer.value;
   }, [answer.value]);
+  const own = useRef("");
+  if (form === "" && answer.value) own.current = answer.value.kind;
+  const choose = (chosen: Form): void => {
+    setOffset(0);
+    setForm(chosen);
+  };
   const held = answer.value === null && answer.problem === null && before.current !== null;
   const shown = held ? { ...answer, value: before.current } : answer;
   return (
     <section class={held ? "preview held" : "preview"} aria-busy={held}>
+      <FormChoice kind={own.current} form={form} choose={choose} />
       <Answered answer={shown}>
         {(value) => <Shown shown={value} side={side} inside={place.inside} busy={held} go={setOffset} onEnter={onEnter} />}
       </Answered>
     </section>
+  );
+}
+
+/** How it is shown: as suits it, or as what it is stored as. */
+type Form = "" | "table" | "text";
+
+const FORMS: Record<string, [Form, string][]> = {
+  json: [
+    ["", "Tree"],
+    ["text", "Text"],
+  ],
+  plot: [
+    ["", "Chart"],
+    ["table", "Rows"],
+  ],
+};
+
+function FormChoice({ kind, form, choose }: { kind: string; form: Form; choose: (form: Form) => void }): JSX.Element | null {
+  const forms = FORMS[kind];
+  if (!forms || exported()) return null;
+  return (
+    <div class="preview-tools forms" role="group" aria-label="How it is shown">
+      {forms.map(([name, title]) => (
+        <button key={name} aria-pressed={name === form} onClick={() => choose(name)}>
+          {title}
+        </button>
+      ))}
+    </div>
   );
 }
 
@@ -109,7 +146,12 @@ function Content({ shown, side, inside, busy, go, onEnter }: ShownProps): JSX.El
         </>
       );
     case "json":
-      return <Document key={shown.digest} shown={shown} />;
+      return (
+        <>
+          {shown.cut ? <p class="faint preview-note">Only its first values are shown.</p> : null}
+          <JsonTree key={shown.digest} value={shown.value} label={shown.path} />
+        </>
+      );
     case "text":
       return <CutText text={shown.text ?? ""} cut={shown.cut ?? false} label={shown.path} />;
     case "image":
@@ -127,23 +169,4 @@ function pageOf(shown: Answer): Page {
   const [offset, count] = [shown.offset ?? 0, (shown.rows ?? shown.entries ?? []).length];
   const total = shown.total ?? null;
   return { offset, count, total, more: shown.more ?? (total !== null && offset + count < total), size: ROWS };
-}
-
-function Document({ shown }: { shown: Answer }): JSX.Element {
-  const [asText, setAsText] = useState(false);
-  const text = useMemo(() => shown.text ?? JSON.stringify(shown.value, null, 2), [shown]);
-  return (
-    <>
-      <div class="preview-tools" role="group" aria-label="How it is shown">
-        <button aria-pressed={!asText} onClick={() => setAsText(false)}>
-          Tree
-        </button>
-        <button aria-pressed={asText} onClick={() => setAsText(true)}>
-          Text
-        </button>
-        {shown.cut ? <span class="faint">Only its first values are shown.</span> : null}
-      </div>
-      {asText ? <CutText text={text ?? ""} cut={false} label={shown.path} /> : <JsonTree value={shown.value} label={shown.path} />}
-    </>
-  );
 }

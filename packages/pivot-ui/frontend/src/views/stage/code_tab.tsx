@@ -26,7 +26,7 @@ export function CodeTab({ detail }: { detail: StageDetail }): JSX.Element {
             <h3>{detail.kind === "shell" ? "Declared in" : "Source"}</h3>
             <SourceLink file={source.file} line={source.line} />
           </div>
-          {source.text ? <Source text={source.text} line={source.line} python={detail.kind !== "shell" && !/\.ya?ml$/.test(source.file)} /> : null}
+          {source.text && command === null ? <Source text={source.text} line={source.line} python={detail.kind !== "shell" && !/\.ya?ml$/.test(source.file)} /> : null}
         </section>
       )}
     </div>

@@ -47,7 +47,7 @@ interface File {
   view?: string | null;
 }
 
-const WORDS: Record<string, string> = { same: "cached", changed: "stale", missing: "blocked", new: "stale" };
+const WORDS: Record<string, string> = { same: "cached", changed: "stale", missing: "blocked", new: "stale", gone: "stale", uncounted: "always" };
 
 function Files({ title, files, chosen, at }: { title: string; files: File[]; chosen: string | undefined; at: (path: string) => string }): JSX.Element | null {
   if (!files.length) return null;

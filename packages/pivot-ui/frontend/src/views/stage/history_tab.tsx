@@ -42,13 +42,13 @@ export function HistoryTab({ detail }: { detail: StageDetail }): JSX.Element {
           </thead>
           <tbody>
             {history.map((each) => (
-              <tr key={each.run}>
+              <tr key={`${each.run} ${each.combination ?? ""}`} title={each.problem || undefined}>
                 <td class="number">
                   <a href={place("runs", [each.run])}>{each.run}</a>
                 </td>
                 <td>{moment(each.began)}</td>
                 <td>
-                  <Badge state={each.state} />
+                  <Badge state={each.state} /> <span class="faint">{each.combination ?? ""}</span>
                 </td>
                 <td class="number">{seconds(each.seconds)}</td>
                 <td class="number">{seconds(each.cpu)}</td>
@@ -92,7 +92,7 @@ function RunChart({ title, runs, value, text }: ChartProps): JSX.Element | null 
         ))}
         <polyline points={values.map((amount, at) => `${x[at]},${y(amount)}`).join(" ")} />
         {points.map((run, at) => (
-          <a key={run.run} href={place("runs", [run.run])} aria-label={`Run ${run.run}: ${text(values[at] ?? 0)}`}>
+          <a key={`${run.run} ${run.combination ?? ""}`} href={place("runs", [run.run])} aria-label={`Run ${run.run}: ${text(values[at] ?? 0)}`}>
             <circle class={run.state === "failed" ? "failed" : ""} cx={x[at]} cy={y(values[at] ?? 0)} r={points.length > 25 ? 2.5 : 4}>
               <title>
                 Run {run.run}: {text(values[at] ?? 0)}

@@ -61,7 +61,7 @@ function Verdict({ detail, state, now, began }: VerdictProps): JSX.Element {
       return (
         <>
           <Sentence>Its last run failed; {log} has what it printed.</Sentence>
-          {now?.problem ? <pre class="failure">{now.problem}</pre> : null}
+          <Failure text={now?.problem || detail.history.find((each) => each.state === "failed")?.problem} />
           <Sentence>{explanation.reason}</Sentence>
         </>
       );
@@ -75,6 +75,14 @@ function Verdict({ detail, state, now, began }: VerdictProps): JSX.Element {
     default:
       return <Sentence>{explanation.reason || "It would run."}</Sentence>;
   }
+}
+
+function Failure({ text }: { text: string | undefined }): JSX.Element | null {
+  return text ? (
+    <pre class="failure" tabIndex={0}>
+      {text}
+    </pre>
+  ) : null;
 }
 
 const Sentence = ({ children }: { children: ComponentChildren }): JSX.Element => <p class="verdict">{children}</p>;
