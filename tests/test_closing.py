@@ -15,6 +15,7 @@ ITERATED_TO_THE_END = {"pivot_runtime.comparing.row_files"}
 """Modules whose generators are iterated to the end or closed by whoever asks for them."""
 CLOSED_ELSEWHERE = {
     ("pivot_runtime.git.calls", "Popen"),  # by who asked for it, in a context manager of its own, which also waits
+    ("pivot_cli.embedding.command_process", "Popen"),  # by the thread that reads its output, which also waits
     ("pivot_remote_ssh.connection", "open"),  # files of a server, by who asked for them
     ("pivot_remote_ssh.object_body", "open"),  # likewise
     ("pivot_remote_ssh.uploads", "open"),  # likewise
