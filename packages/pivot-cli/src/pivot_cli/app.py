@@ -75,6 +75,7 @@ COMMANDS: Final[Commands] = {
     "untrack": ("pivot_cli.commands.untrack", "Stop tracking data."),
     "schema": ("pivot_cli.commands.schema", "Print the JSON Schema of pivot.yaml."),
     "status": ("pivot_cli.commands.status", "Show which stages are cached, which are stale, and why."),
+    "ui": ("pivot_cli.commands.ui", "Show the project as a page in your browser: graph, reasons, results."),
     "warm": ("pivot_cli.commands.warm", "Inspect and end the process that waits for the next command."),
 }
 
@@ -123,6 +124,7 @@ PAGES: Final[Mapping[str, str]] = {
     "show": "history",
     "status": "decisions",
     "track": "files#data-that-no-stage-writes",
+    "ui": "ui",
     "unfreeze": "when-stages-run#frozen-stages",
     "untrack": "files#data-that-no-stage-writes",
     "update": "importing#changed-sources",

@@ -1,0 +1,38 @@
+"""`pivot ui`."""
+
+from typing import Final
+
+import click
+
+from pivot_cli import options
+from pivot_cli.apps import UiOptions, load_app
+from pivot_cli.context import command_context
+
+_EXAMPLES: Final = """\b
+Examples:
+  pivot ui                           Open the page of this project.
+  pivot ui --allow-run               Let the page also run stages.
+  pivot ui --no-browser --port 8000  Serve it there, and print the link.
+"""
+
+
+@click.command("ui", epilog=_EXAMPLES)
+@click.option(
+    "--port",
+    type=options.WholeNumber(min=1, max=65535),
+    metavar="PORT",
+    help="Listen on this port of 127.0.0.1.  [default: any that is free]",
+)
+@click.option("--no-browser", is_flag=True, help="Do not open the page; print its link only.")
+@click.option("--allow-run", is_flag=True, help="Let the page run and stop stages.")
+def command(*, port: int | None, no_browser: bool, allow_run: bool) -> int:
+    """Show the project as a page in your browser: its graph, why stages are stale, and what came out.
+
+    The page follows runs of all terminals, and edits. It is served on this computer only, at a link with a secret that
+    the command prints; other users of the computer cannot open it without that. It changes nothing, unless --allow-run
+    lets it run stages. Ctrl-C ends it.
+
+    The command needs the package pivot-ui: install pivot[ui].
+    """
+    context = command_context()
+    return load_app("ui", UiOptions)(context, UiOptions(port, not no_browser, allow_run))
