@@ -90,7 +90,6 @@ function BothSides({ out, sides, left, right }: { out: OutChange; sides: OutTabl
 
 function OneSide({ path, side, there }: { path: string; side: string; there: boolean }): JSX.Element {
   if (!there) return <p class="faint">It is not there.</p>;
-  if (side.startsWith("run:")) return <p class="faint">What a run wrote is shown where it is that of the workspace or of a revision.</p>;
   return (
     <>
       <Preview path={path} side={side} />

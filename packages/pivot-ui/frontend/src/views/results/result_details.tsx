@@ -9,7 +9,7 @@ import { titleOf } from "./result_table.tsx";
 export function ResultDetails({ row, onClose }: { row: ResultRow; onClose: () => void }): JSX.Element {
   const { result } = row;
   return (
-    <aside class="result-details" aria-label={`Result ${titleOf(row)}`} onKeyDown={(event) => event.key === "Escape" && onClose()}>
+    <aside class="result-details" aria-label={`Result ${titleOf(row)}`}>
       <header>
         <h3>Result {titleOf(row)}</h3>
         <button aria-label="Close" title="Close (Esc)" onClick={onClose}>

@@ -1,6 +1,6 @@
 // The results of sweeps: lines through the columns that differ, and the table, which show the same choice.
 import type { JSX } from "preact";
-import { useCallback, useMemo, useState } from "preact/hooks";
+import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import { newestRun, version } from "../../api/live.ts";
 import type { Result } from "../../api/types.ts";
 import { Answered, Empty } from "../../parts/messages.tsx";
@@ -41,6 +41,7 @@ function Results({ results }: { results: Result[] }): JSX.Element {
   const wanted = useMemo(() => wantedRows(rows, search, wishes), [rows, search, wishes]);
   const wish = (key: string, value: Wish | null): void => setWishes((old) => wishFor(old, key, value));
   const openRow = useCallback((row: number) => setOpen(row), []);
+  useEscape(() => setOpen(null));
   const opened = open === null ? undefined : rows[open];
   return (
     <section class={opened ? "results with-details" : "results"} aria-label="Results">
@@ -62,6 +63,17 @@ function Results({ results }: { results: Result[] }): JSX.Element {
       {opened ? <ResultDetails key={opened.index} row={opened} onClose={() => setOpen(null)} /> : null}
     </section>
   );
+}
+
+function useEscape(act: () => void): void {
+  useEffect(() => {
+    const press = (event: KeyboardEvent): void => {
+      const inPopover = event.target instanceof Element && event.target.closest("details.popover[open]") !== null;
+      if (event.key === "Escape" && !inPopover) act();
+    };
+    addEventListener("keydown", press);
+    return () => removeEventListener("keydown", press);
+  }, []);
 }
 
 interface LinesProps {

@@ -8,6 +8,8 @@ import { place } from "../../routes.ts";
 import { type Bar, type Drawn, drawn, type Lanes, lanesOf, moved, type Span, ticks, tickText, zoomed } from "./timeline.ts";
 
 const LANE = 24;
+/** Beyond these, the keyboard reaches the stages in the table alone. */
+const FEW = 40;
 
 export function Timeline({ run, now }: { run: Run; now: number }): JSX.Element | null {
   const { phases, stages, whole } = lanesOf(run, now);
@@ -108,7 +110,7 @@ function Group({ title, lanes, span, width, onShow }: GroupProps): JSX.Element |
       <div class="lane-box" onScroll={(event) => setPlace(event.currentTarget.scrollTop)}>
         <div class="lane-room" style={{ height: `${high}px` }}>
           {bars.map((item) => (
-            <BarBox key={item.bar.key} item={item} onShow={onShow} />
+            <BarBox key={item.bar.key} item={item} tab={bars.length > FEW ? -1 : 0} onShow={onShow} />
           ))}
         </div>
       </div>
@@ -116,7 +118,7 @@ function Group({ title, lanes, span, width, onShow }: GroupProps): JSX.Element |
   );
 }
 
-function BarBox({ item, onShow }: { item: Drawn; onShow: (bar: Bar | null) => void }): JSX.Element {
+function BarBox({ item, tab, onShow }: { item: Drawn; tab: number; onShow: (bar: Bar | null) => void }): JSX.Element {
   const { bar, left, width } = item;
   const show = { onMouseEnter: () => onShow(bar), onFocus: () => onShow(bar) };
   const style = { left: `${left}px`, width: `${width}px`, top: `${bar.lane * LANE + 2}px` };
@@ -124,12 +126,12 @@ function BarBox({ item, onShow }: { item: Drawn; onShow: (bar: Bar | null) => vo
   const name = item.name === "none" ? null : <BarName bar={bar} />;
   if (bar.address === null)
     return (
-      <span class={`bar phase ${item.name}`} style={style} tabIndex={0} role="img" aria-label={label} {...show}>
+      <span class={`bar phase ${item.name}`} style={style} tabIndex={tab} role="img" aria-label={label} {...show}>
         {name}
       </span>
     );
   return (
-    <a class={`bar ${toneOf(bar.state)} ${item.name}`} style={style} href={place("stage", [bar.address, "log"])} draggable={false} aria-label={label} {...show}>
+    <a class={`bar ${toneOf(bar.state)} ${item.name}`} style={style} href={place("stage", [bar.address, "log"])} draggable={false} tabIndex={tab} aria-label={label} {...show}>
       {name}
     </a>
   );
