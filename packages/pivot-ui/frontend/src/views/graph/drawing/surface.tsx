@@ -95,7 +95,7 @@ export function Surface({ drawn, states, chosen, selected, cursor, related, onRe
   useEffect(() => painter.repaint(), [shownTheme]); // its colours are there once the page has them
   const moved = usePointer(box, painter);
   return (
-    <div class="surface" ref={box} tabIndex={0} role="group" aria-label="Graph. Arrow keys move along it, Enter opens, ? lists the keys.">
+    <div class="surface" ref={box} data-nodes={drawn.structure.nodes.length} tabIndex={0} role="group" aria-label="Graph. Arrow keys move along it, Enter opens, ? lists the keys.">
       <canvas ref={canvas} aria-hidden="true" />
       <div class="layer" ref={layer}>
         {visible.map((node) => {

@@ -12,7 +12,7 @@ export interface Size {
   height: number;
 }
 
-export const SMALLEST = 0.02;
+export const SMALLEST = 0.004;
 export const LARGEST = 2.5;
 const MARGIN = 28;
 
