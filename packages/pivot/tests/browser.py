@@ -6,6 +6,7 @@ import json
 import operator
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,14 @@ class Page:
     def evaluate(self, script: str) -> Any:
         """The value of a JavaScript expression, or of a function that is called."""
         return self._browser.ask("evaluate", script)
+
+    def wait(self, selector: str, state: str = "visible") -> None:
+        """Wait for an element that is ``visible``, ``hidden``, ``attached`` or ``detached``."""
+        self._browser.ask("wait_for_selector", selector, state=state)
+
+    def go(self, place: str) -> None:
+        """Follow a link to another place in the page, such as ``#/graph``."""
+        self.evaluate(f"location.hash = {json.dumps(place)}")
 
     def press(self, key: str) -> None:
         self._browser.ask("keyboard.press", key)
@@ -57,7 +66,7 @@ class Page:
         self._browser.ask("screenshot", path=str(file))
 
     def problems(self) -> list[str]:
-        """Errors and warnings of the console, uncaught exceptions, and requests beyond the file itself."""
+        """Errors and warnings of the console, uncaught exceptions, and requests beyond the file or the server."""
         found = self._browser.ask("problems")
         assert isinstance(found, list)
         return found
@@ -75,6 +84,13 @@ class Browser:
         """Open a file in a window of this size; the page before is closed."""
         self.ask("open", file.as_uri(), width=width, height=height, dark=dark)
         return Page(self)
+
+    def visit(self, address: str, place: str, *, width: int = 1400, height: int = 900, dark: bool = False) -> Page:
+        """Open a page of a server of this machine, and then a place in it; the page before is closed."""
+        self.ask("open", address, width=width, height=height, dark=dark)
+        page = Page(self)
+        page.go(place)
+        return page
 
     def ask(self, act: str, *values: Any, **options: Any) -> Any:
         assert self._process.stdin is not None
@@ -151,7 +167,9 @@ class Window:
         self._problems.append(text)
 
     def _asked(self, url: str) -> None:
-        if url != self._address and not url.startswith("data:"):
+        server = re.match(r"http://[^/]*/", self._address)
+        own = url.startswith((server[0], f"blob:{server[0]}")) if server else url == self._address
+        if not own and not url.startswith("data:"):
             self._problem(f"request for {url}")
 
 
