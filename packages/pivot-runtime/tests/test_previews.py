@@ -142,6 +142,11 @@ def test_the_recorded_content_comes_from_the_cache(made: Workshop) -> None:
         show(made, "parts", RECORDED, "inner/three")
     with pytest.raises(UnknownArtifactError):
         show(made, "out/table.csv", RECORDED, "inner")
+    made.write("parts/later.txt", "x")
+    assert isinstance(show(made, "parts", inside="later.txt").detail, TextPreview)
+    for path in ("parts", "out/table.csv", "raw.csv", "kept.json"):
+        with pytest.raises(UnknownArtifactError):
+            show(made, path, inside="absent.txt")
 
 
 def test_content_that_only_git_stores(made: Workshop) -> None:
@@ -241,6 +246,8 @@ def test_links_that_lead_out_are_not_followed(made: Workshop) -> None:
     (made.root / "parts/link").symlink_to(outside)
     (made.root / "parts/around").symlink_to(outside.parent)
     (made.root / "parts/state").symlink_to(made.root / ".pivot")
+    made.write("inner/.git/config", SECRET)
+    (made.root / "parts/git").symlink_to(made.root / "inner/.git/config")
     (made.root / "out/table.csv").unlink()
     (made.root / "out/table.csv").symlink_to(outside)
     (made.root / "kept.json").unlink()
@@ -251,11 +258,12 @@ def test_links_that_lead_out_are_not_followed(made: Workshop) -> None:
         ("parts", "around"),
         ("parts", "around/outside.txt"),
         ("parts", "state/config.yaml"),
+        ("parts", "git"),
     ):
         found = show(made, path, inside=inside)
         assert isinstance(found.detail, AbsentContent)
         assert found.detail.where == "outside"
-        assert "leads out of the project" in found.problem
+        assert "a symbolic link leads" in found.problem
     listed = show(made, "parts").detail
     assert isinstance(listed, DirectoryPreview)
     assert {entry.name: entry.kind for entry in listed.entries}["link"] == "link"

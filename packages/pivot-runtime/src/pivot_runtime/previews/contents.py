@@ -15,7 +15,7 @@ import attrs
 from pivot_cache.files import safe_read
 from pivot_cache.formats.tree import Tree
 from pivot_core.files.digest import digest_bytes
-from pivot_core.files.paths import STATE_DIR, ArtifactPath
+from pivot_core.files.paths import RESERVED_DIRS, ArtifactPath, below
 from pivot_core.values import Value
 from pivot_runtime.artifacts.records import Record
 from pivot_runtime.comparing.revisions import WORKSPACE, Revisions
@@ -25,6 +25,8 @@ from pivot_runtime.previews.known_artifacts import RECORDED, KnownArtifact, unkn
 
 MOST_WHOLE: Final = 1 << 26
 """The bytes of the largest file that is read as a whole: from git, or to compare it with its record."""
+
+_ABSENT: Final = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -138,7 +140,9 @@ def _in_workspace(context: CommandContext, revisions: Revisions, known: KnownArt
         return AbsentContent("outside", problem="a symbolic link leads out of the project, and is not followed here")
     try:
         status = os.stat(place)
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError as error:
+        if error.errno not in _ABSENT:
+            raise
         return _not_in_workspace(context, revisions, known)
     if stat.S_ISDIR(status.st_mode):
         return WorkspaceDirectory(place)
@@ -148,16 +152,17 @@ def _in_workspace(context: CommandContext, revisions: Revisions, known: KnownArt
 
 
 def _may_be_read(context: CommandContext, place: str) -> bool:
-    """Whether a path without symbolic links is in the project, and not in Pivot's state, or an object of the cache."""
-    root = os.path.realpath(context.project.root)
-    objects = os.path.realpath(context.cache_layout.objects_dir)
-    if place.startswith(f"{objects}/"):
+    """Whether a path without symbolic links is an object of the cache, or in the project and not of Pivot or git."""
+    if below(place, os.path.realpath(context.cache_layout.objects_dir)) is not None:
         return True
-    return place.startswith(f"{root.rstrip('/')}/") and not place.startswith(f"{root}/{STATE_DIR}/")
+    inside = below(place, os.path.realpath(context.project.root))
+    return inside is not None and RESERVED_DIRS.isdisjoint(inside.split("/"))
 
 
 def _not_in_workspace(context: CommandContext, revisions: Revisions, known: KnownArtifact) -> AbsentContent:
     record = known.record
+    if record is not None and known.inside and not (record.artifact.tree and record.cache):
+        raise unknown(known.path)
     if record is None or known.source:
         return AbsentContent("nowhere")
     name = shlex.quote(context.project.from_cwd(record.path))
@@ -176,9 +181,8 @@ def _elsewhere(context: CommandContext, known: KnownArtifact, record: Record) ->
     size, digest = (None, None) if known.inside else (record.artifact.size, record.artifact.digest or None)
     name = shlex.quote(context.project.from_cwd(record.path))
     if record.cache and context.settings.remotes:
-        command = {WORKSPACE: f"pivot pull {name}", RECORDED: f"pivot fetch {name}"}.get(
-            known.side, f"pivot get {name} --rev {shlex.quote(known.side)}"
-        )
+        fetched = None if known.revision.results is not None else f"pivot get {name} --rev {shlex.quote(known.side)}"
+        command = {WORKSPACE: f"pivot pull {name}", RECORDED: f"pivot fetch {name}"}.get(known.side, fetched)
         return AbsentContent("remote", command, size=size, digest=digest)
     runs = known.revision.is_workspace and record.address is not None
     return AbsentContent(
@@ -202,8 +206,15 @@ def _in_tree(known: KnownArtifact, tree: Tree, record: Record) -> RecordedDirect
     file = tree.files.get(known.inside)
     if file is not None:
         return attrs.evolve(record, path=known.path, artifact=file)
+    if known.inside and not _has_directory(tree, known.inside):
+        raise unknown(known.path)
     digest = None if known.inside else record.artifact.digest
     return RecordedDirectory(tree, known.inside, digest, record.artifact.size)
+
+
+def _has_directory(tree: Tree, path: str) -> bool:
+    lead = f"{path}/"
+    return any(each == path or each.startswith(lead) for each in (*tree.files, *tree.empty))
 
 
 def _in_git(revisions: Revisions, known: KnownArtifact, record: Record) -> FileContent | RecordedDirectory:
@@ -216,6 +227,8 @@ def _in_git(revisions: Revisions, known: KnownArtifact, record: Record) -> FileC
         record = found
     elif known.inside:
         raise unknown(known.path)
+    elif not record.artifact.digest and known.revision.results is not None:
+        raise ContentError("the run has not recorded which files matched")
     data = revisions.content(known.revision, record, MOST_WHOLE).data
     return FileContent(len(data), digest_bytes(data), data=data)
 

@@ -6,7 +6,7 @@ from typing import Final
 import attrs
 
 from pivot_core.errors import PathError
-from pivot_core.files.paths import ArtifactPath, parents
+from pivot_core.files.paths import RESERVED_DIRS, ArtifactPath, parents
 from pivot_core.files.patterns import PathPattern, is_pattern
 from pivot_core.lock import Artifact
 from pivot_core.values import Value
@@ -27,7 +27,7 @@ class KnownArtifact(Value):
 
     Attributes:
         path: Its path, which may be inside a recorded directory.
-        side: `WORKSPACE`, `RECORDED` or the name of a git revision.
+        side: `WORKSPACE`, `RECORDED`, the name of a git revision, or a run such as ``run:12``.
         revision: The records of this side.
         record: The record at the path or around it; None if there is none.
         source: Whether no run has written it: a file that stages read.
@@ -51,6 +51,7 @@ def known(context: CommandContext, revisions: Revisions, path: str, side: str, i
     Raises:
         UnknownArtifactError: No stage and no tracked data name it there, or it is no path of the project.
         RevisionError: There is no such revision.
+        HistoryError: There is no such run.
         PivotError: The records of the side cannot be read.
     """
     place = _parsed(path, inside)
@@ -76,10 +77,14 @@ def unknown(path: str) -> UnknownArtifactError:
 
 
 def _parsed(path: str, inside: str) -> ArtifactPath:
+    whole = f"{path}/{inside}" if inside else path
     try:
-        return ArtifactPath.parse(f"{ArtifactPath.parse(path)}/{ArtifactPath.parse(inside)}" if inside else path)
+        for text in (path, *([inside] if inside else ())):
+            if not RESERVED_DIRS.isdisjoint(ArtifactPath.parse(text).split("/")):
+                raise unknown(whole)
+        return ArtifactPath.parse(whole)
     except PathError:
-        raise unknown(f"{path}/{inside}" if inside else path) from None
+        raise unknown(whole) from None
 
 
 def _dep(revision: Revision, path: ArtifactPath) -> Record | None:

@@ -89,7 +89,7 @@ class Preview(Value):
 
     Attributes:
         path: Its path, relative to the root.
-        side: `WORKSPACE`, `RECORDED` or the name of a git revision.
+        side: `WORKSPACE`, `RECORDED`, the name of a git revision, or a run such as ``run:12``.
         detail: The part of it, by its kind.
         size: Its bytes; None if they are unknown.
         digest: Its digest; None if it is unknown.
@@ -127,7 +127,7 @@ class PreviewRequest(Value):
 
     Attributes:
         path: The path of an out, a dep or tracked data, or of a file in one, relative to the root.
-        side: `WORKSPACE`, `RECORDED` or a git revision.
+        side: `WORKSPACE`, `RECORDED`, a git revision, or a run such as ``run:12``.
         inside: A path in the directory at ``path``; ``""`` for the artifact itself.
         window: The rows or entries to show.
         form: One of `FORMS`.
@@ -146,6 +146,7 @@ def preview(context: CommandContext, request: PreviewRequest) -> Preview:
     Raises:
         UnknownArtifactError: No stage and no tracked data name the path.
         RevisionError: There is no such revision.
+        HistoryError: There is no such run.
         PivotError: Git fails, or the configuration is invalid.
     """
     with Revisions.opened(context) as revisions:
@@ -164,6 +165,7 @@ def image(context: CommandContext, request: PreviewRequest) -> ImageContent | No
     Raises:
         UnknownArtifactError: No stage and no tracked data name the path.
         RevisionError: There is no such revision.
+        HistoryError: There is no such run.
         PivotError: Git fails, or the configuration is invalid.
     """
     with Revisions.opened(context) as revisions:
