@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from pivot_ui.api.graph import read_graph
+from pivot_ui.api.previews import read_content, read_preview
 from pivot_ui.api.project import read_project
 from pivot_ui.api.query import Query
 from pivot_ui.api.status import read_status
@@ -15,7 +16,9 @@ type Reader = Callable[[ProjectService, Query], Any]
 """Returns plain data, or `MediaAnswer`."""
 
 READERS: Final[Mapping[str, Reader]] = {
+    "content": read_content,
     "graph": read_graph,
+    "preview": read_preview,
     "project": read_project,
     "status": read_status,
 }
