@@ -112,6 +112,8 @@ def parquet_by_pyarrow(parquet: Any, stream: BinaryIO, window: Window) -> TableP
                 columns=opened.schema_arrow.names[:MOST_COLUMNS],
                 use_threads=False,
             )
+            if first == opened.metadata.num_row_groups:  # earlier pyarrows cannot read none
+                batches = iter(())
             return _by_batches(opened.schema_arrow, batches, before, opened.metadata.num_rows, window)
     except _errors(pyarrow) as error:
         raise ContentError(f"it is not parquet: {error}") from None
