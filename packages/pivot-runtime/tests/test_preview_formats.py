@@ -324,6 +324,8 @@ def test_documents() -> None:
         (b"a = ", "a.toml", "it is not TOML"),
         (b" " * (documents.MOST_BYTES + 1), "a.json", "more than 8192 KiB"),
         (b"#" * (1 << 19), "a.yaml", "more than 256 KiB"),
+        (b"#" * (1 << 19), "a.toml", "more than 256 KiB"),
+        (b"a." * 100_000 + b"a = 1", "a.toml", "more than 50 dots"),
     ],
 )
 def test_what_is_no_document_is_said(data: bytes, name: str, problem: str) -> None:

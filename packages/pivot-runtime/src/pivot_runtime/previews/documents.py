@@ -12,7 +12,10 @@ from pivot_runtime.errors import ContentError, YamlError
 from pivot_runtime.previews.cells import cut_value
 
 _YAML: Final = (".yaml", ".yml")
-_MOST: Final = {**dict.fromkeys(_YAML, 1 << 18), ".toml": 1 << 20}
+_SLOW: Final = (*_YAML, ".toml")
+_MOST_SLOW: Final = 1 << 18
+_MOST_DOTS: Final = 50
+"""The dots in a line of TOML; a key of very many parts would take memory by the square of their number."""
 MOST_BYTES: Final = 1 << 23
 """The bytes of the largest file of JSON that is parsed; of YAML and TOML, which take longer, it is less."""
 
@@ -37,7 +40,7 @@ def read(stream: BinaryIO, name: str) -> DocumentPreview:
         ContentError: It is too large to be parsed, or no such document.
     """
     suffix = series.suffix(name)
-    most = _MOST.get(suffix, MOST_BYTES)
+    most = _MOST_SLOW if suffix in _SLOW else MOST_BYTES
     data = stream.read(most + 1)
     if len(data) > most:
         raise ContentError(f"it has more than {most >> 10} KiB: it is shown as a text")
@@ -57,4 +60,8 @@ def _parsed(text: str, name: str, kind: str) -> Any:
         from pivot_runtime.definitions import yaml_document  # lazy
 
         return yaml_document.parse(text, name, every_key=True).data
-    return tomllib.loads(text) if kind == "TOML" else json.loads(text)
+    if kind == "JSON":
+        return json.loads(text)
+    if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
+        raise ContentError(f"a line has more than {_MOST_DOTS} dots: it is shown as a text")
+    return tomllib.loads(text)
