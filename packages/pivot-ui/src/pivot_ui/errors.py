@@ -2,7 +2,7 @@
 
 from pivot_core.errors import PivotError
 
-__all__ = ["BadQueryError", "NotAllowedError", "NothingThereError"]
+__all__ = ["BadQueryError", "NotAllowedError", "NothingThereError", "UnknownStageError"]
 
 
 class BadQueryError(PivotError):
@@ -15,3 +15,12 @@ class NothingThereError(PivotError):
 
 class NotAllowedError(PivotError):
     """The page may not do that, or not now."""
+
+
+class UnknownStageError(NothingThereError):
+    """No stage that is known has that address."""
+
+    def __init__(self, address: str, problem: PivotError | None) -> None:
+        """Name the address, and the reason why not all stages are known, if there is one."""
+        hint = "the graph shows all stages" if problem is None else f"not all stages are known: {problem}"
+        super().__init__(f"there is no stage {address!r}", hint=hint)
