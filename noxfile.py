@@ -482,6 +482,7 @@ QUICK = {
     "running": "--rounds 1 --library 0.3",
     "ssh": "--rounds 1 --objects 200 --large 16",
     "startup": "--rounds 5",
+    "ui": "--stages 200 --moves 60",
     "watch": "--rounds 3",
 }
 """By benchmark, the arguments with which it takes seconds: enough to see that it works, and large differences."""
