@@ -48,7 +48,7 @@ function FullGraph(): JSX.Element {
   const camera = useRef<Camera>(null);
   const searchBox = useRef<HTMLInputElement>(null);
   const frame = useRef<HTMLDivElement>(null);
-  const listIsShown = list ?? width > 760;
+  const listIsShown = list ?? width > 860;
   const origin = at !== null && drawn?.structure.byId.has(at) ? at : null;
   const related = useMemo(() => (drawn && origin !== null ? along(drawn.structure, origin, "both") : null), [drawn, origin]);
   useEffect(() => {

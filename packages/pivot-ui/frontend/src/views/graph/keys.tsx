@@ -2,8 +2,10 @@
 import type { JSX, RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { isPlain } from "../../parts/keys.ts";
+import { Badge } from "../../parts/signs.tsx";
 import { route } from "../../routes.ts";
-import { neighbour } from "./filter.ts";
+import { ArtifactSign, SHAPES } from "./drawing/node_box.tsx";
+import { neighbour, STATES } from "./filter.ts";
 import { artifactsShown, clear, cursor, focus, fold, listShown, open, seat, selectedBy, sideways } from "./graph_state.ts";
 import type { Camera, Drawn } from "./drawing/surface.tsx";
 import { reveal } from "./drawing/viewport.ts";
@@ -152,6 +154,20 @@ export function Help({ close }: { close: () => void }): JSX.Element {
           </div>
         ))}
       </dl>
+      <h2>Signs</h2>
+      <p class="legend">
+        {STATES.map((state) => (
+          <Badge key={state} state={state} />
+        ))}
+      </p>
+      <p class="legend">
+        {SHAPES.map((shape) => (
+          <span key={shape}>
+            <ArtifactSign shape={shape} /> {shape}
+          </span>
+        ))}
+        <span>┄ runs after, and reads nothing of it</span>
+      </p>
       <p class="faint">The wheel zooms, drag moves. The list has the same stages for readers of the screen.</p>
       <button ref={button} onClick={close}>
         Close

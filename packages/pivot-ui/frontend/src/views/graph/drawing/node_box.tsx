@@ -43,7 +43,7 @@ function Face({ node, state, states }: { node: GraphNode; state: string | null; 
   if (node.artifact)
     return (
       <>
-        <ArtifactSign node={node} />
+        <ArtifactSign shape={node.artifact.view ?? (node.artifact.directory ? "directory" : "file")} />
         <span class="label">{node.label}</span>
       </>
     );
@@ -69,18 +69,20 @@ function Face({ node, state, states }: { node: GraphNode; state: string | null; 
   );
 }
 
-const SHAPES: Record<string, string> = {
+const PATHS = {
   file: "M3 1.5h4l2.5 2.5v6.5h-6.5zM7 1.5v2.5h2.5",
   directory: "M1.5 3h3.5l1 1.5h4.5v5.5h-9z",
   metric: "M2 10V6.5M5 10V3M8 10V5M11 10H1",
   plot: "M1.5 1.5v9h9M3.5 8l2-3 2 1.5 2.5-4",
 };
 
-function ArtifactSign({ node }: { node: GraphNode }): JSX.Element {
-  const shape = node.artifact?.view ?? (node.artifact?.directory ? "directory" : "file");
+type Shape = keyof typeof PATHS;
+export const SHAPES = Object.keys(PATHS) as Shape[];
+
+export function ArtifactSign({ shape }: { shape: Shape }): JSX.Element {
   return (
     <svg class="sign" viewBox="0 0 12 12" aria-hidden="true">
-      <path d={SHAPES[shape]} />
+      <path d={PATHS[shape]} />
     </svg>
   );
 }
