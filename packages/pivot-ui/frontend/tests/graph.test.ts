@@ -176,6 +176,10 @@ test("all fits into the window, and what is wanted comes into view", () => {
   const shown = reveal(view, box, window);
   assert.ok(shown.scale >= 0.6);
   assert.equal(reveal(shown, box, window), shown, "nothing moves if it is seen");
+  const right = reveal(shown, { ...box, x: box.x + 900 }, window);
+  assert.deepEqual([right.scale, right.top], [shown.scale, shown.top], "it moves no farther than it must");
+  const room = seen(right, window);
+  assert.ok(room.x < box.x + 900 && room.x + room.width > box.x + 1000);
 });
 
 test("a node stays where it is on the screen when the layout changes", () => {

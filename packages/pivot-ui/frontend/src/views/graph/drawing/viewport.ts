@@ -64,12 +64,20 @@ export function around(boxes: Iterable<Box>): Box | null {
   return left === Infinity ? null : { x: left, y: top, width: right - left, height: bottom - top };
 }
 
-/** The least that makes a box visible: nothing if it is, else a pan, at a scale at which names can be read. */
+/** A view with a box in it: the least move at this scale, or its middle where names could not be read. */
 export function reveal(view: Viewport, box: Box, window: Size, readable = 0.6): Viewport {
+  if (view.scale < readable)
+    return { scale: readable, left: window.width / 2 - (box.x + box.width / 2) * readable, top: window.height / 2 - (box.y + box.height / 2) * readable };
   const room = seen(view, window, -MARGIN);
-  if (view.scale >= readable && contains(room, box)) return view;
-  const scale = Math.max(view.scale, readable);
-  return { scale, left: window.width / 2 - (box.x + box.width / 2) * scale, top: window.height / 2 - (box.y + box.height / 2) * scale };
+  if (contains(room, box)) return view;
+  return pan(view, view.scale * into(room.x, room.width, box.x, box.width), view.scale * into(room.y, room.height, box.y, box.height));
+}
+
+/** How far a stretch must move to be in another one; its beginning counts most. */
+function into(start: number, length: number, at: number, size: number): number {
+  const over = at + size - start - length;
+  if (at < start || size > length) return start - at;
+  return over > 0 ? -over : 0;
 }
 
 /** The viewport after a layout has moved a node that shall stay where it is. */
