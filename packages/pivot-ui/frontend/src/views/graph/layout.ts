@@ -17,7 +17,7 @@ export interface Layout {
 }
 
 /** For more nodes, ranks are found in a way that takes no minutes. */
-const MANY = 400;
+const MANY = 250;
 /** The most that the ends of two edges at a box are apart. */
 const PORT = 12;
 
