@@ -1,5 +1,6 @@
 // Two sides of the project beside each other: revisions of git, the workspace, or runs.
 import type { ComponentChildren, JSX } from "preact";
+import { exported } from "../../api/client.ts";
 import { newestRun, version } from "../../api/live.ts";
 import type { Comparison, Revisions, Run } from "../../api/types.ts";
 import { Answered, Empty, ProblemNote } from "../../parts/messages.tsx";
@@ -32,9 +33,11 @@ function Compared({ revisions, runs }: { revisions: Revisions; runs: Run[] }): J
       <div class="toolbar">
         <h2>Compare</h2>
         <SidePicker label="From" value={sides.left} options={options} onChoose={(left) => show({ left })} />
-        <button title="Swap the sides" aria-label="Swap the sides" onClick={() => show({ left: sides.right, right: sides.left })}>
-          ⇄
-        </button>
+        {exported() ? null : (
+          <button title="Swap the sides" aria-label="Swap the sides" onClick={() => show({ left: sides.right, right: sides.left })}>
+            ⇄
+          </button>
+        )}
         <SidePicker label="To" value={sides.right} options={options} onChoose={(right) => show({ right })} />
         <label class="check">
           <input type="checkbox" checked={!all} onChange={() => show({ all: all ? undefined : "yes" })} /> only what differs

@@ -1,6 +1,7 @@
 // The outs on two sides; one that is chosen is shown as it is on each.
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
+import { exported } from "../../api/client.ts";
 import type { OutChange } from "../../api/types.ts";
 import { size } from "../../parts/formats.ts";
 import { place } from "../../routes.ts";
@@ -38,9 +39,13 @@ export function OutTable({ outs, left, right, sides }: OutTableProps): JSX.Eleme
                   {out.stage}
                 </td>
                 <td title={out.path}>
-                  <button class="link" aria-expanded={shown === out.path} onClick={() => setShown(shown === out.path ? null : out.path)}>
-                    {out.path}
-                  </button>
+                  {exported() ? (
+                    <a href={place("artifact", [], { path: out.path })}>{out.path}</a>
+                  ) : (
+                    <button class="link" aria-expanded={shown === out.path} onClick={() => setShown(shown === out.path ? null : out.path)}>
+                      {out.path}
+                    </button>
+                  )}
                 </td>
                 <Side side={out.left} />
                 <Side side={out.right} />

@@ -1,6 +1,7 @@
 // Chooses one of the two sides: a list that is searched by typing.
 import type { JSX } from "preact";
 import { useId, useRef, useState } from "preact/hooks";
+import { exported } from "../../api/client.ts";
 import { findSides, type SideOption, sideTitle } from "./side_options.ts";
 
 interface SidePickerProps {
@@ -35,6 +36,7 @@ export function SidePicker({ label, value, options, onChoose }: SidePickerProps)
     } else if (event.key === "Enter") choose(found[active]?.value ?? search?.trim() ?? "");
     else if (event.key === "Escape") shut();
   };
+  if (exported()) return <FixedSide label={label} title={sideTitle(options, value)} />;
   return (
     <div class="side-picker" onFocusOut={(event) => event.currentTarget.contains(event.relatedTarget as Node | null) || shut()}>
       <label for={id}>{label}</label>
@@ -73,5 +75,14 @@ export function SidePicker({ label, value, options, onChoose }: SidePickerProps)
         </ul>
       ) : null}
     </div>
+  );
+}
+
+/** The side in an exported page, which has no others. */
+function FixedSide({ label, title }: { label: string; title: string }): JSX.Element {
+  return (
+    <span>
+      <span class="faint">{label}</span> {title}
+    </span>
   );
 }

@@ -1,5 +1,6 @@
 // All plots of the project; those of other revisions are drawn into the same charts.
 import type { JSX } from "preact";
+import { exported } from "../../api/client.ts";
 import { version } from "../../api/live.ts";
 import type { Plots, Revisions } from "../../api/types.ts";
 import { counted } from "../../parts/formats.ts";
@@ -29,7 +30,7 @@ function PlotsBar({ beside, count }: { beside: string; count: number | null }): 
   return (
     <div class="toolbar">
       <h2>Plots</h2>
-      {options.length ? <SidePicker label="Compare with" value={beside} options={options} onChoose={show} /> : null}
+      {options.length && !exported() ? <SidePicker label="Compare with" value={beside} options={options} onChoose={show} /> : null}
       {beside ? <button onClick={() => show(undefined)}>Only the workspace</button> : null}
       <span class="faint">
         {count === null ? "" : counted(count, "plot")}

@@ -1,7 +1,7 @@
 // The recorded runs, the newest first; the one that works now is at the top.
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { ask } from "../../api/client.ts";
+import { ask, exported } from "../../api/client.ts";
 import { newestRun } from "../../api/live.ts";
 import { graph } from "../../api/shared.ts";
 import type { Run } from "../../api/types.ts";
@@ -44,15 +44,17 @@ function Runs({ page }: { page: Page }): JSX.Element {
     );
   return (
     <section class="runs" aria-label="Runs">
-      <CompareBar chosen={chosen} />
+      {exported() ? null : <CompareBar chosen={chosen} />}
       {newest?.state === "running" ? <RunningNote run={newest} now={now} /> : null}
       <div class="data-table">
         <table>
           <thead>
             <tr>
-              <th scope="col">
-                <span class="unseen">Choose to compare</span>
-              </th>
+              {exported() ? null : (
+                <th scope="col">
+                  <span class="unseen">Choose to compare</span>
+                </th>
+              )}
               <th scope="col" class="number">Run</th>
               <th scope="col">State</th>
               <th scope="col">Command</th>
@@ -69,7 +71,7 @@ function Runs({ page }: { page: Page }): JSX.Element {
         </table>
       </div>
       {wrong ? <ProblemNote problem={wrong} /> : null}
-      {more ? (
+      {more && !exported() ? (
         <p class="more">
           <button onClick={loadOlder}>Older runs</button>
         </p>
@@ -149,14 +151,16 @@ function RunRow({ run, now, chosen, onChoose }: RunRowProps): JSX.Element {
   const address = place("runs", [run.run]);
   return (
     <tr class={chosen ? "chosen" : undefined}>
-      <td>
-        <input
-          type="checkbox"
-          aria-label={`Compare run ${run.run}`}
-          checked={chosen}
-          onChange={(event) => onChoose(run.run, event.currentTarget.checked)}
-        />
-      </td>
+      {exported() ? null : (
+        <td>
+          <input
+            type="checkbox"
+            aria-label={`Compare run ${run.run}`}
+            checked={chosen}
+            onChange={(event) => onChoose(run.run, event.currentTarget.checked)}
+          />
+        </td>
+      )}
       <td class="number">
         <a href={address}>{run.run}</a>
       </td>

@@ -55,10 +55,10 @@ function columnsOf(run: Run): DataColumn<Row>[] {
     {
       key: "name",
       title: "Stage",
-      cell: ({ stage }) => stage.name,
+      cell: ({ stage }) => shortName(stage),
       show: ({ stage }) => (
         <a href={place("stage", [stage.address, "log"])} title={`The log of ${stage.address}`}>
-          {stage.name}
+          {shortName(stage)}
         </a>
       ),
     },
@@ -69,10 +69,15 @@ function columnsOf(run: Run): DataColumn<Row>[] {
     { key: "memory", title: "Memory", numeric: true, hint: "Peak memory", cell: ({ stage }) => stage.memory, show: ({ stage }) => size(stage.memory) },
     { key: "why", title: "Why", wide: true, cell: ({ stage }) => whyOf(stage), show: ({ stage }) => <Why stage={stage} /> },
   ];
+  if (run.stages.some((stage) => stage.combination))
+    columns.splice(1, 0, { key: "combination", title: "Combination", cell: ({ stage }) => stage.combination });
   if (run.stages.some((stage) => stage.worker))
     columns.splice(2, 0, { key: "worker", title: "Worker", cell: ({ stage }) => stage.worker });
   return columns;
 }
+
+/** The name without the combination, which has a column of its own. */
+const shortName = (stage: RunStage): string => (stage.combination ? stage.name.replace(` (${stage.combination})`, "") : stage.name);
 
 function Why({ stage }: { stage: RunStage }): JSX.Element {
   return (

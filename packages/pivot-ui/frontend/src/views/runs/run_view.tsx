@@ -1,5 +1,6 @@
 // One run: how it ended, its work over time, and its stages; it is followed while it works.
 import type { JSX } from "preact";
+import { exported } from "../../api/client.ts";
 import { newestRun } from "../../api/live.ts";
 import { graph } from "../../api/shared.ts";
 import type { Run } from "../../api/types.ts";
@@ -64,7 +65,7 @@ function RunHead({ run, now }: { run: Run; now: number }): JSX.Element {
       )}
       <nav class="beside" aria-label="Other runs">
         {run.run > 1 ? <a href={place("runs", [run.run - 1])}>run {run.run - 1}</a> : null}
-        {run.run > 1 ? (
+        {run.run > 1 && !exported() ? (
           <a href={place("compare", [], { left: `run:${run.run - 1}`, right: `run:${run.run}` })}>compare with run {run.run - 1}</a>
         ) : null}
       </nav>
