@@ -15,7 +15,7 @@ from harness import DATA, QUICK_START, Project
 # installed.
 SAMPLE = ("test_cli", "test_descriptors", "test_failures", "test_quick_start", "test_remote", "test_sharing")
 # Where the executable is the subject, each command is a new interpreter.
-PROCESSES = (*("test_descriptors", "test_hosts", "test_quick_start", "test_terminal"),)
+PROCESSES = (*("test_descriptors", "test_hosts", "test_mcp", "test_quick_start", "test_terminal"),)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
