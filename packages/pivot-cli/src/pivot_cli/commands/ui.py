@@ -26,7 +26,7 @@ Examples:
 @click.option("--no-browser", is_flag=True, help="Do not open the page; print its link only.")
 @click.option("--allow-run", is_flag=True, help="Let the page run and stop stages.")
 def command(*, port: int | None, no_browser: bool, allow_run: bool) -> int:
-    """Show the project as a page in your browser: its graph, why stages are stale, and what came out.
+    """Show the project as a page in your browser: graph, reasons, results.
 
     The page follows runs of all terminals, and edits. It is served on this computer only, at a link with a secret that
     the command prints; other users of the computer cannot open it without that. It changes nothing, unless --allow-run
