@@ -1,15 +1,19 @@
 // An image, as large as its place or as its pixels.
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { addressOf, exported } from "../../api/client.ts";
+import { version } from "../../api/live.ts";
 import type { Preview } from "../../api/types.ts";
+import { useStore } from "../../store.ts";
 
 const STEPS = [0.1, 0.25, 0.5, 1, 2, 4, 8];
 
-export function ImagePreview({ shown, inside, side, version }: { shown: Preview; inside: string | undefined; side: string | undefined; version: string }): JSX.Element {
+export function ImagePreview({ shown, inside, side }: { shown: Preview; inside: string | undefined; side: string | undefined }): JSX.Element {
+  const changes = useStore(version);
   const [zoom, setZoom] = useState<number | null>(null);
   const [failed, setFailed] = useState(false);
   const [width, setWidth] = useState(shown.width ?? null);
+  useEffect(() => setFailed(false), [changes]);
   const now = zoom ?? 1;
   const size = shown.width && shown.height ? `${shown.width} × ${shown.height} pixels` : "";
   const address = addressOf("content", { path: shown.path, side, inside });
@@ -40,7 +44,7 @@ export function ImagePreview({ shown, inside, side, version }: { shown: Preview;
       ) : (
         <div class="image-place" tabIndex={0} role="region" aria-label="Image">
           <img
-            src={version && !exported() ? `${address}&digest=${version}` : address}
+            src={exported() ? address : `${address}&version=${changes}`}
             alt={shown.path}
             class={zoom === null ? "fit" : zoom >= 2 ? "pixels" : ""}
             style={zoom !== null && width ? { width: `${width * zoom}px` } : undefined}

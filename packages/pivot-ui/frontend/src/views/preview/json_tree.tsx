@@ -1,6 +1,6 @@
 // A value of JSON as a tree: arrows move, open and close.
 import type { JSX } from "preact";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { everyBranch, openAtFirst, parentOf, ROOT, rowsOf, type TreeRow } from "./json_rows.ts";
 
 export function JsonTree({ value, label }: { value: unknown; label: string }): JSX.Element {
@@ -11,7 +11,7 @@ export function JsonTree({ value, label }: { value: unknown; label: string }): J
   const rows = useMemo(() => rowsOf(value, open), [value, open]);
   const at = Math.max(0, rows.findIndex((row) => row.id === current));
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!moved.current) return;
     moved.current = false;
     tree.current?.querySelector<HTMLElement>("[tabindex='0']")?.focus();

@@ -155,7 +155,7 @@ function Content({ shown, side, inside, busy, go, onEnter }: ShownProps): JSX.El
     case "text":
       return <CutText text={shown.text ?? ""} cut={shown.cut ?? false} label={shown.path} />;
     case "image":
-      return <ImagePreview key={shown.digest} shown={shown} inside={inside} side={side} version={shown.digest ?? ""} />;
+      return <ImagePreview shown={shown} inside={inside} side={side} />;
     case "plot":
       return shown.spec ? <Chart spec={shown.spec} label={shown.title} /> : null;
     case "binary":

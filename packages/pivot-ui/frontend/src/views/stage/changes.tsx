@@ -81,7 +81,7 @@ export function FactTable({ facts }: { facts: Fact[] }): JSX.Element {
             <tr key={fact.name} title={fact.reason || undefined}>
               <th scope="row">{fact.path ? <a href={place("artifact", [], { path: fact.path })}>{fact.name}</a> : fact.name}</th>
               <td>
-                <Change old={fact.old} now={fact.new} />
+                {fact.old === fact.new ? fact.reason : <Change old={fact.old} now={fact.new} />}
               </td>
               {fact.note ? <td class="faint">{fact.note}</td> : null}
             </tr>
