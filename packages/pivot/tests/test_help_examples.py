@@ -28,9 +28,9 @@ ELSEWHERE = {
         "plots",
         "pull",
     ),
-    *("push", "report", "update"),
+    *("mcp", "push", "report", "ui", "update"),
 }
-"""Commands whose examples need a shell, git, another repository or a remote."""
+"""Commands whose examples need a shell, git, another repository or a remote, or work until they are interrupted."""
 LEFT_OUT = {
     "repro -p train.rate=1,2 --compare",
     "results --remove 3f2a91c0",
