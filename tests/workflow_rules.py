@@ -22,6 +22,7 @@ SHELLS: Final = {"bash", "sh", "pwsh", "python"}
 ACTIONS: Final[Mapping[str, set[str]]] = {
     "actions/checkout@v4": {"repository", "ref", "token", "path", "clean", "fetch-depth", "lfs", "persist-credentials"},
     "actions/setup-python@v5": {"python-version", "python-version-file", "cache", "architecture", "check-latest"},
+    "actions/upload-artifact@v4": {"name", "path", "if-no-files-found", "retention-days", "overwrite"},
     "astral-sh/setup-uv@v6": {"version", "python-version", "enable-cache", "cache-dependency-glob"},
 }
 """The actions that we call, by version, and their inputs."""

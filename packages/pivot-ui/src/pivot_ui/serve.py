@@ -6,6 +6,7 @@ import secrets
 from pivot_cli.apps import UiOptions
 from pivot_cli.terminal import console
 from pivot_runtime.context import CommandContext
+from pivot_ui.export.export import export
 from pivot_ui.project import ProjectService
 from pivot_ui.server.app import create_app
 from pivot_ui.server.listener import HOST, PageServer, open_socket
@@ -14,11 +15,13 @@ __all__ = ["serve"]
 
 
 def serve(context: CommandContext, options: UiOptions) -> int:
-    """Serve the page of the command's project, and print its link.
+    """Serve the page of the command's project, and print its link; or export it.
 
     Raises:
         PortError: The port is taken.
     """
+    if options.export is not None:
+        return export(context, options.export)
     service = ProjectService(context.project.root, context.environment, allow_run=options.allow_run)
     with open_socket(options.port) as listening:
         port = listening.getsockname()[1]
