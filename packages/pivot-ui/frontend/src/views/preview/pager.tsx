@@ -1,5 +1,6 @@
 // Goes through the pages of a table or a directory.
 import type { JSX } from "preact";
+import { exported } from "../../api/client.ts";
 import { rangeText } from "./pages.ts";
 
 export interface Page {
@@ -11,7 +12,7 @@ export interface Page {
 }
 
 export function Pager({ page, noun, busy, go }: { page: Page; noun: string; busy: boolean; go: (offset: number) => void }): JSX.Element | null {
-  if (page.offset === 0 && !page.more) return <p class="pager faint">{rangeText(page, noun)}</p>;
+  if (exported() || (page.offset === 0 && !page.more)) return <p class="pager faint">{rangeText(page, noun)}</p>;
   const last = page.total === null ? null : Math.max(0, Math.ceil(page.total / page.size) - 1) * page.size;
   return (
     <nav class="pager" aria-label="Pages" aria-busy={busy}>
