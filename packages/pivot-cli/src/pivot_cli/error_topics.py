@@ -42,6 +42,7 @@ TOPICS: Final[Mapping[str, str]] = {
     "ConfigError": "troubleshooting#setting",
     "ContentError": "results",
     "ContradictionError": "troubleshooting#lock-conflict",
+    "EditCodeError": "mcp#what-it-may-do",
     "EngineError": GENERAL,
     "ExecutorError": "troubleshooting#cluster",
     "GitError": "troubleshooting#git",
@@ -64,6 +65,7 @@ TOPICS: Final[Mapping[str, str]] = {
     "NotTrackableError": "troubleshooting#track",
     "OccupiedError": "troubleshooting#in-the-way",
     "OutUnavailableError": "troubleshooting#object-missing",
+    "PatchError": "decisions#what-an-edit-would-make-stale",
     "RepositoryError": "troubleshooting#import-data",
     "RevisionError": "troubleshooting#revision",
     "RowKeyError": "results#outs",
@@ -79,10 +81,17 @@ TOPICS: Final[Mapping[str, str]] = {
     "UrlError": "troubleshooting#import-data",
     "YamlError": "troubleshooting#yaml",
     # pivot-cli
+    "AppMissingError": "install#what-to-install",
     "ExampleError": "quick-start",
     "PageNotWrittenError": "troubleshooting#permissions",
     "ShellFileError": "install#completion",
     "StreamError": "events",
+    # pivot-ui
+    "BadQueryError": "ui",
+    "ExportError": "ui",
+    "NotAllowedError": "ui",
+    "NothingThereError": "ui",
+    "PortError": "ui",
     # the remotes
     "RemoteUrlError": "troubleshooting#remote-url",
     "S3Error": "troubleshooting#remote-url",
