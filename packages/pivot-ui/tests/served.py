@@ -1,20 +1,29 @@
 """A project that is served in a thread, and questions to its server."""
 
 import asyncio
+import contextlib
 import http.client
 import json
 import os
 import pathlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
+from pivot_ui.live.follower import ProjectFollower
+from pivot_ui.live.hub import EventHub
+from pivot_ui.live.page_command import PageCommand
 from pivot_ui.project import ProjectService
 from pivot_ui.server.app import create_app
 from pivot_ui.server.listener import PageServer, open_socket
 
 DEADLINE = 120
 TOKEN = "a-token-of-the-tests"
+
+
+def until(events: Iterator[tuple[str, Any]], kind: str, wanted: Callable[[Any], bool] = lambda _: True) -> Any:
+    """The first event of a kind that is wanted."""
+    return next(plain for each, plain in events if each == kind and wanted(plain))
 
 
 class Answer(NamedTuple):
@@ -39,7 +48,11 @@ class ServedProject:
         self.service = ProjectService(root, os.environ, allow_run=allow_run)
         self._socket = open_socket(None)
         self.port: int = self._socket.getsockname()[1]
-        self._server = PageServer(create_app(self.service, self.port, TOKEN, self.bugs.append), lambda: None)
+        self.hub = EventHub()
+        self.command = PageCommand(self.service, self.hub)
+        self.follower = ProjectFollower(self.service, self.hub)
+        app = create_app(self.service, self.hub, self.command, port=self.port, token=TOKEN, report=self.bugs.append)
+        self._server = PageServer(app, self.hub.close)
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._server.serve(sockets=[self._socket])), name="server", daemon=True
         )
@@ -49,7 +62,9 @@ class ServedProject:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
+        self._server.handle_exit(0, None)
+        self.follower.close()
+        self.command.close()
         self._thread.join(DEADLINE)
         self._socket.close()
         assert not self._thread.is_alive()
@@ -89,3 +104,29 @@ class ServedProject:
         answer = self.ask(f"/api/{name}?{query}".rstrip("?"), headers={"Authorization": f"Bearer {TOKEN}"})
         assert answer.status == 200, answer.body
         return answer.plain
+
+    def act(self, name: str, **fields: Any) -> Answer:
+        """The answer to an action of the page."""
+        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+        return self.ask(f"/api/{name}", "POST", headers, json.dumps(fields).encode())
+
+    @contextlib.contextmanager
+    def events(self, name: str = "events") -> Iterator[Iterator[tuple[str, Any]]]:
+        """The events of a stream, as they come."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
+        try:
+            connection.request("GET", f"/api/{name}", headers={"Authorization": f"Bearer {TOKEN}"})
+            with connection.getresponse() as answer:
+                assert answer.status == 200
+                assert answer.headers["Content-Type"].startswith("text/event-stream")
+                yield self._events(answer)
+        finally:
+            connection.close()
+
+    def _events(self, answer: http.client.HTTPResponse) -> Iterator[tuple[str, Any]]:
+        kind = ""
+        while line := answer.readline().decode():
+            if line.startswith("event: "):
+                kind = line.removeprefix("event: ").strip()
+            if line.startswith("data: "):
+                yield kind, json.loads(line.removeprefix("data: "))

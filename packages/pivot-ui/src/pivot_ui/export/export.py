@@ -6,7 +6,7 @@ from pivot_runtime.context import CommandContext
 from pivot_ui.export.export_directory import ExportDirectory
 from pivot_ui.export.exported_answers import answers
 from pivot_ui.project import ProjectService
-from pivot_ui.server.app import json_text
+from pivot_ui.server.answers import json_text
 from pivot_ui.server.page_files import page_files
 
 __all__ = ["export"]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -60,10 +61,7 @@ class Gate:
         if refusal is not None:
             await refusal(scope, receive, send_guarded)
             return
-        try:
-            await self._app(scope, _bounded(receive), send_guarded)
-        except _TooLargeError:
-            await _error(413, "the request is too large")(scope, receive, send_guarded)
+        await self._app(scope, _bounded(receive), send_guarded)
 
     def _refusal(self, scope: Scope) -> Response | None:
         """Return the answer to a question that may not pass."""
@@ -126,10 +124,6 @@ class Gate:
         return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self._token)
 
 
-class _TooLargeError(Exception):
-    """A body is longer than any that the page sends."""
-
-
 def _bounded(receive: Receive) -> Receive:
     """Receive a body of a bounded size, whatever its header says."""
     received = 0
@@ -139,7 +133,7 @@ def _bounded(receive: Receive) -> Receive:
         message = await receive()
         received += len(message.get("body", b""))
         if received > _LARGEST:
-            raise _TooLargeError
+            raise HTTPException(413, "the request is too large")
         return message
 
     return receive_bounded

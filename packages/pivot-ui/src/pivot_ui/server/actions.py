@@ -1,0 +1,77 @@
+"""Actions of the page: run, stop, and open a file in the editor."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+from pivot_ui.editor import open_file
+from pivot_ui.errors import BadQueryError, NothingThereError
+from pivot_ui.live.page_command import PageCommand
+from pivot_ui.project import ProjectService
+
+__all__ = ["ACTIONS", "Action", "Hands", "parse_body"]
+
+
+class Hands(NamedTuple):
+    """The objects that actions work with.
+
+    Attributes:
+        service: The project.
+        command: The command that the page has started.
+    """
+
+    service: ProjectService
+    command: PageCommand
+
+
+type Action = Callable[[Hands, Mapping[str, Any]], Any]
+
+
+def parse_body(data: bytes) -> Mapping[str, Any]:
+    """Return the fields of a body.
+
+    Raises:
+        BadQueryError: It is no JSON object.
+    """
+    try:
+        found = json.loads(data or b"{}")
+    except (ValueError, RecursionError):
+        raise BadQueryError("the body is not JSON") from None
+    if not isinstance(found, dict):
+        raise BadQueryError("the body is not a JSON object")
+    return found
+
+
+def start_run(hands: Hands, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Start `pivot repro`, or `pivot run` for ``only`` the targets."""
+    targets, only, force = body.get("targets", []), body.get("only", False), body.get("force", False)
+    if not (isinstance(targets, list) and all(isinstance(each, str) for each in targets)):
+        raise BadQueryError("'targets' is not a list of addresses")
+    if not (isinstance(only, bool) and isinstance(force, bool)):
+        raise BadQueryError("'only' and 'force' are true or false")
+    if only and not targets:
+        raise BadQueryError("'only' needs targets")
+    if hands.service.allow_run:
+        for each in targets:
+            if hands.service.evaluated().stage(each) is None:
+                raise NothingThereError(f"there is no stage {each!r}")
+    options = ["--all", *(["--force"] if force and not only else [])]
+    return {"command": hands.command.start(["run" if only else "repro", *options, "--", *targets])}
+
+
+def stop_run(hands: Hands, _: Mapping[str, Any]) -> dict[str, Any]:
+    """Interrupt the command that the page has started."""
+    return {"stopped": hands.command.stop()}
+
+
+def open_in_editor(hands: Hands, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Open a ``file`` at a ``line``."""
+    file, line = body.get("file"), body.get("line", 1)
+    if not isinstance(file, str) or isinstance(line, bool) or not isinstance(line, int) or not 0 < line < 1 << 31:
+        raise BadQueryError("'file' is a path, and 'line' is a number")
+    open_file(hands.service, file, line)
+    return {"opened": True}
+
+
+ACTIONS: Final[Mapping[str, Action]] = {"open": open_in_editor, "repro": start_run, "stop": stop_run}
+"""By their names, which are paths below ``/api/``."""
