@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 import pytest
+from served import TOKEN, ServedProject
 
 from pivot_core.errors import PivotError
 from pivot_runtime.project.project import init
@@ -314,3 +315,13 @@ def test_a_revision_is_compared_with_the_workspace(grades: pathlib.Path) -> None
     beside = ask(grades, "compare", left="v1", right="workspace")
     assert [each["values"] for each in beside["metrics"]] == [each["values"] for each in found["metrics"]]
     assert any("broken/pivot.yaml" in each["error"] for each in beside["problems"])
+
+
+def test_a_log_is_followed_by_a_tab(root: pathlib.Path) -> None:
+    pivot(root, "repro")
+    with ServedProject(root) as served:
+        with served.events("log/follow?address=words.upper") as events:
+            assert list(events) == [("end", {"state": "ran"})]
+        unknown = served.ask("/api/log/follow?address=words.no", headers={"Authorization": f"Bearer {TOKEN}"})
+        assert unknown.status == 404
+        assert "words.no" in unknown.plain["error"]
