@@ -1,10 +1,12 @@
 """A stage in the page of ``pivot ui``: the edited lines, its log while it runs, and what is in its files."""
 
 import base64
+import signal
 from collections.abc import Callable
 
 import pytest
 from browser import Page
+from command_forks import DEADLINE
 from harness import Project
 from ui_browser import opened
 
@@ -199,3 +201,28 @@ def test_nothing_in_a_log_is_run_and_its_lines_are_found(shell: Callable[[str, d
         page.type("GATE")
         page.press("Enter")
         wait_for_text(page, ".log-line.found mark", "gate")
+
+
+def test_a_log_grows_while_its_stage_runs_and_nothing_in_it_is_run(
+    shell: Callable[[str, dict[str, str]], Project],
+) -> None:
+    project = shell(LOG, {"talk.py": TALK})
+    with opened(project, "#/stage/p.talk/log") as page:
+        page.wait(".stage[data-state=stale]")
+        run = project.start("repro")
+        try:
+            page.wait(".stage[data-state=running] .ansi-bold.ansi-fg-1")
+            assert "<script>alert(1)</script>link" in page.text(".log-line")
+            wait_for_text(page, ".ansi-cut", f"{500_000 - 20_000} more letters")
+            project.write("gate", "")
+            wait_for_text(page, ".log-text", "after the gate")
+            page.wait(".stage[data-state=cached]")
+            wait_for_text(page, ".log-text", "after the gate")
+            page.evaluate("document.querySelector('.log [type=search]').focus()")
+            page.type("GATE")
+            page.press("Enter")
+            wait_for_text(page, ".log-line.found mark", "gate")
+            run.communicate(timeout=DEADLINE)
+        finally:
+            run.send_signal(signal.SIGKILL)
+            run.communicate()
