@@ -1,6 +1,7 @@
 """The graph of ``pivot ui`` in a browser: people find, filter and follow stages, and see a run while it works."""
 
 import json
+import pathlib
 from collections.abc import Callable
 
 import pytest
@@ -144,6 +145,26 @@ def test_texts_stand_out_from_what_is_behind_them(small: Project, dark: bool) ->
         contrasts = page.evaluate(CONTRASTS)
         assert len(contrasts) > 20
         assert [text for ratio, text in contrasts if ratio < 4.5] == []
+
+
+def test_a_run_of_another_terminal_is_seen_while_it_works(
+    make: Callable[[str], Project], tmp_path: pathlib.Path
+) -> None:
+    gate = tmp_path / "gate"
+    command = f"until [ -e {gate} ]; do sleep 0.05; done; cp in.txt out.txt"
+    project = yaml_project(
+        make, f"pipeline: p\nstages:\n  slow: {{cmd: '{command}', deps: [in.txt], outs: [out.txt]}}\n"
+    )
+    with opened(project) as page:
+        page.wait(f"{node('s:p.slow')}.tone-stale")
+        run = project.start("repro")
+        try:
+            page.wait(f"{node('s:p.slow')}.tone-running")
+            page.wait("[role=status] >> text=p.slow running")
+        finally:
+            gate.touch()
+            run.communicate()
+        page.wait(f"{node('s:p.slow')}.tone-cached")
 
 
 def test_a_thousand_stages_are_few_elements_and_each_is_found(make: Callable[[str], Project]) -> None:
