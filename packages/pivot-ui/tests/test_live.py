@@ -25,13 +25,12 @@ def test_an_edit_is_heard_and_the_status_is_that_after_it(served: ServedProject)
     pivot(served.root, "repro")
     served.follower.start()
     with served.events() as events:
-        first = until(events, "status")
+        until(events, "status")
         assert states(served) == {"cached"}
 
         (served.root / "words.txt").write_text("d e f\n")
 
-        until(events, "status", lambda plain: plain["version"] > first["version"])
-        assert "stale" in states(served)
+        until(events, "status", lambda _: "stale" in states(served))
 
 
 def test_a_run_of_another_terminal_is_heard_until_its_end_and_its_results_count(served: ServedProject) -> None:
@@ -43,7 +42,8 @@ def test_a_run_of_another_terminal_is_heard_until_its_end_and_its_results_count(
 
         ended = until(events, "run", lambda plain: plain["state"] == "done")
         assert ended["counts"] == {"ran": 2}
-        until(events, "status", lambda _: states(served) == {"cached"})
+        if states(served) != {"cached"}:  # otherwise that was heard before the end of the run
+            until(events, "status", lambda _: states(served) == {"cached"})
 
 
 def test_a_run_is_heard_while_it_works(served: ServedProject) -> None:

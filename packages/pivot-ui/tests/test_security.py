@@ -197,18 +197,13 @@ def test_no_parameter_leads_out_of_the_project(root: pathlib.Path, value: str) -
     (root / "link").symlink_to(root.parent)
     passwd = pathlib.Path("/etc/passwd").read_text().splitlines()[0]
     with ServedProject(root) as served:
+        every = "&".join(f"{each}={value}" for each in PARAMETERS)
         for name in (*READERS, *STREAMS):
-            for parameter in PARAMETERS:
-                others = "&".join(f"{each}={value}" for each in PARAMETERS if each != parameter)
-                for query in (
-                    f"{parameter}={value}",
-                    f"{parameter}={value}&{others}",
-                    f"path=words.txt&{parameter}={value}",
-                ):
-                    answer = served.ask(f"/api/{name}?{query}", headers=BEARER)
-                    assert answer.status < 500, (name, query, answer.body)
-                    assert SECRET.encode() not in answer.body, (name, query)
-                    assert passwd.encode() not in answer.body, (name, query)
+            for query in (every, *(f"path=words.txt&{each}={value}" for each in PARAMETERS)):
+                answer = served.ask(f"/api/{name}?{query}", headers=BEARER)
+                assert answer.status < 500, (name, query, answer.body)
+                assert SECRET.encode() not in answer.body, (name, query)
+                assert passwd.encode() not in answer.body, (name, query)
         assert served.bugs == []
 
 
