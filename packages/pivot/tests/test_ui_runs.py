@@ -3,9 +3,11 @@
 import pathlib
 import shutil
 import subprocess
+from collections.abc import Callable
 
 import pytest
 from browser import Page, browser
+from command_forks import DEADLINE
 from harness import Project
 from ui_browser import opened
 
@@ -35,6 +37,16 @@ class Outs(TypedDict):
 def train(params: TrainParams) -> Outs:
     curve = [{{"step": step, "loss": params.rate / (step + 1)}} for step in range(5)]
     return {{"scores": {{"accuracy": 1 - params.rate, HOSTILE: params.rate}}, "curve": curve}}
+"""
+
+WAITS = """\
+pipeline: p
+stages:
+  first: {cmd: "cp in.txt first.txt", deps: [in.txt], outs: [first.txt]}
+  second:
+    cmd: "until [ -e gate ]; do sleep 0.05; done; cp first.txt second.txt"
+    deps: [first.txt]
+    outs: [second.txt]
 """
 
 ROWS = """() => [...document.querySelectorAll(".data-table tbody tr:not(.spacer)")].map(
@@ -75,6 +87,29 @@ def drag(page: Page, selector: str, start: float, end: float) -> None:
     browser().ask("mouse.down")
     browser().ask("mouse.move", x, box["y"] + box["height"] * end, steps=4)
     browser().ask("mouse.up")
+
+
+def test_a_run_of_another_terminal_is_followed_until_its_end(make: Callable[[str], Project]) -> None:
+    project = make("")
+    project.root.joinpath("pipeline.py").unlink()
+    project.write("pivot.yaml", WAITS)
+    project.write("in.txt", "1\n")
+    with opened(project, "#/runs") as page:
+        page.wait("text=No run has been recorded")
+        run = project.start("repro")
+        try:
+            page.wait(".running-note:has-text('second')")
+            page.click(".running-note")
+            page.wait(".bar.tone-running[aria-label^='second']")
+            page.wait(".bar.tone-cached[aria-label^='first']")
+            project.write("gate", "")
+            page.wait(".run-head .badge:has-text('done')")
+            page.wait(".bar.tone-cached[aria-label^='second']")
+            assert [row[:2] for row in page.evaluate(ROWS)] == [["first", "ran"], ["second", "ran"]]
+            assert run.wait(DEADLINE) == 0
+        finally:
+            run.kill()
+            run.communicate()
 
 
 def test_two_runs_are_chosen_and_compared(studied: Project) -> None:
