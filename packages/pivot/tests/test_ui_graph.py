@@ -64,6 +64,19 @@ CONTRASTS = """() => {
   return found;
 }"""
 
+ALL_IN_VIEW = """async () => {
+  // Whether all nodes are in the window of the graph, once it has had time to move.
+  const outside = () => {
+    const window = document.querySelector(".surface").getBoundingClientRect();
+    return [...document.querySelectorAll(".node")].filter(node => {
+      const box = node.getBoundingClientRect();
+      return box.left < window.left || box.right > window.right || box.top < window.top || box.bottom > window.bottom;
+    }).map(node => node.dataset.id);
+  };
+  for (let frame = 0; frame < 600 && outside().length; frame++) await new Promise(requestAnimationFrame);
+  return outside();
+}"""
+
 
 @pytest.fixture
 def small(make: Callable[[str], Project]) -> Project:
@@ -95,6 +108,7 @@ def test_stages_are_found_filtered_and_opened_with_keys_alone(small: Project) ->
         page.press("Enter")
         page.wait(f"{node('s:p.mean')}.current")
         assert page.evaluate("location.hash") == "#/stage/p.mean"
+        assert page.evaluate(ALL_IN_VIEW) == []  # though the stage takes half of the window
         page.press("Escape")
         page.wait(".whole")
         page.press("ArrowUp")

@@ -23,8 +23,8 @@ export const cursor = new Store<string | null>(null);
 export const listShown = new Store<boolean | null>(null);
 /** The item that shall be brought into view once its layout is there. */
 export const wanted = new Store<{ id: string } | null>(null);
-/** Where the user looks; null until the first layout. */
-export const seat: { view: Viewport | null } = { view: null };
+/** Where the user looks, null until the first layout; and the view of all, from which nobody has moved while both are the same. */
+export const seat: { view: Viewport | null; whole: Viewport | null } = { view: null, whole: null };
 
 /** The groups that are collapsed now. */
 export function collapsedNow(): Set<string> {

@@ -44,6 +44,7 @@ function FullGraph(): JSX.Element {
   const at = useStore(cursor);
   const list = useStore(listShown);
   const [width, setWidth] = useState(innerWidth);
+  const [size, setSize] = useState("");
   const [help, setHelp] = useState(false);
   const camera = useRef<Camera>(null);
   const searchBox = useRef<HTMLInputElement>(null);
@@ -61,10 +62,14 @@ function FullGraph(): JSX.Element {
     if (!drawn || !camera.current) return undefined;
     const window = camera.current.window();
     const view = seat.view ?? fitted(drawn, camera.current);
-    return camera.current.look(name === "fit" ? fitted(drawn, camera.current) : zoomAt(view, window.width / 2, window.height / 2, name === "in" ? 1.25 : 0.8));
+    if (name === "fit") return lookAtAll(drawn, camera.current);
+    return camera.current.look(zoomAt(view, window.width / 2, window.height / 2, name === "in" ? 1.25 : 0.8));
   };
   useKeys({ drawn, camera, searchBox, act, help, closeHelp: () => setHelp(false), listIsShown });
   useView(drawn, camera, selected);
+  useEffect(() => {
+    if (drawn && camera.current && seat.view !== null && seat.view === seat.whole) lookAtAll(drawn, camera.current);
+  }, [size]); // until the user moves it, all of the graph stays in view
   const ready = useCallback((value: Camera) => void (camera.current = value), []);
   return (
     <div class="graph" ref={frame}>
@@ -73,7 +78,7 @@ function FullGraph(): JSX.Element {
       <div class="graph-body">
         {listIsShown ? <StageTree /> : null}
         {drawn ? (
-          <Surface drawn={drawn} states={states} chosen={chosen} selected={selected} cursor={origin} related={related} onReady={ready} />
+          <Surface drawn={drawn} states={states} chosen={chosen} selected={selected} cursor={origin} related={related} onReady={ready} onResize={setSize} />
         ) : (
           <div class="loading" aria-busy="true">
             Drawing…
@@ -139,7 +144,7 @@ function useView(drawn: Drawn | null, camera: { current: Camera | null }, select
     const old = before.current;
     before.current = drawn;
     if (old === drawn) return;
-    if (seat.view === null || (old !== null && old.layout !== drawn.layout && !keptNode(old, drawn))) camera.current.look(fitted(drawn, camera.current));
+    if (seat.view === null || (old !== null && old.layout !== drawn.layout && !keptNode(old, drawn))) lookAtAll(drawn, camera.current);
     else if (old !== null && old.layout !== drawn.layout) camera.current.look(following(seat.view, old, drawn));
   }, [drawn]);
   useEffect(() => {
@@ -147,6 +152,7 @@ function useView(drawn: Drawn | null, camera: { current: Camera | null }, select
     if (!place || !camera.current || !want) return;
     wanted.set(null);
     const frame = camera.current;
+    if (seat.view === seat.whole) lookAtAll(drawn as Drawn, frame); // the panel of the node may have just taken its part of the window
     frame.look(reveal(seat.view ?? fitted(drawn as Drawn, frame), place, frame.window()));
   }, [drawn, want]);
 }
@@ -162,6 +168,11 @@ function following(view: Viewport, old: Drawn, drawn: Drawn): Viewport {
   const id = keptNode(old, drawn);
   const [from, to] = [old.layout.places.get(id ?? ""), drawn.layout.places.get(id ?? "")];
   return from && to ? anchored(view, from, to) : view;
+}
+
+function lookAtAll(drawn: Drawn, camera: Camera): void {
+  seat.whole = fitted(drawn, camera);
+  camera.look(seat.whole);
 }
 
 /** All of the graph, or the part with the chosen states. */

@@ -4,7 +4,7 @@ import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import { newestRun, version } from "../../api/live.ts";
 import type { Result } from "../../api/types.ts";
 import { Answered, Empty } from "../../parts/messages.tsx";
-import { scalar } from "../../parts/formats.ts";
+import { counted, scalar } from "../../parts/formats.ts";
 import type { Sort } from "../../parts/sorting.ts";
 import { useAnswer, useStore } from "../../store.ts";
 import { type ResultColumn, resultColumns, type ResultRow, resultRows, wantedRows, type Wish, wishFor, type Wishes, wishText } from "./columns.ts";
@@ -52,7 +52,7 @@ function Results({ results }: { results: Result[] }): JSX.Element {
           <Filters columns={columns} rows={rows} wishes={wishes} onWish={wish} />
           <ColumnChoice columns={columns.filter((column) => !column.constant)} hidden={hidden} onHide={setHidden} />
           <span class="faint" role="status">
-            {wanted.length === rows.length ? `${rows.length} results` : `${wanted.length} of ${rows.length} results`}
+            {wanted.length === rows.length ? counted(rows.length, "result") : `${wanted.length} of ${counted(rows.length, "result")}`}
           </span>
         </div>
         <ChosenWishes columns={columns} wishes={wishes} onWish={wish} />

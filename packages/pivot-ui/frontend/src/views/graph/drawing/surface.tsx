@@ -38,9 +38,10 @@ interface Props {
   cursor: string | null;
   related: ReadonlySet<string> | null;
   onReady: (camera: Camera) => void;
+  onResize: (size: string) => void;
 }
 
-export function Surface({ drawn, states, chosen, selected, cursor, related, onReady }: Props): JSX.Element {
+export function Surface({ drawn, states, chosen, selected, cursor, related, onReady, onResize }: Props): JSX.Element {
   const [box, canvas, layer] = [useRef<HTMLDivElement>(null), useRef<HTMLCanvasElement>(null), useRef<HTMLDivElement>(null)];
   const shownTheme = useStore(theme);
   const [visible, show] = useState<GraphNode[]>([]);
@@ -82,8 +83,9 @@ export function Surface({ drawn, states, chosen, selected, cursor, related, onRe
     painter.attach(element, canvas.current as HTMLCanvasElement, layer.current as HTMLDivElement);
     onReady({ window: () => painter.measure(), look: (view) => painter.look(view) });
     const observer = new ResizeObserver(() => {
-      painter.measure();
+      const { width, height } = painter.measure();
       again(undefined as never);
+      onResize(`${width}x${height}`);
     });
     observer.observe(element);
     return () => {
