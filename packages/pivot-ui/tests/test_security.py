@@ -137,6 +137,19 @@ def test_another_page_in_the_same_browser_reads_nothing(served: ServedProject, s
     assert link.status == 303
 
 
+def test_a_link_in_another_page_has_the_browser_ask_once_more_since_it_sends_no_cookie(served: ServedProject) -> None:
+    followed = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+
+    answer = served.ask("/", headers=followed)
+
+    assert_headers(answer)
+    assert answer.status == 200
+    assert b'content="0; url=/"' in answer.body
+    assert refused(served.ask("/", headers={**followed, "Sec-Fetch-Site": "same-origin"}), 401)
+    assert refused(served.ask("/api/status", headers=followed), 403)
+    assert refused(served.ask("/app.js", headers=followed), 403)
+
+
 def test_an_action_needs_the_page_itself(root: pathlib.Path) -> None:
     with ServedProject(root, allow_run=True) as served:
         cookie = {"Cookie": f"pivot_ui_{served.port}={TOKEN}"}

@@ -5,8 +5,9 @@ import pathlib
 from collections.abc import Callable
 
 import pytest
+from browser import browser
 from harness import Project
-from ui_browser import opened
+from ui_browser import opened, served
 
 HOSTILE = "<img src=x onerror='owned=1'>.txt"
 SMALL = f"""\
@@ -193,3 +194,14 @@ def test_a_thousand_stages_are_few_elements_and_each_is_found(make: Callable[[st
             page.press("Enter")
             page.wait(f"{node(f's:big.{name}')}.current")
             assert page.evaluate("document.querySelectorAll('*').length") < 3000
+
+
+def test_a_link_in_another_page_such_as_a_chat_opens_the_page(small: Project, tmp_path: pathlib.Path) -> None:
+    chat = tmp_path / "chat.html"
+    with served(small) as link:
+        chat.write_text(f'<a href="{link}">see the graph</a>')
+        page = browser().open(chat)
+        page.click("text=see the graph")
+        page.wait(node("s:p.load"))
+        assert "token" not in page.evaluate("location.href")
+        browser().ask("goto", "about:blank")

@@ -8,7 +8,7 @@ from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["POLICY", "Gate"]
@@ -30,6 +30,8 @@ _HEADERS: Final[Mapping[str, str]] = {
 }
 _SAFE: Final = ("GET", "HEAD")
 _UNKNOWN: Final = "This page needs a link with a secret. Open the link that 'pivot ui' has printed in the terminal.\n"
+_ASK_AGAIN: Final = '<!doctype html><title>Pivot</title><meta http-equiv="refresh" content="0; url=/">'
+"""Has the browser ask once more, from here: it sends no cookie after a link in a page of another server."""
 _LARGEST: Final = 1 << 16
 """The most bytes of a body."""
 
@@ -74,7 +76,7 @@ class Gate:
         if scope["path"] == "/" and scope["method"] in _SAFE and b"token=" in scope["query_string"]:
             return self._enter(scope)
         if not (bearer or self._has_cookie(headers)):
-            return _error(401, _UNKNOWN.strip()) if scope["path"].startswith("/api/") else _unknown()
+            return _without_token(scope, headers)
         if scope["method"] not in _SAFE:
             return self._refusal_to_act(headers, bearer=bearer)
         return None
@@ -84,8 +86,7 @@ class Gate:
         origins = headers.getlist("origin")
         if origins and (len(origins) > 1 or origins[0] not in self._origins):
             return True
-        own = headers.get("sec-fetch-site", "none") in ("none", "same-origin")
-        return not (own or _opens_page(scope, headers))
+        return _is_from_elsewhere(headers) and not _opens_page(scope, headers)
 
     def _refusal_to_act(self, headers: Headers, *, bearer: bool) -> Response | None:
         own = headers.get("origin") is not None or headers.get("sec-fetch-site") == "same-origin"
@@ -139,9 +140,19 @@ def _bounded(receive: Receive) -> Receive:
     return receive_bounded
 
 
+def _is_from_elsewhere(headers: Headers) -> bool:
+    return headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
+
+
 def _opens_page(scope: Scope, headers: Headers) -> bool:
     """Whether a browser follows a link to the page, as from a chat or a notebook: it reads nothing of the answer."""
     return scope["path"] == "/" and scope["method"] == "GET" and headers.get("sec-fetch-mode") == "navigate"
+
+
+def _without_token(scope: Scope, headers: Headers) -> Response:
+    if _is_from_elsewhere(headers) and _opens_page(scope, headers):
+        return HTMLResponse(_ASK_AGAIN)
+    return _error(401, _UNKNOWN.strip()) if scope["path"].startswith("/api/") else _unknown()
 
 
 def _unknown() -> Response:
