@@ -8,7 +8,7 @@ import { isPlain } from "./parts/keys.ts";
 import { Empty, ProblemNote } from "./parts/messages.tsx";
 import { RunControls } from "./parts/run_controls.tsx";
 import { Badge } from "./parts/signs.tsx";
-import { go, place, route, type Route } from "./routes.ts";
+import { go, place, route, titleOf, type Route } from "./routes.ts";
 import { useStore } from "./store.ts";
 import { switchTheme, theme } from "./theme.ts";
 import { CompareView } from "./views/compare/compare_view.tsx";
@@ -30,6 +30,8 @@ const VIEWS: [name: string, title: string, key: string][] = [
 export function App(): JSX.Element {
   const here = useStore(route);
   const wrong = useStore(problem);
+  const name = useStore(project)?.name;
+  useEffect(() => void (document.title = titleOf(here, name ?? "Pivot")), [here, name]);
   useEffect(() => {
     const take = (event: KeyboardEvent): void => {
       if (!isPlain(event)) return;

@@ -1,7 +1,7 @@
 // The graph of the project, live.
 import type { JSX } from "preact";
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { graph, liveStates } from "../../api/shared.ts";
+import { graph, liveStates, problem } from "../../api/shared.ts";
 import { Empty, ProblemNote } from "../../parts/messages.tsx";
 import { route } from "../../routes.ts";
 import { useStore } from "../../store.ts";
@@ -17,10 +17,12 @@ import { anchored, around, fit, reveal, zoomAt, type Viewport } from "./drawing/
 
 export function GraphView(): JSX.Element {
   const shown = useStore(graph);
+  const wrong = useStore(problem);
+  if (!shown && wrong) return <Empty>The graph is shown as soon as the pipelines can be read.</Empty>;
   if (!shown)
     return (
       <div class="loading" aria-busy="true">
-        Loading…
+        Importing the pipelines…
       </div>
     );
   if (!shown.stages.length)

@@ -29,11 +29,12 @@ function StagePanel({ address, tab }: { address: string; tab: string }): JSX.Ele
   const run = useStore(newestRun);
   const ended = run && run.state !== "running" ? run.run : 0;
   const answer = useAnswer<StageDetail>("stage", { address }, `${useStore(version)} ${ended}`);
+  const missing = answer.value === null && answer.problem !== null;
   const state = live && live !== "unknown" ? live : (answer.value?.state ?? "unknown");
   return (
     <article class="stage" aria-label={`Stage ${address}`} data-state={state}>
       <Head address={address} detail={answer.value} state={state} />
-      <Tabs tabs={tabsOf(answer.value)} current={tab} address={(name) => place("stage", [address, name])} />
+      {missing ? null : <Tabs tabs={tabsOf(answer.value)} current={tab} address={(name) => place("stage", [address, name])} />}
       <Answered answer={answer}>{(detail) => <Part detail={detail} state={state} tab={tab} />}</Answered>
     </article>
   );
@@ -77,7 +78,7 @@ function Head({ address, detail, state }: { address: string; detail: StageDetail
       {detail?.signature ? <Signature text={detail.signature} /> : null}
       <div class="stage-line">
         {source?.file ? <SourceLink file={source.file} line={source.line} /> : null}
-        <RunButtons address={address} />
+        {known || detail ? <RunButtons address={address} /> : null}
       </div>
     </PanelHead>
   );
