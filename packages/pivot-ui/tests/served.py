@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
@@ -23,7 +24,12 @@ TOKEN = "a-token-of-the-tests"
 
 def until(events: Iterator[tuple[str, Any]], kind: str, wanted: Callable[[Any], bool] = lambda _: True) -> Any:
     """The first event of a kind that is wanted."""
-    return next(plain for each, plain in events if each == kind and wanted(plain))
+    heard = []
+    for each, plain in events:
+        if each == kind and wanted(plain):
+            return plain
+        heard.append((each, plain))
+    raise AssertionError(f"no such {kind!r} was heard in time, but {heard[-5:]}")
 
 
 class Answer(NamedTuple):
@@ -124,8 +130,9 @@ class ServedProject:
             connection.close()
 
     def _events(self, answer: http.client.HTTPResponse) -> Iterator[tuple[str, Any]]:
-        kind = ""
-        while line := answer.readline().decode():
+        """The events; they end with the stream, or, since heartbeats keep that alive, at the deadline."""
+        kind, end = "", time.monotonic() + DEADLINE
+        while (line := answer.readline().decode()) and time.monotonic() < end:
             if line.startswith("event: "):
                 kind = line.removeprefix("event: ").strip()
             if line.startswith("data: "):

@@ -1,6 +1,7 @@
 """All that tabs hear while the page is open: edits, runs of any terminal, commands of the page."""
 
 import asyncio
+import os
 import pathlib
 import subprocess
 import sys
@@ -15,6 +16,13 @@ def pivot(root: pathlib.Path, *words: str) -> None:
     """Run a command in the project, as another terminal does."""
     command = [sys.executable, "-P", "-m", "pivot_cli", *words]
     subprocess.run(command, cwd=root, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+
+
+def let_stage_wait(root: pathlib.Path) -> None:
+    """Let the first stage wait until somebody writes into `wait.fifo`."""
+    declared = (root / "pivot.yaml").read_text()
+    (root / "pivot.yaml").write_text(declared.replace("tr a-z A-Z < words.txt", "cat wait.fifo"))
+    os.mkfifo(root / "wait.fifo")
 
 
 def states(served: ServedProject) -> set[str]:
@@ -47,9 +55,7 @@ def test_a_run_of_another_terminal_is_heard_until_its_end_and_its_results_count(
 
 
 def test_a_run_is_heard_while_it_works(served: ServedProject) -> None:
-    declared = (served.root / "pivot.yaml").read_text()
-    waiting = "mkfifo wait.fifo && cat wait.fifo > loud.txt"
-    (served.root / "pivot.yaml").write_text(declared.replace("tr a-z A-Z < words.txt > loud.txt", waiting))
+    let_stage_wait(served.root)
     served.follower.start()
     command = [sys.executable, "-P", "-m", "pivot_cli", "repro"]
     with (
@@ -65,9 +71,7 @@ def test_a_run_is_heard_while_it_works(served: ServedProject) -> None:
 
 
 def test_a_run_whose_process_is_killed_is_heard_as_dead(served: ServedProject) -> None:
-    declared = (served.root / "pivot.yaml").read_text()
-    waiting = "mkfifo wait.fifo && cat wait.fifo > loud.txt"
-    (served.root / "pivot.yaml").write_text(declared.replace("tr a-z A-Z < words.txt > loud.txt", waiting))
+    let_stage_wait(served.root)
     served.follower.start()
     command = [sys.executable, "-P", "-m", "pivot_cli", "repro"]
     with (
