@@ -13,12 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from workshop import Workshop
 
+from pivot_core.files.paths import ArtifactPath
 from pivot_core.loaders import PathOnly, Text
 from pivot_core.stages.annotations import Dep, DirectoryOut, Out, Plot
 from pivot_runtime.artifacts.track import track
+from pivot_runtime.comparing.revisions import Revisions
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import RevisionError, UnknownArtifactError
-from pivot_runtime.previews import directories, images, plots
+from pivot_runtime.previews import contents, directories, images, known_artifacts, plots
 from pivot_runtime.previews.preview import (
     RECORDED,
     WORKSPACE,
@@ -268,6 +270,22 @@ def test_links_that_lead_out_are_not_followed(made: Workshop) -> None:
     assert isinstance(listed, DirectoryPreview)
     assert {entry.name: entry.kind for entry in listed.entries}["link"] == "link"
     assert SECRET not in repr(show(made, "kept.json", RECORDED))
+
+
+@pytest.mark.parametrize("replaced", ["raw.csv", "deep"])
+def test_a_file_that_becomes_a_link_before_it_is_opened_is_not_read(made: Workshop, replaced: str) -> None:
+    place = made.write("deep/raw.csv", "a\n1\n") if replaced == "deep" else made.root / "raw.csv"
+    with Revisions.opened(made.context) as revisions:
+        known = known_artifacts.known(made.context, revisions, "raw.csv", WORKSPACE)
+        content = contents.find(
+            made.context, revisions, attrs.evolve(known, path=ArtifactPath(str(place.relative_to(made.root))))
+        )
+        assert isinstance(content, contents.FileContent)
+        outside = made.write("../outside/raw.csv", SECRET)
+        (made.root / replaced).rename(made.root / "before")
+        (made.root / replaced).symlink_to(outside if replaced == "raw.csv" else outside.parent)
+        with pytest.raises(OSError, match="replaced"), content.opened():
+            pass
 
 
 def test_links_inside_and_into_the_cache_are_followed(made: Workshop) -> None:

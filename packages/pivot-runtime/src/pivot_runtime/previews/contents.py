@@ -38,24 +38,28 @@ class FileContent(Value):
         digest: The digest, as far as it is known without reading it.
         file: The file with the bytes; None if they are in ``data``.
         data: The bytes; None if they are in a file.
+        identity: The device and the inode of the file that was found; None if it may be replaced meanwhile.
     """
 
     size: int
     digest: str | None = None
     file: pathlib.Path | None = None
     data: bytes | None = attrs.field(default=None, repr=False)
+    identity: tuple[int, int] | None = None
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[BinaryIO]:
         """Open it for reading within the block; never blocks.
 
         Raises:
-            OSError: It cannot be read, or is no regular file any more.
+            OSError: It cannot be read, is no regular file any more, or is not the file that was found.
         """
         if self.file is None:
             yield io.BytesIO(self.data or b"")
             return
         with safe_read.open_regular(self.file) as stream:
+            if self.identity is not None and _identity(os.fstat(stream.fileno())) != self.identity:
+                raise OSError(errno.EAGAIN, "it was replaced meanwhile", os.fspath(self.file))  # by a link, perhaps
             yield stream
 
 
@@ -139,7 +143,7 @@ def _in_workspace(context: CommandContext, revisions: Revisions, known: KnownArt
     if not _may_be_read(context, place):
         return AbsentContent("outside", problem="a symbolic link leads out of the project, and is not followed here")
     try:
-        status = os.stat(place)
+        status = os.lstat(place)
     except OSError as error:
         if error.errno not in _ABSENT:
             raise
@@ -148,7 +152,13 @@ def _in_workspace(context: CommandContext, revisions: Revisions, known: KnownArt
         return WorkspaceDirectory(place)
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "it is neither a file nor a directory", known.path)
-    return FileContent(status.st_size, file=pathlib.Path(place))
+    if os.path.realpath(place) != place:
+        raise OSError(errno.EAGAIN, "it was replaced meanwhile", known.path)
+    return FileContent(status.st_size, file=pathlib.Path(place), identity=_identity(status))
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def _may_be_read(context: CommandContext, place: str) -> bool:
