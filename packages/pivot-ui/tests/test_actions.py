@@ -50,6 +50,17 @@ def test_the_page_runs_one_stage_alone(running: ServedProject) -> None:
     assert not (running.root / "count.txt").exists()
 
 
+def test_a_command_that_cannot_be_started_is_no_bug(running: ServedProject) -> None:
+    running.api("status")
+    running.root.rename(running.root.with_name("away"))
+
+    answer = running.act("repro", targets=[])
+
+    assert answer.status == 409
+    assert "cannot be started" in answer.plain["error"]
+    assert not running.bugs
+
+
 def test_only_one_command_works_at_a_time_and_can_be_stopped(running: ServedProject) -> None:
     declared = (running.root / "pivot.yaml").read_text()
     waiting = "mkfifo wait.fifo && cat wait.fifo > loud.txt"

@@ -41,6 +41,19 @@ def test_an_edit_is_heard_and_the_status_is_that_after_it(served: ServedProject)
         until(events, "status", lambda _: "stale" in states(served))
 
 
+def test_a_project_that_was_away_is_followed_again(served: ServedProject) -> None:
+    served.follower.start()
+    with served.events() as events:
+        until(events, "status")
+        away = served.root.rename(served.root.with_name("away"))
+        until(events, "status", lambda _: served.api("status")["problem"] is not None)
+
+        away.rename(served.root)
+
+        until(events, "status", lambda _: served.api("status")["problem"] is None)
+        assert states(served) == {"stale"}
+
+
 def test_a_run_of_another_terminal_is_heard_until_its_end_and_its_results_count(served: ServedProject) -> None:
     served.follower.start()
     with served.events() as events:

@@ -11,6 +11,7 @@ import attrs
 
 from pivot_cli.embedding.contexts import embedded_context
 from pivot_core.errors import PivotError
+from pivot_core.files.paths import STATE_DIR
 from pivot_core.graph import Graph
 from pivot_core.values import Value
 from pivot_runtime.context import CommandContext
@@ -108,6 +109,8 @@ def evaluate_project(
     """
     version, computed = 1 if before is None else before.version + 1, time.time()
     read_set = ReadSet()
+    read_set.look(root)  # all that matters until there is a project again
+    read_set.look(root / STATE_DIR)
     try:
         context = embedded_context(root, environment)
         read_set = context.read_set

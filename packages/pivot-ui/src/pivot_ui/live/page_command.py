@@ -31,14 +31,17 @@ class PageCommand:
         """Start a command; return what listeners hear.
 
         Raises:
-            NotAllowedError: The page may start none, or one is at work.
+            NotAllowedError: The page may start none, one is at work, or the system cannot start it.
         """
         if not self._service.allow_run:
             raise NotAllowedError("this page may not run stages", hint="start 'pivot ui --allow-run'")
         with self._lock:
             if self._process is not None and self._process.state == "running":
                 raise NotAllowedError("a command of this page is at work", hint="wait for its end, or stop it")
-            self._process = CommandProcess(words, self._service.root, self._service.environment, self._tell)
+            try:
+                self._process = CommandProcess(words, self._service.root, self._service.environment, self._tell)
+            except OSError as error:  # the project has been moved, or there are too many processes
+                raise NotAllowedError(f"the command cannot be started: {error.strerror or error}") from None
         self._tell()
         return self._plain()
 
