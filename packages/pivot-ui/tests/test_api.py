@@ -126,6 +126,17 @@ def test_a_project_that_cannot_be_loaded_says_why(root: pathlib.Path) -> None:
     assert any(each is not None and "pivot.yaml" in f"{each}" for each in problems)
 
 
+def test_a_failed_import_shows_the_place_in_the_users_code(root: pathlib.Path) -> None:
+    (root / "pivot.yaml").unlink()
+    (root / "pipeline.py").write_text("import pivot_core\n\nraise LookupError('no such table')\n")
+
+    with ServedProject(root) as served:
+        problem = served.api("status")["problem"]
+
+    assert "no such table" in problem["error"]
+    assert f'File "{root / "pipeline.py"}", line 3' in problem["traceback"]
+
+
 def test_one_broken_pipeline_leaves_the_others(root: pathlib.Path) -> None:
     (root / "other").mkdir()
     (root / "other/pivot.yaml").write_text("pipeline: other\nstages: 3\n")

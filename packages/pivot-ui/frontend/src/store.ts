@@ -40,6 +40,8 @@ export interface Answer<T> {
 export interface Problem {
   error: string;
   hint: string | null;
+  /** That of the user's own code, if it caused the failure. */
+  traceback?: string;
 }
 
 const NOTHING = { value: null, problem: null, loading: true };

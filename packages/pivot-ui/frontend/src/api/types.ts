@@ -86,7 +86,7 @@ export interface Status {
   tracked_files: { path: string; status: string; size: number }[];
   suggestions: string[];
   computed: string;
-  problem: { error: string; hint: string | null } | null;
+  problem: { error: string; hint: string | null; traceback: string } | null;
 }
 
 export interface SourceChange {

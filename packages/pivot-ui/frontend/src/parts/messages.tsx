@@ -6,6 +6,7 @@ export function ProblemNote({ problem }: { problem: Problem }): JSX.Element {
   return (
     <div class="problem" role="alert">
       <p>{problem.error}</p>
+      {problem.traceback ? <pre tabIndex={0}>{problem.traceback.trimEnd()}</pre> : null}
       {problem.hint ? <p class="hint">{problem.hint}</p> : null}
     </div>
   );

@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 from pivot_cli.views.status import status_json
+from pivot_core.errors import PivotError
 from pivot_runtime.inspecting.status import StageStatus
 from pivot_ui.api.query import Query
 from pivot_ui.project import ProjectService
@@ -17,13 +18,16 @@ def read_status(service: ProjectService, _: Query) -> dict[str, Any]:
     plain = status_json(seen.status, explain=True, stages_only=False)
     for listed, stage in zip(plain["stages"], seen.status.stages, strict=True):
         listed["state"] = stage_state(stage)
-    problem = None if seen.problem is None else {"error": str(seen.problem), "hint": seen.problem.hint}
     return {
         **plain,
         "version": seen.version,
         "computed": dt.datetime.fromtimestamp(seen.computed, dt.UTC).isoformat(),
-        "problem": problem,
+        "problem": None if seen.problem is None else _problem(seen.problem),
     }
+
+
+def _problem(error: PivotError) -> dict[str, Any]:
+    return {"error": str(error), "hint": error.hint, "traceback": getattr(error, "traceback", "")}
 
 
 def stage_state(stage: StageStatus) -> str:

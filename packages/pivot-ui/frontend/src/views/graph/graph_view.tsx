@@ -18,7 +18,7 @@ import { anchored, around, fit, reveal, zoomAt, type Viewport } from "./drawing/
 export function GraphView(): JSX.Element {
   const shown = useStore(graph);
   const wrong = useStore(problem);
-  if (!shown && wrong) return <Empty>The graph is shown as soon as the pipelines can be read.</Empty>;
+  if (wrong && !shown?.stages.length) return <Empty>The graph is shown as soon as there are pipelines that can be read.</Empty>;
   if (!shown)
     return (
       <div class="loading" aria-busy="true">
@@ -30,7 +30,7 @@ export function GraphView(): JSX.Element {
       <>
         <BrokenNotes />
         <Empty>
-          No stage is defined here yet. Write one in <code>pipeline.py</code>, or with <code>pivot import</code>.
+          No stage is defined here yet. Write one in <code>pipeline.py</code> or <code>pivot.yaml</code>.
         </Empty>
       </>
     );
