@@ -99,6 +99,24 @@ def test_a_command_and_its_stages_can_be_killed(root: pathlib.Path) -> None:
     assert started.exit_code == -9
 
 
+def test_a_command_has_ended_even_if_a_process_that_it_left_keeps_its_output_open(root: pathlib.Path) -> None:
+    os.mkfifo(root / "wait.fifo")
+    (root / "pivot.yaml").unlink()
+    (root / "pipeline.py").write_text(
+        "import subprocess\n"
+        "subprocess.Popen(['cat', 'wait.fifo'], start_new_session=True)\n"
+        "raise SystemExit('left it')\n"
+    )
+
+    started = CommandProcess(("repro",), root, os.environ)
+    with (root / "wait.fifo").open("wb"):  # opens once the process reads
+        ended = started.wait(DEADLINE)
+
+    assert ended
+    assert started.exit_code not in (None, 0)
+    assert any("left it" in line for line in started.lines)
+
+
 def test_threads_evaluate_with_contexts_of_their_own(root: pathlib.Path, capfd: pytest.CaptureFixture[str]) -> None:
     found: list[str] = []
 

@@ -17,6 +17,8 @@ __all__ = ["CommandProcess", "CommandState"]
 
 MOST_LINES: Final = 50
 _LONGEST_LINE: Final = 2000
+_REST_SECONDS: Final = 2.0
+"""A process that the command has left running may keep its output open: longer than this, nobody waits for the rest."""
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 type CommandState = Literal["running", "ended"]
@@ -63,11 +65,13 @@ class CommandProcess:
             stderr=subprocess.STDOUT,
             process_group=0,
         )
-        threading.Thread(target=self._read, name="output of a command", daemon=True).start()
+        self._reader = threading.Thread(target=self._read, name="output of a command", daemon=True)
+        self._reader.start()
+        threading.Thread(target=self._await_end, name="end of a command", daemon=True).start()
 
     @property
     def state(self) -> CommandState:
-        """Whether it is running; it has ended once all of its output is known."""
+        """Whether it is running; it has ended once its output is known."""
         return "ended" if self._ended.is_set() else "running"
 
     @property
@@ -105,7 +109,10 @@ class CommandProcess:
                 while line := output.readline(_LONGEST_LINE):
                     self._lines.append(_plain(line))
                     self._on_change()
+
+    def _await_end(self) -> None:
         self._process.wait()
+        self._reader.join(_REST_SECONDS)
         self._ended.set()
         self._on_change()
 
