@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from mcp import Client
 
+from pivot_cli.embedding.threads import in_thread
 from pivot_mcp import answers
 from pivot_mcp.project import ServedProject
 from pivot_mcp.server import create_server
-from pivot_mcp.threads import in_thread
 
 PIPELINE = """\
 pipeline: demo

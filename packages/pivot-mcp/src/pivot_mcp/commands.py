@@ -10,9 +10,9 @@ from typing import Any, Final, Protocol
 from mcp.server.mcpserver.exceptions import ToolError
 
 from pivot_cli.embedding.command_process import CommandProcess
+from pivot_cli.embedding.threads import in_thread
 from pivot_cli.views.history import run_json
 from pivot_mcp.answers import MOST_TEXT, bounded
-from pivot_mcp.threads import in_thread
 from pivot_runtime.errors import HistoryError
 from pivot_runtime.history import history
 from pivot_runtime.project.project import Project

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pivot_cli.embedding.contexts import embedded_context
+from pivot_cli.embedding.threads import in_thread
 from pivot_core.errors import PivotError
 from pivot_mcp.answers import bounded, tool_error
-from pivot_mcp.threads import in_thread
 from pivot_runtime.context import CommandContext, Notice
 
 type Answer = dict[str, Any]

@@ -4,9 +4,11 @@ import asyncio
 import codecs
 import contextlib
 import os
+import threading
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
+from pivot_cli.embedding.threads import in_thread
 from pivot_runtime.errors import TargetError
 from pivot_runtime.history import history, logs
 from pivot_runtime.history.follow import RUNNING, LogFollower, RunningStage, running_stages
@@ -95,10 +97,12 @@ class LogReader:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._frames = logs.Frames()
         self._pending = ""
+        self._reading = threading.Lock()
 
     def read(self) -> str:
         """Return the output since the last call; an unfinished line only if nothing has followed it."""
-        data = b"".join(self._follower.read())
+        with self._reading:
+            data = b"".join(self._follower.read())
         self.state = self._follower.state
         ended = self.state != RUNNING
         *lines, rest = (self._pending + self._decoder.decode(data, final=ended)).split("\n")
@@ -109,8 +113,9 @@ class LogReader:
         return text
 
     def close(self) -> None:
-        """Close the log."""
-        self._follower.close()
+        """Close the log, after a read that another thread has begun."""
+        with self._reading:
+            self._follower.close()
 
 
 async def follow_log(service: ProjectService, query: Query) -> AsyncIterator[tuple[str, dict[str, Any]] | None]:
@@ -121,16 +126,15 @@ async def follow_log(service: ProjectService, query: Query) -> AsyncIterator[tup
     Raises:
         UnknownStageError: There is no such stage.
     """
-    address, reader = await asyncio.to_thread(_begin, service, query)
+    address, reader = await in_thread(lambda: _begin(service, query))
     if reader is None:
-        project = service.context().project
-        yield "end", {"state": await asyncio.to_thread(_last_state, project, address)}
+        yield "end", {"state": await in_thread(lambda: _last_state(service.context().project, address))}
         return
     try:
         yield None
         quiet = 0
         while True:
-            text = await asyncio.to_thread(reader.read)
+            text = await in_thread(reader.read)
             quiet = 0 if text else quiet + 1
             if text:
                 yield "text", {"text": text}

@@ -5,6 +5,8 @@ import contextlib
 import threading
 from collections.abc import Callable
 
+__all__ = ["in_thread"]
+
 
 async def in_thread[T](work: Callable[[], T]) -> T:
     """Return the result of a function that blocks. If the caller is cancelled, the work goes on and its result is lost.
