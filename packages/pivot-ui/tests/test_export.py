@@ -153,6 +153,21 @@ def test_an_earlier_export_is_replaced_and_no_link_in_it_is_followed(project: pa
     assert (project / "words.txt").read_text() == "a b\n"
 
 
+@pytest.mark.parametrize("name", ["data", "vendor"])
+def test_a_directory_of_an_earlier_export_that_is_now_a_link_is_not_followed(project: pathlib.Path, name: str) -> None:
+    site = exported(project)
+    (site / name).rename(project / "elsewhere")
+    (site / name).symlink_to(project / "elsewhere")
+    for each in (project / "elsewhere").iterdir():
+        each.write_text("mine")
+
+    exported(project)
+
+    assert {each.read_text() for each in (project / "elsewhere").iterdir()} == {"mine"}
+    assert (site / name).is_dir()
+    assert not (site / name).is_symlink()
+
+
 def test_an_export_that_was_killed_has_no_page_and_is_replaced(project: pathlib.Path) -> None:
     exported(project)
     killed = ExportDirectory(project / "site", "site")

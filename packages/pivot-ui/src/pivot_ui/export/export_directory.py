@@ -120,6 +120,8 @@ class ExportDirectory:
 
     def _write(self, name: str, data: bytes) -> None:
         path = self._place / name
+        if path.parent != self._place and path.parent.is_symlink():
+            path.parent.unlink()
         path.parent.mkdir(exist_ok=True)
         path.unlink(missing_ok=True)  # and no link is followed
         with path.open("xb") as file:
