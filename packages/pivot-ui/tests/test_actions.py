@@ -77,6 +77,20 @@ def test_only_one_command_works_at_a_time_and_can_be_stopped(running: ServedProj
         assert until(events, "command", lambda plain: plain["state"] == "ended")["exit_code"] == 130
 
 
+def test_all_lines_of_a_command_that_waits_are_heard(running: ServedProject) -> None:
+    declared = (running.root / "pivot.yaml").read_text()
+    waiting = "  last:\n    cmd: cat wait.fifo > last.txt\n    deps: [count.txt]\n    outs: [last.txt]\n"
+    (running.root / "pivot.yaml").write_text(declared + waiting)
+    os.mkfifo(running.root / "wait.fifo")
+
+    running.act("repro", targets=[])
+
+    with running.events() as events:
+        until(events, "command", lambda plain: any("count" in line for line in plain["lines"]))
+        assert running.act("stop").plain == {"stopped": True}
+        until(events, "command", lambda plain: plain["state"] == "ended")
+
+
 def test_the_command_of_the_page_ends_with_the_server(root: pathlib.Path) -> None:
     waiting = "mkfifo wait.fifo && cat wait.fifo > loud.txt"
     declared = (root / "pivot.yaml").read_text()

@@ -26,6 +26,9 @@ class PageCommand:
         self._lock = threading.Lock()
         self._process: CommandProcess | None = None
         self._told = 0.0
+        self._late = False
+        self._telling = threading.Lock()
+        """Held while listeners get an event, so that none hears an older state after a newer one."""
 
     def start(self, words: Sequence[str]) -> dict[str, Any]:
         """Start a command; return what listeners hear.
@@ -63,11 +66,28 @@ class PageCommand:
             process.kill()
 
     def _tell(self) -> None:
-        """Tell listeners, unless they have just heard of it and more is to come."""
-        process, now = self._process, time.monotonic()
-        if process is not None and (process.state == "ended" or now - self._told >= _LEAST_S):
-            self._told = now
-            self._hub.publish("command", self._plain())
+        """Tell listeners, but not more often than people can read; they hear of the end at once."""
+        process = self._process
+        if process is None:
+            return
+        with self._telling:
+            wait = self._told + _LEAST_S - time.monotonic()
+            if process.state == "ended" or wait <= 0:
+                self._publish()
+            elif not self._late:
+                self._late = True
+                late = threading.Timer(wait, self._tell_late)
+                late.daemon = True
+                late.start()
+
+    def _tell_late(self) -> None:
+        with self._telling:
+            self._late = False
+            self._publish()
+
+    def _publish(self) -> None:
+        self._told = time.monotonic()
+        self._hub.publish("command", self._plain())
 
     def _plain(self) -> dict[str, Any]:
         process = self._process
