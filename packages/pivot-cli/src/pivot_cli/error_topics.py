@@ -42,7 +42,7 @@ TOPICS: Final[Mapping[str, str]] = {
     "ConfigError": "troubleshooting#setting",
     "ContentError": "results",
     "ContradictionError": "troubleshooting#lock-conflict",
-    "EditCodeError": "mcp#what-it-may-do",
+    "EditCodeError": "mcp#permissions",
     "EngineError": GENERAL,
     "ExecutorError": "troubleshooting#cluster",
     "GitError": "troubleshooting#git",
