@@ -79,6 +79,8 @@ def end(layout: Layout) -> int | None:
             until = time.monotonic() + _END_SECONDS
             while record.read(layout)[1] and time.monotonic() < until:
                 time.sleep(_POLL_SECONDS)
+            if pidfd is not None:  # it lets go of its record a little before it has ended
+                process_tree.readable_within(pidfd, _END_SECONDS)
             _remove_socket(layout)
     finally:
         if pidfd is not None:
