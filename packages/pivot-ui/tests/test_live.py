@@ -9,6 +9,7 @@ from typing import Any
 
 from served import ServedProject, until
 
+from pivot_ui.live.follower import ChangeCheck
 from pivot_ui.live.hub import EventHub
 
 
@@ -39,6 +40,14 @@ def test_an_edit_is_heard_and_the_status_is_that_after_it(served: ServedProject)
         (served.root / "words.txt").write_text("d e f\n")
 
         until(events, "status", lambda _: "stale" in states(served))
+
+
+def test_an_edit_before_anybody_watches_is_found_by_the_first_look(served: ServedProject) -> None:
+    seen = served.service.evaluated()
+    (served.root / "words.txt").write_text("d e f\n")
+    check = ChangeCheck(seen.read_set)
+    assert check.due()
+    assert check.is_outdated()
 
 
 def test_a_project_that_was_away_is_followed_again(served: ServedProject) -> None:

@@ -82,10 +82,11 @@ class ProjectFollower:
                 return
 
     def _wakes(self, reads: ReadSet, runs: RunJournal) -> Iterator[bool]:
-        """Yield after each series of events of the system, with True, and otherwise at intervals."""
+        """Yield at intervals; with True after events, and after the begin of a watch, which may have missed some."""
         while not self._stop.is_set():
             journals = _existing(str(runs.directory))
             places = sorted({*filter(os.path.isdir, directories(reads)), journals})
+            begun = True
             try:
                 if polling_reason(places):
                     break
@@ -101,7 +102,8 @@ class ProjectFollower:
                     raise_interrupt=False,
                     ignore_permission_denied=True,
                 ):
-                    yield bool(events)
+                    yield bool(events) or begun
+                    begun = False
                     if _existing(str(runs.directory)) != journals:
                         break  # the first run has created it
             except OSError:  # the system cannot watch so many directories
@@ -114,11 +116,11 @@ class ChangeCheck:
     """Compares the paths of a read set with their stamps, as often as that costs little."""
 
     def __init__(self, reads: ReadSet) -> None:
-        """Know nothing of changes."""
+        """Look soon, since nobody watched between the evaluation and now."""
         self._reads = reads
         self._cost = 0.0
         self._last = time.monotonic()
-        self._noted = False
+        self._noted = True
 
     def note(self, *, events: bool) -> None:
         """Note whether something has happened that may be a change."""
