@@ -132,7 +132,7 @@ def wait_until(true: Callable[[], bool], said: Callable[[], str] = str, seconds:
 def alive(pid: int) -> bool:
     """Whether a process runs, and is not only waited for."""
     try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
     except OSError:
         return False
 

@@ -18,4 +18,4 @@ def wait_until(condition: Callable[[], bool]) -> None:
 def alive(pid: int) -> bool:
     """Whether a process runs; a zombie does not."""
     shown = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return shown.stdout.strip()[:1] not in ("", "Z")
+    return shown.stdout.strip()[:1] not in ("", "Z", "X")

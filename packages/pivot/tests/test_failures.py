@@ -286,8 +286,8 @@ def alive(pid: int) -> bool:
     """Whether a process runs; a zombie does not."""
     try:
         with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+            return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except OSError:
         return False
 
 

@@ -25,8 +25,8 @@ Make = Callable[[str], Project]
 def alive(pid: int) -> bool:
     """Whether a process runs; a zombie does not."""
     try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except OSError:
         return False
 
 
