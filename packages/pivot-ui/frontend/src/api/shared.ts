@@ -2,7 +2,7 @@
 import { Store, type Problem } from "../store.ts";
 import { ask } from "./client.ts";
 import { newestRun, version } from "./live.ts";
-import type { Graph, Project, StageStatus, State, Status } from "./types.ts";
+import type { Graph, Project, State, Status } from "./types.ts";
 
 export const project = new Store<Project | null>(null);
 export const graph = new Store<Graph | null>(null);
@@ -44,6 +44,3 @@ function derive(): void {
   }
   liveStates.set(states);
 }
-
-export const statusOf = (address: string): StageStatus | undefined =>
-  status.value?.stages.find((stage) => stage.address === address);

@@ -46,7 +46,7 @@ export interface Graph {
   broken: { file: string; error: string; hint: string | null }[];
 }
 
-export interface FactChange {
+interface FactChange {
   reason: string;
   old: string | null;
   new: string | null;
@@ -59,7 +59,7 @@ export interface FactChange {
   diff?: string | null;
 }
 
-export interface StageStatus {
+interface StageStatus {
   name: string;
   address: string;
   status: "cached" | "stale";
@@ -207,7 +207,7 @@ export interface Log {
   path: string;
 }
 
-export interface Column {
+interface Column {
   name: string;
   type: string;
 }

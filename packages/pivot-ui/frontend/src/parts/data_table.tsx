@@ -18,7 +18,7 @@ export interface DataColumn<Row> {
   wide?: boolean;
 }
 
-export interface DataTableProps<Row> {
+interface DataTableProps<Row> {
   label: string;
   columns: readonly DataColumn<Row>[];
   rows: readonly Row[];

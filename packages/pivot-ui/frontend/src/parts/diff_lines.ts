@@ -108,7 +108,7 @@ function between(left: string[], right: string[], start: number, leftEnd: number
   return pairs;
 }
 
-export type Fold = { rows: DiffRow[] } | { hidden: DiffRow[] };
+type Fold = { rows: DiffRow[] } | { hidden: DiffRow[] };
 
 /** Rows in order, where long parts that are the same are hidden. */
 export function folded(rows: DiffRow[]): Fold[] {

@@ -1,6 +1,6 @@
 // Keys that the page takes, unless somebody types a text or a part of the page has taken them.
 
-export const isTyping = (target: EventTarget | null): boolean =>
+const isTyping = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement && (target.isContentEditable || ["INPUT", "SELECT", "TEXTAREA"].includes(target.tagName));
 
 /** Whether a key is meant for the page: without modifiers, not typed into a field, and not taken already. */

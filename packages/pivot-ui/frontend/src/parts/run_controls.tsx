@@ -5,7 +5,7 @@ import { act } from "../api/client.ts";
 import { command } from "../api/live.ts";
 import { type Problem, useStore } from "../store.ts";
 
-export interface RunWish {
+interface RunWish {
   targets: string[];
   only?: boolean;
   force?: boolean;

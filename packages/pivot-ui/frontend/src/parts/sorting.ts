@@ -2,7 +2,7 @@
 
 export type Cell = string | number | boolean | null | undefined;
 
-export interface SortKey {
+interface SortKey {
   key: string;
   descending: boolean;
 }
@@ -20,7 +20,7 @@ export function nextSort(sort: Sort, key: string, more: boolean): Sort {
 }
 
 /** Numbers by their values and before texts; what is missing is always last. */
-export function compareCells(left: Cell, right: Cell, descending = false): number {
+function compareCells(left: Cell, right: Cell, descending = false): number {
   const [first, second] = [rank(left), rank(right)];
   if (first === 2 || second === 2) return first - second;
   const order = first !== second ? first - second : compareAlike(left, right);

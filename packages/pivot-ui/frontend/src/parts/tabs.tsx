@@ -1,7 +1,7 @@
 // Tabs that are links, so that each has an address.
 import type { JSX } from "preact";
 
-export interface Tab {
+interface Tab {
   name: string;
   title: string;
   count?: number;

@@ -8,7 +8,7 @@ export interface Box {
   height: number;
 }
 
-export interface Band {
+interface Band {
   top: number;
   bottom: number;
 }

@@ -6,7 +6,7 @@ import type { Direction } from "./filter.ts";
 import { artifactId, collapsedAtFirst, groupsOf, stageId, type GraphNode } from "./model.ts";
 import type { Viewport } from "./drawing/viewport.ts";
 
-export interface Focus {
+interface Focus {
   id: string;
   direction: Direction;
 }

@@ -2,7 +2,7 @@
 // that works changes no layout.
 import type { Graph, GraphArtifact, GraphStage } from "../../api/types.ts";
 
-export type NodeKind = "stage" | "artifact" | "family" | "pipeline";
+type NodeKind = "stage" | "artifact" | "family" | "pipeline";
 
 export interface GraphNode {
   id: string;
@@ -19,7 +19,7 @@ export interface GraphNode {
   artifact?: GraphArtifact;
 }
 
-export interface GraphEdge {
+interface GraphEdge {
   from: string;
   to: string;
   /** The second stage runs after the first, and reads nothing of it. */
@@ -50,9 +50,9 @@ const familyId = (stage: GraphStage): string => `f:${stage.pipeline}.${stage.fam
 const pipelineId = (pipeline: string): string => `p:${pipeline}`;
 
 /** Families with more members begin collapsed. */
-export const LARGE_FAMILY = 5;
+const LARGE_FAMILY = 5;
 /** Pipelines begin collapsed if more nodes would be drawn. */
-export const LARGE_GRAPH = 150;
+const LARGE_GRAPH = 150;
 const WIDEST = 240;
 
 /** The groups that can be collapsed, by id: pipelines if there are several, and families of several stages. */

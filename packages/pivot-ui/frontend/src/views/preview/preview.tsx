@@ -16,7 +16,7 @@ import { Pager, type Page } from "./pager.tsx";
 import { pageByKey } from "./pages.ts";
 import { TablePreview } from "./table_preview.tsx";
 
-export interface PreviewPlace {
+interface PreviewPlace {
   path: string;
   /** `workspace` unless given, `recorded`, or a revision. */
   side?: string | undefined;

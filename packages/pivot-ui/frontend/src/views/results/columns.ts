@@ -19,14 +19,14 @@ export interface ResultColumn {
 }
 
 /** Limits of a numeric column; null is none. */
-export interface Range {
+interface Range {
   kind: "range";
   least: number | null;
   most: number | null;
 }
 
 /** The wanted texts of another column. */
-export interface Choice {
+interface Choice {
   kind: "choice";
   texts: ReadonlySet<string>;
 }
@@ -84,7 +84,7 @@ export function wantedRows(rows: readonly ResultRow[], search: string, wishes: W
   });
 }
 
-export function grants(wish: Wish, cell: Cell): boolean {
+function grants(wish: Wish, cell: Cell): boolean {
   if (wish.kind === "choice") return wish.texts.has(textOf(cell));
   if (wish.least === null && wish.most === null) return true;
   if (!isNumber(cell)) return false;

@@ -13,7 +13,7 @@ export interface Axis {
 }
 
 /** Axes beyond these would be too close to each other. */
-export const MOST_AXES = 14;
+const MOST_AXES = 14;
 const MOST_TEXTS = 40;
 
 /** An axis for each column that tells rows apart. */

@@ -17,7 +17,7 @@ export function elapsed(run: Run, now: number): number | null {
   return Number.isFinite(since) ? Math.max(0, since, run.seconds ?? 0) : run.seconds;
 }
 
-export interface Progress {
+interface Progress {
   done: number;
   running: RunStage[];
   /** The stages that it is about, if it is about all of the project. */

@@ -1,6 +1,6 @@
 // The positions of points, and the labels of an axis from zero.
 
-export interface Scale {
+interface Scale {
   /** Where a value is, from 0 at the bottom to 1. */
   at: (value: number) => number;
   ticks: number[];

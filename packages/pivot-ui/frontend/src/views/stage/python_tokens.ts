@@ -1,6 +1,6 @@
 // The parts of Python source that are coloured. It knows no grammar: only comments, texts, numbers, keywords and names that are defined.
 
-export interface Token {
+interface Token {
   text: string;
   kind: "comment" | "text" | "number" | "keyword" | "definition" | "decorator" | "";
 }

@@ -9,7 +9,7 @@ export interface DrawnEdge {
   emphasis: Emphasis;
 }
 
-export interface DrawnNode {
+interface DrawnNode {
   box: Box;
   label: string;
   tone: string;
@@ -19,7 +19,7 @@ export interface DrawnNode {
 
 export type Emphasis = "plain" | "strong" | "dim";
 
-export interface Colours {
+interface Colours {
   ground: string;
   ink: string;
   line: string;
@@ -50,7 +50,7 @@ export function coloursOf(element: Element): Colours {
 const READABLE_TEXT = 0.3;
 const ARROW = 0.3;
 
-export interface Picture {
+interface Picture {
   edges: DrawnEdge[];
   /** None where the nodes are elements of the page. */
   nodes: DrawnNode[];

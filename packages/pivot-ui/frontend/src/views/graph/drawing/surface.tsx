@@ -133,7 +133,7 @@ function drawnEdges({ structure, layout }: Drawn): DrawnEdge[] {
 const marginOf = (window: Size): number => Math.min(320, Math.round(Math.max(window.width, window.height) / 4));
 
 /** Moves what is drawn with the view, and has it drawn again when it does not suffice. */
-export class Painter {
+class Painter {
   paint: (view: Viewport, window: Size) => void = () => undefined;
   window: Size = { width: 0, height: 0 };
   #elements: { box: HTMLElement; canvas: HTMLCanvasElement; layer: HTMLElement } | null = null;

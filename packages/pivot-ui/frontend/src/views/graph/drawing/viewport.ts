@@ -12,8 +12,8 @@ export interface Size {
   height: number;
 }
 
-export const SMALLEST = 0.004;
-export const LARGEST = 2.5;
+const SMALLEST = 0.004;
+const LARGEST = 2.5;
 const MARGIN = 28;
 
 const bounded = (scale: number, least = SMALLEST, most = LARGEST): number => Math.min(most, Math.max(least, scale));
