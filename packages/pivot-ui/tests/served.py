@@ -16,7 +16,9 @@ from pivot_ui.live.hub import EventHub
 from pivot_ui.live.page_command import PageCommand
 from pivot_ui.project import ProjectService
 from pivot_ui.server.app import create_app
+from pivot_ui.server.gate import Entrance
 from pivot_ui.server.listener import PageServer, open_socket
+from pivot_ui.server.one_time_code import OneTimeCode
 
 DEADLINE = 120
 TOKEN = "a-token-of-the-tests"
@@ -57,11 +59,17 @@ class ServedProject:
         self.hub = EventHub()
         self.command = PageCommand(self.service, self.hub)
         self.follower = ProjectFollower(self.service, self.hub)
-        app = create_app(self.service, self.hub, self.command, port=self.port, token=TOKEN, report=self.bugs.append)
+        self.now, self.second_uses = 0.0, 0
+        self.code = OneTimeCode(self._count_second_use, lambda: self.now)
+        entrance = Entrance(self.port, TOKEN, self.code)
+        app = create_app(self.service, self.hub, self.command, entrance, self.bugs.append)
         self._server = PageServer(app, self.hub.close)
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._server.serve(sockets=[self._socket])), name="server", daemon=True
         )
+
+    def _count_second_use(self) -> None:
+        self.second_uses += 1
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -17,7 +17,7 @@ from pivot_ui.project import ProjectService
 from pivot_ui.server.actions import ACTIONS, Action, Hands, parse_body
 from pivot_ui.server.answers import Report, error_response, json_response
 from pivot_ui.server.event_stream import event_stream, follow_hub
-from pivot_ui.server.gate import Gate
+from pivot_ui.server.gate import Entrance, Gate
 from pivot_ui.server.page_files import PageFiles
 from pivot_ui.server.streams import STREAMS, Stream
 from pivot_ui.server.threads import ThreadTurns
@@ -74,7 +74,7 @@ class PageAnswers:
 
 
 def create_app(
-    service: ProjectService, hub: EventHub, command: PageCommand, *, port: int, token: str, report: Report
+    service: ProjectService, hub: EventHub, command: PageCommand, entrance: Entrance, report: Report
 ) -> ASGIApp:
     """Return the app of a project.
 
@@ -82,8 +82,7 @@ def create_app(
         service: The project.
         hub: The hub that its followers tell.
         command: The command that the page starts.
-        port: The port of 127.0.0.1 on which it is served.
-        token: The secret of the link.
+        entrance: Where it is served, and what opens it.
         report: Called with the traceback of an error that is a bug.
     """
     files, answers = PageFiles(), PageAnswers(service, hub, command, report)
@@ -96,7 +95,7 @@ def create_app(
         Route("/", files.answer),
         Route("/{name:path}", files.answer),
     ]
-    return Gate(Starlette(routes=routes), port, token)
+    return Gate(Starlette(routes=routes), entrance)
 
 
 async def _no_such_question(_: Request) -> Response:
