@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { command, connected, newestRun } from "./api/live.ts";
 import { graph, liveStates, problem, project } from "./api/shared.ts";
+import { CommandNote } from "./parts/command_note.tsx";
 import { counted } from "./parts/formats.ts";
 import { isPlain } from "./parts/keys.ts";
 import { Empty, ProblemNote } from "./parts/messages.tsx";
@@ -48,6 +49,7 @@ export function App(): JSX.Element {
       </a>
       <Header here={here} />
       {wrong ? <ProblemNote problem={wrong} /> : null}
+      <CommandNote />
       <main id="main" tabIndex={-1}>
         <View here={here} />
       </main>

@@ -1,6 +1,6 @@
 // Runs stages, and stops what this page has started; only with --allow-run.
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { act } from "../api/client.ts";
 import { command } from "../api/live.ts";
 import { type Problem, useStore } from "../store.ts";
@@ -25,6 +25,7 @@ export function RunControls(): JSX.Element {
   const now = useStore(command);
   const [wrong, setWrong] = useState<Problem | null>(null);
   const busy = now?.state === "running";
+  useEffect(() => setWrong(null), [busy]);
   return (
     <span class="controls">
       {wrong ? (
@@ -33,7 +34,7 @@ export function RunControls(): JSX.Element {
         </span>
       ) : null}
       {busy ? (
-        <button onClick={() => void act("stop", {})}>Stop</button>
+        <button onClick={() => void act("stop", {}).catch(setWrong)}>Stop</button>
       ) : (
         <button class="primary" onClick={() => void start({ targets: [] }).then(setWrong)}>
           Run all
