@@ -69,7 +69,8 @@ export function Chart({ spec, label }: { spec: Record<string, unknown>; label: s
       // a file of somebody else may hold options of its own in `usermeta`
       const { title: _title, usermeta: _usermeta, ...rest } = JSON.parse(text) as Record<string, unknown>;
       const actions = { export: true, source: false, compiled: false, editor: false };
-      const drawn = await window.vegaEmbed(place.current, rest, { mode: "vega-lite", ast: true, renderer: "svg", config: colours(), actions });
+      const drawn = await window.vegaEmbed(place.current, { description: label, ...rest }, { mode: "vega-lite", ast: true, renderer: "svg", config: colours(), actions });
+      place.current?.querySelector("summary")?.setAttribute("aria-label", `Save the chart ${label}`);
       if (wanted) view = drawn;
       else drawn.finalize();
       setWrong(null);
@@ -79,7 +80,7 @@ export function Chart({ spec, label }: { spec: Record<string, unknown>; label: s
       wanted = false;
       view?.finalize();
     };
-  }, [text, shown]);
+  }, [text, shown, label]);
   return (
     <figure class="chart" aria-label={label}>
       {wrong === null ? null : (

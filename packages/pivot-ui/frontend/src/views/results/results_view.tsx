@@ -100,7 +100,9 @@ function Lines({ rows, columns, wanted, wishes, onWish, lit, onLight, onOpen }: 
     <details class="lines" open>
       <summary>
         Parallel coordinates
-        <label onClick={(event) => event.stopPropagation()}>
+      </summary>
+      <p class="lines-tools">
+        <label>
           colour by{" "}
           <select value={colour?.key ?? ""} onChange={(event) => setColourBy(event.currentTarget.value)}>
             {numeric.map((axis) => (
@@ -112,7 +114,7 @@ function Lines({ rows, columns, wanted, wishes, onWish, lit, onLight, onOpen }: 
         </label>
         <span class="ramp" aria-hidden="true" />
         <span class="faint">low to high; drag along an axis to choose a part of it</span>
-      </summary>
+      </p>
       <Parallel axes={axes} rows={rows} wanted={indexes} wishes={wishes} colour={colour} lit={lit} onWish={choose} onLight={onLight} onOpen={onOpen} />
     </details>
   );

@@ -81,7 +81,7 @@ function RunChart({ title, runs, value, text }: ChartProps): JSX.Element | null 
   return (
     <figure class="run-chart">
       <figcaption>{title}</figcaption>
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={`${title} of ${points.length} runs: from ${text(Math.min(...values))} to ${text(Math.max(...values))}`}>
+      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="group" aria-label={`${title} of ${points.length} runs: from ${text(Math.min(...values))} to ${text(Math.max(...values))}`}>
         {scale.ticks.map((tick) => (
           <g key={tick}>
             <line class="grid" x1={LEFT} x2={WIDTH - 4} y1={y(tick)} y2={y(tick)} />
