@@ -1,68 +1,74 @@
 // The ends in VS Code: when to ask Pivot, where its answers are shown, and what a click does.
 
 import * as vscode from "vscode";
-import { type Lens, lenses } from "./lenses";
-import { Project, placeOf } from "./project";
+import { lenses } from "./lenses";
+import { Project, commandOf, placeOf } from "./project";
 
-const WATCHED = ".pivot/{stages/*,config.yaml,frozen}"; // what runs and other commands write
-
-export function activate(context: vscode.ExtensionContext): void {
+export function activate({ subscriptions }: vscode.ExtensionContext): void {
   const output = vscode.window.createOutputChannel("Pivot");
   const changed = new vscode.EventEmitter<void>();
   const projects = new Map<string, Project>();
-  const words = (key: string): string[] => vscode.workspace.getConfiguration("pivot").get(key, []);
+  const setting = (key: string): string[] => vscode.workspace.getConfiguration("pivot").get(key, []);
 
-  function projectOf(root: string): Project {
-    const known = projects.get(root);
-    if (known) return known;
-    const project = new Project(root, () => words("command"), () => changed.fire(), (text) => output.append(text));
-    const watcher = vscode.workspace.createFileSystemWatcher(new vscode.RelativePattern(vscode.Uri.file(root), WATCHED));
-    for (const event of [watcher.onDidChange, watcher.onDidCreate, watcher.onDidDelete])
-      context.subscriptions.push(event(() => project.askSoon()));
-    context.subscriptions.push(watcher, { dispose: () => project.close() });
-    projects.set(root, project);
-    project.askSoon(0);
-    return project;
+  async function ask(project: Project, milliseconds?: number): Promise<void> {
+    if (!(await project.ask(milliseconds))) return;
+    if (project.problem) output.appendLine(`${project.root}\n${project.problem}`);
+    changed.fire();
   }
 
-  function shown(root: string, lens: Lens, lines: number): vscode.CodeLens {
-    const line = Math.min(lens.line, lines) - 1;
-    const call = { title: lens.title, command: lens.command, arguments: [root, lens.addresses] };
-    return new vscode.CodeLens(new vscode.Range(line, 0, line, 0), call);
+  function find({ uri }: vscode.TextDocument): { project: Project; file: string } | undefined {
+    const folder = vscode.workspace.getWorkspaceFolder(uri)?.uri.fsPath;
+    const place = folder === undefined ? undefined : placeOf(uri.fsPath, folder);
+    if (folder === undefined || place === undefined) return undefined;
+    const known = projects.get(place.root);
+    if (known) return { project: known, file: place.file };
+    const project = new Project(place.root, () => commandOf(setting("command"), place.root, folder));
+    const written = new vscode.RelativePattern(vscode.Uri.file(place.root), ".pivot/{stages/*,config.yaml,frozen}");
+    const watcher = vscode.workspace.createFileSystemWatcher(written); // what runs and other commands write
+    for (const event of [watcher.onDidChange, watcher.onDidCreate, watcher.onDidDelete]) event(() => ask(project));
+    subscriptions.push(watcher, { dispose: () => project.close() });
+    projects.set(place.root, project);
+    void ask(project, 0);
+    return { project, file: place.file };
   }
 
-  function start(root: string, arguments_: string[]): void {
-    const [program = "pivot", ...before] = words("command");
-    const name = `pivot ${arguments_.join(" ")}`;
-    const execution = new vscode.ProcessExecution(program, [...before, ...arguments_], { cwd: root });
-    const task = new vscode.Task({ type: "pivot", name, root }, vscode.TaskScope.Workspace, name, "pivot", execution);
-    void vscode.tasks.executeTask(task);
+  async function start(project: Project, words: string[]): Promise<void> {
+    await vscode.workspace.saveAll(false);
+    const [program = "", ...before] = project.command();
+    const name = `pivot ${words.join(" ")}`;
+    const execution = new vscode.ProcessExecution(program, [...before, ...words], { cwd: project.root });
+    const definition = { type: "pivot", name, root: project.root };
+    await vscode.tasks.executeTask(new vscode.Task(definition, vscode.TaskScope.Workspace, name, "pivot", execution));
   }
 
+  const commands = {
+    "pivot.refresh": () => projects.forEach((project) => ask(project, 0)),
+    "pivot.output": () => output.show(true),
+    "pivot.explain": (project: Project, stages: string[]) => start(project, ["status", "--diff", ...stages]),
+    "pivot.run": (project: Project, stages: string[]) => start(project, ["repro", ...stages]),
+    "pivot.graph": (project: Project) => start(project, setting("graph")),
+  };
   const documents = ["python", "yaml"].map((language) => ({ language, scheme: "file" }));
   const provider: vscode.CodeLensProvider = {
     onDidChangeCodeLenses: changed.event,
     provideCodeLenses(document) {
-      const place = placeOf(document.uri.fsPath);
-      if (place === undefined) return [];
-      const found = lenses(projectOf(place.root).look, place.file);
-      return found.map((lens) => shown(place.root, lens, document.lineCount));
+      const found = find(document);
+      if (found === undefined) return [];
+      const { project, file } = found;
+      return lenses(project.stages, project.problem, file).map(({ line, title, command, addresses }) => {
+        const { range } = document.lineAt(Math.min(line, document.lineCount) - 1);
+        return new vscode.CodeLens(range, { title, command, arguments: [project, addresses] });
+      });
     },
   };
-  context.subscriptions.push(
+  subscriptions.push(
     output,
     changed,
     vscode.languages.registerCodeLensProvider(documents, provider),
     vscode.workspace.onDidSaveTextDocument((document) => {
-      const place = placeOf(document.uri.fsPath);
-      if (place !== undefined) projects.get(place.root)?.askSoon();
+      const saved = find(document);
+      if (saved) void ask(saved.project);
     }),
-    vscode.commands.registerCommand("pivot.refresh", () => projects.forEach((project) => project.askSoon(0))),
-    vscode.commands.registerCommand("pivot.output", () => output.show(true)),
-    vscode.commands.registerCommand("pivot.explain", (root: string, stages: string[]) =>
-      start(root, ["status", "--diff", ...stages]),
-    ),
-    vscode.commands.registerCommand("pivot.run", (root: string, stages: string[]) => start(root, ["repro", ...stages])),
-    vscode.commands.registerCommand("pivot.graph", (root: string) => start(root, words("graph"))),
+    ...Object.entries(commands).map(([name, call]) => vscode.commands.registerCommand(name, call)),
   );
 }

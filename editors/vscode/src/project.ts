@@ -1,79 +1,58 @@
 // A project and what Pivot says of it: one command at a time, and a newer question ends the one before.
 
-import { type ChildProcess, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { existsSync, realpathSync } from "node:fs";
 import path from "node:path";
-import { type Look, readStages } from "./lenses";
+import { setTimeout as quiet } from "node:timers/promises";
+import { promisify } from "node:util";
+import type { Stage } from "./lenses";
 
 const STATUS = ["status", "--json", "--explain", "--all", "--stages-only"];
 
 export class Project {
-  look: Look = { stages: [] };
-  #timer: NodeJS.Timeout | undefined;
-  #asked: ChildProcess | undefined;
+  stages: Stage[] = [];
+  problem = "";
+  #asked = new AbortController();
 
-  /** `changed` is called after each answer, `say` gets what the command wrote for people. */
-  constructor(
-    readonly root: string,
-    private readonly command: () => readonly string[],
-    private readonly changed: () => void,
-    private readonly say: (text: string) => void,
-  ) {}
+  constructor(readonly root: string, readonly command: () => readonly string[]) {}
 
-  /** Ask once the files have been quiet for a moment. */
-  askSoon(milliseconds = 300): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.ask(), milliseconds);
-  }
-
-  /** Ask now; the promise ends with the answer, or when a newer question has taken its place. */
-  ask(): Promise<void> {
+  /** Ask once the files have been quiet for a moment; return whether no newer question has taken its place. */
+  async ask(milliseconds = 300): Promise<boolean> {
     this.close();
-    const [program = "pivot", ...words] = this.command();
-    return new Promise((resolve) => {
-      const child = spawn(program, [...words, ...STATUS], { cwd: this.root, stdio: ["ignore", "pipe", "pipe"] });
-      this.#asked = child;
-      let answer = "";
-      let messages = "";
-      child.stdout.setEncoding("utf-8").on("data", (text: string) => (answer += text));
-      child.stderr.setEncoding("utf-8").on("data", (text: string) => (messages += text));
-      const end = (problem?: string): void => {
-        if (this.#asked === child) {
-          this.#asked = undefined;
-          this.#answered(answer, messages, problem);
-        }
-        resolve();
-      };
-      child.on("error", (error) => end(`${program}: ${error.message}`));
-      child.on("close", (code) => end(code === 0 ? undefined : `${program} has ended with ${code}`));
-    });
+    const { signal } = (this.#asked = new AbortController());
+    const [program = "", ...words] = this.command();
+    try {
+      await quiet(milliseconds, undefined, { signal });
+      const options = { cwd: this.root, signal, maxBuffer: Infinity };
+      const { stdout } = await promisify(execFile)(program, [...words, ...STATUS], options);
+      if (signal.aborted) return false;
+      this.stages = [...JSON.parse(stdout).stages];
+      this.problem = "";
+    } catch (error) {
+      const { code, stderr, message } = error as NodeJS.ErrnoException & { stderr?: string };
+      const missing = `cannot find ${program}: set pivot.command to the words that start Pivot`;
+      if (!signal.aborted) this.problem = code === "ENOENT" ? missing : stderr || message;
+    }
+    return !signal.aborted;
   }
 
   /** End what is under way. */
   close(): void {
-    clearTimeout(this.#timer);
-    this.#asked?.kill();
-    this.#asked = undefined;
-  }
-
-  #answered(answer: string, messages: string, problem: string | undefined): void {
-    try {
-      if (problem !== undefined) throw new Error(problem);
-      this.look = { stages: readStages(answer) };
-    } catch (error) {
-      this.look = { stages: this.look.stages, problem: String(error) };
-      this.say(`${this.root}\n${messages}${String(error)}\n`);
-    }
-    this.changed();
+    this.#asked.abort();
   }
 }
 
-/** The project of a file, the nearest directory above it with a `.pivot`, and the file as Pivot names it. */
-export function placeOf(file: string): { root: string; file: string } | undefined {
+/** The nearest directory with a `.pivot`, from a file up to the folder that is open, and the file as Pivot names it. */
+export function placeOf(file: string, folder: string): { root: string; file: string } | undefined {
   if (!existsSync(file)) return undefined;
-  const real = realpathSync(file);
-  for (let root = path.dirname(real); ; root = path.dirname(root)) {
+  const [real, top] = [realpathSync(file), realpathSync(folder)];
+  for (let root = path.dirname(real); (root + path.sep).startsWith(top + path.sep); root = path.dirname(root))
     if (existsSync(path.join(root, ".pivot"))) return { root, file: path.relative(root, real) };
-    if (root === path.dirname(root)) return undefined;
-  }
+  return undefined;
+}
+
+/** The words that start Pivot: those of the setting, or the `pivot` in a `.venv` of the directories, or on the PATH. */
+export function commandOf(setting: string[], ...directories: string[]): string[] {
+  const own = directories.map((directory) => path.join(directory, ".venv/bin/pivot")).find((file) => existsSync(file));
+  return setting.length > 0 ? setting : [own ?? "pivot"];
 }
