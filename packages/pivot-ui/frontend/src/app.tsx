@@ -1,7 +1,7 @@
 // The frame of the page: the project, the views, and what is wrong.
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
-import { command, connected, newestRun } from "./api/live.ts";
+import { command, newestRun, silence } from "./api/live.ts";
 import { graph, liveStates, problem, project } from "./api/shared.ts";
 import { CommandNote } from "./parts/command_note.tsx";
 import { counted } from "./parts/formats.ts";
@@ -31,6 +31,7 @@ const VIEWS: [name: string, title: string, key: string][] = [
 export function App(): JSX.Element {
   const here = useStore(route);
   const wrong = useStore(problem);
+  const silent = useStore(silence);
   const name = useStore(project)?.name;
   useEffect(() => void (document.title = titleOf(here, name ?? "Pivot")), [here, name]);
   useEffect(() => {
@@ -48,6 +49,7 @@ export function App(): JSX.Element {
         Skip to the content
       </a>
       <Header here={here} />
+      {silent ? <ProblemNote problem={silent} /> : null}
       {wrong ? <ProblemNote problem={wrong} /> : null}
       <CommandNote />
       <main id="main" tabIndex={-1}>
@@ -59,7 +61,6 @@ export function App(): JSX.Element {
 
 function Header({ here }: { here: Route }): JSX.Element {
   const shown = useStore(project);
-  const heard = useStore(connected);
   const current = { stage: "graph", artifact: "graph" }[here.view] ?? here.view;
   return (
     <header>
@@ -75,7 +76,6 @@ function Header({ here }: { here: Route }): JSX.Element {
         ))}
       </nav>
       <Summary />
-      {heard ? null : <span class="badge tone-failed">not connected</span>}
       {shown?.allow_run ? <RunControls /> : null}
       <Theme />
     </header>

@@ -1,6 +1,6 @@
 // The project, its graph and its status, which every view shows a part of.
 import { Store, type Problem } from "../store.ts";
-import { ask } from "./client.ts";
+import { ask, exported } from "./client.ts";
 import { newestRun, version } from "./live.ts";
 import type { Graph, Project, State, Status } from "./types.ts";
 
@@ -16,9 +16,10 @@ export const liveStates = new Store<ReadonlyMap<string, LiveState>>(new Map());
 
 /** Ask for everything, and again whenever it has changed. */
 export function keepUp(): void {
-  ask<Project>("project").then((value) => project.set(value), (said: Problem) => problem.set(said));
+  const readProject = (): void => void ask<Project>("project").then((value) => project.set(value), () => {}); // the status fails as well
   const read = (): void => {
     const failed = (said: Problem): void => problem.set(said);
+    readProject();
     Promise.all([ask<Graph>("graph"), ask<Status>("status")]).then(([newGraph, newStatus]) => {
       graph.set(newGraph);
       status.set(newStatus);
@@ -27,6 +28,7 @@ export function keepUp(): void {
     }, failed);
   };
   version.subscribe(read);
+  if (!exported()) addEventListener("focus", readProject); // a commit in a terminal changes nothing else
   newestRun.subscribe(derive);
   read();
 }
