@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 
+import pytest
 from harness import Project
 
 UTILS = '''\
@@ -80,6 +81,114 @@ def test_editors_learn_where_each_stage_is_and_why_it_is_stale(make: Callable[[s
         "demo.prepare": ("pipeline.py", lines.index("def prepare(") + 1, "cached"),
         "demo.train": ("pipeline.py", lines.index("def train(") + 1, "stale: helper normalize changed"),
         "other.copy": ("other/pivot.yaml", 4, "stale: other/a missing"),
+    }
+
+
+STAGES_OF_ALL_KINDS = """\
+pipeline: kinds
+stages:
+  # the first
+  plain:
+    cmd: echo a > a.txt
+    outs: [a.txt]
+  "quoted": {cmd: echo b > b.txt, outs: [b.txt]}
+  each:
+    foreach: [x, y]
+    do:
+      cmd: echo ${item} > ${item}.txt
+      outs: ["${item}.txt"]
+  grid:
+    matrix: {n: [1, 2]}
+    cmd: echo ${item.n} > ${item.n}.txt
+    outs: ["${item.n}.txt"]
+  book:
+    notebook: book.ipynb
+    outs: [book.txt]
+  function:
+    python: steps:function
+"""
+
+REGISTERED = """\
+import functools
+from typing import Annotated
+
+import elsewhere
+import pivot
+from steps import function
+
+pipeline = pivot.Pipeline("registered")
+Text = Annotated[str, pivot.Out("fit.txt", pivot.loaders.Text())]
+
+
+def twice(stage):
+    @functools.wraps(stage)
+    def both():
+        return stage() * 2
+
+    return both
+
+
+@pipeline.register(variant="a", outs={"return": "a.txt"})
+@pipeline.register(variant="b", outs={"return": "b.txt"})
+def fit() -> Text:
+    return "fit"
+
+
+@pipeline.register
+@twice
+def wrapped() -> Annotated[str, pivot.Out("wrapped.txt", pivot.loaders.Text())]:
+    return "wrapped"
+
+
+pipeline.register(function, outs={"return": "function.txt"})
+pipeline.register(elsewhere.outside)
+pipeline.register(pivot.command("echo c > c.txt", outs=["c.txt"]), name="shell")
+"""
+
+FUNCTION = """\
+from typing import Annotated
+
+import pivot
+
+
+def {name}() -> Annotated[str, pivot.Out("{name}.txt", pivot.loaders.Text())]:
+    return "it"
+"""
+
+
+def test_editors_learn_where_stages_of_all_kinds_are(
+    make: Callable[[str], Project], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    library = tmp_path_factory.mktemp("library") / "elsewhere.py"
+    library.write_text(FUNCTION.format(name="outside"))
+    project = make(REGISTERED)
+    project.write("steps.py", FUNCTION.format(name="function"))
+    project.write("kinds/steps.py", FUNCTION.format(name="function"))
+    project.write("kinds/pivot.yaml", STAGES_OF_ALL_KINDS)
+    project.write("kinds/book.ipynb", '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
+
+    done = project.pivot("status", "--json", "--explain", "--all", env={"PYTHONPATH": str(library.parent)})
+
+    stages = json.loads(done.stdout)["stages"]
+    lines = {stage["address"]: (project.root / stage["file"]).read_text().splitlines() for stage in stages}
+    assert {stage["address"]: (stage["file"], lines[stage["address"]][stage["line"] - 1]) for stage in stages} == {
+        "kinds.plain": ("kinds/pivot.yaml", "  plain:"),
+        "kinds.quoted": ("kinds/pivot.yaml", '  "quoted": {cmd: echo b > b.txt, outs: [b.txt]}'),
+        "kinds.each@x": ("kinds/pivot.yaml", "  each:"),
+        "kinds.each@y": ("kinds/pivot.yaml", "  each:"),
+        "kinds.grid@1": ("kinds/pivot.yaml", "  grid:"),
+        "kinds.grid@2": ("kinds/pivot.yaml", "  grid:"),
+        "kinds.book": ("kinds/pivot.yaml", "  book:"),
+        "kinds.function": ("kinds/pivot.yaml", "  function:"),
+        "registered.fit@a": ("pipeline.py", '@pipeline.register(variant="a", outs={"return": "a.txt"})'),
+        "registered.fit@b": ("pipeline.py", '@pipeline.register(variant="a", outs={"return": "a.txt"})'),
+        "registered.wrapped": ("pipeline.py", "@pipeline.register"),
+        "registered.function": ("steps.py", FUNCTION.format(name="function").splitlines()[5]),
+        "registered.outside": (str(library), FUNCTION.format(name="outside").splitlines()[5]),
+        "registered.shell": (
+            "pipeline.py",
+            'pipeline.register(pivot.command("echo c > c.txt", outs=["c.txt"]), name="shell")',
+        ),
     }
 
 
