@@ -157,6 +157,23 @@ def test_results_are_sorted_brushed_and_opened(studied: Project) -> None:
         assert unharmed(page)
 
 
+def test_axes_are_brushed_by_keys_and_chosen(studied: Project) -> None:
+    with opened(studied, "#/results") as page:
+        page.wait(".axis .handle")
+        axes = page.evaluate("document.querySelectorAll('.axis').length")
+        page.evaluate("document.querySelector('.axis .handle').focus()")
+        for _ in range(4):
+            page.press("ArrowUp")
+        page.wait(".wishes button:has-text('train.rate ≥ 0.24')")
+        assert {row[1] for row in page.evaluate(ROWS)} == {"0.25", "0.3", "0.4", "0.8"}
+        page.press("Delete")
+        page.wait(".wishes", "hidden")
+        page.click(".lines .popover summary")
+        page.click(".filters.axes label:has-text('train.rate')")
+        page.wait(f".axis >> nth={axes - 1}", "detached")
+        assert "train.rate" not in page.evaluate("document.querySelector('.axis .title').textContent")
+
+
 def test_plots_of_a_revision_are_drawn_beside_those_of_the_workspace(studied: Project) -> None:
     with opened(studied, "#/plots?beside=HEAD") as page:
         page.wait(".plot-card svg")

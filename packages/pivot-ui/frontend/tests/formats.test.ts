@@ -13,7 +13,10 @@ test("sizes never show a thousand of a unit", () => {
 });
 
 test("numbers are short, and whole ones exact", () => {
-  assert.deepEqual([76, 0.7894736842105263, -1e-9, 123456789].map(number), ["76", "0.789474", "-1e-9", "123456789"]);
+  const shown = (...values: number[]): string[] => values.map((value) => number(value));
+  assert.deepEqual(shown(76, 0.7894736842105263, -1e-9, 123456789), ["76", "0.789474", "-1e-9", "123456789"]);
+  assert.deepEqual(shown(0, -0.0001, 0.0000344712, 1234567.89, 2 ** 60), ["0", "-0.0001", "3.44712e-5", "1234568", "1.15292e18"]);
+  assert.deepEqual(shown(Number.NaN, -Infinity), ["NaN", "-Infinity"]);
 });
 
 test("a moment of another day has its date", () => {

@@ -19,11 +19,14 @@ export function size(value: number | null | undefined): string {
   return `${at === 0 ? rest : rest.toPrecision(rest < 10 ? 2 : 3)} ${UNITS[at]}`;
 }
 
-/** A number with at most six significant digits, and as it is if it is whole. */
-export function number(value: number): string {
+/** A number with at most so many significant digits, and all those of its whole part: 12, 0.25, 3.4e-5. */
+export function number(value: number, digits = 6): string {
   if (!Number.isFinite(value)) return String(value);
-  if (Number.isInteger(value)) return Math.abs(value) < 1e15 ? String(value) : value.toExponential(4);
-  return String(Number(value.toPrecision(6)));
+  const size = Math.abs(value);
+  if (Number.isInteger(value) && size < 1e15) return String(value);
+  if (size >= 1e-4 && size < 1e15) return String(Number(value.toPrecision(Math.max(digits, Math.floor(Math.log10(size)) + 1))));
+  const [mantissa, power] = value.toExponential(digits - 1).split("e");
+  return `${Number(mantissa)}e${power?.replace("+", "")}`;
 }
 
 /** A value of JSON in one line. */

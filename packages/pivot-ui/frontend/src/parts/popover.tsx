@@ -8,11 +8,15 @@ export function Popover({ title, children }: { title: ComponentChildren; childre
     const shut = (event: Event): void => {
       if (box.current?.open && !box.current.contains(event.target as Node)) box.current.open = false;
     };
+    // A click on a text in it moves the focus to an element around it.
+    const leave = (event: Event): void => {
+      if (!(event.target as Node).contains(box.current)) shut(event);
+    };
     addEventListener("pointerdown", shut);
-    addEventListener("focusin", shut);
+    addEventListener("focusin", leave);
     return () => {
       removeEventListener("pointerdown", shut);
-      removeEventListener("focusin", shut);
+      removeEventListener("focusin", leave);
     };
   }, []);
   const press = (event: KeyboardEvent): void => {

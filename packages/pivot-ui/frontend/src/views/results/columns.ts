@@ -14,7 +14,7 @@ export interface ResultColumn {
   name: string;
   kind: "param" | "metric" | "cost";
   numeric: boolean;
-  /** Every row has this value. */
+  /** Every row has this value; with one row alone, its parameters. */
   constant: boolean;
 }
 
@@ -36,25 +36,35 @@ export type Wishes = ReadonlyMap<string, Wish>;
 
 export const SECONDS = "cost:seconds";
 
-/** Numbers that are not finite arrive as texts. */
-const NOT_FINITE = new Set(["nan", "inf", "-inf", "NaN", "Infinity", "-Infinity"]);
+/** Numbers that are not finite arrive as texts, since JSON has none. */
+const NOT_FINITE: Record<string, number> = { NaN: Number.NaN, Infinity: Infinity, "-Infinity": -Infinity };
 
 /** A value as a table sorts it: lists and mappings by their texts. */
 function cellOf(value: unknown): Cell {
-  if (value === undefined) return undefined;
-  if (value === null) return "null";
+  if (value === undefined || value === null) return value;
   if (typeof value === "number" || typeof value === "string") return value;
   return typeof value === "boolean" ? String(value) : JSON.stringify(value);
 }
 
 export function resultRows(results: readonly Result[]): ResultRow[] {
-  return results.map((result, index) => {
+  const rows = results.map((result, index) => {
     const cells = new Map<string, Cell>([[SECONDS, result.seconds]]);
     for (const [name, value] of Object.entries(result.params)) cells.set(`param:${name}`, cellOf(value));
-    for (const [name, value] of Object.entries(result.metrics)) cells.set(`metric:${name}`, value === null ? undefined : cellOf(value));
+    for (const [name, value] of Object.entries(result.metrics)) cells.set(`metric:${name}`, cellOf(value));
     return { index, result, cells };
   });
+  for (const key of new Set(rows.flatMap(({ cells }) => [...cells.keys()])))
+    if (hasNumbers(rows, key)) for (const { cells } of rows) if (cells.has(key)) cells.set(key, numberOf(cells.get(key)));
+  return rows;
 }
+
+/** Whether some values are numbers, and all others are missing or numbers that are not finite. */
+function hasNumbers(rows: readonly ResultRow[], key: string): boolean {
+  const there = rows.map(({ cells }) => cells.get(key)).filter((cell) => cell !== undefined && cell !== null);
+  return there.some(isNumber) && there.every((cell) => isNumber(numberOf(cell)));
+}
+
+const numberOf = (cell: Cell): Cell => (typeof cell === "string" && Object.hasOwn(NOT_FINITE, cell) ? NOT_FINITE[cell] : cell);
 
 export function resultColumns(rows: readonly ResultRow[]): ResultColumn[] {
   const params = new Set(rows.flatMap((row) => Object.keys(row.result.params)));
@@ -68,9 +78,8 @@ export function resultColumns(rows: readonly ResultRow[]): ResultColumn[] {
 
 function columnOf(rows: readonly ResultRow[], key: string, name: string, kind: ResultColumn["kind"]): ResultColumn {
   const cells = rows.map((row) => row.cells.get(key));
-  const there = cells.filter((cell) => cell !== undefined && cell !== null);
-  const numeric = there.some(isNumber) && there.every((cell) => isNumber(cell) || NOT_FINITE.has(String(cell)));
-  return { key, name, kind, numeric, constant: rows.length > 1 && cells.every((cell) => cell === cells[0]) };
+  const alike = cells.every((cell) => Object.is(cell, cells[0]));
+  return { key, name, kind, numeric: hasNumbers(rows, key), constant: rows.length > 1 ? alike : kind === "param" };
 }
 
 const isNumber = (cell: Cell): cell is number => typeof cell === "number";
@@ -91,8 +100,8 @@ function grants(wish: Wish, cell: Cell): boolean {
   return (wish.least === null || cell >= wish.least) && (wish.most === null || cell <= wish.most);
 }
 
-/** The text of a cell that a choice names. */
-export const textOf = (cell: Cell): string => (cell === undefined || cell === null ? "" : String(cell));
+/** The text of a cell, which a choice names; "" if the row has no such value. */
+export const textOf = (cell: Cell): string => (cell === undefined ? "" : String(cell));
 
 function hasWords(row: ResultRow, words: readonly string[]): boolean {
   const { result } = row;

@@ -1,53 +1,43 @@
-// Parallel coordinates: an axis for each column, a line for each row.
+// Parallel coordinates: the places of values on axes, the lines through them, and the marks beside them.
+import { number } from "../../parts/formats.ts";
 import type { Cell } from "../../parts/sorting.ts";
-import { type ResultColumn, type ResultRow, textOf, type Wish } from "./columns.ts";
+import { type Axis, isLogarithmic } from "./axes.ts";
+import { type ResultRow, textOf, type Wish } from "./columns.ts";
 
-export interface Axis {
-  key: string;
-  title: string;
-  numeric: boolean;
-  least: number;
-  most: number;
-  /** The texts of an axis without numbers, from the top. */
-  texts: readonly string[];
-}
+/** Below the axis: where a line goes if its row has no such value. */
+export const NONE = 1.1;
 
-/** Axes beyond these would be too close to each other. */
-const MOST_AXES = 14;
-const MOST_TEXTS = 40;
+const scaled = (axis: Axis, value: number): number => (isLogarithmic(axis) ? Math.log10(value) : value);
 
-/** An axis for each column that tells rows apart. */
-export function axesOf(columns: readonly ResultColumn[], rows: readonly ResultRow[]): Axis[] {
-  return columns
-    .filter((column) => !column.constant)
-    .map((column) => axisOf(column, rows))
-    .filter((axis) => (axis.numeric ? axis.least <= axis.most : axis.texts.length <= MOST_TEXTS))
-    .slice(0, MOST_AXES);
-}
-
-function axisOf(column: ResultColumn, rows: readonly ResultRow[]): Axis {
-  let [least, most] = [Infinity, -Infinity];
-  const texts = new Set<string>();
-  for (const row of rows) {
-    const cell = row.cells.get(column.key);
-    if (column.numeric && typeof cell === "number") [least, most] = [Math.min(least, cell), Math.max(most, cell)];
-    else if (!column.numeric && cell !== undefined) texts.add(textOf(cell));
-  }
-  const order = new Intl.Collator("en", { numeric: true });
-  return { key: column.key, title: column.name, numeric: column.numeric, least, most, texts: [...texts].sort(order.compare) };
-}
-
-/** Where a value is on its axis: 0 at the top, 1 at the bottom; null if it is missing. */
-export function placeOn(axis: Axis, cell: Cell): number | null {
+/** Where a value is on its axis: 0 at the top, 1 at the bottom, `NONE` below it if it is missing or not finite. */
+export function placeOn(axis: Axis, cell: Cell): number {
   if (!axis.numeric) {
-    const index = cell === undefined || cell === null ? -1 : axis.texts.indexOf(textOf(cell));
-    return index < 0 ? null : textPlace(axis, index);
+    const index = cell === undefined ? -1 : axis.texts.indexOf(textOf(cell));
+    return index < 0 ? NONE : textPlace(axis, index);
   }
-  if (typeof cell !== "number" || !Number.isFinite(cell)) return null;
-  return axis.most === axis.least ? 0.5 : (axis.most - cell) / (axis.most - axis.least);
+  if (typeof cell !== "number" || !Number.isFinite(cell)) return NONE;
+  return numberPlace(axis, cell);
+}
+
+function numberPlace(axis: Axis, value: number): number {
+  const [least, most] = [scaled(axis, axis.least), scaled(axis, axis.most)];
+  return most === least ? 0.5 : (most - scaled(axis, value)) / (most - least);
 }
 
 const textPlace = (axis: Axis, index: number): number => (axis.texts.length < 2 ? 0.5 : index / (axis.texts.length - 1));
+
+/** The number at a place, with as many digits as the axis tells apart. */
+function numberAt(axis: Axis, place: number, digits: number): number {
+  const [least, most] = [scaled(axis, axis.least), scaled(axis, axis.most)];
+  const at = most - place * (most - least);
+  return rounded(axis, isLogarithmic(axis) ? 10 ** at : at, digits);
+}
+
+function rounded(axis: Axis, value: number, digits: number): number {
+  const largest = Math.max(Math.abs(axis.least), Math.abs(axis.most));
+  const more = Math.ceil(Math.log10(largest / (axis.most - axis.least || largest || 1)));
+  return Number(value.toPrecision(Math.max(digits, Math.min(16, digits + more))));
+}
 
 /** What a part of an axis, from the top, wishes of a column. */
 export function wishOn(axis: Axis, from: number, to: number): Wish {
@@ -57,15 +47,14 @@ export function wishOn(axis: Axis, from: number, to: number): Wish {
     const within = (place: number): boolean => place >= top - near && place <= bottom + near;
     return { kind: "choice", texts: new Set(axis.texts.filter((_, index) => within(textPlace(axis, index)))) };
   }
-  const value = (place: number): number => Number((axis.most - place * (axis.most - axis.least)).toPrecision(4));
-  return { kind: "range", least: bottom >= 1 ? null : value(bottom), most: top <= 0 ? null : value(top) };
+  return { kind: "range", least: bottom >= 1 ? null : numberAt(axis, bottom, 4), most: top <= 0 ? null : numberAt(axis, top, 4) };
 }
 
 /** The parts of an axis that a wish covers, from the top. */
 export function partsOf(axis: Axis, wish: Wish): { from: number; to: number }[] {
   if (wish.kind === "range") {
     const place = (value: number | null, otherwise: number): number =>
-      value === null ? otherwise : Math.max(0, Math.min(1, placeOn(axis, value) ?? otherwise));
+      value === null || (isLogarithmic(axis) && value <= 0) ? otherwise : Math.max(0, Math.min(1, numberPlace(axis, value)));
     const [from, to] = [place(wish.most, 0), place(wish.least, 1)];
     return from <= to ? [{ from, to }] : [];
   }
@@ -76,15 +65,20 @@ export function partsOf(axis: Axis, wish: Wish): { from: number; to: number }[] 
   });
 }
 
-/** A line through the axes, as a path of SVG; missing values interrupt it. */
+/** The part of an axis after a key: the arrows make it smaller from below and from above, and with Shift larger. */
+export function partAfter(axis: Axis, wish: Wish | undefined, key: string, shift: boolean): [from: number, to: number] | null {
+  const parts = wish ? partsOf(axis, wish) : [];
+  const step = axis.numeric ? 0.05 : 1 / Math.max(1, axis.texts.length - 1);
+  const [from, to] = [parts[0]?.from ?? 0, parts.at(-1)?.to ?? 1];
+  const by = shift ? -step : step;
+  if (key === "ArrowUp") return [from, Math.min(1, Math.max(from, to - by))];
+  return key === "ArrowDown" ? [Math.max(0, Math.min(to, from + by)), to] : null;
+}
+
+/** A line through the axes, as a path of SVG. */
 export function pathOf(axes: readonly Axis[], row: ResultRow, x: (index: number) => number, y: (place: number) => number): string {
-  let [path, joined] = ["", false];
-  axes.forEach((axis, index) => {
-    const place = placeOn(axis, row.cells.get(axis.key));
-    if (place !== null) path += `${joined ? "L" : "M"}${x(index).toFixed(1)} ${y(place).toFixed(1)}`;
-    joined = place !== null;
-  });
-  return path;
+  const points = axes.map((axis, index) => `${x(index).toFixed(1)} ${y(placeOn(axis, row.cells.get(axis.key))).toFixed(1)}`);
+  return `M${points.join("L")}`;
 }
 
 /** The row whose line is nearest to a point between two axes; null if none is within `most`. */
@@ -95,7 +89,6 @@ export function nearestRow(axes: readonly Axis[], rows: readonly ResultRow[], at
   let [found, distance]: [ResultRow | null, number] = [null, most];
   for (const row of rows) {
     const [from, to] = [placeOn(first, row.cells.get(first.key)), placeOn(second, row.cells.get(second.key))];
-    if (from === null || to === null) continue;
     const gap = Math.abs(from + (to - from) * (at.x - left) - at.y);
     if (gap < distance) [found, distance] = [row, gap];
   }
@@ -105,8 +98,7 @@ export function nearestRow(axes: readonly Axis[], rows: readonly ResultRow[], at
 const STOPS: [red: number, green: number, blue: number][] = [[52, 96, 190], [46, 158, 138], [222, 130, 44]];
 
 /** The colour of a place from 0, the lowest value, to 1, the highest. */
-export function colourAt(place: number | null): string {
-  if (place === null) return "var(--faint)";
+export function colourAt(place: number): string {
   const at = Math.max(0, Math.min(1, place)) * (STOPS.length - 1);
   const index = Math.min(STOPS.length - 2, Math.floor(at));
   const [low, high] = [STOPS[index], STOPS[index + 1]];
@@ -115,14 +107,45 @@ export function colourAt(place: number | null): string {
   return `rgb(${mixed.join(" ")})`;
 }
 
-/** The numbers beside an axis: its ends and some between them. */
-export function axisMarks(axis: Axis, count = 5): { place: number; text: string }[] {
-  if (!axis.numeric) return axis.texts.map((text, index) => ({ place: textPlace(axis, index), text: text || "none" }));
-  if (axis.least === axis.most) return [{ place: 0.5, text: short(axis.least) }];
-  return Array.from({ length: count }, (_, index) => {
-    const place = index / (count - 1);
-    return { place, text: short(axis.most - place * (axis.most - axis.least)) };
-  });
+interface Mark {
+  place: number;
+  text: string;
 }
 
-const short = (value: number): string => String(Number(value.toPrecision(3)));
+/** Marks that are nearer to each other could not be read. */
+const APART = 0.06;
+
+/** The texts beside an axis: its values if they are few, else its ends and some values between them. */
+export function axisMarks(axis: Axis): Mark[] {
+  const none = axis.missing ? [{ place: NONE, text: "none" }] : [];
+  const marks = axis.numeric ? numberMarks(axis) : axis.texts.map((text, index) => ({ place: textPlace(axis, index), text: text || '""' }));
+  return [...apart(marks), ...none];
+}
+
+function numberMarks(axis: Axis): Mark[] {
+  const mark = (value: number): Mark => ({ place: numberPlace(axis, value), text: markText(rounded(axis, value, 3)) });
+  if (axis.values.length) return axis.values.map(mark).reverse();
+  if (isLogarithmic(axis)) return [mark(axis.most), ...powers(axis).map(mark).reverse(), mark(axis.least)];
+  const between = [0.25, 0.5, 0.75].map((place) => ({ place, text: markText(numberAt(axis, place, 2)) }));
+  return [mark(axis.most), ...between, mark(axis.least)];
+}
+
+const markText = (value: number): string => number(value, 16);
+
+/** The powers of ten on an axis, at most eight. */
+function powers(axis: Axis): number[] {
+  const [from, to] = [Math.ceil(Math.log10(axis.least)), Math.floor(Math.log10(axis.most))];
+  const step = Math.max(1, Math.ceil((to - from) / 8));
+  return Array.from({ length: Math.max(0, Math.floor((to - from) / step) + 1) }, (_, index) => Number(`1e${from + index * step}`));
+}
+
+/** Both ends, and the marks between them that have room. */
+function apart(marks: readonly Mark[]): Mark[] {
+  const last = marks.at(-1);
+  const kept: Mark[] = [];
+  for (const mark of marks) {
+    const before = kept.at(-1)?.place ?? -1;
+    if (mark === last || (mark.place - before >= APART && (!last || last.place - mark.place >= APART || kept.length === 0))) kept.push(mark);
+  }
+  return kept;
+}

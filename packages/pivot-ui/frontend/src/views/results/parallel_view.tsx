@@ -1,8 +1,9 @@
-// Draws parallel coordinates: dragging along an axis chooses a part of it, a click on it all of it again.
+// Draws parallel coordinates: dragging along an axis or its arrow keys choose a part of it, a click or Delete all of it again.
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { type ResultRow, type Wishes, wishText } from "./columns.ts";
-import { type Axis, axisMarks, colourAt, nearestRow, partsOf, pathOf, placeOn } from "./parallel.ts";
+import { type Axis, isLogarithmic, titleLines } from "./axes.ts";
+import { type ResultRow, type Wish, type Wishes, wishText } from "./columns.ts";
+import { axisMarks, colourAt, nearestRow, NONE, partAfter, partsOf, pathOf, placeOn } from "./parallel.ts";
 
 interface ParallelProps {
   axes: readonly Axis[];
@@ -16,8 +17,9 @@ interface ParallelProps {
   onOpen: (row: number) => void;
 }
 
-const [TOP, HIGH, BOTTOM] = [42, 230, 16];
+const [TOP, HIGH, BOTTOM] = [52, 230, 38];
 const SIDE = 70;
+const LETTER = 7.2;
 
 export function Parallel(props: ParallelProps): JSX.Element {
   const { axes, rows, lit } = props;
@@ -28,14 +30,14 @@ export function Parallel(props: ParallelProps): JSX.Element {
     const place = (event.currentTarget as Element).getBoundingClientRect();
     const at = { x: ((event.clientX - place.left - SIDE) / Math.max(1, width - 2 * SIDE)) * (axes.length - 1), y: (event.clientY - place.top - TOP) / HIGH };
     const seen = rows.filter((each) => props.wanted.has(each.index));
-    return at.y < -0.05 || at.y > 1.05 ? null : nearestRow(axes, seen, at, 0.04);
+    return at.y < -0.05 || at.y > NONE + 0.05 ? null : nearestRow(axes, seen, at, 0.04);
   };
   return (
     <div class="parallel" ref={box}>
       <svg
         width={width}
         height={TOP + HIGH + BOTTOM}
-        role="img"
+        role="group"
         aria-label={`${props.wanted.size} of ${rows.length} results as lines through ${axes.map((axis) => axis.title).join(", ")}`}
         onPointerMove={(event) => event.buttons === 0 && props.onLight(find(event)?.index ?? null)}
         onPointerLeave={() => props.onLight(null)}
@@ -56,7 +58,7 @@ const y = (place: number): number => TOP + place * HIGH;
 function colourOf(axis: Axis | null, row: ResultRow): string {
   if (axis === null) return "var(--accent)";
   const place = placeOn(axis, row.cells.get(axis.key));
-  return colourAt(place === null ? null : 1 - place);
+  return place === NONE ? "var(--faint)" : colourAt(1 - place);
 }
 
 /** The lines, those that are not wanted below the others. */
@@ -106,27 +108,69 @@ function AxisDrawn({ axis, x, room, wishes, onWish }: AxisProps): JSX.Element {
     addEventListener("pointermove", move);
     addEventListener("pointerup", end, { once: true });
   };
-  const letters = Math.max(4, Math.floor(Math.min(room, 150) / 7.8));
+  const press = (event: KeyboardEvent): void => {
+    const part = partAfter(axis, wish, event.key, event.shiftKey);
+    if (part) onWish(axis, ...part);
+    else if (event.key === "Delete" || event.key === "Backspace") onWish(axis, null, 0);
+    else return;
+    event.preventDefault();
+  };
+  const letters = Math.max(6, Math.floor(Math.min(room - 10, 190) / LETTER));
   const cut = (text: string): string => (text.length > letters ? `${text.slice(0, letters - 1)}…` : text);
   return (
     <g class="axis">
-      <text class="title" x={x} y={16}>
-        <title>{wish ? wishText(axis.title, wish) : axis.title}</title>
-        {cut(axis.title)}
-      </text>
+      <Title axis={axis} x={x} letters={letters} />
       <line x1={x} x2={x} y1={TOP} y2={TOP + HIGH} />
+      {axis.missing ? <line class="none" x1={x - 5} x2={x + 5} y1={y(NONE)} y2={y(NONE)} /> : null}
       {axisMarks(axis).map(({ place, text }) => (
-        <text key={text} class="mark" x={x + 6} y={y(place) + 4}>
+        <text key={place} class="mark" x={x + 6} y={y(place) + 4}>
           {cut(text)}
         </text>
       ))}
       {parts.map(({ from, to }) => (
         <rect key={from} class="brush" x={x - 7} width={14} y={y(from)} height={Math.max(3, (to - from) * HIGH)} rx={3} />
       ))}
-      <rect class="handle" x={x - 12} width={24} y={TOP - 8} height={HIGH + 16} onPointerDown={begin} onClick={(event) => event.stopPropagation()}>
-        <title>{`${axis.title}: drag to choose a part, click for all`}</title>
+      <rect
+        class="handle"
+        x={x - 12}
+        width={24}
+        y={TOP - 8}
+        height={HIGH + 16}
+        rx={4}
+        tabindex={0} // in lower case, since this is SVG
+        role="button"
+        aria-label={`${wishedText(axis, wish)}; arrow up and down choose a part of it, with Shift more again, Delete all`}
+        onKeyDown={press}
+        onPointerDown={begin}
+        onClick={(event) => event.stopPropagation()}
+      >
+        <title>{`${wishedText(axis, wish)}: drag to choose a part, click for all`}</title>
       </rect>
     </g>
+  );
+}
+
+const wishedText = (axis: Axis, wish: Wish | undefined): string => (wish ? wishText(axis.title, wish) : axis.title);
+
+function Title({ axis, x, letters }: { axis: Axis; x: number; letters: number }): JSX.Element {
+  const lines = titleLines(axis.title, letters);
+  const notes = [isLogarithmic(axis) ? "log" : "", axis.alike.length ? `and ${axis.alike.length} alike` : ""].filter(Boolean).join(", ");
+  return (
+    <>
+      <text class="title" x={x} y={notes ? 12 : lines.length > 1 ? 18 : 28}>
+        <title>{[axis.title, ...axis.alike].join("\n")}</title>
+        {lines.map((line, index) => (
+          <tspan key={index} x={x} dy={index ? 14 : 0}>
+            {line}
+          </tspan>
+        ))}
+      </text>
+      {notes ? (
+        <text class="note" x={x} y={lines.length > 1 ? 39 : 26}>
+          {notes}
+        </text>
+      ) : null}
+    </>
   );
 }
 

@@ -14,7 +14,7 @@ const MOST_TEXTS = 40;
 
 export function Filters({ columns, rows, wishes, onWish }: FiltersProps): JSX.Element {
   return (
-    <Popover title={`Ranges${wishes.size ? ` (${wishes.size})` : ""}`}>
+    <Popover title={`Filter${wishes.size ? ` (${wishes.size})` : ""}`}>
       <div class="filters">
         {columns
           .filter((column) => !column.constant)

@@ -4,7 +4,7 @@ import { useMemo } from "preact/hooks";
 import { type DataColumn, DataTable } from "../../parts/data_table.tsx";
 import { number, seconds } from "../../parts/formats.ts";
 import type { Cell, Sort } from "../../parts/sorting.ts";
-import { type ResultColumn, type ResultRow, SECONDS } from "./columns.ts";
+import { type ResultColumn, type ResultRow, SECONDS, textOf } from "./columns.ts";
 
 interface ResultTableProps {
   columns: readonly ResultColumn[];
@@ -36,14 +36,19 @@ export function ResultTable(props: ResultTableProps): JSX.Element {
   );
 }
 
+const NAME = "id";
+
+/** What the rows are sorted by in a column. */
+export const sortedBy = (row: ResultRow, key: string): Cell => (key === NAME ? row.result.recorded : row.cells.get(key));
+
 /** What people call a result. */
 export const titleOf = (row: ResultRow): string => row.result.id?.slice(0, 8) ?? "not recorded";
 
 function nameColumn(onOpen: (row: number) => void): DataColumn<ResultRow> {
   return {
-    key: "id",
+    key: NAME,
     title: "Result",
-    cell: (row) => row.result.recorded ?? "",
+    cell: (row) => sortedBy(row, NAME),
     hint: "Sort by the time when it was recorded",
     show: (row) => (
       <span class="result-name">
@@ -67,10 +72,15 @@ function dataColumn(column: ResultColumn): DataColumn<ResultRow> {
     title: <span class={`column-${column.kind}`}>{column.name}</span>,
     hint: `${column.name}, a ${column.kind}; sort, with Shift beside the other columns`,
     numeric: column.numeric,
-    cell: (row) => row.cells.get(column.key),
+    cell: (row) => sortedBy(row, column.key),
   };
   if (column.key === SECONDS) return { ...data, title: "took", hint: "How long its stages took", show: (row) => seconds(row.result.seconds) };
-  return column.numeric ? { ...data, show: (row) => cellText(row.cells.get(column.key)) } : data;
+  return { ...data, show: (row) => <CellText cell={row.cells.get(column.key)} /> };
 }
 
-const cellText = (cell: Cell): string => (typeof cell === "number" ? number(cell) : (cell?.toString() ?? ""));
+function CellText({ cell }: { cell: Cell }): JSX.Element {
+  if (cell === undefined || cell === null) return <span class="faint">{cell === null ? "null" : ""}</span>;
+  return <>{cellText(cell)}</>;
+}
+
+export const cellText = (cell: Cell): string => (typeof cell === "number" ? number(cell) : textOf(cell));

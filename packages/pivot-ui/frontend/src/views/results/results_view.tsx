@@ -4,15 +4,15 @@ import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import { newestRun, version } from "../../api/live.ts";
 import type { Result } from "../../api/types.ts";
 import { Answered, Empty } from "../../parts/messages.tsx";
-import { counted, scalar } from "../../parts/formats.ts";
-import type { Sort } from "../../parts/sorting.ts";
+import { counted } from "../../parts/formats.ts";
+import { type Sort, sortRows } from "../../parts/sorting.ts";
 import { useAnswer, useStore } from "../../store.ts";
 import { type ResultColumn, resultColumns, type ResultRow, resultRows, wantedRows, type Wish, wishFor, type Wishes, wishText } from "./columns.ts";
-import { type Axis, axesOf, wishOn } from "./parallel.ts";
-import { Parallel } from "./parallel_view.tsx";
+import { csvOf, save } from "./csv.ts";
+import { Lines } from "./lines.tsx";
 import { ResultDetails } from "./result_details.tsx";
 import { ColumnChoice, Filters } from "./result_filters.tsx";
-import { ResultTable } from "./result_table.tsx";
+import { cellText, ResultTable, sortedBy } from "./result_table.tsx";
 
 export function ResultsView(): JSX.Element {
   const run = useStore(newestRun);
@@ -51,12 +51,15 @@ function Results({ results }: { results: Result[] }): JSX.Element {
           <input type="search" aria-label="Find results" placeholder="Find values, IDs, stale" value={search} onInput={(event) => setSearch(event.currentTarget.value)} />
           <Filters columns={columns} rows={rows} wishes={wishes} onWish={wish} />
           <ColumnChoice columns={columns.filter((column) => !column.constant)} hidden={hidden} onHide={setHidden} />
+          <button title="Save this table as CSV" onClick={() => save("results.csv", csvOf(shown, sortRows(wanted, sort, sortedBy)))}>
+            CSV
+          </button>
           <span class="faint" role="status">
             {wanted.length === rows.length ? counted(rows.length, "result") : `${wanted.length} of ${counted(rows.length, "result")}`}
           </span>
         </div>
         <ChosenWishes columns={columns} wishes={wishes} onWish={wish} />
-        <Lines rows={rows} columns={shown} wanted={wanted} wishes={wishes} onWish={wish} lit={lit} onLight={setLit} onOpen={openRow} />
+        <Lines rows={rows} columns={columns} wanted={wanted} wishes={wishes} onWish={wish} lit={lit} onLight={setLit} onOpen={openRow} />
         <SameEverywhere columns={columns} rows={rows} />
         <ResultTable columns={shown} rows={wanted} sort={sort} onSort={setSort} lit={lit} open={open} onLight={setLit} onOpen={openRow} />
       </div>
@@ -74,50 +77,6 @@ function useEscape(act: () => void): void {
     addEventListener("keydown", press);
     return () => removeEventListener("keydown", press);
   }, []);
-}
-
-interface LinesProps {
-  rows: readonly ResultRow[];
-  columns: readonly ResultColumn[];
-  wanted: readonly ResultRow[];
-  wishes: Wishes;
-  onWish: (key: string, wish: Wish | null) => void;
-  lit: number | null;
-  onLight: (row: number | null) => void;
-  onOpen: (row: number) => void;
-}
-
-function Lines({ rows, columns, wanted, wishes, onWish, lit, onLight, onOpen }: LinesProps): JSX.Element | null {
-  const [colourBy, setColourBy] = useState<string | null>(null);
-  const axes = useMemo(() => axesOf(columns, rows), [columns, rows]);
-  const indexes = useMemo(() => new Set(wanted.map((row) => row.index)), [wanted]);
-  if (axes.length < 2 || rows.length < 2) return null;
-  const numeric = axes.filter((axis) => axis.numeric);
-  const metric = numeric.find((axis) => axis.key.startsWith("metric:"));
-  const colour = numeric.find((axis) => axis.key === colourBy) ?? metric ?? null;
-  const choose = (axis: Axis, from: number | null, to: number): void => onWish(axis.key, from === null ? null : wishOn(axis, from, to));
-  return (
-    <details class="lines" open>
-      <summary>
-        Parallel coordinates
-      </summary>
-      <p class="lines-tools">
-        <label>
-          colour by{" "}
-          <select value={colour?.key ?? ""} onChange={(event) => setColourBy(event.currentTarget.value)}>
-            {numeric.map((axis) => (
-              <option key={axis.key} value={axis.key}>
-                {axis.title}
-              </option>
-            ))}
-          </select>
-        </label>
-        <span class="ramp" aria-hidden="true" />
-        <span class="faint">low to high; drag along an axis to choose a part of it</span>
-      </p>
-      <Parallel axes={axes} rows={rows} wanted={indexes} wishes={wishes} colour={colour} lit={lit} onWish={choose} onLight={onLight} onOpen={onOpen} />
-    </details>
-  );
 }
 
 /** The wishes, each of which a click takes back. */
@@ -144,11 +103,13 @@ function SameEverywhere({ columns, rows }: { columns: readonly ResultColumn[]; r
   if (same.length === 0 || !first) return null;
   return (
     <details class="same">
-      <summary>Same everywhere ({same.length})</summary>
+      <summary>
+        {rows.length > 1 ? "Same everywhere" : "Parameters"} ({same.length})
+      </summary>
       <ul>
         {same.map((column) => (
           <li key={column.key}>
-            {column.name} = <code>{scalar(first.cells.get(column.key))}</code>
+            {column.name} = <code>{cellText(first.cells.get(column.key))}</code>
           </li>
         ))}
       </ul>
