@@ -16,7 +16,7 @@ from pivot_runtime.project.project import init
 from pivot_ui.api.query import MediaAnswer
 from pivot_ui.export.export import export
 from pivot_ui.export.export_directory import ExportDirectory, ExportError
-from pivot_ui.export.exported_answers import Question, key_of
+from pivot_ui.export.exported_answers import Question, compared_sides, key_of
 
 PIPELINE = """\
 pipeline: words
@@ -111,7 +111,7 @@ def test_text_of_a_stage_stays_data(project: pathlib.Path) -> None:
 
 def test_names_that_javascript_gives_a_meaning_stay_names(tmp_path: pathlib.Path) -> None:
     target = ExportDirectory(tmp_path / "site", "site")
-    target.check()
+    target.check(tmp_path)
     target.begin()
 
     target.add("preview?path=a", {}, '{"__proto__": {"a": "\\u2028"}}')
@@ -171,7 +171,7 @@ def test_a_directory_of_an_earlier_export_that_is_now_a_link_is_not_followed(pro
 def test_an_export_that_was_killed_has_no_page_and_is_replaced(project: pathlib.Path) -> None:
     exported(project)
     killed = ExportDirectory(project / "site", "site")
-    killed.check()
+    killed.check(project)
     killed.begin()
     killed.add("content?path=a", MediaAnswer(PNG, "image/png"), "")
 
@@ -223,3 +223,27 @@ def test_an_export_serves_nothing(project: pathlib.Path, option: list[str]) -> N
     assert done.returncode == 2
     assert "--export serves nothing" in done.stderr
     assert not (project / "site").exists()
+
+
+@pytest.mark.parametrize(
+    ("directory", "owner"),
+    [(".pivot/site", "Pivot"), (".pivot", "Pivot"), ("kept/site", "Pivot"), (".git/site", "git")],
+)
+def test_nothing_is_exported_into_directories_of_pivot_or_git(
+    project: pathlib.Path, directory: str, owner: str
+) -> None:
+    (project / ".git").mkdir()
+    (project / "kept").symlink_to(".pivot")
+    before = sorted(project.rglob("*"))
+    with pytest.raises(ExportError, match=f"where only {owner} writes") as refused:
+        export(CommandContext.find(project, os.environ), directory)
+    assert refused.value.hint == "name another directory, such as 'site'"
+    assert sorted(project.rglob("*")) == before
+
+
+def test_the_sides_that_the_page_compares_by_itself_are_exported(project: pathlib.Path) -> None:
+    runs = [{"run": 3, "stages": [{"combination": "a=1"}]}, {"run": 2, "stages": []}, {"run": 1, "stages": []}]
+    assert compared_sides(runs, commits=True) == {"left": "HEAD", "right": "workspace"}
+    assert compared_sides(runs, commits=False) == {"left": "run:1", "right": "run:2"}
+    assert compared_sides(runs[:2], commits=False) == {"left": "run:2", "right": "workspace"}
+    assert compared_sides(runs[:1], commits=False) is None

@@ -116,6 +116,12 @@ def test_two_runs_are_chosen_and_compared(studied: Project) -> None:
     with opened(studied, "#/runs") as page:
         page.wait("[aria-label='Compare run 3']")
         assert [row[1] for row in page.evaluate(ROWS)] == ["3", "2", "1"]
+        page.click("[aria-label='Find runs']")
+        page.type("--compare")
+        page.wait("text=1 of 3 runs")
+        assert [row[1] for row in page.evaluate(ROWS)] == ["3"]
+        page.press("Control+A")
+        page.press("Delete")
         page.click("[aria-label='Compare run 2']")
         page.click("[aria-label='Compare run 1']")
         page.click("button:has-text('Compare')")

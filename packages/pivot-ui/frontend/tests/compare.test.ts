@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { OutChange, Revisions, Run, ValueChange } from "../src/api/types.ts";
-import { changeOf, outBecame, tally, valueRows, valueText } from "../src/views/compare/differences.ts";
+import { changeOf, outBecame, sideTexts, tally, valueRows } from "../src/views/compare/differences.ts";
 import { chosenSides, findSides, sideOptions, sideTitle } from "../src/views/compare/side_options.ts";
 
 const value = (more: Partial<ValueChange>): ValueChange => ({ name: "x", changed: true, ...more });
@@ -17,7 +17,14 @@ test("a value is changed, added or removed; null is a value", () => {
   const groups = [{ owner: "train", values }];
   assert.deepEqual(valueRows(groups, true).map(({ became }) => became), ["changed", "added", "removed", "same"]);
   assert.equal(valueRows(groups, false).length, 3);
-  assert.deepEqual([valueText(null), valueText(undefined), valueText({ a: 1 })], ["null", "", '{"a":1}']);
+  assert.deepEqual(sideTexts(value({ old: null, new: { a: 1 } })), ["null", '{"a":1}']);
+  assert.deepEqual(sideTexts(value({ new: true })), ["", "true"]);
+});
+
+test("numbers that differ are shown with as many digits as tell them apart", () => {
+  assert.deepEqual(sideTexts(value({ old: 0.12345678901, new: 0.12345678902 })), ["0.12345678901", "0.12345678902"]);
+  assert.deepEqual(sideTexts(value({ old: 0.1, new: 0.30000000000000004 })), ["0.1", "0.3"]);
+  assert.deepEqual(sideTexts(value({ old: 1e-9, new: 2e17 })), ["1e-9", "2e17"]);
 });
 
 test("a difference has a sign and a word, and its part where that has a meaning", () => {
@@ -50,4 +57,13 @@ test("without a choice, the last commit and the workspace are compared, and the 
   assert.deepEqual(chosenSides({}, revisions, [run(2), run(1)]), { left: "HEAD", right: "workspace" });
   assert.deepEqual(chosenSides({}, nothing, [run(2), run(1)]), { left: "run:1", right: "run:2" });
   assert.deepEqual(chosenSides({ left: "v1" }, revisions, []), { left: "v1", right: "workspace" });
+});
+
+test("the only run is compared with the workspace, no sweep is offered, and without both there is nothing to compare", () => {
+  const sweep: Run = { ...run(3), stages: [{ combination: "rate=1" } as Run["stages"][number]] };
+  assert.deepEqual(chosenSides({}, nothing, [sweep, run(2), run(1)]), { left: "run:1", right: "run:2" });
+  assert.deepEqual(chosenSides({}, nothing, [sweep, run(2)]), { left: "run:2", right: "workspace" });
+  assert.equal(chosenSides({}, nothing, [sweep]), null);
+  assert.deepEqual(chosenSides({ left: "run:9", right: "workspace" }, nothing, []), { left: "run:9", right: "workspace" });
+  assert.deepEqual(sideOptions(null, [sweep, run(2)]).map((option) => option.value), ["workspace", "run:2"]);
 });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Run, RunStage } from "../src/api/types.ts";
-import { countsOf, elapsed, progressOf, toCompare } from "../src/views/runs/progress.ts";
-import { drawn, inLanes, lanesOf, moved, ticks, tickText, zoomed } from "../src/views/runs/timeline.ts";
+import { countsOf, elapsed, progressOf, toCompare, wantedRuns } from "../src/views/runs/progress.ts";
+import { drawn, inLanes, lanesOf, moved, shortCombination, ticks, tickText, zoomed } from "../src/views/runs/timeline.ts";
 
 const stage = (name: string, began: number | null, seconds: number | null, more: Partial<RunStage> = {}): RunStage => ({
   name, address: `p.${name}`, combination: null, state: "ran", began, seconds, reasons: [], changes: [], cpu: null, memory: null, problem: "", undeclared: [], worker: null, ...more,
@@ -84,4 +84,16 @@ test("counts begin with the most serious state, and runs are compared from the o
   assert.deepEqual(countsOf(run([], { counts: { cached: 2, ran: 1, failed: 3, odd: 1 } })).map(([state]) => state), ["failed", "ran", "cached", "odd"]);
   assert.deepEqual(toCompare(new Set([9, 4])), [4, 9]);
   assert.equal(toCompare(new Set([9])), null);
+});
+
+test("runs are found by their states and by words of their commands and errors", () => {
+  const runs = [run([], { run: 3, state: "failed", problem: "train: no such file" }), run([], { run: 2, command: "pivot run train" }), run([], { run: 1 })];
+  const found = (search: string, state = ""): number[] => wantedRuns(runs, search, state).map((each) => each.run);
+  assert.deepEqual([found("train"), found("TRAIN no"), found("train", "failed"), found("x"), found("")], [[3, 2], [3], [3], [], [3, 2, 1]]);
+});
+
+test("the parameters of a combination are named without their stages where that is clear", () => {
+  assert.equal(shortCombination("train@a.rate=0.1, split.seed=2"), "rate=0.1, seed=2");
+  assert.equal(shortCombination("train@a.rate=0.1, train@b.rate=2"), "train@a.rate=0.1, train@b.rate=2");
+  assert.equal(shortCombination("train.path=a/b.c=d"), "path=a/b.c=d");
 });

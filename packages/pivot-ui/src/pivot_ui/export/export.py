@@ -16,12 +16,12 @@ def export(context: CommandContext, directory: str) -> int:
     """Export the project of a command, and print the path of the page.
 
     Raises:
-        ExportError: The directory has other files, or cannot be written.
+        ExportError: The directory has other files, is one of Pivot's or git's own, or cannot be written.
         PivotError: No stage is known, since the pipelines cannot be loaded.
     """
     service = ProjectService(context.project.root, context.environment, exported=True)
     target = ExportDirectory(context.project.cwd / directory, directory)
-    target.check()
+    target.check(context.project.root)
     evaluated = service.evaluated()
     if evaluated.problem is not None:
         if not evaluated.status.stages:

@@ -9,6 +9,7 @@ from importlib.resources.abc import Traversable
 from typing import Any, Final
 
 from pivot_core.errors import PivotError
+from pivot_core.files.paths import STATE_DIR
 from pivot_ui.api.query import MediaAnswer
 
 __all__ = ["ExportDirectory", "ExportError"]
@@ -45,12 +46,19 @@ class ExportDirectory:
         self._files: dict[str, str] = {}
         self.size = 0
 
-    def check(self) -> None:
+    def check(self, project: pathlib.Path) -> None:
         """Create the directory if it is absent.
 
+        Args:
+            project: The root of the project, where Pivot and git have directories of their own.
+
         Raises:
-            ExportError: It has other files than those of an export, or cannot be created.
+            ExportError: It is in one of these, has other files than those of an export, or cannot be created.
         """
+        for name in (STATE_DIR, ".git"):
+            if _is_in(self._place, project / name):
+                problem = f"{self._shown} is in {name}, where only {'git' if name == '.git' else 'Pivot'} writes"
+                raise ExportError(problem, hint="name another directory, such as 'site'")
         try:
             self._place.mkdir(parents=True, exist_ok=True)
             other = not _is_export(self._place) and any(self._place.iterdir())
@@ -131,6 +139,14 @@ class ExportDirectory:
     def _failed(self, error: OSError) -> ExportError:
         place = os.fspath(error.filename or self._shown)
         return ExportError(f"{place}: {error.strerror or error}", hint="name another directory")
+
+
+def _is_in(place: pathlib.Path, directory: pathlib.Path) -> bool:
+    """Whether a place is a directory or in it, also by another name of it, as with other case."""
+    resolved = place.resolve()
+    return directory.exists() and any(
+        each.exists() and each.samefile(directory) for each in (resolved, *resolved.parents)
+    )
 
 
 def _marker(*, complete: bool) -> bytes:

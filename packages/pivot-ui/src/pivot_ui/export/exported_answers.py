@@ -1,16 +1,17 @@
 """The questions that an exported page asks, with their answers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from pivot_core.errors import PivotError
+from pivot_runtime.comparing.revisions import WORKSPACE
 from pivot_ui.api.query import Query
 from pivot_ui.api.routes import READERS
 from pivot_ui.project import ProjectService
 
-__all__ = ["AnsweredQuestion", "Question", "answers", "key_of"]
+__all__ = ["AnsweredQuestion", "Question", "answers", "compared_sides", "key_of"]
 
 _RUNS: Final = 50
 """The page asks for as many at once."""
@@ -82,16 +83,24 @@ def _answer(service: ProjectService, question: Question) -> Any:
 
 def _questions(graph: Mapping[str, Any], runs: Mapping[str, Any], revisions: Mapping[str, Any]) -> Iterator[Question]:
     yield from map(Question, ("project", "status", "results", "plots"))
-    numbers = [run["run"] for run in runs.get("runs", ())]
-    yield from (Question("run", {"number": number}) for number in numbers)
-    if revisions.get("commits"):
-        yield Question("compare", {"left": "HEAD", "right": "workspace"})
-    elif len(numbers) > 1:
-        yield Question("compare", {"left": f"run:{numbers[1]}", "right": f"run:{numbers[0]}"})
+    listed = runs.get("runs", ())
+    yield from (Question("run", {"number": run["run"]}) for run in listed)
+    if sides := compared_sides(listed, commits=bool(revisions.get("commits"))):
+        yield Question("compare", sides)
     for stage in graph.get("stages", ()):
         yield Question("stage", {"address": stage["address"]})
         yield Question("log", {"address": stage["address"]})
     yield from (Question("preview", {"path": each["path"]}) for each in graph.get("artifacts", ()))
+
+
+def compared_sides(runs: Sequence[Mapping[str, Any]], *, commits: bool) -> Parameters | None:
+    """Return what the page compares unless somebody chooses: it knows the same rule."""
+    if commits:
+        return {"left": "HEAD", "right": WORKSPACE}
+    numbers = [run["run"] for run in runs if all(stage["combination"] is None for stage in run["stages"])]
+    if len(numbers) > 1:
+        return {"left": f"run:{numbers[1]}", "right": f"run:{numbers[0]}"}
+    return {"left": f"run:{numbers[0]}", "right": WORKSPACE} if numbers else None
 
 
 def _followers(question: Question, found: Any) -> Iterator[Question]:

@@ -9,7 +9,7 @@ import { useAnswer, useStore } from "../../store.ts";
 import { PlotCards } from "../results/plot_cards.tsx";
 import { type Became, outBecame, tally, valueRows } from "./differences.ts";
 import { OutTable } from "./out_table.tsx";
-import { chosenSides, type SideOption, sideOptions, sideTitle } from "./side_options.ts";
+import { chosenSides, type SideOption, sideOptions, type Sides, sideTitle } from "./side_options.ts";
 import { SidePicker } from "./side_picker.tsx";
 import { ValueTable } from "./value_tables.tsx";
 
@@ -24,7 +24,18 @@ export function CompareView(): JSX.Element {
 function Compared({ revisions, runs }: { revisions: Revisions; runs: Run[] }): JSX.Element {
   const { query } = useStore(route);
   const sides = chosenSides(query, revisions, runs);
-  const all = query["all"] === "yes";
+  return sides ? <ComparedSides sides={sides} all={query["all"] === "yes"} revisions={revisions} runs={runs} /> : <NothingToCompare />;
+}
+
+function NothingToCompare(): JSX.Element {
+  return (
+    <Empty>
+      There is nothing to compare yet: a commit of git, or a run of <code>pivot repro</code>, is one side, and the workspace the other.
+    </Empty>
+  );
+}
+
+function ComparedSides({ sides, all, revisions, runs }: { sides: Sides; all: boolean; revisions: Revisions; runs: Run[] }): JSX.Element {
   const options = sideOptions(revisions, runs);
   const show = (change: Record<string, string | undefined>): void => go(place("compare", [], { ...sides, ...(all ? { all: "yes" } : {}), ...change }));
   const answer = useAnswer<Comparison>("compare", sides, useStore(version));
@@ -51,7 +62,7 @@ function Compared({ revisions, runs }: { revisions: Revisions; runs: Run[] }): J
 
 interface DifferencesProps {
   found: Comparison;
-  sides: { left: string; right: string };
+  sides: Sides;
   options: readonly SideOption[];
   all: boolean;
 }

@@ -46,8 +46,17 @@ function percent(part: number): string {
   return `${value >= 0.1 ? value.toFixed(1) : value.toPrecision(1)}%`;
 }
 
+/** Both sides of a value in one line each; numbers that differ with as many more digits as show the difference. */
+export function sideTexts({ old, new: now, changed }: ValueChange): [left: string, right: string] {
+  for (let digits = 6; changed && typeof old === "number" && typeof now === "number" && digits <= 17; digits++) {
+    const texts: [string, string] = [number(old, digits), number(now, digits)];
+    if (texts[0] !== texts[1]) return texts;
+  }
+  return [valueText(old), valueText(now)];
+}
+
 /** A value of JSON in one line, as far as a cell shows it. */
-export function valueText(value: unknown): string {
+function valueText(value: unknown): string {
   if (value === null) return "null";
   return value === undefined ? "" : scalar(value);
 }

@@ -7,13 +7,14 @@ import { size } from "../../parts/formats.ts";
 import { place } from "../../routes.ts";
 import { Preview } from "../preview/preview.tsx";
 import { outBecame } from "./differences.ts";
+import type { Sides } from "./side_options.ts";
 import { BecameMark } from "./value_tables.tsx";
 
 interface OutTableProps {
   outs: readonly OutChange[];
   left: string;
   right: string;
-  sides: { left: string; right: string };
+  sides: Sides;
 }
 
 export function OutTable({ outs, left, right, sides }: OutTableProps): JSX.Element {

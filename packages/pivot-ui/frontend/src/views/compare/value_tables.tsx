@@ -1,6 +1,6 @@
 // Parameters and metrics on two sides.
 import type { JSX } from "preact";
-import { changeOf, type Became, type ValueRow, valueText } from "./differences.ts";
+import { changeOf, type Became, sideTexts, type ValueRow } from "./differences.ts";
 
 const SIGNS: Record<Became, string> = { same: "=", changed: "≠", added: "+", removed: "−" };
 
@@ -41,8 +41,8 @@ export function ValueTable({ label, owner, left, right, rows }: ValueTableProps)
                 {row.owner === rows[index - 1]?.owner ? "" : row.owner}
               </td>
               <td title={row.name}>{row.name}</td>
-              <ValueCell value={row.old} there={"old" in row} />
-              <ValueCell value={row.new} there={"new" in row} />
+              <ValueCell text={sideTexts(row)[0]} there={"old" in row} />
+              <ValueCell text={sideTexts(row)[1]} there={"new" in row} />
               <td>
                 <Difference row={row} />
               </td>
@@ -54,8 +54,7 @@ export function ValueTable({ label, owner, left, right, rows }: ValueTableProps)
   );
 }
 
-function ValueCell({ value, there }: { value: unknown; there: boolean }): JSX.Element {
-  const text = valueText(value);
+function ValueCell({ text, there }: { text: string; there: boolean }): JSX.Element {
   return (
     <td class="number value" title={there ? text : "it is not there"}>
       {there ? text : <span class="faint">–</span>}

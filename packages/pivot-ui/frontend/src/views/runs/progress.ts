@@ -32,6 +32,15 @@ export function progressOf(run: Run, all: number | null): Progress {
   return { done: run.stages.length - running.length, running, total: whole && all !== null && all >= run.stages.length ? all : null };
 }
 
+/** The runs in a state ("" is any) with all of these words in their numbers, commands or problems. */
+export function wantedRuns(runs: readonly Run[], search: string, state: string): Run[] {
+  const words = search.toLowerCase().split(/\s+/).filter(Boolean);
+  return runs.filter((run) => {
+    const text = `${run.run} ${run.state} ${run.command} ${run.problem}`.toLowerCase();
+    return (state === "" || run.state === state) && words.every((word) => text.includes(word));
+  });
+}
+
 /** Two chosen runs, the older one first. */
 export function toCompare(chosen: ReadonlySet<number>): [older: number, newer: number] | null {
   const [first, second] = [...chosen].sort((left, right) => left - right);

@@ -6,12 +6,12 @@ import { newestRun } from "../../api/live.ts";
 import { graph } from "../../api/shared.ts";
 import type { Run } from "../../api/types.ts";
 import { useClock } from "../../parts/clock.ts";
-import { moment, seconds } from "../../parts/formats.ts";
+import { counted, moment, seconds } from "../../parts/formats.ts";
 import { Answered, Empty, ProblemNote } from "../../parts/messages.tsx";
 import { Badge } from "../../parts/signs.tsx";
 import { go, place } from "../../routes.ts";
 import { type Problem, useAnswer, useStore } from "../../store.ts";
-import { countsOf, elapsed, progressOf, toCompare } from "./progress.ts";
+import { countsOf, elapsed, progressOf, toCompare, wantedRuns } from "./progress.ts";
 
 interface Page {
   runs: Run[];
@@ -30,7 +30,10 @@ function Runs({ page }: { page: Page }): JSX.Element {
   const [older, more, wrong, loadOlder] = useOlder(page);
   const newest = useStore(newestRun);
   const [chosen, setChosen] = useState<ReadonlySet<number>>(new Set());
+  const [search, setSearch] = useState("");
+  const [state, setState] = useState("");
   const runs = newestFirst([...(newest ? [newest] : []), ...page.runs, ...older]);
+  const wanted = wantedRuns(runs, search, state);
   const choose = (run: number, on: boolean): void => {
     const others = [...chosen].filter((each) => each !== run);
     setChosen(new Set(on ? [...others.slice(-1), run] : others));
@@ -44,7 +47,15 @@ function Runs({ page }: { page: Page }): JSX.Element {
     );
   return (
     <section class="runs" aria-label="Runs">
-      {exported() ? null : <CompareBar chosen={chosen} />}
+      <div class="toolbar">
+        <h2>Runs</h2>
+        <input type="search" aria-label="Find runs" placeholder="Find numbers, commands, errors" value={search} onInput={(event) => setSearch(event.currentTarget.value)} />
+        <StateChoice runs={runs} state={state} onChoose={setState} />
+        <span class="faint" role="status">
+          {wanted.length === runs.length ? counted(runs.length, "run") : `${wanted.length} of ${counted(runs.length, "run")}`}
+        </span>
+        {exported() ? null : <CompareChosen chosen={chosen} />}
+      </div>
       {newest?.state === "running" ? <RunningNote run={newest} now={now} /> : null}
       <div class="data-table">
         <table>
@@ -64,12 +75,13 @@ function Runs({ page }: { page: Page }): JSX.Element {
             </tr>
           </thead>
           <tbody>
-            {runs.map((run) => (
+            {wanted.map((run) => (
               <RunRow key={run.run} run={run} now={now} chosen={chosen.has(run.run)} onChoose={choose} />
             ))}
           </tbody>
         </table>
       </div>
+      {wanted.length ? null : <Empty>No run is like that{more ? " among those that are listed" : ""}.</Empty>}
       {wrong ? <ProblemNote problem={wrong} /> : null}
       {more && !exported() ? (
         <p class="more">
@@ -99,12 +111,25 @@ function newestFirst(runs: Run[]): Run[] {
   return [...known.values()].sort((left, right) => right.run - left.run);
 }
 
-function CompareBar({ chosen }: { chosen: ReadonlySet<number> }): JSX.Element {
+function StateChoice({ runs, state, onChoose }: { runs: readonly Run[]; state: string; onChoose: (state: string) => void }): JSX.Element {
+  const states = [...new Set([...runs.map((run) => run.state), ...(state ? [state] : [])])].sort();
+  return (
+    <select aria-label="State of runs" value={state} onChange={(event) => onChoose(event.currentTarget.value)}>
+      <option value="">all states</option>
+      {states.map((each) => (
+        <option key={each} value={each}>
+          {each.replace("_", " ")} ({runs.filter((run) => run.state === each).length})
+        </option>
+      ))}
+    </select>
+  );
+}
+
+function CompareChosen({ chosen }: { chosen: ReadonlySet<number> }): JSX.Element {
   const pair = toCompare(chosen);
   return (
-    <div class="toolbar">
-      <h2>Runs</h2>
-      <span class="faint">{pair ? `run ${pair[0]} and run ${pair[1]} are chosen` : "choose two runs to compare them"}</span>
+    <>
+      <span class="faint push">{pair ? `run ${pair[0]} and run ${pair[1]} are chosen` : "choose two runs to compare them"}</span>
       <button
         class="primary"
         disabled={!pair}
@@ -112,7 +137,7 @@ function CompareBar({ chosen }: { chosen: ReadonlySet<number> }): JSX.Element {
       >
         Compare
       </button>
-    </div>
+    </>
   );
 }
 

@@ -8,7 +8,7 @@ import { Empty } from "../../parts/messages.tsx";
 import { Badge } from "../../parts/signs.tsx";
 import type { Sort } from "../../parts/sorting.ts";
 import { place } from "../../routes.ts";
-import { whyOf } from "./timeline.ts";
+import { shortCombination, whyOf } from "./timeline.ts";
 
 const BEGAN: Sort = [{ key: "began", descending: false }];
 
@@ -70,7 +70,12 @@ function columnsOf(run: Run): DataColumn<Row>[] {
     { key: "why", title: "Why", wide: true, cell: ({ stage }) => whyOf(stage), show: ({ stage }) => <Why stage={stage} /> },
   ];
   if (run.stages.some((stage) => stage.combination))
-    columns.splice(1, 0, { key: "combination", title: "Combination", cell: ({ stage }) => stage.combination });
+    columns.splice(1, 0, {
+      key: "combination",
+      title: "Combination",
+      cell: ({ stage }) => stage.combination,
+      show: ({ stage }) => shortCombination(stage.combination ?? ""),
+    });
   if (run.stages.some((stage) => stage.worker))
     columns.splice(2, 0, { key: "worker", title: "Worker", cell: ({ stage }) => stage.worker });
   return columns;

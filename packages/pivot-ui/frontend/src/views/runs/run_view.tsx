@@ -43,6 +43,7 @@ function OneRun({ run }: { run: Run }): JSX.Element {
 
 function RunHead({ run, now }: { run: Run; now: number }): JSX.Element {
   const stages = useStore(graph)?.stages.length ?? null;
+  const newest = useStore(newestRun);
   return (
     <header class="run-head">
       <h2>
@@ -68,6 +69,7 @@ function RunHead({ run, now }: { run: Run; now: number }): JSX.Element {
         {run.run > 1 && !exported() ? (
           <a href={place("compare", [], { left: `run:${run.run - 1}`, right: `run:${run.run}` })}>compare with run {run.run - 1}</a>
         ) : null}
+        {newest !== null && newest.run > run.run ? <a href={place("runs", [run.run + 1])}>run {run.run + 1}</a> : null}
       </nav>
     </header>
   );

@@ -76,6 +76,13 @@ export function whyOf(stage: RunStage): string {
   return keys.length ? `${first}: ${keys.join(", ")}` : first;
 }
 
+/** "train.rate=1, split.seed=2" as "rate=1, seed=2", unless two stages have a parameter of that name. */
+export function shortCombination(text: string): string {
+  const names: string[] = [];
+  const short = text.replace(/(^|, )[^=,\s]*\.([\w-]+)=/g, (_, before: string, name: string) => (names.push(name), `${before}${name}=`));
+  return new Set(names).size === names.length ? short : text;
+}
+
 /** Each bar in the first lane that is free when it begins. */
 export function inLanes(bars: readonly Loose[]): Lanes {
   const free: number[] = [];
