@@ -288,6 +288,23 @@ def test_a_file_that_becomes_a_link_before_it_is_opened_is_not_read(made: Worksh
             pass
 
 
+def test_a_directory_that_becomes_a_link_before_it_is_listed_is_not_listed(made: Workshop) -> None:
+    with Revisions.opened(made.context) as revisions:
+        content = contents.find(
+            made.context, revisions, known_artifacts.known(made.context, revisions, "parts", WORKSPACE)
+        )
+        assert isinstance(content, contents.WorkspaceDirectory)
+        outside = made.write("../outside/secret.txt", SECRET).parent
+        (made.root / "parts").rename(made.root / "before")
+        (made.root / "parts").symlink_to(outside)
+        with pytest.raises(OSError, match=r"[Nn]ot a directory|symbolic"), content.opened():
+            pass
+        (made.root / "parts").unlink()
+        outside.rename(made.root / "parts")
+        with pytest.raises(OSError, match="replaced"), content.opened():
+            pass
+
+
 def test_links_inside_and_into_the_cache_are_followed(made: Workshop) -> None:
     table = made.root / "out/table.csv"
     table.unlink()
@@ -314,9 +331,10 @@ def test_what_is_no_file_is_not_opened(made: Workshop) -> None:
 
 
 def test_damaged_content_is_shown_as_it_is_with_the_problem(made: Workshop) -> None:
-    (made.root / "out/table.csv").write_bytes(b"a\n\xff\n")
+    (made.root / "out/table.csv").write_bytes(b'a\n"\xff"b\n')
     found = show(made, "out/table.csv")
-    assert (found.problem, found.detail) == ("it is not UTF-8", TextPreview("a\nÿ\n", cut=False, encoding="latin-1"))
+    assert found.problem.startswith("it is not CSV")
+    assert found.detail == TextPreview('a\n"ÿ"b\n', cut=False, encoding="latin-1")
     (made.root / "out/table.csv").write_bytes(b"\0\1")
     assert isinstance(show(made, "out/table.csv").detail, TablePreview | BinaryPreview)
     made.damage("table", "out/table.csv")

@@ -18,6 +18,8 @@ _EXACT: Final = 1 << 53
 """From here on, programs that know only floats would round an integer."""
 _MOST_BITS: Final = 10_000
 _CUT: Final = "…"
+_NESTED: Final = (list, tuple, Mapping, map)
+"""The types of values with parts; those of a `map` are made when they are asked for."""
 
 
 def cell(value: Any) -> bool | int | float | str | None:
@@ -33,8 +35,9 @@ def cell(value: Any) -> bool | int | float | str | None:
         return _number(float(value))
     if isinstance(value, bytes | bytearray | memoryview):
         return _hexadecimal(bytes(value[: MOST_LETTERS // 2]), len(value))
-    if isinstance(value, list | tuple | Mapping):
-        return shortened(json.dumps(cut_value(value)[0], ensure_ascii=False))
+    if isinstance(value, _NESTED):
+        data, cut = cut_value(value)
+        return shortened(json.dumps(data, ensure_ascii=False) + (_CUT if cut else ""))
     return shortened(_text(value))
 
 
@@ -62,7 +65,7 @@ class _Cutting:
     def of(self, value: Any, depth: int) -> Any:
         """The JSON data of a value at a depth."""
         self._left -= 1
-        if not isinstance(value, list | tuple | Mapping):
+        if not isinstance(value, _NESTED):
             return self._scalar(value)
         if depth >= _DEEPEST and value:
             self.cut = True

@@ -4,6 +4,7 @@ Of parquet, only the groups of rows on the page are read, up to the end of the p
 project's own files.
 """
 
+import contextlib
 import importlib
 import importlib.util
 import itertools
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO, Final
 
 from pivot_runtime.errors import ContentError, MissingLibraryError
+from pivot_runtime.previews.cells import MOST_LETTERS, MOST_NODES
 from pivot_runtime.previews.tables import MOST_COLUMNS, TablePreview, Window, cells_of, columns_of, left_out
 
 MOST_BYTES: Final = 1 << 28
@@ -23,15 +25,13 @@ _MOST_ARROW: Final = 1 << 26
 _BATCH: Final = 1 << 23
 """The bytes of the rows that are in memory at a time, if one row is not larger."""
 _BUFFER: Final = 1 << 16
+_VALUE: Final = 8
+"""The bytes that a value takes when it is decoded, unless it is a long text."""
+_LONGEST_LETTER: Final = 4
 
 
-def read_parquet(stream: BinaryIO, file: pathlib.Path | None, window: Window) -> TablePreview:
-    """A page of a parquet file by the first library that is installed: pyarrow, DuckDB or polars.
-
-    Args:
-        stream: The open file.
-        file: Its path, which DuckDB and polars need.
-        window: The page.
+def read_parquet(stream: BinaryIO, window: Window) -> TablePreview:
+    """A page of an open parquet file by the first library that is installed: pyarrow, DuckDB or polars.
 
     Raises:
         ContentError: It is no parquet, or the page is too expensive.
@@ -39,14 +39,30 @@ def read_parquet(stream: BinaryIO, file: pathlib.Path | None, window: Window) ->
     """
     if (parquet := library("pyarrow.parquet")) is not None:
         return parquet_by_pyarrow(parquet, stream, window)
-    if file is not None:
-        for name, read in _BY_PATH:
-            if (found := library(name)) is not None:
-                return read(found, file, window)
+    for name, read in _BY_PATH:
+        if (found := library(name)) is not None:
+            with path_of(stream) as path:
+                return read(found, path, window)
     raise MissingLibraryError(
         "parquet files are shown by pyarrow, duckdb or polars, and none of them is installed beside Pivot",
         hint="uv add pyarrow",
     )
+
+
+@contextlib.contextmanager
+def path_of(stream: BinaryIO) -> Iterator[str]:
+    """A path that leads to the open file within the block, whatever takes its place at its own path meanwhile."""
+    import tempfile  # lazy
+
+    with contextlib.ExitStack() as stack:
+        try:
+            descriptor = stream.fileno()
+        except OSError:  # bytes that are in memory
+            copy = stack.enter_context(tempfile.TemporaryFile())
+            copy.write(stream.read())
+            copy.flush()
+            descriptor = copy.fileno()
+        yield f"/dev/fd/{descriptor}"
 
 
 def read_arrow(stream: BinaryIO, size: int, window: Window) -> TablePreview:
@@ -101,13 +117,13 @@ def parquet_by_pyarrow(parquet: Any, stream: BinaryIO, window: Window) -> TableP
         with parquet.ParquetFile(stream, buffer_size=_BUFFER, pre_buffer=False) as opened:
             first, before = _group_at(opened.metadata, window.offset)
             each = _row_bytes(opened.metadata, first)
-            if (window.offset - before) * each > MOST_BYTES:
+            if (window.offset - before + 1) * each > MOST_BYTES:
                 raise ContentError(
                     f"the page is more than {MOST_BYTES >> 20} MiB from the beginning of its group of rows",
                     hint="write the file with smaller groups of rows",
                 )
             batches = opened.iter_batches(
-                batch_size=max(1, min(window.limit, _BATCH // each)),
+                batch_size=rows_in_memory(opened.metadata, first, window.limit),
                 row_groups=range(first, opened.metadata.num_row_groups),
                 columns=opened.schema_arrow.names[:MOST_COLUMNS],
                 use_threads=False,
@@ -142,6 +158,16 @@ def _row_bytes(metadata: Any, number: int) -> int:
     return max(1, int(group.total_byte_size) // max(1, int(group.num_rows)))
 
 
+def rows_in_memory(metadata: Any, number: int, most: int) -> int:
+    """The rows of a group to decode at a time: lists of equal items take more in memory than in the file."""
+    if number >= metadata.num_row_groups:
+        return most
+    group = metadata.row_group(number)
+    values = sum(group.column(at).num_values for at in range(min(group.num_columns, MOST_COLUMNS)))
+    decoded = int(values) * _VALUE // max(1, int(group.num_rows))
+    return max(1, min(most, _BATCH // max(_row_bytes(metadata, number), decoded)))
+
+
 def _by_batches(schema: Any, batches: Iterator[Any], before: int, total: int | None, window: Window) -> TablePreview:
     """The page in batches, of which the first begins after ``before`` rows."""
     names = schema.names[:MOST_COLUMNS]
@@ -151,8 +177,7 @@ def _by_batches(schema: Any, batches: Iterator[Any], before: int, total: int | N
         shown = batch.slice(skip, window.limit - len(rows)) if skip < batch.num_rows else None
         before += batch.num_rows
         if shown is not None:
-            values = [_plain(shown.column(at)) for at in range(len(names))]
-            rows += map(cells_of, zip(*values, strict=True))
+            rows += map(cells_of, zip(*(map(_plain, shown.column(at)) for at in range(len(names))), strict=True))
         if before >= window.end and (total is not None or before > window.end):
             break
     more = before > window.end if total is None else window.end < total
@@ -167,49 +192,87 @@ def _by_batches(schema: Any, batches: Iterator[Any], before: int, total: int | N
     )
 
 
-def _plain(column: Any) -> list[Any]:
-    """The values of a column; times are texts, since those of nanoseconds would be objects of pandas."""
+def _plain(value: Any) -> Any:
+    """A value of Arrow, of which a long one is read in part: the items of a list when they are asked for."""
+    types, kind = importlib.import_module("pyarrow").types, value.type
+    if not value.is_valid:
+        return None
+    if types.is_temporal(kind):
+        return _time(value)
+    if types.is_struct(kind):
+        return {kind.field(at).name: _plain(value[at]) for at in range(min(kind.num_fields, MOST_COLUMNS))}
+    if types.is_nested(kind) and not types.is_union(kind):
+        return map(_plain, value.values)
+    if hasattr(value, "as_buffer"):
+        data = value.as_buffer()
+        if data.size > MOST_LETTERS * _LONGEST_LETTER:
+            head = data.slice(0, (MOST_LETTERS + 1) * _LONGEST_LETTER).to_pybytes()
+            return head if types.is_binary(kind) or types.is_large_binary(kind) else head.decode("utf-8", "ignore")
+    return value.as_py()
+
+
+def _time(value: Any) -> Any:
+    """A moment or a duration as a text, since that of nanoseconds would be an object of pandas."""
     pyarrow = importlib.import_module("pyarrow")
-    if pyarrow.types.is_temporal(column.type):
-        try:
-            return list(column.cast(pyarrow.string()).to_pylist())
-        except pyarrow.ArrowException:
-            return list(column.cast(pyarrow.int64()).to_pylist())
-    return list(column.to_pylist())
+    if pyarrow.types.is_duration(value.type):
+        return _duration(value.value, value.type.unit)
+    try:
+        return value.cast(pyarrow.string()).as_py()
+    except pyarrow.ArrowException:
+        return value.value
 
 
-def parquet_by_duckdb(duckdb: Any, file: pathlib.Path, window: Window) -> TablePreview:
+def _duration(number: int, unit: str) -> str:
+    """A duration as Python writes it, with all its digits."""
+    each = 10 ** {"s": 0, "ms": 3, "us": 6, "ns": 9}[unit]
+    seconds, rest = divmod(abs(number), each)
+    days, seconds = divmod(seconds, 86400)
+    hours, minutes = divmod(seconds // 60, 60)
+    text = f"{days} days " if days else ""
+    fraction = f".{rest:0{len(str(each)) - 1}}" if rest else ""
+    return f"{'-' if number < 0 else ''}{text}{hours}:{minutes:02}:{seconds % 60:02}{fraction}"
+
+
+def parquet_by_duckdb(duckdb: Any, path: str, window: Window) -> TablePreview:
     """A page of a parquet file by the module `duckdb`.
 
     Raises:
-        ContentError: It is no parquet, or its path has a letter that stands for others in patterns.
+        ContentError: It is no parquet, or the page is too expensive.
     """
-    if set(str(file)).intersection("*?["):
-        raise ContentError("DuckDB reads no file with *, ? or [ in its path", hint="uv add pyarrow")
+    config = {"threads": 1, "memory_limit": "512MB", "temp_directory": ""}  # nothing is written
+    table = "read_parquet(?, hive_partitioning = false)"
     try:
-        with duckdb.connect(config={"threads": 1, "memory_limit": "512MB"}) as connection:
-            (total,) = connection.execute("select sum(num_rows) from parquet_file_metadata(?)", [str(file)]).fetchone()
-            found = connection.execute(
-                "select * from read_parquet(?, hive_partitioning = false) limit ? offset ?",
-                [str(file), window.limit, window.offset],
-            )
+        with duckdb.connect(config=config) as connection:
+            (total,) = connection.execute("select sum(num_rows) from parquet_file_metadata(?)", [path]).fetchone()
+            found = connection.execute(f"select * from {table} limit 0", [path])  # noqa: S608  # a constant
             columns = [(column[0], str(column[1])) for column in found.description]
-            return _by_rows(columns, found.fetchall(), int(total or 0), window, "duckdb")
+            shown = ", ".join('"' + name.replace('"', '""') + '"' for name, _ in columns[:MOST_COLUMNS])
+            page = connection.execute(
+                f"select {shown} from {table} limit ? offset ?",  # noqa: S608  # names are quoted
+                [path, window.limit, window.offset],
+            )
+            return _by_rows(columns, page.fetchall(), int(total or 0), window, "duckdb")
+    except duckdb.OutOfMemoryException:
+        raise ContentError("the page is too large for DuckDB", hint="uv add pyarrow") from None
     except (duckdb.Error, OSError, ValueError) as error:
         raise ContentError(f"it is not parquet: {error}") from None
 
 
-def parquet_by_polars(polars: Any, file: pathlib.Path, window: Window) -> TablePreview:
+def parquet_by_polars(polars: Any, path: str, window: Window) -> TablePreview:
     """A page of a parquet file by the module `polars`.
 
     Raises:
         ContentError: It is no parquet.
     """
     try:
-        scan = polars.scan_parquet(file, glob=False, hive_partitioning=False)
+        scan = polars.scan_parquet(path, glob=False, hive_partitioning=False)
         columns = [(name, str(kind)) for name, kind in scan.collect_schema().items()]
         total = scan.select(polars.len()).collect().item()
-        page = scan.select([name for name, _ in columns[:MOST_COLUMNS]]).slice(window.offset, window.limit).collect()
+        shown = [
+            polars.col(name).list.head(MOST_NODES) if kind == polars.List else polars.col(name)
+            for name, kind in itertools.islice(scan.collect_schema().items(), MOST_COLUMNS)
+        ]
+        page = scan.slice(window.offset, window.limit).select(shown).collect()
         return _by_rows(columns, page.rows(), total, window, "polars")
     except (polars.exceptions.PolarsError, OSError, ValueError) as error:
         raise ContentError(f"it is not parquet: {error}") from None
@@ -230,7 +293,7 @@ def _by_rows(
     )
 
 
-_BY_PATH: Final[Sequence[tuple[str, Callable[[Any, pathlib.Path, Window], TablePreview]]]] = (
+_BY_PATH: Final[Sequence[tuple[str, Callable[[Any, str, Window], TablePreview]]]] = (
     ("duckdb", parquet_by_duckdb),
     ("polars", parquet_by_polars),
 )

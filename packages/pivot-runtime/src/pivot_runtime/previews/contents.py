@@ -58,8 +58,8 @@ class FileContent(Value):
             yield io.BytesIO(self.data or b"")
             return
         with safe_read.open_regular(self.file) as stream:
-            if self.identity is not None and _identity(os.fstat(stream.fileno())) != self.identity:
-                raise OSError(errno.EAGAIN, "it was replaced meanwhile", os.fspath(self.file))  # by a link, perhaps
+            if self.identity is not None:
+                _check_identity(stream.fileno(), self.identity, self.file)
             yield stream
 
 
@@ -69,11 +69,27 @@ class WorkspaceDirectory(Value):
 
     Attributes:
         directory: Its absolute path, without symbolic links.
+        identity: The device and the inode of the directory that was found.
         digest: Its digest; None if it is unknown.
     """
 
     directory: str
+    identity: tuple[int, int]
     digest: str | None = None
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[int]:
+        """Open it within the block, as a descriptor.
+
+        Raises:
+            OSError: It cannot be read, or is not the directory that was found.
+        """
+        descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            _check_identity(descriptor, self.identity, self.directory)
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -148,13 +164,19 @@ def _in_workspace(context: CommandContext, revisions: Revisions, known: KnownArt
         if error.errno not in _ABSENT:
             raise
         return _not_in_workspace(context, revisions, known)
-    if stat.S_ISDIR(status.st_mode):
-        return WorkspaceDirectory(place)
-    if not stat.S_ISREG(status.st_mode):
+    if not stat.S_ISDIR(status.st_mode) and not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "it is neither a file nor a directory", known.path)
     if os.path.realpath(place) != place:
         raise OSError(errno.EAGAIN, "it was replaced meanwhile", known.path)
+    if stat.S_ISDIR(status.st_mode):
+        return WorkspaceDirectory(place, _identity(status))
     return FileContent(status.st_size, file=pathlib.Path(place), identity=_identity(status))
+
+
+def _check_identity(descriptor: int, identity: tuple[int, int], name: os.PathLike[str] | str) -> None:
+    """Raise an error if what was opened is not what was found: a link may have taken its place."""
+    if _identity(os.fstat(descriptor)) != identity:
+        raise OSError(errno.EAGAIN, "it was replaced meanwhile", os.fspath(name))
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

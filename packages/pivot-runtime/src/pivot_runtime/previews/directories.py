@@ -46,14 +46,14 @@ class DirectoryPreview(Value):
     total: int | None
 
 
-def of_workspace(directory: str, window: Window) -> DirectoryPreview:
-    """A page of a directory in the workspace; symbolic links are not followed.
+def of_workspace(descriptor: int, window: Window) -> DirectoryPreview:
+    """A page of an open directory in the workspace; symbolic links are not followed.
 
     Raises:
         OSError: It cannot be listed.
     """
     found: list[os.DirEntry[str]] = []
-    with os.scandir(directory) as entries:
+    with os.scandir(descriptor) as entries:
         for entry in entries:
             found.append(entry)
             if len(found) > MOST_ENTRIES:

@@ -189,7 +189,8 @@ def _shown(
         case AbsentContent():
             return attrs.evolve(found, detail=content, size=content.size, problem=content.problem)
         case WorkspaceDirectory():
-            return attrs.evolve(found, detail=directories.of_workspace(content.directory, request.window))
+            with content.opened() as descriptor:
+                return attrs.evolve(found, detail=directories.of_workspace(descriptor, request.window))
         case RecordedDirectory():
             page = directories.of_tree(content.tree, content.inside, request.window)
             if page is None:
@@ -254,7 +255,7 @@ class _FileReader:
         suffix, window = series.suffix(self._path), self._request.window
         match sniff.columnar(self._path, self._head):
             case "parquet":
-                return column_files.read_parquet(self._rewound(), self._content.file, window)
+                return column_files.read_parquet(self._rewound(), window)
             case "arrow":
                 return column_files.read_arrow(self._rewound(), self._content.size, window)
         if suffix in row_files.LINES:

@@ -7,18 +7,26 @@ import csv
 import io
 import itertools
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Final
 
+import attrs
+
 from pivot_runtime.comparing import row_files
 from pivot_runtime.errors import ContentError
+from pivot_runtime.previews import sniff
 from pivot_runtime.previews.tables import MOST_COLUMNS, TablePreview, Window, cells_of, columns_of, left_out
 
 MOST_BYTES: Final = 1 << 26
 """The bytes of a file up to the end of a page, as far as it is read."""
 _MOST_LINE: Final = 1 << 20
 """The bytes of the longest line of JSON."""
-_FIRST_LINE: Final = 1 << 16
+_MOST_ROW: Final = 1 << 22
+"""The letters of the longest row of CSV, which may have several lines."""
+_QUOTED: Final = re.compile(r'"(?:[^"]|"")*(?:"|$)')
+_MISSING: Final = frozenset({"NA", "N/A", "n/a", "<NA>", "#N/A", "null", "NULL", "None"})
+"""Texts that pandas, too, reads as values that are missing."""
 _BUFFER: Final = 1 << 17
 
 
@@ -58,17 +66,43 @@ def read_separated(stream: BinaryIO, suffix: str, window: Window) -> TablePrevie
     Raises:
         ContentError: It is no such table, or the page is too far from the beginning.
     """
-    separator = _separator(stream.readline(_FIRST_LINE), suffix)
+    head = stream.read(sniff.HEAD)
     stream.seek(0)
-    text = io.TextIOWrapper(_bounded(stream), "utf-8-sig", newline="")
+    encoding = sniff.encoding_of(head) or "utf-8"
+    codec = "utf-8-sig" if encoding == "utf-8" else encoding
+    separator = _separator(head.decode(codec, "replace").partition("\n")[0], suffix)
+    text = io.TextIOWrapper(_bounded(stream), codec, newline="")
     try:
-        reader = csv.reader(text, delimiter=separator, strict=True)
-        names = row_files.unique_names(next(reader, []))
-        return _page(names, reader, window)
-    except UnicodeDecodeError:
-        raise ContentError("it is not UTF-8") from None
+        page = _page(_Rows(text, separator), window)
+    except UnicodeError:
+        raise ContentError(f"it is not {encoding.upper()}") from None
     except csv.Error as error:
         raise ContentError(f"it is not CSV: {error}") from None
+    notes = () if encoding == "utf-8" else (f"its encoding is {encoding.upper()}, not UTF-8",)
+    return attrs.evolve(page, notes=(*page.notes, *notes))
+
+
+class _Rows:
+    """The rows of CSV that are not empty, each with the cells that are shown, and the number of all."""
+
+    def __init__(self, text: io.TextIOBase, separator: str) -> None:
+        self._text = text
+        self._left = _MOST_ROW
+        self._reader = csv.reader(self._lines(), delimiter=separator, strict=True)
+
+    def __iter__(self) -> Iterator[tuple[list[str], int]]:
+        """Yield each row."""
+        for cells in self._reader:
+            self._left = _MOST_ROW
+            if cells:
+                yield cells[:MOST_COLUMNS], len(cells)
+
+    def _lines(self) -> Iterator[str]:
+        while line := self._text.readline(self._left + 1):
+            self._left -= len(line)
+            if self._left < 0:
+                raise ContentError(f"a row is longer than {_MOST_ROW >> 20} MiB")
+            yield line
 
 
 def read_lines(stream: BinaryIO, window: Window) -> TablePreview:
@@ -83,28 +117,32 @@ def read_lines(stream: BinaryIO, window: Window) -> TablePreview:
     shown = found[: window.limit]
     names = list(dict.fromkeys(name for row in shown for name in row))
     values = [[row.get(name) for name in names[:MOST_COLUMNS]] for row in shown]
-    return _table(names, values, window, skipped + len(found), "json")
+    return _table(names, values, window, skipped + len(found), "json", left_out(len(names)))
 
 
-def _separator(line: bytes, suffix: str) -> str:
+def _separator(line: str, suffix: str) -> str:
+    """The separator in the first line: that of the suffix if it is there, else the most frequent one."""
     separator = row_files.SEPARATORS[suffix]
-    return ";" if separator.encode() not in line and b";" in line else separator
+    bare = _QUOTED.sub("", line)
+    return separator if separator in bare else max((separator, *_SEPARATORS), key=bare.count)
 
 
-def _page(names: Sequence[str], reader: Iterable[list[str]], window: Window) -> TablePreview:
-    rows = filter(None, reader)
-    skipped = sum(1 for _ in itertools.islice(rows, window.offset))
-    found = list(itertools.islice(rows, window.limit + 1))
+def _page(rows: Iterable[tuple[list[str], int]], window: Window) -> TablePreview:
+    further = iter(rows)
+    names, columns = next(further, ([], 0))
+    names = row_files.unique_names(names)
+    skipped = sum(1 for _ in itertools.islice(further, window.offset))
+    found = list(itertools.islice(further, window.limit + 1))
     shown = found[: window.limit]
-    values = [_values(cells, len(names)) for cells in shown]
-    odd = next((window.offset + at + 1 for at, cells in enumerate(shown) if len(cells) != len(names)), None)
+    values = [_values(cells, len(names)) for cells, _ in shown]
+    odd = next((window.offset + at + 1 for at, (_, count) in enumerate(shown) if count != columns), None)
     notes = () if odd is None else (f"row {odd} has more or fewer cells than there are columns",)
-    return _table(names, values, window, skipped + len(found), "csv", notes)
+    return _table(names, values, window, skipped + len(found), "csv", (*left_out(columns), *notes))
 
 
 def _values(cells: list[str], length: int) -> list[Any]:
     """The values of a row, one for each column that is shown."""
-    return list(map(row_files.cell_value, (cells + [""] * (length - len(cells)))[: min(length, MOST_COLUMNS)]))
+    return list(map(row_files.cell_value, (cells + [""] * (length - len(cells)))[:length]))
 
 
 def _table(
@@ -125,18 +163,26 @@ def _table(
         more,
         None if more else read,
         reader,
-        (*left_out(len(names)), *notes),
+        notes,
     )
 
 
 def _type(values: Iterable[Any]) -> str:
     """The common type of the values in a column, in the words of JSON."""
-    found = {_TYPES.get(type(value), "mixed") for value in values if value is not None}
+    known = [value for value in values if value is not None]
+    found = {_TYPES.get(type(value), "mixed") for value in known}
+    if len(found) > 1:
+        found = {_TYPES.get(type(value), "mixed") for value in known if not _is_missing(value)}
     if found == {"integer", "number"}:
         return "number"
     return "mixed" if len(found) > 1 else next(iter(found), "empty")
 
 
+def _is_missing(value: Any) -> bool:
+    return isinstance(value, str) and value in _MISSING
+
+
+_SEPARATORS: Final = (",", ";", "\t", "|")
 _TYPES: Final[Mapping[type, str]] = {
     int: "integer",
     float: "number",
