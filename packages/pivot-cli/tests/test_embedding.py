@@ -99,6 +99,32 @@ def test_a_command_and_its_stages_can_be_killed(root: pathlib.Path) -> None:
     assert started.exit_code == -9
 
 
+def test_a_command_that_ends_can_be_stopped_and_killed_by_all_at_once(root: pathlib.Path) -> None:
+    problems: list[BaseException] = []
+
+    def end(started: CommandProcess) -> None:
+        try:
+            while started.state == "running":
+                started.stop()
+                started.kill()
+        except BaseException as error:
+            problems.append(error)
+            raise
+
+    for _ in range(10):
+        started = CommandProcess(("--version",), root, os.environ)
+        threads = [threading.Thread(target=end, args=(started,)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(DEADLINE)
+        assert started.wait(DEADLINE)
+        assert not started.stop()
+        started.kill()
+
+    assert problems == []
+
+
 def test_a_command_has_ended_even_if_a_process_that_it_left_keeps_its_output_open(root: pathlib.Path) -> None:
     os.mkfifo(root / "wait.fifo")
     (root / "pivot.yaml").unlink()

@@ -58,7 +58,7 @@ class ServedProject:
         self.port: int = self._socket.getsockname()[1]
         self.hub = EventHub()
         self.command = PageCommand(self.service, self.hub)
-        self.follower = ProjectFollower(self.service, self.hub)
+        self.follower = ProjectFollower(self.service, self.hub, self.bugs.append)
         self.now, self.second_uses = 0.0, 0
         self.code = OneTimeCode(self._count_second_use, lambda: self.now)
         entrance = Entrance(self.port, TOKEN, self.code)

@@ -10,7 +10,7 @@ import pytest
 from served import ServedProject, until
 
 from pivot_ui.editor import LINK, find_editor, project_file
-from pivot_ui.errors import NothingThereError
+from pivot_ui.errors import NotAllowedError, NothingThereError
 from pivot_ui.project import ProjectService
 
 
@@ -48,6 +48,33 @@ def test_the_page_runs_one_stage_alone(running: ServedProject) -> None:
 
     assert (running.root / "loud.txt").exists()
     assert not (running.root / "count.txt").exists()
+
+
+def test_runs_are_recorded_as_a_person_types_them(running: ServedProject) -> None:
+    def started(**fields: object) -> list[str]:
+        with running.events() as events:
+            found = running.act("repro", **fields).plain["command"]["words"]
+            until(events, "command", lambda plain: plain["state"] == "ended" and plain["words"] == found)
+        return list(found)
+
+    assert started(targets=[]) == ["repro", "--all"]
+    assert started(targets=["words.upper"]) == ["repro", "upper"]
+    assert started(targets=["words.upper", "words.count"], only=True) == ["run", "upper", "count"]
+    assert started(targets=["words.upper"], only=True, force=True) == ["run", "--force", "upper"]
+    commands = [each["command"] for each in running.api("runs")["runs"]]
+    assert (commands[0], commands[-1]) == ("pivot run --force upper", "pivot repro --all")
+
+
+def test_stages_of_other_pipelines_are_run_by_names_that_are_theirs_alone(running: ServedProject) -> None:
+    (running.root / "other").mkdir()
+    stages = "  upper:\n    cmd: touch own\n    outs: [own]\n  x:\n    cmd: touch x\n    outs: [x]\n"
+    (running.root / "other/pivot.yaml").write_text(f"pipeline: other\nstages:\n{stages}")
+    with running.events() as events:
+        answer = running.act("repro", targets=["other.upper", "other.x"])
+        assert answer.plain["command"]["words"] == ["repro", "--all", "other.upper", "x"]
+        assert until(events, "command", lambda plain: plain["state"] == "ended")["exit_code"] == 0
+    assert (running.root / "other/x").exists()
+    assert not (running.root / "loud.txt").exists()
 
 
 def test_a_command_that_cannot_be_started_is_no_bug(running: ServedProject) -> None:
@@ -101,6 +128,9 @@ def test_the_command_of_the_page_ends_with_the_server(root: pathlib.Path) -> Non
         while not (root / "wait.fifo").exists():
             pause.wait(0.01)
 
+    assert not served.command.stop()
+    with pytest.raises(NotAllowedError):
+        served.command.start(["repro"])
     assert not served.command.stop()
 
 

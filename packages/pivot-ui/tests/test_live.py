@@ -5,6 +5,8 @@ import os
 import pathlib
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 from served import ServedProject, until
@@ -48,6 +50,44 @@ def test_an_edit_before_anybody_watches_is_found_by_the_first_look(served: Serve
     check = ChangeCheck(seen.read_set)
     assert check.due()
     assert check.is_outdated()
+
+
+class FaultyVariables(dict[str, str]):
+    """Environment variables that the follower cannot read for a while."""
+
+    faulty = False
+
+    def __iter__(self) -> Iterator[str]:
+        self._check()
+        return super().__iter__()
+
+    def get(self, *words: Any) -> Any:
+        self._check()
+        return super().get(*words)
+
+    def _check(self) -> None:
+        if self.faulty and threading.current_thread().name == "follow the project":
+            raise RuntimeError("no such variables")
+
+
+def test_an_error_of_the_follower_is_told_and_it_goes_on(served: ServedProject) -> None:
+    served.service.environment = variables = FaultyVariables(os.environ)
+    served.follower.start()
+    with served.events() as events:
+        until(events, "status", lambda _: states(served) == {"stale"})
+        variables.faulty = True
+        (served.root / "words.txt").write_text("d e f\n")
+
+        until(events, "status", lambda _: served.api("status")["problem"] is not None)
+
+        told = served.api("status")
+        assert "RuntimeError: no such variables" in told["problem"]["error"]
+        assert {each["state"] for each in told["stages"]} == {"stale"}
+        variables.faulty = False
+        pivot(served.root, "repro")
+        until(events, "status", lambda _: states(served) == {"cached"} and not served.api("status")["problem"])
+    assert len(served.bugs) == 1
+    assert "RuntimeError" in served.bugs.pop()
 
 
 def test_a_project_that_was_away_is_followed_again(served: ServedProject) -> None:

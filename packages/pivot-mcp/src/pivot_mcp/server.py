@@ -156,7 +156,9 @@ def _add_run(server: "MCPServer[Any]", project: ServedProject) -> None:
         async def progress(count: int, line: str) -> None:
             await context.report_progress(count, message=line)
 
-        return await commands.run([*words, "--", *(stages or ())], progress)
+        named = stages or ()
+        separator = ["--"] if any(each.startswith("-") for each in named) else []
+        return await commands.run([*words, *separator, *named], progress)
 
     annotations = ToolAnnotations(title="Run stages", read_only_hint=False, destructive_hint=True, open_world_hint=True)
     server.add_tool(run, annotations=annotations)

@@ -94,6 +94,12 @@ class ProjectService:
         with self._turn:
             return self._evaluate()
 
+    def with_problem(self, problem: PivotError) -> EvaluatedProject:
+        """Keep what is known, with the reason why it may be outdated."""
+        with self._turn:
+            self._evaluated = _outdated(self._evaluated, problem)
+            return self._evaluated
+
     def _evaluate(self) -> EvaluatedProject:
         self._evaluated = evaluate_project(self.root, self.environment, self._evaluated)
         return self._evaluated
@@ -125,9 +131,14 @@ def evaluate_project(
         read_set.add(context.read_set.stamps)
         found = status(context, (), attrs.evolve(_OPTIONS, all_pipelines=False))
         return _of_status(version, computed, found, problem, read_set)
-    if before is not None:
-        return attrs.evolve(before, version=version, computed=computed, problem=problem, read_set=read_set)
-    return _of_status(version, computed, Status((), {}), problem, read_set)
+    return attrs.evolve(_outdated(before, problem), version=version, computed=computed, read_set=read_set)
+
+
+def _outdated(before: EvaluatedProject | None, problem: PivotError) -> EvaluatedProject:
+    """What was known, with a problem."""
+    if before is None:
+        return _of_status(1, time.time(), Status((), {}), problem, ReadSet())
+    return attrs.evolve(before, version=before.version + 1, problem=problem)
 
 
 def _of_status(

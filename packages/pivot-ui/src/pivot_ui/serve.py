@@ -39,7 +39,7 @@ def serve(context: CommandContext, options: UiOptions) -> int:
         return export(context, options.export)
     service = ProjectService(context.project.root, context.environment, allow_run=options.allow_run)
     hub = EventHub()
-    command, follower = PageCommand(service, hub), ProjectFollower(service, hub)
+    command, follower = PageCommand(service, hub), ProjectFollower(service, hub, console.warning)
     with open_socket(options.port) as listening:
         port = listening.getsockname()[1]
         token = secrets.token_urlsafe(32)

@@ -1,6 +1,7 @@
 """A command that a long-lived program starts as a process of its own, and whose last lines of output it keeps."""
 
 import collections
+import contextlib
 import os
 import pathlib
 import re
@@ -95,7 +96,8 @@ class CommandProcess:
     def kill(self) -> None:
         """Kill it and what is left of its process group, and wait for its end."""
         if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # it has just ended
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
     def wait(self, seconds: float | None = None) -> bool:

@@ -4,11 +4,12 @@ import os
 import pathlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import watchfiles
 
+from pivot_core.errors import PivotError
 from pivot_runtime.freshness.file_events import polling_reason
 from pivot_runtime.freshness.stamps import ReadSet, are_settled
 from pivot_runtime.project.guard import held
@@ -28,6 +29,8 @@ _SHARE: Final = 100
 _SHARE_AFTER_EVENTS: Final = 10
 _LEAST_S: Final = 10.0
 _MOST_UNSETTLED: Final = 3
+_RETRY_S: Final = 1.0
+_LONGEST_RETRY_S: Final = 60.0
 
 
 class ProjectFollower:
@@ -36,10 +39,11 @@ class ProjectFollower:
     It never holds the project's guard, and evaluates nothing while another command does.
     """
 
-    def __init__(self, service: ProjectService, hub: EventHub) -> None:
-        """Follow nothing before `start`."""
+    def __init__(self, service: ProjectService, hub: EventHub, report: Callable[[str], object]) -> None:
+        """Follow nothing before `start`; ``report`` gets a line if something unexpected has happened."""
         self._service = service
         self._hub = hub
+        self._report = report
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="follow the project", daemon=True)
 
@@ -52,10 +56,28 @@ class ProjectFollower:
         self._stop.set()
 
     def _follow(self) -> None:
+        """Follow the project to the end, whatever happens; after an error begin again, ever less often."""
+        evaluate, pause, said = self._service.evaluated, _RETRY_S, ""
+        while not self._stop.is_set():
+            began = time.monotonic()
+            try:
+                self._follow_from(evaluate)
+            except Exception as error:  # noqa: BLE001  # the page must not go silent
+                problem = _problem(error)
+                if str(problem) != said:
+                    self._report(said := str(problem))
+                self._tell(self._service.with_problem(problem))
+                evaluate = self._service.evaluate_again
+                went_well = time.monotonic() - began > _LONGEST_RETRY_S
+                pause = _RETRY_S if went_well else min(2 * pause, _LONGEST_RETRY_S)
+                self._stop.wait(pause)
+
+    def _follow_from(self, evaluate: Callable[[], EvaluatedProject]) -> None:
+        """Follow the project, beginning with an evaluation."""
         project = self._service.context().project
         runs = RunJournal(project, lambda plain: self._hub.publish("run", plain))
         runs.look()
-        seen = self._service.evaluated()
+        seen = evaluate()
         self._tell(seen)
         unsettled = 0
         while not self._stop.is_set():
@@ -144,6 +166,13 @@ class ChangeCheck:
         self._cost = self._last - began
         self._noted = False
         return found
+
+
+def _problem(error: Exception) -> PivotError:
+    if isinstance(error, PivotError):
+        return error
+    text = f"the project could not be followed: {type(error).__name__}: {error}"
+    return PivotError(text, hint="this is a bug in Pivot: report it; the page tries again")
 
 
 def _is_held(guard: pathlib.Path) -> bool:

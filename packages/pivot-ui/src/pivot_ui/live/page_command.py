@@ -27,6 +27,7 @@ class PageCommand:
         self._process: CommandProcess | None = None
         self._told = 0.0
         self._late = False
+        self._closed = False
         self._telling = threading.Lock()
         """Held while listeners get an event, so that none hears an older state after a newer one."""
 
@@ -39,6 +40,8 @@ class PageCommand:
         if not self._service.allow_run:
             raise NotAllowedError("this page may not run stages", hint="start 'pivot ui --allow-run'")
         with self._lock:
+            if self._closed:
+                raise NotAllowedError("the server of this page ends")
             if self._process is not None and self._process.state == "running":
                 raise NotAllowedError("a command of this page is at work", hint="wait for its end, or stop it")
             try:
@@ -54,8 +57,13 @@ class PageCommand:
         return process is not None and process.stop()
 
     def close(self) -> None:
-        """Interrupt the command, and wait for its end; kill it if that takes too long or the user is impatient."""
-        process = self._process
+        """Interrupt the command, and wait for its end; kill it if that takes too long or the user is impatient.
+
+        None starts afterwards, since nobody would stop it.
+        """
+        with self._lock:
+            self._closed = True
+            process = self._process
         if process is None or not process.stop():
             return
         try:

@@ -1,9 +1,10 @@
 """Actions of the page: run, stop, and open a file in the editor."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from pivot_runtime.project import pipeline_files
 from pivot_ui.editor import open_file
 from pivot_ui.errors import BadQueryError, NothingThereError
 from pivot_ui.live.page_command import PageCommand
@@ -51,12 +52,27 @@ def start_run(hands: Hands, body: Mapping[str, Any]) -> dict[str, Any]:
         raise BadQueryError("'only' and 'force' are true or false")
     if only and not targets:
         raise BadQueryError("'only' needs targets")
-    if hands.service.allow_run:
-        for each in targets:
-            if hands.service.evaluated().stage(each) is None:
-                raise NothingThereError(f"there is no stage {each!r}")
-    options = ["--all", *(["--force"] if force and not only else [])]
-    return {"command": hands.command.start(["run" if only else "repro", *options, "--", *targets])}
+    names = _names(hands.service, targets) if hands.service.allow_run else []
+    options = [*_which_pipelines(hands.service, names), *(["--force"] if force else [])]
+    return {"command": hands.command.start(["run" if only else "repro", *options, *names])}
+
+
+def _names(service: ProjectService, addresses: Sequence[str]) -> list[str]:
+    """The names of stages as a person types them: short where one stage alone has the name. None is an option."""
+    seen = service.evaluated()
+    for each in addresses:
+        if seen.stage(each) is None:
+            raise NothingThereError(f"there is no stage {each!r}")
+    return [seen.overview.names[each] for each in addresses]
+
+
+def _which_pipelines(service: ProjectService, names: Sequence[str]) -> list[str]:
+    """The option that includes all pipelines, unless only stages of the project's single pipeline are asked for."""
+    if not names:
+        return ["--all"]
+    context = service.context()
+    files = pipeline_files.every(context.project, context.read_set)
+    return [] if [each.parent for each in files] == [context.project.root] else ["--all"]
 
 
 def stop_run(hands: Hands, _: Mapping[str, Any]) -> dict[str, Any]:
