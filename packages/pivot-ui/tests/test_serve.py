@@ -116,6 +116,19 @@ def test_a_port_that_is_taken_is_an_error_with_a_way_out(root: pathlib.Path) -> 
     assert "--port" in done.stderr
 
 
+def test_a_project_may_have_several_pages_but_not_on_one_port(root: pathlib.Path) -> None:
+    with started(root, "--no-browser") as (one, link), started(root, "--no-browser") as (other, another):
+        assert status_of(link) == status_of(another) == 200
+        port = urllib.parse.urlsplit(link).port
+        done = subprocess.run(words("--port", str(port)), cwd=root, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert "an earlier 'pivot ui' there goes on at its own link" in done.stderr
+        assert status_of(link) == 200
+        for each in (one, other):
+            each.send_signal(signal.SIGINT)
+            assert each.wait(DEADLINE) == 0
+
+
 def test_outside_a_project_there_is_no_page(tmp_path: pathlib.Path) -> None:
     done = subprocess.run(words(), cwd=tmp_path, capture_output=True, text=True, check=False)
 

@@ -135,7 +135,7 @@ def evaluate_project(
 
 
 def _outdated(before: EvaluatedProject | None, problem: PivotError) -> EvaluatedProject:
-    """What was known, with a problem."""
+    """The evaluation from before, with a problem."""
     if before is None:
         return _of_status(1, time.time(), Status((), {}), problem, ReadSet())
     return attrs.evolve(before, version=before.version + 1, problem=problem)

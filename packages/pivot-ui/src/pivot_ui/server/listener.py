@@ -39,10 +39,13 @@ def open_socket(port: int | None) -> socket.socket:
     except OSError as error:
         opened.close()
         if error.errno == errno.EADDRINUSE:
-            problem = f"another program listens on port {port}"
+            problem, more = (
+                f"another program listens on port {port}",
+                "; an earlier 'pivot ui' there goes on at its own link",
+            )
         else:
-            problem = f"cannot listen on port {port or 'of any number'}: {error.strerror}"
-        raise PortError(problem, hint="leave out --port for any port that is free") from None
+            problem, more = f"cannot listen on port {port or 'of any number'}: {error.strerror}", ""
+        raise PortError(problem, hint=f"leave out --port for any port that is free{more}") from None
     return opened
 
 
