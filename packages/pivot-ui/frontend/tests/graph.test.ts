@@ -28,7 +28,7 @@ function graphOf(stages: GraphStage[]): Graph {
 const folds = (count: number): GraphStage[] => Array.from({ length: count }, (_, at) => stage(`fold@${at}`, ["p.split"]));
 const family = (count: number): Graph => graphOf([stage("split"), ...folds(count), stage("mean", folds(count).map((each) => each.address))]);
 const ids = (structure: Structure): string[] => structure.nodes.map((node) => node.id);
-const asked = (structure: Structure, sideways = false): LayoutQuestion => ({ nodes: structure.nodes, edges: structure.edges, sideways });
+const asked = (structure: Structure, sideways = false): LayoutQuestion => ({ nodes: structure.nodes.map((node) => ({ ...node, kin: node.group ?? "" })), edges: structure.edges, sideways });
 
 test("a collapsed family is one node, with what it alone writes", () => {
   const structure = structureOf(family(3), new Set(["f:p.fold"]), true);

@@ -81,3 +81,32 @@ export function reversed(path: Path): Path {
 export function turned(path: Path): Path {
   return path.map((_, at) => path[at % 2 ? at - 1 : at + 1] as number);
 }
+
+const CORNER = 5;
+
+/** The path along lines that meet at right angles, with round corners. */
+export function rounded(points: Point[]): Path {
+  const way = points.filter((point, at) => at === 0 || point.x !== points[at - 1]?.x || point.y !== points[at - 1]?.y);
+  const [start] = way as [Point];
+  const path: Path = [start.x, start.y];
+  const line = (x: number, y: number): void => {
+    const [x0, y0] = [path.at(-2) as number, path.at(-1) as number];
+    path.push(x0 + (x - x0) / 3, y0 + (y - y0) / 3, x - (x - x0) / 3, y - (y - y0) / 3, x, y);
+  };
+  for (let at = 1; at < way.length; at += 1) {
+    const [before, here, after] = [way[at - 1] as Point, way[at] as Point, way[at + 1]];
+    if (!after) line(here.x, here.y);
+    else {
+      const [from, to] = [towards(here, before), towards(here, after)];
+      line(from.x, from.y);
+      path.push(here.x, here.y, here.x, here.y, to.x, to.y);
+    }
+  }
+  return path;
+}
+
+function towards(here: Point, there: Point): Point {
+  const length = Math.hypot(there.x - here.x, there.y - here.y);
+  const part = Math.min(CORNER, length / 2) / length;
+  return { x: here.x + (there.x - here.x) * part, y: here.y + (there.y - here.y) * part };
+}

@@ -113,7 +113,7 @@ function useDrawn(structure: Structure): Drawn | null {
   const [drawn, setDrawn] = useState<Drawn | null>(null);
   useEffect(() => {
     let current = true;
-    const nodes = structure.nodes.map(({ id, width, height }) => ({ id, width, height }));
+    const nodes = structure.nodes.map(({ id, width, height, group }) => ({ id, width, height, kin: group ?? "" }));
     const edges = structure.edges.map(({ from, to }) => ({ from, to }));
     void layoutOf({ nodes, edges, sideways: across }).then((layout) => current && setDrawn({ structure, layout }));
     return () => {

@@ -117,8 +117,8 @@ function atNode(event: KeyboardEvent, { drawn, camera }: Keyed): boolean {
       return true;
     case "e":
       if (node.group === null) return false;
-      fold(node.group, node.stage !== undefined);
-      if (node.stage) cursor.set(node.group);
+      fold(node.group, node.id !== node.group);
+      if (node.id !== node.group) cursor.set(node.group);
       return true;
     default:
       return false;

@@ -13,7 +13,7 @@ export interface GraphNode {
   height: number;
   /** The addresses of the stages that it stands for; none for an artifact. */
   stages: readonly string[];
-  /** The group that a click on its handle collapses. */
+  /** The group that a click on its handle collapses; for an artifact, that of the stage that writes it. */
   group: string | null;
   stage?: GraphStage;
   artifact?: GraphArtifact;
@@ -42,6 +42,8 @@ export interface Structure {
   shownBy: ReadonlyMap<string, string>;
   upstream: ReadonlyMap<string, readonly string[]>;
   downstream: ReadonlyMap<string, readonly string[]>;
+  /** The names of groups. */
+  labels: ReadonlyMap<string, string>;
 }
 
 export const stageId = (address: string): string => `s:${address}`;
@@ -110,7 +112,7 @@ export function structureOf(graph: Graph, collapsed: ReadonlySet<string>, artifa
     const id = artifactId(artifact.path);
     const within = groupAround(artifact, byStage, nodes);
     shownBy.set(id, within ?? id);
-    if (within === null) nodes.set(id, artifactNode(artifact));
+    if (within === null) nodes.set(id, artifactNode(artifact, nodes.get(shownBy.get(stageId(artifact.writer ?? "")) ?? "")?.group ?? null));
     if (artifact.writer !== null) join(byStage(artifact.writer), within ?? id);
     for (const reader of artifact.readers) join(within ?? id, byStage(reader));
   }
@@ -118,26 +120,28 @@ export function structureOf(graph: Graph, collapsed: ReadonlySet<string>, artifa
     if (!artifacts) for (const address of stage.upstream) join(byStage(address), byStage(stage.address));
     for (const address of stage.after) join(byStage(address), byStage(stage.address), true);
   }
-  return joined([...nodes.values()], [...edges.values()], shownBy);
+  const labels = new Map([...groups].map(([id, group]) => [id, labelOf(group)]));
+  return joined({ nodes: [...nodes.values()], edges: [...edges.values()], shownBy, labels });
 }
 
-function joined(nodes: GraphNode[], edges: GraphEdge[], shownBy: ReadonlyMap<string, string>): Structure {
+function joined({ nodes, edges, ...rest }: Pick<Structure, "nodes" | "edges" | "shownBy" | "labels">): Structure {
   const [upstream, downstream] = [new Map<string, string[]>(), new Map<string, string[]>()];
   for (const node of nodes) upstream.set(node.id, []), downstream.set(node.id, []);
   for (const edge of edges) {
     downstream.get(edge.from)?.push(edge.to);
     upstream.get(edge.to)?.push(edge.from);
   }
-  return { nodes, edges, shownBy, upstream, downstream, byId: new Map(nodes.map((node) => [node.id, node])) };
+  return { ...rest, nodes, edges, upstream, downstream, byId: new Map(nodes.map((node) => [node.id, node])) };
 }
 
 /** The part of a structure with these nodes. */
 export function partOf(structure: Structure, ids: ReadonlySet<string>): Structure {
-  return joined(
-    structure.nodes.filter((node) => ids.has(node.id)),
-    structure.edges.filter((edge) => ids.has(edge.from) && ids.has(edge.to)),
-    new Map([...structure.shownBy].filter(([, id]) => ids.has(id))),
-  );
+  return joined({
+    nodes: structure.nodes.filter((node) => ids.has(node.id)),
+    edges: structure.edges.filter((edge) => ids.has(edge.from) && ids.has(edge.to)),
+    shownBy: new Map([...structure.shownBy].filter(([, id]) => ids.has(id))),
+    labels: structure.labels,
+  });
 }
 
 function groupThatShows(stage: GraphStage, groups: ReadonlyMap<string, Group>, collapsed: ReadonlySet<string>): Group | null {
@@ -171,8 +175,10 @@ function stageNode(stage: GraphStage, groups: ReadonlyMap<string, Group>): Graph
   return { id: stageId(stage.address), kind: "stage", label, title, width: widthOf(label, 8.2, 56), height: 36, stages: [stage.address], group, stage };
 }
 
+const labelOf = (group: Group): string => (group.kind === "family" ? `${group.label}@…` : group.label);
+
 function groupNode(group: Group): GraphNode {
-  const label = group.kind === "family" ? `${group.label}@…` : group.label;
+  const label = labelOf(group);
   return {
     id: group.id,
     kind: group.kind,
@@ -185,10 +191,10 @@ function groupNode(group: Group): GraphNode {
   };
 }
 
-function artifactNode(artifact: GraphArtifact): GraphNode {
+function artifactNode(artifact: GraphArtifact, group: string | null): GraphNode {
   const parts = artifact.path.split("/");
   const label = parts.length > 2 ? `…/${parts.slice(-2).join("/")}` : artifact.path;
-  return { id: artifactId(artifact.path), kind: "artifact", label, title: artifact.path, width: widthOf(label, 7.3, 48), height: 26, stages: [], group: null, artifact };
+  return { id: artifactId(artifact.path), kind: "artifact", label, title: artifact.path, width: widthOf(label, 7.3, 48), height: 26, stages: [], group, artifact };
 }
 
 export interface TreeRow {

@@ -21,6 +21,8 @@ export type Emphasis = "plain" | "strong" | "dim";
 
 interface Colours {
   ground: string;
+  raised: string;
+  faint: string;
   ink: string;
   line: string;
   edge: string;
@@ -38,6 +40,8 @@ export function coloursOf(element: Element): Colours {
   const pairs = Object.entries(TONES);
   return {
     ground: of("ground"),
+    raised: of("raised"),
+    faint: of("faint"),
     ink: of("ink"),
     line: of("line"),
     edge: of("edge"),
@@ -50,7 +54,14 @@ export function coloursOf(element: Element): Colours {
 const READABLE_TEXT = 0.3;
 const ARROW = 0.3;
 
+/** Around parts that are alike. */
+export interface Frame {
+  box: Box;
+  label: string;
+}
+
 interface Picture {
+  frames: Frame[];
   edges: DrawnEdge[];
   /** None where the nodes are elements of the page. */
   nodes: DrawnNode[];
@@ -68,8 +79,29 @@ export function draw(canvas: HTMLCanvasElement, picture: Picture, view: Viewport
   const scale = view.scale * density;
   context.setTransform(scale, 0, 0, scale, (view.left + margin) * density, (view.top + margin) * density);
   const area = seen(view, window, margin);
+  drawFrames(context, picture.frames, view.scale, colours);
   drawEdges(context, picture.edges.filter((edge) => overlaps(edge.box, area)), view.scale, colours);
   drawNodes(context, picture.nodes.filter((node) => overlaps(node.box, area)), view.scale, colours);
+}
+
+/** A label is as large as it can be read; but no larger than the space above a frame, or than suits a wide one. */
+const LABEL = 34;
+
+function drawFrames(context: CanvasRenderingContext2D, frames: Frame[], scale: number, colours: Colours): void {
+  context.fillStyle = colours.raised;
+  context.strokeStyle = colours.line;
+  context.lineWidth = Math.max(1, 0.8 / scale);
+  context.beginPath();
+  for (const { box } of frames) context.roundRect(box.x, box.y, box.width, box.height, 12);
+  context.fill();
+  context.stroke();
+  context.fillStyle = colours.faint;
+  context.textBaseline = "bottom";
+  for (const { box, label } of frames) {
+    const size = Math.min(Math.max(LABEL, box.width / 30), 13 / Math.min(1, scale));
+    context.font = `600 ${size}px system-ui, sans-serif`;
+    context.fillText(label, box.x + 4, box.y - 3, box.width / 2 - 12);
+  }
 }
 
 function drawEdges(context: CanvasRenderingContext2D, edges: DrawnEdge[], scale: number, colours: Colours): void {

@@ -4,7 +4,7 @@ import { useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } fro
 import type { LiveState } from "../../../api/shared.ts";
 import { useStore } from "../../../store.ts";
 import { theme } from "../../../theme.ts";
-import { boxOf, coloursOf, draw, type DrawnEdge, type Emphasis } from "./canvas.ts";
+import { boxOf, coloursOf, draw, type DrawnEdge, type Emphasis, type Frame } from "./canvas.ts";
 import type { Box } from "../edge_routes.ts";
 import { inStates, stateOf } from "../filter.ts";
 import { seat } from "../graph_state.ts";
@@ -27,7 +27,7 @@ export interface Camera {
 
 /** Below this scale, and for more nodes, the canvas draws the nodes. */
 const READABLE = 0.4;
-const MOST_ELEMENTS = 220;
+const MOST_ELEMENTS = 400;
 const REST = 90;
 
 interface Props {
@@ -71,7 +71,7 @@ export function Surface({ drawn, states, chosen, selected, cursor, related, onRe
       round: node.kind === "artifact",
       emphasis: emphasis(node.id),
     }));
-    draw(canvas.current, { edges, nodes }, view, window, marginOf(window), coloursOf(box.current));
+    draw(canvas.current, { frames: framesOf(drawn), edges, nodes }, view, window, marginOf(window), coloursOf(box.current));
     show((old) => {
       const next = asElements ? found : [];
       return old.length === next.length && old.every((node, index) => node === next[index]) ? old : next;
@@ -120,6 +120,10 @@ export function Surface({ drawn, states, chosen, selected, cursor, related, onRe
       </div>
     </div>
   );
+}
+
+function framesOf({ structure, layout }: Drawn): Frame[] {
+  return layout.blocks.map(({ box, kin, parts }) => ({ box, label: kin.length ? `${kin.map((id) => structure.labels.get(id)).join(", ")} · ${parts}` : "" }));
 }
 
 function drawnEdges({ structure, layout }: Drawn): DrawnEdge[] {

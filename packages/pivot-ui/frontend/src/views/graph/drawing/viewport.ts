@@ -65,7 +65,7 @@ export function around(boxes: Iterable<Box>): Box | null {
 }
 
 /** A view with a box in it: the least move at this scale, or its middle where names could not be read. */
-export function reveal(view: Viewport, box: Box, window: Size, readable = 0.6): Viewport {
+export function reveal(view: Viewport, box: Box, window: Size, readable = 0.8): Viewport {
   if (view.scale < readable)
     return { scale: readable, left: window.width / 2 - (box.x + box.width / 2) * readable, top: window.height / 2 - (box.y + box.height / 2) * readable };
   const room = seen(view, window, -MARGIN);
