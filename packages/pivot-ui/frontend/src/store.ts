@@ -1,5 +1,5 @@
 // Values that components share, and answers of the server that they wait for.
-import { useEffect, useReducer, useState } from "preact/hooks";
+import { useEffect, useReducer, useRef, useState } from "preact/hooks";
 import { ask, type Parameters } from "./api/client.ts";
 
 /** A value that several components show; setting it draws them again. */
@@ -25,8 +25,15 @@ export class Store<T> {
 
 export function useStore<T>(store: Store<T>): T {
   const [, draw] = useReducer((count: number) => count + 1, 0);
-  useEffect(() => store.subscribe(() => draw(undefined as never)), [store]);
-  return store.value;
+  const { value } = store;
+  const drawn = useRef(value);
+  drawn.current = value;
+  useEffect(() => {
+    const again = (): void => draw(undefined as never);
+    if (!Object.is(drawn.current, store.value)) again(); // it was set before anybody listened
+    return store.subscribe(again);
+  }, [store]);
+  return value;
 }
 
 /** An answer of the server: its value stays while it is asked for again. */

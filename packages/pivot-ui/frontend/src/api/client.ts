@@ -56,20 +56,23 @@ async function answerOf<T>(response: Response): Promise<T> {
   throw { error: said.error ?? `the server answered ${response.status}`, hint: said.hint ?? null } satisfies Problem;
 }
 
+const answers = new Map<string, Promise<unknown>>();
 const waiting = new Map<string, (value: unknown) => void>();
-const loaded = new Map<string, unknown>();
 
+/** Each file is loaded once, whoever asks for it. */
 function readExported<T>(key: string): Promise<T> {
-  if (loaded.has(key)) return Promise.resolve(loaded.get(key) as T);
+  const known = answers.get(key) ?? loadExported(key);
+  answers.set(key, known);
+  return known as Promise<T>;
+}
+
+function loadExported(key: string): Promise<unknown> {
   const file = window.pivotExport?.files[key];
   if (file === undefined)
     return Promise.reject({ error: "this is not part of the exported page", hint: "'pivot ui' shows it" } satisfies Problem);
-  window.pivotData = (name, value) => {
-    loaded.set(name, value);
-    waiting.get(name)?.(value);
-  };
+  window.pivotData = (name, value) => waiting.get(name)?.(value);
   return new Promise((resolve, reject) => {
-    waiting.set(key, (value) => resolve(value as T));
+    waiting.set(key, resolve);
     const script = document.createElement("script");
     script.src = file;
     script.onerror = () => reject({ error: `${file} cannot be read`, hint: "export the page again" } satisfies Problem);

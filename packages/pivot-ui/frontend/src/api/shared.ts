@@ -14,23 +14,39 @@ export type LiveState = State | "running" | "failed" | "unknown";
 
 export const liveStates = new Store<ReadonlyMap<string, LiveState>>(new Map());
 
-/** Ask for everything, and again whenever it has changed. */
+/** Ask for everything, and again whenever it has changed: one question at a time, so that no older answer comes last. */
 export function keepUp(): void {
-  const readProject = (): void => void ask<Project>("project").then((value) => project.set(value), () => {}); // the status fails as well
-  const read = (): void => {
-    const failed = (said: Problem): void => problem.set(said);
-    readProject();
-    Promise.all([ask<Graph>("graph"), ask<Status>("status")]).then(([newGraph, newStatus]) => {
-      graph.set(newGraph);
-      status.set(newStatus);
-      problem.set(newStatus.problem);
-      derive();
-    }, failed);
+  let [reading, outdated] = [false, false];
+  const read = async (): Promise<void> => {
+    outdated = true;
+    if (reading) return;
+    reading = true;
+    while (outdated) {
+      outdated = false;
+      await readAll();
+    }
+    reading = false;
   };
-  version.subscribe(read);
+  version.subscribe(() => void read());
   if (!exported()) addEventListener("focus", readProject); // a commit in a terminal changes nothing else
   newestRun.subscribe(derive);
-  read();
+  void read();
+}
+
+const readProject = (): void => void ask<Project>("project").then((value) => project.set(value), () => {}); // the status fails as well
+
+async function readAll(): Promise<void> {
+  readProject();
+  try {
+    const [newGraph, newStatus] = await Promise.all([ask<Graph>("graph"), ask<Status>("status")]);
+    // An equal graph stays the same one: nothing is laid out for an edit that changes states only.
+    if (JSON.stringify(newGraph) !== JSON.stringify(graph.value)) graph.set(newGraph);
+    status.set(newStatus);
+    problem.set(newStatus.problem);
+    derive();
+  } catch (said) {
+    problem.set(said as Problem);
+  }
 }
 
 function derive(): void {
@@ -44,5 +60,6 @@ function derive(): void {
       else if (["ran", "restored", "cached"].includes(stage.state)) states.set(stage.address, "cached");
     } else if (stage.state === "failed" && states.get(stage.address) === "stale") states.set(stage.address, "failed");
   }
-  liveStates.set(states);
+  const old = liveStates.value;
+  if (states.size !== old.size || [...states].some(([address, state]) => old.get(address) !== state)) liveStates.set(states);
 }

@@ -129,8 +129,10 @@ function useSelected(structure: Structure): string | null {
   const item = selectedBy(here);
   useEffect(() => {
     if (item !== null) wanted.set({ id: item });
+  }, [item]);
+  useEffect(() => {
     if (here.view === "graph" && here.query["state"]) chosenStates.set(new Set([here.query["state"]]));
-  }, [item, here]);
+  }, [here]);
   return item === null ? null : (structure.shownBy.get(item) ?? null);
 }
 

@@ -3,32 +3,29 @@ import { layOut, type Layout, type LayoutQuestion } from "./layout.ts";
 
 const KEPT = 8;
 const kept = new Map<string, Promise<Layout>>();
-const waiting = new Map<number, { resolve: (layout: Layout) => void; question: LayoutQuestion }>();
+const waiting = new Map<number, { settle: (layout: Layout | Promise<Layout>) => void; question: LayoutQuestion }>();
 let worker: Worker | null | undefined;
 let count = 0;
 
 /** The layout of a graph; the same one for an equal question. */
 export function layoutOf(question: LayoutQuestion): Promise<Layout> {
   const key = JSON.stringify(question);
-  const known = kept.get(key);
-  if (known) {
-    kept.delete(key);
-    kept.set(key, known); // the oldest goes first
-    return known;
-  }
-  const found = compute(question);
-  kept.set(key, found);
+  const found = kept.get(key) ?? compute(question);
+  kept.delete(key);
+  kept.set(key, found); // the oldest goes first
   for (const old of kept.keys()) if (kept.size > KEPT) kept.delete(old);
   return found;
 }
 
+const here = async (question: LayoutQuestion): Promise<Layout> => layOut(question);
+
 function compute(question: LayoutQuestion): Promise<Layout> {
   const at = started();
-  if (at === null) return Promise.resolve().then(() => layOut(question));
+  if (at === null) return here(question);
   count += 1;
   const number = count;
-  return new Promise((resolve) => {
-    waiting.set(number, { resolve, question });
+  return new Promise((settle) => {
+    waiting.set(number, { settle, question });
     at.postMessage({ number, question });
   });
 }
@@ -42,13 +39,14 @@ function started(): Worker | null {
     return worker;
   }
   worker.onmessage = (event: MessageEvent<{ number: number; layout: Layout }>) => {
-    waiting.get(event.data.number)?.resolve(event.data.layout);
+    waiting.get(event.data.number)?.settle(event.data.layout);
     waiting.delete(event.data.number);
   };
   worker.onerror = (event) => {
     event.preventDefault();
+    worker?.terminate();
     worker = null;
-    for (const { resolve, question } of waiting.values()) resolve(layOut(question));
+    for (const { settle, question } of waiting.values()) settle(here(question));
     waiting.clear();
   };
   return worker;

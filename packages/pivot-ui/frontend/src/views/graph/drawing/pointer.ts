@@ -30,6 +30,7 @@ export function usePointer(box: RefObject<HTMLElement | null>, viewer: Viewer): 
       moved.current = false;
     };
     const move = (event: PointerEvent): void => {
+      if (!event.buttons) down.delete(event.pointerId); // it went up elsewhere
       const before = down.get(event.pointerId);
       if (!before) return;
       const now = at(event);
