@@ -78,6 +78,18 @@ ALL_IN_VIEW = """async () => {
   return outside();
 }"""
 
+AT_NODE = """async ({left, top}) => {
+  // Where a node at this point of the graph is in the window, once the view has come to rest.
+  const layer = document.querySelector(".layer");
+  for (let before = null; before !== layer.style.transform; ) {
+    before = layer.style.transform;
+    for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+  }
+  const {a, e, f} = new DOMMatrix(layer.style.transform);
+  const {x, y} = document.querySelector(".surface").getBoundingClientRect();
+  return {x: x + e + (left + 5) * a, y: y + f + (top + 5) * a, scale: a};
+}"""
+
 
 @pytest.fixture
 def small(make: Callable[[str], Project]) -> Project:
@@ -205,3 +217,42 @@ def test_a_link_in_another_page_such_as_a_chat_opens_the_page(small: Project, tm
         page.wait(node("s:p.load"))
         assert "token" not in page.evaluate("location.href")
         browser().ask("goto", "about:blank")
+
+
+def test_a_node_that_is_too_small_to_read_opens_on_a_click(small: Project) -> None:
+    with opened(small) as page:
+        page.wait(node("s:p.mean"))
+        style = f"document.querySelector({json.dumps(node('s:p.mean'))}).style"
+        corner = page.evaluate(f"({{left: parseFloat({style}.left), top: parseFloat({style}.top)}})")
+        for _ in range(7):
+            page.press("-")
+        page.wait(".node", "detached")
+        point = page.evaluate(f"({AT_NODE})({json.dumps(corner)})")
+        browser().ask("mouse.move", point["x"], point["y"])
+        page.wait(".surface.over[title='p.mean']")
+        browser().ask("mouse.click", point["x"], point["y"])
+        page.wait(f"{node('s:p.mean')}.current")
+
+
+def test_a_drag_that_ends_elsewhere_has_ended(small: Project) -> None:
+    with opened(small) as page:
+        page.wait(node("s:p.mean"))
+        rest = page.evaluate(f"({AT_NODE})({{left: 0, top: 0}})")
+        for act, *point in (
+            ("move", 700, 600),
+            ("down",),
+            ("move", 700, 5),
+            ("up",),
+            ("move", 700, 600),
+            ("move", 800, 500),
+        ):
+            browser().ask(f"mouse.{act}", *point)
+        assert page.evaluate(f"({AT_NODE})({{left: 0, top: 0}})") == rest
+
+
+def test_only_what_leads_to_the_chosen_states_is_shown(small: Project) -> None:
+    with opened(small, "#/graph?state=cached") as page:
+        page.click("text=Only these")
+        page.wait(".surface[data-nodes='2']")  # in.txt and load
+        page.click("[aria-label='Filter by state'] [aria-pressed=true]")
+        page.wait(".surface[data-nodes='8']")

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Graph, GraphStage } from "../src/api/types.ts";
-import { anchored, fit, reveal, seen, zoomAt } from "../src/views/graph/drawing/viewport.ts";
+import { anchored, fit, overview, reveal, seen, zoomAt } from "../src/views/graph/drawing/viewport.ts";
 import { reversed, turned, type Box, type Path } from "../src/views/graph/edge_routes.ts";
-import { along, countsOf, inStates, neighbour, saidOf, search } from "../src/views/graph/filter.ts";
+import { along, countsOf, inStates, leadingTo, neighbour, saidOf, search } from "../src/views/graph/filter.ts";
 import { layOut, type Layout, type LayoutQuestion } from "../src/views/graph/layout.ts";
 import { collapsedAtFirst, groupsOf, structureOf, treeRows, type Structure } from "../src/views/graph/model.ts";
 
@@ -130,6 +130,18 @@ test("a node's relatives are all that lead to it, or that it leads to", () => {
   assert.deepEqual([...along(structure, "s:p.b", "both")].sort(), ["s:p.a", "s:p.b", "s:p.c"]);
 });
 
+test("what leads to some nodes is found with them", () => {
+  const structure = structureOf(graphOf([stage("a"), stage("b", ["p.a"]), stage("c"), stage("d", ["p.b"])]), new Set(), false);
+  const nodes = ["s:p.b", "s:p.c"].map((id) => structure.byId.get(id)!);
+  assert.deepEqual(leadingTo(structure, nodes).sort(), ["s:p.a", "s:p.b", "s:p.c"]);
+});
+
+test("members of a small family are in their order, too", () => {
+  const { places } = layOut(asked(structureOf(family(10), new Set(), true)));
+  const lefts = folds(10).map((each) => places.get(`s:${each.address}`)?.x as number);
+  assert.deepEqual(lefts, [...lefts].sort((one, other) => one - other));
+});
+
 test("states are counted, those first that need attention", () => {
   const states = new Map([["a", "cached"], ["b", "failed"], ["c", "cached"]] as const);
   assert.deepEqual(countsOf(["a", "b", "c", "d"], states), [["failed", 1], ["cached", 2], ["unknown", 1]]);
@@ -180,6 +192,18 @@ test("all fits into the window, and what is wanted comes into view", () => {
   assert.deepEqual([right.scale, right.top], [shown.scale, shown.top], "it moves no farther than it must");
   const room = seen(right, window);
   assert.ok(room.x < box.x + 900 && room.x + room.width > box.x + 1000);
+});
+
+test("a chain is shown from its beginning where all of its names could not be read", () => {
+  const window = { width: 800, height: 600 };
+  const chain = { x: 0, y: 10, width: 200, height: 6000 };
+  const view = overview(chain, window, false);
+  const area = seen(view, window);
+  assert.equal(view.scale, 0.5);
+  assert.ok(area.y < chain.y && area.x < chain.x && area.x + area.width > chain.x + chain.width);
+  const across = overview({ x: 10, y: 0, width: 6000, height: 200 }, window, true);
+  assert.ok(across.scale === 0.5 && seen(across, window).x < 10);
+  for (const box of [{ x: 0, y: 0, width: 6000, height: 4000 }, { x: 0, y: 0, width: 300, height: 500 }]) assert.deepEqual(overview(box, window, false), fit(box, window));
 });
 
 test("a node stays where it is on the screen when the layout changes", () => {

@@ -13,14 +13,14 @@ export interface Link {
   to: string;
 }
 
-export interface Gaps {
+interface Gaps {
   /** Between nodes of a row. */
   nodes: number;
   /** Between rows. */
   rows: number;
 }
 
-export interface Arranged {
+interface Arranged {
   boxes: Map<string, Box>;
   /** In the order of the links. */
   paths: Path[];
@@ -48,10 +48,28 @@ export function arrange(nodes: readonly SizedNode[], links: readonly Link[], gap
     const { x, y, width, height } = graph.node(id) as Required<Box>;
     boxes.set(id, { id, x: x - width / 2, y: y - height / 2, width, height });
   }
-  const paths = routes(links, boxes, (from, to) => ((graph.edge(from, to) as { points?: Point[] }).points ?? []).slice(1, -1));
   let [width, height] = [0, 0];
   for (const box of boxes.values()) [width, height] = [Math.max(width, box.x + box.width), Math.max(height, box.y + box.height)];
+  const isMirrored = readsBackwards(boxes.values());
+  if (isMirrored) for (const box of boxes.values()) box.x = width - box.x - box.width;
+  const paths = routes(links, boxes, (from, to) => {
+    const points = ((graph.edge(from, to) as { points?: Point[] }).points ?? []).slice(1, -1);
+    return isMirrored ? points.map(({ x, y }) => ({ x: width - x, y })) : points;
+  });
   return { boxes, paths, width, height };
+}
+
+/** Whether most neighbours in a row are in the other order than they were given in, which is that of their names. */
+function readsBackwards(boxes: Iterable<Box>): boolean {
+  const last = new Map<number, number>();
+  let backwards = 0;
+  for (const { x, y, height } of boxes) {
+    const row = Math.round(y + height / 2);
+    const before = last.get(row);
+    if (before !== undefined) backwards += before > x ? 1 : -1;
+    last.set(row, x);
+  }
+  return backwards > 0;
 }
 
 function routes(links: readonly Link[], boxes: ReadonlyMap<string, Placed>, pointsOf: (from: string, to: string) => Point[]): Path[] {

@@ -50,6 +50,14 @@ export function along(structure: Structure, id: string, direction: Direction): S
   return found;
 }
 
+/** The nodes that lead to some nodes, and these. */
+export function leadingTo(structure: Structure, nodes: Iterable<GraphNode>): string[] {
+  const found = new Set<string>();
+  for (const { id } of nodes) found.add(id);
+  for (const id of found) for (const other of structure.upstream.get(id) ?? []) found.add(other);
+  return [...found];
+}
+
 /** How many stages are in each state, the states that need attention first. */
 export const STATES: readonly string[] = ["running", "failed", "blocked", "stale", "always", "frozen", "cached", "unknown"];
 

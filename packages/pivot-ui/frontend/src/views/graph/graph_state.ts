@@ -17,6 +17,8 @@ export const artifactsShown = new Store(true);
 export const sideways = new Store(false);
 export const focus = new Store<Focus | null>(null);
 export const chosenStates = new Store<ReadonlySet<string>>(new Set());
+/** Whether only the stages in the chosen states are shown, with what leads to them; or all, and these stand out. */
+export const onlyChosen = new Store(false);
 /** The node that keys move from, and whose edges stand out. */
 export const cursor = new Store<string | null>(null);
 /** Whether the list beside the graph is shown; null: if there is room. */

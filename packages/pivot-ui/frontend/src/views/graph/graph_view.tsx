@@ -5,15 +5,16 @@ import { graph, liveStates, problem } from "../../api/shared.ts";
 import { Empty, ProblemNote } from "../../parts/messages.tsx";
 import { route } from "../../routes.ts";
 import { useStore } from "../../store.ts";
-import { along, inStates, saidOf } from "./filter.ts";
-import { artifactsShown, chosenStates, collapsedNow, cursor, focus, folded, listShown, seat, selectedBy, sideways, wanted } from "./graph_state.ts";
+import { along, inStates, leadingTo, saidOf } from "./filter.ts";
+import { artifactsShown, chosenStates, collapsedNow, cursor, focus, folded, listShown, onlyChosen, seat, selectedBy, sideways, wanted } from "./graph_state.ts";
 import { Help, useKeys } from "./keys.tsx";
 import { layoutOf } from "./layout_client.ts";
 import { partOf, structureOf, type Structure } from "./model.ts";
 import { StageTree } from "./stage_tree.tsx";
 import { Surface, type Camera, type Drawn } from "./drawing/surface.tsx";
 import { Toolbar, Zoom } from "./toolbar.tsx";
-import { anchored, around, fit, reveal, zoomAt, type Viewport } from "./drawing/viewport.ts";
+import type { Box } from "./edge_routes.ts";
+import { anchored, around, fit, overview, reveal, zoomAt, type Size, type Viewport } from "./drawing/viewport.ts";
 
 export function GraphView(): JSX.Element {
   const shown = useStore(graph);
@@ -64,7 +65,7 @@ function FullGraph(): JSX.Element {
     if (!drawn || !camera.current) return undefined;
     const window = camera.current.window();
     const view = seat.view ?? fitted(drawn, camera.current);
-    if (name === "fit") return lookAtAll(drawn, camera.current);
+    if (name === "fit") return camera.current.look(fitted(drawn, camera.current, fit));
     return camera.current.look(zoomAt(view, window.width / 2, window.height / 2, name === "in" ? 1.25 : 0.8));
   };
   useKeys({ drawn, camera, searchBox, act, help, closeHelp: () => setHelp(false), listIsShown });
@@ -100,11 +101,21 @@ function useStructure(): Structure {
   const folds = useStore(folded);
   const artifacts = useStore(artifactsShown);
   const focused = useStore(focus);
-  return useMemo(() => {
+  const structure = useMemo(() => {
     const whole = structureOf(shown ?? { stages: [], artifacts: [], broken: [] }, collapsedNow(), artifacts);
     const id = focused && (whole.shownBy.get(focused.id) ?? focused.id);
     return focused && id && whole.byId.has(id) ? partOf(whole, along(whole, id, focused.direction)) : whole;
   }, [shown, folds, artifacts, focused]);
+  return useChosenPart(structure);
+}
+
+/** With `onlyChosen`, the part with the chosen states and what leads to it; the same one until another node is in it. */
+function useChosenPart(structure: Structure): Structure {
+  const only = useStore(onlyChosen);
+  const chosen = useStore(chosenStates);
+  const states = useStore(liveStates);
+  const ids = useMemo(() => (only && chosen.size ? leadingTo(structure, structure.nodes.filter((node) => inStates(node, chosen, states))) : []), [structure, only, chosen, states]);
+  return useMemo(() => (ids.length ? partOf(structure, new Set(ids)) : structure), [structure, ids.join("\n")]);
 }
 
 /** The newest structure that has been laid out. */
@@ -179,12 +190,14 @@ function lookAtAll(drawn: Drawn, camera: Camera): void {
   camera.look(seat.whole);
 }
 
+const overviewNow = (box: Box, window: Size): Viewport => overview(box, window, sideways.value);
+
 /** All of the graph, or the part with the chosen states. */
-function fitted(drawn: Drawn, camera: Camera): Viewport {
+function fitted(drawn: Drawn, camera: Camera, look: typeof fit = overviewNow): Viewport {
   const [chosen, states] = [chosenStates.value, liveStates.value];
   const some = drawn.structure.nodes.filter((node) => chosen.size && inStates(node, chosen, states));
   const boxes = (some.length ? some : drawn.structure.nodes).map((node) => drawn.layout.places.get(node.id)).filter((box) => box !== undefined);
-  return fit(around(boxes) ?? { x: 0, y: 0, width: 1, height: 1 }, camera.window());
+  return look(around(boxes) ?? { x: 0, y: 0, width: 1, height: 1 }, camera.window());
 }
 
 function BrokenNotes(): JSX.Element {

@@ -11,7 +11,7 @@ export interface LayoutQuestion {
   sideways: boolean;
 }
 
-export interface PlacedBlock {
+interface PlacedBlock {
   box: Box;
   /** The groups that its nodes belong to. */
   kin: string[];

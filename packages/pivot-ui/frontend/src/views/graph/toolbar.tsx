@@ -6,7 +6,7 @@ import { counted } from "../../parts/formats.ts";
 import { Badge, Sign } from "../../parts/signs.tsx";
 import { useStore } from "../../store.ts";
 import { countsOf, search, type Hit } from "./filter.ts";
-import { artifactsShown, chosenStates, focus, foldAll, jump, listShown, sideways } from "./graph_state.ts";
+import { artifactsShown, chosenStates, focus, foldAll, jump, listShown, onlyChosen, sideways } from "./graph_state.ts";
 import type { Structure } from "./model.ts";
 
 interface Props {
@@ -26,6 +26,7 @@ export function Toolbar({ searchBox, structure, listIsShown, act }: Props): JSX.
       </button>
       <Search box={searchBox} />
       <States />
+      <OnlyChosen />
       {focused ? (
         <button class="chip" title="Show everything (Esc)" onClick={() => focus.set(null)}>
           {WORDS[focused.direction]} {structure.byId.get(focused.id)?.label ?? "a node"} <span aria-hidden="true">×</span>
@@ -98,6 +99,16 @@ function States(): JSX.Element {
         </button>
       ))}
     </span>
+  );
+}
+
+function OnlyChosen(): JSX.Element | null {
+  const only = useStore(onlyChosen);
+  if (!useStore(chosenStates).size) return null;
+  return (
+    <button aria-pressed={only} title="Show only these stages, and what leads to them" onClick={() => onlyChosen.set(!only)}>
+      Only these
+    </button>
   );
 }
 

@@ -7,12 +7,12 @@ import { theme } from "../../../theme.ts";
 import { boxOf, coloursOf, draw, type DrawnEdge, type Emphasis, type Frame } from "./canvas.ts";
 import type { Box } from "../edge_routes.ts";
 import { inStates, stateOf } from "../filter.ts";
-import { seat } from "../graph_state.ts";
+import { open, seat } from "../graph_state.ts";
 import type { Layout } from "../layout.ts";
 import type { GraphNode, Structure } from "../model.ts";
 import { NodeBox } from "./node_box.tsx";
 import { usePointer } from "./pointer.ts";
-import { contains, overlaps, seen, type Size, type Viewport } from "./viewport.ts";
+import { contains, overlaps, pointAt, seen, type Size, type Viewport } from "./viewport.ts";
 
 export interface Drawn {
   structure: Structure;
@@ -45,6 +45,7 @@ export function Surface({ drawn, states, chosen, selected, cursor, related, onRe
   const [box, canvas, layer] = [useRef<HTMLDivElement>(null), useRef<HTMLCanvasElement>(null), useRef<HTMLDivElement>(null)];
   const shownTheme = useStore(theme);
   const [visible, show] = useState<GraphNode[]>([]);
+  const [hovered, hover] = useState<string | null>(null);
   const [resized, again] = useReducer((count: number) => count + 1, 0);
   const emphasis = (id: string): Emphasis => {
     const node = drawn.structure.byId.get(id);
@@ -56,7 +57,8 @@ export function Surface({ drawn, states, chosen, selected, cursor, related, onRe
   const edges = useMemo(() => drawnEdges(drawn), [drawn]);
   for (const [index, edge] of drawn.structure.edges.entries()) {
     const both = related !== null && related.has(edge.from) && related.has(edge.to);
-    (edges[index] as DrawnEdge).emphasis = related === null ? (chosen.size ? "dim" : "plain") : both ? "strong" : "dim";
+    const touched = hovered !== null && (edge.from === hovered || edge.to === hovered);
+    (edges[index] as DrawnEdge).emphasis = touched ? "strong" : related === null ? (chosen.size ? "dim" : "plain") : both ? "strong" : "dim";
   }
   const painter = useMemo(() => new Painter(), []);
   painter.paint = (view, window) => {
@@ -93,11 +95,39 @@ export function Surface({ drawn, states, chosen, selected, cursor, related, onRe
       painter.detach();
     };
   }, []);
-  useLayoutEffect(() => painter.repaint(), [drawn, states, chosen, selected, cursor, related, resized]);
+  useLayoutEffect(() => painter.repaint(), [drawn, states, chosen, selected, cursor, related, hovered, resized]);
   useEffect(() => painter.repaint(), [shownTheme]); // its colours are there once the page has them
   const moved = usePointer(box, painter);
+  /** The node below the pointer, also one that the canvas draws. */
+  const nodeAt = (event: MouseEvent): GraphNode | undefined => {
+    const element = event.target instanceof Element ? event.target.closest<HTMLElement>(".node") : null;
+    if (element) return drawn.structure.byId.get(element.dataset["id"] ?? "");
+    const { left, top } = (box.current as HTMLElement).getBoundingClientRect();
+    const point = pointAt(painter.view, event.clientX - left, event.clientY - top);
+    return drawn.structure.nodes.find((node) => overlaps(drawn.layout.places.get(node.id) as Box, point));
+  };
+  const follow = (event: PointerEvent): void => {
+    if (event.buttons) return;
+    const node = nodeAt(event);
+    hover(node?.id ?? null);
+    if (box.current) box.current.title = visible.length ? "" : (node?.title ?? "");
+  };
+  const click = (event: MouseEvent): void => {
+    const node = moved() || (event.target as Element).closest(".node") ? undefined : nodeAt(event);
+    if (node) open(node);
+  };
   return (
-    <div class="surface" ref={box} data-nodes={drawn.structure.nodes.length} tabIndex={0} role="group" aria-label="Graph. Arrow keys move along it, Enter opens, ? lists the keys.">
+    <div
+      class={hovered !== null ? "surface over" : "surface"}
+      ref={box}
+      data-nodes={drawn.structure.nodes.length}
+      tabIndex={0}
+      role="group"
+      aria-label="Graph. Arrow keys move along it, Enter opens, ? lists the keys."
+      onPointerMove={follow}
+      onPointerLeave={() => hover(null)}
+      onClick={click}
+    >
       <canvas ref={canvas} aria-hidden="true" />
       <div class="layer" ref={layer}>
         {visible.map((node) => {

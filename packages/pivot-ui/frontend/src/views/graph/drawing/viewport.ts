@@ -29,6 +29,16 @@ export function fit(box: Box, window: Size, most = 1.1): Viewport {
   };
 }
 
+/** As `fit`; where names could then not be read, rather the beginning of a graph that is long and narrow. */
+export function overview(box: Box, window: Size, sideways: boolean, readable = 0.5): Viewport {
+  const whole = fit(box, window);
+  const across = sideways ? (window.height - 2 * MARGIN) / Math.max(1, box.height) : (window.width - 2 * MARGIN) / Math.max(1, box.width);
+  const scale = Math.min(readable, across);
+  if (scale < 1.5 * whole.scale) return whole;
+  const view = { scale, left: (window.width - box.width * scale) / 2 - box.x * scale, top: (window.height - box.height * scale) / 2 - box.y * scale };
+  return sideways ? { ...view, left: MARGIN - box.x * scale } : { ...view, top: MARGIN - box.y * scale };
+}
+
 /** Nearer or farther, while the point of the graph below this point of the window stays there. */
 export function zoomAt(view: Viewport, x: number, y: number, factor: number): Viewport {
   const scale = bounded(view.scale * factor);
@@ -47,6 +57,9 @@ export function seen(view: Viewport, window: Size, margin = 0): Box {
     height: (window.height + 2 * margin) / view.scale,
   };
 }
+
+/** The point of the graph at a point of the window. */
+export const pointAt = (view: Viewport, x: number, y: number): Box => ({ x: (x - view.left) / view.scale, y: (y - view.top) / view.scale, width: 0, height: 0 });
 
 export const overlaps = (one: Box, other: Box): boolean =>
   one.x < other.x + other.width && other.x < one.x + one.width && one.y < other.y + other.height && other.y < one.y + one.height;
