@@ -171,7 +171,12 @@ def test_an_assistant_looks_and_changes_nothing(noisy: Project) -> None:
             assert "run" not in tools
             assert all(tool.annotations is not None and tool.annotations.read_only_hint for tool in tools.values())
             assert (await ask(client, "status"))["cached"] == 2
-            assert "'pivot mcp --allow-run' allows that" in await refused(client, "what_would_change", diff=DIFF)
+            found = await ask(client, "what_would_change", diff=DIFF)
+            assert [each["name"] for each in found["may_change"]] == ["shout", "last"]
+            assert "it starts a program" in found["may_change"][0]["reason"]
+            assert "make the edit and ask status" in found["hint"]
+            new = {"more/pipeline.py": NOISY.replace('"p"', '"q"')}
+            assert "'pivot mcp --allow-run' allows that" in await refused(client, "what_would_change", files=new)
             both = await asyncio.gather(ask(client, "explain", stage="last"), ask(client, "graph"))
             assert both[0]["status"] == "cached"
             assert [stage["name"] for stage in both[1]["stages"]] == ["shout", "last"]
@@ -180,6 +185,28 @@ def test_an_assistant_looks_and_changes_nothing(noisy: Project) -> None:
 
     assert noisy.snapshot() == before
     assert (noisy.root.parent / "errors.txt").read_text().count("Traceback") == 0
+
+
+def test_an_assistant_that_may_not_run_code_asks_what_an_edit_makes_stale(noisy: Project) -> None:
+    quiet = NOISY[: NOISY.index("print(")] + NOISY[NOISY.index("pipeline =") :]
+    noisy.write("pipeline.py", quiet)
+    noisy.pivot("repro")
+
+    async def talk() -> None:
+        async with served(noisy) as client:
+            code = quiet.replace("text.upper()", "text.lower()")
+            found = await ask(client, "what_would_change", files={"pipeline.py": code})
+            assert (found["became_stale"], [each["name"] for each in found["may_change"]]) == (["shout"], ["last"])
+            change = found["stale_stages"][0]["code_changes"][0]
+            assert (change["name"], change["line"]) == (
+                "func:helper",
+                quiet.splitlines().index("def helper(text):") + 1,
+            )
+            assert "+    return text.lower()" in change["diff"]
+            found = await ask(client, "what_would_change", files={"pipeline.py": f"{quiet}# the end\n"})
+            assert (found["became_stale"], found["may_change"], found["cached"]) == ([], [], 2)
+
+    asyncio.run(talk())
 
 
 def test_an_assistant_edits_runs_and_compares(noisy: Project) -> None:
@@ -210,7 +237,7 @@ def test_an_assistant_edits_runs_and_compares(noisy: Project) -> None:
     asyncio.run(talk())
 
     assert noisy.read("out.txt") == "hello"
-    assert any("shout" in text for text in said)
+    assert said
 
 
 def test_a_failing_stage_is_an_answer_and_not_an_error(noisy: Project) -> None:

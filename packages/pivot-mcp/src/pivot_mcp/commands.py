@@ -64,13 +64,15 @@ class RunningCommands:
         command = CommandProcess(words, self._root, self._environment, on_change)
         try:
             count, last = 0, ""
-            while command.state == "running":
-                await changed.wait()
-                changed.clear()
-                lines = command.lines
+            while True:
+                is_running, lines = command.state == "running", command.lines
                 if lines and lines[-1] != last:
                     count, last = count + 1, lines[-1]
                     await progress(count, last)
+                if not is_running:
+                    break
+                await changed.wait()
+                changed.clear()
         finally:
             _end(command)
         answer: dict[str, Any] = {"exit_code": command.exit_code, "output": "\n".join(command.lines)[-MOST_TEXT:]}

@@ -1,7 +1,7 @@
 """Questions about a project, each a function of a context: they change nothing, and run no stage."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -25,6 +25,11 @@ from pivot_runtime.previews.preview import PreviewRequest, preview
 from pivot_runtime.sweeps.results import results
 
 type Answer = dict[str, Any]
+
+_MAY_CHANGE: Final = (
+    "whether stages in may_change stay as they are is only known once the edited code is imported: make the edit and "
+    "ask status, or let the user start 'pivot mcp --allow-run'"
+)
 
 
 def ask_status(context: CommandContext, stages: Sequence[str], *, stale_only: bool) -> Answer:
@@ -83,7 +88,14 @@ def ask_edit(
         raise PivotError(str(error), hint="'pivot mcp --allow-run' allows that, if you trust the client") from None
     plain = edit_json(found, explain=True)
     stale = [each for each in plain["stages"] if each["status"] == "stale"]
-    return {**plain["edit"], "cached": len(plain["stages"]) - len(stale), **cut_list("stale_stages", stale)}
+    may_change = [{"name": name, "reason": reason} for name, reason in found.may_change.items()]
+    return {
+        **plain["edit"],
+        **cut_list("may_change", may_change),
+        **({"hint": _MAY_CHANGE} if may_change else {}),
+        "cached": len(plain["stages"]) - len(stale),
+        **cut_list("stale_stages", stale),
+    }
 
 
 def ask_graph(context: CommandContext, targets: Sequence[str]) -> Answer:

@@ -19,8 +19,8 @@ _INSTRUCTIONS: Final = (
     "have one of that name. Paths are relative to the root of the project."
 )
 _NO_CODE: Final = (
-    " This server may not run code: stages that are Python functions cannot be compared, since the edited code would "
-    "have to be imported; shell stages can."
+    " This server may not run code, so edited Python code is compared as text and never imported: the answer is "
+    "certain, except for stages in `may_change`, each with the reason."
 )
 
 Stages = Annotated[list[str] | None, Field(description="Names of stages, or paths of outs; none means all stages")]

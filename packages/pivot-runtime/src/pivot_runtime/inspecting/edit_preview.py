@@ -7,7 +7,7 @@ import contextlib
 import os
 import pathlib
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Final
 
 import attrs
@@ -21,6 +21,7 @@ from pivot_core.decide import Memory
 from pivot_core.errors import PivotError
 from pivot_core.files.paths import STATE_DIR, ArtifactPath, is_within, parent_names
 from pivot_core.files.patterns import PathPattern
+from pivot_core.graph import Graph
 from pivot_core.lock import Artifact, CodeEntry, RunRecord, StageLock
 from pivot_core.values import Value
 from pivot_runtime.context import CommandContext, Notice
@@ -31,6 +32,7 @@ from pivot_runtime.evaluating.session import Session, SessionView, open_session
 from pivot_runtime.evaluating.source_texts import SourceTexts
 from pivot_runtime.inspecting import diff_patch
 from pivot_runtime.inspecting.diff_patch import EditedFile, PatchError
+from pivot_runtime.inspecting.edit_forecast import LoadForecast, forecast
 from pivot_runtime.inspecting.scratch import Scratch, open_scratch
 from pivot_runtime.inspecting.status import StageStatus, Status
 from pivot_runtime.loading.assembly import Assembly, LoadOptions, load_pipelines
@@ -98,12 +100,13 @@ class EditPreview(Value):
 
     Attributes:
         files: The paths of the edited files.
-        status: The status after the edit.
+        status: The status after the edit, without stages that may change.
         became_stale: The names of stages that are cached now, and would be stale.
         still_stale: Those that are stale with and without the edit.
         became_cached: Those that are stale now, and would be cached.
         added: New stages.
         removed: Stages that would no longer exist.
+        may_change: By name, the reason why the state of a stage is not known without an import of the edited code.
     """
 
     files: tuple[str, ...]
@@ -113,6 +116,7 @@ class EditPreview(Value):
     became_cached: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    may_change: Mapping[str, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -122,7 +126,7 @@ class EditOptions(Value):
     Attributes:
         all_pipelines: Whether to load every pipeline of the project.
         quiet: Whether to drop the output of the user's code during its import.
-        imports: Whether the edited code may be imported; otherwise only shell stages can be compared.
+        imports: Whether the edited code may be imported; otherwise its text is compared, and some stages may change.
     """
 
     all_pipelines: bool = False
@@ -142,7 +146,7 @@ def preview_edit(
         options: The options.
 
     Raises:
-        EditCodeError: Code must be imported, which the options forbid.
+        EditCodeError: The edit creates a pipeline that must be imported, which the options forbid.
         PivotError: The pipeline cannot be loaded, now or with the edit.
     """
     options = options or EditOptions()
@@ -154,12 +158,15 @@ def preview_edit(
     with open_session(context, assembly, as_next_run=True) as now, open_scratch(now.stores) as copy:
         _fill(copy, context.project, assembly, edit)
         edited_context = _context_of(context, copy.root)
-        edited = _load(edited_context, context.project, edit, options)
+        forecasts = _Forecasts(context.project, edited_context, assembly, edit)
+        edited = _load(edited_context, context.project, edit, options, forecasts)
         with open_session(edited_context, edited) as then:
-            return _compared(now, then, edit, tuple(targets))
+            return _compared(now, then, edit, tuple(targets), forecasts)
 
 
-def _compared(now: Session, then: Session, edit: Edit, targets: tuple[str, ...]) -> EditPreview:
+def _compared(
+    now: Session, then: Session, edit: Edit, targets: tuple[str, ...], forecasts: "_Forecasts"
+) -> EditPreview:
     wanted = then.resolve(targets) if targets else tuple(then.graph.stages)
     graph = then.graph.select(then.graph.ancestors(wanted))
     found = evaluate(graph, then.stages, _EditedView(now, then, edit.files), schema=then.schema)
@@ -177,6 +184,10 @@ def _compared(now: Session, then: Session, edit: Edit, targets: tuple[str, ...])
         if address in wanted
     }
 
+    states = {address: (address in before and before[address].cached, each) for address, each in found.items()}
+    may_change = forecasts.may_change(graph, states)
+    after = {address: each for address, each in after.items() if address not in may_change}
+
     def those(which: Callable[[str], bool]) -> tuple[str, ...]:
         return tuple(names[address] for address in after if which(address))
 
@@ -188,6 +199,7 @@ def _compared(now: Session, then: Session, edit: Edit, targets: tuple[str, ...])
         became_cached=those(lambda each: each in before and not before[each].cached and after[each].cached),
         added=those(lambda each: each not in before),
         removed=() if targets else tuple(each.name for address, each in before.items() if address not in then.stages),
+        may_change={names[address]: reason for address, reason in may_change.items() if address in wanted},
     )
 
 
@@ -281,15 +293,17 @@ def _moved(path: str, root: pathlib.Path, copy: pathlib.Path) -> str:
     return str(there) if there.is_dir() else path
 
 
-def _load(context: CommandContext, project: Project, edit: Edit, options: EditOptions) -> Assembly:
-    static = None if options.imports else _static_loader(context)
+def _load(
+    context: CommandContext, project: Project, edit: Edit, options: EditOptions, forecasts: "_Forecasts"
+) -> Assembly:
     try:
+        static = None if options.imports else forecasts.load
         load_options = LoadOptions(options.all_pipelines, quiet=options.quiet, static_loader=static)
         with load_pipelines(context, load_options) as assembly:
             assembly.close()
     except ImportRequiredError:
         raise EditCodeError(
-            "to compare stages that are Python functions, the edited code must be imported, which runs its top level"
+            "the edit makes a new pipeline with Python functions, which must be imported, and that runs its top level"
         ) from None
     except LoadError as error:
         copied, real = str(context.project.root), str(project.root)
@@ -299,10 +313,64 @@ def _load(context: CommandContext, project: Project, edit: Edit, options: EditOp
     return assembly
 
 
-def _static_loader(context: CommandContext) -> Callable[[pathlib.Path], Loaded]:
-    from pivot_runtime.loading import shell_only  # lazy
+class _Forecasts:
+    """The loads of pipeline files with an edit, without an import of it."""
 
-    return lambda file: shell_only.load(file, context.project.root, context.overrides, context.environment)
+    def __init__(self, project: Project, copy: CommandContext, now: Assembly, edit: Edit) -> None:
+        self._root = project.root
+        self._copy = copy
+        self._now = {each.file: each.loaded for each in now.files}
+        self._edit = edit
+        self._made: list[LoadForecast] = []
+
+    def load(self, file: pathlib.Path) -> Loaded:
+        """Return the load of a file in the copy.
+
+        Raises:
+            ImportRequiredError: It must be imported, and was none before.
+        """
+        from pivot_runtime.loading import shell_only  # lazy
+
+        copy = self._copy
+        try:
+            return shell_only.load(file, copy.project.root, copy.overrides, copy.environment)
+        except ImportRequiredError:
+            known = self._now.get(self._root / file.relative_to(copy.project.root))
+            if known is None:
+                raise
+        self._made.append(forecast(self._root, known, self._edit.files))
+        return self._made[-1].loaded
+
+    def may_change(self, graph: Graph, states: Mapping[str, tuple[bool, Evaluation]]) -> dict[str, str]:
+        """Return the stages whose state is not known, by address, with the reason.
+
+        Args:
+            graph: The stages.
+            states: For each of them, whether it is cached now, and how it would be evaluated.
+        """
+        unknown = {address: reason for each in self._made for address, reason in each.unknown.items()}
+        changed = {address: names for each in self._made for address, names in each.changed.items()}
+        unclear = next((each.unclear for each in self._made if each.unclear), "")
+        found: dict[str, str] = {}
+        for address in graph.stages:
+            was_cached, then = states[address]
+            reason = unknown.get(address) or unclear
+            if not reason and address in changed:
+                if not was_cached and then.lock is not None:
+                    reason = f"it is stale already, and the edit of {changed[address]} may undo that"
+            elif not reason:
+                runs = {each for each in changed if each in states and not states[each][1].decision.holds}
+                reason = _of_upstream(graph, address, found.keys() | runs)
+            if reason:
+                found[address] = reason
+        return found
+
+
+def _of_upstream(graph: Graph, address: str, changing: Container[str]) -> str:
+    """Why a stage may change because those that it depends on may write something else; empty if none does."""
+    names = graph.short_names()
+    upstream = [each for each in graph.upstream[address] if each in changing]
+    return f"it depends on {names[min(upstream)]}, which may write something else" if upstream else ""
 
 
 def _require_edited(project: Project, assembly: Assembly, edit: Edit) -> None:
