@@ -38,6 +38,8 @@ export function activate({ subscriptions }: vscode.ExtensionContext): void {
     const name = `pivot ${words.join(" ")}`;
     const execution = new vscode.ProcessExecution(program, [...before, ...words], { cwd: project.root });
     const definition = { type: "pivot", name, root: project.root };
+    if (vscode.tasks.taskExecutions.some(({ task }) => task.name === name && task.definition.root === project.root))
+      return vscode.window.terminals.find((terminal) => terminal.name.includes(name))?.show(true);
     await vscode.tasks.executeTask(new vscode.Task(definition, vscode.TaskScope.Workspace, name, "pivot", execution));
   }
 
