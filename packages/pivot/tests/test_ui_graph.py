@@ -156,6 +156,24 @@ def test_families_expand_and_collapse_where_they_are(small: Project) -> None:
         page.wait(".node-stage >> nth=3", "detached")
 
 
+def test_all_of_the_graph_stays_in_view_when_people_come_back_from_another_view(make: Callable[[str], Project]) -> None:
+    stages = "".join(f"  {name * 8}: {{cmd: cp in.txt {name}, deps: [in.txt], outs: [{name}]}}\n" for name in "abcde")
+    project = yaml_project(make, f"pipeline: p\nstages:\n{stages}")
+    chosen = node(f"s:p.{'c' * 8}")
+    width = f"document.querySelector({chosen!r}).getBoundingClientRect().width"
+    place = f"#/stage/p.{'c' * 8}"
+    with opened(project, place) as page:
+        page.wait(f"{chosen}.current")
+        assert page.evaluate(ALL_IN_VIEW) == []
+        before = page.evaluate(width)
+        page.go("#/runs")
+        page.wait(".surface", "detached")
+        page.go(place)
+        page.wait(f"{chosen}.current")
+        assert page.evaluate(ALL_IN_VIEW) == []
+        assert page.evaluate(width) == before
+
+
 def test_names_are_never_taken_for_parts_of_the_page(small: Project) -> None:
     with opened(small, f"#/artifact?path={HOSTILE.replace('=', '%3D')}") as page:
         page.wait(f".node-artifact.current[data-id={json.dumps('a:' + HOSTILE)}]")

@@ -1,6 +1,6 @@
 // The graph of the project, live.
 import type { JSX } from "preact";
-import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { graph, liveStates, problem } from "../../api/shared.ts";
 import { Empty, ProblemNote } from "../../parts/messages.tsx";
 import { route } from "../../routes.ts";
@@ -55,8 +55,10 @@ function FullGraph(): JSX.Element {
   const listIsShown = list ?? width > 860;
   const origin = at !== null && drawn?.structure.byId.has(at) ? at : null;
   const related = useMemo(() => (drawn && origin !== null ? along(drawn.structure, origin, "both") : null), [drawn, origin]);
-  useEffect(() => {
-    const observer = new ResizeObserver(() => setWidth(frame.current?.clientWidth ?? innerWidth));
+  useLayoutEffect(() => {
+    const measure = (): void => setWidth(frame.current?.clientWidth ?? innerWidth);
+    measure(); // before anything is drawn: with the list, the window is a smaller one
+    const observer = new ResizeObserver(measure);
     if (frame.current) observer.observe(frame.current);
     return () => observer.disconnect();
   }, []);
