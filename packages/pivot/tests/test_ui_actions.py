@@ -113,7 +113,7 @@ def test_stop_ends_the_stage_with_its_processes_and_the_next_run_is_right(shown:
     page.wait(f"{node('p.slow')}.tone-cached")
 
 
-def test_run_alone_runs_one_stage_and_a_failure_is_shown_until_it_is_mended(shown: Shown) -> None:
+def test_run_alone_runs_one_stage_and_a_failure_is_shown_until_it_is_repaired(shown: Shown) -> None:
     page = shown.page
     shown.edit("bad")
     page.go("#/stage/p.picky")
@@ -121,11 +121,13 @@ def test_run_alone_runs_one_stage_and_a_failure_is_shown_until_it_is_mended(show
     page.wait(f"{outcome('failed')} pre:has-text('exit status 1')")
     page.wait(".stage[data-state=failed] .failure")
     page.wait(f"{node('p.words')}.tone-stale")  # nothing else has run
+    shown.project.pivot("repro", "p.words")
+    page.wait(".stage[data-state=stale] .failure:has-text('exit status 1')")  # also after other runs
     shown.project.write("in.txt", "good\n")
     page.click("button:has-text('Run alone')")
     page.wait(outcome("done"))
     page.wait(".stage[data-state=cached]")
-    page.wait(f"{node('p.words')}.tone-stale")
+    page.wait(f"{node('p.words')}.tone-stale")  # since its input is another one
     assert shown.project.read("picked.txt") == "good\n"
 
 

@@ -73,9 +73,21 @@ function Verdict({ detail, state, now, began }: VerdictProps): JSX.Element {
         </>
       );
     default:
-      return <Sentence>{explanation.reason || "It would run."}</Sentence>;
+      return (
+        <>
+          <Sentence>{explanation.reason || "It would run."}</Sentence>
+          {failedLast(detail) ? (
+            <>
+              <Sentence>Its last run failed; {log} has what it printed.</Sentence>
+              <Failure text={detail.history[0]?.problem} />
+            </>
+          ) : null}
+        </>
+      );
   }
 }
+
+const failedLast = (detail: StageDetail): boolean => detail.history[0]?.state === "failed";
 
 function Failure({ text }: { text: string | undefined }): JSX.Element | null {
   return text ? (
