@@ -128,8 +128,8 @@ function StateChoice({ runs, state, onChoose }: { runs: readonly Run[]; state: s
 function CompareChosen({ chosen }: { chosen: ReadonlySet<number> }): JSX.Element {
   const pair = toCompare(chosen);
   return (
-    <>
-      <span class="faint push">{pair ? `run ${pair[0]} and run ${pair[1]} are chosen` : "choose two runs to compare them"}</span>
+    <span class="controls push">
+      <span class="faint">{pair ? `run ${pair[0]} and run ${pair[1]} are chosen` : "choose two runs to compare them"}</span>
       <button
         class="primary"
         disabled={!pair}
@@ -137,7 +137,7 @@ function CompareChosen({ chosen }: { chosen: ReadonlySet<number> }): JSX.Element
       >
         Compare
       </button>
-    </>
+    </span>
   );
 }
 
