@@ -36,5 +36,7 @@ export function listen(): void {
     told = said.version;
   });
   on<Run>("run", (run) => newestRun.set(run));
-  on<Command>("command", (said) => command.set(said));
+  on<Command>("command", (said) => {
+    if (JSON.stringify(said) !== JSON.stringify(command.value)) command.set(said); // after a silence, it is told again
+  });
 }
