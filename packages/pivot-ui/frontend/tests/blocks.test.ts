@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Box, Path } from "../src/views/graph/edge_routes.ts";
 import { layOut, type Layout, type LayoutQuestion } from "../src/views/graph/layout.ts";
-import { repeatsIn } from "../src/views/graph/repeats.ts";
+import { repeatsIn } from "../src/views/graph/placing/repeats.ts";
 
 type Nodes = LayoutQuestion["nodes"];
 

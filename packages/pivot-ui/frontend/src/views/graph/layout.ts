@@ -1,9 +1,9 @@
 // Places the nodes and routes the edges. Parts of the graph that are alike are placed in blocks, each of which is arranged
 // among the other nodes as if it were one of them.
-import { arrange, type Link, type SizedNode } from "./arrange.ts";
-import { Block, shifted } from "./blocks.ts";
+import { arrange, type Link, type SizedNode } from "./placing/arrange.ts";
+import { Block, shifted } from "./placing/blocks.ts";
 import { reversed, turned, type Box, type Path } from "./edge_routes.ts";
-import { repeatsIn, type KinNode } from "./repeats.ts";
+import { repeatsIn, type KinNode } from "./placing/repeats.ts";
 
 export interface LayoutQuestion {
   nodes: KinNode[];

@@ -1,7 +1,7 @@
 // Lays out parts of a graph that are alike as a block: rows and columns, with lanes between them for the edges, which
 // parts share as wires share a duct.
 import { arrange, type Link, type SizedNode } from "./arrange.ts";
-import { rounded, type Box, type Path, type Point } from "./edge_routes.ts";
+import { rounded, type Box, type Path, type Point } from "../edge_routes.ts";
 import type { Repeat } from "./repeats.ts";
 
 /** Between lanes; beyond the last one, edges share it. */

@@ -1,6 +1,6 @@
 // Arranges nodes in rows from above to below, with routed edges between them.
 import dagre from "@dagrejs/dagre";
-import { bandsOf, pathOf, reversed, type Box, type Path, type Point } from "./edge_routes.ts";
+import { bandsOf, pathOf, reversed, type Box, type Path, type Point } from "../edge_routes.ts";
 
 export interface SizedNode {
   id: string;
