@@ -27,6 +27,7 @@ def refused(answer: Answer, *statuses: int) -> bool:
 def assert_headers(answer: Answer) -> None:
     headers: Mapping[str, str] = answer.headers
     assert headers["content-security-policy"] == POLICY
+    assert "unsafe" not in POLICY
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
     assert headers["cache-control"] in ("no-store", "no-cache")

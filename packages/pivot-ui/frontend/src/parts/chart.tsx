@@ -14,6 +14,17 @@ declare global {
   }
 }
 
+/** Elements `style` are against the policy of the page, so that the rules of its libraries are in `chart.css`. */
+const EMBEDDING = {
+  mode: "vega-lite",
+  ast: true,
+  renderer: "svg",
+  actions: { export: true, source: false, compiled: false, editor: false },
+  defaultStyle: false,
+  forceActionsMenu: true,
+  tooltip: { disableDefaultStyle: true },
+};
+
 let loading: Promise<void> | null = null;
 
 /** Load the libraries, once for the page. */
@@ -68,8 +79,7 @@ export function Chart({ spec, label }: { spec: Record<string, unknown>; label: s
       if (!wanted || !place.current || !window.vegaEmbed) return;
       // a file of somebody else may hold options of its own in `usermeta`
       const { title: _title, usermeta: _usermeta, ...rest } = JSON.parse(text) as Record<string, unknown>;
-      const actions = { export: true, source: false, compiled: false, editor: false };
-      const drawn = await window.vegaEmbed(place.current, { description: label, ...rest }, { mode: "vega-lite", ast: true, renderer: "svg", config: colours(), actions });
+      const drawn = await window.vegaEmbed(place.current, { description: label, ...rest }, { ...EMBEDDING, config: colours() });
       place.current?.querySelector("summary")?.setAttribute("aria-label", `Save the chart ${label}`);
       if (wanted) view = drawn;
       else drawn.finalize();
