@@ -121,6 +121,17 @@ def test_a_plot_is_drawn_as_the_pipeline_says(made: Workshop) -> None:
     assert (found.title, found.detail.axes.y) == ("The loss", ("loss",))
 
 
+def test_the_rows_of_a_plot_in_json_are_a_table(made: Workshop) -> None:
+    made.write("kept.json", '{"rows": [{"x": 1, "y": 2.5}, {"x": 2}, {"x": 3}]}')
+    found = show(made, "kept.json", form="table", window=Window(1, 1)).detail
+    assert isinstance(found, TablePreview)
+    assert [(column.name, column.type) for column in found.columns] == [("x", "integer")]
+    assert (found.rows, found.total, found.more) == (((2,),), 3, True)
+    assert isinstance(show(made, "kept.json").detail, DocumentPreview)
+    made.write("kept.json", "{}")
+    assert "has no rows" in show(made, "kept.json", form="table").problem
+
+
 def test_a_large_plot_is_a_table(made: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plots, "MOST_BYTES", 5)
     assert isinstance(show(made, "loss.csv").detail, TablePreview)

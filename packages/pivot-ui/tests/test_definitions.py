@@ -102,5 +102,6 @@ def test_a_notebook_is_shown_by_its_cells(tmp_path: pathlib.Path) -> None:
     assert found is not None
     assert found.file == "look.ipynb"
     assert found.text == "# %% [1]\na = 1\nb\n\n# %% [2]\nprint(a)"
+    assert [(cell.number, cell.text) for cell in found.cells] == [(1, "a = 1\nb"), (2, "print(a)")]
     assert definition_of(tmp_path, stage("pipeline.py", 3, first="broken.ipynb"), "notebook") is None
     assert definition_of(tmp_path, stage("pipeline.py", 3), "notebook") is None

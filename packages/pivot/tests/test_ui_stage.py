@@ -1,6 +1,7 @@
 """A stage in the page of ``pivot ui``: the edited lines, its log while it runs, and what is in its files."""
 
 import base64
+import json
 import signal
 from collections.abc import Callable
 
@@ -118,6 +119,7 @@ def test_an_edited_helper_is_shown_side_by_side_with_its_place(make: Callable[[s
         assert texts(page, ".diff-side.added code") == ["    return stripped.upper()"]
         assert texts(page, ".diff mark") == ["lower", "upper"]
         assert texts(page, ".diff-side.added .diff-number") == ["11"]
+        assert texts(page, ".diff-side.removed .diff-number") == ["3"]
         assert page.text(".code-change .via") == "clean → normalize"
         assert page.text(".code-change-head > :last-child") == "pipeline.py:9"
         assert "normalize" in page.text(".verdict")
@@ -177,6 +179,46 @@ def test_files_of_each_kind_are_shown_and_none_is_markup(shell: Callable[[str, d
         page.click(".entries button:has-text('below')")
         page.click(".entries button:has-text('two.txt')")
         wait_for_text(page, ".text-preview", "parts/below/two.txt")
+
+
+TRAIN = """\
+open("loss.json", "w").write('[{"step": 1, "loss": 0.5}, {"step": 2, "loss": 0.2}]')
+"""
+DRAWN = """\
+pipeline: p
+stages:
+  train: {cmd: python train.py, deps: [train.py], plots: [loss.json]}
+  look: {notebook: look.ipynb, outs: [looked.json]}
+"""
+
+
+def test_a_plot_is_drawn_without_rules_of_its_own_and_a_notebook_is_shown_by_its_cells(
+    shell: Callable[[str, dict[str, str]], Project],
+) -> None:
+    cells = [["rows = [1, 2]\n", "rows"], ["print(rows)"]]
+    notebook = {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {},
+        "cells": [
+            {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": cell}
+            for cell in cells
+        ],
+    }
+    project = shell(DRAWN, {"train.py": TRAIN, "look.ipynb": json.dumps(notebook)})
+    project.pivot("repro", "train")
+    with opened(project, "#/artifact?path=loss.json") as page:
+        page.wait(".chart svg .mark-line path")
+        page.hover(".chart svg .mark-symbol path")
+        page.wait("#vg-tooltip-element.visible")
+        assert page.evaluate("document.querySelectorAll('style').length") == 0
+        page.click("button:has-text('Rows')")
+        page.wait(".table-preview")
+        assert texts(page, "tbody .cell") == ["1", "0.5", "2", "0.2"]
+        page.go("#/stage/p.look/code")
+        page.wait(".source")
+        assert texts(page, ".stage h4") == ["Cell 1", "Cell 2"]
+        assert texts(page, ".source-line code") == ["rows = [1, 2]", "rows", "print(rows)"]
 
 
 def test_an_absent_file_says_what_brings_it(shell: Callable[[str, dict[str, str]], Project]) -> None:

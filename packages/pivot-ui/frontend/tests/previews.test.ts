@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { hexRows } from "../src/views/preview/hex.ts";
+import { binaryText, hexRows } from "../src/views/preview/hex.ts";
 import { everyBranch, openAtFirst, parentOf, ROOT, rowsOf } from "../src/views/preview/json_rows.ts";
 import { crumbs, isNumeric, pageByKey, rangeText } from "../src/views/preview/pages.ts";
 
@@ -64,4 +64,11 @@ test("each part of a path leads to what it contains", () => {
     { name: "b c", inside: "a/b c" },
     { name: "d", inside: "a/b c/d" },
   ]);
+});
+
+test("a file that is shown as bytes says why", () => {
+  assert.match(binaryText("fitted/forest.joblib"), /never loaded/);
+  assert.match(binaryText("rows.CSV.GZ"), /compressed/);
+  assert.match(binaryText("x.npy"), /arrays/);
+  assert.equal(binaryText("gz"), "This file has no form that can be shown.");
 });

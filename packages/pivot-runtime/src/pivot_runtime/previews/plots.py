@@ -9,7 +9,7 @@ from pivot_core.spec import PlotOptions
 from pivot_core.values import Value
 from pivot_runtime.comparing import declarations, series
 from pivot_runtime.comparing.plots import PlotSide
-from pivot_runtime.comparing.series import Axes
+from pivot_runtime.comparing.series import Axes, Row
 from pivot_runtime.context import CommandContext
 from pivot_runtime.errors import ContentError
 
@@ -47,8 +47,17 @@ def read(stream: BinaryIO, name: str, side: str, options: PlotOptions) -> PlotPr
     Raises:
         ContentError: It is too large to be drawn, or has no columns that can be.
     """
+    rows = rows_in(stream, name)
+    return PlotPreview(options, series.axes(options, rows, name), PlotSide(side, rows))
+
+
+def rows_in(stream: BinaryIO, name: str) -> tuple[Row, ...]:
+    """The rows in the file of a plot.
+
+    Raises:
+        ContentError: It is too large to be drawn, or has no rows.
+    """
     data = stream.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise ContentError(f"it has more than {MOST_BYTES >> 20} MiB: it is not drawn here")
-    rows = series.parse_rows(data, name)
-    return PlotPreview(options, series.axes(options, rows, name), PlotSide(side, rows))
+    return series.parse_rows(data, name)

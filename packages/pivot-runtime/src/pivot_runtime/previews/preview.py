@@ -245,6 +245,8 @@ class _FileReader:
                 return TooLarge(images.MOST_BYTES) if large else images.described(self._path, self._head)
             case "table":
                 return self._table()
+            case "document" if self._request.form == "table":
+                return text_tables.page_of(plots.rows_in(self._rewound(), self._path), self._request.window)
             case "document":
                 return documents.read(self._rewound(), self._path)
             case "binary":

@@ -114,6 +114,16 @@ def read_lines(stream: BinaryIO, window: Window) -> TablePreview:
     lines = _lines(_bounded(stream))
     skipped = sum(1 for _ in itertools.islice(lines, window.offset))
     found = [_object(line, number) for number, line in itertools.islice(lines, window.limit + 1)]
+    return _page_of_objects(found, skipped, window)
+
+
+def page_of(rows: Sequence[Mapping[str, Any]], window: Window) -> TablePreview:
+    """A page of rows that are all known."""
+    page = _page_of_objects(rows[window.offset : window.end + 1], min(window.offset, len(rows)), window)
+    return attrs.evolve(page, total=len(rows))
+
+
+def _page_of_objects(found: Sequence[Mapping[str, Any]], skipped: int, window: Window) -> TablePreview:
     shown = found[: window.limit]
     names = list(dict.fromkeys(name for row in shown for name in row))
     values = [[row.get(name) for name in names[:MOST_COLUMNS]] for row in shown]

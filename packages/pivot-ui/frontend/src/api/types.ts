@@ -118,7 +118,7 @@ export interface StageDetail {
   signature: string;
   kind: "function" | "shell" | "notebook";
   command: string | null;
-  source: { file: string; line: number; text: string } | null;
+  source: { file: string; line: number; text: string; cells: { number: number; text: string }[] } | null;
   state: State;
   explanation: StageStatus;
   changes: SourceChange[];

@@ -8,7 +8,7 @@ interface Props {
   left: string;
   right: string;
   titles: [left: string, right: string];
-  /** The line in the file where the right one is; null if that is not known. */
+  /** The line in the file where the right one is; null if that is not known. The lines of the left one count from 1. */
   line?: number | null;
 }
 
@@ -40,7 +40,7 @@ const keyOf = (row: DiffRow): string => `${row.left?.at ?? ""}:${row.right?.at ?
 function Row({ row, first }: { row: DiffRow; first: number }): JSX.Element {
   return (
     <div class={row.same ? "diff-row same" : "diff-row"} role="row">
-      <Side line={row.left} tone={row.same ? "" : "removed"} sign={row.same ? "" : "−"} number="" />
+      <Side line={row.left} tone={row.same ? "" : "removed"} sign={row.same ? "" : "−"} number={row.left ? String(1 + row.left.at) : ""} />
       <Side line={row.right} tone={row.same ? "" : "added"} sign={row.same ? "" : "+"} number={row.right ? String(first + row.right.at) : ""} />
     </div>
   );

@@ -4,7 +4,7 @@ import ast
 import os
 import pathlib
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import attrs
@@ -23,6 +23,19 @@ _LONGEST: Final = 1 << 16
 
 
 @attrs.frozen(eq=False, repr=False)
+class DefinedCell(Value):
+    """A code cell of a notebook.
+
+    Attributes:
+        number: Its number among the code cells that run, from 1.
+        text: Its text.
+    """
+
+    number: int
+    text: str
+
+
+@attrs.frozen(eq=False, repr=False)
 class Definition(Value):
     """Where a stage is defined, as far as that can be read.
 
@@ -32,6 +45,7 @@ class Definition(Value):
         text: The source text; for a notebook, that of its code cells.
         doc: The docstring of a function.
         signature: Its name, parameters and annotations.
+        cells: The code cells of a notebook.
     """
 
     file: str
@@ -39,6 +53,7 @@ class Definition(Value):
     text: str
     doc: str = ""
     signature: str = ""
+    cells: tuple[DefinedCell, ...] = ()
 
 
 def definition_of(root: pathlib.Path, loaded: LoadedStage, kind: str) -> Definition | None:
@@ -96,7 +111,19 @@ def _notebook(root: pathlib.Path, loaded: LoadedStage) -> Definition | None:
     except DefinitionError:
         return None
     text = "\n\n".join(f"# %% [{number}]\n{cell.source}" for number, cell in enumerate(cells, 1))
-    return Definition(places[0].file, min((cell.line for cell in cells), default=1), _cut(text))
+    first = min((cell.line for cell in cells), default=1)
+    return Definition(places[0].file, first, _cut(text), cells=tuple(_apart([cell.source for cell in cells])))
+
+
+def _apart(sources: Iterable[str]) -> Iterator[DefinedCell]:
+    """Yield the cells, as far as they are together not too long."""
+    left = _LONGEST
+    for number, source in enumerate(sources, 1):
+        text = _cut(source, left)
+        left -= len(text)
+        yield DefinedCell(number, text)
+        if left <= 0:
+            return
 
 
 def _read(file: pathlib.Path) -> bytes | None:
@@ -117,5 +144,5 @@ def _read(file: pathlib.Path) -> bytes | None:
         os.close(descriptor)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+def _cut(text: str, most: int = _LONGEST) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"

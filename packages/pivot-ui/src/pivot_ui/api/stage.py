@@ -15,7 +15,7 @@ from pivot_core.lock import Artifact
 from pivot_runtime.history import history
 from pivot_runtime.inspecting.status import StageStatus
 from pivot_runtime.project.project import Project
-from pivot_ui.api.definitions import definition_of
+from pivot_ui.api.definitions import Definition, definition_of
 from pivot_ui.api.graph import stage_kind
 from pivot_ui.api.query import Query
 from pivot_ui.api.status import stage_state
@@ -56,7 +56,7 @@ def read_stage(service: ProjectService, query: Query) -> dict[str, Any]:
         "signature": "" if defined is None else defined.signature,
         "kind": kind,
         "command": defined.text if defined is not None and kind == "shell" else None,
-        "source": None if defined is None else {"file": defined.file, "line": defined.line, "text": defined.text},
+        "source": None if defined is None else _source(defined),
         "state": stage_state(stage),
         "explanation": stage_json(stage, seen.status, explain=True),
         "changes": list(_changes(stage)),
@@ -81,6 +81,15 @@ def read_stage(service: ProjectService, query: Query) -> dict[str, Any]:
         "history": runs,
         "undeclared": next((each["undeclared"] for each in runs if each["state"] in ("ran", "failed")), []),
         "variables_read": list(stage.stats.get("variables", ())),
+    }
+
+
+def _source(defined: Definition) -> dict[str, Any]:
+    return {
+        "file": defined.file,
+        "line": defined.line,
+        "text": defined.text,
+        "cells": [{"number": cell.number, "text": cell.text} for cell in defined.cells],
     }
 
 

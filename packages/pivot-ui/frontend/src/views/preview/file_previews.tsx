@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import type { Preview } from "../../api/types.ts";
 import { size } from "../../parts/formats.ts";
-import { hexRows } from "./hex.ts";
+import { binaryText, hexRows } from "./hex.ts";
 
 export function CutText({ text, cut, label }: { text: string; cut: boolean; label: string }): JSX.Element {
   return (
@@ -15,11 +15,11 @@ export function CutText({ text, cut, label }: { text: string; cut: boolean; labe
   );
 }
 
-export function BinaryPreview({ head }: { head: string }): JSX.Element {
+export function BinaryPreview({ path, head }: { path: string; head: string }): JSX.Element {
   const rows = hexRows(head);
   return (
     <>
-      <p class="faint preview-note">This file has no form that can be shown. Its first bytes:</p>
+      <p class="faint preview-note">{binaryText(path)} Its first bytes:</p>
       <pre class="text-preview">{rows.length ? rows.join("\n") : "(empty)"}</pre>
     </>
   );

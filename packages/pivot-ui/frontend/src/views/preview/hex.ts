@@ -11,3 +11,15 @@ export function hexRows(digits: string): string[] {
   }
   return rows;
 }
+
+const LOADED = /\.(pkl|pickle|joblib|pt|pth|ckpt)$/i;
+const PACKED = /\.(gz|bz2|xz|zst|zip|tar|tgz|7z)$/i;
+const ARRAYS = /\.(npy|npz|h5|hdf5|safetensors|onnx)$/i;
+
+/** Why a file is shown as bytes, by its name. */
+export function binaryText(path: string): string {
+  if (LOADED.test(path)) return "This is a pickle or a model; it is never loaded here, since that would run code in it.";
+  if (PACKED.test(path)) return "This file is compressed; it is not unpacked here.";
+  if (ARRAYS.test(path)) return "This file has arrays, which are not shown here.";
+  return "This file has no form that can be shown.";
+}

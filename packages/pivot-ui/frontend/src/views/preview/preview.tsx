@@ -159,7 +159,7 @@ function Content({ shown, side, inside, busy, go, onEnter }: ShownProps): JSX.El
     case "plot":
       return shown.spec ? <Chart spec={shown.spec} label={shown.title} /> : null;
     case "binary":
-      return <BinaryPreview head={shown.head ?? ""} />;
+      return <BinaryPreview path={inside ?? shown.path} head={shown.head ?? ""} />;
     default:
       return <Elsewhere shown={shown} />;
   }

@@ -36,10 +36,12 @@ function CodeChange({ change, old, now }: { change: SourceChange; old: string | 
 
 function ChangeText({ change, old, now }: { change: SourceChange; old: string | null; now: string | null }): JSX.Element {
   const { old_text: left, new_text: right } = change;
-  if (left !== null && right !== null && left !== right)
-    return <SideBySide left={left} right={right} titles={["last run", "now"]} line={change.line} />;
-  if (right !== null && old === null) return <SideBySide left="" right={right} titles={["not there", "now"]} line={change.line} />;
-  if (left !== null && now === null) return <SideBySide left={left} right="" titles={["last run", "not there"]} />;
+  const inFile = !change.key.startsWith("cell:"); // the lines of a notebook's file are those of JSON
+  const before = inFile ? "last run, lines from its beginning" : "last run";
+  const line = inFile ? change.line : 1;
+  if (left !== null && right !== null && left !== right) return <SideBySide left={left} right={right} titles={[before, "now"]} line={line} />;
+  if (right !== null && old === null) return <SideBySide left="" right={right} titles={["not there", "now"]} line={line} />;
+  if (left !== null && now === null) return <SideBySide left={left} right="" titles={[before, "not there"]} />;
   if (change.diff) return <pre class="text-preview">{change.diff}</pre>;
   return (
     <p class="code-change-note">

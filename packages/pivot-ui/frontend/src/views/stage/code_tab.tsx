@@ -1,5 +1,5 @@
 // The source of a stage, or its command.
-import type { JSX } from "preact";
+import { Fragment, type JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import type { StageDetail } from "../../api/types.ts";
 import { SourceLink } from "../../parts/source_link.tsx";
@@ -26,7 +26,13 @@ export function CodeTab({ detail }: { detail: StageDetail }): JSX.Element {
             <h3>{detail.kind === "shell" ? "Declared in" : "Source"}</h3>
             <SourceLink file={source.file} line={source.line} />
           </div>
-          {source.text && command === null ? <Source text={source.text} line={source.line} python={detail.kind !== "shell" && !/\.ya?ml$/.test(source.file)} /> : null}
+          {source.cells.map((cell) => (
+            <Fragment key={cell.number}>
+              <h4>Cell {cell.number}</h4>
+              <Source text={cell.text} line={1} python />
+            </Fragment>
+          ))}
+          {source.text && command === null && !source.cells.length ? <Source text={source.text} line={source.line} python={detail.kind !== "shell" && !/\.ya?ml$/.test(source.file)} /> : null}
         </section>
       )}
     </div>
