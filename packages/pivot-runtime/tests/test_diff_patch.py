@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pivot_core.errors import PathError
@@ -98,6 +98,87 @@ def test_what_git_writes_is_understood(tmp_path: pathlib.Path, options: list[str
     assert found["script.sh"] == EditedFile(b"#!/bin/sh\n", executable=True)
 
 
+contents = st.lists(st.sampled_from(["a\n", "b\n", "c\r\n", "\n", "-- x\n", "é\n", "\\ z\n"]), max_size=12).map("".join)
+texts = st.tuples(contents, st.sampled_from(["", "", "the end"])).map("".join)
+trees = st.dictionaries(st.sampled_from(["x.py", "y.py", "b/x.py", "a b/ü.py", 'q"\t.py']), texts, max_size=5)
+
+
+def tree_of(directory: pathlib.Path, files: dict[str, str]) -> str:
+    """The tree of these files in a repository."""
+    git(directory, "read-tree", "--empty")
+    for name, text in files.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_bytes(text.encode())
+        git(directory, "update-index", "--add", name)
+    return git(directory, "write-tree").decode().strip()
+
+
+def test_every_diff_of_git_leads_to_the_files_that_git_has(tmp_path: pathlib.Path) -> None:
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "config", "core.autocrlf", "false")
+    options = st.lists(
+        st.sampled_from(["--no-prefix", "-M10%", "-C10%", "-B10%", "-U0", "-U1"]), unique=True, max_size=3
+    )
+
+    @settings(max_examples=max(settings().max_examples // 2, 5), deadline=None)
+    @given(trees, trees, options)
+    def check(before: dict[str, str], after: dict[str, str], words: list[str]) -> None:
+        if before == after:
+            return
+        diff = git(tmp_path, "diff", *words, tree_of(tmp_path, before), tree_of(tmp_path, after))
+
+        old = {name: text.encode() for name, text in before.items()}
+        found = diff_patch.apply(diff_patch.parse(diff), old.get)
+        result = {name: EditedFile(text) for name, text in old.items()} | found
+        left = {name: each.content.decode() for name, each in result.items() if each is not None}
+        assert left == after
+
+    check()
+
+
+SWAP = """\
+diff --git a/x.py b/y.py
+similarity index 100%
+rename from x.py
+rename to y.py
+diff --git a/y.py b/x.py
+similarity index 100%
+rename from y.py
+rename to x.py
+"""
+COPY = """\
+diff --git a/x.py b/x.py
+--- a/x.py
++++ b/x.py
+@@ -1 +1 @@
+-a
++b
+diff --git a/x.py b/z.py
+similarity index 100%
+copy from x.py
+copy to z.py
+"""
+
+
+def test_renames_and_copies_are_of_the_files_before_the_diff() -> None:
+    assert applied(SWAP, x_py="a\n", y_py="b\n") == {"x.py": EditedFile(b"b\n"), "y.py": EditedFile(b"a\n")}
+    assert applied(COPY, x_py="a\n") == {"x.py": EditedFile(b"b\n"), "z.py": EditedFile(b"a\n")}
+
+
+def test_a_new_file_may_be_in_a_directory_that_is_called_like_a_prefix() -> None:
+    new = "new file mode 100644\n--- /dev/null\n+++ b/x.py\n@@ -0,0 +1 @@\n+c\n"
+
+    assert applied(f"diff --git b/x.py b/x.py\n{new}") == {"b/x.py": EditedFile(b"c\n", executable=False)}
+    for header in ("a/x.py b/x.py", "a/dev/null b/x.py"):
+        assert applied(f"diff --git {header}\n{new}") == {"x.py": EditedFile(b"c\n", executable=False)}
+
+
+@pytest.mark.parametrize("numbers", ["", "@@ ... @@", f"@@ -1,{'9' * 5000} +1 @@", "@@@ -1 -1 +1 @@@", "@@ -x +y @@"])
+def test_a_hunk_is_never_left_out(numbers: str) -> None:
+    with pytest.raises(PatchError):
+        applied(f"--- a/x.py\n+++ b/x.py\n{numbers}\n-a\n+b\n", x_py="a\n")
+
+
 def test_the_message_of_a_commit_around_a_diff_is_left_out() -> None:
     diff = "From 12\nSubject: x\n---\n x.py | 2 +-\n\n--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a\n+b\n-- \n2.39\n"
 
@@ -132,7 +213,7 @@ def test_a_path_outside_the_project_is_refused(path: str) -> None:
         ("--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+c\n", "without an end of line"),
         ("--- a/y.py\n+++ b/y.py\n@@ -1 +1 @@\n-a\n+c\n", "changes y.py, which does not exist"),
         ("--- /dev/null\n+++ b/x.py\n@@ -0,0 +1 @@\n+c\n", "creates x.py, which exists"),
-        ("--- a/x.py\n+++ /dev/null\n", "not all of its lines"),
+        ("--- a/x.py\n+++ /dev/null\n@@ -1,0 +0,0 @@\n", "not all of its lines"),
         ("diff --git a/p.png b/p.png\nindex 1..2 100644\nBinary files a/p.png and b/p.png differ\n", "binary file"),
         ("diff --git a/l b/l\nnew file mode 120000\n--- /dev/null\n+++ b/l\n@@ -0,0 +1 @@\n+x\n", "symbolic link"),
     ],

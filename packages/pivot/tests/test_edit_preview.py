@@ -10,6 +10,10 @@ from typing import Any
 import pytest
 from harness import Project
 
+from pivot_runtime.inspecting.diff_patch import PatchError
+from pivot_runtime.inspecting.edit_preview import Edit
+from pivot_runtime.project import project as projects
+
 PIPELINE = """\
 import pathlib
 from typing import Annotated
@@ -252,6 +256,14 @@ def test_a_diff_cannot_reach_outside_the_project(project: Project, tmp_path: pat
 
     assert "error: " in done.stderr
     assert (outside / "x.py").read_text() == "a\n"
+
+
+def test_a_diff_of_a_huge_file_is_refused(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "data.bin").touch()
+    os.truncate(tmp_path / "data.bin", 65 << 20)
+
+    with pytest.raises(PatchError, match=r"data\.bin is larger than 64 MB"):
+        Edit.of_diff(projects.Project(tmp_path, tmp_path), b"--- a/data.bin\n+++ b/data.bin\n@@ -1 +1 @@\n-a\n+b\n")
 
 
 def test_a_diff_of_other_files_says_which_line_differs(project: Project) -> None:

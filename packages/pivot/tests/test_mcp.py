@@ -205,6 +205,7 @@ def test_an_assistant_that_may_not_run_code_asks_what_an_edit_makes_stale(noisy:
             assert "+    return text.lower()" in change["diff"]
             found = await ask(client, "what_would_change", files={"pipeline.py": f"{quiet}# the end\n"})
             assert (found["became_stale"], found["may_change"], found["cached"]) == ([], [], 2)
+            assert "as 'files' instead" in await refused(client, "what_would_change", diff=DIFF)
 
     asyncio.run(talk())
 

@@ -18,6 +18,7 @@ from pivot_runtime.comparing.metrics import metrics
 from pivot_runtime.context import CommandContext
 from pivot_runtime.history import logs
 from pivot_runtime.history.follow import running_stages
+from pivot_runtime.inspecting.diff_patch import PatchError
 from pivot_runtime.inspecting.edit_preview import Edit, EditCodeError, EditOptions, preview_edit
 from pivot_runtime.inspecting.overview import overview
 from pivot_runtime.inspecting.status import StatusOptions, status
@@ -78,7 +79,10 @@ def ask_edit(
     if len(diff or "") + sum(len(text or "") for text in (files or {}).values()) > MOST_DIFF:
         raise PivotError(f"the edit is larger than {MOST_DIFF >> 20} MB")
     if diff is not None:
-        edit = Edit.of_diff(context.project, diff.encode())
+        try:
+            edit = Edit.of_diff(context.project, diff.encode())
+        except PatchError as error:
+            raise PivotError(str(error), hint="give the whole contents of the files as 'files' instead") from None
     else:
         contents = {path: None if text is None else text.encode() for path, text in (files or {}).items()}
         edit = Edit.of_contents(context.project, contents)

@@ -190,8 +190,6 @@ class _Judgement:
         tops = [top for top in self._before[each.file].parsed.tops if top.name == name]
         if name in self._names.used or any(map(self._names.follows, tops)):
             return f"{each} may be used by the import itself"
-        if not all(self._names.is_harmless(each.file, top) for top in tops):
-            return f"{each} has a decorator, which may call it"
         return ""
 
     def _of_import(self, each: _Change) -> str:

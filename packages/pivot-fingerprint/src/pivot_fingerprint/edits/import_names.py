@@ -78,10 +78,6 @@ class ImportNames:
         """Whether the import may run the code of a definition at the top of a file, or of one in it."""
         return id(top) in self._seen
 
-    def is_harmless(self, path: str, node: Definition) -> bool:
-        """Whether no decorator of a definition may call its code."""
-        return all(self._is_harmless(path, each) for each in node.decorator_list)
-
     def _index(self, text: SourceText) -> None:
         for top in text.parsed.tops:
             names = {top.name}

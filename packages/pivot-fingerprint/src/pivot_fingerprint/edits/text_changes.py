@@ -162,8 +162,9 @@ def _keys(text: SourceText, statement: ast.stmt) -> Iterator[_Key]:
         kind, name = f"const{_annotation(statement)}", target
     else:
         kind, name = "other", ""
-    alone = len(text.parsed.bindings.get(name, ())) == 1 and not (name.startswith("__") and name.endswith("__"))
-    yield (kind, name) if alone else ("other", ast.dump(statement))
+    alone = len(text.parsed.bindings.get(name, ())) == 1 and not text.parsed.stars  # these may bind it again
+    is_special = name.startswith("__") and name.endswith("__")
+    yield (kind, name) if alone and not is_special else ("other", ast.dump(statement))
 
 
 def _target(statement: ast.stmt) -> str | None:

@@ -13,7 +13,7 @@ from pivot_core.errors import PathError, PivotError
 from pivot_core.files.paths import RESERVED_DIRS, STATE_DIR, ArtifactPath
 from pivot_core.values import Value
 
-_HUNK: Final = re.compile(rb"@@ -([0-9]+)(?:,([0-9]+))? \+([0-9]+)(?:,([0-9]+))? @@")
+_HUNK: Final = re.compile(rb"@@ -([0-9]{1,9})(?:,([0-9]{1,9}))? \+([0-9]{1,9})(?:,([0-9]{1,9}))? @@")
 _PREFIX: Final = re.compile(rb"[abciow]/")
 """The prefixes of paths in git; with ``diff.mnemonicPrefix``, other letters than a and b."""
 _NOTHING: Final = b"/dev/null"
@@ -104,34 +104,57 @@ def apply(patches: tuple[FilePatch, ...], read: Callable[[str], bytes | None]) -
     """Return the files that the changes lead to, by path; None for one that is deleted.
 
     Args:
-        patches: The changes, each of which sees those before it.
+        patches: The changes, each of which sees those before it; copies are of the file as it was at first.
         read: Returns the content of a file; None if there is none.
 
     Raises:
         PatchError: A change does not fit its file.
     """
     edited: dict[str, EditedFile | None] = {}
-
-    def current(path: str) -> EditedFile | None:
-        if path in edited:
-            return edited[path]
-        content = read(path)
-        return None if content is None else EditedFile(content)
-
+    renamed = {each.old for each in patches if each.new is not None and each.new != each.old and not each.copied}
+    moved: set[str] = set()
     for patch in patches:
-        before = EditedFile(b"") if patch.old is None else current(patch.old)
+        is_first = patch.copied or (patch.old in moved and patch.new is not None)
+        before = _before(patch, edited, read, is_first=is_first)
         if before is None:
             raise PatchError(f"the diff changes {patch.old}, which does not exist", hint=_AGAIN)
-        if patch.new is not None and patch.new != patch.old and current(patch.new) is not None:
+        is_new = patch.new != patch.old and patch.new not in renamed
+        if is_new and patch.new is not None and _current(patch.new, edited, read) is not None:
             raise PatchError(f"the diff creates {patch.new}, which exists", hint=_AGAIN)
         content = patched(before.content, patch.hunks, patch.new or patch.old or "")
-        if patch.old is not None and patch.old != patch.new and not patch.copied:
-            edited[patch.old] = None
         if patch.new is not None:
             edited[patch.new] = EditedFile(content, before.executable if patch.executable is None else patch.executable)
         elif content:
             raise PatchError(f"the diff deletes {patch.old}, but not all of its lines", hint=_AGAIN)
+        if patch.old is not None and patch.old != patch.new and not patch.copied and patch.old not in moved:
+            edited[patch.old] = None
+        if patch.new is not None and patch.new != patch.old:
+            moved.add(patch.new)
     return edited
+
+
+def _current(
+    path: str, edited: Mapping[str, EditedFile | None], read: Callable[[str], bytes | None]
+) -> EditedFile | None:
+    """The file as the changes so far have left it."""
+    if path in edited:
+        return edited[path]
+    content = read(path)
+    return None if content is None else EditedFile(content)
+
+
+def _before(
+    patch: FilePatch,
+    edited: Mapping[str, EditedFile | None],
+    read: Callable[[str], bytes | None],
+    *,
+    is_first: bool,
+) -> EditedFile | None:
+    """The file that a change begins with; ``is_first``: as it was before the diff, if it was there."""
+    if patch.old is None:
+        return EditedFile(b"")
+    first = _current(patch.old, {}, read) if is_first and patch.new != patch.old else None
+    return first or _current(patch.old, edited, read)
 
 
 def patched(content: bytes, hunks: tuple[Hunk, ...], name: str) -> bytes:
@@ -259,21 +282,26 @@ def _both_paths(
     for verb in (b"rename", b"copy"):
         if verb + b" from " in told and verb + b" to " in told:
             return _unquoted(told[verb + b" from "]), _unquoted(told[verb + b" to "]), verb == b"copy"
-    if marked is not None:
-        return *marked, False
     name = _same_name(header)
+    if marked is not None:
+        old, new = marked
+        if name is not None and None in marked:  # without prefixes, the path may begin like one
+            old, new = old and name, new and name
+        return old, new, False
+    if name is None:
+        raise PatchError(f"the diff does not say which file it changes: {_text(header)}", hint=_AGAIN)
     return (None if b"new file mode " in told else name), (None if b"deleted file mode " in told else name), False
 
 
-def _same_name(header: bytes) -> bytes:
-    """The path of a file that has the same name on both sides."""
+def _same_name(header: bytes) -> bytes | None:
+    """The path of a file that has the same name on both sides; None if it has not."""
     middle = len(header) // 2
     left, right = header[:middle], header[middle + 1 :]
     if header[middle : middle + 1] == b" ":
         old, new = _without_prefixes(_unquoted(left), _unquoted(right))
         if old is not None and old == new:
             return old
-    raise PatchError(f"the diff does not say which file it changes: {_text(header)}", hint=_AGAIN)
+    return None
 
 
 def _executable(told: Mapping[bytes, bytes], header: bytes) -> bool | None:
@@ -345,6 +373,8 @@ def _hunks(lines: _Lines, name: bytes) -> Iterator[Hunk]:
         start, removed, _, added = (1 if each is None else int(each) for each in match.groups())
         lines.take()
         yield Hunk(start if removed == 0 else start - 1, tuple(_hunk_lines(lines, removed, added, (number, name))))
+    if number == 0 or lines.peek().startswith(b"@@"):
+        raise PatchError(f"hunk {number + 1} of {_text(name)} has no line numbers as git writes them", hint=_AGAIN)
 
 
 def _hunk_lines(lines: _Lines, removed: int, added: int, place: tuple[int, bytes]) -> Iterator[HunkLine]:

@@ -126,7 +126,7 @@ def _touched(
     edited: dict[str, bytes | None] = {}
     if loaded.trace is None or loaded.unrecorded:
         return (
-            f"it is not known what its import depends on: {next(iter(loaded.unrecorded), 'nothing was recorded')}",
+            f"it is not known what the import depends on: {next(iter(loaded.unrecorded), 'nothing was recorded')}",
             {},
         )
     read = {**loaded.sources, **loaded.read}
@@ -139,11 +139,11 @@ def _touched(
         is_there = os.path.lexists(full)
         if not is_there or after is None:
             if full in read or kinds or _is_looked_for(root, path, loaded.trace, facts):
-                return f"{path} is {'deleted' if is_there else 'new'}, and its import looks for it", {}
+                return f"{path} is {'deleted' if is_there else 'new'}, and the import of the pipeline looks for it", {}
         elif path.endswith(".py") and read.get(full) and kinds <= _AS_READ:
             edited[path] = after.content
         elif full in read or kinds:
-            return f"{path} is read by its import", {}
+            return f"{path} is read by the import of the pipeline", {}
     if edited and any(stage.steady is not None for stage in loaded.stages):
         return "some of its values may be others at each import", {}
     return "", edited

@@ -45,6 +45,9 @@ _SUFFIXES: Final = (
 )
 _NAMES: Final = frozenset({"Makefile", "makefile", "GNUmakefile", "justfile", "Justfile", "package.json", "Rakefile"})
 
+_MOST_READ: Final = 64 << 20
+"""The most bytes of a file that a diff changes."""
+
 
 class EditCodeError(PivotError):
     """The edited code would be imported, which is not allowed."""
@@ -83,7 +86,8 @@ class Edit(Value):
         found: dict[str, EditedFile | None] = {}
         for name, content in contents.items():
             path = diff_patch.inside(name)
-            if _content(project.root, path) is None and content is None:
+            _refuse_links(project.root, path)
+            if content is None and not os.path.lexists(project.root / path):
                 raise PatchError(f"there is no {path} to delete")
             found[path] = None if content is None else EditedFile(content)
         return cls._of(found)
@@ -216,17 +220,23 @@ def _content(root: pathlib.Path, path: str) -> bytes | None:
     """The content of a file of the project; None if there is none.
 
     Raises:
-        PatchError: It is reached by a symbolic link, or is no regular file.
+        PatchError: It is reached by a symbolic link, is no regular file, or is too large.
     """
-    for each in (path, *parent_names(path)):
-        if (root / each).is_symlink():
-            raise PatchError(f"{each} is a symbolic link, and an edit of {path} would leave the project")
+    _refuse_links(root, path)
     if not os.path.lexists(root / path):
         return None
     try:
+        if os.stat(root / path).st_size > _MOST_READ:
+            raise PatchError(f"{path} is larger than {_MOST_READ >> 20} MB", hint="leave it out of the diff")
         return safe_read.read_regular(root / path)
     except OSError as error:
         raise PatchError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def _refuse_links(root: pathlib.Path, path: str) -> None:
+    for each in (path, *parent_names(path)):
+        if (root / each).is_symlink():
+            raise PatchError(f"{each} is a symbolic link, and an edit of {path} would leave the project")
 
 
 def _is_source(name: str) -> bool:
