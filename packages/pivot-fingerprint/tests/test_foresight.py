@@ -245,6 +245,18 @@ REASONS = [
     ({"m.py": "find('n:f')", "n.py": "def f(): pass"}, {"n.py": "def f(): return 1"}, "may be used by the import"),
     ({"m.py": "no_fingerprint", "n.py": "x = 1"}, {"n.py": "x = 2"}, "leaves some code out of fingerprints"),
     ({"m.py": "x = 1\nfrom n import *", "n.py": "x = 1"}, {"m.py": "x = 2\nfrom n import *"}, "line 1 is changed"),
+    ({"m.py": "x = 1\nprint(x := 3)"}, {"m.py": "x = 2\nprint(x := 3)"}, "line 1 is changed or removed"),
+    (
+        {"m.py": "x = 1\ntry: y()\nexcept A as x: pass"},
+        {"m.py": "x = 2\ntry: y()\nexcept A as x: pass"},
+        "line 1 is changed or removed",
+    ),
+    ({"m.py": "def f(x: D('f.csv')): pass"}, {"m.py": "def f(x: D('f.csv')): return 1"}, ""),
+    (
+        {"m.py": "class A:\n    def g(self): pass\ndef f(x: 'A'): pass"},
+        {"m.py": "class A:\n    def g(self): return 1\ndef f(x: 'A'): pass"},
+        "`A` in m.py may be used by the import",
+    ),
     ({"m.py": "x: int = 1"}, {"m.py": "x: str = 1"}, "`x` in m.py is gone"),
 ]
 

@@ -191,10 +191,13 @@ class ImportNames:
 
     def _note_texts(self, node: ast.AST) -> None:
         """Take over the names in annotations that are texts."""
-        for each in ast.walk(node):
+        stack = [node]
+        while stack:
+            each = stack.pop()
             if isinstance(each, ast.Constant) and isinstance(each.value, str):
                 for name in _WORD.findall(each.value):
                     self._use(name)
+            stack += [] if isinstance(each, ast.Call) else children(each)  # paths of files are no types
 
     def _name(self, name: str) -> None:
         self._use(name)

@@ -58,6 +58,7 @@ class SourceText:
     def __init__(self, content: bytes) -> None:
         self.parsed = Parsed(content)
         self.outline = TreeOutline(self.parsed)
+        self.bound_in_expressions = frozenset(_bound_in_expressions(self.parsed.tree))
 
     def form(self, node: Definition) -> Form:
         """The canonical form of a definition at the top."""
@@ -120,6 +121,17 @@ def _compared(key: _Key, old: _Placed, new: _Placed) -> TextChange | str | None:
     return TextChange(*key, old=None, new=None, docs=True) if ones.docs != twos.docs else None
 
 
+def _bound_in_expressions(tree: ast.Module) -> Iterator[str]:
+    """The names that are bound by other code than statements whose only purpose that is."""
+    for each in ast.walk(tree):
+        if isinstance(each, ast.NamedExpr):
+            yield each.target.id
+        elif isinstance(each, ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
+            yield each.name or ""
+        elif isinstance(each, ast.MatchMapping):
+            yield each.rest or ""
+
+
 def _unclear(statement: ast.stmt, what: str) -> str:
     if isinstance(statement, Definition):
         return f"`{statement.name}` in line {statement.lineno} {what}"
@@ -163,7 +175,7 @@ def _keys(text: SourceText, statement: ast.stmt) -> Iterator[_Key]:
     else:
         kind, name = "other", ""
     alone = len(text.parsed.bindings.get(name, ())) == 1 and not text.parsed.stars  # these may bind it again
-    is_special = name.startswith("__") and name.endswith("__")
+    is_special = name in text.bound_in_expressions or (name.startswith("__") and name.endswith("__"))
     yield (kind, name) if alone and not is_special else ("other", ast.dump(statement))
 
 
