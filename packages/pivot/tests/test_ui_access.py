@@ -4,12 +4,13 @@ import importlib.util
 import pathlib
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from browser import Page, browser
+from command_forks import DEADLINE
 from harness import Project
-from ui_browser import served
+from ui_browser import opened, served
 
 STUDY = """
 from typing import Annotated, Any, TypedDict
@@ -52,11 +53,17 @@ def report(
     return str(scores)
 """
 
+WAITS = """\
+pipeline: p
+stages:
+  wait: {cmd: "until [ -e gate ]; do sleep 0.05; done; cp in.txt out.txt", deps: [in.txt], outs: [out.txt]}
+"""
+
 VIEWS = {
     "graph": ("#/graph", ".node-stage"),
     "keys": ("#/graph", "[role=dialog] kbd"),
     "why": ("#/stage/p.train/why", ".diff"),
-    "why cached": ("#/stage/p.report/why", ".stage .verdict"),
+    "why below a stale stage": ("#/stage/p.report/why", ".stage .verdict"),
     "files": ("#/stage/p.train/files", ".file-preview .chart svg"),
     "log": ("#/stage/p.train/log", ".log-line"),
     "history": ("#/stage/p.train/history", ".run-chart"),
@@ -94,6 +101,17 @@ FINDINGS = """async () => {
     return [rule.id, classes, `${rule.id}: ${node.html.slice(0, 200)}: ${node.failureSummary}`];
   }));
 }"""
+
+
+FOCUS = """() => {
+  // The element with the focus, whether one sees that it has, and whether it is the last one of the page.
+  const element = document.activeElement, style = getComputedStyle(element);
+  const seen = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
+  return [element === document.body, seen || element === document.body, element.outerHTML.slice(0, 150)];
+}"""
+
+WIDER = """() => [...document.querySelectorAll("body, header, main, .split > article")].filter(
+  each => each.checkVisibility() && each.scrollWidth > each.clientWidth + 1).map(each => each.tagName)"""
 
 
 def axe() -> str:
@@ -151,3 +169,136 @@ def test_axe_finds_no_barrier_in_any_view(link: str, dark: bool) -> None:
         page.press("Escape")
     assert {name: said for name, said in found.items() if said} == {}
     assert {said for said in page.problems() if "404 (Not Found)" not in said} == set()
+
+
+def test_a_project_without_stages_shows_first_steps_that_work(make: Callable[[str], Project]) -> None:
+    project = make("")
+    project.root.joinpath("pipeline.py").unlink()
+    with opened(project) as page:
+        page.wait(".first-steps")
+        page.evaluate(axe())
+        assert barriers(page) == []
+        assert page.evaluate("document.querySelector('.problem')") is None
+        project.write("words.txt", "three small words")
+        project.write("pipeline.py", page.evaluate("document.querySelector('.first-steps pre').textContent"))
+        page.wait(".node-stage.tone-stale")
+    project.pivot("repro")
+    assert project.root.joinpath("loud.txt").read_text() == "THREE SMALL WORDS"
+
+
+def test_each_key_means_one_thing_where_the_focus_is(link: str) -> None:
+    page = browser().visit(link, "#/graph")
+    page.wait(".node-stage")
+    page.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.click(".node[data-id='s:p.train'] button")
+    page.wait(".stage .diff")
+    page.press("?")
+    page.wait("dialog[open]")
+    page.press("r")  # a view, but for the window above it
+    page.press("Escape")
+    page.wait("dialog", "detached")
+    assert page.evaluate("location.hash") == "#/stage/p.train"
+    page.press("Alt+r")
+    page.press("/")
+    page.type("r")
+    assert page.evaluate("[location.hash, document.activeElement.value]") == ["#/stage/p.train", "r"]
+    page.press("Escape")
+    page.evaluate("document.querySelector('.close').focus()")
+    page.press("Escape")
+    page.wait(".surface:focus")
+    assert page.evaluate("location.hash") == "#/graph"
+    page.press("Enter")
+    page.wait(".stage .panel-title")
+    page.press("Enter")
+    page.wait(".panel-title h2:focus")
+    page.press("r")
+    page.wait("td a[href='#/runs/1']")
+    assert page.evaluate("document.title").startswith("Runs · ")
+    page.evaluate("document.querySelector(\"td a[href='#/runs/1']\").focus()")
+    page.press("Enter")
+    page.wait("#main:focus .run-head")
+
+
+@pytest.mark.parametrize("name", ["graph", "why", "table", "runs", "run", "compare", "results", "plots"])
+def test_tab_leads_through_each_view_and_out_of_it_and_is_seen(link: str, name: str) -> None:
+    place, drawn = VIEWS[name]
+    page = browser().visit(link, place)
+    page.wait(drawn)
+    unseen, ended = [], False
+    for _ in range(100):
+        page.press("Tab")
+        ended, seen, element = page.evaluate(FOCUS)
+        if not seen:
+            unseen.append(element)
+        if ended:
+            break
+    assert ended, element
+    assert unseen == []
+
+
+def test_places_stay_in_reload_back_and_forward_and_so_does_the_width_of_the_panel(link: str) -> None:
+    page = browser().visit(link, "#/runs/1")
+    page.wait(".run")
+    page.go("#/stage/p.train/code")
+    page.wait(".source-line")
+    page.evaluate("document.querySelector('[role=separator]').focus()")
+    for _ in range(3):
+        page.press("ArrowLeft")
+    page.wait("[role=separator][aria-valuenow='56']")
+    browser().ask("reload")
+    page.wait(".source-line")
+    page.wait(".node.current[data-id='s:p.train']")
+    page.wait("[role=separator][aria-valuenow='56']")
+    browser().ask("go_back")
+    page.wait(".run")
+    browser().ask("go_forward")
+    page.wait(".source-line")
+    page.evaluate("document.querySelector('[role=separator]').focus()")
+    page.press("Enter")
+    page.wait("[role=separator][aria-valuenow='50']")
+
+
+def test_nothing_is_wider_than_a_small_window_and_counts_are_shown_once(link: str) -> None:
+    page = browser().visit(link, "#/graph", width=700)
+    wide = {}
+    for name, (place, drawn) in VIEWS.items():
+        if name != "keys":
+            page.go(place)
+            page.wait(drawn)
+            wide[name] = page.evaluate(WIDER)
+    assert {name: found for name, found in wide.items() if found} == {}
+    counts = (
+        "[...document.querySelectorAll('.summary .in-state, .states .chip')].filter(each => each.checkVisibility())"
+    )
+    for place, drawn in (VIEWS["graph"], VIEWS["why"], VIEWS["runs"]):
+        page.go(place)
+        page.wait(drawn)
+        assert page.evaluate(f"{counts}.length") == 1  # both stages are stale
+
+
+def test_a_run_is_said_and_nothing_moves_where_motion_is_not_wanted(make: Callable[[str], Project]) -> None:
+    project = make("")
+    project.root.joinpath("pipeline.py").unlink()
+    project.write("pivot.yaml", WAITS)
+    project.write("in.txt", "1")
+    try:
+        with opened(project) as page:
+            page.wait(".node-stage.tone-stale")
+            run = project.start("repro")
+            try:
+                page.wait(".node-stage.tone-running")
+                page.wait(".announcements:has-text('has begun: pivot repro')")
+                assert page.evaluate("document.getAnimations().length > 0")
+                browser().ask("emulate_media", reduced_motion="reduce")
+                assert page.evaluate("document.getAnimations().length") == 0
+                project.write("gate", "")
+                run.communicate(timeout=DEADLINE)
+                page.wait(".announcements:has-text('has ended: done')")
+            finally:
+                run.kill()
+                run.communicate()
+    finally:
+        browser().ask("emulate_media", reduced_motion="no-preference")

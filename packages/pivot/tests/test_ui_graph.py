@@ -205,7 +205,7 @@ def test_a_run_of_another_terminal_is_seen_while_it_works(
         run = project.start("repro")
         try:
             page.wait(f"{node('s:p.slow')}.tone-running")
-            page.wait("[role=status] >> text=p.slow running")
+            page.wait("[role=status]:has-text('has begun')")
         finally:
             gate.touch()
             run.communicate()

@@ -5,6 +5,11 @@ import { command, newestRun, silence } from "./api/live.ts";
 import { graph, liveStates, problem, project } from "./api/shared.ts";
 import { CommandNote } from "./parts/command_note.tsx";
 import { counted } from "./parts/formats.ts";
+import { Announcements } from "./frame/announcements.tsx";
+import { Divider } from "./frame/divider.tsx";
+import { helpShown, KeysHelp } from "./frame/keys_help.tsx";
+import { useKeptFocus } from "./frame/kept_focus.ts";
+import { panelPart } from "./frame/panel_width.ts";
 import { isPlain } from "./parts/keys.ts";
 import { Empty, ProblemNote } from "./parts/messages.tsx";
 import { RunControls } from "./parts/run_controls.tsx";
@@ -33,6 +38,7 @@ export function App(): JSX.Element {
   const wrong = useStore(problem);
   const silent = useStore(silence);
   const name = useStore(project)?.name;
+  useKeptFocus(here);
   useEffect(() => void (document.title = titleOf(here, name ?? "Pivot")), [here, name]);
   useEffect(() => {
     const take = (event: KeyboardEvent): void => {
@@ -55,6 +61,8 @@ export function App(): JSX.Element {
       <main id="main" tabIndex={-1}>
         <View here={here} />
       </main>
+      <Announcements />
+      <KeysHelp views={VIEWS.map(([, title, key]) => [[key], title])} />
     </>
   );
 }
@@ -77,6 +85,11 @@ function Header({ here }: { here: Route }): JSX.Element {
       </nav>
       <Summary />
       {shown?.allow_run ? <RunControls /> : null}
+      <button class="icon" aria-label="Keys" title="Keys (?)" onClick={() => helpShown.set(true)}>
+        <svg viewBox="0 0 16 16" aria-hidden="true">
+          <path d="M5.5 6a2.5 2.5 0 1 1 3.6 2.2c-.8.4-1.1.8-1.1 1.6M8 12.3v.4" />
+        </svg>
+      </button>
       <Theme />
     </header>
   );
@@ -102,9 +115,9 @@ function Summary(): JSX.Element | null {
   const counts = new Map<string, number>();
   for (const state of states.values()) counts.set(state, (counts.get(state) ?? 0) + 1);
   return (
-    <p class="summary" aria-live="polite">
+    <p class="summary">
       {ORDER.filter((state) => counts.has(state)).map((state) => (
-        <a key={state} href={place("graph", [], { state })} aria-label={`${counted(counts.get(state) ?? 0, "stage")} ${state}`}>
+        <a key={state} class="in-state" href={place("graph", [], { state })} aria-label={`${counted(counts.get(state) ?? 0, "stage")} ${state}`}>
           <Badge state={state} word={`${counts.get(state)} ${state}`} />
         </a>
       ))}
@@ -150,9 +163,12 @@ function View({ here }: { here: Route }): JSX.Element {
 
 /** The graph stays as it is when a panel opens beside it. */
 function GraphWithPanel({ here }: { here: Route }): JSX.Element {
+  const part = useStore(panelPart);
+  const alone = here.view === "graph";
   return (
-    <div class={here.view === "graph" ? "whole" : "split"}>
+    <div class={alone ? "whole" : "split"} style={alone ? undefined : { "--panel": `${part * 100}%` }}>
       <GraphView />
+      {alone ? null : <Divider />}
       {here.view === "stage" ? <StageView address={here.parts[0] ?? ""} tab={here.parts[1] ?? "why"} /> : null}
       {here.view === "artifact" ? <ArtifactView path={here.query["path"] ?? ""} /> : null}
     </div>

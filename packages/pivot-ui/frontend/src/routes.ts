@@ -28,11 +28,14 @@ export function place(view: string, parts: (string | number)[] = [], query: Reco
   return `#/${path}${given.length ? `?${new URLSearchParams(given)}` : ""}`;
 }
 
+const VIEWS = ["graph", "stage", "artifact", "runs", "results", "plots", "compare"];
+
 /** The title of the window at a place: what is open there, and the project. */
 export function titleOf({ view, parts, query }: Route, project: string): string {
   const [first] = parts;
   const open = view === "stage" ? first : view === "artifact" ? query["path"] : view === "runs" && first ? `Run ${first}` : null;
-  return `${open || view.charAt(0).toUpperCase() + view.slice(1)} · ${project}`;
+  const name = VIEWS.includes(view) ? view.charAt(0).toUpperCase() + view.slice(1) : "No such view";
+  return `${open || name} · ${project}`;
 }
 
 export const route = new Store<Route>({ view: "graph", parts: [], query: {} });

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Graph, GraphStage } from "../src/api/types.ts";
 import { anchored, fit, overview, reveal, seen, zoomAt } from "../src/views/graph/drawing/viewport.ts";
 import { reversed, turned, type Box, type Path } from "../src/views/graph/edge_routes.ts";
-import { along, countsOf, inStates, leadingTo, neighbour, saidOf, search } from "../src/views/graph/filter.ts";
+import { along, countsOf, inStates, leadingTo, neighbour, search } from "../src/views/graph/filter.ts";
 import { layOut, type Layout, type LayoutQuestion } from "../src/views/graph/layout.ts";
 import { collapsedAtFirst, groupsOf, structureOf, treeRows, type Structure } from "../src/views/graph/model.ts";
 
@@ -152,14 +152,6 @@ test("a group is in a state if one of its stages is", () => {
   const group = structure.byId.get("f:p.fold")!;
   const states = new Map([["p.fold@1", "stale"]] as const);
   assert.deepEqual(["stale", "cached"].map((state) => inStates(group, new Set([state]), states)), [true, false]);
-});
-
-test("changes of states are said in a short sentence", () => {
-  const before = new Map([["a", "stale"], ["b", "stale"], ["c", "running"]] as const);
-  assert.equal(saidOf(before, new Map([["a", "running"], ["b", "stale"], ["c", "cached"]])), "a running; c cached");
-  assert.equal(saidOf(before, before), "");
-  const many = (state: "stale" | "cached") => new Map(["a", "b", "c", "d"].map((name) => [name, state]));
-  assert.equal(saidOf(many("stale"), many("cached")), "4 stages cached");
 });
 
 test("an arrow leads along an edge before it leads to a node beside", () => {

@@ -18,6 +18,7 @@ from pivot_runtime.context import CommandContext
 from pivot_runtime.freshness.stamps import ReadSet
 from pivot_runtime.inspecting.overview import Overview
 from pivot_runtime.inspecting.status import StageStatus, Status, StatusOptions, status
+from pivot_runtime.project import pipeline_files
 from pivot_runtime.running.watched_paths import note_code
 
 __all__ = ["EvaluatedProject", "ProjectService", "evaluate_project"]
@@ -111,7 +112,7 @@ def evaluate_project(
     """Evaluate a project; an error that prevents that is part of the result.
 
     If a pipeline cannot be loaded, the result has the stages of the root's own pipeline if these can be, and else those
-    that were known ``before``.
+    that were known ``before``. A project without a pipeline file has no stages, and no problem.
     """
     version, computed = 1 if before is None else before.version + 1, time.time()
     read_set = ReadSet()
@@ -128,7 +129,10 @@ def evaluate_project(
     with contextlib.suppress(PivotError, OSError):
         context = embedded_context(root, environment)
         note_code(context)  # nobody knows what the load would have read
+        described = any(True for _ in pipeline_files.every(context.project, context.read_set))
         read_set.add(context.read_set.stamps)
+        if not described and (root / STATE_DIR).is_dir():
+            return _of_status(version, computed, Status((), {}), None, read_set)  # nothing is wrong, but all is to come
         found = status(context, (), attrs.evolve(_OPTIONS, all_pipelines=False))
         return _of_status(version, computed, found, problem, read_set)
     return attrs.evolve(_outdated(before, problem), version=version, computed=computed, read_set=read_set)

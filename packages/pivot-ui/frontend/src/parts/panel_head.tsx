@@ -23,7 +23,9 @@ export function PanelHead({ title, mono = false, sign, children }: Props): JSX.E
   return (
     <div class="panel-head">
       <div class="panel-title">
-        <h2 class={mono ? "mono" : ""}>{title}</h2>
+        <h2 class={mono ? "mono" : ""} tabIndex={-1}>
+          {title}
+        </h2>
         {sign}
         <a class="close" href={place("graph")} title="Close (Esc)" aria-label="Close">
           <svg viewBox="0 0 12 12" aria-hidden="true">

@@ -21,6 +21,7 @@ export function Popover({ title, children }: { title: ComponentChildren; childre
   }, []);
   const press = (event: KeyboardEvent): void => {
     if (event.key !== "Escape" || !box.current?.open) return;
+    event.preventDefault(); // nothing below it closes
     box.current.open = false;
     box.current.querySelector("summary")?.focus();
   };

@@ -81,17 +81,6 @@ export function inStates(node: GraphNode, chosen: ReadonlySet<string>, states: R
   return !chosen.size || node.stages.some((address) => chosen.has(states.get(address) ?? "unknown"));
 }
 
-/** Changes of states in one short sentence, for those who hear the page. */
-export function saidOf(before: ReadonlyMap<string, LiveState>, after: ReadonlyMap<string, LiveState>): string {
-  const changed = new Map<string, string[]>();
-  for (const [address, state] of after) {
-    const old = before.get(address);
-    if (old === undefined || old === state || old === "unknown") continue;
-    changed.set(state, [...(changed.get(state) ?? []), address]);
-  }
-  return [...changed].map(([state, names]) => (names.length > 3 ? `${names.length} stages ${state}` : `${names.join(", ")} ${state}`)).join("; ");
-}
-
 /** The next node for an arrow key: along an edge if `edges` go that way, or else the nearest one that is beyond. */
 export function neighbour(
   structure: Structure,

@@ -5,11 +5,13 @@ import { graph, liveStates, problem } from "../../api/shared.ts";
 import { Empty, ProblemNote } from "../../parts/messages.tsx";
 import { route } from "../../routes.ts";
 import { useStore } from "../../store.ts";
-import { along, inStates, leadingTo, saidOf } from "./filter.ts";
+import { along, inStates, leadingTo } from "./filter.ts";
+import { FirstSteps } from "./first_steps.tsx";
 import { artifactsShown, chosenStates, collapsedNow, cursor, focus, folded, listShown, onlyChosen, seat, selectedBy, sideways, wanted } from "./graph_state.ts";
-import { Help, useKeys } from "./keys.tsx";
+import { useKeys } from "./keys.tsx";
 import { layoutOf } from "./layout_client.ts";
-import { partOf, structureOf, type Structure } from "./model.ts";
+import { spoken } from "./drawing/node_box.tsx";
+import { type GraphNode, partOf, structureOf, type Structure } from "./model.ts";
 import { StageTree } from "./stage_tree.tsx";
 import { Surface, type Camera, type Drawn } from "./drawing/surface.tsx";
 import { Toolbar, Zoom } from "./toolbar.tsx";
@@ -30,9 +32,7 @@ export function GraphView(): JSX.Element {
     return (
       <>
         <BrokenNotes />
-        <Empty>
-          No stage is defined here yet. Write one in <code>pipeline.py</code> or <code>pivot.yaml</code>.
-        </Empty>
+        <FirstSteps />
       </>
     );
   return <FullGraph />;
@@ -48,7 +48,6 @@ function FullGraph(): JSX.Element {
   const list = useStore(listShown);
   const [width, setWidth] = useState(innerWidth);
   const [size, setSize] = useState("");
-  const [help, setHelp] = useState(false);
   const camera = useRef<Camera>(null);
   const searchBox = useRef<HTMLInputElement>(null);
   const frame = useRef<HTMLDivElement>(null);
@@ -62,15 +61,14 @@ function FullGraph(): JSX.Element {
     if (frame.current) observer.observe(frame.current);
     return () => observer.disconnect();
   }, []);
-  const act = (name: "fit" | "in" | "out" | "help"): void => {
-    if (name === "help") return setHelp((is) => !is);
+  const act = (name: "fit" | "in" | "out"): void => {
     if (!drawn || !camera.current) return undefined;
     const window = camera.current.window();
     const view = seat.view ?? fitted(drawn, camera.current);
     if (name === "fit") return camera.current.look(fitted(drawn, camera.current, fit));
     return camera.current.look(zoomAt(view, window.width / 2, window.height / 2, name === "in" ? 1.25 : 0.8));
   };
-  useKeys({ drawn, camera, searchBox, act, help, closeHelp: () => setHelp(false), listIsShown });
+  useKeys({ drawn, camera, searchBox, act, listIsShown });
   useView(drawn, camera, selected);
   useEffect(() => {
     if (drawn && camera.current && seat.view !== null && seat.view === seat.whole) lookAtAll(drawn, camera.current);
@@ -78,7 +76,7 @@ function FullGraph(): JSX.Element {
   const ready = useCallback((value: Camera) => void (camera.current = value), []);
   return (
     <div class="graph" ref={frame}>
-      <Toolbar searchBox={searchBox} structure={structure} listIsShown={listIsShown} act={act} />
+      <Toolbar searchBox={searchBox} structure={structure} listIsShown={listIsShown} />
       <BrokenNotes />
       <div class="graph-body">
         {listIsShown ? <StageTree /> : null}
@@ -90,9 +88,10 @@ function FullGraph(): JSX.Element {
           </div>
         )}
         <Zoom act={act} />
-        {help ? <Help close={() => setHelp(false)} /> : null}
       </div>
-      <Announcements />
+      <p class="unseen" role="status">
+        {origin !== null && drawn ? spoken(drawn.structure.byId.get(origin) as GraphNode, states) : ""}
+      </p>
     </div>
   );
 }
@@ -210,22 +209,5 @@ function BrokenNotes(): JSX.Element {
         <ProblemNote key={file} problem={{ error: `${file}: ${error}`, hint }} />
       ))}
     </>
-  );
-}
-
-/** Says what changes, to those who do not see it. */
-function Announcements(): JSX.Element {
-  const states = useStore(liveStates);
-  const before = useRef(states);
-  const [said, say] = useState("");
-  useEffect(() => {
-    const text = saidOf(before.current, states);
-    before.current = states;
-    if (text) say(text);
-  }, [states]);
-  return (
-    <p class="unseen" role="status" aria-live="polite">
-      {said}
-    </p>
   );
 }

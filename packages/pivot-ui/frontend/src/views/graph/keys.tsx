@@ -1,11 +1,9 @@
 // The keys of the graph.
-import type { JSX, RefObject } from "preact";
+import type { RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { isPlain } from "../../parts/keys.ts";
-import { Badge } from "../../parts/signs.tsx";
 import { route } from "../../routes.ts";
-import { ArtifactSign, SHAPES } from "./drawing/node_box.tsx";
-import { neighbour, STATES } from "./filter.ts";
+import { neighbour } from "./filter.ts";
 import { artifactsShown, clear, cursor, focus, fold, listShown, open, seat, selectedBy, sideways } from "./graph_state.ts";
 import type { Camera, Drawn } from "./drawing/surface.tsx";
 import { reveal } from "./drawing/viewport.ts";
@@ -14,16 +12,16 @@ interface Keyed {
   drawn: Drawn | null;
   camera: { current: Camera | null };
   searchBox: RefObject<HTMLInputElement | null>;
-  act: (name: "fit" | "in" | "out" | "help") => void;
-  help: boolean;
-  closeHelp: () => void;
+  act: (name: "fit" | "in" | "out") => void;
   listIsShown: boolean;
 }
 
-const KEYS: [keys: string[], meaning: string][] = [
+export type KeyRow = [keys: string[], meaning: string];
+
+export const GRAPH_KEYS: KeyRow[] = [
   [["/"], "search stages and artifacts"],
   [["←", "→", "↑", "↓"], "move along the edges, or to the next node"],
-  [["Enter"], "open the node; expand a group"],
+  [["Enter"], "open the node, and then go to its panel; expand a group"],
   [["a"], "show only what leads to it"],
   [["d"], "show only what depends on it"],
   [["b"], "show both"],
@@ -62,9 +60,6 @@ function pressed(event: KeyboardEvent, keyed: Keyed): boolean {
     case "/":
       keyed.searchBox.current?.focus();
       return true;
-    case "?":
-      act("help");
-      return true;
     case "f":
       act("fit");
       return true;
@@ -85,9 +80,8 @@ function pressed(event: KeyboardEvent, keyed: Keyed): boolean {
       listShown.set(!keyed.listIsShown);
       return true;
     case "Escape":
-      if (keyed.help) keyed.closeHelp();
-      else if (selectedBy(route.value) !== null) return false; // the panel closes
-      else clear();
+      if (selectedBy(route.value) !== null) return false; // the panel closes
+      clear();
       return true;
     default:
       return atNode(event, keyed);
@@ -108,7 +102,8 @@ function atNode(event: KeyboardEvent, { drawn, camera }: Keyed): boolean {
   if (!node) return false;
   switch (event.key) {
     case "Enter":
-      open(node);
+      if (selectedBy(route.value) === node.id) document.querySelector<HTMLElement>(".panel-title h2")?.focus();
+      else open(node);
       return true;
     case "a":
     case "d":
@@ -134,44 +129,4 @@ function moveTo(id: string | null, drawn: Drawn, camera: { current: Camera | nul
   // An open panel follows.
   if (selectedBy(route.value) !== null && (node.stage || node.artifact)) open(node);
   return true;
-}
-
-export function Help({ close }: { close: () => void }): JSX.Element {
-  const button = useRef<HTMLButtonElement>(null);
-  useEffect(() => button.current?.focus(), []);
-  return (
-    <div class="help" role="dialog" aria-label="Keys of the graph">
-      <h2>Keys</h2>
-      <dl>
-        {KEYS.map(([keys, meaning]) => (
-          <div key={meaning}>
-            <dt>
-              {keys.map((key) => (
-                <kbd key={key}>{key}</kbd>
-              ))}
-            </dt>
-            <dd>{meaning}</dd>
-          </div>
-        ))}
-      </dl>
-      <h2>Signs</h2>
-      <p class="legend">
-        {STATES.map((state) => (
-          <Badge key={state} state={state} />
-        ))}
-      </p>
-      <p class="legend">
-        {SHAPES.map((shape) => (
-          <span key={shape}>
-            <ArtifactSign shape={shape} /> {shape}
-          </span>
-        ))}
-        <span>┄ runs after, and reads nothing of it</span>
-      </p>
-      <p class="faint">The wheel zooms, drag moves. The list has the same stages for readers of the screen.</p>
-      <button ref={button} onClick={close}>
-        Close
-      </button>
-    </div>
-  );
 }

@@ -2,6 +2,7 @@
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { graph, liveStates } from "../../api/shared.ts";
+import { isModified } from "../../parts/keys.ts";
 import { Sign, toneOf } from "../../parts/signs.tsx";
 import { route } from "../../routes.ts";
 import { Store, useStore } from "../../store.ts";
@@ -50,7 +51,7 @@ export function StageTree(): JSX.Element {
     else if ((index + 1) * ROW > element.scrollTop + element.clientHeight) element.scrollTop = (index + 1) * ROW - element.clientHeight;
   };
   const press = (event: KeyboardEvent): void => {
-    const next = step(event.key, rows, active);
+    const next = isModified(event) ? null : step(event.key, rows, active);
     if (next === null) return;
     event.preventDefault();
     event.stopPropagation();

@@ -13,10 +13,9 @@ interface Props {
   searchBox: RefObject<HTMLInputElement | null>;
   structure: Structure;
   listIsShown: boolean;
-  act: (name: "fit" | "in" | "out" | "help") => void;
 }
 
-export function Toolbar({ searchBox, structure, listIsShown, act }: Props): JSX.Element {
+export function Toolbar({ searchBox, structure, listIsShown }: Props): JSX.Element {
   const artifacts = useStore(artifactsShown);
   const focused = useStore(focus);
   return (
@@ -42,16 +41,13 @@ export function Toolbar({ searchBox, structure, listIsShown, act }: Props): JSX.
         <button title="Collapse all groups" onClick={() => foldAll(true)}>
           Collapse
         </button>
-        <button class="icon" aria-label="Keys" title="Keys (?)" onClick={() => act("help")}>
-          <Icon path="M5.5 6a2.5 2.5 0 1 1 3.6 2.2c-.8.4-1.1.8-1.1 1.6M8 12.3v.4" />
-        </button>
       </span>
     </div>
   );
 }
 
 /** Over the graph: the buttons that move it. */
-export function Zoom({ act }: Pick<Props, "act">): JSX.Element {
+export function Zoom({ act }: { act: (name: "fit" | "in" | "out") => void }): JSX.Element {
   const across = useStore(sideways);
   return (
     <div class="zoom" role="group" aria-label="View">

@@ -1,6 +1,7 @@
 // A value of JSON as a tree: arrows move, open and close.
 import type { JSX } from "preact";
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { isModified } from "../../parts/keys.ts";
 import { everyBranch, openAtFirst, parentOf, ROOT, rowsOf, type TreeRow } from "./json_rows.ts";
 
 export function JsonTree({ value, label }: { value: unknown; label: string }): JSX.Element {
@@ -33,7 +34,7 @@ export function JsonTree({ value, label }: { value: unknown; label: string }): J
   };
   const take = (event: KeyboardEvent): void => {
     const row = rows[at];
-    if (!row || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!row || isModified(event)) return;
     const acts: Record<string, () => void> = {
       ArrowDown: () => move(rows[at + 1]?.id),
       ArrowUp: () => move(rows[at - 1]?.id),

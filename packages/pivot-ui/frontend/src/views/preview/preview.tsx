@@ -127,6 +127,7 @@ const kindText = (shown: Answer): string =>
 function Content({ shown, side, inside, busy, go, onEnter }: ShownProps): JSX.Element | null {
   const page = pageOf(shown);
   const turn = (event: KeyboardEvent): void => {
+    if (event.metaKey || (event.ctrlKey && !event.altKey)) return; // on some keyboards, AltGr types the brackets
     const offset = pageByKey(event.key, page);
     if (offset !== null && !busy) go(offset);
   };

@@ -5,6 +5,7 @@ import { newestRun, version } from "../../api/live.ts";
 import type { Result } from "../../api/types.ts";
 import { Answered, Empty } from "../../parts/messages.tsx";
 import { counted } from "../../parts/formats.ts";
+import { isPlain } from "../../parts/keys.ts";
 import { type Sort, sortRows } from "../../parts/sorting.ts";
 import { useAnswer, useStore } from "../../store.ts";
 import { type ResultColumn, resultColumns, type ResultRow, resultRows, wantedRows, type Wish, wishFor, type Wishes, wishText } from "./columns.ts";
@@ -71,8 +72,7 @@ function Results({ results }: { results: Result[] }): JSX.Element {
 function useEscape(act: () => void): void {
   useEffect(() => {
     const press = (event: KeyboardEvent): void => {
-      const inPopover = event.target instanceof Element && event.target.closest("details.popover[open]") !== null;
-      if (event.key === "Escape" && !inPopover) act();
+      if (event.key === "Escape" && isPlain(event)) act();
     };
     addEventListener("keydown", press);
     return () => removeEventListener("keydown", press);

@@ -20,7 +20,11 @@ export function RunView({ number }: { number: number }): JSX.Element {
   const live = newest?.run === number ? newest : null;
   const answer = useAnswer<Run>(live ? null : "run", { number });
   if (live) return <OneRun run={live} />;
-  return <Answered answer={answer}>{(run) => <OneRun run={run} />}</Answered>;
+  return (
+    <Answered answer={answer} way={{ address: place("runs"), title: "Show all runs" }}>
+      {(run) => <OneRun run={run} />}
+    </Answered>
+  );
 }
 
 function OneRun({ run }: { run: Run }): JSX.Element {

@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Run } from "../../api/types.ts";
 import { seconds } from "../../parts/formats.ts";
+import { isModified } from "../../parts/keys.ts";
 import { Sign, toneOf } from "../../parts/signs.tsx";
 import { place } from "../../routes.ts";
 import { type Bar, type Drawn, drawn, type Lanes, lanesOf, moved, type Span, ticks, tickText, zoomed } from "./timeline.ts";
@@ -35,7 +36,7 @@ export function Timeline({ run, now }: { run: Run; now: number }): JSX.Element |
       ArrowRight: () => setChosen(chosen && moved(chosen, 0.25, whole)),
     };
     const act = acts[event.key];
-    if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!act || isModified(event)) return;
     event.preventDefault();
     act();
   };

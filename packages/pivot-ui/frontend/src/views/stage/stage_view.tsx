@@ -35,7 +35,7 @@ function StagePanel({ address, tab }: { address: string; tab: string }): JSX.Ele
     <article class="stage" aria-label={`Stage ${address}`} data-state={state}>
       <Head address={address} detail={answer.value} state={state} />
       {missing ? null : <Tabs tabs={tabsOf(answer.value)} current={tab} address={(name) => place("stage", [address, name])} />}
-      <Answered answer={answer}>{(detail) => <Part detail={detail} state={state} tab={tab} />}</Answered>
+      <Answered answer={answer} way={{ address: place("graph"), title: "Show the graph" }}>{(detail) => <Part detail={detail} state={state} tab={tab} />}</Answered>
     </article>
   );
 }

@@ -87,7 +87,7 @@ export function ArtifactSign({ shape }: { shape: Shape }): JSX.Element {
   );
 }
 
-function spoken(node: GraphNode, states: ReadonlyMap<string, LiveState>): string {
+export function spoken(node: GraphNode, states: ReadonlyMap<string, LiveState>): string {
   if (node.artifact) return `${node.artifact.path}, ${node.artifact.writer === null ? "source" : "output"}`;
   if (node.stage) return `${node.stage.address}, ${stateOf(node, states)}`;
   return `${node.title}, ${countsOf(node.stages, states).map(([state, count]) => `${count} ${state}`).join(", ")}`;
