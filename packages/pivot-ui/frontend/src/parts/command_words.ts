@@ -12,4 +12,4 @@ export function outcomeOf(said: Command): Outcome {
 }
 
 /** The command as people type it. */
-export const typed = (said: Command): string => ["pivot", ...said.words].join(" ").replace(/ --$/, "");
+export const typed = (said: Command): string => ["pivot", ...said.words].join(" ");
