@@ -178,7 +178,9 @@ test("all fits into the window, and what is wanted comes into view", () => {
   assert.ok(area.x <= whole.x && area.y <= whole.y && area.x + area.width >= whole.x + whole.width && area.y + area.height >= whole.y + whole.height);
   const box = { x: 3000, y: 500, width: 100, height: 40 };
   const shown = reveal(view, box, window);
-  assert.ok(shown.scale >= 0.6);
+  assert.equal(shown.scale, 0.8);
+  const all = fit({ x: 0, y: 0, width: 1150, height: 800 }, window);
+  assert.equal(reveal(all, { x: 900, y: 700, width: 100, height: 40 }, window), all, "names can be read in a view of all");
   assert.equal(reveal(shown, box, window), shown, "nothing moves if it is seen");
   const right = reveal(shown, { ...box, x: box.x + 900 }, window);
   assert.deepEqual([right.scale, right.top], [shown.scale, shown.top], "it moves no farther than it must");

@@ -15,6 +15,9 @@ export interface Size {
 const SMALLEST = 0.004;
 const LARGEST = 2.5;
 const MARGIN = 28;
+/** Names can still be read at this scale, and easily at the other one. */
+const READABLE = 0.6;
+const CLEAR = 0.8;
 
 const bounded = (scale: number, least = SMALLEST, most = LARGEST): number => Math.min(most, Math.max(least, scale));
 
@@ -77,10 +80,10 @@ export function around(boxes: Iterable<Box>): Box | null {
   return left === Infinity ? null : { x: left, y: top, width: right - left, height: bottom - top };
 }
 
-/** A view with a box in it: the least move at this scale, or its middle where names could not be read. */
-export function reveal(view: Viewport, box: Box, window: Size, readable = 0.8): Viewport {
-  if (view.scale < readable)
-    return { scale: readable, left: window.width / 2 - (box.x + box.width / 2) * readable, top: window.height / 2 - (box.y + box.height / 2) * readable };
+/** A view with a box in it: the least move at this scale, or the box in the middle where names could not be read. */
+export function reveal(view: Viewport, box: Box, window: Size): Viewport {
+  if (view.scale < READABLE)
+    return { scale: CLEAR, left: window.width / 2 - (box.x + box.width / 2) * CLEAR, top: window.height / 2 - (box.y + box.height / 2) * CLEAR };
   const room = seen(view, window, -MARGIN);
   if (contains(room, box)) return view;
   return pan(view, view.scale * into(room.x, room.width, box.x, box.width), view.scale * into(room.y, room.height, box.y, box.height));
