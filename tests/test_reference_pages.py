@@ -14,6 +14,7 @@ VARIABLES = set(
 )
 OF_OTHERS = {
     *("HOME", "PATH", "SHELL"),  # as every program reads them
+    *("SSH_CONNECTION", "SSH_TTY", "WSL_DISTRO_NAME"),  # where the desktop is another machine's
     *("CONDA_PREFIX", "PYTHONPATH", "PYTHONUTF8", "VIRTUAL_ENV"),  # where commands find their interpreter
     *(
         "AWS_PROFILE",

@@ -143,7 +143,7 @@ def test_an_edit_is_judged_and_not_made(root: pathlib.Path, edit: dict[str, Any]
         ({}, "either 'diff' or 'files'"),
         ({"diff": DIFF, "files": {}}, "either 'diff' or 'files'"),
         ({"diff": "hello"}, "the diff changes no file\nhint: "),
-        ({"diff": DIFF.replace("\n b", "\n x")}, "line 2 is 'b', not 'x'\nhint: make the diff again"),
+        ({"diff": DIFF.replace("\n b", "\n x")}, "line 2 is 'b', not 'x'\nhint: give the whole contents"),
         ({"files": {"../x": "a"}}, "not a normalised path inside the project"),
         ({"files": {"/etc/passwd": "a"}}, "not a normalised path inside the project"),
         ({"files": {".git/hooks/pre-commit": "a"}}, "git's"),
@@ -166,7 +166,11 @@ def test_edited_python_code_is_not_imported_without_permission(root: pathlib.Pat
     with_function = "pipeline: demo\nstages:\n  work:\n    python: lib.helper.work\n    outs: {return: out.txt}\n"
     files = {"pivot.yaml": with_function, "lib/helper.py": hostile}
 
-    assert "'pivot mcp --allow-run' allows that" in call(root, "what_would_change", {"files": files})[1]
+    found = answer(root, "what_would_change", files=files)
+    assert [each["name"] for each in found["may_change"]] == ["count", "score"]
+    assert "'pivot mcp --allow-run'" in found["hint"]
+    new = {"files": {"other/pipeline.py": hostile}}
+    assert "'pivot mcp --allow-run' allows that" in call(root, "what_would_change", new)[1]
     assert not ran.exists()
 
 
